@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Train the speech encoder and write the embeddings of every utterance.
+source "$(dirname "$0")/../common.sh"
+ROOT=${ROOT:-data/cub100}
+RUNS=${RUNS:-runs/cub100}
+step "encoder" speech2img train encoder --config "$here/encoder.toml" --root "$ROOT" --out "$RUNS/encoder"
+step "embeddings" speech2img extract --run "$RUNS/encoder" --root "$ROOT"

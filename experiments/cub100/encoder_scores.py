@@ -1,0 +1,86 @@
+"""How well the embeddings of unheard utterances find their species: needs the extracted embeddings, no generator."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from speech2img.corpora.manifest import Manifest
+from speech2img.metrics.retrieval import (
+    class_centroid_scores,
+    k_way_centroid_accuracy,
+    leave_one_out_centroid_accuracy,
+    retrieval_scores,
+)
+from speech2img.storage.atomic import write_json
+from speech2img.training.extract import load_embeddings
+from speech2img.training.features import Standard, load_features
+
+WAYS = 12
+
+
+def main() -> None:
+    """Print the scores of the splits test and val, and write them as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="the corpus")
+    parser.add_argument("--embeddings", default="encoder", help="name of the embeddings (default encoder)")
+    parser.add_argument("--features", default="googlenet", help="name of the teacher features (default googlenet)")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    args = parser.parse_args()
+    manifest = Manifest.load(args.root)
+    embeddings = load_embeddings(args.root, args.embeddings)
+    found = load_features(args.root, args.features)
+    tensors, config = embeddings.encoder_release()
+    features = found.features[:, 0]
+    if "target.mean" in tensors:
+        features = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())(features)
+    picture_of = np.repeat(np.arange(len(manifest.items)), [len(item.captions) for item in manifest.items])
+    classes = np.array([item.class_id for item in manifest.items])
+    unheard = np.array([caption.held_out_voice for item in manifest.items for caption in item.captions])
+    result: dict[str, object] = {
+        "encoder_sha256": embeddings.sha256, "teacher_sha256": found.sha256, "encoder_best_step": config["best_step"],
+        "protocol": "all utterances and photographs of a split; photographs: first view of the teacher, standardised "
+        "as in training; centroid: a photograph against the mean embedding of each species' utterances; "
+        "teacher_ceiling: a photograph against the mean features of its species' other photographs (cosine)",
+    }  # fmt: skip
+    for split in ("test", "val"):
+        rows = np.array([row for row, item in enumerate(manifest.items) if item.split == split])
+        spoken = np.isin(picture_of, rows)
+        result[split] = _scores(features[rows], classes[rows], rows, embeddings.embeddings[spoken], picture_of[spoken],
+                                classes[picture_of[spoken]])  # fmt: skip
+        if unheard[spoken].any():
+            part = spoken & unheard
+            result[f"{split}, unheard voices"] = _scores(
+                features[rows], classes[rows], rows, embeddings.embeddings[part], picture_of[part],
+                classes[picture_of[part]],
+            )  # fmt: skip
+    write_json(args.out, result)
+    print(args.out.read_text(encoding="utf-8"))
+
+
+def _scores(
+    features: np.ndarray, classes: np.ndarray, rows: np.ndarray, speech: np.ndarray, about: np.ndarray,
+    spoken: np.ndarray,
+) -> dict[str, float]:  # fmt: skip
+    """All scores of one group of utterances, rounded to four digits."""
+    dot = class_centroid_scores(features, classes.tolist(), speech, spoken.tolist())
+    cosine = class_centroid_scores(features, classes.tolist(), speech, spoken.tolist(), metric="cosine")
+    recall = retrieval_scores(speech, features, about.tolist(), rows.tolist(), ks=(1, 10)).recall
+    scores = {
+        "species": dot.num_classes, "photographs": dot.num_images, "utterances": len(speech),
+        "centroid_dot_as_published": dot.accuracy, "centroid_cosine": cosine.accuracy,
+        "ap_at_50_dot": dot.precision_at_k,
+        "speech_to_speech_centroid": leave_one_out_centroid_accuracy(speech, spoken.tolist(), about.tolist()),
+        "recall_at_1_own_photograph": recall[1], "recall_at_10_own_photograph": recall[10],
+        "teacher_ceiling": leave_one_out_centroid_accuracy(features, classes.tolist(), rows.tolist()),
+        "chance": 1 / dot.num_classes,
+    }  # fmt: skip
+    if dot.num_classes > WAYS:
+        scores[f"centroid_cosine_{WAYS}_way"] = k_way_centroid_accuracy(
+            features, classes.tolist(), speech, spoken.tolist(), ways=WAYS, metric="cosine"
+        )[0]
+    return {name: round(float(value), 4) for name, value in scores.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""speech2img: a spoken description straight into an image, with no text in between."""
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from speech2img.pipeline import SpeechToImage
+
+__version__ = "0.1.0"
+__all__ = ["SpeechToImage", "__version__", "load"]
+
+
+def load(name_or_path: str | PathLike[str], *, device: str = "auto") -> "SpeechToImage":
+    """Load a speech-to-image model: shipped weights by name, or a run or release folder.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of shipped weights (``"songbirds"``), a run folder, or a release folder.
+    device : str
+        ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+
+    Returns
+    -------
+    SpeechToImage
+        Call it with a recording: ``image = pipe("bird.wav", seed=0)``.
+
+    Raises
+    ------
+    speech2img.errors.CheckpointError
+        If nothing of that name is there, or the weights are damaged.
+
+    See Also
+    --------
+    speech2img.pipeline.SpeechToImage
+    """
+    from speech2img.pipeline import SpeechToImage
+
+    return SpeechToImage.load(name_or_path, device=device)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SpeechToImage":
+        from speech2img.pipeline import SpeechToImage
+
+        return SpeechToImage
+    raise AttributeError(f"module 'speech2img' has no attribute '{name}'")

@@ -1,0 +1,1 @@
+"""Sound: reading and writing recordings, the named log-mel presets, and the mel store."""

@@ -1,0 +1,241 @@
+"""Log-mel spectrograms by named presets: every published system's front-end, computed by one function.
+
+The numbers equal librosa's (Slaney filter bank, centred frames) to 1e-4 without importing it. A preset travels with
+the weights that were trained on it, so that training and use cannot differ.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+
+from speech2img.audio.io import RESAMPLER
+from speech2img.errors import AudioError, ConfigError
+
+_AMIN = 1e-10
+_CMVN_EPSILON = 1e-16
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelPreset:
+    """Everything that decides a log-mel spectrogram.
+
+    Raises
+    ------
+    ConfigError
+        If the settings contradict each other.
+    """
+
+    name: str
+    """Name in :data:`MEL_PRESETS`."""
+    sample_rate: int
+    """Samples per second that sound is resampled to."""
+    n_fft: int
+    """Length of the transform and of the window, in samples."""
+    hop_length: int
+    """Samples from one frame to the next."""
+    n_mels: int
+    """Number of mel bands."""
+    fmin: float
+    """Lowest frequency of the filter bank, in Hz."""
+    fmax: float
+    """Highest frequency of the filter bank, in Hz."""
+    window: Literal["hann", "hamming_symmetric"] = "hann"
+    """Window; ``hann`` is periodic as in librosa, ``hamming_symmetric`` is SciPy's ``hamming(n)``."""
+    pad_mode: Literal["reflect", "constant"] = "reflect"
+    """How the ends are filled so that frames are centred; librosa changed its default to ``constant`` in 0.10."""
+    remove_mean: bool = False
+    """Whether the mean of the waveform is subtracted first."""
+    preemphasis: float = 0.0
+    """Factor a of y[n] = x[n] - a x[n-1]; 0 for none."""
+    power: Literal[1, 2] = 2
+    """1 for the magnitude spectrum, 2 for the power spectrum."""
+    log: Literal["db", "ln_add", "ln_clamp"] = "db"
+    """``db``: decibels below the utterance's maximum; ``ln_add``: ln(x + floor); ``ln_clamp``: ln(max(x, floor))."""
+    floor: float = 1e-6
+    """Floor of the natural logarithms; unused by ``db``."""
+    top_db: float = 80.0
+    """Range of ``db``: the result lies in -top_db..0."""
+    cmvn: bool = False
+    """Whether each band is brought to mean 0 and deviation 1 over the utterance."""
+    pad_value: float = 0.0
+    """What fills a shorter utterance in a batch: silence."""
+    published_pad_value: float = 0.0
+    """What the published code fills with."""
+    resampler: str = RESAMPLER
+    """The resampler that :func:`speech2img.audio.io.read_audio` uses; a part of the definition."""
+
+    def __post_init__(self) -> None:
+        if min(self.sample_rate, self.n_fft, self.hop_length, self.n_mels) < 1:
+            raise ConfigError.about(f"mel preset {self.name}", "sizes below 1", "give positive sizes")
+        if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
+            reason = f"fmin {self.fmin} and fmax {self.fmax} at {self.sample_rate} Hz"
+            raise ConfigError.about(f"mel preset {self.name}", reason, "use 0 <= fmin < fmax <= sample_rate / 2")
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all settings (16 hex digits): stores and weights of another fingerprint do not fit."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames of a waveform of ``num_samples`` samples at ``sample_rate``: ``1 + num_samples // hop_length``."""
+        return 1 + num_samples // self.hop_length
+
+
+def _s2igan(name: str, sample_rate: int) -> MelPreset:
+    return MelPreset(
+        name=name, sample_rate=sample_rate, n_fft=int(0.025 * sample_rate), hop_length=int(0.010 * sample_rate),
+        n_mels=40, fmin=0.0, fmax=sample_rate / 2, log="ln_add", floor=1e-6, cmvn=True,
+    )
+
+
+MEL_PRESETS: dict[str, MelPreset] = {
+    preset.name: preset
+    for preset in (
+        MelPreset(  # Li et al. 2020 (arXiv:2004.03413): 25 ms Hamming, 10 ms hop, dB below the utterance's maximum
+            name="li2020", sample_rate=16_000, n_fft=400, hop_length=160, n_mels=40, fmin=20.0, fmax=8000.0,
+            window="hamming_symmetric", remove_mean=True, preemphasis=0.97, pad_value=-80.0, published_pad_value=0.0,
+        ),
+        _s2igan("s2igan", 22_050),  # Wang et al. 2020, CUB and Oxford: 551 samples, 220 hop, ln, CMVN
+        _s2igan("s2igan_native16k", 16_000),  # the same at the native rate of Flickr8k and Places
+        MelPreset(  # Shen et al. 2018 as in NVIDIA's Tacotron 2: magnitude, ln clamped at 1e-5
+            name="tacotron2", sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=80, fmin=0.0, fmax=8000.0,
+            power=1, log="ln_clamp", floor=1e-5, pad_value=float(np.log(1e-5)), published_pad_value=0.0,
+        ),
+    )
+}
+
+
+def mel_preset(name: str) -> MelPreset:
+    """Look a preset up; :class:`~speech2img.errors.ConfigError` lists the names if there is none."""
+    try:
+        return MEL_PRESETS[name]
+    except KeyError:
+        fix = f"choose one of {', '.join(MEL_PRESETS)}"
+        raise ConfigError.about(f'mel preset "{name}"', "no such preset", fix) from None
+
+
+def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
+    """Log-mel spectrogram of one utterance.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,), float, range -1..1]
+        Mono waveform at ``preset.sample_rate`` Hz, at least one window (``preset.n_fft`` samples) long.
+    preset : MelPreset
+        The front-end.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_mels, frames), float32]
+        ``frames = 1 + n // hop_length``. Decibels below the maximum for ``li2020``, natural logarithms otherwise.
+
+    Raises
+    ------
+    AudioError
+        If ``y`` is not one channel, not finite, or shorter than one window.
+
+    Notes
+    -----
+    Framing, window, transform and filter bank follow librosa's ``feature.melspectrogram``; the transform is SciPy's
+    in float32, which is the fastest for one utterance (windows of 551 samples included).
+    """
+    subject = "sound"
+    if y.ndim != 1:
+        raise AudioError.about(subject, f"shape {y.shape} is not one channel", "average the channels first")
+    if y.size < preset.n_fft:
+        reason = f"{y.size} samples, shorter than one window of {preset.n_fft}"
+        raise AudioError.about(subject, reason, f"give at least {1000 * preset.n_fft / preset.sample_rate:.0f} ms")
+    y = y.astype(np.float32, copy=False)
+    if not np.isfinite(y).all():
+        raise AudioError.about(subject, "samples that are not finite", "remove NaN and infinity first")
+    if preset.remove_mean:
+        y = y - y.mean(dtype=np.float64).astype(np.float32)
+    if preset.preemphasis:
+        y = np.concatenate((y[:1], y[1:] - np.float32(preset.preemphasis) * y[:-1]))
+    window, bank = _tables(preset)
+    padded = np.pad(y, preset.n_fft // 2, mode=preset.pad_mode)
+    frames = sliding_window_view(padded, preset.n_fft)[:: preset.hop_length]
+    spectrum = scipy.fft.rfft(frames * window, axis=1)
+    magnitude = spectrum.real**2 + spectrum.imag**2
+    if preset.power == 1:
+        np.sqrt(magnitude, out=magnitude)
+    return _logarithm(bank @ magnitude.T, preset)
+
+
+def _logarithm(mel: np.ndarray, preset: MelPreset) -> np.ndarray:
+    if preset.log == "db":
+        decibels = 10.0 * np.log10(np.maximum(_AMIN, mel))
+        mel = np.maximum(decibels - decibels.max(), -preset.top_db)
+    elif preset.log == "ln_add":
+        mel = np.log(mel + np.float32(preset.floor))
+    else:
+        mel = np.log(np.maximum(mel, np.float32(preset.floor)))
+    if preset.cmvn:
+        mel = (mel - mel.mean(axis=1, keepdims=True)) / (mel.std(axis=1, keepdims=True) + _CMVN_EPSILON)
+    return np.ascontiguousarray(mel, dtype=np.float32)
+
+
+@lru_cache(maxsize=16)
+def _tables(preset: MelPreset) -> tuple[np.ndarray, np.ndarray]:
+    """Window (n_fft,) and filter bank (n_mels, 1 + n_fft // 2) of a preset."""
+    phase = 2.0 * np.pi * np.arange(preset.n_fft)
+    if preset.window == "hann":
+        window = 0.5 - 0.5 * np.cos(phase / preset.n_fft)
+    else:
+        window = 0.54 - 0.46 * np.cos(phase / max(1, preset.n_fft - 1))
+    bank = mel_filter_bank(
+        sample_rate=preset.sample_rate, n_fft=preset.n_fft, n_mels=preset.n_mels, fmin=preset.fmin, fmax=preset.fmax
+    )
+    return window.astype(np.float32), bank
+
+
+def mel_filter_bank(*, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> np.ndarray:
+    """Triangular mel filters of equal area on Slaney's scale.
+
+    Parameters
+    ----------
+    sample_rate, n_fft : int
+        Rate in Hz and length of the transform.
+    n_mels : int
+        Number of bands.
+    fmin, fmax : float
+        Edges of the lowest and the highest band, in Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_mels, 1 + n_fft // 2), float32]
+        Weights of the spectrum's bins.
+
+    Notes
+    -----
+    Slaney, Auditory Toolbox version 2 (1998): linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mel for a
+    factor of 6.4); each triangle is scaled to unit area (2 / width in Hz).
+    """
+    low, high = _hertz_to_mel(np.array([fmin, fmax])).tolist()
+    edges = _mel_to_hertz(np.linspace(low, high, n_mels + 2))
+    bins = np.arange(1 + n_fft // 2) * (sample_rate / n_fft)
+    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
+    bank: np.ndarray = (np.maximum(0.0, triangles) * (2.0 / (right - left))).astype(np.float32)
+    return bank
+
+
+_HERTZ_PER_MEL, _BREAK_HERTZ = 200.0 / 3.0, 1000.0
+_BREAK_MEL = _BREAK_HERTZ / _HERTZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27.0
+
+
+def _hertz_to_mel(hertz: np.ndarray) -> np.ndarray:
+    above = _BREAK_MEL + np.log(np.maximum(hertz, _BREAK_HERTZ) / _BREAK_HERTZ) / _LOG_STEP
+    return np.where(hertz < _BREAK_HERTZ, hertz / _HERTZ_PER_MEL, above)
+
+
+def _mel_to_hertz(mel: np.ndarray) -> np.ndarray:
+    above = _BREAK_HERTZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
+    return np.where(mel < _BREAK_MEL, mel * _HERTZ_PER_MEL, above)

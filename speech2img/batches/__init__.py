@@ -1,0 +1,1 @@
+"""What a model eats: batches drawn in a reproducible, resumable order."""

@@ -1,0 +1,100 @@
+"""Fresh renders with evenly drawn attributes: what the judge learns from and is tested on."""
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from speech2img.batches.images import label_attributes
+from speech2img.corpora.songbirds.render import random_attributes, render_bird
+from speech2img.errors import DataError
+from speech2img.images.store import square_thumbnail
+from speech2img.storage.atomic import atomic_path
+
+_JUDGE = 0x6A75646765
+_CHUNK = 64
+
+
+def render_one(render_seed: int, number: int, size: int) -> tuple[dict[str, str], np.ndarray]:
+    """One picture with attributes drawn evenly.
+
+    Parameters
+    ----------
+    render_seed : int
+        Names the collection; the first words of its seed sequences keep it apart from every corpus.
+    number : int
+        Which picture of the collection.
+    size : int
+        Side in pixels; rendered four times as large and reduced as the image store does.
+
+    Returns
+    -------
+    attributes : dict of str to str
+    image : ndarray of uint8, shape (size, size, 3)
+    """
+    generator = np.random.default_rng([_JUDGE, render_seed, number])
+    attributes = random_attributes(generator)
+    large = render_bird(attributes, seed=int(generator.integers(2**62, 2**63 - 1)), size=256)
+    return attributes, square_thumbnail(Image.fromarray(large), size)
+
+
+def _render_chunk(
+    render_seed: int, numbers: range, size: int, heads: dict[str, tuple[str, ...]]
+) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [render_one(render_seed, number, size) for number in numbers]
+    return np.stack([image for _, image in pairs]), np.array([label_attributes(a, heads) for a, _ in pairs])
+
+
+def render_collection(
+    path: Path, *, count: int, render_seed: int, size: int, heads: Mapping[str, Sequence[str]], workers: int = 2,
+    progress: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Pictures and labels of a collection, rendered once and kept in a file.
+
+    Parameters
+    ----------
+    path : Path
+        ``.npz`` file of the collection; used where it holds exactly what is asked for, made otherwise.
+    count, render_seed, size : int
+        How many, which collection, side in pixels.
+    heads : Mapping[str, Sequence[str]]
+        Attributes and their values, in the order of the label columns.
+    workers : int
+        Processes; the pictures do not depend on it.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    images : ndarray of uint8, shape (count, size, size, 3)
+    labels : ndarray of int64, shape (count, heads)
+    """
+    key = f"{count} {render_seed} {size} {sorted(heads)}"
+    if path.is_file():
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                if str(stored["key"]) == key:
+                    return stored["images"], stored["labels"]
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError.about(
+                path, f"not a collection of renders ({error})", "delete it, it is made anew"
+            ) from error
+    plain = {name: tuple(values) for name, values in heads.items()}
+    chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+    bar = tqdm(total=count, desc="renders", unit="image", disable=None if progress else True)
+    parts = []
+    with bar, ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+        for part in pool.map(
+            _render_chunk, *zip(*[(render_seed, chunk, size, plain) for chunk in chunks], strict=True)
+        ):
+            parts.append(part)
+            bar.update(len(part[0]))
+    images = np.concatenate([images for images, _ in parts])
+    labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
+    with atomic_path(path) as temporary:
+        np.savez(temporary, images=images, labels=labels, key=np.array(key))
+    return images, labels

@@ -1,0 +1,181 @@
+"""Batches of utterances: log-mels padded only to the longest of the batch, with classes and teacher features."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.batches.sampler import ResumableSampler
+
+_ROUND = 32
+_PRELOAD_BYTES = 3 << 30
+
+
+class MelSource(Protocol):
+    """What a mel store offers here."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Frames of each utterance."""
+
+    def read(self, index: int) -> np.ndarray:
+        """Log-mel of one utterance, (frames, n_mels)."""
+
+
+class SpeechBatch(NamedTuple):
+    """Utterances and what they speak about."""
+
+    mel_BMT: Tensor
+    """float32, (B, n_mels, T)."""
+    lengths_B: Tensor
+    """int64, frames of each utterance."""
+    features_BD: Tensor
+    """float32, teacher features of one view of each utterance's picture."""
+    classes_B: Tensor
+    """int64, class numbers."""
+    indices_B: np.ndarray
+    """Rows of the utterances in the mel store."""
+
+
+class Mels:
+    """Log-mels of chosen utterances, held in memory as float16 where they fit.
+
+    Parameters
+    ----------
+    store : MelSource
+        Mel store of the corpus.
+    rows : sequence of int
+        Utterances that will be asked for.
+    max_frames : int
+        Longer utterances are cut.
+    pad_value : float
+        What stands behind an utterance.
+    """
+
+    def __init__(self, store: MelSource, rows: Sequence[int], *, max_frames: int, pad_value: float) -> None:
+        self._store, self._max_frames, self._pad_value = store, max_frames, pad_value
+        self.lengths = np.minimum(np.asarray(store.lengths, dtype=np.int64), max_frames)
+        self.n_mels = store.read(int(rows[0])).shape[1]
+        self._held: dict[int, np.ndarray] = {}
+        if int(self.lengths[np.asarray(rows)].sum()) * self.n_mels * 2 <= _PRELOAD_BYTES:
+            self._held = {int(row): store.read(int(row))[:max_frames].astype(np.float16) for row in rows}
+
+    def batch(self, rows: np.ndarray, *, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Pad a batch.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Utterances.
+        frames : int, optional
+            Pad to this many frames; None to the longest of the batch, rounded up to a multiple of 32 so that few
+            different shapes occur.
+
+        Returns
+        -------
+        mel : ndarray of float32, shape (B, n_mels, T)
+        lengths : ndarray of int64, shape (B,)
+        """
+        lengths = self.lengths[rows]
+        frames = frames or -(-int(lengths.max()) // _ROUND) * _ROUND
+        mel = np.full((len(rows), frames, self.n_mels), self._pad_value, dtype=np.float32)
+        for out, row, length in zip(mel, rows, lengths, strict=True):
+            held = self._held.get(int(row))
+            out[:length] = (self._store.read(int(row)) if held is None else held)[:length]
+        return np.ascontiguousarray(mel.transpose(0, 2, 1)), lengths
+
+
+def mask_mels(
+    mel_BMT: np.ndarray, lengths_B: np.ndarray, *, bands: int, time: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Replace one span of bands and one span of time of each utterance by its mean (SpecAugment, Park et al. 2019).
+
+    Parameters
+    ----------
+    mel_BMT : ndarray of float32, shape (B, n_mels, T)
+        Padded log-mels; changed in place.
+    lengths_B : ndarray of int64
+        Frames of each utterance.
+    bands : int
+        Most bands masked.
+    time : float
+        Largest part of an utterance masked, 0..1.
+    generator : numpy.random.Generator
+        Where the spans come from.
+    """
+    batch, n_mels, frames = mel_BMT.shape
+    valid = np.arange(frames) < lengths_B[:, None]
+    mean = (mel_BMT * valid[:, None]).sum(axis=(1, 2)) / (n_mels * lengths_B)
+    width = generator.integers(0, bands + 1, size=batch)
+    first = (generator.random(batch) * (n_mels - width + 1)).astype(np.int64)
+    band = np.arange(n_mels)
+    masked_bands = (band >= first[:, None]) & (band < (first + width)[:, None])
+    span = (generator.random(batch) * time * lengths_B).astype(np.int64)
+    start = (generator.random(batch) * (lengths_B - span + 1)).astype(np.int64)
+    frame = np.arange(frames)
+    masked_time = (frame >= start[:, None]) & (frame < (start + span)[:, None])
+    masked = (masked_bands[:, :, None] | masked_time[:, None, :]) & valid[:, None]
+    np.copyto(mel_BMT, mean[:, None, None].astype(np.float32), where=masked)
+    return mel_BMT
+
+
+class SpeechBatches:
+    """Shuffled batches of utterances, bucketed by length.
+
+    Parameters
+    ----------
+    mels : Mels
+        Log-mels of the training utterances.
+    rows : ndarray of int
+        The training utterances.
+    images : ndarray of int
+        Row in ``features`` of each of them.
+    classes : ndarray of int64
+        Class of each of them.
+    features : ndarray of float32, shape (pictures, views, D)
+        Teacher features; one view is drawn at random for each utterance.
+    batch_size, seed : int
+        Of the sampler.
+    frames : int, optional
+        Fixed length of every batch (published: 2048); None pads to the longest.
+    mask_bands : int
+        Most mel bands masked; 0 for none.
+    mask_time : float
+        Largest part of an utterance masked; 0 for none.
+    """
+
+    def __init__(
+        self,
+        mels: Mels,
+        rows: np.ndarray,
+        images: np.ndarray,
+        classes: np.ndarray,
+        features: np.ndarray,
+        *,
+        batch_size: int,
+        seed: int,
+        frames: int | None = None,
+        mask_bands: int = 0,
+        mask_time: float = 0.0,
+    ) -> None:
+        self._mels, self._rows, self._images, self._classes, self._features = mels, rows, images, classes, features
+        self._frames, self._mask_bands, self._mask_time = frames, mask_bands, mask_time
+        lengths = mels.lengths[rows] if frames is None else None
+        self.sampler = ResumableSampler(len(rows), batch_size, seed=seed, lengths=lengths)
+
+    def next(self) -> SpeechBatch:
+        """Draw a batch."""
+        drawn, generator = self.sampler.next()
+        mel, lengths = self._mels.batch(self._rows[drawn], frames=self._frames)
+        if self._mask_bands or self._mask_time:
+            mel = mask_mels(mel, lengths, bands=self._mask_bands, time=self._mask_time, generator=generator)
+        views = generator.integers(self._features.shape[1], size=len(drawn))
+        return SpeechBatch(
+            torch.from_numpy(mel),
+            torch.from_numpy(lengths),
+            torch.from_numpy(self._features[self._images[drawn], views]),
+            torch.from_numpy(self._classes[drawn]),
+            self._rows[drawn],
+        )

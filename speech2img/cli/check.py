@@ -1,0 +1,134 @@
+"""``speech2img check``: what is installed, what the device can do, what is missing and where to get it."""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from pathlib import Path
+
+from speech2img import __version__
+from speech2img.cli.parsing import add_verb
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "librosa",
+    "soundfile",
+    "soxr",
+    "h5py",
+    "tqdm",
+    "tensorboard",
+    "pillow",
+    "safetensors",
+)
+PASCAL_TORCH = 'pip install "torch>=2.10,<2.15" --index-url https://download.pytorch.org/whl/cu126'
+CUB_PAGE = "https://www.vision.caltech.edu/datasets/cub_200_2011/"
+
+
+def add(verbs: "argparse._SubParsersAction") -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "check",
+        summary="versions, device, data and weights found, and what is missing",
+        description="Prints versions, the device and what it can do, weights and corpora found, what is missing.",
+        examples=("speech2img check", "speech2img check --root data/songbirds"),
+    )
+    parser.add_argument(
+        "--root", type=Path, action="append", default=[], metavar="DIR", help="a corpus folder to look at"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one fact a line."""
+    print(f"speech2img  {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for name in PACKAGES:
+        try:
+            print(f"{name:11} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            print(f'{name:11} MISSING: pip install "{name}"')
+    for line in _device_lines():
+        print(f"device      {line}")
+    for line in _speech_lines():
+        print(f"speech      {line}")
+    for line in _weight_lines():
+        print(f"weights     {line}")
+    for root in args.root:
+        for line in _corpus_lines(root):
+            print(f"corpus      {line}")
+    return 0
+
+
+def device_advice(capability: tuple[int, int], built_for: list[str]) -> str:
+    """One sentence on what a CUDA device can do with the installed torch.
+
+    Parameters
+    ----------
+    capability : (int, int)
+        Compute capability, (6, 1) for a GTX 1080 Ti.
+    built_for : list of str
+        As ``torch.cuda.get_arch_list()`` gives it: ``["sm_75", "sm_80", ...]``.
+    """
+    built = [int(name.removeprefix("sm_").rstrip("af")) for name in built_for if name.startswith("sm_")]
+    number = 10 * capability[0] + capability[1]
+    if built and number < min(built):
+        return f"NOT SUPPORTED by this torch (built for {', '.join(built_for)}); {PASCAL_TORCH}"
+    if capability >= (8, 0):
+        return "trains in bf16"
+    return (
+        "trains in fp16 with loss scaling" if capability >= (7, 0) else "trains in fp32 (half precision is slow on it)"
+    )
+
+
+def _device_lines() -> list[str]:
+    import torch
+
+    lines = [f"CPU, {len(os.sched_getaffinity(0))} cores, {torch.get_num_threads()} threads"]
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        properties = torch.cuda.get_device_properties(index)
+        capability = (properties.major, properties.minor)
+        lines.append(
+            f"cuda:{index} {properties.name}, {properties.total_memory / 2**30:.0f} GiB, compute capability "
+            f"{capability[0]}.{capability[1]}: {device_advice(capability, torch.cuda.get_arch_list())}"
+        )
+    return lines if len(lines) > 1 else [*lines, "no CUDA device: everything runs, long training is slow"]
+
+
+def _speech_lines() -> list[str]:
+    if importlib.util.find_spec("espeakng_loader") is None:
+        return ['espeak-ng is missing (wanted by synthesize and generate --text): pip install "speech2img[tts]"']
+    return [f"espeak-ng, from espeakng-loader {importlib.metadata.version('espeakng-loader')}"]
+
+
+def _weight_lines() -> list[str]:
+    from speech2img.storage.releases import find_release, shipped_releases
+    from speech2img.storage.weights import release_sha256
+
+    names = shipped_releases()
+    return [f"{name}, sha256 {release_sha256(find_release(name))[:16]}" for name in names] or [
+        "none came with this package"
+    ]
+
+
+def _corpus_lines(root: Path) -> list[str]:
+    if not (root / "manifest.jsonl").is_file():
+        return [
+            f"{root}: no manifest.jsonl; make one with `speech2img prepare songbirds --root {root}`, or get CUB from "
+            f"{CUB_PAGE} and run `speech2img prepare cub --root {root}`"
+        ]
+    from speech2img.corpora.manifest import Manifest
+
+    manifest = Manifest.load(root)
+    captions = [caption for item in manifest.items for caption in item.captions]
+    spoken = sum(1 for caption in captions if caption.audio and (root / caption.audio).is_file())
+    lines = [f"{root}: {manifest.corpus}, {len(manifest.items)} pictures, {len(captions)} captions, {spoken} spoken"]
+    if spoken < len(captions):
+        lines.append(f"{len(captions) - spoken} captions have no recording: speech2img synthesize --root {root}")
+    derived = sorted(path.name for path in (root / "derived").glob("*"))
+    lines.append(
+        f"derived: {', '.join(derived)}" if derived else f"nothing derived yet: speech2img features --root {root}"
+    )
+    return lines

@@ -1,0 +1,46 @@
+"""``speech2img extract``: speech embeddings of a whole corpus."""
+
+import argparse
+from pathlib import Path
+
+from speech2img.cli.parsing import add_device, add_root, add_verb
+
+
+def add(verbs: "argparse._SubParsersAction") -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "extract",
+        summary="write the speech embeddings of a corpus",
+        description=(
+            "Runs a trained speech encoder over every utterance of the corpus and writes the embeddings to\n"
+            "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
+            "their generators can be trained on them."
+        ),
+        examples=("speech2img extract --run runs/encoder --root data/songbirds",),
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--run", dest="encoder_run", type=Path, metavar="RUN", help="the encoder's run folder")
+    source.add_argument(
+        "--features",
+        metavar="NAME",
+        help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
+    )
+    add_root(parser)
+    parser.add_argument(
+        "--name", metavar="NAME", help="what the embeddings are called (default: the run folder's name, or picture)"
+    )
+    add_device(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Extract and say where the files are."""
+    from speech2img.training.extract import extract_embeddings, extract_picture_embeddings
+
+    if args.features is not None:
+        folder = extract_picture_embeddings(args.root, args.features, name=args.name or "picture")
+    else:
+        folder = extract_embeddings(args.encoder_run, args.root, name=args.name, device=args.device)
+    print(f"embeddings: {folder}")
+    return 0

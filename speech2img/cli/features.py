@@ -1,0 +1,68 @@
+"""``speech2img features``: everything that is computed once for a corpus."""
+
+import argparse
+from pathlib import Path
+
+from speech2img.cli.parsing import add_device, add_root, add_verb, add_workers, positive
+
+
+def add(verbs: "argparse._SubParsersAction") -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "features",
+        summary="compute mel store, image store and teacher features",
+        description=(
+            "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
+            "with --teacher the 1,024 image features that the speech encoder learns to give (HDF5, and the pickle\n"
+            "of Li et al.). What is there already is kept; an interrupted call goes on."
+        ),
+        examples=(
+            "speech2img features --root data/songbirds",
+            "speech2img features --root data/songbirds --teacher runs/teacher",
+            "speech2img features --root data/cub100 --teacher googlenet_bvlc.npz --name googlenet",
+        ),
+    )
+    add_root(parser)
+    parser.add_argument("--mel-preset", default="li2020", metavar="NAME", help="front-end (default li2020)")
+    parser.add_argument(
+        "--image-size", type=positive, default=64, metavar="PIXELS", help="side of the stored pictures (default 64)"
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="RUN|FILE",
+        help="a teacher's run folder, BVLC GoogLeNet's .npz, or GoogLeNet weights from 'import'",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="what the features are called (default: the teacher folder's name)"
+    )
+    parser.add_argument(
+        "--views",
+        type=positive,
+        metavar="N",
+        help="views of each picture, 1 to 10 (default: 10 crops with GoogLeNet as published, 2 otherwise)",
+    )
+    add_device(parser)
+    add_workers(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute what is missing and say where it is."""
+    from speech2img.corpora.manifest import Manifest
+    from speech2img.training.stores import image_store, mel_store
+
+    manifest = Manifest.load(args.root)
+    mels = mel_store(manifest, preset=args.mel_preset, workers=args.workers)
+    print(f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}")
+    images = image_store(manifest, size=args.image_size, workers=args.workers)
+    print(f"picture store: {len(images.ids)} pictures of {args.image_size} px")
+    if args.teacher is not None:
+        from speech2img.training.features import build_teacher_features
+
+        path = build_teacher_features(
+            args.root, args.teacher, name=args.name, views=args.views, device=args.device, workers=args.workers
+        )
+        print(f"teacher features: {path}")
+    return 0

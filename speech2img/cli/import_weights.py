@@ -1,0 +1,157 @@
+"""``speech2img import``: turn a published checkpoint into a release of ours."""
+
+import argparse
+import tokenize
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speech2img.cli.parsing import add_verb
+from speech2img.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    State = Mapping[str, Tensor]
+
+SOURCES = (
+    "li2020-encoder",
+    "stackgan-v2-generator",
+    "stackgan-v2-discriminator",
+    "torchvision-googlenet",
+    "caffe-googlenet",
+)
+
+
+def add(verbs: "argparse._SubParsersAction") -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "import",
+        summary="convert a published checkpoint",
+        description=(
+            "Converts a published checkpoint into a release folder (safetensors, config, card, hashes) that works\n"
+            "wherever our own weights do. It keeps its published behaviour.\n\n"
+            "  li2020-encoder             .pth of Li et al. 2020: the speech encoder\n"
+            "  stackgan-v2-generator      netG_*.pth\n"
+            "  stackgan-v2-discriminator  netD*.pth\n"
+            "  torchvision-googlenet      googlenet-*.pth\n"
+            "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays"
+        ),
+        examples=(
+            "speech2img import li2020-encoder best.pth --out weights/li2020",
+            "speech2img import stackgan-v2-generator netG_335000.pth --out weights/stackgan",
+            "speech2img generate --model weights/li2020 --generator weights/stackgan bird.wav --out pictures",
+        ),
+    )
+    parser.add_argument("source", choices=SOURCES, metavar="SOURCE", help=", ".join(SOURCES))
+    parser.add_argument("file", type=Path, metavar="FILE", help="the published file")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to write")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert and print the folder and its hash."""
+    from speech2img.storage.weights import release_sha256
+
+    import_published(args.source, args.file, args.out)
+    print(f"{args.out}: {args.source}, sha256 {release_sha256(args.out)}")
+    return 0
+
+
+def import_published(source: str, file: Path, out: Path) -> None:
+    """Convert one published file into a release folder, float32 as published.
+
+    Parameters
+    ----------
+    source : str
+        One of ``SOURCES``.
+    file : Path
+        The published file; read without running anything in it.
+    out : Path
+        Release folder to write.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, hostile or of another network.
+    """
+    from speech2img.storage.atomic import file_sha256
+    from speech2img.storage.weights import load_weights, save_release
+
+    state = _read(source, file)
+    try:
+        module, prefix, config, converted = _convert(source, state)
+    except ValueError as error:
+        raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
+    load_weights(module, converted, name=str(file))
+    config = {**config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
+    card = (
+        f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, float32.\n"
+        f"SHA-256 of the published file: {config['source_sha256']}.\nIts licence is that of its publisher.\n"
+    )
+    save_release(out, {f"{prefix}{name}": tensor for name, tensor in converted.items()}, config, card, half=False)
+
+
+def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, Any], State]":
+    """Module, prefix of its tensors, release config and converted state of a published state."""
+    from speech2img.models import published
+    from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+    from speech2img.models.speech_encoder import SpeechEncoder
+    from speech2img.models.stackgan import StackDiscriminator, StackGenerator
+
+    if source == "li2020-encoder":
+        converted = published.convert_li2020_encoder(state)
+        settings = published.li2020_encoder_settings(converted)
+        config = {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": settings}
+        return SpeechEncoder(**settings), "encoder.", config, converted
+    if source == "stackgan-v2-generator":
+        converted = published.convert_stackgan_v2_generator(state)
+        settings = published.stackgan_v2_generator_settings(converted)
+        config = {"kind": "image-generator", "generator": settings, "conditioning": "sampled"}
+        return StackGenerator(**settings), "generator.", config, converted
+    if source == "stackgan-v2-discriminator":
+        converted = published.convert_stackgan_v2_discriminator(state)
+        settings = published.stackgan_v2_discriminator_settings(converted)
+        config = {"kind": "image-discriminator", "discriminator": settings}
+        return StackDiscriminator(**settings), "discriminator.", config, converted
+    variants: dict[str, tuple[Callable[[State], State], type[nn.Module], str]] = {
+        "torchvision-googlenet": (published.convert_torchvision_googlenet, TorchvisionGoogLeNet, "torchvision"),
+        "caffe-googlenet": (published.convert_caffe_googlenet, BVLCGoogLeNet, "bvlc"),
+    }
+    convert, network, variant = variants[source]
+    return network(), "", {"kind": "googlenet", "variant": variant}, convert(state)
+
+
+def _read(source: str, file: Path) -> "State":
+    """Named tensors of a published file of any of the three formats."""
+    if not file.is_file():
+        raise CheckpointError.about(file, "no such file", "give the published checkpoint")
+    if file.suffix == ".npz":
+        return _read_npz(file)
+    if source == "caffe-googlenet":
+        from speech2img.models.caffemodel import read_caffemodel
+
+        try:
+            return read_caffemodel(file.read_bytes())
+        except ValueError as error:
+            raise CheckpointError.about(file, error, "give bvlc_googlenet.caffemodel") from error
+    from speech2img.models.published import unwrap_state
+    from speech2img.storage.tensors import load_torch_file
+
+    try:
+        return unwrap_state(load_torch_file(file))
+    except ValueError as error:
+        raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
+
+
+def _read_npz(file: Path) -> "State":
+    import numpy as np
+    import torch
+
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, tokenize.TokenError) as error:
+        raise CheckpointError.about(file, f"not a readable .npz ({error})", "fetch it again") from error

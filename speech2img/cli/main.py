@@ -1,0 +1,68 @@
+"""``speech2img VERB ...``: finds the verb, runs it, turns errors into one line and an exit status."""
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from speech2img import __version__
+from speech2img.cli import check, evaluate, extract, features, generate, import_weights, prepare, synthesize, train
+from speech2img.cli.parsing import Parser
+from speech2img.cli.process import restart_tuned, run_reporting
+
+VERBS = (check, prepare, synthesize, features, train, extract, generate, evaluate, import_weights)
+"""Modules with ``add(verbs)``, in the order of the work; each imports what is heavy only when it runs."""
+
+EPILOG = """\
+the whole way on the corpus that comes with the library:
+  speech2img prepare songbirds --size small --root data/songbirds
+  speech2img synthesize --root data/songbirds
+  speech2img features --root data/songbirds
+  speech2img train teacher --root data/songbirds --out runs/teacher
+  speech2img features --root data/songbirds --teacher runs/teacher
+  speech2img train encoder --root data/songbirds --out runs/encoder
+  speech2img extract --run runs/encoder --root data/songbirds
+  speech2img train generator --root data/songbirds --out runs/generator
+  speech2img evaluate --model runs/generator --root data/songbirds --split test_seen
+with the weights that come with it:
+  speech2img generate --model songbirds bird.wav --out pictures
+"""
+
+
+def build_parser() -> Parser:
+    """The whole command line."""
+    import argparse
+
+    parser = Parser(
+        prog="speech2img",
+        description="A spoken description straight into an image, with no text in between.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"speech2img {__version__}")
+    verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    for module in VERBS:
+        module.add(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments after the program's name; None: those of this process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or what :mod:`speech2img.errors` says of the error.
+    """
+    args = build_parser().parse_args(argv)
+    return run_reporting(lambda: args.run(args), debug=args.debug)
+
+
+def entry_point() -> NoReturn:
+    """The installed command: as :func:`main`, in a process of its own that may be tuned."""
+    restart_tuned()
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Argument parsing that the verbs share: one-line errors with the nearest name, and the options most verbs have."""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An ``ArgumentParser`` whose errors are one line with the nearest valid name."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and exit with status 2."""
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if choice:
+            known = [name.strip(" '\"") for name in choice[2].split(",")]
+            near = difflib.get_close_matches(choice[1], known, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            message = f"'{choice[1]}' is not known; {hint}known: {', '.join(known)}"
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def natural(text: str) -> int:
+    """An integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """``--root``: the corpus folder."""
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="the corpus folder")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """``--workers``: processes for preparation work."""
+    parser.add_argument("--workers", type=positive, default=2, metavar="N", help="processes to use (default 2)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``."""
+    parser.add_argument("--device", default="auto", help="auto (CUDA, else CPU), cpu, cuda, cuda:1 ... (default auto)")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """``--seed``."""
+    parser.add_argument("--seed", type=natural, default=0, metavar="N", help="same seed, same result (default 0)")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """``--config`` and ``--set``: a TOML file and single values over it."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings; the rest are defaults")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting over the file's, e.g. loop.max_steps=500",
+    )
+
+
+def add_verb(
+    verbs: "argparse._SubParsersAction[Parser]", name: str, *, summary: str, description: str, examples: Iterable[str]
+) -> argparse.ArgumentParser:
+    """A verb's parser: description above its options, examples below them."""
+    parser = verbs.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser

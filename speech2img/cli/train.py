@@ -1,0 +1,82 @@
+"""``speech2img train``: teacher, judge, encoder, generator or prior."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
+
+ROLES = ("teacher", "judge", "encoder", "generator", "prior")
+
+
+def add(verbs: "argparse._SubParsersAction") -> None:
+    """Declare the verb."""
+    parser = add_verb(
+        verbs,
+        "train",
+        summary="train teacher, judge, encoder, generator or prior",
+        description=(
+            "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
+            "  teacher    reads species and attributes off pictures; its features are what the encoder learns to give\n"
+            "  judge      the same network on other pictures, for measuring only\n"
+            "  encoder    speech -> embedding, from the mel store and the teacher's features\n"
+            "  generator  embedding -> picture, from the extracted embeddings\n"
+            "  prior      embedding -> features of one picture, for a generator that paints from picture features\n\n"
+            "Ctrl-C finishes the step, saves a checkpoint and stops."
+        ),
+        examples=(
+            "speech2img train teacher --root data/songbirds --out runs/teacher",
+            "speech2img train encoder --config encoder.toml --root data/songbirds --out runs/encoder",
+            "speech2img train generator --root data/songbirds --out runs/generator --set loop.max_minutes=10",
+        ),
+    )
+    parser.add_argument("role", choices=ROLES, metavar="ROLE", help=", ".join(ROLES))
+    add_root(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder")
+    add_settings(parser)
+    add_device(parser)
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="arithmetic of the networks (default: the setting loop.precision: auto, what the device does fastest)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, and say where the run stands and what comes next."""
+    from speech2img.config import load_settings
+
+    overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
+    train, settings_class, options = _trainer(args.role)
+    settings: Any = load_settings(settings_class, file=args.config, overrides=overrides)
+    result = train(args.root, args.out, settings, device=args.device, **options)
+    state = "finished" if result.finished else "stopped early; the same command goes on"
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
+    print(f"{args.out}: step {result.step}, {state}{f' ({numbers})' if numbers else ''}")
+    return 0
+
+
+def settings_class_of(role: str) -> type:
+    """Settings class of a role."""
+    return _trainer(role)[1]
+
+
+def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:
+    """Training function, settings class and further arguments of a role; imports only what the role needs."""
+    if role in ("teacher", "judge"):
+        from speech2img.training.teacher import TeacherSettings, train_teacher
+
+        return train_teacher, TeacherSettings, {"role": role}
+    if role == "encoder":
+        from speech2img.training.encoder import EncoderSettings, train_encoder
+
+        return train_encoder, EncoderSettings, {}
+    if role == "prior":
+        from speech2img.training.prior import PriorSettings, train_prior
+
+        return train_prior, PriorSettings, {}
+    from speech2img.training.generator import GeneratorSettings, train_generator
+
+    return train_generator, GeneratorSettings, {}

@@ -1,0 +1,1 @@
+"""Corpora: manifests and readers, and the corpus that the library makes itself."""

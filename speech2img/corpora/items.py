@@ -1,0 +1,161 @@
+"""A picture and its captions: the two records a corpus is made of, and how they stand in a line of the manifest."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+MAX_CLASSES = 1_000_000
+SPLITS: tuple[str, ...] = ("train", "val", "test_seen", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One caption of a picture and the way it is spoken."""
+
+    index: int
+    """Number of the caption within its picture, from 0."""
+    text: str
+    """The words."""
+    voice: str
+    """Name of the voice, in the synthesizer's own words (``en-us+f3``)."""
+    audio: str | None
+    """Path of the recording relative to the corpus folder, or None where nothing is to be spoken."""
+    rate: int
+    """Speed in words a minute."""
+    pitch: int
+    """Base pitch of the voice, 0-99."""
+    pitch_range: int
+    """How far the pitch moves, 0-99."""
+    mentions: dict[str, str]
+    """Attribute -> value, as far as this utterance gives them, in words or (``light``) by its manner."""
+    manner: str | None
+    """Name of the manner of speaking, or None where all captions are spoken alike."""
+    language: str = "en"
+    """Language of the words."""
+    held_out_voice: bool = False
+    """Whether no training utterance is spoken by this voice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture with its captions."""
+
+    id: str
+    """``class folder/name without ending``, as in CUB's ``images.txt``."""
+    image: str
+    """Path of the picture relative to the corpus folder."""
+    class_id: int
+    """Class number from 0."""
+    class_name: str
+    """Name of the class folder (``001.Crested_Marshlark``)."""
+    split: str
+    """One of ``SPLITS``."""
+    box: tuple[float, float, float, float] | None
+    """Bounding box x, y, width, height in pixels, or None where unknown."""
+    attributes: dict[str, str] | None
+    """What the picture shows, or None where that is unknown (photographs)."""
+    captions: tuple[Caption, ...]
+    """The captions in the order of their index."""
+
+
+def utterance_id(item: Item, caption: Caption) -> str:
+    """Name of one utterance, the same in every store: ``<item id>_<caption index>``."""
+    return f"{item.id}_{caption.index}"
+
+
+def item_to_dict(item: Item) -> dict[str, Any]:
+    """An item as plain JSON."""
+    return {
+        "id": item.id, "image": item.image, "class_id": item.class_id, "class_name": item.class_name,
+        "split": item.split, "box": item.box, "attributes": item.attributes,
+        "captions": [_caption_to_dict(caption) for caption in item.captions],
+    }
+
+
+def _caption_to_dict(caption: Caption) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "index": caption.index, "text": caption.text, "voice": caption.voice, "audio": caption.audio,
+        "rate": caption.rate, "pitch": caption.pitch, "pitch_range": caption.pitch_range,
+        "mentions": caption.mentions, "manner": caption.manner, "language": caption.language,
+    }
+    if caption.held_out_voice:
+        fields["held_out_voice"] = True
+    return fields
+
+
+def item_from_dict(fields: Any, share: dict[str, str]) -> Item:
+    """Build an item from plain JSON.
+
+    Parameters
+    ----------
+    fields : Any
+        What one line of the manifest holds.
+    share : dict
+        Texts seen so far: equal ones become one object, which saves a third of the memory.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, AttributeError
+        If ``fields`` is not an item.
+    """
+    box = fields["box"]
+    if box is not None:
+        x, y, width, height = (_number(value) for value in box)
+        box = (x, y, width, height)
+    attributes = fields["attributes"]
+    return Item(
+        _text(fields["id"]), _inside(fields["image"]), _whole(fields["class_id"], 0, MAX_CLASSES),
+        _shared(fields["class_name"], share), _shared(fields["split"], share), box,
+        None if attributes is None else _strings(attributes, share),
+        tuple([_caption_from_dict(caption, share) for caption in fields["captions"]]),
+    )
+
+
+def _caption_from_dict(fields: Any, share: dict[str, str]) -> Caption:
+    audio, manner = fields["audio"], fields["manner"]
+    return Caption(
+        _whole(fields["index"], 0, MAX_CLASSES), _text(fields["text"]), _shared(fields["voice"], share),
+        None if audio is None else _inside(audio),
+        _whole(fields["rate"], 1, 1000), _whole(fields["pitch"], 0, 99), _whole(fields["pitch_range"], 0, 99),
+        _strings(fields["mentions"], share), None if manner is None else _shared(manner, share),
+        _shared(fields["language"], share), fields.get("held_out_voice", False) is True,
+    )
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str or not value:
+        raise TypeError(f"expected a text, found {value!r:.60}")
+    if not value.isascii():
+        value.encode()
+    return value
+
+
+def _shared(value: Any, share: dict[str, str]) -> str:
+    found = share.get(value) if type(value) is str else None
+    return share.setdefault(_text(value), value) if found is None else found
+
+
+def _inside(value: Any) -> str:
+    """A relative path that stays inside the corpus folder."""
+    path = _text(value)
+    if path[0] in "/\\" or (".." in path and ".." in PurePosixPath(path).parts) or "\0" in path:
+        raise ValueError(f"the path {path!r} leaves the corpus folder")
+    return path
+
+
+def _whole(value: Any, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise TypeError(f"expected a whole number from {least} to {most}, found {value!r:.60}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not abs(value) < 1e9:
+        raise TypeError(f"expected a number, found {value!r:.60}")
+    return float(value)
+
+
+def _strings(value: Any, share: dict[str, str]) -> dict[str, str]:
+    if type(value) is not dict:
+        raise TypeError(f"expected an object of texts, found {value!r:.60}")
+    return {_shared(key, share): _shared(entry, share) for key, entry in value.items()}

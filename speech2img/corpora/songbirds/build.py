@@ -1,0 +1,235 @@
+"""Makes the songbirds corpus: species, individuals, splits, captions, voices; then the pictures, on all cores.
+
+The whole plan follows from size and seed without looking at anything on disk; pictures are drawn from the plan one by
+one, each from its own seed. So an interrupted preparation goes on where it stopped, and the bytes are the same whatever
+the number of workers.
+"""
+
+import hashlib
+import io
+import multiprocessing
+import random
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from PIL import Image
+from tqdm import tqdm
+
+from speech2img.corpora.layout import (
+    audio_path,
+    claim_folder,
+    image_path,
+    is_whole_jpeg,
+    write_layout,
+    write_quickly,
+)
+from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.corpora.songbirds.captions import write_captions
+from speech2img.corpora.songbirds.manner import draw_manner
+from speech2img.corpora.songbirds.render import bird_box, render_bird
+from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
+from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
+from speech2img.errors import ConfigError, DataError
+from speech2img.storage.lock import run_lock
+
+CorpusSize = Literal["tiny", "small", "full"]
+RECIPE_VERSION = 2
+"""Raised whenever the same size and seed would give another corpus."""
+IMAGE_SIZE = 256
+JPEG_QUALITY = 95
+CAPTIONS_PER_IMAGE = 10
+HELD_OUT_VOICE_SHARE = 0.5
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of the corpus a size has."""
+
+    num_seen: int
+    """Species of training."""
+    num_unseen: int
+    """Species that training never sees."""
+    images_per_species: int
+    """Individuals of each species."""
+    voice_stride: int = 1
+    """Every how many-th training voice speaks: few voices are learned from few recordings."""
+
+
+EXTENTS: Mapping[str, Extent] = {
+    "tiny": Extent(6, 2, 6),
+    "small": Extent(52, 12, 24, voice_stride=5),
+    "full": Extent(160, 40, 34),
+}
+VAL_SHARE = 0.09
+TEST_SEEN_SHARE = 0.16
+
+
+def prepare_songbirds(
+    root: str | Path, *, size: CorpusSize = "small", seed: int = 0, workers: int = 2, progress: bool = True
+) -> Manifest:
+    """Make the songbirds corpus in a folder, or finish what an interrupted call began.
+
+    Parameters
+    ----------
+    root : str or Path
+        The corpus folder; made if it is not there.
+    size : {"tiny", "small", "full"}
+        8, 64 or 200 species with 6, 24 or 34 pictures each; in ``small`` five training voices speak, else all 24.
+    seed : int
+        Same size, same seed: same bytes.
+    workers : int
+        Processes that draw.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    Manifest
+        The corpus; the recordings it names are made by ``synthesize_corpus``.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds another corpus, size or seed, or a setting makes no sense.
+    DiskFullError
+        If there is no room; pictures already drawn stay.
+    """
+    root = Path(root)
+    _check_settings(size, seed, workers)
+    claim_folder(root, {"corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION})
+    with run_lock(root):
+        plan = plan_songbirds(root, size=size, seed=seed)
+        boxes = _draw_pictures(plan, seed=seed, workers=workers, progress=progress)
+        items = [replace(item, box=box) for item, box in zip(plan.items, boxes, strict=True)]
+        manifest = Manifest(root, "songbirds", items, meta=plan.meta)
+        write_layout(manifest)
+    return manifest
+
+
+def plan_songbirds(root: str | Path, *, size: CorpusSize = "small", seed: int = 0) -> Manifest:
+    """The corpus without its pictures: every item, caption and voice, boxes still None. Touches no disk."""
+    extent = EXTENTS[size]
+    species = make_species(extent.num_seen, extent.num_unseen, seed=seed)
+    items = [item for one in species for item in _plan_species(one, extent, seed)]
+    meta = {
+        "size": size, "seed": seed, "recipe": RECIPE_VERSION, "image_size": IMAGE_SIZE,
+        "species": {
+            one.folder: {"unseen": one.unseen, "free": list(one.free), "attributes": dict(one.attributes)}
+            for one in species
+        },
+    }
+    return Manifest(root, "songbirds", items, meta=meta)
+
+
+def picture_seed(seed: int, item_id: str) -> int:
+    """Seed of one picture, 0 .. 2**63 - 1: a hash of the corpus seed and the picture's name."""
+    digest = hashlib.sha256(f"songbirds picture {seed} {item_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def split_sizes(num_images: int) -> tuple[int, int, int]:
+    """How many of a seen species' pictures go to train, val and test_seen: 75, 9 and 16 %, one each at least."""
+    num_val = max(1, round(VAL_SHARE * num_images))
+    num_test_seen = max(1, round(TEST_SEEN_SHARE * num_images))
+    return num_images - num_val - num_test_seen, num_val, num_test_seen
+
+
+def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]:
+    num_images = extent.images_per_species
+    if species.unseen:
+        splits = ["test"] * num_images
+    else:
+        counts = zip(("train", "val", "test_seen"), split_sizes(num_images), strict=True)
+        splits = [name for name, count in counts for _ in range(count)]
+    for number, split in enumerate(splits, start=1):
+        item_id = f"{species.folder}/{species.name}_{number:04d}"
+        rng = random.Random(f"songbirds individual {seed} {item_id}")
+        attributes = draw_individual(species, rng)
+        captions = _plan_captions(
+            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), voice_stride=extent.voice_stride
+        )
+        yield Item(
+            id=item_id, image=image_path(item_id), class_id=species.number - 1, class_name=species.folder, split=split,
+            box=None, attributes=attributes, captions=captions,
+        )
+
+
+def _plan_captions(
+    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, voice_stride: int
+) -> tuple[Caption, ...]:
+    """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
+    num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
+    held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
+    light = attributes["light"]
+    captions = []
+    for index, (text, mentions) in enumerate(write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE)):
+        manner = draw_manner(light, rng)
+        voice = draw_voice(rng, held_out=index in held_out, whispered=manner.whispered, stride=voice_stride)
+        captions.append(
+            Caption(
+                index=index, text=text, voice=voice, audio=audio_path(voice_folder(voice), item_id, index),
+                rate=manner.rate, pitch=manner.pitch, pitch_range=manner.pitch_range,
+                mentions={**mentions, "light": light}, manner=light, held_out_voice=index in held_out,
+            )
+        )
+    return tuple(captions)
+
+
+def _draw_pictures(plan: Manifest, *, seed: int, workers: int, progress: bool) -> list[Box]:
+    draw = partial(_draw_picture, root=plan.root, seed=seed)
+    tasks = [(item.id, item.attributes) for item in plan.items]
+    try:
+        with _pool(workers) as run_all:
+            results = run_all(draw, tasks)
+            return list(tqdm(results, total=len(tasks), desc="drawing songbirds", unit="bird", disable=not progress))
+    except BrokenProcessPool as error:
+        fix = "run it again with fewer --workers; finished pictures stay"
+        raise DataError.about(plan.root, "a drawing process was killed (out of memory?)", fix) from error
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Any]:
+    """A ``map`` over processes that keeps the order; in this process where one worker is enough."""
+    if workers == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("fork")
+    executor = ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent)
+    try:
+        yield partial(executor.map, chunksize=8)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _draw_picture(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -> Box:
+    item_id, attributes = task
+    number = picture_seed(seed, item_id)
+    path = root / image_path(item_id)
+    if not is_whole_jpeg(path):
+        picture = io.BytesIO()
+        pixels = render_bird(attributes, seed=number, size=IMAGE_SIZE)
+        Image.fromarray(pixels).save(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        write_quickly(path, picture.getvalue())
+    x, y, width, height = bird_box(attributes, seed=number, size=IMAGE_SIZE)
+    return float(x), float(y), float(width), float(height)
+
+
+def _check_settings(size: str, seed: int, workers: int) -> None:
+    if size not in get_args(CorpusSize):
+        raise ConfigError.about("size", f"{size!r} is no size of songbirds", f"use {', '.join(get_args(CorpusSize))}")
+    if seed < 0:
+        raise ConfigError.about("seed", f"{seed} is negative", "use 0 or a greater whole number")
+    if workers < 1:
+        raise ConfigError.about("workers", f"{workers} processes cannot draw", "use 1 or more")

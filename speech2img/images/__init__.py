@@ -1,0 +1,1 @@
+"""Pictures: reading, cropping, size pyramids, grids, and the image store."""

@@ -1,0 +1,93 @@
+"""Grids of pictures in one picture, for logs, reports and contact sheets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from speech2img.errors import ImageError
+from speech2img.storage.atomic import atomic_path
+
+Pictures = Tensor | np.ndarray | Sequence[Tensor | np.ndarray | Image.Image]
+
+
+def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
+    """Turn one picture into 8-bit RGB.
+
+    Parameters
+    ----------
+    image : Tensor, np.ndarray or PIL.Image.Image
+        A tensor is (3, H, W), float in -1..1 or uint8; an array is (H, W, 3) uint8.
+
+    Returns
+    -------
+    np.ndarray [shape=(H, W, 3), uint8]
+
+    Raises
+    ------
+    ImageError
+        If it has another shape or type, or is not finite.
+    """
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB"))
+    if isinstance(image, Tensor):
+        array = image.detach().cpu().float() if image.is_floating_point() else image.detach().cpu()
+        picture = array.numpy()
+        if picture.ndim != 3 or picture.shape[0] != 3:
+            raise ImageError.about("picture", f"a tensor of shape {tuple(picture.shape)}", "give (3, H, W)")
+        if picture.dtype != np.uint8:
+            if not np.isfinite(picture).all():
+                raise ImageError.about("picture", "values that are not finite", "check the generator's training")
+            picture = np.clip(np.rint((picture + 1.0) * 127.5), 0, 255).astype(np.uint8)
+        return np.ascontiguousarray(picture.transpose(1, 2, 0))
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ImageError.about("picture", f"{image.dtype} of shape {image.shape}", "give (H, W, 3) uint8")
+    return image
+
+
+def image_grid(images: Pictures, columns: int, *, gap: int = 2) -> Image.Image:
+    """Lay pictures out in rows.
+
+    Parameters
+    ----------
+    images : Tensor (B, 3, H, W), array (B, H, W, 3) uint8, or a sequence of pictures
+        Pictures as :func:`to_uint8` takes them; in a sequence each may have its own size.
+    columns : int >= 1
+        Pictures a row.
+    gap : int >= 0
+        White pixels between them.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Every cell has the size of the largest picture; smaller ones are enlarged to it without smoothing.
+
+    Raises
+    ------
+    ImageError
+        If there are no pictures, or one of them is none.
+    """
+    pictures = [to_uint8(image) for image in images]
+    if not pictures or columns < 1 or gap < 0:
+        raise ImageError.about("grid", f"{len(pictures)} pictures in {columns} columns", "give at least one of each")
+    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    size = (columns * (width + gap) - gap, rows * (height + gap) - gap)
+    sheet = Image.new("RGB", size, (255, 255, 255))
+    for number, picture in enumerate(pictures):
+        row, column = divmod(number, columns)
+        tile = Image.fromarray(picture)
+        if tile.size != (width, height):
+            tile = tile.resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(tile, (column * (width + gap), row * (height + gap)))
+    return sheet
+
+
+def save_grid(path: str | Path, images: Pictures, columns: int, *, gap: int = 2) -> None:
+    """Write :func:`image_grid` to a PNG or JPEG file, whole or not at all."""
+    sheet = image_grid(images, columns, gap=gap)
+    with atomic_path(path) as temp:
+        sheet.save(temp)

@@ -1,0 +1,271 @@
+"""The image store of a corpus: all pictures decoded, cropped and scaled in one HDF5 file; its building can go on."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import h5py
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from speech2img.errors import DataError, ImageError, RunInterrupted
+from speech2img.images.io import Box, crop_to_box, read_image
+from speech2img.storage.atomic import disk_errors, disk_full, fsync
+from speech2img.storage.journal import Journal
+from speech2img.storage.lock import run_lock
+from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, map_in_order, open_store
+
+FORMAT = "speech2img-images-1"
+
+_BATCH_ITEMS, _BATCH_SECONDS = 256, 2.0
+
+Entry = tuple[str, Path, Box | None]
+
+
+def build_image_store(
+    path: str | Path, entries: Sequence[Entry], *, size: int, workers: int = 2, progress: bool = True
+) -> "ImageStore":
+    """Decode, crop and scale many pictures once and keep them as 8-bit RGB.
+
+    Parameters
+    ----------
+    path : path
+        The HDF5 file. While it is being built it lies in the folder ``<path>.building``, from which an interrupted
+        build goes on; under its own name it appears complete or not at all.
+    entries : sequence of (id, Path, box or None)
+        Name, file and bounding box of each picture; the order is the store's order.
+    size : int
+        Side of the stored squares in pixels.
+    workers : int
+        Pictures decoded at the same time; the content does not depend on it.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ImageStore
+        The finished store. One that is there already is returned at once if it holds the same ids of the same files
+        (size and time of each) at the same size, and built anew otherwise.
+
+    Raises
+    ------
+    DataError
+        If pictures are missing or ids repeat; the first few are named.
+    ImageError
+        If a picture cannot be used; it is named.
+    DiskFullError, RunInterrupted
+        On a full disk and on Ctrl-C: what is finished stays, the same call goes on.
+    """
+    path = Path(path)
+    if size < 1:
+        raise DataError.about(f"image size {size}", "less than a pixel", "give a side in pixels")
+    sources = ((name, file, repr(box)) for name, file, box in entries)
+    source = digest_sources(f"{FORMAT} {size}", sources, fix="prepare the corpus first: 'speech2img prepare'")
+    if path.is_file() and (store := _up_to_date(path, source)) is not None:
+        return store
+    building = path.with_name(f"{path.name}.building")
+    with run_lock(building), disk_errors(path):
+        unfinished = _Unfinished(building, [name for name, _, _ in entries], size, source)
+        try:
+            unfinished.fill(entries, workers=workers, progress=progress)
+        except KeyboardInterrupt:
+            reason = f"interrupted after {unfinished.done} of {len(entries)} pictures"
+            raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
+        os.replace(unfinished.path, path)
+        fsync(path.parent)
+        shutil.rmtree(building)
+    return ImageStore(path)
+
+
+def square_thumbnail(image: Image.Image, size: int) -> np.ndarray:
+    """Scale the middle square of a picture.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image [mode RGB]
+        Any size.
+    size : int
+        Side of the result in pixels.
+
+    Returns
+    -------
+    np.ndarray [shape=(size, size, 3), uint8]
+        Antialiased bilinear, as the published pipelines scale; proportions are kept.
+    """
+    side = min(image.size)
+    left, upper = (image.width - side) // 2, (image.height - side) // 2
+    middle = image.crop((left, upper, left + side, upper + side))
+    return np.asarray(middle.resize((size, size), Image.Resampling.BILINEAR))
+
+
+class ImageStore:
+    """Pictures of a corpus as one array on the disk, read through memory mapping.
+
+    Parameters
+    ----------
+    path : path
+        What :func:`build_image_store` wrote.
+
+    Attributes
+    ----------
+    ids : list of str
+        Names of the pictures, in the store's order.
+    size : int
+        Side of the pictures in pixels.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with open_store(self.path, FORMAT) as file:
+            self.source = str(file.attrs["source"])
+            self.ids = [name.decode() for name in file["ids"][()]]
+            pixels = map_dataset(self.path, file["pixels"])
+        shape = pixels.shape
+        if len(shape) != 4 or shape != (len(self.ids), shape[1], shape[1], 3) or pixels.dtype != np.uint8:
+            raise DataError.about(self.path, "damaged: its parts do not fit together", REBUILD)
+        self.size: int = shape[1]
+        self._pixels: np.memmap | None = pixels
+        self._index: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index(self, name: str) -> int:
+        """Position of a picture; DataError if the store does not hold it."""
+        if self._index is None:
+            self._index = {name: position for position, name in enumerate(self.ids)}
+        try:
+            return self._index[name]
+        except KeyError:
+            raise DataError.about(self.path, f"holds no picture {name!r}", REBUILD) from None
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Read pictures.
+
+        Parameters
+        ----------
+        indices : sequence of int [length=B]
+            Positions, 0 to N - 1, in any order, repeats allowed.
+
+        Returns
+        -------
+        np.ndarray [shape=(B, size, size, 3), uint8]
+        """
+        positions = np.asarray(indices, dtype=np.int64)
+        if positions.size and not (0 <= positions.min() and positions.max() < len(self.ids)):
+            raise IndexError(f"{self.path} holds {len(self.ids)} pictures, not number {positions.max()}")
+        return np.asarray(self._map()[positions])
+
+    def load_all(self) -> np.ndarray:
+        """Read every picture into memory: uint8 (N, size, size, 3)."""
+        return np.array(self._map())
+
+    def _map(self) -> np.memmap:
+        if self._pixels is None:
+            with open_store(self.path, FORMAT) as file:
+                self._pixels = map_dataset(self.path, file["pixels"])
+        return self._pixels
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pixels": None}
+
+
+class _Unfinished:
+    """A store under construction: the HDF5 file with its final layout, and a journal of the batches that count.
+
+    The file's structure is complete before the first picture: after that only pixels are written, so that a crash at
+    any moment leaves a readable file, and the journal says how much of it is true.
+    """
+
+    def __init__(self, folder: Path, ids: list[str], size: int, source: str) -> None:
+        self.path = folder / "images.h5"
+        self.done = 0
+        journal_path = folder / "journal.jsonl"
+        self._journal = Journal(journal_path)
+        shape = (len(ids), size, size, 3)
+        if self._journal.done.get("source", {}).get("digest") == source and self.path.is_file():
+            while batch := self._journal.done.get(str(self.done)):
+                self.done += int(batch["count"])
+        else:
+            journal_path.unlink()
+            _create(self.path, ids, shape, source)
+            self._journal = Journal(journal_path)
+            self._journal.add("source", digest=source)
+        with open_store(self.path, FORMAT) as file:
+            self._offset = int(file["pixels"].id.get_offset())
+        self._shape = shape
+
+    def fill(self, entries: Sequence[Entry], *, workers: int, progress: bool) -> None:
+        """Decode what is missing, in order."""
+        size = self._shape[1]
+        pixels = np.memmap(self.path, np.uint8, "r+", offset=self._offset, shape=self._shape)
+        bar = tqdm(total=len(entries), initial=self.done, desc=f"images {size}", unit="img", disable=not progress)
+        position, since = self.done, monotonic()
+        with bar:
+            try:
+                for picture in map_in_order(lambda entry: _read_entry(entry, size), entries[self.done :], workers):
+                    pixels[position] = picture
+                    position += 1
+                    bar.update()
+                    if position - self.done >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
+                        self._commit(pixels, position)
+                        since = monotonic()
+            finally:
+                self._commit(pixels, position)
+
+    def _commit(self, pixels: np.memmap, position: int) -> None:
+        if position > self.done:
+            pixels.flush()
+            fsync(self.path)
+            self._journal.add(str(self.done), count=position - self.done)
+            self.done = position
+
+
+def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> None:
+    """Write the store's structure with room for its pixels."""
+    needed = int(np.prod(shape))
+    if shutil.disk_usage(path.parent).free < needed:
+        raise disk_full(path, needed)
+    with h5py.File(path, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["source"] = source
+        file["ids"] = np.array([name.encode() for name in ids])
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple(shape)
+        h5py.h5d.create(file.id, b"pixels", h5py.h5t.NATIVE_UINT8, space, layout)
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.posix_fallocate(descriptor, 0, path.stat().st_size)  # a full disk shows now, not as a signal in mid-write
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_entry(entry: Entry, size: int) -> np.ndarray:
+    _, path, box = entry
+    image = read_image(path)
+    if box is not None:
+        try:
+            image = crop_to_box(image, box)
+        except ImageError as error:
+            raise ImageError(f"{path}: {error}") from error
+    return square_thumbnail(image, size)
+
+
+def _up_to_date(path: Path, source: str) -> ImageStore | None:
+    try:
+        store = ImageStore(path)
+    except DataError:
+        return None
+    return store if store.source == source else None

@@ -1,0 +1,77 @@
+"""Losses that pull a speech embedding towards the image features of a teacher (Li et al. 2020)."""
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+Form = Literal["published", "corrected"]
+
+
+def l1_loss(speech_BD: Tensor, image_BD: Tensor, *, form: Form = "corrected") -> Tensor:
+    """Mean absolute difference of normalised embeddings.
+
+    Parameters
+    ----------
+    speech_BD, image_BD : Tensor [shape=(B, D)]
+        Speech embeddings and the teacher's features of the same items.
+    form : {"corrected", "published"}
+        ``published`` divides each matrix by its Frobenius norm, so the loss shrinks as the batch grows; ``corrected``
+        divides each row by its own length.
+
+    Returns
+    -------
+    Tensor [shape=(), float32]
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit or an unknown form.
+    """
+    _check(speech_BD, image_BD)
+    speech, image = speech_BD.float(), image_BD.float()
+    if form == "published":
+        return F.l1_loss(speech / speech.norm(), image / image.norm())
+    if form == "corrected":
+        return F.l1_loss(F.normalize(speech, dim=1), F.normalize(image, dim=1))
+    raise ValueError(f"form must be published or corrected, got {form!r}")
+
+
+def distillation_loss(
+    speech_BD: Tensor, image_BD: Tensor, *, temperature: float = 2.0, form: Form = "corrected"
+) -> Tensor:
+    """Kullback-Leibler divergence between softened teacher and student (after Hinton et al. 2015, arXiv:1503.02531).
+
+    Parameters
+    ----------
+    speech_BD, image_BD : Tensor [shape=(B, D)]
+        Student and teacher; the D features themselves are taken as logits.
+    temperature : float
+        Softening.
+    form : {"corrected", "published"}
+        ``published``: only the teacher is divided by the temperature, mean over all B*D entries (hence its published
+        weight of 1000). ``corrected``: both are, summed over the D entries, mean over the batch, times temperature
+        squared so that the gradient's size does not depend on it.
+
+    Returns
+    -------
+    Tensor [shape=(), float32]
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit or an unknown form.
+    """
+    _check(speech_BD, image_BD)
+    teacher = F.softmax(image_BD.float() / temperature, dim=1)
+    if form == "published":
+        return F.kl_div(F.log_softmax(speech_BD.float(), dim=1), teacher, reduction="none").mean()
+    if form == "corrected":
+        student = F.log_softmax(speech_BD.float() / temperature, dim=1)
+        return F.kl_div(student, teacher, reduction="batchmean") * temperature**2
+    raise ValueError(f"form must be published or corrected, got {form!r}")
+
+
+def _check(speech_BD: Tensor, image_BD: Tensor) -> None:
+    if speech_BD.dim() != 2 or speech_BD.shape != image_BD.shape:
+        raise ValueError(f"expected two (B, D) matrices, got {tuple(speech_BD.shape)} and {tuple(image_BD.shape)}")

@@ -1,0 +1,165 @@
+"""Prior: from what was said to the features of one whole picture, as unCLIP (arXiv:2204.06125) does for text.
+
+A description leaves most of a picture open, so a speech embedding is an average over many pictures, and a generator
+that paints averages paints blur. The prior draws one picture's features that fit the speech; the generator paints
+those. It is a rectified flow (arXiv:2209.03003) in the space of the features' strongest principal components.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class FlowBlock(nn.Module):
+    """Residual layer: normalisation, linear, SiLU, dropout, linear."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, width)
+        self.down = nn.Linear(width, width)
+        self.dropout = dropout
+        nn.init.zeros_(self.down.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape out as in."""
+        return x + self.down(F.dropout(F.silu(self.up(self.norm(x))), self.dropout, self.training))
+
+
+class FeaturePrior(nn.Module):
+    """Velocity of a flow from noise to picture features, given a speech embedding.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        D, size of the speech embedding.
+    feature_dim : int
+        Size of the standardised picture features.
+    components : int
+        K, principal components of the features that the flow works in.
+    width, blocks : int
+        Size of the network.
+    dropout : float
+        In the blocks, while training.
+
+    Raises
+    ------
+    ValueError
+        If there are more components than features.
+    """
+
+    mean: Tensor
+    basis: Tensor
+    scale: Tensor
+    embedding_mean: Tensor
+    embedding_scale: Tensor
+
+    def __init__(
+        self, *, embedding_dim: int = 1024, feature_dim: int = 1024, components: int = 96, width: int = 512,
+        blocks: int = 3, dropout: float = 0.1,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if not 0 < components <= feature_dim:
+            raise ValueError(f"components must be 1..{feature_dim}, got {components}")
+        self.embedding_dim, self.feature_dim, self.components = embedding_dim, feature_dim, components
+        self.register_buffer("mean", torch.zeros(feature_dim))
+        self.register_buffer("basis", torch.eye(feature_dim)[:, :components].clone())
+        self.register_buffer("scale", torch.ones(components))
+        self.register_buffer("embedding_mean", torch.zeros(embedding_dim))
+        self.register_buffer("embedding_scale", torch.ones(()))
+        self.from_state = nn.Linear(components, width)
+        self.from_speech = nn.Linear(embedding_dim, width)
+        self.from_time = nn.Linear(2 * _FREQUENCIES, width)
+        self.unsaid = nn.Parameter(torch.zeros(width))
+        self.blocks = nn.Sequential(*(FlowBlock(width, dropout) for _ in range(blocks)))
+        self.norm = nn.LayerNorm(width)
+        self.to_velocity = nn.Linear(width, components)
+
+    @torch.no_grad()
+    def fit_spaces(self, features_ND: Tensor, embeddings_ND: Tensor) -> None:
+        """Set the principal components from training features, and the scaling of the speech embeddings.
+
+        Parameters
+        ----------
+        features_ND : Tensor [shape=(N, feature_dim)]
+            Standardised features of training pictures.
+        embeddings_ND : Tensor [shape=(M, embedding_dim)]
+            Speech embeddings of training utterances.
+        """
+        features = features_ND.double()
+        self.mean.copy_(features.mean(dim=0))
+        centred = features - features.mean(dim=0)
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(features))
+        order = values.argsort(descending=True)[: self.components]
+        self.basis.copy_(vectors[:, order])
+        self.scale.copy_(values[order].clamp_min(1e-12).sqrt())
+        self.embedding_mean.copy_(embeddings_ND.mean(dim=0))
+        self.embedding_scale.copy_((embeddings_ND - self.embedding_mean).square().mean().sqrt())
+
+    def compress(self, features_BD: Tensor) -> Tensor:
+        """Features to coordinates (B, K) of variance 1."""
+        return (features_BD - self.mean) @ self.basis / self.scale
+
+    def expand(self, state_BK: Tensor) -> Tensor:
+        """Coordinates back to features (B, feature_dim)."""
+        return (state_BK * self.scale) @ self.basis.T + self.mean
+
+    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
+        """Velocity of the flow.
+
+        Parameters
+        ----------
+        state_BK : Tensor [shape=(B, K)]
+            Between noise (time 0) and coordinates of features (time 1).
+        time_B : Tensor [shape=(B,), range 0..1]
+        embedding_BD : Tensor [shape=(B, D)]
+            Speech embeddings.
+        said_B : Tensor [shape=(B,), bool], optional
+            False where the flow is to be that of pictures at large, without speech (guidance).
+
+        Returns
+        -------
+        Tensor [shape=(B, K)]
+        """
+        speech = self.from_speech((embedding_BD - self.embedding_mean) / self.embedding_scale)
+        if said_B is not None:
+            speech = torch.where(said_B[:, None], speech, self.unsaid)
+        angles = time_B[:, None] * (math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=time_B.device))
+        hidden = self.from_state(state_BK) + speech + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
+        return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
+
+    def sample(self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, guidance: float = 1.0) -> Tensor:
+        """Draw picture features that fit what was said (midpoint rule).
+
+        Parameters
+        ----------
+        embedding_BD : Tensor [shape=(B, D)]
+        noise_BK : Tensor [shape=(B, K)]
+            Standard normal; another draw, another picture.
+        steps : int, >= 1
+            Steps of the solver, two evaluations each.
+        guidance : float, >= 0
+            1 follows the learned distribution; more holds closer to what was said (classifier-free guidance).
+
+        Returns
+        -------
+        Tensor [shape=(B, feature_dim)]
+        """
+        state = noise_BK
+        for step in range(steps):
+            half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
+            state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)
+        return self.expand(state)
+
+    def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
+        times = torch.full((len(state),), time, device=state.device)
+        told = self(state, times, embedding)
+        if guidance == 1.0:
+            return told
+        untold = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
+        return untold + guidance * (told - untold)
+
+
+_FREQUENCIES = 8

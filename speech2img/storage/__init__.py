@@ -1,0 +1,1 @@
+"""Bytes on disk: atomic writes, restricted pickles, checkpoints, releases, journal and lock."""

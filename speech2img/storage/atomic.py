@@ -1,0 +1,155 @@
+"""Files that are whole or absent: temp file, fsync, rename; and one error for every way the disk can refuse."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from speech2img.errors import DataError, DiskFullError
+
+MAX_JSON_BYTES = 256 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path, *, bytes_needed: int | None = None) -> Iterator[Path]:
+    """Give a temp path in the same folder that becomes `path` when the block ends well and vanishes otherwise.
+
+    Parameters
+    ----------
+    path : path
+        The file to write; its folder is made if absent. An older file stays intact until the new one is complete.
+    bytes_needed : int, optional
+        Size of the file where known, for the message of a full disk.
+
+    Yields
+    ------
+    temp : Path
+        Where the block writes; it has the same suffix as `path`.
+
+    Raises
+    ------
+    DiskFullError
+        If the disk has no room.
+    DataError
+        If the folder or file cannot be written for another reason.
+    """
+    path = Path(path)
+    temp = temp_name(path)
+    with disk_errors(path, bytes_needed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temp
+            fsync(temp)
+            os.replace(temp, path)
+            fsync(path.parent)
+        finally:
+            temp.unlink(missing_ok=True)
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file as a whole or not at all; errors as `atomic_path`."""
+    with atomic_path(path, bytes_needed=len(data)) as temp:
+        temp.write_bytes(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text as a whole or not at all; errors as `atomic_path`."""
+    atomic_write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON as a whole or not at all; numpy numbers and arrays become plain ones.
+
+    Raises
+    ------
+    DataError
+        If the value is not JSON or holds a number that is not finite; otherwise as `atomic_path`.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain_json)
+    except (TypeError, ValueError) as error:
+        raise DataError.about(path, f"cannot be written as JSON ({error})", "write plain finite values") from error
+    write_text(path, text + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file; DataError names the file if it is missing, damaged or larger than `MAX_JSON_BYTES`."""
+    try:
+        return json.loads(read_bytes(path, max_bytes=MAX_JSON_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise DataError.about(path, f"is not valid JSON ({error})", "restore it or make it again") from error
+
+
+def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
+    """Read a regular file of at most `max_bytes`; DataError names the file otherwise."""
+    with disk_errors(path), open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError.about(path, "is not a regular file", "name a file")
+        data = file.read(min(status.st_size, max_bytes) + 1)
+    if len(data) > max_bytes:
+        raise DataError.about(path, f"is larger than {max_bytes:,} bytes", "check that it is the right file")
+    return data
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hex digits; DataError if it cannot be read."""
+    with disk_errors(path), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync(path: Path) -> None:
+    """Force a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def temp_name(path: Path) -> Path:
+    """Return a fresh hidden name beside `path`, with its suffix; `remove_leftovers` knows it again."""
+    return path.with_name(f".{path.stem}.tmp-{secrets.token_hex(4)}{path.suffix}")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left unfinished in a folder; only the folder's one writer may call it."""
+    for leftover in folder.glob(".*.tmp-*"):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+@contextlib.contextmanager
+def disk_errors(path: str | Path, bytes_needed: int | None = None) -> Iterator[None]:
+    """Turn an OSError inside the block into `DiskFullError` (disk, quota, size limit) or `DataError` naming `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise disk_full(path, bytes_needed) from error
+        raise DataError.about(path, error.strerror or error, "check the path and its permissions") from error
+
+
+def disk_full(path: str | Path, bytes_needed: int | None = None) -> DiskFullError:
+    """Build the error of a full disk: the path, the bytes needed where known, and the bytes free."""
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    needs = f"{bytes_needed:,} bytes are needed, " if bytes_needed is not None else ""
+    reason = f"the disk is full ({needs}{shutil.disk_usage(folder).free:,} are free)"
+    return DiskFullError.about(path, reason, "free some space and run it again; finished files are intact")
+
+
+def plain_json(value: Any) -> Any:
+    """Turn a path, numpy or torch value into one that JSON knows: the ``default`` of ``json.dumps``."""
+    if isinstance(value, Path):
+        return str(value)
+    try:
+        return value.tolist()
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is not JSON") from None

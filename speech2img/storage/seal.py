@@ -1,0 +1,69 @@
+"""Sealed folders: a manifest with the size and SHA-256 of every file, so that damage is found before use."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from speech2img.errors import CheckpointError, DataError
+from speech2img.storage.atomic import atomic_write_bytes, file_sha256, fsync, read_bytes
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST_BYTES = 1 << 20
+
+
+def seal_folder(folder: Path, names: Iterable[str], **facts: Any) -> None:
+    """Force the named files of a folder to the disk, then write the manifest that makes the folder valid.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it must hold all of `names`.
+    names : iterable of str
+        Plain file names, no folders.
+    **facts : JSON values
+        What else the manifest says, for example versions.
+    """
+    files = {}
+    for name in names:
+        fsync(folder / name)
+        files[name] = {"size": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
+    atomic_write_bytes(folder / MANIFEST, _text({**facts, "files": files}))
+
+
+def verify_folder(folder: Path) -> dict[str, Any]:
+    """Compare a sealed folder with its manifest, byte for byte, the manifest itself included.
+
+    Returns
+    -------
+    manifest : dict
+        The facts, and ``files``: name to ``{"size": bytes, "sha256": hex}``.
+
+    Raises
+    ------
+    CheckpointError
+        If the manifest or a file is missing or differs in a single bit.
+    """
+    try:
+        data = read_bytes(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
+        manifest = json.loads(data)
+        seal = manifest.pop("seal")
+        if data != _text(manifest) or not seal or not manifest["files"]:
+            raise ValueError("its own check sum differs")
+        sizes = {name: (folder / name).stat().st_size for name in manifest["files"] if Path(name).name == name}
+        for name, expected in manifest["files"].items():
+            if expected != {"size": sizes[name], "sha256": file_sha256(folder / name)}:
+                raise ValueError(f"{name} differs")
+    except (DataError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError.about(
+            folder, f"is not intact ({error})", "use an older checkpoint or fetch the folder again"
+        ) from error
+    return dict(manifest)
+
+
+def _text(manifest: dict[str, Any]) -> bytes:
+    """Write the one text a manifest can have, with its own check sum as last entry."""
+    body = json.dumps(manifest, sort_keys=True)
+    sealed = {**json.loads(body), "seal": hashlib.sha256(body.encode()).hexdigest()}
+    return json.dumps(sealed, indent=2).encode() + b"\n"

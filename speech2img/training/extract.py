@@ -1,0 +1,265 @@
+"""Speech embeddings of a whole corpus, for the generator and as both peers' pickles."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.batches.speech import Mels
+from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.errors import CheckpointError, DataError
+from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.storage.atomic import atomic_path
+from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
+from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
+from speech2img.training.device import resolve_device
+from speech2img.training.features import Standard, load_features
+from speech2img.training.stores import derived, mel_store
+from speech2img.training.teachers import release_folder
+
+MAX_FRAMES = 2048
+
+
+@dataclass(frozen=True)
+class EmbeddingFile:
+    """Speech embeddings of every utterance of a corpus."""
+
+    folder: Path
+    """``derived/embeddings/<name>``."""
+    ids: list[str]
+    """Utterance ids, in the manifest's order."""
+    embeddings: np.ndarray
+    """float32, (utterances, D)."""
+    sha256: str
+    """Hash of the encoder's weights."""
+
+    def encoder_release(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and config of the encoder that made them."""
+        return load_release(self.folder / "encoder")
+
+
+def embedding_folder(root: Path, name: str) -> Path:
+    """Where the embeddings of the encoder called ``name`` are."""
+    return derived(root) / "embeddings" / name
+
+
+def extract_embeddings(
+    run: Path, root: Path, *, name: str | None = None, device: str = "auto", workers: int = 2, progress: bool = True
+) -> Path:
+    """Run a trained encoder over every utterance of a corpus.
+
+    An embedding does not depend on the utterances it is computed together with (but for rounding).
+
+    Parameters
+    ----------
+    run : Path
+        The encoder's run or release folder.
+    root : Path
+        Corpus folder.
+    name : str, optional
+        What the embeddings are called; by default the run folder's name.
+    device : str
+        As for `resolve_device`.
+    workers : int
+        Processes that compute log-mels where they are missing.
+    progress : bool
+        Show progress.
+
+    Returns
+    -------
+    Path
+        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` (rows, utterance ids, frames), a copy of the
+        encoder, and for each split the pickles of Li et al. and of S2IGAN.
+
+    Raises
+    ------
+    CheckpointError
+        If the run has no sound export of a speech encoder.
+    """
+    source = release_folder(run)
+    tensors, config = load_release(source)
+    if config.get("kind") not in ("speech-encoder", "speech-to-image"):
+        raise CheckpointError.about(
+            source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
+        )
+    where = resolve_device(device)
+    encoder = SpeechEncoder(**config["encoder"])
+    state = {key.removeprefix("encoder."): value for key, value in tensors.items() if key.startswith("encoder.")}
+    load_weights(encoder, state, name=str(source))
+    encoder.to(where).eval()
+    manifest = Manifest.load(root)
+    store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
+    rows = np.arange(len(store.lengths))
+    pad_value = config.get("pad_value")
+    pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
+    mels = Mels(store, rows.tolist(), max_frames=MAX_FRAMES, pad_value=float(pad_value))
+    embeddings = encode_rows(encoder, mels, rows, device=where, frames=config.get("pad_to_frames"), progress=progress)
+    folder = _write(
+        manifest, embeddings, name=name or run.resolve().name, lengths=mels.lengths, sha256=release_sha256(source),
+        mel_preset=config["mel_preset"],
+    )  # fmt: skip
+    _copy_release(source, folder / "encoder")
+    _write_pickles(manifest, embeddings, mels.lengths, folder)
+    return folder
+
+
+def extract_picture_embeddings(root: Path, features: str, *, name: str = "picture") -> Path:
+    """Take the teacher's standardised features of each utterance's picture for its embedding.
+
+    They need no encoder and hear nothing: a generator warms up on them while the encoder is still learning to give the
+    same from speech, and a later run takes it over as its ``initial``.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder.
+    features : str
+        Name of the teacher features, ``<root>/derived/features-<features>.h5``.
+    name : str
+        What the embeddings are called.
+
+    Returns
+    -------
+    Path
+        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` and, for an encoder, mean and deviation.
+    """
+    found = load_features(root, features)
+    manifest = Manifest.load(root)
+    standard = Standard.of(found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]])
+    counts = [len(item.captions) for item in manifest.items]
+    embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
+    folder = _write(
+        manifest, embeddings, name=name, lengths=np.ones(len(embeddings), dtype=np.int64), sha256=found.sha256,
+        mel_preset="none",
+    )  # fmt: skip
+    tensors = {
+        f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")
+    }
+    card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
+    save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features}, card)
+    return folder
+
+
+def _write(
+    manifest: Manifest, embeddings: np.ndarray, *, name: str, lengths: np.ndarray, sha256: str, mel_preset: str
+) -> Path:
+    folder = embedding_folder(manifest.root, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(folder / "embeddings.h5") as temporary, h5py.File(temporary, "w") as file:
+        file["embeddings"] = embeddings
+        file["lengths"] = lengths
+        file["ids"] = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+        file.attrs.update(sha256=sha256, mel_preset=mel_preset)
+    return folder
+
+
+@torch.inference_mode()
+def encode_rows(
+    encoder: SpeechEncoder,
+    mels: Mels,
+    rows: np.ndarray,
+    *,
+    device: torch.device,
+    frames: int | None,
+    batch_frames: int = 48_000,
+    progress: bool = False,
+) -> np.ndarray:
+    """Sentence embeddings of utterances, in the order of ``rows``, computed in batches of similar length.
+
+    Parameters
+    ----------
+    encoder : SpeechEncoder
+        Set to evaluation.
+    mels : Mels
+        Log-mels.
+    rows : ndarray of int
+        Utterances.
+    device : torch.device
+        Where the encoder is.
+    frames : int, optional
+        Fixed length; None pads to the longest of a batch.
+    batch_frames : int
+        Frames of a batch, padding included.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    ndarray of float32, shape (len(rows), D)
+    """
+    encoder.eval()
+    order = np.argsort(mels.lengths[rows], kind="stable")
+    result: np.ndarray | None = None
+    start = 0
+    bar = tqdm(total=len(order), desc="speech embeddings", unit="utterance", disable=None if progress else True)
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * int(mels.lengths[rows[order[end]]]) <= batch_frames:
+            end += 1
+        chosen = order[start:end]
+        mel, lengths = mels.batch(rows[chosen], frames=frames)
+        speech = encoder(torch.from_numpy(mel).to(device), torch.from_numpy(lengths)).sentence.float().cpu().numpy()
+        if result is None:
+            result = np.empty((len(rows), speech.shape[1]), dtype=np.float32)
+        result[chosen] = speech
+        start = end
+        bar.update(len(chosen))
+    bar.close()
+    if result is None:
+        raise DataError.about("encode_rows", "there is no utterance to encode", "check the split's name")
+    return result
+
+
+def load_embeddings(root: Path, name: str) -> EmbeddingFile:
+    """Read what `extract_embeddings` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is nothing of that name, or it is damaged.
+    """
+    folder = embedding_folder(root, name)
+    path = folder / "embeddings.h5"
+    if not path.is_file():
+        have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))) or "none"
+        raise DataError.about(
+            path, f"no speech embeddings of that name (there are: {have})",
+            f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
+        )  # fmt: skip
+    with h5py.File(path, "r") as file:
+        embeddings = np.asarray(file["embeddings"], dtype=np.float32)
+        ids = [str(value) for value in file["ids"].asstr()[:]]
+        sha256 = str(file.attrs["sha256"])
+    if len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
+        raise DataError.about(path, "its embeddings are damaged", "delete the folder and extract them again")
+    return EmbeddingFile(folder, ids, embeddings, sha256)
+
+
+def _copy_release(source: Path, target: Path) -> None:
+    if source.resolve() == target.resolve():
+        return
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(source, target)
+
+
+def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:
+    spans: dict[str, list[tuple[int, int]]] = {}
+    row = 0
+    for item in manifest.items:
+        spans.setdefault(item.split, []).append((row, row + len(item.captions)))
+        row += len(item.captions)
+    for split, parts in spans.items():
+        save_s2igan_embeddings(
+            folder / split / "speech_embeddings.pickle", [embeddings[first:last] for first, last in parts]
+        )
+        count = min(last - first for first, last in parts)
+        chosen = np.array([np.arange(first, first + count) for first, _ in parts])
+        save_li2020_embeddings(folder / split, embeddings[chosen], lengths[chosen], switch=folder.name)

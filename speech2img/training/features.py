@@ -1,0 +1,179 @@
+"""Teacher features of a corpus: what the speech encoder learns to give. Kept as HDF5 and as the pickle of Li et al."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from tqdm import tqdm
+
+from speech2img.corpora.manifest import Manifest
+from speech2img.errors import ConfigError, DataError
+from speech2img.storage.atomic import atomic_path
+from speech2img.storage.embeddings import save_li2020_image_features
+from speech2img.training.device import resolve_device
+from speech2img.training.stores import derived, image_store
+from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, load_teacher
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """Teacher features of a whole corpus."""
+
+    path: Path
+    """The HDF5 file."""
+    ids: list[str]
+    """Item ids, in the manifest's order."""
+    features: np.ndarray
+    """float32, (items, views, D)."""
+    kind: str
+    """Kind of the teacher."""
+    source: Path
+    """Where the teacher is."""
+    sha256: str
+    """Hash of the teacher's weights."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Mean and deviation that features are standardised with."""
+
+    mean: np.ndarray
+    """float32 or float64, (D,)."""
+    std: np.ndarray
+    """(D,), above 0."""
+
+    @classmethod
+    def of(cls, features_NVD: np.ndarray) -> "Standard":
+        """Statistics over pictures and views."""
+        flat = features_NVD.reshape(-1, features_NVD.shape[-1])
+        return cls(flat.mean(axis=0), flat.std(axis=0) + 1e-3 * float(flat.std()) + 1e-8)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Standardised features."""
+        return ((features - self.mean) / self.std).astype(np.float32)
+
+
+def feature_path(root: Path, name: str) -> Path:
+    """Where the features of the teacher called ``name`` are."""
+    return derived(root) / f"features-{name}.h5"
+
+
+def build_teacher_features(
+    root: Path,
+    teacher: Path,
+    *,
+    name: str | None = None,
+    views: int | None = None,
+    device: str = "auto",
+    workers: int = 2,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Path:
+    """Run the teacher over every picture of a corpus.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder.
+    teacher : Path
+        A teacher's run or release folder, or BVLC GoogLeNet's ``.npz``.
+    name : str, optional
+        What the features are called; by default the run folder's name or ``googlenet``.
+    views : int, optional
+        Views a picture, 1..10; by default the published ten crops with GoogLeNet, and with a trained teacher the
+        picture and one slightly shifted copy.
+    device : str
+        As for `resolve_device`.
+    workers, batch_size : int
+        Processes that decode; pictures at once.
+    progress : bool
+        Show progress.
+
+    Returns
+    -------
+    Path
+        ``derived/features-<name>.h5``; and ``<split>/image_features_<name>.pickle`` in the layout of Li et al. (a list
+        of (10, 1024) arrays in the manifest's order; fewer views are repeated).
+
+    Raises
+    ------
+    ConfigError, CheckpointError, DataError
+        If the teacher, or the corpus, is not what it should be.
+    """
+    network = load_teacher(teacher, device=resolve_device(device))
+    views = network.default_views if views is None else views
+    if not 1 <= views <= VIEWS_OF_PICKLE:
+        raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
+    name = name or (teacher.name if teacher.is_dir() else "googlenet")
+    manifest = Manifest.load(root)
+    path = feature_path(root, name)
+    if not _is_current(path, network.sha256, views, manifest):
+        crop = isinstance(network, AttributeTeacher)
+        store = image_store(manifest, size=network.image_size, crop=crop, workers=workers, progress=progress)
+        images = store.load_all()
+        parts = []
+        for start in tqdm(
+            range(0, len(images), batch_size), desc="teacher features", disable=None if progress else True
+        ):
+            parts.append(network.views(images[start : start + batch_size], views).float().cpu().numpy())
+        features = np.concatenate(parts)
+        source = _keep_teacher(root, name, network, teacher)
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file["features"] = features
+            file["ids"] = [item.id for item in manifest.items]
+            file.attrs.update(kind=network.kind, source=str(source), sha256=network.sha256, views=views)
+    features = load_features(root, name).features
+    for split in manifest.splits:
+        rows = [row for row, item in enumerate(manifest.items) if item.split == split]
+        pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
+        save_li2020_image_features(root / split / f"image_features_{name}.pickle", pickled)
+    return path
+
+
+def load_features(root: Path, name: str) -> FeatureFile:
+    """Read what `build_teacher_features` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it belongs to another manifest.
+    """
+    path = feature_path(root, name)
+    if not path.is_file():
+        have = (
+            ", ".join(sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))) or "none"
+        )
+        raise DataError.about(
+            path, f"no teacher features of that name (there are: {have})",
+            f"run speech2img features --root {root} --teacher RUN, or set features to another name",
+        )  # fmt: skip
+    with h5py.File(path, "r") as file:
+        features = np.asarray(file["features"], dtype=np.float32)
+        ids = [str(value) for value in file["ids"].asstr()[:]]
+        attributes = {key: str(file.attrs[key]) for key in ("kind", "source", "sha256")}
+    if not np.isfinite(features).all() or len(features) != len(ids):
+        raise DataError.about(path, "its features are damaged", "delete it and compute it again")
+    source = Path(attributes["source"])
+    source = source if source.is_absolute() else root / source
+    return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"])
+
+
+def _is_current(path: Path, sha256: str, views: int, manifest: Manifest) -> bool:
+    if not path.is_file():
+        return False
+    with h5py.File(path, "r") as file:
+        same = file.attrs.get("sha256") == sha256 and file.attrs.get("views") == views
+        return bool(same) and [str(value) for value in file["ids"].asstr()[:]] == [item.id for item in manifest.items]
+
+
+def _keep_teacher(root: Path, name: str, network: AttributeTeacher | GoogLeNetTeacher, path: Path) -> Path:
+    """Copy a small teacher beside its features, so that a moved run does not lose it; GoogLeNet stays where it is."""
+    if isinstance(network, GoogLeNetTeacher):
+        return path.resolve()
+    copy = derived(root) / f"teacher-{name}"
+    if copy.exists():
+        shutil.rmtree(copy)
+    shutil.copytree(network.folder, copy)
+    return copy.relative_to(root)

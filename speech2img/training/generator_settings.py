@@ -1,0 +1,128 @@
+"""Settings of the generator's training."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from speech2img.batches.pairs import Augmentation
+from speech2img.errors import ConfigError
+from speech2img.training.augment import Policy
+from speech2img.training.run import LoopSettings
+from speech2img.training.task import Schedule
+
+
+@dataclass(frozen=True)
+class GeneratorModelSettings:
+    """The networks' sizes; defaults are StackGAN-v2 with a single stage."""
+
+    num_stages: int = 1
+    """1: 64 px; 2: 64 and 128 px; 3: 64, 128 and 256 px."""
+    width: int = 64
+    """Base width of the generator."""
+    discriminator_width: int = 64
+    """Base width of the discriminators."""
+    condition_dim: int = 128
+    """Size of the condition drawn from the embedding."""
+    noise_dim: int = 100
+    """Size of the noise."""
+    residual_blocks: int = 2
+    """Residual blocks of each stage after the first."""
+    standardise_condition: bool = True
+    """Start the first layer so that embeddings come in with mean 0 and deviation 1; published: as they are."""
+
+
+@dataclass(frozen=True)
+class GeneratorLossSettings:
+    """Weights of the losses."""
+
+    unconditional: float = 1.0
+    """Unconditional parts of the adversarial losses."""
+    kl: float = 2.0
+    """Conditioning augmentation to the standard normal."""
+    color: float = 0.0
+    """Colour consistency of neighbouring stages (published: 0 for birds, 50 for unconditional sets)."""
+    class_aware: float = 0.0
+    """Class-aware loss of Li et al. (published: 50)."""
+    feature: float = 0.0
+    """Teacher's features of the generated picture against a target (our own extra)."""
+    feature_target: Literal["speech", "image"] = "speech"
+    """The target: the speech embedding, or the features of the real picture."""
+    reconstruction: float = 0.0
+    """Mean absolute difference to the real picture, at the start (our own extra: shows short runs what is where)."""
+    reconstruction_floor: float = 0.0
+    """The same weight at the end; it falls evenly in between, so that the noise is left something to decide."""
+    adversarial_from: float = 0.0
+    """Part of the run, 0..1, that the generator learns alone before the discriminators join (published: 0)."""
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Settings of the generator's training."""
+
+    embeddings: str = "encoder"
+    """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
+    initial: str | None = None
+    """Run folder of a generator of the same sizes to start from, weights only; none starts anew."""
+    features: str | None = "teacher"
+    """Name of the teacher features, for the feature loss and the evaluation; none does without."""
+    model: GeneratorModelSettings = field(default_factory=GeneratorModelSettings)
+    """Networks."""
+    losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
+    """Losses."""
+    batch_size: int = 24
+    """Pictures a step."""
+    learning_rate: float = 2e-4
+    """Adam, generator."""
+    discriminator_learning_rate: float = 2e-4
+    """Adam, discriminators."""
+    schedule: Schedule = "constant"
+    """Course of both rates: constant (published), cosine or step."""
+    ema_decay: float = 0.999
+    """Of the averaged generator, which is what is released; short runs use min(decay, (1 + t) / (10 + t))."""
+    augmentation: Augmentation = "none"
+    """Of real pictures: none, shift, crop or crop_flip (published; wrong where direction is an attribute)."""
+    shift: int = 2
+    """Largest shift in pixels."""
+    wrong_same_class: float = 0.0
+    """Part of the wrong pictures that are of the right class but contradict the utterance (known attributes only)."""
+    discriminator_augmentation: tuple[Policy, ...] = ()
+    """Differentiable augmentation of what discriminators see: translation, cutout, color."""
+    selection: Literal["last", "said_and_shown"] = "last"
+    """Which averaged weights are released: the last, or the best by the evaluation on the validation part."""
+    grid_utterances: int = 8
+    """Rows of the sample grid."""
+    grid_noises: int = 8
+    """Columns of the sample grid."""
+    evaluation_utterances: int = 256
+    """Validation utterances painted in an evaluation; 0 for none."""
+    workers: int = 2
+    """Processes that decode pictures where the store is missing."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=50_000, evaluate_every=2000))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.model.num_stages <= 4:
+            raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
+        if self.losses.feature and self.features is None:
+            raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
+        if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
+            raise ConfigError.about(
+                "selection", "it needs a teacher and an evaluation", "set features, or selection last"
+            )
+        if not 0 <= self.losses.adversarial_from <= 1:
+            raise ConfigError.about("losses.adversarial_from", f"{self.losses.adversarial_from}", "choose 0 to 1")
+        if self.losses.adversarial_from > 0 and not (self.losses.reconstruction or self.losses.feature):
+            raise ConfigError.about(
+                "losses.adversarial_from", "without discriminators there is nothing to learn from",
+                "set losses.reconstruction or losses.feature, or adversarial_from to 0",
+            )  # fmt: skip
+        if self.initial is not None and self.features is None:
+            raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
+        if self.batch_size < 2:
+            raise ConfigError.about(
+                "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
+            )
+
+    @property
+    def image_size(self) -> int:
+        """Side of the last stage's pictures in pixels."""
+        return 64 << (self.model.num_stages - 1)

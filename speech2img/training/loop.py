@@ -1,0 +1,265 @@
+"""The one training loop: every task runs through it, and every contract of a run is kept here."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from speech2img.errors import NonFiniteError, OutOfMemoryError, RunInterrupted
+from speech2img.storage.atomic import atomic_path, write_json
+from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
+from speech2img.training.stats import StatsLog, StatusLine
+from speech2img.training.task import Task
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended."""
+
+    run_dir: Path
+    """The run folder."""
+    step: int
+    """Optimizer steps so far."""
+    images_seen: int
+    """Items seen so far."""
+    finished: bool
+    """False where a signal ended it before its budget was used up."""
+    metrics: dict[str, float]
+    """The last evaluation."""
+
+
+@dataclass
+class _Position:
+    step: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+    evaluated_at: int = -1
+    drawn_at: int = -1
+
+
+def run_training(task: Task, *, run: Run, device: torch.device, progress: bool = True) -> TrainingResult:
+    """Train until the budget of steps or minutes is used up, or a signal asks to stop.
+
+    Parameters
+    ----------
+    task : Task
+        What is trained; it must have been built after `open_run` seeded everything.
+    run : Run
+        The open run folder; where it holds a checkpoint, the run goes on there, bit for bit on the same machine.
+    device : torch.device
+        Where the task computes.
+    progress : bool
+        Show a status line.
+
+    Returns
+    -------
+    TrainingResult
+        Also after SIGTERM or Ctrl-C: the step is finished, a checkpoint and the export are written.
+
+    Raises
+    ------
+    NonFiniteError
+        If a loss or a weight is not finite; ``nonfinite.json`` says where, the last good checkpoint stays.
+    OutOfMemoryError
+        If a step needs more memory than there is; the last checkpoint stays.
+    DiskFullError
+        If a checkpoint does not fit; the one before stays.
+    RunInterrupted
+        At the second signal, at once.
+    """
+    return _Loop(task, run, device).go(progress)
+
+
+class _Loop:
+    def __init__(self, task: Task, run: Run, device: torch.device) -> None:
+        self.task, self.run, self.device, self.settings = task, run, device, run.loop
+        self.at = _Position()
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+        self.metrics: dict[str, float] = {}
+        if run.state is not None:
+            saved = run.state["loop"]
+            self.at = _Position(**saved["position"])
+            self.sums = {key: value.to(device) for key, value in saved["sums"].items()}
+            self.count, self.metrics = saved["count"], dict(saved["metrics"])
+            task.load_state_dict(run.state["task"])
+            restore_random_state(run.state["random"])
+        self.saved_step = self.at.step if run.state is not None else -1
+        self.log = StatsLog(run.folder, step=self.at.step)
+
+    def go(self, progress: bool) -> TrainingResult:
+        try:
+            line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=progress)
+            with StopSignal() as stop, line as status:
+                self._train(stop, status)
+                finished = self.used() >= 1.0
+                if finished:
+                    self._evaluate(status)
+                    self._draw()
+                if self.saved_step != self.at.step or finished:
+                    self._save()
+                self._export()
+        finally:
+            self.log.close()
+        return TrainingResult(self.run.folder, self.at.step, self.at.images_seen, finished, self.metrics)
+
+    def used(self) -> float:
+        """Used part of the budget: of steps or of minutes, whichever is further."""
+        part = self.at.step / self.settings.max_steps
+        if self.settings.max_minutes is not None:
+            part = max(part, self.at.seconds / (60.0 * self.settings.max_minutes))
+        return min(1.0, part)
+
+    def _train(self, stop: "StopSignal", status: StatusLine) -> None:
+        settings, at = self.settings, self.at
+        start = self.used()
+        clock = checkpointed = logged = time.monotonic()
+        logged_step = at.step
+        while (used := self.used()) < 1.0 and not stop.received:
+            batch = self.task.next_batch()
+            terms = self._step(batch, used)
+            at.step += 1
+            at.images_seen += self.task.batch_size
+            now = time.monotonic()
+            at.seconds, clock = at.seconds + now - clock, now
+            if self.device.type == "cpu":
+                self._demand_finite(terms, batch)
+            for key, value in terms.items():
+                self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
+            self.count += 1
+            if at.step % settings.log_every == 0:
+                means = {key: float(value) / self.count for key, value in self.sums.items()}
+                self._demand_finite({key: torch.tensor(value) for key, value in means.items()}, batch)
+                now = time.monotonic()
+                speed = (at.step - logged_step) / max(now - logged, 1e-9)
+                self.log.add(
+                    "train", at.step, means,
+                    images_seen=at.images_seen, seconds=round(at.seconds, 1), steps_per_second=round(speed, 3),
+                )  # fmt: skip
+                status.note(means)
+                self.sums, self.count, logged, logged_step = {}, 0, now, at.step
+            if settings.evaluate_every and at.step % settings.evaluate_every == 0:
+                self._evaluate(status)
+            if settings.grid_every and at.step % settings.grid_every == 0:
+                self._draw()
+            if time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes:
+                self._save()
+                checkpointed = time.monotonic()
+            status.update(at.step, self.used(), start)
+
+    def _step(self, batch: Any, used: float) -> dict[str, Tensor]:
+        try:
+            return self.task.train_step(batch, used)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
+                if not any(words in str(error) for words in ("allocate memory", "not enough memory")):
+                    raise
+            peak = ""
+            if self.device.type == "cuda":
+                peak = f", peak {torch.cuda.max_memory_allocated(self.device) / 2**30:.1f} GiB"
+            raise OutOfMemoryError.about(
+                f"step {self.at.step + 1} of {self.task.name}",
+                f"a batch of {self.task.batch_size} does not fit into the memory{peak}",
+                f"set a smaller batch_size in a new run folder (checkpoint {max(self.saved_step, 0)} stays)",
+            ) from error
+
+    def _evaluate(self, status: StatusLine) -> None:
+        if self.at.evaluated_at == self.at.step:
+            return
+        with preserved_random_state():
+            self.metrics = self.task.evaluate(self.at.step)
+        self.at.evaluated_at = self.at.step
+        if self.metrics:
+            self.log.add("evaluation", self.at.step, self.metrics, images_seen=self.at.images_seen)
+            status.note(self.metrics)
+
+    def _draw(self) -> None:
+        if self.at.drawn_at == self.at.step:
+            return
+        with preserved_random_state():
+            grids = self.task.sample_grids()
+        for name, image in grids.items():
+            folder = self.run.folder / "grids"
+            folder.mkdir(exist_ok=True)
+            with atomic_path(folder / f"{name}-{self.at.step:08d}.png") as path:
+                image.save(path, format="PNG")
+            self.log.add_image(name, self.at.step, image)
+        self.at.drawn_at = self.at.step
+
+    def _save(self) -> None:
+        state = {
+            "task": self.task.state_dict(),
+            "loop": {
+                "position": vars(self.at).copy(), "sums": self.sums, "count": self.count, "metrics": self.metrics,
+            },
+            "random": random_state(),
+        }  # fmt: skip
+        bad = _not_finite(state["task"])
+        if bad:
+            self._fail({"state": bad}, [])
+        self.log.sync()
+        self.run.store.save(self.at.step, state, self.run.settings)
+        self.saved_step = self.at.step
+
+    def _export(self) -> None:
+        with preserved_random_state():
+            self.task.export(self.run.folder / "export", step=self.at.step, images_seen=self.at.images_seen)
+
+    def _demand_finite(self, terms: dict[str, Tensor], batch: Any) -> None:
+        if not torch.isfinite(torch.stack([value.detach().float().reshape(()) for value in terms.values()])).all():
+            self._fail({key: float(value) for key, value in terms.items()}, self.task.batch_ids(batch))
+
+    def _fail(self, terms: dict[str, Any], ids: list[int]) -> None:
+        report = self.run.folder / "nonfinite.json"
+        write_json(report, {"step": self.at.step, "terms": {k: str(v) for k, v in terms.items()}, "batch": ids})
+        raise NonFiniteError.about(
+            f"{self.task.name}, step {self.at.step}",
+            f"a loss or a weight is not finite ({', '.join(f'{k}={v}' for k, v in terms.items())}; see {report})",
+            f"lower the learning rate or use precision fp32 (the checkpoint of step {max(self.saved_step, 0)} stays)",
+        )
+
+
+def _not_finite(value: Any, name: str = "") -> str:
+    """Name of the first tensor in nested data that is not finite, or an empty string."""
+    if isinstance(value, Tensor):
+        return name if value.is_floating_point() and not bool(torch.isfinite(value).all()) else ""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, inner in pairs:
+        if found := _not_finite(inner, f"{name}.{key}" if name else str(key)):
+            return found
+    return ""
+
+
+class StopSignal:
+    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into `RunInterrupted` at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignal":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise RunInterrupted.about(
+                f"signal {number}",
+                "the second one stops at once",
+                "run the same command again: the last checkpoint stays",
+            )
+        self.received = number

@@ -1,0 +1,342 @@
+"""Training of the prior, and the whole model: encoder, prior, and a generator that paints from picture features."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from speech2img.batches.images import NOT_COUNTED
+from speech2img.batches.sampler import ResumableSampler
+from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES
+from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.images.grid import image_grid
+from speech2img.losses.flow import rectified_flow_loss
+from speech2img.models.ema import EMA
+from speech2img.models.feature_prior import FeaturePrior
+from speech2img.models.stackgan import StackGenerator
+from speech2img.storage.weights import load_release, load_weights, save_release
+from speech2img.training.device import resolve_device
+from speech2img.training.extract import EmbeddingFile, load_embeddings
+from speech2img.training.features import FeatureFile, Standard, load_features
+from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.run import LoopSettings, open_run
+from speech2img.training.task import Schedule, Task, learning_rate, set_learning_rate
+from speech2img.training.teachers import AttributeTeacher, load_teacher, release_folder
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """Settings of the prior's training."""
+
+    generator: str = "generator"
+    """Run or release folder of a generator that was trained on picture features; it goes into the whole model."""
+    embeddings: str = "encoder"
+    """Name of the speech embeddings, <root>/derived/embeddings/<name>/, of an encoder with standardised features."""
+    features: str = "teacher"
+    """Name of the teacher features."""
+    components: int = 96
+    """Principal components of the features that the flow works in."""
+    width: int = 512
+    """Width of the network."""
+    blocks: int = 3
+    """Residual layers."""
+    dropout: float = 0.1
+    """In the residual layers."""
+    unsaid: float = 0.1
+    """Part of the training pairs without speech, which guidance needs."""
+    embedding_noise: float = 0.2
+    """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
+    guidance: float = 1.5
+    """How closely pictures hold to what was said (1: as learned)."""
+    steps: int = 8
+    """Steps of the solver when a picture is painted."""
+    batch_size: int = 256
+    """Utterances a step."""
+    learning_rate: float = 1e-3
+    """Highest rate of Adam."""
+    schedule: Schedule = "cosine"
+    """Course of the rate."""
+    ema_decay: float = 0.998
+    """Of the averaged prior, which is what is released."""
+    evaluation_utterances: int = 512
+    """Validation utterances for which features are drawn in an evaluation."""
+    grid_utterances: int = 8
+    """Rows of the sample grid."""
+    grid_noises: int = 8
+    """Columns of the sample grid."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=8000, evaluate_every=1000))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.unsaid < 1:
+            raise ConfigError.about("unsaid", f"{self.unsaid}", "choose 0 or more, less than 1")
+        if self.steps < 1 or self.guidance < 0 or self.embedding_noise < 0:
+            raise ConfigError.about("steps, guidance, embedding_noise", "out of range", "see their documentation")
+
+
+@dataclass(frozen=True)
+class PriorData:
+    """Pairs of utterance and picture; rows of ``embeddings`` and of ``features``."""
+
+    embeddings: np.ndarray
+    """(utterances, D)."""
+    features: np.ndarray
+    """(pictures, F), standardised."""
+    train: np.ndarray
+    """(pairs, 2): utterance and picture of the training split."""
+    held: np.ndarray
+    """(pairs, 2): of the validation split, spread evenly."""
+    said: np.ndarray
+    """(held, attributes): values mentioned, `NOT_COUNTED` elsewhere."""
+
+
+class PriorTask(Task):
+    """Adam on the rectified flow loss.
+
+    Parameters
+    ----------
+    settings : PriorSettings
+        How to train.
+    data : PriorData
+        Pairs.
+    encoder : EmbeddingFile
+        Where the embeddings came from.
+    generator : tuple of StackGenerator and dict
+        What paints the features, and its arguments.
+    teacher : AttributeTeacher, optional
+        Reads painted pictures in evaluations.
+    device : torch.device
+        Where it computes.
+    """
+
+    name = "prior"
+
+    def __init__(
+        self, settings: PriorSettings, *, data: PriorData, encoder: EmbeddingFile,
+        generator: tuple[StackGenerator, dict[str, Any]], teacher: AttributeTeacher | None, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.settings, self.data, self.teacher, self.device = settings, data, teacher, device
+        self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
+        self.batch_size = min(settings.batch_size, len(data.train))
+        self.arguments = {
+            "embedding_dim": data.embeddings.shape[1], "feature_dim": data.features.shape[1],
+            "components": settings.components, "width": settings.width, "blocks": settings.blocks,
+            "dropout": settings.dropout,
+        }  # fmt: skip
+        self.prior = FeaturePrior(**self.arguments)
+        pictures, utterances = np.unique(data.train[:, 1]), data.train[:, 0]
+        self.prior.fit_spaces(torch.from_numpy(data.features[pictures]), torch.from_numpy(data.embeddings[utterances]))
+        self.prior.to(device)
+        self.average = EMA(self.prior, settings.ema_decay, warmup=True)
+        self.optimizer = torch.optim.Adam(self.prior.parameters(), settings.learning_rate)
+        self.sampler = ResumableSampler(len(data.train), self.batch_size, seed=settings.loop.seed)
+        fixed = torch.Generator().manual_seed(settings.loop.seed)
+        self.grid_noise = torch.randn(settings.grid_noises, settings.components, generator=fixed)
+        self.held_noise = torch.randn(max(1, len(data.held)), settings.components, generator=fixed)
+
+    def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
+        """Embeddings, features and the numbers of the pairs."""
+        drawn, _ = self.sampler.next()
+        utterances, pictures = self.data.train[drawn].T
+        return (
+            torch.from_numpy(self.data.embeddings[utterances]), torch.from_numpy(self.data.features[pictures]), drawn
+        )  # fmt: skip
+
+    def batch_ids(self, batch: tuple[Tensor, Tensor, np.ndarray]) -> list[int]:
+        """Rows of the embeddings."""
+        return [int(row) for row in self.data.train[batch[2], 0]]
+
+    def train_step(self, batch: tuple[Tensor, Tensor, np.ndarray], progress: float) -> dict[str, Tensor]:
+        """One step of Adam."""
+        settings = self.settings
+        set_learning_rate(
+            self.optimizer,
+            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02),
+        )
+        self.prior.train()
+        embeddings, features = batch[0].to(self.device), batch[1].to(self.device)
+        noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
+        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
+        target = self.prior.compress(features)
+        times = torch.rand(len(embeddings), device=self.device)
+        loss = rectified_flow_loss(
+            lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.average.update(self.prior)
+        return {"flow": loss.detach()}
+
+    @torch.inference_mode()
+    def _paint(self, embeddings: Tensor, noise: Tensor) -> Tensor:
+        settings, generator = self.settings, self.generator
+        prior = self.average.module
+        assert isinstance(prior, FeaturePrior)
+        features = prior.sample(
+            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, guidance=settings.guidance
+        )
+        rest = torch.zeros(len(features), generator.noise_dim + generator.condition_dim, device=self.device)
+        noise_rest, eps = rest.split([generator.noise_dim, generator.condition_dim], dim=1)
+        images: Tensor = generator(features, noise_rest, eps=eps).images[-1]
+        return images.float()
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Share of mentioned attributes that the teacher sees in pictures of validation utterances."""
+        if self.teacher is None:
+            return {}
+        right = counted = 0
+        for start in range(0, len(self.data.held), 64):
+            rows = slice(start, start + 64)
+            embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
+            guesses = self.teacher.read(self._paint(embeddings, self.held_noise[rows]))
+            for column, name in enumerate(ATTRIBUTES):
+                wanted = self.data.said[rows, column]
+                known = wanted != NOT_COUNTED
+                right += int((guesses[name][known] == wanted[known]).sum())
+                counted += int(known.sum())
+        return {"said_and_shown": right / counted} if counted else {}
+
+    def sample_grids(self) -> dict[str, Image.Image]:
+        """Fixed validation utterances (rows) with fixed noise (columns)."""
+        count = min(self.settings.grid_utterances, len(self.data.held))
+        rows = np.linspace(0, len(self.data.held) - 1, count).astype(int)
+        tiles = [
+            self._paint(torch.from_numpy(self.data.embeddings[self.data.held[row, :1]]).expand(
+                len(self.grid_noise), -1), self.grid_noise).cpu()
+            for row in rows
+        ]  # fmt: skip
+        return {"samples": image_grid(torch.cat(tiles), len(self.grid_noise))} if tiles else {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Prior, average, optimizer and sampler."""
+        return {
+            "prior": self.prior.state_dict(), "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(), "sampler": self.sampler.state_dict(),
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.prior.load_state_dict(state["prior"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sampler.load_state_dict(state["sampler"])
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write encoder, averaged prior and generator as one release of kind ``speech-to-image``."""
+        settings = self.settings
+        kept = ("encoder.", "target.")
+        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(kept)}
+        tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
+        tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+        config = {
+            **{key: self.encoder_config[key] for key in ("mel_preset", "encoder", "pad_value")},
+            "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
+            "prior": self.arguments, "prior_steps": settings.steps, "guidance": settings.guidance,
+            "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
+        }  # fmt: skip
+        card = (
+            "# Speech to image\n\nSpeech encoder after Li et al. 2020 (arXiv:2004.03413), a rectified-flow prior from "
+            "speech to picture features, and a stacked generator after StackGAN-v2 (arXiv:1710.10916), "
+            f"{self.generator.image_sizes[-1]} px.\n"
+        )
+        save_release(folder, tensors, config, card)
+
+
+def train_prior(
+    root: Path, run_dir: Path, settings: PriorSettings, *, device: str = "auto", progress: bool = True
+) -> TrainingResult:
+    """Train the prior; the run's ``export/`` is a whole model.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder with extracted embeddings and teacher features.
+    run_dir : Path
+        Run folder; a run that is there goes on.
+    settings : PriorSettings
+        How to train.
+    device : str
+        As for `resolve_device`.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the generator was made for other features, or the run folder holds a run with other settings.
+    CheckpointError
+        If ``settings.generator`` is no generator.
+    DataError
+        If embeddings or features are missing, or the encoder did not learn standardised features.
+    """
+    where = resolve_device(device)
+    embeddings = load_embeddings(root, settings.embeddings)
+    found = load_features(root, settings.features)
+    generator = _load_generator(Path(settings.generator))
+    if generator[0].embedding_dim != found.features.shape[2]:
+        raise ConfigError.about(
+            "generator", f"it paints from {generator[0].embedding_dim} features, the teacher has "
+            f"{found.features.shape[2]}", "train it with embeddings = picture",
+        )  # fmt: skip
+    with open_run(run_dir, settings, name="prior", extra={"encoder_sha256": embeddings.sha256}) as run:
+        manifest = Manifest.load(root)
+        teacher = load_teacher(found.source, device=where)
+        task = PriorTask(
+            settings, data=_pairs(manifest, embeddings, found, settings), encoder=embeddings, generator=generator,
+            teacher=teacher if isinstance(teacher, AttributeTeacher) else None, device=where,
+        )  # fmt: skip
+        return run_training(task, run=run, device=where, progress=progress)
+
+
+def _load_generator(run: Path) -> tuple[StackGenerator, dict[str, Any]]:
+    folder = release_folder(run)
+    tensors, config = load_release(folder)
+    if "generator" not in config:
+        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
+    network = StackGenerator(**config["generator"])
+    state = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
+    load_weights(network, state, name=str(folder))
+    return network, config["generator"]
+
+
+def _pairs(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile, settings: PriorSettings) -> PriorData:
+    wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    if embeddings.ids != wanted:
+        raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
+    tensors, _ = embeddings.encoder_release()
+    if "target.mean" not in tensors:
+        raise DataError.about(
+            embeddings.folder, "its encoder learned plain features", "train it with standardise = true"
+        )
+    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+    train: list[tuple[int, int]] = []
+    held: list[tuple[int, int]] = []
+    said: list[dict[str, str]] = []
+    row = 0
+    for picture, item in enumerate(manifest.items):
+        for caption in item.captions:
+            if item.split == "train" and not caption.held_out_voice:
+                train.append((row, picture))
+            elif item.split == "val" and caption.index == picture % len(item.captions):
+                held.append((row, picture))
+                said.append(caption.mentions)
+            row += 1
+    if not train:
+        raise DataError.about(manifest.root, "no utterances in split train", "prepare the corpus again")
+    keep = np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(int)
+    labels = np.full((len(keep), len(ATTRIBUTES)), NOT_COUNTED, dtype=np.int64)
+    for line, number in zip(labels, keep, strict=True):
+        for column, (name, values) in enumerate(ATTRIBUTES.items()):
+            if said[number].get(name) in values:
+                line[column] = values.index(said[number][name])
+    pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
+    return PriorData(
+        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels
+    )

@@ -1,0 +1,198 @@
+"""A run folder: its lock, its settings, its seed, and what it was doing when it stopped."""
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from speech2img.config import dump_toml, settings_to_dict
+from speech2img.errors import ConfigError
+from speech2img.storage.atomic import write_text
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.lock import run_lock
+from speech2img.training.device import PrecisionName
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long a run goes on and how often it looks up."""
+
+    max_steps: int = 20_000
+    """Optimizer steps after which the run is finished."""
+    max_minutes: float | None = None
+    """Minutes of training (over all sittings) after which it is finished, if that comes first; schedules follow it."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between checkpoints."""
+    log_every: int = 50
+    """Steps between log lines (numbers are read off the device only there)."""
+    evaluate_every: int = 1000
+    """Steps between evaluations; 0 for one at the end only."""
+    grid_every: int = 1000
+    """Steps between sample grids; 0 for one at the end only."""
+    keep: int = 3
+    """Checkpoints kept, 2 or more."""
+    seed: int = 0
+    """Seed of weights, order and noise."""
+    precision: PrecisionName = "auto"
+    """Arithmetic: auto, fp32, bf16 or fp16."""
+    threads: int | None = None
+    """CPU threads; unset leaves PyTorch's choice."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "log_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is not positive", "set it to 1 or more")
+        for name in ("evaluate_every", "grid_every", "seed", "checkpoint_minutes"):
+            if getattr(self, name) < 0:
+                raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is negative", "set it to 0 or more")
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise ConfigError.about(
+                "loop.max_minutes", f"{self.max_minutes} is not positive", "leave it unset or raise it"
+            )
+        if self.keep < 2:
+            raise ConfigError.about(
+                "loop.keep", "one checkpoint is not enough to survive a bad disk", "set it to 2 or more"
+            )
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError.about(
+                "loop.threads", f"{self.threads} is not positive", "leave it unset or set 1 or more"
+            )
+
+
+FREE_ON_RESUME = frozenset(
+    f"loop.{name}"
+    for name in "max_steps max_minutes checkpoint_minutes log_every evaluate_every grid_every keep threads".split()
+)
+"""Settings that may change when a run goes on: they say how long and how often, not what is trained."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An open, locked run folder."""
+
+    folder: Path
+    """The run folder."""
+    loop: LoopSettings
+    """How long and how often."""
+    settings: dict[str, Any]
+    """The resolved settings as plain data, as they go into every checkpoint."""
+    store: CheckpointStore
+    """Where checkpoints are."""
+    state: dict[str, Any] | None
+    """State of the newest sound checkpoint, or None in a new run."""
+
+
+@contextmanager
+def open_run(run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] | None = None) -> Iterator[Run]:
+    """Lock a run folder, check that its settings are the same, seed everything.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Made where it does not exist; resumed where it holds a checkpoint.
+    settings : dataclass
+        Frozen settings with a field ``loop`` of type `LoopSettings`.
+    name : str
+        Kind of training.
+    extra : dict, optional
+        More plain data that must not change between sittings (what the run learns from).
+
+    Raises
+    ------
+    ConfigError
+        If another process trains in the folder, or the folder's checkpoints were made with other settings.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    loop: LoopSettings = settings.loop
+    plain = json.loads(json.dumps({"task": name, **settings_to_dict(settings), **(extra or {})}))
+    with run_lock(run_dir):
+        store = CheckpointStore(run_dir / "checkpoints", keep=loop.keep)
+        newest = store.latest()
+        state = None
+        if newest is not None:
+            state, saved = store.load(newest)
+            _demand_same(run_dir, saved, plain)
+        write_text(run_dir / "config.toml", dump_toml(settings))
+        if loop.threads is not None:
+            torch.set_num_threads(loop.threads)
+        seed_everything(loop.seed)
+        yield Run(run_dir, loop, plain, store, state)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global random states of Python, NumPy and PyTorch (every device)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def random_state() -> dict[str, Any]:
+    """The global random states as tensors."""
+    kind, words, gauss = random.getstate()
+    numpy_state = np.random.get_state(legacy=False)
+    state = {
+        "python": torch.tensor(words, dtype=torch.int64),
+        "python_version": kind,
+        "python_gauss": gauss,
+        "numpy": torch.from_numpy(numpy_state["state"]["key"].astype(np.int64)),
+        "numpy_position": int(numpy_state["state"]["pos"]),
+        "numpy_has_gauss": int(numpy_state["has_gauss"]),
+        "numpy_gauss": float(numpy_state["gauss"]),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Set the global random states to what `random_state` gave."""
+    random.setstate((state["python_version"], tuple(state["python"].tolist()), state["python_gauss"]))
+    np.random.set_state(
+        ("MT19937", state["numpy"].numpy().astype(np.uint32), state["numpy_position"], state["numpy_has_gauss"],
+         state["numpy_gauss"])
+    )  # fmt: skip
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Run something (an evaluation, a sample grid) without moving the random states of the training."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        restore_random_state(state)
+
+
+def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _demand_same(run_dir: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    old, new = _flat(saved), _flat(wanted)
+    missing = "not set"
+    differing = [
+        f"{key} (was {old.get(key, missing)}, now {new.get(key, missing)})"
+        for key in sorted(old.keys() | new.keys())
+        if key not in FREE_ON_RESUME and old.get(key) != new.get(key)
+    ]
+    if differing:
+        raise ConfigError.about(
+            f"run folder {run_dir}", f"it was trained with other settings: {', '.join(differing)}",
+            "resume with the settings in its config.toml, or choose a new run folder",
+        )  # fmt: skip

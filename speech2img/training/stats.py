@@ -1,0 +1,145 @@
+"""Where a run's numbers go: stats.jsonl, TensorBoard and the status line."""
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from speech2img.storage.atomic import atomic_write_bytes
+
+_LINE_SECONDS = 10.0
+
+
+class StatsLog:
+    """stats.jsonl (one flat JSON object a line) and TensorBoard events of one run.
+
+    Parameters
+    ----------
+    folder : Path
+        Run folder.
+    step : int
+        Step at which the run goes on; later lines of an earlier, killed sitting are dropped.
+    """
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        self._path = folder / "stats.jsonl"
+        if self._path.exists():
+            kept = [line for line in self._path.read_bytes().splitlines() if _step_of(line) <= step]
+            atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
+        self._file = self._path.open("a", encoding="utf-8")
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1, max_queue=50)
+
+    def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:
+        """Log the values of one step.
+
+        Parameters
+        ----------
+        kind : {"train", "evaluation"}
+            What the values are.
+        step : int
+            Optimizer steps so far.
+        values : Mapping[str, float]
+            Names and values; not-finite ones are written as null.
+        **fields : float
+            More numbers for stats.jsonl alone (images seen, seconds, speed).
+        """
+        numbers = {key: value if math.isfinite(value) else None for key, value in {**fields, **values}.items()}
+        self._file.write(json.dumps({"kind": kind, "step": step, **numbers}) + "\n")
+        self._file.flush()
+        for key, value in values.items():
+            self._writer.add_scalar(f"{kind}/{key}", value, step)
+
+    def add_image(self, name: str, step: int, image: Image.Image) -> None:
+        """Show a picture in TensorBoard."""
+        self._writer.add_image(name, np.asarray(image), step, dataformats="HWC")
+
+    def sync(self) -> None:
+        """Force what was logged so far onto the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close both files."""
+        self._file.close()
+        self._writer.close()
+
+
+def _step_of(line: bytes) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
+class StatusLine:
+    """A progress bar on a terminal; elsewhere a line about every ten seconds.
+
+    Parameters
+    ----------
+    name : str
+        What is being trained.
+    step, max_steps : int
+        Where the run stands and where it ends.
+    shown : bool
+        False for silence.
+    """
+
+    def __init__(self, name: str, *, step: int, max_steps: int, shown: bool) -> None:
+        self._name, self._step, self._max_steps, self._shown = name, step, max_steps, shown
+        self._bar = tqdm(
+            total=max_steps, initial=step, desc=name, unit="step", dynamic_ncols=True, smoothing=0.05,
+            disable=None if shown else True,
+        )  # fmt: skip
+        self._start = self._last = time.monotonic()
+        self._start_step = step
+        self._note = ""
+
+    def __enter__(self) -> "StatusLine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def note(self, values: Mapping[str, float]) -> None:
+        """Values to show from now on."""
+        self._note = " ".join(f"{key}={value:.4g}" for key, value in values.items())
+
+    def update(self, step: int, progress: float, start_progress: float) -> None:
+        """Show the step reached.
+
+        Parameters
+        ----------
+        step : int
+            Steps so far.
+        progress, start_progress : float
+            Used part of the budget (of steps or minutes, whichever ends first) now and when this sitting began.
+        """
+        self._bar.update(step - self._step)
+        self._step = step
+        now = time.monotonic()
+        if not self._shown or now - self._last < (1.0 if not self._bar.disable else _LINE_SECONDS):
+            return
+        self._last = now
+        done = max(progress - start_progress, 1e-9)
+        left = (now - self._start) * (1.0 - progress) / done
+        eta = f"ETA {int(left // 3600)}:{int(left // 60 % 60):02d}:{int(left % 60):02d}"
+        if not self._bar.disable:
+            self._bar.set_postfix_str(f"{eta} {self._note}", refresh=False)
+            return
+        speed = (step - self._start_step) / max(now - self._start, 1e-9)
+        print(
+            f"{self._name}: step {step}/{self._max_steps} ({100 * progress:.0f} % of the budget), {speed:.3g} steps/s, "
+            f"{eta} {self._note}", file=sys.stderr, flush=True,
+        )  # fmt: skip

@@ -1,0 +1,139 @@
+"""What the loop asks of a training task, and the small helpers that tasks share."""
+
+import math
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+Schedule = Literal["cosine", "constant", "step"]
+
+
+class Task(ABC):
+    """One kind of training: its models, optimizers, batches and step.
+
+    A subclass must define `next_batch`, `train_step`, `state_dict`, `load_state_dict` and `export`; the other methods
+    have defaults that do nothing.
+    """
+
+    name: str = "task"
+    """Kind of training, written into checkpoints: a run folder of one kind cannot be resumed as another."""
+    batch_size: int = 1
+    """Items a step sees."""
+
+    @abstractmethod
+    def next_batch(self) -> Any:
+        """Draw the next batch in the reproducible order."""
+
+    @abstractmethod
+    def train_step(self, batch: Any, progress: float) -> dict[str, Tensor]:
+        """Make one step.
+
+        Parameters
+        ----------
+        batch : object
+            As from `next_batch`.
+        progress : float
+            How much of the run's budget is used up, 0..1; schedules follow it.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Detached scalar terms to log, still on the device (reading them off is the loop's affair).
+        """
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, as tensors, numbers, strings, lists and dicts."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+
+    def batch_ids(self, batch: Any) -> list[int]:
+        """Indices of a batch's items, for the report on a failed step."""
+        return []
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Measure on held-out data; a task that selects its best weights does so here."""
+        return {}
+
+    def sample_grids(self) -> dict[str, Image.Image]:
+        """Pictures to look at while the run goes on."""
+        return {}
+
+    @abstractmethod
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write the result of the training so far as a release folder."""
+
+
+class BestWeights:
+    """The weights with the highest value of a held-out measure so far."""
+
+    def __init__(self) -> None:
+        self.value = -math.inf
+        self.step = -1
+        self._weights: dict[str, Tensor] = {}
+
+    def offer(self, module: nn.Module, *, value: float, step: int) -> bool:
+        """Keep a copy of the module's weights if ``value`` is higher than any before.
+
+        Returns
+        -------
+        bool
+            True where the weights were kept.
+        """
+        if not value > self.value:
+            return False
+        self.value, self.step = value, step
+        self._weights = {key: tensor.detach().cpu().clone() for key, tensor in module.state_dict().items()}
+        return True
+
+    def weights(self, fallback: nn.Module) -> dict[str, Tensor]:
+        """The best weights, or those of ``fallback`` where nothing was ever offered."""
+        return self._weights or {key: tensor.detach().cpu().clone() for key, tensor in fallback.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Value, step and weights."""
+        return {"value": self.value, "step": self.step, "weights": self._weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.value, self.step, self._weights = float(state["value"]), int(state["step"]), dict(state["weights"])
+
+
+def learning_rate(
+    progress: float, *, base: float, schedule: Schedule = "cosine", warmup: float = 0.0, floor: float = 0.01
+) -> float:
+    """Learning rate at a point of the run.
+
+    Parameters
+    ----------
+    progress : float
+        0 at the start, 1 at the end of the budget.
+    base : float
+        The highest rate.
+    schedule : {"cosine", "constant", "step"}
+        ``step`` halves the rate at every fifth of the run (Li et al. 2020 halve every 200 of 1,000 epochs).
+    warmup : float
+        Part of the run in which the rate rises linearly from 0, 0..1.
+    floor : float
+        Part of ``base`` left at the end of the cosine.
+    """
+    if progress < warmup:
+        return base * max(progress, 1e-3 * warmup) / warmup
+    if schedule == "constant":
+        return base
+    if schedule == "step":
+        return base * 0.5 ** min(4, int(progress * 5))
+    rest = min(1.0, (progress - warmup) / max(1e-9, 1.0 - warmup))
+    return base * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * rest)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """Give every parameter group the same learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = value

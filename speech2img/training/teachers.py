@@ -1,0 +1,198 @@
+"""Frozen teachers: networks whose pooled features of a picture speech learns to give."""
+
+from pathlib import Path
+from tokenize import TokenError
+from typing import Literal, Protocol
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.batches.images import shift_images, to_tensor
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.attribute_network import AttributeNetwork
+from speech2img.models.caffemodel import read_caffemodel
+from speech2img.models.googlenet import (
+    BVLCGoogLeNet,
+    TorchvisionGoogLeNet,
+    bvlc_preprocess,
+    ten_crop,
+    torchvision_preprocess,
+)
+from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
+from speech2img.storage.atomic import file_sha256
+from speech2img.storage.tensors import load_torch_file
+from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.training.teacher import normalised
+
+TeacherKind = Literal["attribute-network", "caffe-googlenet", "torchvision-googlenet"]
+VIEWS_OF_PICKLE = 10
+
+
+class Teacher(Protocol):
+    """A frozen network whose pooled features speech is to give."""
+
+    image_size: int
+    """Side of the stored pictures it wants, in pixels."""
+    kind: TeacherKind
+    """What network it is."""
+    default_views: int
+    """Views a picture where nothing else is asked for."""
+
+    def views(self, images_BHWC: np.ndarray, count: int) -> Tensor:
+        """Features (B, count, D) of the first ``count`` views of uint8 pictures."""
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """Features (B, D) of pictures in -1..1 of any size, with gradient."""
+
+
+class AttributeTeacher:
+    """The small teacher that was trained on the corpus: views are the picture and slightly shifted copies.
+
+    Parameters
+    ----------
+    folder : Path
+        Release of kind ``attribute-network``, or a run folder that has one.
+    device : torch.device
+        Where it computes.
+    """
+
+    kind: TeacherKind = "attribute-network"
+    default_views = 2
+
+    def __init__(self, folder: Path, *, device: torch.device) -> None:
+        self.folder = release_folder(folder)
+        tensors, config = load_release(self.folder)
+        if config.get("kind") != "attribute-network":
+            raise CheckpointError.about(
+                self.folder, f"holds a {config.get('kind')!r}, not a teacher", "give the run of 'train teacher'"
+            )
+        sizes = {name: len(values) for name, values in config["heads"].items()}
+        network = AttributeNetwork(sizes, width=config["width"], feature_dim=config["feature_dim"])
+        load_weights(network, tensors, name=str(self.folder))
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.heads: list[str] = list(config["heads"])
+        self.image_size = int(config["image_size"])
+        self.sha256 = release_sha256(self.folder)
+        self._device = device
+
+    def views(self, images_BHWC: np.ndarray, count: int) -> Tensor:
+        """Features of the picture as it is and of ``count - 1`` copies, each moved by up to 3 px."""
+        generator = np.random.default_rng(0)
+        copies = [images_BHWC] + [shift_images(images_BHWC, pixels=3, generator=generator) for _ in range(count - 1)]
+        with torch.inference_mode():
+            return torch.stack(
+                [self.network.features(normalised(to_tensor(x).to(self._device))) for x in copies], dim=1
+            )
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """Features of pictures in -1..1, resized to the teacher's size."""
+        return self.network.features(self._resized(images_BCHW))
+
+    @torch.inference_mode()
+    def read(self, images_BCHW: Tensor) -> dict[str, np.ndarray]:
+        """Number of the value that each head sees in pictures in -1..1."""
+        _, logits = self.network(self._resized(images_BCHW))
+        return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
+
+    def _resized(self, images: Tensor) -> Tensor:
+        size = self.image_size
+        if images.shape[-1] == size:
+            return images
+        return torch.nn.functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+
+
+class GoogLeNetTeacher:
+    """The published teacher: GoogLeNet's pool5; views are five crops of a 227 px picture and of its mirror image.
+
+    Parameters
+    ----------
+    path : Path
+        BVLC's ``.caffemodel``, an ``.npz`` with the same arrays, torchvision's ``.pth``, or a release that
+        ``speech2img import`` made of one of them.
+    device : torch.device
+        Where it computes.
+    upside_down : bool
+        Flip as Li et al.'s code did (top to bottom) in the place of left to right.
+    """
+
+    image_size = 227
+    default_views = 10
+
+    def __init__(self, path: Path, *, device: torch.device, upside_down: bool = False) -> None:
+        network, state, self.kind = _read_googlenet(path)
+        load_weights(network, state, name=str(path))
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.sha256 = release_sha256(path) if path.is_dir() else file_sha256(path)
+        self._prepare = bvlc_preprocess if self.kind == "caffe-googlenet" else torchvision_preprocess
+        self._device, self._upside_down = device, upside_down
+
+    def views(self, images_BHWC: np.ndarray, count: int) -> Tensor:
+        """Features of the ten crops, or of ``count`` of them spread evenly over plain and flipped ones."""
+        with torch.inference_mode():
+            prepared = self._prepare(to_tensor(images_BHWC).to(self._device))
+            crops = ten_crop(prepared, upside_down=self._upside_down)
+            chosen = [number * VIEWS_OF_PICKLE // count for number in range(count)]
+            return torch.stack([self.network.features(crops[:, number]) for number in chosen], dim=1)
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """Features of pictures in -1..1, resized to 224 px."""
+        resized = torch.nn.functional.interpolate(images_BCHW, size=(224, 224), mode="bilinear", antialias=True)
+        return self.network.features(self._prepare((resized + 1.0) * 127.5))
+
+
+def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, dict[str, Tensor], TeacherKind]:
+    """Network without its weights, the weights, and which of the two it is."""
+    try:
+        if path.is_dir():
+            state, config = load_release(path)
+            variant = config.get("variant")
+        elif path.suffix in (".npz", ".caffemodel"):
+            state, variant = convert_caffe_googlenet(_read_arrays(path)), "bvlc"
+        else:
+            state, variant = convert_torchvision_googlenet(unwrap_state(load_torch_file(path))), "torchvision"
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, TokenError) as error:
+        raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
+    if variant == "bvlc":
+        return BVLCGoogLeNet(), state, "caffe-googlenet"
+    return TorchvisionGoogLeNet(), state, "torchvision-googlenet"
+
+
+def _read_arrays(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".caffemodel":
+        return read_caffemodel(path.read_bytes())
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+def release_folder(path: Path) -> Path:
+    """The release in a run folder's ``export``, or the folder itself."""
+    return path / "export" if (path / "export").is_dir() else path
+
+
+def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher:
+    """Open a teacher.
+
+    Parameters
+    ----------
+    path : Path
+        Run or release folder of a trained teacher, or GoogLeNet in any form that `GoogLeNetTeacher` reads.
+    device : torch.device
+        Where it computes.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file or folder.
+    CheckpointError
+        If it holds something else.
+    """
+    if path.is_dir():
+        _, config = load_release(release_folder(path))
+        if config.get("kind") == "googlenet":
+            return GoogLeNetTeacher(path, device=device)
+        return AttributeTeacher(path, device=device)
+    if not path.is_file():
+        raise ConfigError.about(path, "no such teacher", "give a teacher's run folder, or GoogLeNet's weights")
+    return GoogLeNetTeacher(path, device=device)

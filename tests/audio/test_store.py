@@ -1,0 +1,165 @@
+"""The mel store: content, resuming after a crash, worker counts, and files that are not stores."""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from speech2img.audio import store as store_module
+from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.mel import MEL_PRESETS, log_mel
+from speech2img.audio.store import MelStore, build_mel_store
+from speech2img.errors import AudioError, DataError, RunInterrupted
+
+PRESET = MEL_PRESETS["li2020"]
+
+
+@pytest.fixture
+def entries(tmp_path: Path) -> list[tuple[str, Path]]:
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(12):
+        path = tmp_path / "wav" / f"{number}.wav"
+        write_wav(path, 0.1 * rng.standard_normal(1600 * (number + 1)).astype(np.float32), sample_rate=16_000)
+        made.append((f"bird/é_{number}", path))
+    return made
+
+
+def content(path: Path) -> tuple[bytes, bytes, bytes]:
+    with h5py.File(path) as file:
+        return tuple(file[name][()].tobytes() for name in ("ids", "offsets", "frames"))
+
+
+def test_reads_what_log_mel_gives(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    store = build_mel_store(tmp_path / "mels.h5", entries, preset=PRESET, progress=False)
+    assert store.preset == PRESET
+    assert store.ids == [name for name, _ in entries]
+    assert store.lengths.dtype == np.int64
+    for position, (name, path) in enumerate(entries):
+        expected = log_mel(read_audio(path, sample_rate=16_000), preset=PRESET).T
+        assert store.index(name) == position
+        assert store.lengths[position] == len(expected)
+        np.testing.assert_allclose(store.read(position), expected, atol=0.04)
+    assert not (tmp_path / "mels.h5.building").exists()
+    again = pickle.loads(pickle.dumps(store))
+    np.testing.assert_array_equal(again.read(3), store.read(3))
+    with pytest.raises(IndexError):
+        store.read(12)
+    with pytest.raises(DataError, match="nobody"):
+        store.index("nobody")
+
+
+def test_any_worker_count_gives_the_same_content(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    for workers in (1, 4):
+        build_mel_store(tmp_path / f"{workers}.h5", entries, preset=PRESET, workers=workers, progress=False)
+    assert content(tmp_path / "1.h5") == content(tmp_path / "4.h5")
+
+
+def test_kept_while_its_recordings_are_the_same(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    path = tmp_path / "mels.h5"
+    build_mel_store(path, entries, preset=PRESET, progress=False)
+    stamp = path.stat().st_mtime_ns
+    build_mel_store(path, entries, preset=PRESET, progress=False)
+    assert path.stat().st_mtime_ns == stamp
+    write_wav(entries[0][1], np.sin(np.arange(3200) / 9).astype(np.float32), sample_rate=16_000)
+    store = build_mel_store(path, entries, preset=PRESET, progress=False)
+    assert store.lengths[0] == 21
+    assert build_mel_store(path, entries, preset=MEL_PRESETS["s2igan"], progress=False).preset.name == "s2igan"
+
+
+def test_goes_on_after_an_interruption(
+    entries: list[tuple[str, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mels.h5"
+    calls: list[str] = []
+
+    def read(entry: tuple[str, Path], preset: object) -> np.ndarray:
+        calls.append(entry[0])
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return original(entry, preset)
+
+    original = store_module._read_mel
+    monkeypatch.setattr(store_module, "_read_mel", read)
+    monkeypatch.setattr(store_module, "_BATCH_ITEMS", 3)
+    with pytest.raises(RunInterrupted, match="7 of 12"):
+        build_mel_store(path, entries, preset=PRESET, workers=1, progress=False)
+    assert not path.exists()
+    with (tmp_path / "mels.h5.building" / "frames.f16").open("ab") as file:
+        file.write(b"half a frame")
+    calls[:] = ["interrupted"] * 8
+    build_mel_store(path, entries, preset=PRESET, workers=1, progress=False)
+    assert calls[8:] == [name for name, _ in entries[7:]]
+    build_mel_store(tmp_path / "whole.h5", entries, preset=PRESET, progress=False)
+    assert content(path) == content(tmp_path / "whole.h5")
+
+
+def _build_slowly(path: Path, entries: list[tuple[str, Path]]) -> None:
+    original = store_module._read_mel
+    store_module._BATCH_ITEMS = 2
+
+    def slow(entry: tuple[str, Path], preset: object) -> np.ndarray:
+        time.sleep(0.03)
+        return original(entry, preset)
+
+    store_module._read_mel = slow
+    build_mel_store(path, entries, preset=PRESET, workers=1, progress=False)
+
+
+def test_survives_kill(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    path = tmp_path / "mels.h5"
+    for _ in range(2):
+        process = multiprocessing.get_context("fork").Process(target=_build_slowly, args=(path, entries))
+        process.start()
+        journal = tmp_path / "mels.h5.building" / "journal.jsonl"
+        before = journal.stat().st_size if journal.exists() else 0
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and (not journal.exists() or journal.stat().st_size <= before + 60):
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert not path.exists()
+        assert journal.stat().st_size > before
+    build_mel_store(path, entries, preset=PRESET, progress=False)
+    build_mel_store(tmp_path / "whole.h5", entries, preset=PRESET, progress=False)
+    assert content(path) == content(tmp_path / "whole.h5")
+
+
+def test_names_missing_and_unusable_recordings(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"2 of 14 files: missing: .*gone0.wav.*synthesize"):
+        gone = [(f"g{k}", tmp_path / f"gone{k}.wav") for k in range(2)]
+        build_mel_store(tmp_path / "m.h5", [*entries, *gone], preset=PRESET, progress=False)
+    with pytest.raises(DataError, match="twice"):
+        build_mel_store(tmp_path / "m.h5", [entries[0], entries[0]], preset=PRESET, progress=False)
+    with pytest.raises(DataError, match="no files"):
+        build_mel_store(tmp_path / "m.h5", [], preset=PRESET, progress=False)
+    entries[5][1].write_text("not sound")
+    with pytest.raises(AudioError, match=r"5\.wav"):
+        build_mel_store(tmp_path / "m.h5", entries, preset=PRESET, progress=False)
+
+
+def test_refuses_what_is_no_store(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+    path = tmp_path / "mels.h5"
+    with pytest.raises(DataError, match="no such file"):
+        MelStore(path)
+    path.write_bytes(b"text")
+    with pytest.raises(DataError, match="not a readable store"):
+        MelStore(path)
+    build_mel_store(path, entries, preset=PRESET, progress=False)
+    for key, value in (("preset_fingerprint", "x"), ("format", "x")):
+        build_mel_store(path, entries, preset=PRESET, progress=False)
+        with h5py.File(path, "r+") as file:
+            file.attrs[key] = value
+        with pytest.raises(DataError):
+            MelStore(path)
+    build_mel_store(path, entries, preset=PRESET, progress=False)
+    with h5py.File(path, "r+") as file:
+        file["offsets"][-1] += 1
+    with pytest.raises(DataError, match="do not fit"):
+        MelStore(path)

@@ -1,0 +1,144 @@
+"""``speech2img evaluate`` on photographs: which network reads them, and in which space speech is compared."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from speech2img.audio.io import write_wav
+from speech2img.cli.main import main
+from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.metrics.googlenet_reader import GoogLeNetReader
+from speech2img.metrics.judge import FeatureReading
+from speech2img.storage.weights import load_release, save_release
+
+DIM = 16
+MEAN, STD = 3.0, 0.5
+
+
+class StubGoogLeNet:
+    """Stands in for GoogLeNet, whose pass over the pictures of a report takes ten seconds."""
+
+    name, classes, weights_sha256 = "stub network", "3 colours", "ef" * 32
+
+    def read(self, images: np.ndarray) -> FeatureReading:
+        means = images.reshape(len(images), -1, 3).mean(axis=1).astype(np.float32)
+        return FeatureReading(means, means / 64, {})
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Paths that GoogLeNet was loaded from."""
+    paths: list[Path] = []
+
+    def load(path: Path, *, device: Any = "cpu") -> StubGoogLeNet:
+        paths.append(Path(path))
+        return StubGoogLeNet()
+
+    monkeypatch.setattr(GoogLeNetReader, "load", load)
+    return paths
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Six photographs of three species that were not seen, two spoken captions each; no attributes."""
+    root, rng = tmp_path / "cub100", np.random.default_rng(0)
+    items = []
+    for row in range(6):
+        name = f"{row % 3:03d}.Bird/Bird_{row}"
+        image = f"images/{row}.png"
+        (root / "images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(root / image)
+        captions = []
+        for index in range(2):
+            audio = f"audio/{row}_{index}.wav"
+            wave = 0.3 * np.sin(np.arange(8000) * (0.05 + 0.03 * row + 0.01 * index)).astype(np.float32)
+            write_wav(root / audio, wave, sample_rate=16_000)
+            captions.append(Caption(
+                index=index, text="a bird", voice="en-us", audio=audio, rate=175, pitch=50, pitch_range=50,
+                mentions={}, manner=None, held_out_voice=bool(index),
+            ))  # fmt: skip
+        items.append(Item(
+            id=name, image=image, class_id=row % 3, class_name=name.split("/")[0], split="test", box=None,
+            attributes=None, captions=tuple(captions),
+        ))  # fmt: skip
+    Manifest(root, "cub100", tuple(items), meta={}).save()
+    return root
+
+
+def _features(root: Path, source: Path, *, kind: str = "caffe-googlenet") -> np.ndarray:
+    features = MEAN + STD * np.random.default_rng(1).normal(size=(6, 1, DIM)).astype(np.float32)
+    (root / "derived").mkdir(exist_ok=True)
+    with h5py.File(root / "derived" / "features-googlenet.h5", "w") as file:
+        file["features"] = features
+        file["ids"] = [item.id for item in Manifest.load(root).items]
+        file.attrs.update(kind=kind, source=str(source), sha256="0" * 64, views=1)
+    return features[:, 0]
+
+
+def _evaluate(model: Path, root: Path, *more: str) -> dict[str, Any]:
+    out = root / "report"
+    argv = ["evaluate", "--model", str(model), "--root", str(root), "--features", "googlenet", "--out", str(out)]
+    assert main([*argv, "--device", "cpu", *more]) == 0
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def _row(report: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(row for row in report["metrics"] if row["name"] == name)
+
+
+def test_photographs_are_read_by_the_googlenet_that_taught(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path]
+) -> None:
+    taught, given = tmp_path / "googlenet_bvlc.npz", tmp_path / "other.npz"
+    taught.touch()
+    _features(corpus, taught)
+    report = _evaluate(make_release(tmp_path / "model"), corpus)
+    assert loaded == [taught]
+    assert _row(report, "frechet_distance")["network"] == "stub network"
+    assert _row(report, "speech_centroid_accuracy")["num_samples"] == 12
+    assert not any("attribute" in row["name"] for row in report["metrics"])
+    _evaluate(tmp_path / "model", corpus, "--network", str(given))
+    assert loaded == [taught, given]
+
+
+@pytest.mark.parametrize("kind", ["caffe-googlenet", "attribute-network"])
+def test_without_a_network_one_line_says_what_to_give(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _features(corpus, tmp_path / "gone.npz", kind=kind)
+    model = make_release(tmp_path / "model")
+    assert main(["evaluate", "--model", str(model), "--root", str(corpus), "--features", "googlenet"]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+    assert len(lines) == 1 and "--network googlenet_bvlc.npz" in lines[0]
+
+
+def test_speech_is_compared_in_the_space_it_was_trained_for(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from speech2img.metrics import evaluation
+
+    taught = tmp_path / "googlenet_bvlc.npz"
+    taught.touch()
+    stored = _features(corpus, taught)
+    seen: list[np.ndarray] = []
+    monkeypatch.setattr(
+        evaluation.measures, "add_cross_retrieval", lambda report, group, arrays, *_, **__: seen.append(arrays)
+    )
+    model = make_release(tmp_path / "plain")
+    _evaluate(model, corpus)
+    np.testing.assert_array_equal(seen[0].image_features, stored)
+    tensors, config = load_release(model)
+    tensors |= {"target.mean": torch.full((DIM,), MEAN), "target.std": torch.full((DIM,), STD)}
+    save_release(tmp_path / "standardised", tensors, config, "# card")
+    _evaluate(tmp_path / "standardised", corpus)
+    np.testing.assert_allclose(seen[1].image_features, (stored - MEAN) / STD, rtol=1e-5)
+    assert seen[1].teacher == "caffe-googlenet, features standardised as in training"

@@ -1,0 +1,67 @@
+"""Fixtures and options that every test may use."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ReleaseMaker = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--gpu`` runs the tests that need a CUDA device; without it they are skipped."""
+    parser.addoption("--gpu", action="store_true", help="run the tests marked gpu (they need a CUDA device)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked ``gpu`` unless it was asked for: a GPU that is there may be busy with other work."""
+    if config.getoption("--gpu"):
+        return
+    skip = pytest.mark.skip(reason="needs a CUDA device: bash tools/test.sh --gpu")
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """Folder with the real photographs, recordings, weights and golden values (environment SPEECH2IMG_REALDATA)."""
+    value = os.environ.get("SPEECH2IMG_REALDATA")
+    if not value:
+        pytest.skip("SPEECH2IMG_REALDATA is not set: the folder with real photographs and recordings is needed")
+    folder = Path(value)
+    if not (folder / "README.md").is_file():
+        pytest.fail(f"SPEECH2IMG_REALDATA={value}: no such data folder (its README.md is missing)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_release() -> ReleaseMaker:
+    """Make a tiny release with random weights: ``make_release(folder, kind="speech-to-image", **config)``."""
+
+    def make(folder: Path, *, kind: str = "speech-to-image", **config: object) -> Path:
+        import torch
+
+        from speech2img.models.speech_encoder import SpeechEncoder
+        from speech2img.models.stackgan import StackGenerator
+        from speech2img.storage.weights import save_release
+
+        torch.manual_seed(0)
+        encoder = {"channels": [8] * 8, "embedding_dim": 16}
+        generator = {"embedding_dim": 16, "condition_dim": 6, "noise_dim": 10, "width": 8, "num_stages": 2}
+        tensors, settings = {}, {"kind": kind}
+        if kind != "image-generator":
+            state = SpeechEncoder(**encoder).state_dict()
+            tensors |= {f"encoder.{name}": value for name, value in state.items()}
+            settings |= {"encoder": encoder, "mel_preset": "li2020"}
+        if kind != "speech-encoder":
+            network = StackGenerator(**generator)
+            for convolution in network.to_image:  # untrained pictures are nearly grey
+                torch.nn.init.normal_(convolution.weight, std=30.0)
+            tensors |= {f"generator.{name}": value for name, value in network.state_dict().items()}
+            settings |= {"generator": generator}
+        save_release(folder, tensors, {**settings, **config}, "# card")
+        return folder
+
+    return make

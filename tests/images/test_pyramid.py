@@ -1,0 +1,113 @@
+"""The pyramid equals PIL; crops and flips cut what they say; grids place what they are given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from speech2img.errors import ImageError
+from speech2img.images.grid import image_grid, save_grid, to_uint8
+from speech2img.images.pyramid import pyramid, random_crop_flip
+
+
+def batch(count: int, side: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=generator)
+
+
+@given(side=st.integers(4, 70), count=st.integers(1, 3), seed=st.integers(0, 9), last=st.booleans(), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_pyramid_equals_pil(side: int, count: int, seed: int, last: bool, data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, side), min_size=1, max_size=3))
+    images = batch(count, side, seed)
+    if last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    for size, level in zip(sizes, pyramid(images, sizes), strict=True):
+        assert level.dtype == torch.float32
+        assert level.shape == (count, 3, size, size)
+        assert level.is_contiguous()
+        for image, scaled in zip(images, level, strict=True):
+            pil = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
+            expected = np.asarray(pil).transpose(2, 0, 1) / 127.5 - 1
+            np.testing.assert_allclose(scaled.numpy(), expected, atol=1.01 / 127.5 if size != side else 1e-6)
+
+
+def test_values_span_minus_one_to_one() -> None:
+    images = torch.stack((torch.zeros(3, 8, 8), torch.full((3, 8, 8), 255))).to(torch.uint8)
+    black, white = pyramid(images, (4,))[0]
+    assert (black == -1).all()
+    torch.testing.assert_close(white, torch.ones_like(white))
+
+
+def test_the_float_path_of_other_devices_agrees() -> None:
+    from speech2img.images import pyramid as module
+
+    images = batch(2, 64)
+    smooth = torch.nn.functional.interpolate(
+        images.float(), size=(16, 16), mode="bilinear", antialias=True, align_corners=False
+    ).round()
+    assert (module._reduce(images, 16).float() - smooth).abs().max() <= 1
+
+
+@pytest.mark.gpu
+def test_cuda_agrees_with_the_cpu() -> None:
+    images = batch(4, 256)
+    for cpu, cuda in zip(pyramid(images, (64, 128, 256)), pyramid(images.cuda(), (64, 128, 256)), strict=True):
+        assert (cpu - cuda.cpu()).abs().max() <= 1.01 / 127.5
+
+
+def test_crops_and_flips() -> None:
+    ramp = torch.arange(20, dtype=torch.uint8)
+    images = (ramp[:, None] * 12 + ramp[None, :] % 12).expand(64, 3, 20, 20).contiguous()
+    cropped = random_crop_flip(images, 12, np.random.default_rng(3))
+    assert cropped.shape == (64, 3, 12, 12)
+    assert cropped.is_contiguous(memory_format=torch.channels_last)
+    squares = {images[0, :, y : y + 12, x : x + 12].numpy().tobytes() for y in range(9) for x in range(9)}
+    mirrored = {images[0, :, y : y + 12, x : x + 12].flip(-1).numpy().tobytes() for y in range(9) for x in range(9)}
+    kinds = [square.contiguous().numpy().tobytes() in squares for square in cropped]
+    assert all(square.contiguous().numpy().tobytes() in squares | mirrored for square in cropped)
+    assert 16 < sum(kinds) < 48
+    again = random_crop_flip(images, 12, np.random.default_rng(3))
+    assert torch.equal(cropped, again)
+    upright = random_crop_flip(images, 12, np.random.default_rng(3), flip=False)
+    assert all(square.contiguous().numpy().tobytes() in squares for square in upright)
+    middle = random_crop_flip(images, 12, None)
+    assert torch.equal(middle, images[:, :, 4:16, 4:16])
+
+
+def test_wrong_batches() -> None:
+    images = batch(2, 16)
+    for wrong in (images.float(), images[0], images[:, :1], images[:, :, :8]):
+        with pytest.raises(ImageError, match="pictures"):
+            pyramid(wrong, (4,))
+    for size in (0, 17):
+        with pytest.raises(ImageError, match=f"size {size}"):
+            pyramid(images, (size,))
+        with pytest.raises(ImageError, match=f"size {size}"):
+            random_crop_flip(images, size, None)
+
+
+def test_grid_places_pictures(tmp_path: Path) -> None:
+    small = torch.full((3, 2, 2), -1.0)
+    large = np.full((4, 4, 3), 200, np.uint8)
+    sheet = np.asarray(image_grid([small, large, Image.new("RGB", (4, 4), (9, 9, 9))], 2, gap=1))
+    assert sheet.shape == (9, 9, 3)
+    assert (sheet[:4, :4] == 0).all()
+    assert (sheet[:4, 5:] == 200).all()
+    assert (sheet[5:, :4] == 9).all()
+    assert (sheet[4] == 255).all()
+    save_grid(tmp_path / "grid.png", [large, large], 8)
+    assert Image.open(tmp_path / "grid.png").size == (10, 4)
+    assert image_grid(torch.zeros(5, 3, 4, 4), 3, gap=0).size == (12, 8)
+
+
+def test_wrong_pictures() -> None:
+    for wrong in (torch.zeros(4, 4), torch.full((3, 2, 2), float("nan")), np.zeros((2, 2, 3))):
+        with pytest.raises(ImageError):
+            to_uint8(wrong)
+    with pytest.raises(ImageError, match="0 pictures"):
+        image_grid([], 3)

@@ -1,0 +1,127 @@
+"""The image store: content, resuming, worker counts, and files that are not stores."""
+
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from speech2img.errors import DataError, ImageError, RunInterrupted
+from speech2img.images import store as store_module
+from speech2img.images.io import crop_to_box
+from speech2img.images.store import ImageStore, build_image_store
+
+Entries = list[tuple[str, Path, tuple[float, float, float, float] | None]]
+
+
+@pytest.fixture
+def entries(tmp_path: Path) -> Entries:
+    rng = np.random.default_rng(0)
+    made: Entries = []
+    for number in range(10):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(rng.integers(0, 256, (60 + number, 80, 3), dtype=np.uint8)).save(path)
+        made.append((f"class/{number}", path, None if number % 2 else (10.0, 10.0, 30.0, 25.0)))
+    return made
+
+
+def test_reads_what_pil_gives(entries: Entries, tmp_path: Path) -> None:
+    store = build_image_store(tmp_path / "images.h5", entries, size=16, progress=False)
+    assert (store.size, store.ids, len(store)) == (16, [name for name, _, _ in entries], 10)
+    everything = store.load_all()
+    assert everything.shape == (10, 16, 16, 3)
+    boxed = crop_to_box(Image.open(entries[0][1]), (10.0, 10.0, 30.0, 25.0))
+    assert boxed.size == (44, 44)
+    np.testing.assert_array_equal(everything[0], np.asarray(boxed.resize((16, 16), Image.Resampling.BILINEAR)))
+    middle = Image.open(entries[1][1]).crop((9, 0, 70, 61)).resize((16, 16), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(everything[1], np.asarray(middle))
+    np.testing.assert_array_equal(store.read([7, 2, 2]), everything[[7, 2, 2]])
+    assert store.read([]).shape == (0, 16, 16, 3)
+    assert store.index("class/4") == 4
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(store)).read([3]), everything[[3]])
+    with h5py.File(tmp_path / "images.h5") as file:
+        np.testing.assert_array_equal(file["pixels"][()], everything)
+    for wrong in (-1, 10):
+        with pytest.raises(IndexError):
+            store.read([wrong])
+    with pytest.raises(DataError, match="nobody"):
+        store.index("nobody")
+
+
+def test_any_worker_count_gives_the_same_bytes(entries: Entries, tmp_path: Path) -> None:
+    for workers in (1, 4):
+        build_image_store(tmp_path / f"{workers}.h5", entries, size=12, workers=workers, progress=False)
+    np.testing.assert_array_equal(ImageStore(tmp_path / "1.h5").load_all(), ImageStore(tmp_path / "4.h5").load_all())
+
+
+def test_goes_on_after_an_interruption(entries: Entries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "images.h5"
+    calls: list[str] = []
+
+    def read(entry: store_module.Entry, size: int) -> np.ndarray:
+        calls.append(entry[0])
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return original(entry, size)
+
+    original = store_module._read_entry
+    monkeypatch.setattr(store_module, "_read_entry", read)
+    monkeypatch.setattr(store_module, "_BATCH_ITEMS", 4)
+    with pytest.raises(RunInterrupted, match="6 of 10"):
+        build_image_store(path, entries, size=16, workers=1, progress=False)
+    assert not path.exists()
+    calls[:] = ["interrupted"] * 7
+    store = build_image_store(path, entries, size=16, workers=1, progress=False)
+    assert calls[7:] == [name for name, _, _ in entries[6:]]
+    whole = build_image_store(tmp_path / "whole.h5", entries, size=16, progress=False)
+    np.testing.assert_array_equal(store.load_all(), whole.load_all())
+    assert not (tmp_path / "images.h5.building").exists()
+
+
+def test_kept_while_its_pictures_are_the_same(entries: Entries, tmp_path: Path) -> None:
+    path = tmp_path / "images.h5"
+    build_image_store(path, entries, size=16, progress=False)
+    stamp = path.stat().st_mtime_ns
+    build_image_store(path, entries, size=16, progress=False)
+    assert path.stat().st_mtime_ns == stamp
+    assert build_image_store(path, entries, size=20, progress=False).size == 20
+    moved = [(name, file, (0.0, 0.0, 9.0, 9.0)) for name, file, _ in entries]
+    first = ImageStore(path).read([0])
+    assert (build_image_store(path, moved, size=20, progress=False).read([0]) != first).any()
+
+
+def test_names_missing_and_unusable_pictures(entries: Entries, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"1 of 11 files: missing: .*gone.png"):
+        build_image_store(tmp_path / "s.h5", [*entries, ("g", tmp_path / "gone.png", None)], size=8, progress=False)
+    with pytest.raises(DataError, match="twice"):
+        build_image_store(tmp_path / "s.h5", [entries[0], entries[0]], size=8, progress=False)
+    with pytest.raises(DataError, match="no files"):
+        build_image_store(tmp_path / "s.h5", [], size=8, progress=False)
+    outside = [("x", entries[0][1], (500.0, 500.0, 5.0, 5.0))]
+    with pytest.raises(ImageError, match=r"0\.png.*outside"):
+        build_image_store(tmp_path / "s.h5", outside, size=8, progress=False)
+    entries[5][1].write_text("no picture")
+    with pytest.raises(ImageError, match=r"5\.png"):
+        build_image_store(tmp_path / "s.h5", entries, size=8, progress=False)
+
+
+def test_refuses_what_is_no_store(entries: Entries, tmp_path: Path) -> None:
+    path = tmp_path / "images.h5"
+    with pytest.raises(DataError, match="no such file"):
+        ImageStore(path)
+    path.write_bytes(b"text")
+    with pytest.raises(DataError, match="not a readable store"):
+        ImageStore(path)
+    build_image_store(path, entries, size=16, progress=False)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5000])
+    with pytest.raises(DataError):
+        ImageStore(path)
+    build_image_store(path, entries, size=16, progress=False)
+    with h5py.File(path, "r+") as file:
+        del file["ids"]
+        file["ids"] = np.array([b"one"])
+    with pytest.raises(DataError, match="do not fit"):
+        ImageStore(path)

@@ -1,0 +1,79 @@
+"""The journal: what it reported stays, whatever happened to its last line."""
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speech2img.errors import DataError, DiskFullError
+from speech2img.storage.journal import Journal
+
+
+def test_items_are_there_in_the_next_run(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a" / "done.jsonl")
+    journal.add("x", frames=np.int64(3), name="é")
+    journal.add_many([("y", {}), ("x", {"frames": 4})])
+    journal.add_many([])
+    assert Journal(journal.path).done == journal.done == {"x": {"frames": 4}, "y": {}}
+
+
+@pytest.mark.parametrize("cut", range(1, 20))
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, cut: int) -> None:
+    journal = Journal(tmp_path / "done.jsonl")
+    journal.add("whole")
+    journal.add("torn", x="é" * 3)
+    os.truncate(journal.path, journal.path.stat().st_size - cut)
+    again = Journal(journal.path)
+    assert again.done == {"whole": {}}
+    again.add("next")
+    assert Journal(journal.path).done == {"whole": {}, "next": {}}
+
+
+@pytest.mark.parametrize("line", [b"{", b"3", b"{}", b'{"key": []}', b"\0" * 9, b"[" * 100_000, b"\xff"], ids=range(7))
+def test_a_damaged_line_counts_as_not_done(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "done.jsonl"
+    path.write_bytes(b'{"key": "a"}\n' + line + b'\n{"key": "b"}\n')
+    with pytest.warns(UserWarning, match="done.jsonl: 1 damaged lines"):
+        assert Journal(path).done == {"a": {}, "b": {}}
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path / "done.jsonl")
+    journal.add("a")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(DiskFullError, match="done.jsonl"):
+            journal.add("b")
+    assert journal.done == {"a": {}}
+    journal.add("c")
+    assert Journal(journal.path).done == {"a": {}, "c": {}}
+
+
+def test_no_promised_item_is_lost_to_kill(tmp_path: Path, in_child: Callable[[Callable[[], Any]], int]) -> None:
+    path, promised = tmp_path / "done.jsonl", tmp_path / "promised"
+
+    def work() -> None:
+        journal = Journal(path)
+        for index in range(len(journal.done), 1000):
+            journal.add(str(index))
+            promised.write_text(str(index))
+            if index % 7 == 6:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    for _ in range(10):
+        assert in_child(work) == -signal.SIGKILL
+        assert len(Journal(path).done) == int(promised.read_text()) + 1
+
+
+def test_a_journal_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Is a directory"):
+        Journal(tmp_path)

@@ -1,0 +1,222 @@
+"""Settings: from TOML and overrides, checked by type, and written back equal."""
+
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speech2img.config import dump_toml, field_docs, load_settings, settings_from_dict, settings_to_dict
+from speech2img.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Settings within settings."""
+
+    width: int = 64
+    """Channels of the first layer."""
+
+    sizes: tuple[int, ...] = (64, 128)
+    """Sides of the pictures, pixels."""
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ConfigError.about("width", f"{self.width} is not positive", "set it to 1 or more")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field of every kind."""
+
+    name: str = "run"
+    """What the run is called.
+
+    Any text."""
+
+    lr: float = 2e-4
+    """Step size."""
+
+    steps: int = 100
+    flip: bool = True
+    form: Literal["published", "corrected"] = "corrected"
+    limit: float | None = None
+    betas: tuple[float, float] = (0.5, 0.999)
+    names: tuple[str, ...] = ()
+    workers: int | Literal["auto"] = "auto"
+    inner: Inner = field(default_factory=Inner)
+    """What lies within."""
+
+    extra: Inner | None = None
+
+
+def test_defaults_alone() -> None:
+    assert load_settings(Settings) == Settings()
+
+
+def test_file_then_overrides(tmp_path: Path) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text('lr = 1\nname = "a"\nextra = {width = 2}\n[inner]\nwidth = 8\n')
+    settings = load_settings(Settings, file=file, overrides=["inner.sizes=[32]", "name=b", "workers=3"])
+    assert settings == Settings(name="b", lr=1.0, inner=Inner(8, (32,)), extra=Inner(2), workers=3)
+    assert type(settings.lr) is float
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("lr=3", {"lr": 3.0}),
+        ("lr = 1e-5", {"lr": 1e-5}),
+        ("name=123", {"name": "123"}),
+        ("name='quoted'", {"name": "quoted"}),
+        ("name=a=b", {"name": "a=b"}),
+        ("name=", {"name": ""}),
+        ("name=1\nsteps = 3", {"name": "1\nsteps = 3"}),
+        ("form=published", {"form": "published"}),
+        ("flip=false", {"flip": False}),
+        ("limit=2.5", {"limit": 2.5}),
+        ("limit=none", {"limit": None}),
+        ("workers=auto", {"workers": "auto"}),
+        ("names=['x', 'y']", {"names": ("x", "y")}),
+        ("inner.width=3", {"inner": Inner(3)}),
+        ("extra.width=3", {"extra": Inner(3)}),
+    ],
+)
+def test_one_override(override: str, expected: dict[str, Any]) -> None:
+    assert load_settings(Settings, overrides=[override]) == replace(Settings(), **expected)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("widht=3", "--set: unknown setting 'widht'; did you mean 'inner.width'?"),
+        ("inner.widht=3", "--set: unknown setting 'inner.widht'; did you mean 'inner.width'?"),
+        ("stpes=3", "did you mean 'steps'?"),
+        ("lr=fast", "'lr' must be of type float, not 'fast'"),
+        ("lr=nan", "'lr' must be finite"),
+        ("steps=1.5", "'steps' must be of type int, not 1.5"),
+        ("steps=true", "'steps' must be of type int, not True"),
+        ("flip=1", "'flip' must be of type bool, not 1"),
+        ("form=other", "'form' must be one of 'published', 'corrected', not 'other'"),
+        ("betas=[1.0]", "'betas' must have 2 values, not 1"),
+        ("betas=3", "'betas' must be a list, not 3"),
+        ("inner=3", "'inner' must be a table, not 3"),
+        ("inner.width=0", "width: 0 is not positive"),
+        ("lr.deep=1", "'lr' must be of type float"),
+        ("steps", "--set steps: has no '='"),
+        ("name=\udcff", "'name'"),
+    ],
+)
+def test_a_wrong_override_names_the_setting(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(Settings, overrides=[override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"lr = ", b"\xff\xfe", b"lr = 1\nlr = 2\n", b"x" * (2 << 20), b"a = " + b"[" * 100_000], ids=range(5)
+)
+def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="broken.toml"):
+        load_settings(Settings, file=file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="absent.toml: cannot be read as TOML .No such file"):
+        load_settings(Settings, file=tmp_path / "absent.toml")
+
+
+def test_an_override_through_a_value_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "train.toml"
+    file.write_text("lr = 1\n")
+    with pytest.raises(ConfigError, match="'lr' is no table"):
+        load_settings(Settings, file=file, overrides=["lr.deep=1"])
+
+
+def test_a_field_without_default_must_be_given() -> None:
+    @dataclass(frozen=True)
+    class Strict:
+        root: str
+
+    with pytest.raises(ConfigError, match="'root' is missing"):
+        settings_from_dict(Strict, {})
+    assert settings_from_dict(Strict, {"root": "x"}) == Strict("x")
+
+
+def test_a_plain_value_error_of_the_class_becomes_ours() -> None:
+    @dataclass(frozen=True)
+    class Picky:
+        value: int = 0
+
+        def __post_init__(self) -> None:
+            if self.value:
+                raise ValueError("only 0 will do")
+
+    with pytest.raises(ConfigError, match="here: only 0 will do"):
+        settings_from_dict(Picky, {"value": 1}, source="here")
+
+
+def test_documentation_is_the_text_after_the_field() -> None:
+    docs = field_docs(Settings)
+    assert docs["name"] == "What the run is called.\n\nAny text."
+    assert docs["lr"] == "Step size."
+    assert "steps" not in docs
+
+
+def test_toml_carries_the_documentation() -> None:
+    text = dump_toml(Settings())
+    assert "# Step size.\nlr = 0.0002\n" in text
+    assert "# What lies within.\n[inner]\n# Channels of the first layer.\nwidth = 64\n" in text
+    assert tomllib.loads(text)["limit"] == "none"
+
+
+SETTINGS = st.builds(
+    Settings,
+    name=st.text(st.characters(codec="utf-8")),
+    lr=st.floats(allow_nan=False, allow_infinity=False),
+    steps=st.integers(-(2**63), 2**63 - 1),
+    flip=st.booleans(),
+    form=st.sampled_from(["published", "corrected"]),
+    limit=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    names=st.lists(st.text(st.characters(codec="utf-8")), max_size=3).map(tuple),
+    workers=st.just("auto") | st.integers(0, 99),
+    inner=st.builds(Inner, width=st.integers(1, 9), sizes=st.lists(st.integers(0, 512), max_size=3).map(tuple)),
+    extra=st.none() | st.builds(Inner, width=st.integers(1, 9)),
+)
+
+
+@given(SETTINGS)
+def test_toml_and_dict_read_back_equal(settings: Settings) -> None:
+    assert settings_from_dict(Settings, tomllib.loads(dump_toml(settings))) == settings
+    assert settings_from_dict(Settings, json.loads(json.dumps(settings_to_dict(settings)))) == settings
+
+
+@given(st.text(), st.text())
+def test_any_override_is_settings_or_our_error(key: str, value: str) -> None:
+    try:
+        assert isinstance(load_settings(Settings, overrides=[f"{key}={value}", f"name={value}"]), Settings)
+    except ConfigError as error:
+        assert "\n" not in str(error)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=4) | st.sampled_from(["lr", "inner", "betas", "extra"]),
+        st.recursive(
+            st.none() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        ),
+    )
+)
+def test_any_mapping_is_settings_or_our_error(mapping: dict[str, Any]) -> None:
+    try:
+        assert isinstance(settings_from_dict(Settings, mapping), Settings)
+    except ConfigError as error:
+        assert "\n" not in str(error)

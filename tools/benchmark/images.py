@@ -1,0 +1,122 @@
+"""Samples a second of the generator's picture pipeline against decoding and resizing every picture every time.
+
+    python tools/benchmark/images.py [--count 192] [--batch-size 24]
+
+``originals``: for each sample a real and a wrong picture are decoded, cropped to the box, resized to 304 px, cropped to
+256 px, mirrored and resized to 256, 128 and 64 px. ``ours``: uint8 picture store, batches of real and wrong pictures,
+up to the batch that goes to the device, and with the three sizes computed on the CPU or on CUDA. One thread on the CPU,
+and processor time is counted there, so that other work on the machine does not change the ratio.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from common import print_table
+from PIL import Image
+
+from speech2img.batches.pairs import PairBatches, PairSource
+from speech2img.corpora.manifest import Caption, Item
+from speech2img.images.io import crop_to_box, read_image
+from speech2img.images.pyramid import pyramid
+from speech2img.images.store import build_image_store
+
+SIZES, STORED = (64, 128, 256), 304
+BOX = (120.0, 60.0, 240.0, 220.0)
+
+
+def make_pictures(folder: Path, count: int) -> list[Path]:
+    """JPEG pictures of 500 x 375 pixels with about the detail of a photograph."""
+    generator = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        coarse = Image.fromarray(generator.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+        smooth = np.asarray(coarse.resize((500, 375), Image.Resampling.BICUBIC), dtype=np.int16)
+        grain = generator.normal(0, 9, (375, 500, 1)).astype(np.int16)
+        path = folder / f"{number}.jpg"
+        Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8)).save(path, quality=90)
+        paths.append(path)
+    return paths
+
+
+def original_picture(path: Path, generator: np.random.Generator) -> list[np.ndarray]:
+    """One picture as the originals prepare it for every sample anew."""
+    image = crop_to_box(read_image(path), BOX).resize((STORED, STORED), Image.Resampling.BILINEAR)
+    left, top = generator.integers(0, STORED - SIZES[-1] + 1, 2)
+    image = image.crop((left, top, left + SIZES[-1], top + SIZES[-1]))
+    if generator.integers(2):
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    sizes = [image.resize((size, size), Image.Resampling.BILINEAR) for size in SIZES]
+    return [np.asarray(one, dtype=np.float32).transpose(2, 0, 1) / 127.5 - 1 for one in sizes]
+
+
+def make_items(count: int) -> list[Item]:
+    """A manifest's items of ten classes."""
+    caption = Caption(0, "a bird", "en-us", None, 175, 50, 50, {}, None)
+    return [
+        Item(f"{n % 10}/{n}", f"{n}.jpg", n % 10, str(n % 10), "train", BOX, None, (caption,)) for n in range(count)
+    ]
+
+
+def main() -> None:
+    """Run all variants and print samples a second."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=192)
+    parser.add_argument("--batch-size", type=int, default=24)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with tempfile.TemporaryDirectory() as name:
+        paths = make_pictures(Path(name), args.count)
+        generator = np.random.default_rng(1)
+        start = time.process_time()
+        for path in paths:
+            original_picture(path, generator)
+            original_picture(paths[generator.integers(len(paths))], generator)
+        originals = args.count / (time.process_time() - start)
+        entries = [(str(n), path, BOX) for n, path in enumerate(paths)]
+        start = time.process_time()
+        store = build_image_store(Path(name) / "store.h5", entries, size=STORED, workers=1, progress=False)
+        building = time.process_time() - start
+        embeddings = np.zeros((args.count, 1024), dtype=np.float32)
+        source = PairSource(make_items(args.count), "train", store.load_all(), embeddings)
+    settings = {"batch_size": args.batch_size, "seed": 0, "size": SIZES[-1]}
+    batches = PairBatches(source, augmentation="crop_flip", **settings)
+    rounds = max(8, 8 * args.count // args.batch_size)
+    host = rounds * args.batch_size / _seconds(batches.next, rounds, time.process_time)
+
+    def whole() -> None:
+        batch = batches.next()
+        for images in (batch.real_BCHW, batch.wrong_BCHW):
+            pyramid(images.to(device), SIZES)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    full = rounds * args.batch_size / _seconds(whole, rounds, clock)
+    rows = [
+        ("originals: decode, crop, three resizes", f"{originals:.0f}", "1.0"),
+        ("ours, up to the batch for the device", f"{host:.0f}", f"{host / originals:.1f}"),
+        (f"ours, with three sizes on {device.type}", f"{full:.0f}", f"{full / originals:.1f}"),
+    ]
+    print_table(
+        "Real and wrong picture of each sample, 64/128/256 px, one thread", rows, ("pipeline", "samples/s", "times")
+    )
+    print(f"\nbuilding the store once: {1000 * building / args.count:.2f} ms a picture")
+
+
+def _seconds(step: Callable[[], object], rounds: int, clock: Callable[[], float]) -> float:
+    for _ in range(3):
+        step()
+    start = clock()
+    for _ in range(rounds):
+        step()
+    return clock() - start
+
+
+if __name__ == "__main__":
+    main()
