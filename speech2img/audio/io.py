@@ -65,7 +65,44 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
         If the recording is missing, not sound, damaged (header and data disagree), empty, silent, overdriven, not
         finite, or outside the limits.
     """
-    limits = limits or AudioLimits()
+    mono, rate, _ = _decode(source, limits or AudioLimits())
+    if rate != sample_rate:
+        mono = resample(mono, rate, sample_rate)
+    mono.clip(-1, 1, out=mono)
+    return mono
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """What a recording is, as its file says."""
+
+    seconds: float
+    """Length."""
+    sample_rate: int
+    """Of the file, in Hz."""
+    channels: int
+    """Of the file."""
+
+
+def probe_audio(source: str | Path | bytes, *, limits: AudioLimits | None = None) -> AudioFacts:
+    """Read a recording to its end without keeping it: what :func:`read_audio` would refuse is refused here.
+
+    Parameters
+    ----------
+    source, limits
+        As for :func:`read_audio`.
+
+    Raises
+    ------
+    AudioError
+        As :func:`read_audio`.
+    """
+    mono, rate, channels = _decode(source, limits or AudioLimits())
+    return AudioFacts(len(mono) / rate, rate, channels)
+
+
+def _decode(source: str | Path | bytes, limits: AudioLimits) -> tuple[np.ndarray, int, int]:
+    """Mean of the channels (n,), rate in Hz and number of channels of a recording within the limits."""
     name, data = _load(source, limits)
     if not data:
         raise AudioError.about(name, "the file is empty", "record it again")
@@ -84,10 +121,7 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
     mono: np.ndarray = sound[:, 0] if sound.shape[1] == 1 else sound.mean(axis=1)
     if np.ptp(mono) < limits.min_swing:
         raise AudioError.about(name, "silent once its channels are averaged", "give one channel only")
-    if rate != sample_rate:
-        mono = resample(mono, rate, sample_rate)
-    mono.clip(-1, 1, out=mono)
-    return mono
+    return mono, rate, sound.shape[1]
 
 
 def resample(y: np.ndarray, source_rate: int, target_rate: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MAX_CLASSES = 1_000_000
+UNKNOWN_SPEAKER = "unknown speaker"
 SPLITS: tuple[str, ...] = ("train", "val", "test_seen", "test")
 
 
@@ -15,13 +16,13 @@ class Caption:
     index: int
     """Number of the caption within its picture, from 0."""
     text: str
-    """The words."""
+    """The words; empty where a person spoke and nobody wrote them down."""
     voice: str
-    """Name of the voice, in the synthesizer's own words (``en-us+f3``)."""
+    """Name of the voice, in the synthesizer's own words (``en-us+f3``); of a person, the speaker."""
     audio: str | None
     """Path of the recording relative to the corpus folder, or None where nothing is to be spoken."""
     rate: int
-    """Speed in words a minute."""
+    """Speed in words a minute; 0 for a person."""
     pitch: int
     """Base pitch of the voice, 0-99."""
     pitch_range: int
@@ -34,6 +35,39 @@ class Caption:
     """Language of the words."""
     held_out_voice: bool = False
     """Whether no training utterance is spoken by this voice."""
+    recorded: bool = False
+    """Whether a person spoke it: no engine ever makes or replaces its recording."""
+    speaker: str | None = None
+    """Which person; None where that is unknown, or no person spoke."""
+
+
+def recorded_caption(
+    index: int, audio: str, *, text: str = "", speaker: str | None = None, language: str = "en",
+    mentions: dict[str, str] | None = None, held_out_voice: bool = False,
+) -> Caption:  # fmt: skip
+    """A caption that a person spoke.
+
+    Parameters
+    ----------
+    index : int
+        Number of the caption within its picture, from 0.
+    audio : str
+        Path of the recording relative to the corpus folder, in any format that ``read_audio`` reads.
+    text : str
+        The words, where they are known.
+    speaker : str, optional
+        Who spoke, where that is known.
+    language : str
+        Language of the words.
+    mentions : dict of str to str, optional
+        Attribute -> value, as far as the utterance is known to give them.
+    held_out_voice : bool
+        Whether this speaker speaks in no training utterance.
+    """
+    return Caption(
+        index, text, speaker or UNKNOWN_SPEAKER, audio, 0, 0, 0, mentions or {}, None, language, held_out_voice,
+        True, speaker,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +107,8 @@ def item_to_dict(item: Item) -> dict[str, Any]:
 
 
 def _caption_to_dict(caption: Caption) -> dict[str, Any]:
+    if caption.recorded:
+        return _recorded_to_dict(caption)
     fields: dict[str, Any] = {
         "index": caption.index, "text": caption.text, "voice": caption.voice, "audio": caption.audio,
         "rate": caption.rate, "pitch": caption.pitch, "pitch_range": caption.pitch_range,
@@ -81,6 +117,16 @@ def _caption_to_dict(caption: Caption) -> dict[str, Any]:
     if caption.held_out_voice:
         fields["held_out_voice"] = True
     return fields
+
+
+def _recorded_to_dict(caption: Caption) -> dict[str, Any]:
+    """What a person spoke has no settings of an engine: only what is known is written."""
+    fields: dict[str, Any] = {"index": caption.index, "recorded": True, "audio": caption.audio}
+    optional = {
+        "text": caption.text, "speaker": caption.speaker, "mentions": caption.mentions,
+        "held_out_voice": caption.held_out_voice,
+    }
+    return {**fields, "language": caption.language, **{key: value for key, value in optional.items() if value}}
 
 
 def item_from_dict(fields: Any, share: dict[str, str]) -> Item:
@@ -112,6 +158,8 @@ def item_from_dict(fields: Any, share: dict[str, str]) -> Item:
 
 
 def _caption_from_dict(fields: Any, share: dict[str, str]) -> Caption:
+    if fields.get("recorded") is True:
+        return _recorded_from_dict(fields, share)
     audio, manner = fields["audio"], fields["manner"]
     return Caption(
         _whole(fields["index"], 0, MAX_CLASSES), _text(fields["text"]), _shared(fields["voice"], share),
@@ -120,6 +168,16 @@ def _caption_from_dict(fields: Any, share: dict[str, str]) -> Caption:
         _strings(fields["mentions"], share), None if manner is None else _shared(manner, share),
         _shared(fields["language"], share), fields.get("held_out_voice", False) is True,
     )
+
+
+def _recorded_from_dict(fields: Any, share: dict[str, str]) -> Caption:
+    text, speaker, mentions = fields.get("text"), fields.get("speaker"), fields.get("mentions")
+    return recorded_caption(
+        _whole(fields["index"], 0, MAX_CLASSES), _inside(fields["audio"]), text=_text(text) if text else "",
+        speaker=_shared(speaker, share) if speaker else None, language=_shared(fields["language"], share),
+        mentions=_strings(mentions, share) if mentions else None,
+        held_out_voice=fields.get("held_out_voice", False) is True,
+    )  # fmt: skip
 
 
 def _text(value: Any) -> str:

@@ -40,6 +40,29 @@ def read_image(source: str | Path | bytes) -> Image.Image:
     ImageError
         If the file is missing, empty, no picture of these formats, truncated, too large, or of another pixel type.
     """
+    return _read(source)[1]
+
+
+def probe_image(source: str | Path | bytes) -> tuple[int, int]:
+    """Read a picture to its end without keeping it: what :func:`read_image` would refuse is refused here.
+
+    A JPEG is decoded at an eighth of its size only: that finds a cut file as well, and sooner.
+
+    Returns
+    -------
+    width, height : int
+        In pixels.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_image`.
+    """
+    return _read(source, eighth=True)[0]
+
+
+def _read(source: str | Path | bytes, *, eighth: bool = False) -> tuple[tuple[int, int], Image.Image]:
+    """Sides of a picture as stored, and the picture as RGB (a JPEG at an eighth of them, if asked)."""
     name, data = _load(source)
     if not data:
         raise ImageError.about(name, "the file is empty", "get the whole file")
@@ -51,8 +74,10 @@ def read_image(source: str | Path | bytes) -> Image.Image:
             if width * height > MAX_PIXELS:
                 fix = f"scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
                 raise ImageError.about(name, f"{width} x {height} pixels", fix)
+            if eighth:
+                image.draft("RGB", (width // 8, height // 8))
             image.load()
-            return _to_rgb(name, image)
+            return (width, height), _to_rgb(name, image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError.about(name, "far too many pixels", "scale it down") from error
     except Image.UnidentifiedImageError as error:

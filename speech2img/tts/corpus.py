@@ -76,7 +76,7 @@ def synthesize_corpus(
     Parameters
     ----------
     manifest : Manifest
-        The corpus; each caption's ``audio`` says where its recording belongs.
+        The corpus; each caption's ``audio`` says where its recording belongs; what a person recorded is left alone.
     engine : Synthesizer
         What speaks. The samples depend only on the caption, so the number of workers and interruptions do not show.
     workers : int
@@ -158,7 +158,7 @@ def _open_jobs(manifest: Manifest, engine: Synthesizer, done: dict[str, dict[str
     seen: set[str] = set()
     for item in manifest.items:
         for caption in item.captions:
-            if caption.audio is None:
+            if caption.audio is None or caption.recorded:
                 continue
             if caption.audio in seen:
                 raise DataError.about(caption.audio, "two captions have the same recording", "prepare the corpus again")

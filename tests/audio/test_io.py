@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2img.audio.io import AudioLimits, encode_wav, read_audio, resample, write_wav
+from speech2img.audio.io import AudioFacts, AudioLimits, encode_wav, probe_audio, read_audio, resample, write_wav
 from speech2img.errors import AudioError
 
 
@@ -49,6 +49,21 @@ def test_any_rate(sample_rate: int) -> None:
     y = read_audio(encode(tone(sample_rate), sample_rate, subtype="FLOAT"), sample_rate=16_000)
     assert y.size == pytest.approx(8000, abs=2)
     assert middle_error(y, tone(16_000)[: y.size]) < 2e-3
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_probe_tells_what_a_file_is(kind: str) -> None:
+    facts = probe_audio(encode(np.stack([tone(48_000)] * 2, axis=1), 48_000, kind))
+    assert facts == AudioFacts(pytest.approx(0.5, abs=0.06), 48_000, 2)
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF", encode(tone(16_000), 16_000)[:-9], encode(0 * tone(16_000), 16_000)])
+def test_probe_refuses_what_reading_refuses(data: bytes) -> None:
+    with pytest.raises(AudioError) as of_reading:
+        read_audio(data, sample_rate=8000)
+    with pytest.raises(AudioError) as of_probing:
+        probe_audio(data)
+    assert str(of_probing.value) == str(of_reading.value)
 
 
 @given(

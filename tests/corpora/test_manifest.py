@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speech2img.corpora.items import recorded_caption
 from speech2img.corpora.manifest import SPLITS, Caption, Item, Manifest, require_files, utterance_id
 from speech2img.errors import DataError, Speech2ImgError
 
@@ -51,13 +52,21 @@ def captions(draw, index: int) -> Caption:
 
 
 @st.composite
+def recorded(draw, index: int) -> Caption:
+    return recorded_caption(
+        index, draw(NAMES), text=draw(st.just("") | TEXT), speaker=draw(st.none() | TEXT), language=draw(NAMES),
+        mentions=draw(st.dictionaries(TEXT, TEXT, max_size=2)), held_out_voice=draw(st.booleans()),
+    )
+
+
+@st.composite
 def items(draw, number: int) -> Item:
     class_id = draw(st.integers(0, 3))
     return Item(
         id=f"{number}/{draw(NAMES)}", image=draw(NAMES), class_id=class_id, class_name=f"{class_id:03d}.x",
         split=draw(st.sampled_from(SPLITS)), box=draw(st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS)),
         attributes=draw(st.none() | st.dictionaries(TEXT, TEXT, max_size=3)),
-        captions=tuple(draw(captions(index)) for index in range(draw(st.integers(0, 3)))),
+        captions=tuple(draw(captions(index) | recorded(index)) for index in range(draw(st.integers(0, 3)))),
     )
 
 
@@ -70,6 +79,23 @@ def test_round_trip(data, tmp_path_factory):
     again = Manifest.load(root)
     assert again.items == manifest.items
     assert (again.corpus, again.meta, again.root) == (manifest.corpus, manifest.meta, root)
+
+
+def test_a_person_has_no_settings_of_an_engine(tmp_path):
+    """Only what is known of a recording stands in the manifest, and a caption of an engine stands there as before."""
+    spoken = recorded_caption(0, "a.ogg", speaker="Ada")
+    lines = written_lines(tmp_path, [make_item(captions=(spoken, make_caption(1)))])
+    first, second = json.loads(lines[1])["captions"]
+    assert first == {"index": 0, "recorded": True, "audio": "a.ogg", "language": "en", "speaker": "Ada"}
+    assert second.keys().isdisjoint({"recorded", "speaker"})
+    assert (spoken.voice, recorded_caption(0, "a.ogg").voice) == ("Ada", "unknown speaker")
+
+
+@pytest.mark.parametrize("old, new", [('"a.ogg"', '"../a.ogg"'), ('"a.ogg"', "null"), ('"Ada"', "7"), ('"en"', '""')])
+def test_broken_recorded_captions_are_named(tmp_path, old, new):
+    lines = written_lines(tmp_path, [make_item(captions=(recorded_caption(0, "a.ogg", speaker="Ada"),))])
+    with pytest.raises(DataError, match="line 2: broken"):
+        load_lines(tmp_path, [lines[0], lines[1].replace(old, new, 1)])
 
 
 def test_views(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from speech2img.errors import ImageError
-from speech2img.images.io import crop_to_box, read_image
+from speech2img.images.io import crop_to_box, probe_image, read_image
 
 RAMP = np.linspace(0, 255, 20 * 30 * 3).reshape(20, 30, 3).astype(np.uint8)
 
@@ -46,6 +46,16 @@ def test_lossless_formats_are_exact_whatever_the_name(kind: str, tmp_path: Path)
 def test_jpeg() -> None:
     image = read_image(encode(Image.fromarray(RAMP), "JPEG", quality=95, subsampling=0))
     assert np.abs(np.asarray(image).astype(int) - RAMP).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP"])
+def test_probe_finds_a_cut_file(kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (120, 200, 3), dtype=np.uint8)
+    data = encode(Image.fromarray(noise), kind)
+    assert probe_image(data) == (200, 120)
+    for cut in (len(data) // 2, 30, 0):
+        with pytest.raises(ImageError):
+            probe_image(data[:cut])
 
 
 def test_every_pixel_type_comes_out_right() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from speech2img.audio.io import read_audio
+from speech2img.corpora.items import recorded_caption
 from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.errors import ConfigError, DataError, RunInterrupted, SynthesisError
 from speech2img.storage.journal import Journal
@@ -157,6 +158,18 @@ def test_captions_without_a_place_are_left_alone(tmp_path: Path) -> None:
     engine = Tone()
     assert synthesize_corpus(manifest, engine=engine, progress=False).made == 0
     assert engine.calls == []
+
+
+def test_what_a_person_recorded_is_left_alone(tmp_path: Path) -> None:
+    """One person's recording may even belong to two pictures."""
+    captions = (recorded_caption(0, "mine.ogg", text="my words"), Caption(1, "its words", "hum", "b.wav", 175, 50, 50,
+                                                                          {}, None))
+    items = [Item("c/0", "0.jpg", 0, "c", "train", None, None, captions),
+             Item("c/1", "1.jpg", 0, "c", "train", None, None, captions[:1])]
+    engine = Tone()
+    counts = synthesize_corpus(Manifest(tmp_path, "test", items), engine=engine, progress=False)
+    assert (counts.made, counts.kept, engine.calls) == (1, 0, ["its words"])
+    assert not (tmp_path / "mine.ogg").exists()
 
 
 SOUND = (0.3 * np.sin(np.arange(22_050) / 20)).astype(np.float32)
