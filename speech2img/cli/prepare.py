@@ -1,73 +1,69 @@
 """``speech2img prepare``: make or verify a corpus folder."""
 
 import argparse
-import os
-from pathlib import Path
 
-from speech2img.cli.parsing import add_root, add_seed, add_verb, add_workers
-from speech2img.errors import ConfigError
-
-CORPORA = ("songbirds", "cub", "cub100")
+from speech2img.cli.parsing import Parser, add_root, add_seed, add_verb, add_workers
+from speech2img.corpora.leaks import leak_line
+from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.registry import CORPORA, Option
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
-    """Declare the verb."""
+    """Declare the verb: one sub-command a corpus, each with its own options and help."""
     parser = add_verb(
         verbs,
         "prepare",
         summary="make or verify a corpus folder",
         description=(
             "Makes a corpus folder, or verifies one, and writes its manifest.jsonl and its splits.\n\n"
-            "  songbirds  rendered birds with captions; made here, nothing to download\n"
-            "  cub        CUB-200-2011 as its authors packed it, with captions in text/: verified\n"
-            "  cub100     4,540 CUB photographs of the project's data folder; captions written from the attributes\n\n"
-            "An interrupted call goes on where it was."
+            "An interrupted call goes on where it was.\n"
+            "What must lie in the folder, and where it is to be had: speech2img prepare CORPUS --help"
         ),
-        examples=(
-            "speech2img prepare songbirds --size small --root data/songbirds",
-            "speech2img prepare cub --root data/cub",
-            "speech2img prepare cub100 --root data/cub100 --realdata DIR",
-        ),
+        examples=[corpus.example for corpus in CORPORA.values()],
     )
-    parser.add_argument("corpus", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
-    add_root(parser)
-    parser.add_argument(
-        "--size",
-        choices=("tiny", "small", "full"),
-        default="small",
-        help="songbirds: how many pictures; tiny for tests, small for a quick look, full for training (default small)",
-    )
-    parser.add_argument(
-        "--realdata",
-        type=Path,
-        metavar="DIR",
-        help="cub100: the data folder (default: environment SPEECH2IMG_REALDATA)",
-    )
-    add_seed(parser)
-    add_workers(parser)
+    names = parser.add_subparsers(title="corpora", dest="corpus", metavar="CORPUS", required=True, parser_class=Parser)
+    for name, corpus in CORPORA.items():
+        one = names.add_parser(
+            name, help=corpus.summary, description=corpus.description, epilog=f"example:\n  {corpus.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        one.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error"
+        )
+        add_root(one)
+        for option in corpus.options:
+            _add_option(one, option)
+        add_seed(one)
+        add_workers(one)
     parser.set_defaults(run=run)
+
+
+def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
+    flag = f"--{option.name.replace('_', '-')}"
+    if option.is_flag:
+        parser.add_argument(flag, action="store_true", help=option.help)
+        return
+    parser.add_argument(
+        flag, type=option.kind, choices=option.choices or None, default=option.default, metavar=option.metavar,
+        help=option.help,
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the corpus and say what it holds."""
-    if args.corpus == "songbirds":
-        from speech2img.corpora.songbirds.build import prepare_songbirds
+    corpus = CORPORA[args.corpus]
+    options = {option.name: getattr(args, option.name) for option in corpus.options}
+    manifest = corpus.prepare(args.root, seed=args.seed, workers=args.workers, progress=True, **options)
+    for line in _report(manifest):
+        print(line)
+    return 0
 
-        manifest = prepare_songbirds(args.root, size=args.size, seed=args.seed, workers=args.workers)
-    elif args.corpus == "cub":
-        from speech2img.corpora.cub import prepare_cub
 
-        manifest = prepare_cub(args.root)
-    else:
-        from speech2img.corpora.cub100 import prepare_cub100
-
-        realdata = args.realdata or os.environ.get("SPEECH2IMG_REALDATA")
-        if not realdata:
-            raise ConfigError.about(
-                "prepare cub100", "no data folder", "give --realdata DIR or set SPEECH2IMG_REALDATA"
-            )
-        manifest = prepare_cub100(args.root, Path(realdata), seed=args.seed)
+def _report(manifest: Manifest) -> list[str]:
     splits = ", ".join(f"{len(manifest.split(name))} {name}" for name in manifest.splits)
     captions = sum(len(item.captions) for item in manifest.items)
-    print(f"{args.root}: {len(manifest)} pictures ({splits}), {len(manifest.class_names)} classes, {captions} captions")
-    return 0
+    classes = len({item.class_id for item in manifest.items})
+    lines = [f"{manifest.root}: {len(manifest)} pictures ({splits}), {classes} classes, {captions} captions"]
+    lines += [f"note: {line}" for line in manifest.meta.get("notes", [])]
+    found = leak_line(manifest.meta.get("leaks"))
+    return [*lines, found] if found else lines

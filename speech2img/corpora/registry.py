@@ -1,0 +1,103 @@
+"""The corpora that ``prepare`` knows: a dict of name -> how it is prepared, what it is, where it is to be had.
+
+A corpus is added by one entry here. Its function takes the corpus folder and keyword arguments: ``seed``, ``workers``,
+``progress`` and its own options; it verifies or makes the folder, writes manifest and split files, and returns the
+manifest. What the user has to know beyond the counts goes into the manifest's header: ``notes`` (a list of lines) and
+``leaks`` (see ``corpora.leaks``); the command line prints both. The functions import what they need when they run.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speech2img.corpora.manifest import Manifest
+from speech2img.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that one corpus has: ``--name`` on the command line, ``name`` as keyword argument."""
+
+    name: str
+    """Words joined by ``_``."""
+    help: str
+    """One line."""
+    metavar: str | None = None
+    """What stands for the value in the help."""
+    kind: Callable[[str], Any] = str
+    """Turns the text into the value; raises ValueError otherwise."""
+    choices: tuple[str, ...] = ()
+    """The values allowed, or empty for any."""
+    default: Any = None
+    """The value where the option is not given."""
+    is_flag: bool = False
+    """Whether the option has no value and means True."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """One corpus that can be prepared."""
+
+    prepare: Callable[..., Manifest]
+    """``prepare(root, *, seed, workers, progress, **options)``."""
+    summary: str
+    """One line for the list of corpora."""
+    description: str
+    """What has to lie in the folder, where it is officially to be had, under which terms: the text of its own help."""
+    example: str
+    """A whole command line."""
+    options: tuple[Option, ...] = ()
+    """What it understands beside --root, --seed and --workers."""
+
+
+def _prepare_songbirds(root: Path, **options: Any) -> Manifest:
+    from speech2img.corpora.songbirds.build import prepare_songbirds
+
+    return prepare_songbirds(root, **options)
+
+
+def _prepare_cub(root: Path, *, workers: int, **options: Any) -> Manifest:
+    from speech2img.corpora.cub import prepare_cub
+
+    return prepare_cub(root, **options)
+
+
+def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **options: Any) -> Manifest:
+    from speech2img.corpora.cub100 import prepare_cub100
+
+    folder = realdata or os.environ.get("SPEECH2IMG_REALDATA")
+    if not folder:
+        raise ConfigError.about("prepare cub100", "no data folder", "give --realdata DIR or set SPEECH2IMG_REALDATA")
+    return prepare_cub100(root, folder, **options)
+
+
+CORPORA: Mapping[str, Corpus] = {
+    "songbirds": Corpus(
+        _prepare_songbirds,
+        "rendered birds with captions; made here, nothing to download",
+        "Draws birds of known species, writes their captions and the manifest: the corpus that comes with the library.",
+        "speech2img prepare songbirds --size small --root data/songbirds",
+        (
+            Option(
+                "size", "how many pictures; tiny for tests, small for a quick look, full for training (default small)",
+                choices=("tiny", "small", "full"), default="small",
+            ),
+        ),
+    ),
+    "cub": Corpus(
+        _prepare_cub,
+        "CUB-200-2011 as its authors packed it, with captions in text/: verified",
+        "Verifies CUB-200-2011 as its authors packed it, with Reed et al.'s captions, and writes its manifest.",
+        "speech2img prepare cub --root data/cub",
+    ),
+    "cub100": Corpus(
+        _prepare_cub100,
+        "4,540 CUB photographs of the project's data folder; captions written from the attributes",
+        "Unpacks the 4,540 cropped CUB photographs of the project's data folder and writes captions for them.",
+        "speech2img prepare cub100 --root data/cub100 --realdata DIR",
+        (Option("realdata", "the data folder (default: environment SPEECH2IMG_REALDATA)", metavar="DIR", kind=Path),),
+    ),
+}
+"""Name -> corpus, in the order of the help."""
