@@ -138,17 +138,21 @@ def file_traces(root: Path, files: Iterable[Trace], *, what: str, progress: bool
 
 
 def caption_traces(items: Sequence[Item]) -> list[Trace]:
-    """The words of every caption, in lower case and without punctuation: spoken alike, they are the same utterance."""
-    traces = []
-    for item in items:
-        for caption in item.captions:
-            traces.append((item.id, " ".join(re.findall(r"\w+", caption.text.lower()))))
-    return traces
+    """The words of captions that nobody recorded, lower case, no punctuation: spoken alike, they are one utterance.
+
+    For recordings of people take ``file_traces`` of their files: the same words from two mouths are two utterances.
+    """
+    return [
+        (item.id, " ".join(re.findall(r"\w+", caption.text.lower())))
+        for item in items
+        for caption in item.captions
+        if not caption.recorded
+    ]
 
 
 def speaker_traces(items: Sequence[Item]) -> list[Trace]:
-    """The voice of every caption; for corpora whose voices are people."""
-    return [(item.id, caption.voice) for item in items for caption in item.captions]
+    """The person who spoke each recording, where that is known."""
+    return [(item.id, caption.speaker) for item in items for caption in item.captions if caption.speaker]
 
 
 def photographer_traces(items: Sequence[Item]) -> list[Trace]:
@@ -183,7 +187,7 @@ def leak_line(report: Any) -> str | None:
     Returns
     -------
     str or None
-        ``leaks: 2 pictures of train are in test as well (3 items of test: a, b, c); ...``, or which kinds were looked
+        ``leaks: 2 pictures of train are in test as well (3 items of test: a, b, c); ...``; or which kinds were looked
         for without a find.
     """
     if not isinstance(report, Mapping) or "found" not in report:
@@ -200,4 +204,4 @@ def _describe(leak: Mapping[str, Any]) -> str:
     kind = f"{leak['kind']} of {first} is" if leak["shared"] == 1 else f"{leak['kind']}s of {first} are"
     names = ", ".join(name[:MAX_EXAMPLE_LENGTH] for name in leak["examples"])
     more = ", ..." if leak["affected"] > len(leak["examples"]) else ""
-    return f"{leak['shared']} {kind} in {second} as well (items of {second} concerned: {leak['affected']}: {names}{more})"
+    return f"{leak['shared']} {kind} in {second} as well ({leak['affected']} items of {second}: {names}{more})"
