@@ -73,14 +73,14 @@ def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
             return f"rnn.{match[1]}"
         return None
 
-    converted = _converted(state, rename, "the speech encoder of Li et al.")
-    for key, value in converted.items():
+    renamed = converted(state, rename, "the speech encoder of Li et al.")
+    for key, value in renamed.items():
         if key.endswith("conv.weight"):
             axis = 1 if key.startswith("layers.0.") else 2
             if value.dim() != 4 or value.shape[axis] != 1:
                 raise ValueError(f"{key} has shape {tuple(value.shape)}, not a one-dimensional kernel")
-            converted[key] = value.squeeze(axis)
-    return converted
+            renamed[key] = value.squeeze(axis)
+    return renamed
 
 
 def li2020_encoder_settings(state: State) -> dict[str, Any]:
@@ -96,13 +96,13 @@ def li2020_encoder_settings(state: State) -> dict[str, Any]:
     ValueError
         If an array is missing or the recurrent part is no LSTM.
     """
-    hidden = _shape(state, "rnn.weight_hh_l0", 2)
+    hidden = shape_of(state, "rnn.weight_hh_l0", 2)
     if hidden[0] != 4 * hidden[1]:
         raise ValueError("the recurrent part is no LSTM (its gates are not four times its width)")
     bidirectional = "rnn.weight_hh_l0_reverse" in state
     return {
-        "n_mels": _shape(state, "layers.0.conv.weight", 3)[1],
-        "channels": tuple(_shape(state, f"layers.{i}.conv.weight", 3)[0] for i in range(len(LI2020_LAYERS))),
+        "n_mels": shape_of(state, "layers.0.conv.weight", 3)[1],
+        "channels": tuple(shape_of(state, f"layers.{i}.conv.weight", 3)[0] for i in range(len(LI2020_LAYERS))),
         "rnn_layers": sum(re.fullmatch(r"rnn\.weight_hh_l\d+", key) is not None for key in state),
         "bidirectional": bidirectional,
         "embedding_dim": hidden[1] * (2 if bidirectional else 1),
@@ -142,7 +142,7 @@ def convert_stackgan_v2_generator(state: State) -> dict[str, Tensor]:
             return f"next.{int(match[1]) - 2}.residual.{match[2]}.{block[match[3]]}.{match[4]}"
         return None
 
-    return _converted(state, rename, "the generator of StackGAN-v2")
+    return converted(state, rename, "the generator of StackGAN-v2")
 
 
 def stackgan_v2_generator_settings(state: State) -> dict[str, Any]:
@@ -153,14 +153,14 @@ def stackgan_v2_generator_settings(state: State) -> dict[str, Any]:
     ValueError
         If an array is missing or sizes contradict each other.
     """
-    fourfold, embedding_dim = _shape(state, "augment.project.weight", 2)
+    fourfold, embedding_dim = shape_of(state, "augment.project.weight", 2)
     condition_dim = fourfold // 4
     residual = {m[1] for key in state if (m := re.match(r"next\.0\.residual\.(\d+)\.", key))}
     settings = {
         "embedding_dim": embedding_dim,
         "condition_dim": condition_dim,
-        "noise_dim": _shape(state, "first.project.weight", 2)[1] - condition_dim,
-        "width": _shape(state, "to_image.0.weight", 4)[1],
+        "noise_dim": shape_of(state, "first.project.weight", 2)[1] - condition_dim,
+        "width": shape_of(state, "to_image.0.weight", 4)[1],
         "num_stages": sum(re.fullmatch(r"to_image\.\d\.weight", key) is not None for key in state),
         "residual_blocks": len(residual) or 2,
     }
@@ -193,7 +193,7 @@ def convert_stackgan_v2_discriminator(state: State) -> dict[str, Tensor]:
             return f"{'unconditional' if match[1] else 'conditional'}.{match[2]}"
         return None
 
-    return _converted(state, rename, "a discriminator of StackGAN-v2")
+    return converted(state, rename, "a discriminator of StackGAN-v2")
 
 
 def stackgan_v2_discriminator_settings(state: State) -> dict[str, Any]:
@@ -207,10 +207,10 @@ def stackgan_v2_discriminator_settings(state: State) -> dict[str, Any]:
     depth = len({m[1] for key in state if (m := re.match(r"trunk\.(\d+)\.", key))})
     if depth not in (4, 6, 8, 10):
         raise ValueError(f"the trunk has {depth} layers, not 4, 6, 8 or 10")
-    width = _shape(state, "trunk.0.conv.weight", 4)[0]
+    width = shape_of(state, "trunk.0.conv.weight", 4)[0]
     return {
         "size": 64 << (depth - 4) // 2,
-        "condition_dim": _shape(state, "joint.conv.weight", 4)[1] - 8 * width,
+        "condition_dim": shape_of(state, "joint.conv.weight", 4)[1] - 8 * width,
         "width": width,
     }
 
@@ -230,7 +230,7 @@ def convert_torchvision_googlenet(state: State) -> dict[str, Tensor]:
         return key if known.fullmatch(key) else None
 
     main = {key: value for key, value in state.items() if not re.match(r"aux[12]\.", key)}
-    return _converted(main, rename, "torchvision's GoogLeNet")
+    return converted(main, rename, "torchvision's GoogLeNet")
 
 
 def convert_caffe_googlenet(arrays: State) -> dict[str, Tensor]:
@@ -263,20 +263,35 @@ def convert_caffe_googlenet(arrays: State) -> dict[str, Tensor]:
         return f"inception.{match[1]}.{CAFFE_BRANCHES[match[2]]}.{part}"
 
     main = {key: value for key, value in arrays.items() if not re.match(r"loss[12]/", key)}
-    return _converted(main, rename, "BVLC GoogLeNet")
+    return converted(main, rename, "BVLC GoogLeNet")
 
 
-def _converted(state: State, rename: Callable[[str], str | None], what: str) -> dict[str, Tensor]:
-    """Renamed state; BatchNorm counters, which checkpoints from before PyTorch 0.4.1 lack, are added as zero."""
-    converted: dict[str, Tensor] = {}
+def converted(state: State, rename: Callable[[str], str | None], what: str) -> dict[str, Tensor]:
+    """Renamed state; BatchNorm counters, which checkpoints from before PyTorch 0.4.1 lack, are added as zero.
+
+    Parameters
+    ----------
+    state : Mapping of str to Tensor
+        Under the publisher's names.
+    rename : callable
+        Our name of each, or None for a name that the published network does not have.
+    what : str
+        The published network, for the message.
+
+    Raises
+    ------
+    ValueError
+        For a name without another.
+    """
+    renamed: dict[str, Tensor] = {}
     for key, value in state.items():
         new = rename(key)
         if new is None:
             raise ValueError(f"{key!r} is no array of {what}")
-        converted[new] = value
-    for key in [key for key in converted if key.endswith("running_mean")]:
-        converted.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
-    return converted
+        renamed[new] = value
+    for key in [key for key in renamed if key.endswith("running_mean")]:
+        renamed.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))
+    return renamed
 
 
 def _extra_downs(state: State) -> int:
@@ -284,7 +299,8 @@ def _extra_downs(state: State) -> int:
     return len({m[1] for key in state if (m := re.match(r"img_code_s(32|64|128)\.", key))})
 
 
-def _shape(state: State, key: str, axes: int) -> tuple[int, ...]:
+def shape_of(state: State, key: str, axes: int) -> tuple[int, ...]:
+    """Shape of an array that must be there with so many axes; ValueError otherwise."""
     if key not in state or state[key].dim() != axes:
         raise ValueError(f"{key} with {axes} axes is missing")
     return tuple(state[key].shape)
