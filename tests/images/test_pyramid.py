@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -19,10 +19,31 @@ def batch(count: int, side: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, side, side), dtype=torch.uint8, generator=generator)
 
 
-@given(side=st.integers(4, 70), count=st.integers(1, 3), seed=st.integers(0, 9), last=st.booleans(), data=st.data())
-@settings(max_examples=40, deadline=None)
-def test_pyramid_equals_pil(side: int, count: int, seed: int, last: bool, data: st.DataObject) -> None:
-    sizes = data.draw(st.lists(st.integers(1, side), min_size=1, max_size=3))
+def grey_levels(level: torch.Tensor) -> np.ndarray:
+    """float32 (B, 3, S, S) in -1..1 as whole grey levels (B, S, S, 3)."""
+    return np.rint((level.permute(0, 2, 3, 1).numpy() + 1) * 127.5).astype(np.int64)
+
+
+def by_pil(images: torch.Tensor, size: int) -> np.ndarray:
+    scaled = [
+        Image.fromarray(image.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
+        for image in images
+    ]
+    return np.stack([np.asarray(one, dtype=np.int64) for one in scaled])
+
+
+SIDE_AND_SIZES = st.integers(4, 70).flatmap(
+    lambda side: st.tuples(st.just(side), st.lists(st.integers(1, side), min_size=1, max_size=3))
+)
+
+
+@given(shape=SIDE_AND_SIZES, count=st.integers(1, 3), seed=st.integers(0, 9), last=st.booleans())
+@example(shape=(60, [48]), count=1, seed=3, last=False)  # two levels: both passes round a half the other way
+@settings(max_examples=40)
+def test_pyramid_is_within_two_grey_levels_of_pil(
+    shape: tuple[int, list[int]], count: int, seed: int, last: bool
+) -> None:
+    side, sizes = shape
     images = batch(count, side, seed)
     if last:
         images = images.contiguous(memory_format=torch.channels_last)
@@ -30,10 +51,20 @@ def test_pyramid_equals_pil(side: int, count: int, seed: int, last: bool, data: 
         assert level.dtype == torch.float32
         assert level.shape == (count, 3, size, size)
         assert level.is_contiguous()
-        for image, scaled in zip(images, level, strict=True):
-            pil = Image.fromarray(image.permute(1, 2, 0).numpy()).resize((size, size), Image.Resampling.BILINEAR)
-            expected = np.asarray(pil).transpose(2, 0, 1) / 127.5 - 1
-            np.testing.assert_allclose(scaled.numpy(), expected, atol=1.01 / 127.5 if size != side else 1e-6)
+        difference = np.abs(grey_levels(level) - by_pil(images, size))
+        assert difference.max() <= (2 if size != side else 0)
+
+
+@given(size=st.integers(1, 40), seed=st.integers(0, 9), coarse=st.booleans())
+@settings(max_examples=30)
+def test_half_and_quarter_size_equal_pil(size: int, seed: int, coarse: bool) -> None:
+    images = batch(1, 4 * size, seed)
+    if coarse:
+        images = (images > 127).to(torch.uint8) * 255
+    half, quarter = pyramid(images, (2 * size, size))
+    np.testing.assert_array_equal(grey_levels(half), by_pil(images, 2 * size))
+    inner = np.s_[:, 1:-1, 1:-1]
+    np.testing.assert_array_equal(grey_levels(quarter)[inner], by_pil(images, size)[inner])
 
 
 def test_values_span_minus_one_to_one() -> None:
