@@ -14,8 +14,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
-from speech2img.corpora.cub100 import speak_plainly
 from speech2img.corpora.manifest import MANIFEST_NAME, Item, Manifest, require_files
+from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.corpora.splits import IMAGES, class_number, read_split_pickles, write_zero_shot_pickles
 from speech2img.errors import ConfigError, DataError
 

@@ -17,17 +17,9 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from speech2img.corpora.cub_captions import ClassFacts, label_phrases, read_class_facts, write_cub_captions
-from speech2img.corpora.layout import (
-    audio_path,
-    claim_folder,
-    image_path,
-    is_whole_jpeg,
-    write_layout,
-    write_quickly,
-)
-from speech2img.corpora.manifest import Caption, Item, Manifest
-from speech2img.corpora.songbirds.manner import draw_manner
-from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
+from speech2img.corpora.layout import claim_folder, image_path, is_whole_jpeg, write_layout, write_quickly
+from speech2img.corpora.manifest import Item, Manifest
+from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json
 from speech2img.storage.lock import run_lock
@@ -38,7 +30,6 @@ LABELS = "text/cub_concept_labels_210.json"
 CROP_SIZE = 227
 CAPTIONS_PER_IMAGE = 10
 VAL_SHARE = 0.08
-HELD_OUT_VOICE_SHARE = 0.5
 MAX_MEMBER_BYTES = 16 << 20
 RECIPE_VERSION = 1
 _FIX = "give the project's data folder (its README.md lists the files) as --realdata"
@@ -129,36 +120,6 @@ def _plan_items(
             captions=speak_plainly(crop.id, written, rng, may_hold_out=crop.is_test),
         ))
     return items
-
-
-def speak_plainly(
-    item_id: str, written: Sequence[tuple[str, dict[str, str]]], rng: random.Random, *, may_hold_out: bool
-) -> tuple[Caption, ...]:
-    """Give captions their voices: plain speech, where allowed half of them (chosen at random) by held-out voices.
-
-    Parameters
-    ----------
-    item_id : str
-        The picture.
-    written : sequence of (str, dict)
-        The words of each caption and what they mention.
-    rng : random.Random
-        Source of every choice.
-    may_hold_out : bool
-        Whether held-out voices may speak (test pictures).
-    """
-    num_held_out = round(len(written) * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
-    held_out = set(rng.sample(range(len(written)), num_held_out))
-    captions = []
-    for index, (text, mentions) in enumerate(written):
-        plain = draw_manner("day", rng)
-        voice = draw_voice(rng, held_out=index in held_out)
-        captions.append(Caption(
-            index=index, text=text, voice=voice, audio=audio_path(voice_folder(voice), item_id, index),
-            rate=plain.rate, pitch=plain.pitch, pitch_range=plain.pitch_range, mentions=mentions, manner=None,
-            held_out_voice=index in held_out,
-        ))
-    return tuple(captions)
 
 
 def _draw_validation(crops: Sequence[_Crop], seed: int) -> set[str]:
