@@ -21,9 +21,9 @@ class SpokenFrames(NamedTuple):
     refined_BMT: Tensor
     """Log-mel frames after the postnet: the result."""
     gate_BT: Tensor
-    """Stop logits."""
+    """Stop logits, one a step of the decoder (frames / frames_per_step, rounded up)."""
     alignment_BTS: Tensor
-    """Attention weights, a row a frame."""
+    """Attention weights, one row a step."""
 
 
 class Tacotron2(nn.Module):
@@ -49,6 +49,8 @@ class Tacotron2(nn.Module):
         In the prenet, always on.
     rnn_dropout : float
         Behind the decoder's LSTMs, in training.
+    frames_per_step : int
+        Frames that one step of the decoder gives; published 1.
     masked : bool
         Keep padding out of every layer: a row does not depend on the other rows of the batch, and equals what the
         published network gives for it alone. The published training did not (False).
@@ -56,7 +58,7 @@ class Tacotron2(nn.Module):
     Raises
     ------
     ValueError
-        For an odd ``encoder_dim`` or an even ``location_kernel``.
+        For an odd ``encoder_dim``, an even ``location_kernel`` or no frame a step.
     """
 
     def __init__(
@@ -77,11 +79,14 @@ class Tacotron2(nn.Module):
         dropout: float = 0.5,
         prenet_dropout: float = 0.5,
         rnn_dropout: float = 0.1,
+        frames_per_step: int = 1,
         masked: bool = True,
     ) -> None:
         super().__init__()
         if encoder_dim % 2:
             raise ValueError(f"encoder_dim must be even for two directions, got {encoder_dim}")
+        if frames_per_step < 1:
+            raise ValueError(f"frames_per_step must be at least 1, got {frames_per_step}")
         self.n_mels = n_mels
         self.masked = masked
         self.embedding = nn.Embedding(num_symbols, encoder_dim)
@@ -99,6 +104,7 @@ class Tacotron2(nn.Module):
             location_kernel=location_kernel,
             prenet_dropout=prenet_dropout,
             rnn_dropout=rnn_dropout,
+            frames_per_step=frames_per_step,
         )
         self.postnet = Postnet(n_mels, postnet_dim, layers=postnet_layers, dropout=dropout)
 

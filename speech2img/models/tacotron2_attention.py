@@ -13,12 +13,12 @@ class AttentionMemory(NamedTuple):
 
     values_BSD: Tensor
     """Encoder outputs; zero in the padding."""
-    keys_BAS: Tensor
+    keys_BSA: Tensor
     """Their projections."""
     mask_BS: Tensor
     """0 where a symbol is, minus infinity in the padding."""
     kernel_A2K: Tensor
-    """Location filters and their projection as one convolution."""
+    """Location filters and their projection as one convolution: there is nothing non-linear between them."""
 
 
 class LocationAttention(nn.Module):
@@ -46,15 +46,6 @@ class LocationAttention(nn.Module):
         nn.init.xavier_uniform_(self.score.weight)
         nn.init.xavier_uniform_(self.location_conv.weight)
 
-    def kernel(self) -> Tensor:
-        """Both location layers as one convolution: there is nothing non-linear between them."""
-        filters = self.location_conv.weight
-        return (self.location_dense.weight @ filters.flatten(1)).view(-1, 2, filters.shape[-1])
-
-    def keys(self, memory_BSD: Tensor) -> Tensor:
-        """Projected memory [shape=(B, A, S)]."""
-        return self.memory(memory_BSD).transpose(1, 2).contiguous()
-
     def prepare(self, memory_BSD: Tensor, lengths_B: Tensor) -> AttentionMemory:
         """What all steps share.
 
@@ -68,7 +59,9 @@ class LocationAttention(nn.Module):
         places = torch.arange(memory_BSD.shape[1], device=memory_BSD.device)
         padding = places >= lengths_B.to(memory_BSD.device)[:, None]
         mask = torch.zeros(padding.shape, device=memory_BSD.device).masked_fill(padding, -math.inf)
-        return AttentionMemory(memory_BSD, self.keys(memory_BSD), mask, self.kernel())
+        filters = self.location_conv.weight
+        kernel = (self.location_dense.weight @ filters.flatten(1)).view(-1, 2, filters.shape[-1])
+        return AttentionMemory(memory_BSD, self.memory(memory_BSD), mask, kernel)
 
     def forward(
         self, query_BH: Tensor, memory: AttentionMemory, last_BS: Tensor, total_BS: Tensor
@@ -90,8 +83,9 @@ class LocationAttention(nn.Module):
         weights : Tensor [shape=(B, S), 0..1, each row sums to 1]
         """
         kernel = memory.kernel_A2K
-        location_BAS = F.conv1d(torch.stack((last_BS, total_BS), dim=1), kernel, padding=kernel.shape[-1] // 2)
-        summed_BAS = (location_BAS + memory.keys_BAS).add_(self.query(query_BH)[:, :, None])
-        energy_BS = torch.matmul(self.score.weight, summed_BAS.tanh_())[:, 0] + memory.mask_BS
-        weights_BS = energy_BS.softmax(dim=1)
+        padded = F.pad(torch.stack((last_BS, total_BS), dim=1), (kernel.shape[2] // 2,) * 2)
+        windows_BS2K = padded.unfold(2, kernel.shape[2], 1).transpose(1, 2)
+        location_BSA = windows_BS2K.flatten(2) @ kernel.flatten(1).t()
+        summed_BSA = location_BSA.add_(memory.keys_BSA).add_(self.query(query_BH)[:, None])
+        weights_BS = (self.score(summed_BSA.tanh_())[..., 0] + memory.mask_BS).softmax(dim=1)
         return torch.bmm(weights_BS[:, None], memory.values_BSD)[:, 0], weights_BS

@@ -14,7 +14,7 @@ class DecoderState(NamedTuple):
     """What one step leaves to the next, a row an utterance."""
 
     frame_BM: Tensor
-    """The last frame; zeros at the start."""
+    """The last frame, or frames one behind the other; zeros at the start."""
     attention_hidden_BH: Tensor
     """Attention LSTM."""
     attention_cell_BH: Tensor
@@ -37,9 +37,9 @@ class DecoderOutput(NamedTuple):
     mel_BMT: Tensor
     """Log-mel frames before the postnet."""
     gate_BT: Tensor
-    """Stop logits: above 0 the utterance is over with this frame."""
+    """Stop logits, one a step: above 0 the utterance is over with this step."""
     alignment_BTS: Tensor
-    """Attention weights."""
+    """Attention weights, one row a step."""
 
 
 class Decoder(nn.Module):
@@ -49,6 +49,9 @@ class Decoder(nn.Module):
     ----------
     n_mels, memory_dim, prenet_dim, attention_rnn_dim, decoder_rnn_dim : int
         Widths.
+    frames_per_step : int
+        Frames that one step gives; published 1. More make training faster and the attention easier to learn
+        (Wang et al. 2017, arXiv:1703.10135, sec. 3.3).
     attention_dim, location_filters, location_kernel : int
         The attention's sizes.
     prenet_dropout : float
@@ -71,17 +74,19 @@ class Decoder(nn.Module):
         location_kernel: int,
         prenet_dropout: float,
         rnn_dropout: float,
+        frames_per_step: int,
     ) -> None:
         super().__init__()
-        self.n_mels = n_mels
+        self.frame_dim = n_mels * frames_per_step
+        self.frames_per_step = frames_per_step
         self.rnn_dropout = rnn_dropout
-        self.prenet = Prenet(n_mels, prenet_dim, dropout=prenet_dropout)
+        self.prenet = Prenet(self.frame_dim, prenet_dim, dropout=prenet_dropout)
         self.attention_rnn = nn.LSTMCell(prenet_dim + memory_dim, attention_rnn_dim)
         self.attention = LocationAttention(
             attention_rnn_dim, memory_dim, dim=attention_dim, filters=location_filters, kernel=location_kernel
         )
         self.decoder_rnn = nn.LSTM(attention_rnn_dim + memory_dim, decoder_rnn_dim)
-        self.to_mel = nn.Linear(decoder_rnn_dim + memory_dim, n_mels)
+        self.to_mel = nn.Linear(decoder_rnn_dim + memory_dim, self.frame_dim)
         self.to_gate = nn.Linear(decoder_rnn_dim + memory_dim, 1)
         nn.init.xavier_uniform_(self.to_mel.weight)
         nn.init.xavier_uniform_(self.to_gate.weight)
@@ -90,7 +95,7 @@ class Decoder(nn.Module):
         """All zeros: silence before the first frame, attention nowhere yet."""
         rows, symbols, memory_dim = memory.values_BSD.shape
         attention, decoder = self.attention_rnn.hidden_size, self.decoder_rnn.hidden_size
-        widths = (self.n_mels, attention, attention, decoder, decoder, memory_dim, symbols, symbols)
+        widths = (self.frame_dim, attention, attention, decoder, decoder, memory_dim, symbols, symbols)
         return DecoderState(*(memory.values_BSD.new_zeros(rows, width) for width in widths))
 
     def teacher_forced(self, mel_BMT: Tensor, memory: AttentionMemory) -> DecoderOutput:
@@ -104,8 +109,15 @@ class Decoder(nn.Module):
             True log-mels, right-padded.
         memory : AttentionMemory
             From ``attention.prepare``.
+
+        Returns
+        -------
+        DecoderOutput
+            T frames, ceil(T / frames_per_step) stop logits and rows of alignment.
         """
-        mel_TBM = mel_BMT.permute(2, 0, 1)
+        frames = mel_BMT.shape[2]
+        mel_BMT = F.pad(mel_BMT, (0, -frames % self.frames_per_step))
+        mel_TBM = mel_BMT.transpose(1, 2).reshape(mel_BMT.shape[0], -1, self.frame_dim).transpose(0, 1)
         prenet_TBP = self.prenet(torch.cat((torch.zeros_like(mel_TBM[:1]), mel_TBM[:-1])))
         cell = self.attention_rnn
         from_prenet, from_context = cell.weight_ih.split([prenet_TBP.shape[2], memory.values_BSD.shape[2]], dim=1)
@@ -128,7 +140,7 @@ class Decoder(nn.Module):
         output_TBH, _ = self.decoder_rnn(torch.cat((torch.stack(hiddens), context_TBD), dim=2))
         output_TBH = F.dropout(output_TBH, self.rnn_dropout, self.training)
         output_BTO = torch.cat((output_TBH, context_TBD), dim=2).transpose(0, 1)
-        mel = self.to_mel(output_BTO).transpose(1, 2)
+        mel = self.to_mel(output_BTO).reshape(mel_BMT.shape[0], mel_BMT.shape[2], -1).transpose(1, 2)[..., :frames]
         return DecoderOutput(mel, self.to_gate(output_BTO)[..., 0], torch.stack(alignments, dim=1))
 
 
@@ -147,7 +159,7 @@ class DecoderStep:
         self.attention_GI = torch.cat((cell.weight_ih, cell.weight_hh), dim=1)
         self.attention_bias_G = cell.bias_ih + cell.bias_hh
         self.decoder_GI = torch.cat((from_input, from_hidden), dim=1)
-        self.decoder_bias_G = torch.stack(biases).sum(dim=0)
+        self.decoder_bias_G = sum(biases, torch.zeros(()))
         self.output_OI = torch.cat((decoder.to_mel.weight, decoder.to_gate.weight))
         self.output_bias_O = torch.cat((decoder.to_mel.bias, decoder.to_gate.bias))
 

@@ -85,18 +85,19 @@ class Prenet(nn.Module):
 
     Parameters
     ----------
-    n_mels, dim : int
+    frame_dim, dim : int
         Input and both layers' width.
     dropout : float
         Share of units dropped, in training and in use alike (Shen et al. 2018, sec. 2.2).
     """
 
-    def __init__(self, n_mels: int, dim: int, *, dropout: float = 0.5) -> None:
+    def __init__(self, frame_dim: int, dim: int, *, dropout: float = 0.5) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(n_mels, dim, bias=False), nn.Linear(dim, dim, bias=False)])
+        first, second = nn.Linear(frame_dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
+        self.layers = nn.ModuleList([first, second])
         self.dropout = dropout
-        for layer in self.layers:
-            nn.init.xavier_uniform_(layer.weight)
+        nn.init.xavier_uniform_(first.weight)
+        nn.init.xavier_uniform_(second.weight)
 
     def forward(self, frame_BM: Tensor, kept_B2P: Tensor | None = None) -> Tensor:
         """Process frames.

@@ -56,7 +56,10 @@ def tacotron2_settings(state: State) -> dict[str, Any]:
         If an array is missing.
     """
     symbols, encoder_dim = shape_of(state, "embedding.weight", 2)
-    prenet_dim, n_mels = shape_of(state, "decoder.prenet.layers.0.weight", 2)
+    prenet_dim, frame_dim = shape_of(state, "decoder.prenet.layers.0.weight", 2)
+    postnet_dim, n_mels, _ = shape_of(state, "postnet.layers.0.conv.weight", 3)
+    if frame_dim % n_mels:
+        raise ValueError(f"a step of {frame_dim} values is no whole number of frames of {n_mels} mel bands")
     attention_dim, filters = shape_of(state, "decoder.attention.location_dense.weight", 2)
     return {
         "num_symbols": symbols,
@@ -69,7 +72,8 @@ def tacotron2_settings(state: State) -> dict[str, Any]:
         "prenet_dim": prenet_dim,
         "attention_rnn_dim": shape_of(state, "decoder.attention_rnn.weight_hh", 2)[1],
         "decoder_rnn_dim": shape_of(state, "decoder.decoder_rnn.weight_hh_l0", 2)[1],
-        "postnet_dim": shape_of(state, "postnet.layers.0.conv.weight", 3)[0],
+        "frames_per_step": frame_dim // n_mels,
+        "postnet_dim": postnet_dim,
         "postnet_layers": _layers(state, "postnet"),
     }
 
