@@ -7,7 +7,7 @@ from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
 
-ROLES = ("teacher", "judge", "encoder", "generator", "prior")
+ROLES = ("teacher", "judge", "encoder", "generator", "prior", "tacotron2")
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -15,14 +15,15 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser = add_verb(
         verbs,
         "train",
-        summary="train teacher, judge, encoder, generator or prior",
+        summary="train teacher, judge, encoder, generator, prior or tacotron2",
         description=(
             "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
             "  teacher    reads species and attributes off pictures; its features are what the encoder learns to give\n"
             "  judge      the same network on other pictures, for measuring only\n"
             "  encoder    speech -> embedding, from the mel store and the teacher's features\n"
             "  generator  embedding -> picture, from the extracted embeddings\n"
-            "  prior      embedding -> features of one picture, for a generator that paints from picture features\n\n"
+            "  prior      embedding -> features of one picture, for a generator that paints from picture features\n"
+            "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
             "Ctrl-C finishes the step, saves a checkpoint and stops."
         ),
         examples=(
@@ -77,6 +78,10 @@ def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:
         from speech2img.training.prior import PriorSettings, train_prior
 
         return train_prior, PriorSettings, {}
+    if role == "tacotron2":
+        from speech2img.training.tacotron2 import Tacotron2Settings, train_tacotron2
+
+        return train_tacotron2, Tacotron2Settings, {}
     from speech2img.training.generator import GeneratorSettings, train_generator
 
     return train_generator, GeneratorSettings, {}
