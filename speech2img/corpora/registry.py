@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import ConfigError
 
@@ -73,6 +74,13 @@ def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **option
     return prepare_cub100(root, folder, **options)
 
 
+def _prepare_folder(root: Path, *, test_speakers: str | None, **options: Any) -> Manifest:
+    from speech2img.corpora.folder.build import prepare_folder
+
+    names = tuple(name.strip() for name in (test_speakers or "").split(",") if name.strip())
+    return prepare_folder(root, test_speakers=names, **options)
+
+
 CORPORA: Mapping[str, Corpus] = {
     "songbirds": Corpus(
         _prepare_songbirds,
@@ -98,6 +106,25 @@ CORPORA: Mapping[str, Corpus] = {
         "Unpacks the 4,540 cropped CUB photographs of the project's data folder and writes captions for them.",
         "speech2img prepare cub100 --root data/cub100 --realdata DIR",
         (Option("realdata", "the data folder (default: environment SPEECH2IMG_REALDATA)", metavar="DIR", kind=Path),),
+    ),
+    "folder": Corpus(
+        _prepare_folder,
+        "your own pictures with recordings or captions, verified where they lie",
+        GUIDE,
+        "speech2img prepare folder --root mybirds --split-by speaker",
+        (
+            Option("table", "a table of another name than items.csv, items.tsv, items.jsonl", metavar="FILE"),
+            Option(
+                "classes", "none: each picture is a class of its own (default auto: table or subfolders)",
+                choices=("auto", "none"), default="auto",
+            ),
+            Option("split_by", "how parts are drawn (default as given, or item)", choices=("item", "class", "speaker")),
+            Option("test", "share for the test part (default 0.1)", metavar="SHARE", kind=float, default=0.1),
+            Option("val", "share for the validation part (default 0.1)", metavar="SHARE", kind=float, default=0.1),
+            Option("test_speakers", "speakers that only the test part has, by name", metavar="NAME,..."),
+            Option("recorded_only", "leave out captions that nobody recorded", is_flag=True),
+            Option("leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True),
+        ),
     ),
 }
 """Name -> corpus, in the order of the help."""

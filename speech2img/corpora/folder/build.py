@@ -1,0 +1,250 @@
+"""Prepares ``folder``: the user's own pictures with recordings and captions, verified where they lie."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from speech2img.audio.io import AudioFacts, probe_audio
+from speech2img.corpora.folder.entries import Entry, Line
+from speech2img.corpora.folder.parts import SplitBy, draw_parts, hold_out_speakers, seen_or_unseen
+from speech2img.corpora.folder.table import find_table, read_table
+from speech2img.corpora.folder.tree import read_tree
+from speech2img.corpora.items import Caption, recorded_caption
+from speech2img.corpora.leaks import (
+    caption_traces,
+    file_traces,
+    find_leaks,
+    leak_report,
+    picture_traces,
+    speaker_traces,
+)
+from speech2img.corpora.manifest import MANIFEST_NAME, Item, Manifest
+from speech2img.corpora.plain_speech import speak_plainly
+from speech2img.corpora.probing import describe_recordings, probe_files, recording_summary, refuse_unusable
+from speech2img.corpora.songbirds.voices import voice_folder
+from speech2img.corpora.splits import write_split_files
+from speech2img.errors import ConfigError, DataError
+from speech2img.images.io import probe_image
+
+SPOKEN = "spoken"
+"""Folder of the recordings that an engine makes of captions."""
+_LEAVE_OUT = "repair or remove them, or leave them out with --leave-out-unusable"
+
+
+def prepare_folder(
+    root: str | Path, *, table: str | Path | None = None, classes: Literal["auto", "none"] = "auto",
+    split_by: SplitBy | None = None, test: float = 0.1, val: float = 0.1, test_speakers: Sequence[str] = (),
+    recorded_only: bool = False, leave_out_unusable: bool = False, seed: int = 0, workers: int = 2,
+    progress: bool = True,
+) -> Manifest:  # fmt: skip
+    """Verify a folder of pictures, recordings and captions, draw its parts, and write its manifest.
+
+    Nothing of the user's is moved or changed.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder: a tree (`read_tree`), or one with a table (`read_table`).
+    table : str or Path, optional
+        A table of another name than ``items.csv``, relative to the folder.
+    classes : {"auto", "none"}
+        ``auto``: the table's column, else the subfolders. ``none``: each picture is a class of its own.
+    split_by : {"item", "class", "speaker"}, optional
+        How parts are drawn (`draw_parts`); by default those that the folder gives itself are kept, else ``item``.
+    test, val : float
+        Shares of the parts.
+    test_speakers : sequence of str
+        These speakers are the test part, and nobody hears them in training (`hold_out_speakers`).
+    recorded_only : bool
+        Leave out captions that nobody recorded; else an engine is to speak them.
+    leave_out_unusable : bool
+        Leave out pictures and recordings that cannot be used; else they are an error.
+    seed : int
+        Decides parts and the voices of captions that are to be spoken.
+    workers : int
+        Files checked at once.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Manifest
+        Splits ``train``, ``val``, ``test`` (classes never trained on) and ``test_seen`` (trained classes).
+
+    Raises
+    ------
+    DataError
+        If files are missing, unusable or belong to nothing, or the parts cannot be drawn.
+    ConfigError
+        If the folder holds another corpus, or options contradict each other.
+    """
+    root = Path(root)
+    if not (0 <= test < 1 and 0 <= val < 1 and test + val < 1):
+        raise ConfigError.about("--test, --val", f"shares {test} and {val}", "leave something to learn from")
+    if test_speakers and split_by not in (None, "speaker"):
+        raise ConfigError.about("--test-speakers", f"contradicts --split-by {split_by}", "leave one of them out")
+    _refuse_other_corpus(root)
+    entries, notes = _read(root, table)
+    if classes == "none":
+        entries = [replace(entry, class_name=None) for entry in entries]
+    entries, audio, left_out = _usable(root, entries, leave_out_unusable, workers=workers, progress=progress)
+    entries, uncaptioned = _captioned(root, entries, recorded_only)
+    count = sum(len(entry.lines) for entry in entries)
+    entries, how = _parted(entries, split_by, test=test, val=val, test_speakers=test_speakers, seed=seed)
+    unheard = count - sum(len(entry.lines) for entry in entries)
+    notes += [*left_out, *uncaptioned, *_parting_notes(entries, unheard)]
+    if count:
+        entries = [entry for entry in entries if entry.lines]
+    items = _items(seen_or_unseen(entries), seed)
+    speakers = {caption.speaker for item in items for caption in item.captions if caption.speaker}
+    summary = recording_summary(
+        {path: audio[path] for path in {c.audio for i in items for c in i.captions if c.recorded and c.audio}},
+        len(speakers),
+    )
+    if summary["recordings"]:
+        notes.insert(0, describe_recordings(summary))
+    manifest = Manifest(root, "folder", items, meta={
+        "seed": seed, "split": how, "speech": summary, "notes": notes, "leaks": _leaks(root, items, progress),
+    })
+    write_split_files(manifest)
+    manifest.save()
+    return manifest
+
+
+def _refuse_other_corpus(root: Path) -> None:
+    if not root.is_dir():
+        raise DataError.about(root, "no such folder", "give the folder that holds pictures and recordings")
+    if (root / MANIFEST_NAME).is_file():
+        corpus = Manifest.load(root).corpus
+        if corpus != "folder":
+            raise ConfigError.about(root, f"holds the corpus {corpus}", "give another --root")
+
+
+def _read(root: Path, table: str | Path | None) -> tuple[list[Entry], list[str]]:
+    path = find_table(root) if table is None else root / table
+    if path is None:
+        return read_tree(root)
+    if path.parent.resolve() != root.resolve() or path.suffix not in (".csv", ".tsv", ".jsonl"):
+        raise ConfigError.about(path, "not a table of this folder", "give a .csv, .tsv or .jsonl that lies in it")
+    return read_table(path)
+
+
+def _usable(
+    root: Path, entries: Sequence[Entry], leave_out: bool, *, workers: int, progress: bool
+) -> tuple[list[Entry], dict[str, AudioFacts], list[str]]:
+    """Entries whose files can be used, the facts of their recordings, and what was left out."""
+    pictures, bad = probe_files(
+        root, [entry.image for entry in entries], probe_image, what="pictures", workers=workers, progress=progress
+    )
+    recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
+    audio, bad_audio = probe_files(
+        root, recordings, probe_audio, what="recordings", workers=workers, progress=progress
+    )
+    bad |= bad_audio
+    if not leave_out:
+        refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=_LEAVE_OUT)
+    kept = [
+        replace(entry, lines=tuple(line for line in entry.lines if line.audio not in bad))
+        for entry in entries if entry.image not in bad
+    ]  # fmt: skip
+    if not kept:
+        raise DataError.about(root, "no picture can be used", _LEAVE_OUT)
+    some = " | ".join(reason.replace(f"{root}/", "") for reason in list(bad.values())[:3])
+    return kept, audio, [f"{len(bad)} files were left out: {some}"] if bad else []
+
+
+def _captioned(root: Path, entries: Sequence[Entry], recorded_only: bool) -> tuple[list[Entry], list[str]]:
+    """Entries with their captions; those of pictures without any are left out, unless no picture has one."""
+    if recorded_only:
+        entries = [replace(entry, lines=tuple(line for line in entry.lines if line.audio)) for entry in entries]
+    silent = [entry.image for entry in entries if not entry.lines]
+    if len(silent) == len(entries):
+        if recorded_only:
+            raise DataError.about(root, "no picture has a recording", "leave --recorded-only out")
+        return list(entries), ["no recordings and no captions: pictures only, for a teacher or a judge"]
+    notes = [f"{len(silent)} pictures without a caption were left out: {', '.join(silent[:3])}"] if silent else []
+    return [entry for entry in entries if entry.lines], notes
+
+
+def _parted(
+    entries: Sequence[Entry], split_by: SplitBy | None, *, test: float, val: float, test_speakers: Sequence[str],
+    seed: int,
+) -> tuple[list[Entry], str]:  # fmt: skip
+    """Entries with their parts, and how they came to them."""
+    if test_speakers:
+        return hold_out_speakers(entries, test_speakers, val=val, seed=seed), f"speakers {', '.join(test_speakers)}"
+    if split_by is None and all(entry.split for entry in entries):
+        if not any(entry.split == "train" for entry in entries):
+            raise DataError.about("split", "no picture is for training", "name the parts train, val and test")
+        return list(entries), "as the folder gives it"
+    by = split_by or "item"
+    return draw_parts(entries, by=by, test=test, val=val, seed=seed), f"by {by}, test {test:g}, val {val:g}"
+
+
+def _parting_notes(entries: Sequence[Entry], unheard: int) -> list[str]:
+    notes = []
+    if unheard:
+        notes.append(f"{unheard} recordings were left out, so that no speaker speaks in two parts")
+    if not any(entry.split == "val" for entry in entries):
+        notes.append("no validation part: the encoder's training needs one to choose its best weights")
+    return notes
+
+
+def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
+    names = sorted({entry.class_name or _id(entry) for entry in entries})
+    number = {name: index for index, name in enumerate(names)}
+    trained = {line.speaker for entry in entries if entry.split == "train" for line in entry.lines}
+    items = []
+    for entry in entries:
+        name = entry.class_name or _id(entry)
+        items.append(Item(
+            id=_id(entry), image=entry.image, class_id=number[name], class_name=name, split=entry.split or "train",
+            box=None, attributes=None, captions=_captions(entry, trained, seed),
+        ))
+    return items
+
+
+def _id(entry: Entry) -> str:
+    return str(PurePosixPath(entry.image).with_suffix(""))
+
+
+def _captions(entry: Entry, trained: set[str | None], seed: int) -> tuple[Caption, ...]:
+    unspoken = [line for line in entry.lines if line.audio is None]
+    rng = random.Random(f"folder captions {seed} {entry.image}")
+    voiced = speak_plainly(
+        _id(entry), [(line.text, {}) for line in unspoken], rng, may_hold_out=entry.split in ("test", "test_seen")
+    )
+    spoken = {line.index: _placed(line, caption, _id(entry)) for line, caption in zip(unspoken, voiced, strict=True)}
+    return tuple(
+        spoken[line.index] if line.audio is None else recorded_caption(
+            line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language,
+            held_out_voice=entry.split != "train" and line.speaker is not None and line.speaker not in trained,
+        )
+        for line in entry.lines
+    )  # fmt: skip
+
+
+def _placed(line: Line, caption: Caption, item_id: str) -> Caption:
+    """A caption for an engine at its place; other languages than English get espeak-ng's voice of that name."""
+    if line.language != "en":
+        caption = replace(caption, voice=line.language, held_out_voice=False)
+    audio = f"{SPOKEN}/{voice_folder(caption.voice)}/{item_id}_{line.index}.wav"
+    return replace(caption, index=line.index, audio=audio, language=line.language)
+
+
+def _leaks(root: Path, items: Sequence[Item], progress: bool) -> Mapping[str, Any]:
+    recorded = [(item.id, caption) for item in items for caption in item.captions if caption.recorded]
+    traces = {"picture": picture_traces(root, items, progress=progress)}
+    unknown = {}
+    if recorded:
+        files = [(item_id, caption.audio or "") for item_id, caption in recorded]
+        traces["utterance"] = file_traces(root, files, what="recordings", progress=progress)
+        if any(caption.speaker for _, caption in recorded):
+            traces["speaker"] = speaker_traces(items)
+        else:
+            unknown["speaker"] = "the folder does not name them"
+    else:
+        traces["utterance"] = caption_traces(items)
+    return leak_report(find_leaks(items, traces), traces, unknown=unknown)

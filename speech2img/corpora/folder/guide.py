@@ -1,0 +1,38 @@
+"""What ``prepare folder --help`` says: the convention, with an example of eight pictures."""
+
+EXAMPLE = """\
+  robin/one.jpg    robin/one_0.wav  robin/one_1.mp3   two recordings
+  robin/two.jpg    robin/two.flac                     one recording
+  robin/three.png  robin/three.ogg  robin/three.txt   a recording, and its words
+  robin/four.jpg   robin/four.txt                     captions to be spoken by an engine, one a line
+  wren/one.jpg     wren/one_0.wav   wren/one.txt      line 1: words of the recording, line 2: a caption
+  wren/two.jpg     wren/two.wav
+  wren/three.webp  wren/three.wav
+  wren/four.jpg    wren/four.wav"""
+"""A tree: picture, what belongs to it, and what that means."""
+
+GUIDE = f"""\
+Verifies your own pictures, recordings and captions where they lie, and writes manifest and splits beside them. Nothing
+of yours is moved or changed.
+
+A tree needs no table. Subfolders are the classes; a folder train/, val/, test/ above them gives the split.
+Eight pictures:
+
+{EXAMPLE}
+
+Recordings: wav, flac, ogg, opus or mp3, 4 to 192 kHz, at most 30 s and 10 MB. They may lie in a tree of their own
+(audio/robin/one_0.wav beside images/robin/one.jpg); numbers may begin at 1. Pictures: jpg, png, bmp, webp.
+
+A table (items.csv, items.tsv, items.jsonl) is for all that names cannot say. One row a caption, paths relative to the
+folder, UTF-8; only image is required:
+
+  image,audio,text,class,speaker,split
+  robin/one.jpg,robin/one_0.wav,a red breast,robin,Ada,train
+  robin/one.jpg,robin/one_1.mp3,,robin,Ben,train
+
+Parts are drawn (seeded) where the folder gives none: by item (pictures of every class in every part), by class (test
+classes are never trained on) or by speaker (nobody speaks in two parts). Test pictures of trained classes are called
+test_seen, others test: evaluate --split takes either.
+
+Next: 'speech2img synthesize' where captions are to be spoken, then 'features' and 'train'."""
+"""The whole help text above the options."""

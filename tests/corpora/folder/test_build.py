@@ -1,0 +1,242 @@
+"""The user's own folder end to end: the documented example, real recordings, and what is refused."""
+
+import csv
+import json
+import re
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.corpora.folder.build import prepare_folder
+from speech2img.corpora.folder.guide import EXAMPLE, GUIDE
+from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.splits import read_split_pickles
+from speech2img.errors import ConfigError, DataError
+from speech2img.training.stores import mel_store
+
+from .conftest import write_file
+
+RATES = (8000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000)
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """Exactly the eight pictures that the help shows, recorded at rates from 8 to 48 kHz."""
+    names = re.findall(r"\S+/\S+\.\w+", EXAMPLE)
+    assert EXAMPLE in GUIDE and len(names) == 8 + 8 + 3
+    for number, name in enumerate(names):
+        write_file(tmp_path / name, number, sample_rate=RATES[number % len(RATES)])
+    return tmp_path
+
+
+def prepare(root: Path, **options) -> Manifest:
+    return prepare_folder(root, progress=False, **options)
+
+
+def test_the_example_of_the_help(example):
+    manifest = prepare(example)
+    assert Manifest.load(example).items == manifest.items
+    assert Counter(item.split for item in manifest.items) == {"train": 6, "val": 1, "test_seen": 1}
+    assert Counter(item.class_name for item in manifest.items) == {"robin": 4, "wren": 4}
+    captions = {item.id: item.captions for item in manifest.items}
+    assert [caption.audio for caption in captions["robin/one"]] == ["robin/one_0.wav", "robin/one_1.mp3"]
+    assert [(caption.recorded, caption.text) for caption in captions["robin/three"]] == [
+        (True, "line 0 of three"), (False, "line 1 of three"),
+    ]
+    assert [caption.recorded for caption in captions["wren/one"]] == [True, False]
+    unspoken = captions["robin/four"]
+    assert [caption.recorded for caption in unspoken] == [False, False]
+    assert all(re.fullmatch(r"spoken/[\w-]+/robin/four_[01].wav", caption.audio) for caption in unspoken)
+    speech = manifest.meta["speech"]
+    assert (speech["recordings"], speech["speakers"]) == (8, 0) and len(speech["sample_rates"]) > 3
+    assert manifest.meta["leaks"]["found"] == []
+
+
+def test_files_of_the_peers(example):
+    manifest = prepare(example)
+    for split in manifest.splits:
+        items = manifest.split(split)
+        assert read_split_pickles(example / split) == [(item.id, item.class_id + 1) for item in items]
+        written = json.loads((example / f"{split}.json").read_text())
+        for item, row in zip(items, written["data"], strict=True):
+            assert (example / written["image_base_path"] / row["image"]).is_file()
+            assert row["audio"] == [caption.audio for caption in item.captions]
+
+
+def test_every_format_and_rate_becomes_a_mel(example):
+    """Recordings of people go into the mel store as they lie: wav, flac, ogg, mp3, 8 to 48 kHz, one rate after it."""
+    manifest = prepare(example, recorded_only=True)
+    store = mel_store(manifest, preset="li2020", progress=False)
+    assert len(store.ids) == 8 and {Path(name).suffix for name in re.findall(r"\S+", EXAMPLE)} > {".flac", ".ogg"}
+    frames = MEL_PRESETS["li2020"].num_frames(8000)
+    assert all(abs(length - frames) <= 15 for length in store.lengths)
+
+
+def test_again_without_a_change(example):
+    first = prepare(example)
+    mel = example / "derived"
+    mel.mkdir(exist_ok=True)
+    write_file(mel / "stray.wav", 0)
+    assert prepare(example).items == first.items
+    assert prepare(example, seed=1).items != first.items
+
+
+def table(root: Path, rows: list[dict[str, str]], name: str = "items.csv") -> None:
+    with (root / name).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def speakers(root: Path, count: int = 12) -> Path:
+    rows = []
+    for number in range(count):
+        image, audio = f"{'ab'[number % 2]}/{number}.png", f"sound/{number}.wav"
+        write_file(root / image, number)
+        write_file(root / audio, number)
+        rows.append({"image": image, "audio": audio, "speaker": ["Ada", "Ben", "Cyd"][number % 3]})
+    table(root, rows)
+    return root
+
+
+def test_speaker_disjoint(tmp_path):
+    manifest = prepare(speakers(tmp_path), split_by="speaker", test=0.3, val=0.3)
+    sides = {(caption.speaker, item.split) for item in manifest.items for caption in item.captions}
+    assert len(sides) == 3 and {split for _, split in sides} == {"train", "val", "test_seen"}
+    assert manifest.meta["leaks"]["found"] == [] and "speaker" in manifest.meta["leaks"]["checked"]
+    heard = {item.split: {caption.held_out_voice for caption in item.captions} for item in manifest.items}
+    assert heard == {"train": {False}, "val": {True}, "test_seen": {True}}
+
+
+def test_named_speakers_are_held_out(tmp_path):
+    manifest = prepare(speakers(tmp_path), test_speakers=("Cyd",))
+    tested = manifest.split("test_seen")
+    assert len(tested) == 4 and {caption.voice for item in tested for caption in item.captions} == {"Cyd"}
+    with pytest.raises(ConfigError, match="--test-speakers: contradicts --split-by item"):
+        prepare(tmp_path, test_speakers=("Cyd",), split_by="item")
+
+
+def test_leaks_are_told(tmp_path):
+    speakers(tmp_path)
+    sounds = [f"sound/{number % 11}.wav" for number in range(12)]
+    table(tmp_path, [
+        {"image": f"{'ab'[number % 2]}/{number}.png", "audio": sounds[number], "speaker": "Ada",
+         "split": "test" if number > 9 else "train"} for number in range(12)
+    ])
+    (tmp_path / "a/10.png").write_bytes((tmp_path / "a/2.png").read_bytes())
+    manifest = prepare(tmp_path)
+    found = {leak["kind"]: (leak["shared"], leak["affected"]) for leak in manifest.meta["leaks"]["found"]}
+    assert found == {"picture": (1, 1), "utterance": (1, 1), "speaker": (1, 2)}
+    assert any("no validation part" in note for note in manifest.meta["notes"])
+
+
+def test_unusable_files_are_all_named_or_left_out(example):
+    (example / "robin/two.flac").write_bytes(b"fLaC nonsense")
+    (example / "wren/two.wav").write_bytes((example / "wren/two.wav").read_bytes()[:500])
+    (example / "wren/three.webp").write_bytes(b"")
+    with pytest.raises(DataError, match="3 of 16 files cannot be used.*wren/three.webp.*; repair or remove") as error:
+        prepare(example)
+    assert "robin/two.flac" in str(error.value) and not (example / "manifest.jsonl").exists()
+    listed = (example / "derived/prepare/unusable.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["wren/three.webp", "robin/two.flac", "wren/two.wav"]
+    manifest = prepare(example, leave_out_unusable=True)
+    assert {item.id for item in manifest.items} == {"robin/one", "robin/three", "robin/four", "wren/one", "wren/four"}
+    assert any(note.startswith("3 files were left out") for note in manifest.meta["notes"])
+    assert any(note.startswith("2 pictures without a caption were left out") for note in manifest.meta["notes"])
+
+
+def test_table_that_names_missing_files(tmp_path):
+    speakers(tmp_path)
+    (tmp_path / "sound/3.wav").unlink()
+    with pytest.raises(DataError, match=r"1 of 24 files cannot be used: sound/3.wav: No such file"):
+        prepare(tmp_path)
+
+
+def test_pictures_only_and_other_options(example, tree):
+    for path in [*example.rglob("*.wav"), *example.rglob("*.mp3"), *example.rglob("*.ogg"), *example.rglob("*.flac"),
+                 *example.rglob("*.txt")]:
+        path.unlink()
+    manifest = prepare(example, classes="none")
+    assert len(manifest) == 8 and len(manifest.class_names) == 8
+    assert any("pictures only" in note for note in manifest.meta["notes"])
+    assert {item.split for item in manifest.items} == {"train", "val", "test"}
+    with pytest.raises(DataError, match="no picture has a recording"):
+        prepare(example, recorded_only=True)
+    with pytest.raises(ConfigError, match="shares 0.6 and 0.5"):
+        prepare(example, test=0.6, val=0.5)
+    with pytest.raises(ConfigError, match="not a table of this folder"):
+        prepare(example, table="../items.csv")
+
+
+def test_other_corpora_are_left_alone(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        prepare(tmp_path / "nowhere")
+    Manifest(tmp_path, "songbirds", []).save()
+    with pytest.raises(ConfigError, match="holds the corpus songbirds"):
+        prepare(tmp_path)
+
+
+def test_languages_get_their_own_voice(tmp_path):
+    write_file(tmp_path / "a.png", 0)
+    write_file(tmp_path / "b.png", 1)
+    table(tmp_path, [{"image": "a.png", "text": "ein Vogel", "language": "de", "split": "train"},
+                     {"image": "b.png", "text": "a bird", "language": "", "split": "test"}])
+    german, english = (item.captions[0] for item in prepare(tmp_path).items)
+    assert (german.voice, german.language, german.audio) == ("de", "de", "spoken/de/a_0.wav")
+    assert english.voice.startswith("en") and english.language == "en"
+
+
+def test_spokencoco(realdata, tmp_path):
+    """Human captions at 16, 44.1 and 48 kHz with the source's own table, through to the mels of both systems."""
+    with zipfile.ZipFile(realdata / "spokencoco_10x5.zip") as archive:
+        archive.extractall(tmp_path)
+    manifest = prepare(tmp_path, table="manifest.csv")
+    assert manifest.meta["speech"] == {
+        "recordings": 50, "hours": pytest.approx(208 / 3600, abs=1e-3), "sample_rates": [16_000, 44_100, 48_000],
+        "speakers": 0,
+    }
+    assert [len(manifest.split(name)) for name in ("train", "val", "test")] == [8, 1, 1]
+    assert all(len(item.captions) == 5 and item.captions[0].text for item in manifest.items)
+    by_name = prepare(tmp_path)
+    assert {c.audio for i in by_name.items for c in i.captions} == {c.audio for i in manifest.items for c in i.captions}
+    seconds = sum(mel_store(manifest, preset="s2igan_native16k", progress=False).lengths) / 100
+    assert seconds == pytest.approx(208, abs=2)
+
+
+def test_li2020_demo(realdata, tmp_path):
+    """Ogg Vorbis as published with the demo: spoken Places captions beside their pictures, one row each."""
+    with zipfile.ZipFile(realdata / "li2020_demo.zip") as archive:
+        archive.extractall(tmp_path)
+    rows = []
+    for number in range(1, 9):
+        (audio,) = tmp_path.glob(f"audio/*.place{number}.ogg")
+        (image,) = tmp_path.glob(f"image/*_place{number}.jpg")
+        rows.append({"image": image.relative_to(tmp_path), "audio": audio.relative_to(tmp_path)})
+    table(tmp_path, rows)
+    manifest = prepare(tmp_path)
+    assert manifest.meta["speech"]["recordings"] == 8 and manifest.meta["speech"]["sample_rates"] == [22_050]
+    lengths = mel_store(manifest, preset="li2020", progress=False).lengths
+    assert lengths.sum() == pytest.approx(7144, abs=40)
+
+
+def test_fsdd(realdata, tmp_path):
+    """8 kHz digits of three people; the class and the speaker stand in the file names, so a table says them."""
+    rows = []
+    with zipfile.ZipFile(realdata / "fsdd_3speakers.zip") as archive:
+        for name in archive.namelist():
+            match = re.fullmatch(r"recordings/(\d)_(\w+)_(\d+)\.wav", name)
+            if match and int(match[3]) < 3:
+                archive.extract(name, tmp_path)
+                write_file(tmp_path / f"pictures/{match[1]}.png", int(match[1]))
+                rows.append({"image": f"pictures/{match[1]}.png", "audio": name, "class": match[1], "speaker": match[2],
+                             "split": "train"})
+    table(tmp_path, rows)
+    manifest = prepare(tmp_path)
+    assert manifest.meta["speech"]["sample_rates"] == [8000] and manifest.meta["speech"]["speakers"] == 3
+    assert Counter(caption.speaker for item in manifest.items for caption in item.captions) == {
+        "jackson": 30, "nicolas": 30, "yweweler": 30,
+    }
+    assert min(mel_store(manifest, preset="li2020", progress=False).lengths) >= 10
