@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, BACKGROUNDS_OF_POSE, visible_attributes
-from speech2img.corpora.songbirds.captions import draw_mentions, write_caption, write_captions
+from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, draw_mentions, write_caption, write_captions
 from speech2img.corpora.songbirds.words import (
     ADJECTIVES,
     BACKGROUND_NOUNS,
@@ -120,3 +120,11 @@ def test_what_is_absent_is_rarely_said():
 def test_phrases(mentions, expected):
     for seed in range(20):
         assert re.search(expected, write_caption(mentions, random.Random(seed)))
+
+
+def test_the_small_corpus_speaks_briefly():
+    bird = {name: values[-1] for name, values in ATTRIBUTES.items()}
+    brief = write_captions(bird, random.Random(0), count=60, talk=BRIEF)
+    full = write_captions(bird, random.Random(0), count=60)
+    assert {len(mentions) for _, mentions in brief} == set(BRIEF.num_mentions) == {1, 2, 3}
+    assert {len(mentions) for _, mentions in full} == set(TALKATIVE.num_mentions) == {3, 4, 5, 6}

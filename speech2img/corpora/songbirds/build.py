@@ -31,7 +31,7 @@ from speech2img.corpora.layout import (
     write_quickly,
 )
 from speech2img.corpora.manifest import Caption, Item, Manifest
-from speech2img.corpora.songbirds.captions import write_captions
+from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, Talk, write_captions
 from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.render import bird_box, render_bird
 from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
@@ -40,7 +40,7 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.storage.lock import run_lock
 
 CorpusSize = Literal["tiny", "small", "full"]
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 """Raised whenever the same size and seed would give another corpus."""
 IMAGE_SIZE = 256
 JPEG_QUALITY = 95
@@ -61,11 +61,13 @@ class Extent:
     """Individuals of each species."""
     voice_stride: int = 1
     """Every how many-th training voice speaks: few voices are learned from few recordings."""
+    talk: Talk = TALKATIVE
+    """How much a caption says: little is learned from little."""
 
 
 EXTENTS: Mapping[str, Extent] = {
     "tiny": Extent(6, 2, 6),
-    "small": Extent(52, 12, 24, voice_stride=5),
+    "small": Extent(52, 12, 44, voice_stride=5, talk=BRIEF),
     "full": Extent(160, 40, 34),
 }
 VAL_SHARE = 0.09
@@ -82,7 +84,8 @@ def prepare_songbirds(
     root : str or Path
         The corpus folder; made if it is not there.
     size : {"tiny", "small", "full"}
-        8, 64 or 200 species with 6, 24 or 34 pictures each; in ``small`` five training voices speak, else all 24.
+        8, 64 or 200 species with 6, 44 or 34 pictures each; in ``small`` five training
+        voices speak, briefly; else all 24.
     seed : int
         Same size, same seed: same bytes.
     workers : int
@@ -154,7 +157,7 @@ def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]
         rng = random.Random(f"songbirds individual {seed} {item_id}")
         attributes = draw_individual(species, rng)
         captions = _plan_captions(
-            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), voice_stride=extent.voice_stride
+            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent
         )
         yield Item(
             id=item_id, image=image_path(item_id), class_id=species.number - 1, class_name=species.folder, split=split,
@@ -163,16 +166,17 @@ def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]
 
 
 def _plan_captions(
-    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, voice_stride: int
+    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, extent: Extent
 ) -> tuple[Caption, ...]:
     """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
     num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
     light = attributes["light"]
     captions = []
-    for index, (text, mentions) in enumerate(write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE)):
+    written = write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE, talk=extent.talk)
+    for index, (text, mentions) in enumerate(written):
         manner = draw_manner(light, rng)
-        voice = draw_voice(rng, held_out=index in held_out, whispered=manner.whispered, stride=voice_stride)
+        voice = draw_voice(rng, held_out=index in held_out, whispered=manner.whispered, stride=extent.voice_stride)
         captions.append(
             Caption(
                 index=index, text=text, voice=voice, audio=audio_path(voice_folder(voice), item_id, index),

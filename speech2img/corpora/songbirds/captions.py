@@ -1,11 +1,12 @@
 """Captions of a songbird: a varied grammar whose every sentence is true, and the record of what each sentence says.
 
-A caption mentions three to six attributes that the picture shows, in one of several sentence frames and with synonyms.
+A caption mentions some of the attributes that the picture shows, in one of several sentence frames and with synonyms.
 It never says anything about the light.
 """
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from speech2img.corpora.grammar import a_or_an, join_phrases
 from speech2img.corpora.songbirds.attributes import visible_attributes
@@ -29,14 +30,24 @@ WEIGHTS: Mapping[str, float] = {
 """How readily each attribute is mentioned."""
 NONE_FACTOR = 0.2
 """What is not there (no eye ring, no wing bars) is mentioned this much less."""
-NUM_MENTIONS: Mapping[int, int] = {3: 30, 4: 35, 5: 22, 6: 13}
-"""Number of attributes in a caption -> its weight."""
-PLAIN_SHARE = 0.55
-"""How often the plain word is taken where there are synonyms."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How much a caption says, and in how many words."""
+
+    num_mentions: Mapping[int, int]
+    """Number of attributes in a caption -> its weight."""
+    plain_share: float = 0.55
+    """How often the plain word is taken where there are synonyms, 0..1."""
+
+
+TALKATIVE = Talk({3: 30, 4: 35, 5: 22, 6: 13})
+BRIEF = Talk({1: 20, 2: 45, 3: 35}, plain_share=0.85)
 
 
 def write_captions(
-    attributes: Mapping[str, str], rng: random.Random, *, count: int = 10
+    attributes: Mapping[str, str], rng: random.Random, *, count: int = 10, talk: Talk = TALKATIVE
 ) -> list[tuple[str, dict[str, str]]]:
     """Write different captions of one bird.
 
@@ -48,6 +59,8 @@ def write_captions(
         Source of every choice.
     count : int
         How many captions.
+    talk : Talk
+        How much each says.
 
     Returns
     -------
@@ -56,20 +69,22 @@ def write_captions(
     """
     captions: dict[str, dict[str, str]] = {}
     while len(captions) < count:
-        mentions = draw_mentions(attributes, rng)
-        captions.setdefault(write_caption(mentions, rng), mentions)
+        mentions = draw_mentions(attributes, rng, talk=talk)
+        captions.setdefault(write_caption(mentions, rng, plain_share=talk.plain_share), mentions)
     return list(captions.items())
 
 
-def draw_mentions(attributes: Mapping[str, str], rng: random.Random) -> dict[str, str]:
-    """Choose the three to six visible attributes that a caption will mention."""
+def draw_mentions(
+    attributes: Mapping[str, str], rng: random.Random, *, talk: Talk = TALKATIVE
+) -> dict[str, str]:
+    """Choose the visible attributes that a caption will mention."""
     visible = visible_attributes(attributes)
     weights = {
         name: weight * (NONE_FACTOR if attributes[name] == "none" else 1.0)
         for name, weight in WEIGHTS.items()
         if name in visible
     }
-    count = rng.choices(list(NUM_MENTIONS), list(NUM_MENTIONS.values()))[0]
+    count = rng.choices(list(talk.num_mentions), list(talk.num_mentions.values()))[0]
     chosen: set[str] = set()
     while len(chosen) < count:
         name = rng.choices(list(weights), list(weights.values()))[0]
@@ -78,7 +93,9 @@ def draw_mentions(attributes: Mapping[str, str], rng: random.Random) -> dict[str
     return {name: attributes[name] for name in WEIGHTS if name in chosen}
 
 
-def write_caption(mentions: Mapping[str, str], rng: random.Random) -> str:
+def write_caption(
+    mentions: Mapping[str, str], rng: random.Random, *, plain_share: float = TALKATIVE.plain_share
+) -> str:
     """Put attributes into one English sentence.
 
     Parameters
@@ -87,21 +104,24 @@ def write_caption(mentions: Mapping[str, str], rng: random.Random) -> str:
         What to say: at least one attribute and its value; ``light`` must not be among them.
     rng : random.Random
         Source of every choice.
+    plain_share : float
+        As in `Talk`.
 
     Returns
     -------
     str
         Lower case, with commas, ending in a full stop.
     """
-    return _Sentence(mentions, rng).write()
+    return _Sentence(mentions, rng, plain_share).write()
 
 
 class _Sentence:
     """One sentence in the making."""
 
-    def __init__(self, mentions: Mapping[str, str], rng: random.Random) -> None:
+    def __init__(self, mentions: Mapping[str, str], rng: random.Random, plain_share: float) -> None:
         self.said = dict(mentions)
         self.rng = rng
+        self.plain_share = plain_share
         self.body_is_adjective = rng.random() < 0.65
         self.words = {name: self._word(name, value) for name, value in self.said.items()}
 
@@ -112,7 +132,7 @@ class _Sentence:
         return self._synonym(table[value]) if value in table else value
 
     def _synonym(self, words: Sequence[str]) -> str:
-        return words[0] if len(words) == 1 or self.rng.random() < PLAIN_SHARE else self.rng.choice(words[1:])
+        return words[0] if len(words) == 1 or self.rng.random() < self.plain_share else self.rng.choice(words[1:])
 
     def _noun(self, part: str) -> str:
         return self._synonym(NOUNS[part])
