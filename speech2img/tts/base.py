@@ -1,8 +1,38 @@
-"""What a text-to-speech engine is to this library: a protocol with three members and one method."""
+"""What a text-to-speech engine is to this library: a protocol that speaks a text, and one that speaks many at once."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from speech2img.errors import SynthesisError
+
+
+class SpeechUnfinishedError(SynthesisError):
+    """The engine reached its longest sound (the maximum of decoder steps) before the text was at its end."""
+
+
+class EngineStoppedError(SynthesisError):
+    """No further text can be spoken (no permission, nothing left to spend, the service is gone): the job ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One text to be spoken, and how."""
+
+    text: str
+    """Plain text; markup is spoken as it stands."""
+    voice: str
+    """One of the engine's :meth:`Synthesizer.voices`."""
+    rate: int = 175
+    """Words per minute."""
+    pitch: int = 50
+    """Base pitch of the voice, 0 to 99."""
+    pitch_range: int = 50
+    """Liveliness of the pitch, 0 (monotone) to 99."""
+    seed: int = 0
+    """Chooses among the engine's ways to speak the same text; 0 at the first attempt, 1 at the second."""
 
 
 @runtime_checkable
@@ -15,7 +45,8 @@ class Synthesizer(Protocol):
     Attributes
     ----------
     name : str
-        Name and version of the engine, as the journals record it.
+        What decides the samples besides the request: the engine's name in one word, its version, its settings or
+        weights (``"espeak-ng 1.52.0"``). The journals record it; a recording of another name is out of date.
     sample_rate : int
         Samples per second of what :meth:`synthesize` returns.
     """
@@ -27,6 +58,21 @@ class Synthesizer(Protocol):
         """Return the names that ``voice`` may have, sorted."""
         ...
 
+    def voice_for(self, voice: str) -> str:
+        """Return the voice of this engine that stands for a voice of a manifest.
+
+        Parameters
+        ----------
+        voice : str
+            A voice of this engine, which is returned as it is, or of another one (``"en-us+f3"``).
+
+        Raises
+        ------
+        speech2img.errors.SynthesisError
+            If no voice of this engine stands for it.
+        """
+        ...
+
     def synthesize(
         self, text: str, *, voice: str, rate: int = 175, pitch: int = 50, pitch_range: int = 50
     ) -> np.ndarray:
@@ -34,16 +80,8 @@ class Synthesizer(Protocol):
 
         Parameters
         ----------
-        text : str
-            Plain text; markup is spoken as it stands.
-        voice : str
-            One of :meth:`voices`.
-        rate : int
-            Words per minute.
-        pitch : int
-            Base pitch of the voice, 0 to 99.
-        pitch_range : int
-            Liveliness of the pitch, 0 (monotone) to 99.
+        text, voice, rate, pitch, pitch_range
+            As in :class:`SpeechRequest`.
 
         Returns
         -------
@@ -54,5 +92,51 @@ class Synthesizer(Protocol):
         ------
         speech2img.errors.SynthesisError
             If an argument is out of range or the engine fails on this text.
+        SpeechUnfinishedError
+            If the engine reached the maximum of its decoder steps.
+        EngineStoppedError
+            If it cannot speak any text any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back processes, connections and memory; a later call may take them again."""
+        ...
+
+
+@runtime_checkable
+class BatchSynthesizer(Synthesizer, Protocol):
+    """An engine that is faster on many texts at once; the corpus driver then calls nothing but `synthesize_batch`.
+
+    Attributes
+    ----------
+    batch_size : int
+        Most requests of one call.
+    attempts : int
+        How often a text may be tried, each time with the next ``seed``, when its speech is unfinished or fails the
+        quality gates; 1 where the seed changes nothing.
+    """
+
+    batch_size: int
+    attempts: int
+
+    def synthesize_batch(self, requests: Sequence[SpeechRequest]) -> list[np.ndarray | SynthesisError]:
+        """Speak several texts; called from one thread at a time.
+
+        Parameters
+        ----------
+        requests : sequence of SpeechRequest
+            1 to ``batch_size`` of them, of similar length.
+
+        Returns
+        -------
+        list of (np.ndarray [shape=(n,), float32, range -1..1] or SynthesisError)
+            For each request its sound, independent of the other requests, or what is wrong with it
+            (`SpeechUnfinishedError` where the decoder did not stop): one bad text costs no other one its sound.
+
+        Raises
+        ------
+        EngineStoppedError
+            If it cannot speak any text any more.
         """
         ...

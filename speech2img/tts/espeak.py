@@ -89,6 +89,15 @@ class EspeakSynthesizer:
         accents = sorted(name for name in self._accents if not language or name.split("-")[0] == language)
         return sorted([*accents, *(f"{accent}+{variant}" for accent in accents for variant in self._variants)])
 
+    def voice_for(self, voice: str) -> str:
+        """Return the voice itself if espeak-ng has it; see :meth:`speech2img.tts.base.Synthesizer.voice_for`."""
+        accent, plus, variant = voice.partition("+")
+        if accent.lower() not in self._accents or (plus and variant not in self._variants):
+            near = get_close_matches(voice, self.voices(language=""), n=1)
+            hint = f'did you mean "{near[0]}"?' if near else 'use for example "en-us" or "en-gb+f3"'
+            raise SynthesisError.about(f'voice "{voice}"', "espeak-ng has no such voice", hint)
+        return voice
+
     def synthesize(
         self, text: str, *, voice: str, rate: int = 175, pitch: int = 50, pitch_range: int = 50
     ) -> np.ndarray:
@@ -130,11 +139,7 @@ class EspeakSynthesizer:
         if not text.strip() or len(text) > MAX_CHARACTERS or "\0" in text:
             reason = f"{len(text)} characters{' with a NUL' if chr(0) in text else ''}"
             raise SynthesisError.about(f"text {text[:40]!r}", reason, f"give 1 to {MAX_CHARACTERS} characters of text")
-        accent, plus, variant = voice.partition("+")
-        if accent.lower() not in self._accents or (plus and variant not in self._variants):
-            near = get_close_matches(voice, self.voices(language=""), n=1)
-            hint = f'did you mean "{near[0]}"?' if near else 'use for example "en-us" or "en-gb+f3"'
-            raise SynthesisError.about(f'voice "{voice}"', "espeak-ng has no such voice", hint)
+        self.voice_for(voice)
         ranges = (("rate", rate, 80, 450), ("pitch", pitch, 0, 99), ("pitch_range", pitch_range, 0, 99))
         for name, value, low, high in ranges:
             if not low <= value <= high:
