@@ -133,7 +133,7 @@ def file_traces(root: Path, files: Iterable[Trace], *, what: str, progress: bool
         if (root / path).is_file():
             by_size.setdefault((root / path).stat().st_size, []).append((item_id, path))
     twins = [file for group in by_size.values() if len(group) > 1 for file in group]
-    shown = tqdm(twins, desc=f"comparing {what}", unit="file", disable=not progress)
+    shown = tqdm(twins, desc=f"comparing {what}", unit="file", disable=None if progress else True)
     return [(item_id, file_sha256(root / path)) for item_id, path in shown]
 
 
@@ -170,7 +170,7 @@ def leak_report(leaks: Sequence[Leak], checked: Iterable[str], *, unknown: Mappi
     checked : iterable of str
         The kinds that were looked for.
     unknown : Mapping of str to str
-        The kinds that cannot be told, with the reason ("file names do not give it").
+        The kinds that cannot be told, with the reason ("the corpus does not name them").
 
     Returns
     -------
@@ -187,12 +187,12 @@ def leak_line(report: Any) -> str | None:
     Returns
     -------
     str or None
-        ``leaks: 2 pictures of train are in test as well (3 items of test: a, b, c); ...``; or which kinds were looked
+        ``leaks: 2 pictures of train are in test as well (3 items of test, first a); ...``; or which kinds were looked
         for without a find.
     """
     if not isinstance(report, Mapping) or "found" not in report:
         return None
-    unknown = "".join(f"; {kind}: not known ({reason})" for kind, reason in report["unknown"].items())
+    unknown = "".join(f"; {kind}: not compared ({reason})" for kind, reason in report["unknown"].items())
     parts = [_describe(leak) for leak in report["found"]]
     if not parts:
         return f"leaks: none between the splits (compared: {', '.join(report['checked'])}){unknown}"
@@ -202,6 +202,5 @@ def leak_line(report: Any) -> str | None:
 def _describe(leak: Mapping[str, Any]) -> str:
     first, second = leak["splits"]
     kind = f"{leak['kind']} of {first} is" if leak["shared"] == 1 else f"{leak['kind']}s of {first} are"
-    names = ", ".join(name[:MAX_EXAMPLE_LENGTH] for name in leak["examples"])
-    more = ", ..." if leak["affected"] > len(leak["examples"]) else ""
-    return f"{leak['shared']} {kind} in {second} as well ({leak['affected']} items of {second}: {names}{more})"
+    items = f"{leak['affected']} items of {second}, first" if leak["affected"] > 1 else f"item of {second}"
+    return f"{leak['shared']} {kind} in {second} as well ({items} {leak['examples'][0][:MAX_EXAMPLE_LENGTH]})"

@@ -14,6 +14,7 @@ from typing import Any
 
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.zero_shot_guides import CUB_GUIDE, OXFORD102_GUIDE
 from speech2img.errors import ConfigError
 
 
@@ -59,10 +60,18 @@ def _prepare_songbirds(root: Path, **options: Any) -> Manifest:
     return prepare_songbirds(root, **options)
 
 
-def _prepare_cub(root: Path, *, workers: int, **options: Any) -> Manifest:
+def _prepare_cub(root: Path, **options: Any) -> Manifest:
     from speech2img.corpora.cub import prepare_cub
+    from speech2img.corpora.zero_shot import ZeroShotOptions
 
-    return prepare_cub(root, **options)
+    return prepare_cub(root, ZeroShotOptions(**options))
+
+
+def _prepare_oxford102(root: Path, **options: Any) -> Manifest:
+    from speech2img.corpora.oxford102 import prepare_oxford102
+    from speech2img.corpora.zero_shot import ZeroShotOptions
+
+    return prepare_oxford102(root, ZeroShotOptions(**options))
 
 
 def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **options: Any) -> Manifest:
@@ -81,6 +90,17 @@ def _prepare_folder(root: Path, *, test_speakers: str | None, **options: Any) ->
     return prepare_folder(root, test_speakers=names, **options)
 
 
+ZERO_SHOT_OPTIONS = (
+    Option(
+        "splits", "use the split of these files of the peers, not the published one (see above)", metavar="DIR",
+        kind=Path,
+    ),
+    Option(
+        "encoding", "what captions that are not in UTF-8 are in, e.g. cp1252 (default: they are an error)",
+        metavar="NAME", default="utf-8",
+    ),
+)
+
 CORPORA: Mapping[str, Corpus] = {
     "songbirds": Corpus(
         _prepare_songbirds,
@@ -96,9 +116,17 @@ CORPORA: Mapping[str, Corpus] = {
     ),
     "cub": Corpus(
         _prepare_cub,
-        "CUB-200-2011 as its authors packed it, with captions in text/: verified",
-        "Verifies CUB-200-2011 as its authors packed it, with Reed et al.'s captions, and writes its manifest.",
+        "CUB-200-2011 as its authors packed it, with Reed et al.'s captions: verified",
+        CUB_GUIDE,
         "speech2img prepare cub --root data/cub",
+        ZERO_SHOT_OPTIONS,
+    ),
+    "oxford102": Corpus(
+        _prepare_oxford102,
+        "Oxford-102 flowers as its authors packed them, with Reed et al.'s captions: verified",
+        OXFORD102_GUIDE,
+        "speech2img prepare oxford102 --root data/oxford102",
+        ZERO_SHOT_OPTIONS,
     ),
     "cub100": Corpus(
         _prepare_cub100,

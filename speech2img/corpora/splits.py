@@ -1,92 +1,204 @@
 """Split files in the layouts of the published code, written from the manifest.
 
-``<split>/filenames.pickle`` and ``class_info.pickle`` as StackGAN-v2 and AttnGAN read them (class numbers from 1, as in
-CUB), and ``<split>.json`` as Li et al. 2020 read it. ``val`` and ``test_seen`` get folders of their own, so the
-published code can be pointed at any part; its ``train`` never contains a validation picture.
+``<part>/filenames.pickle`` and ``class_info.pickle`` as StackGAN-v2, AttnGAN and S2IGAN read them (class numbers from
+1, as in CUB), and ``<part>.json`` as Li et al. 2020 read it. ``val`` and ``test_seen`` get folders of their own, so the
+published code can be pointed at any part. In a corpus with a published split of two parts (CUB, Oxford-102) the peers'
+``train`` is the published one, our validation pictures included; elsewhere it never contains a validation picture.
 """
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from speech2img.corpora.manifest import Item, Manifest
 from speech2img.errors import DataError
-from speech2img.storage.atomic import write_json
+from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.pickles import load_pickle, save_pickle
 
 IMAGES = "CUB_200_2011/images"
 AUDIO = "CUB_200_2011_audio/audio"
+PUBLISHED_PARTS: Mapping[str, tuple[str, ...]] = {"train": ("train", "val"), "val": ("val",), "test": ("test",)}
+"""``peer_parts`` in the header of a corpus with a published split of two parts."""
+_FIX = "take both files from the same download of the split"
 
 
-def write_split_files(manifest: Manifest) -> None:
-    """Write the pickles and the JSON file of every split of a manifest into its folder.
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How Li et al. 2020 call things in the JSON file of one corpus."""
 
-    Parameters
-    ----------
-    manifest : Manifest
-        A corpus in CUB's folder layout.
-    """
-    for split in manifest.splits:
-        items = manifest.split(split)
-        _write_pickles(manifest.root / split, items)
-        write_json(manifest.root / f"{split}.json", li2020_split(items, split))
-
-
-def write_zero_shot_pickles(manifest: Manifest) -> None:
-    """Write the pickles of the published two-part split (``train`` with validation pictures, ``test``) where absent."""
-    for name in ("train", "test"):
-        folder = manifest.root / name
-        items = [item for item in manifest.items if (item.split == "test") == (name == "test")]
-        if not (folder / "filenames.pickle").is_file():
-            _write_pickles(folder, items)
-
-
-def _write_pickles(folder: Path, items: Sequence[Item]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    save_pickle(folder / "class_info.pickle", [class_number(item) for item in items])
-    save_pickle(folder / "filenames.pickle", [item.id for item in items])
+    image: str
+    """Key of the picture's path."""
+    audio: str
+    """Key of the list of recordings."""
+    text: str
+    """Key of the list of captions."""
+    class_of: Callable[[Item], str]
+    """How a class is named."""
 
 
 def class_number(item: Item) -> int:
     """CUB's number of an item's class, from 1: the number before the dot of its folder, else ``class_id + 1``."""
-    number = item.class_name.partition(".")[0]
-    return int(number) if number.isdecimal() else item.class_id + 1
+    number, dot, _ = item.class_name.partition(".")
+    return int(number) if dot and number.isdecimal() else item.class_id + 1
 
 
-def li2020_split(items: Sequence[Item], split: str) -> dict[str, object]:
-    """One split in the JSON layout of Li et al. 2020 (birds).
+BIRDS = Dialect("image", "audio", "text", lambda item: item.class_name)
+FLOWERS = Dialect("img", "wav", "text", lambda item: str(class_number(item)))
+
+
+def peer_parts(manifest: Manifest) -> dict[str, list[int]]:
+    """Which pictures the peers' files of each part list, and in which order.
+
+    Everything that goes by position (embedding and feature pickles) must follow it.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        Any corpus.
+
+    Returns
+    -------
+    dict of str to list of int
+        Name of the part's folder -> rows of ``manifest.items``, in the order of the folder's ``filenames.pickle`` where
+        that lists exactly these pictures, else in the manifest's order.
+    """
+    plan = manifest.meta.get("peer_parts") or {split: (split,) for split in manifest.splits}
+    parts = {}
+    for part, splits in plan.items():
+        rows = [row for row, item in enumerate(manifest.items) if item.split in splits]
+        if rows:
+            parts[part] = _in_order_of(manifest.root / part, rows, manifest.items)
+    return parts
+
+
+def _in_order_of(folder: Path, rows: list[int], items: Sequence[Item]) -> list[int]:
+    if not (folder / "filenames.pickle").is_file():
+        return rows
+    names = read_names(folder / "filenames.pickle")
+    row_of = {items[row].id: row for row in rows}
+    return [row_of[name] for name in names] if len(names) == len(rows) and row_of.keys() == set(names) else rows
+
+
+def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
+    """Write the pickles and the JSON file of every part of a manifest into its folder.
+
+    Pickles that list the same pictures with the same classes stay as they are, whatever their order; so do JSON files
+    that another program wrote.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    dialect : Dialect
+        The keys of the JSON files.
+    """
+    for part, rows in peer_parts(manifest).items():
+        items = [manifest.items[row] for row in rows]
+        _write_pickles(manifest.root / part, items)
+        path = manifest.root / f"{part}.json"
+        if not _is_foreign(path, part):
+            write_json(path, li2020_split(items, part, dialect=dialect))
+
+
+def _write_pickles(folder: Path, items: Sequence[Item]) -> None:
+    wanted = {"class_info": [class_number(item) for item in items], "filenames": [item.id for item in items]}
+    for name, content in wanted.items():
+        path = folder / f"{name}.pickle"
+        if not path.is_file() or _listed(path) != content:
+            save_pickle(path, content)
+
+
+def _listed(path: Path) -> object:
+    return read_names(path) if path.name == "filenames.pickle" else read_numbers(path)
+
+
+def _feature_path(part: str) -> str:
+    return f"{part}/image_features_googlenet.pickle"
+
+
+def _is_foreign(path: Path, part: str) -> bool:
+    if not path.is_file():
+        return False
+    content = read_json(path)
+    return isinstance(content, dict) and content.get("image_feature_path") != _feature_path(part)
+
+
+def li2020_split(items: Sequence[Item], part: str, *, dialect: Dialect = BIRDS) -> dict[str, object]:
+    """One part in the JSON layout of Li et al. 2020.
 
     Parameters
     ----------
     items : sequence of Item
         The pictures.
-    split : str
-        Name of the split: the folder where the features of its pictures lie.
+    part : str
+        Name of the part: the folder where the features of its pictures lie.
+    dialect : Dialect
+        The keys of its entries.
 
     Returns
     -------
     dict
         ``image_base_path``, ``audio_base_path``, ``image_feature_path`` (relative to the corpus folder) and ``data``:
-        one object a picture with ``image``, ``class``, and the lists ``audio`` and ``text``.
+        one object a picture with its path, its class, and the lists of recordings and captions.
     """
+    images = _base([item.image for item in items], IMAGES)
+    audio = _base([caption.audio for item in items for caption in item.captions if caption.audio], AUDIO)
     data = [
         {
-            "image": item.image.removeprefix(f"{IMAGES}/"),
-            "class": item.class_name,
-            "text": [caption.text for caption in item.captions],
-            "audio": [caption.audio.removeprefix(f"{AUDIO}/") for caption in item.captions if caption.audio],
+            dialect.image: item.image.removeprefix(f"{images}/"),
+            "class": dialect.class_of(item),
+            dialect.text: [caption.text for caption in item.captions],
+            dialect.audio: [caption.audio.removeprefix(f"{audio}/") for caption in item.captions if caption.audio],
         }
         for item in items
     ]
     return {
-        "image_base_path": IMAGES,
-        "audio_base_path": AUDIO,
-        "image_feature_path": f"{split}/image_features_googlenet.pickle",
+        "image_base_path": images,
+        "audio_base_path": audio,
+        "image_feature_path": _feature_path(part),
         "data": data,
     }
 
 
+def _base(paths: Sequence[str], usual: str) -> str:
+    """CUB's own folder where all files lie in it, else the corpus folder."""
+    return usual if all(path.startswith(f"{usual}/") for path in paths) else "."
+
+
+def draw_validation(items: Iterable[Item], *, share: float, salt: str) -> set[str]:
+    """Choose the validation pictures: a share of the training pictures of each class.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        The corpus.
+    share : float
+        Part of each class's training pictures, rounded.
+    salt : str
+        Corpus and seed: same salt, same pictures, whatever the order of the items.
+
+    Returns
+    -------
+    set of str
+        Ids of items whose split is ``train``.
+    """
+    by_class: dict[str, list[str]] = {}
+    for item in items:
+        if item.split == "train":
+            by_class.setdefault(item.class_name, []).append(item.id)
+    chosen: set[str] = set()
+    for name, ids in by_class.items():
+        rng = random.Random(f"{salt} {name}")
+        chosen.update(rng.sample(sorted(ids), round(share * len(ids))))
+    return chosen
+
+
 def read_split_pickles(folder: str | Path) -> list[tuple[str, int]]:
-    """Read ``filenames.pickle`` and ``class_info.pickle`` of one split.
+    """Read ``filenames.pickle`` and ``class_info.pickle`` of one part.
 
     Parameters
     ----------
@@ -104,13 +216,40 @@ def read_split_pickles(folder: str | Path) -> list[tuple[str, int]]:
         If the two do not belong together or hold something else.
     """
     folder = Path(folder)
-    names = load_pickle(folder / "filenames.pickle")
-    classes = load_pickle(folder / "class_info.pickle")
-    fix = "take both files from the same download of the zero-shot split"
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise DataError.about(folder / "filenames.pickle", "not a list of image names", fix)
-    if not isinstance(classes, (list, tuple)) or not all(isinstance(number, int) for number in classes):
-        raise DataError.about(folder / "class_info.pickle", "not a list of class numbers", fix)
-    if len(names) != len(classes):
-        raise DataError.about(folder, f"{len(names)} file names but {len(classes)} class numbers", fix)
-    return list(zip(names, classes, strict=True))
+    names, numbers = read_names(folder / "filenames.pickle"), read_numbers(folder / "class_info.pickle")
+    if len(names) != len(numbers):
+        raise DataError.about(folder, f"{len(names)} file names but {len(numbers)} class numbers", _FIX)
+    return list(zip(names, numbers, strict=True))
+
+
+def read_names(path: Path) -> list[str]:
+    """Read a pickled list of file names as StackGAN, AttnGAN and S2IGAN keep them, of Python 2 or 3.
+
+    Returns
+    -------
+    list of str
+        With ``/`` for the back-slashes of Windows, without ``.jpg``.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or holds something else.
+    """
+    names = _plain_list(load_pickle(path))
+    if names is None or not all(isinstance(name, str) and name for name in names):
+        raise DataError.about(path, "not a list of image names", _FIX)
+    return [name.replace("\\", "/").removesuffix(".jpg") for name in names]
+
+
+def read_numbers(path: Path) -> list[int]:
+    """Read a pickled list of class numbers (``class_info.pickle``); errors as ``read_names``."""
+    numbers = _plain_list(load_pickle(path))
+    if numbers is None or not all(type(number) is int for number in numbers):
+        raise DataError.about(path, "not a list of class numbers", _FIX)
+    return numbers
+
+
+def _plain_list(value: Any) -> list[Any] | None:
+    if isinstance(value, np.ndarray):
+        return list(value.tolist()) if value.ndim == 1 else None
+    return list(value) if isinstance(value, (list, tuple)) else None

@@ -75,7 +75,7 @@ def _read(source: str | Path | bytes, *, eighth: bool = False) -> tuple[tuple[in
                 fix = f"scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
                 raise ImageError.about(name, f"{width} x {height} pixels", fix)
             if eighth:
-                image.draft("RGB", (width // 8, height // 8))
+                image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
             image.load()
             return (width, height), _to_rgb(name, image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

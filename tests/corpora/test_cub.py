@@ -1,6 +1,8 @@
 """CUB-200-2011: a folder as its authors packed it is read; whatever is missing or contradicts itself is named."""
 
 import io
+import json
+import os
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -8,98 +10,91 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from speech2img.corpora.cub import NUM_IMAGES, UNSEEN_CLASSES, prepare_cub
+from speech2img.corpora.cub import UNSEEN_CLASSES, prepare_cub
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.splits import read_split_pickles
+from speech2img.corpora.zero_shot import ZeroShotOptions
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.pickles import save_pickle
 
-CLASSES = {1: "001.Black_footed_Albatross", 2: "002.Laysan_Albatross", 5: "005.Crested_Auklet"}
-PER_CLASS = 25
-NUM = len(CLASSES) * PER_CLASS
+BOXES = "CUB_200_2011/bounding_boxes.txt"
+PICTURE = "CUB_200_2011/images/002.Laysan_Albatross/Laysan_Albatross_0003_3.jpg"
+TEXT = "text/002.Laysan_Albatross/Laysan_Albatross_0004_4.txt"
 
 
 @pytest.fixture
-def cub(tmp_path) -> Path:
-    folder = tmp_path / "CUB_200_2011"
-    names = [(number, f"{name}/{name[4:]}_{k:04d}_{k}") for number, name in CLASSES.items() for k in range(PER_CLASS)]
-    for number, name in names:
-        picture = folder / "images" / f"{name}.jpg"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (40, 30), (number, 0, 0)).save(picture)
-        text = tmp_path / "text" / f"{name}.txt"
-        text.parent.mkdir(parents=True, exist_ok=True)
-        text.write_text("".join(f"a  bird with {k} feathers \ufffd\n\n" for k in range(12)), encoding="utf-8")
-    lines = {
-        "images.txt": [f"{k} {name}.jpg" for k, (_, name) in enumerate(names, start=1)],
-        "image_class_labels.txt": [f"{k} {number}" for k, (number, _) in enumerate(names, start=1)],
-        "bounding_boxes.txt": [f"{k} 2.0 3.0 38.0 20.0" for k in range(1, NUM + 1)],
-        "classes.txt": [f"{number} {name}" for number, name in CLASSES.items()],
-    }
-    for name, content in lines.items():
-        (folder / name).write_text("\n".join(content) + "\n")
-    return tmp_path
-
-
-def prepare(root: Path) -> Manifest:
-    return prepare_cub(root, num_images=NUM, progress=False)
+def prepare(cub_counts):
+    return lambda root, **options: prepare_cub(root, ZeroShotOptions(progress=False, **options), counts=cub_counts)
 
 
 def edit(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new, 1))
 
 
-def test_read(cub):
+def test_read(cub, prepare):
     manifest = prepare(cub)
     assert Manifest.load(cub).items == manifest.items
     assert Counter(item.split for item in manifest.items) == {"train": 46, "val": 4, "test": 25}
-    assert {item.class_name for item in manifest.split("test")} == {CLASSES[1]}
-    assert manifest.class_names == list(CLASSES.values())
+    assert {item.class_name for item in manifest.split("test")} == {"001.Black_footed_Albatross"}
+    assert manifest.class_names[2] == "005.Crested_Auklet"
     item = manifest.split("test")[0]
     assert item.box == (2.0, 3.0, 38.0, 20.0) and item.attributes is None
-    assert [caption.text for caption in item.captions] == [f"a bird with {k} feathers" for k in range(10)]
+    assert [caption.text for caption in item.captions] == [f"a bird with {k} feathers and 0 eyes" for k in range(10)]
     assert sum(caption.held_out_voice for caption in item.captions) == 5
     assert not any(caption.held_out_voice for caption in manifest.split("train")[0].captions)
     assert all(caption.manner is None and 147 <= caption.rate <= 173 for caption in item.captions)
-    assert len(read_split_pickles(cub / "train")) == 50
-    assert {number for _, number in read_split_pickles(cub / "test")} == {1}
+    assert manifest.meta["notes"] == []
 
 
-def test_again_with_the_published_pickles(cub):
+def test_split_files_of_the_peers(cub, prepare):
+    """Their ``train`` is the published one: our validation pictures are in it, and once more on their own."""
+    manifest = prepare(cub)
+    train, val, test = (read_split_pickles(cub / part) for part in ("train", "val", "test"))
+    assert (len(train), len(val), len(test)) == (50, 4, 25) and set(val) < set(train)
+    assert {number for _, number in train} == {2, 5} and {number for _, number in test} == {1}
+    entries = json.loads((cub / "train.json").read_text())["data"]
+    assert [entry["image"] for entry in entries] == [f"{name}.jpg" for name, _ in train]
+    captions = manifest.items[25].captions
+    assert entries[0]["class"] == "002.Laysan_Albatross" and entries[0]["text"] == [one.text for one in captions]
+    assert [f"CUB_200_2011_audio/audio/{path}" for path in entries[0]["audio"]] == [one.audio for one in captions]
+
+
+def test_again_with_the_published_pickles(cub, prepare):
     first = prepare(cub)
     kept = (cub / "train/filenames.pickle").read_bytes()
     assert prepare(cub).items == first.items
     assert (cub / "train/filenames.pickle").read_bytes() == kept
-    save_pickle(cub / "test/filenames.pickle", ["x/y"])
-    save_pickle(cub / "test/class_info.pickle", [1])
-    with pytest.raises(DataError, match="not the published zero-shot split"):
+    names = read_split_pickles(cub / "test")
+    save_pickle(cub / "test/filenames.pickle", [name for name, _ in names][:-1])
+    save_pickle(cub / "test/class_info.pickle", [number for _, number in names][:-1])
+    with pytest.raises(DataError, match=r"\(pickles\) are not the published zero-shot split: 1 picture"):
         prepare(cub)
+    assert len(read_split_pickles(cub / "test")) == len(names) - 1
 
 
 def test_wrong_count(cub):
-    with pytest.raises(DataError, match=f"75 pictures listed instead of {NUM_IMAGES}"):
-        prepare_cub(cub, progress=False)
+    with pytest.raises(DataError, match="50 pictures in 2 classes for train instead of 8855 in 150; unpack"):
+        prepare_cub(cub, ZeroShotOptions(progress=False))
 
 
-def test_missing_pictures_and_captions_are_named(cub):
-    picture = cub / "CUB_200_2011/images/002.Laysan_Albatross/Laysan_Albatross_0003_3.jpg"
-    content = picture.read_bytes()
-    picture.unlink()
-    with pytest.raises(DataError, match=r"1 pictures are missing.*Laysan_Albatross_0003_3.jpg; unpack"):
+def test_all_that_is_missing_is_named_at_once(cub, prepare):
+    (cub / PICTURE).unlink()
+    for k in range(5):
+        (cub / f"text/002.Laysan_Albatross/Laysan_Albatross_000{k}_{k}.txt").write_text("")
+    with pytest.raises(DataError) as caught:
         prepare(cub)
-    picture.write_bytes(content)
-    (cub / "text/002.Laysan_Albatross/Laysan_Albatross_0004_4.txt").write_text("")
-    with pytest.raises(DataError, match=r"1 caption files are missing or empty.*Laysan_Albatross_0004_4.txt"):
-        prepare(cub)
-    (cub / "text/002.Laysan_Albatross/Laysan_Albatross_0004_4.txt").write_text("\n \n")
-    with pytest.raises(DataError, match="0004_4.txt: no caption"):
-        prepare(cub)
+    line = str(caught.value)
+    assert f"1 of 75 pictures are missing or empty ({PICTURE}): unpack CUB_200_2011.tgz" in line
+    assert "5 of 75 captions are missing or empty" in line and "cvpr2016_cub.tar.gz" in line
+    listed = (cub / "derived/prepare/missing.txt").read_text().splitlines()
+    assert len(listed) == 6 and listed[0] == PICTURE and TEXT in listed
+    assert not (cub / "manifest.jsonl").exists()
 
 
 @pytest.mark.parametrize("name, old, new, reason", [
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 43.0", "lies outside its 40 x 30 picture"),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 0.0", "lies outside"),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 nan", "lies outside"),
+    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 43.0", r"1 boxes lie outside.* \(40 x 30\)"),
+    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 0.0", "1 boxes lie outside"),
+    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 nan", "1 boxes lie outside"),
     ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 x", "picture 3: could not convert"),
     ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0", "line 3 is not"),
     ("bounding_boxes.txt", "3 2.0", "4 2.0", "line 4 is not"),
@@ -108,32 +103,105 @@ def test_missing_pictures_and_captions_are_named(cub):
     ("image_class_labels.txt", "1 1\n", "1 77\n", "is not in the folder of class 77"),
     ("images.txt", "1 001.Black_footed_Albatross/", "1 001.Black_footed_Albatross/../", "picture 1"),
     ("classes.txt", "1 001", "one 001", "line 1 is not"),
+    ("classes.txt", "1 001", "1 \udce4", "no text"),
 ])
-def test_contradictions_are_named(cub, name, old, new, reason):
-    edit(cub / "CUB_200_2011" / name, old, new)
+def test_contradictions_are_named(cub, prepare, name, old, new, reason):
+    path = cub / "CUB_200_2011" / name
+    path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(errors="surrogateescape"), 1))
     with pytest.raises(DataError, match=reason):
         prepare(cub)
 
 
-def test_damaged_picture_is_named(cub):
-    path = cub / "CUB_200_2011/images/005.Crested_Auklet/Crested_Auklet_0001_1.jpg"
+def test_damaged_pictures_are_named(cub, prepare):
+    path = cub / PICTURE
     path.write_text("this is no picture")
-    with pytest.raises(DataError, match="Crested_Auklet_0001_1.jpg: no JPEG picture"):
+    cut = path.with_name("Laysan_Albatross_0004_4.jpg")
+    cut.write_bytes(cut.read_bytes()[:-60])
+    with pytest.raises(DataError, match=r"2 of 75 pictures cannot be read \(.*3_3.jpg: not a picture.*4_4.jpg: dam"):
         prepare(cub)
 
 
-def test_empty_folder_and_other_corpus(tmp_path):
-    with pytest.raises(DataError, match="images.txt: no such file; unpack CUB_200_2011.tgz"):
-        prepare_cub(tmp_path, progress=False)
+def test_captions_in_another_encoding(cub, prepare):
+    (cub / TEXT).write_bytes("a caf\xe9-coloured bird\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"1 texts are not in utf-8 \(002.Laysan.*_4\); .* --encoding cp1252"):
+        prepare(cub)
+    found = {item.id: item for item in prepare(cub, encoding="cp1252").items}
+    assert found["002.Laysan_Albatross/Laysan_Albatross_0004_4"].captions[0].text == "a café-coloured bird"
+
+
+def test_few_captions_are_noted_and_none_is_an_error(cub, prepare):
+    (cub / TEXT).write_text("one bird\n\n!?\n")
+    assert prepare(cub).meta["notes"] == [
+        "fewer than 10 captions: 1 picture (002.Laysan_Albatross/Laysan_Albatross_0004_4)"
+    ]
+    (cub / "manifest.jsonl").unlink()
+    (cub / TEXT).write_text("\n \n")
+    with pytest.raises(DataError, match="1 texts hold no caption"):
+        prepare(cub)
+
+
+def test_files_that_changed_since_the_manifest(cub, prepare):
+    first = prepare(cub)
+    for path in (cub / PICTURE, cub / TEXT):
+        path.write_bytes(path.read_bytes() + b"x")
+    os.utime(cub / BOXES, ns=(1, 1))
+    with pytest.raises(DataError, match=r"2 files are not what they were .* \(CUB.*3_3.jpg, text/.*; put the old"):
+        prepare(cub)
+    with pytest.raises(DataError, match="2 files"):
+        prepare(cub)
+    (cub / "manifest.jsonl").unlink()
+    again = prepare(cub)
+    assert again.items[27] == first.items[27]
+    assert len(prepare(cub)) == 75
+
+
+def test_empty_folder_and_other_corpus(tmp_path, prepare):
+    with pytest.raises(DataError, match=r"CUB_200_2011/images.txt.*unpack CUB_200_2011.tgz.*the captions are missing"):
+        prepare(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
     Manifest(tmp_path, "songbirds", []).save()
     with pytest.raises(ConfigError, match="holds the corpus songbirds, not cub"):
-        prepare_cub(tmp_path, progress=False)
+        prepare(tmp_path)
 
 
 def test_unseen_classes_are_the_published_ones(realdata):
     with zipfile.ZipFile(realdata / "cub_meta.zip") as archive:
         names = archive.read("stackgan_split/test_filenames.txt").decode().split()
     assert {int(name[:3]) for name in names} == UNSEEN_CLASSES and len(UNSEEN_CLASSES) == 50
+
+
+def make_full_size(root: Path, lists: zipfile.ZipFile) -> None:
+    """CUB's real names and classes; pictures are links to one pixel a side of the split, two pixels are on both."""
+    names = ("images", "image_class_labels", "bounding_boxes", "classes")
+    lists.extractall(root, [f"CUB_200_2011/{name}.txt" for name in names])
+    rows = [line.split() for line in (root / "CUB_200_2011/images.txt").read_text().splitlines()]
+    (root / BOXES).write_text("".join(f"{number} 0.0 0.0 1.0 1.0\n" for number, _ in rows))
+    content = io.BytesIO()
+    Image.new("L", (1, 1)).save(content, "JPEG")
+    with zipfile.ZipFile(root / "text.zip", "w") as archive:
+        for number, name in rows:
+            archive.writestr(f"birds/text/{name[:-4]}.txt", f"bird number {number}\n")
+            side = "both" if number in ("70", "12") else "test" if int(name[:3]) in UNSEEN_CLASSES else "train"
+            original, link = root / f"{side}.jpg", root / "CUB_200_2011/images" / name
+            if not original.is_file():
+                original.write_bytes(content.getvalue() + side.encode())
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.link(original, link)
+
+
+def test_real_lists_and_split_at_full_size(realdata, tmp_path):
+    with zipfile.ZipFile(realdata / "cub_meta.zip") as archive:
+        make_full_size(tmp_path, archive)
+        archive.extractall(tmp_path, [name for name in archive.namelist() if name.endswith(".pickle")])
+    manifest = prepare_cub(tmp_path, ZeroShotOptions(progress=False))
+    sizes = Counter("test" if item.split == "test" else "train" for item in manifest.items)
+    assert sizes == {"train": 8_855, "test": 2_933}
+    assert len({item.class_id for item in manifest.items if item.split != "test"}) == 150
+    for part in ("train", "test"):
+        theirs, ours = (read_split_pickles(folder / part) for folder in (tmp_path / "stackgan_split", tmp_path))
+        assert sorted(theirs) == sorted(ours) and len(theirs) == sizes[part]
+    leaks = {tuple(leak["splits"]): leak for leak in manifest.meta["leaks"]["found"] if leak["kind"] == "picture"}
+    assert leaks["train", "test"]["shared"] == 1 and leaks["train", "test"]["affected"] == 1
 
 
 def test_real_photographs(realdata, tmp_path):
@@ -154,13 +222,18 @@ def test_real_photographs(realdata, tmp_path):
     for name in ("images.txt", "image_class_labels.txt", "bounding_boxes.txt"):
         lines = (folder / name).read_text().splitlines()
         (folder / name).write_text("\n".join(line for line in lines if line.split()[0] in kept))
+    counts = {"train": set(), "test": set()}
     for (_, name), data in found.items():
         (folder / "images" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "images" / name).write_bytes(data)
         (tmp_path / "text" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "text" / name).with_suffix(".txt").write_text("a bird\n")
-    manifest = prepare_cub(tmp_path, num_images=83, progress=False)
+        counts["test" if int(name[:3]) in UNSEEN_CLASSES else "train"].add(name)
+    expected = {side: (len(names), len({name[:3] for name in names})) for side, names in counts.items()}
+    manifest = prepare_cub(tmp_path, ZeroShotOptions(progress=False), counts=expected)
     for item in manifest.items:
         with Image.open(io.BytesIO((tmp_path / item.image).read_bytes())) as picture:
             x, y, width, height = item.box
             assert x + width <= picture.width + 1 and y + height <= picture.height + 1
+    kinds = {leak["kind"] for leak in manifest.meta["leaks"]["found"]}
+    assert kinds == {"utterance"}, "all captions are alike, no picture is twice there"

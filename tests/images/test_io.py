@@ -58,6 +58,10 @@ def test_probe_finds_a_cut_file(kind: str) -> None:
             probe_image(data[:cut])
 
 
+def test_probe_of_a_picture_smaller_than_its_eighth() -> None:
+    assert probe_image(encode(Image.new("L", (1, 5)), "JPEG")) == (1, 5)
+
+
 def test_every_pixel_type_comes_out_right() -> None:
     grey = RAMP[:, :, 0]
     grey_rgb = np.repeat(grey[:, :, None], 3, axis=2)
