@@ -5,7 +5,8 @@ import sys
 import traceback
 from collections.abc import Callable, MutableMapping
 
-from speech2img.errors import Speech2ImgError
+from speech2img.errors import DiskFullError, Speech2ImgError
+from speech2img.storage.atomic import NO_ROOM
 
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(256 << 20)}
 """glibc keeps large blocks instead of giving them back page by page: 1.3 times the training speed on CPU."""
@@ -70,13 +71,20 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
         # The interpreter flushes standard output once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _complain_of_bug(error, debug=debug)
+        fix = "free some space and run it again; finished files are intact"
+        full = DiskFullError.about(error.filename or "a file", "the disk is full", fix)
+        return _complain(str(full), full.exit_code, debug=debug)
     except Exception as error:
-        text = " ".join(str(error).split())
-        return _complain(
-            f"{type(error).__name__}: {text}; this is a bug of speech2img, please report it with the output of --debug",
-            EXIT_BUG,
-            debug=debug,
-        )
+        return _complain_of_bug(error, debug=debug)
+
+
+def _complain_of_bug(error: Exception, *, debug: bool) -> int:
+    text = f"{type(error).__name__}: {error}"
+    return _complain(f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG,
+                     debug=debug)  # fmt: skip
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:

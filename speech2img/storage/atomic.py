@@ -15,7 +15,8 @@ from typing import Any
 from speech2img.errors import DataError, DiskFullError
 
 MAX_JSON_BYTES = 256 << 20
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a disk, or a quota, that is used up."""
 
 
 @contextlib.contextmanager
@@ -132,7 +133,7 @@ def disk_errors(path: str | Path, bytes_needed: int | None = None) -> Iterator[N
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise disk_full(path, bytes_needed) from error
         raise DataError.about(path, error.strerror or error, "check the path and its permissions") from error
 
@@ -141,7 +142,7 @@ def disk_full(path: str | Path, bytes_needed: int | None = None) -> DiskFullErro
     """Build the error of a full disk: the path, the bytes needed where known, and the bytes free."""
     folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     needs = f"{bytes_needed:,} bytes are needed, " if bytes_needed is not None else ""
-    reason = f"the disk is full ({needs}{shutil.disk_usage(folder).free:,} are free)"
+    reason = f"the disk is full ({needs}{shutil.disk_usage(folder).free:,} bytes are free)"
     return DiskFullError.about(path, reason, "free some space and run it again; finished files are intact")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speech2img.errors import ConfigError
+from speech2img.storage.atomic import disk_errors
 
 LOCK = "run.lock"
 
@@ -24,6 +25,8 @@ def run_lock(folder: str | Path) -> Iterator[None]:
     ------
     ConfigError
         If another process holds it, or the folder cannot be locked.
+    DiskFullError
+        If there is no room for its one line.
     """
     path = Path(folder) / LOCK
     try:
@@ -40,7 +43,7 @@ def run_lock(folder: str | Path) -> Iterator[None]:
             raise ConfigError.about(folder, reason, "wait for it, stop it, or choose another folder") from error
         except OSError as error:
             raise ConfigError.about(path, error.strerror, "choose a folder on a disk with file locks") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with disk_errors(path):
+            file.truncate(0)
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())  # unbuffered: closing must not write again
         yield

@@ -1,5 +1,6 @@
 """The command's own process: tuned environment, exit status, one line an error."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def test_main_in_process_changes_no_environment(capsys: pytest.CaptureFixture[st
         (AudioError.about("a.wav", "is silent", "record again"), 1, "a.wav: is silent; record again"),
         (ConfigError.about("x", "y", "z"), 2, "x: y; z"),
         (DiskFullError.about("disk", "full", "make room"), 5, "disk: full"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/log"), 5, "runs/log: the disk is full"),
+        (OSError(errno.EIO, "Input/output error"), 70, "this is a bug"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (ValueError("odd\nthing"), 70, "ValueError: odd thing; this is a bug"),
     ],
