@@ -62,7 +62,7 @@ def test_a_full_disk_is_named_with_the_bytes(tmp_path: Path, monkeypatch: pytest
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DiskFullError, match="x: the disk is full .1,000 bytes are needed, [0-9,]+ are free"):
+    with pytest.raises(DiskFullError, match="x: the disk is full .1,000 bytes are needed, [0-9,]+ bytes are free"):
         atomic_write_bytes(path, b"n" * 1000)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
