@@ -14,6 +14,7 @@ from tqdm import tqdm
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.batches.speech import Mels
 from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.corpora.splits import peer_parts
 from speech2img.errors import CheckpointError, DataError
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.atomic import atomic_path
@@ -251,15 +252,12 @@ def _copy_release(source: Path, target: Path) -> None:
 
 
 def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:
-    spans: dict[str, list[tuple[int, int]]] = {}
-    row = 0
-    for item in manifest.items:
-        spans.setdefault(item.split, []).append((row, row + len(item.captions)))
-        row += len(item.captions)
-    for split, parts in spans.items():
+    ends = np.cumsum([len(item.captions) for item in manifest.items])
+    for part, rows in peer_parts(manifest).items():
+        spans = [(int(ends[row]) - len(manifest.items[row].captions), int(ends[row])) for row in rows]
         save_s2igan_embeddings(
-            folder / split / "speech_embeddings.pickle", [embeddings[first:last] for first, last in parts]
+            folder / part / "speech_embeddings.pickle", [embeddings[first:last] for first, last in spans]
         )
-        count = min(last - first for first, last in parts)
-        chosen = np.array([np.arange(first, first + count) for first, _ in parts])
-        save_li2020_embeddings(folder / split, embeddings[chosen], lengths[chosen], switch=folder.name)
+        count = min(last - first for first, last in spans)
+        chosen = np.array([np.arange(first, first + count) for first, _ in spans])
+        save_li2020_embeddings(folder / part, embeddings[chosen], lengths[chosen], switch=folder.name)

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.splits import peer_parts
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
@@ -125,10 +126,9 @@ def build_teacher_features(
             file["ids"] = [item.id for item in manifest.items]
             file.attrs.update(kind=network.kind, source=str(source), sha256=network.sha256, views=views)
     features = load_features(root, name).features
-    for split in manifest.splits:
-        rows = [row for row, item in enumerate(manifest.items) if item.split == split]
+    for part, rows in peer_parts(manifest).items():
         pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
-        save_li2020_image_features(root / split / f"image_features_{name}.pickle", pickled)
+        save_li2020_image_features(root / part / f"image_features_{name}.pickle", pickled)
     return path
 
 
