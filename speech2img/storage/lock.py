@@ -1,4 +1,4 @@
-"""One process a folder: a lock that the system takes back when its holder dies."""
+"""One process or one job a folder: a lock that the system takes back when its holder dies."""
 
 import contextlib
 import fcntl
@@ -8,18 +8,21 @@ from pathlib import Path
 
 from speech2img.errors import ConfigError
 from speech2img.storage.atomic import disk_errors
+from speech2img.storage.ranks import ALONE, Rank
 
 LOCK = "run.lock"
 
 
 @contextlib.contextmanager
-def run_lock(folder: str | Path) -> Iterator[None]:
-    """Hold the folder for this process while the block runs.
+def run_lock(folder: str | Path, *, rank: Rank = ALONE) -> Iterator[None]:
+    """Hold the folder for this process, or for the processes of one job, while the block runs.
 
     Parameters
     ----------
     folder : path
         Made if absent.
+    rank : Rank
+        This process's place in the job: the ranks of one job hold the folder together.
 
     Raises
     ------
@@ -28,7 +31,18 @@ def run_lock(folder: str | Path) -> Iterator[None]:
     DiskFullError
         If there is no room for its one line.
     """
-    path = Path(folder) / LOCK
+    folder = Path(folder)
+    if rank.count == 1:
+        with _locked(folder, LOCK, fcntl.LOCK_EX):
+            yield
+    else:
+        with _locked(folder, LOCK, fcntl.LOCK_SH), _locked(folder, f"rank-{rank.index}.lock", fcntl.LOCK_EX):
+            yield
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
+    path = folder / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
@@ -36,7 +50,7 @@ def run_lock(folder: str | Path) -> Iterator[None]:
         raise ConfigError.about(path, error.strerror, "choose a folder that can be written") from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             reason = f"process {file.read(20).strip() or 'unknown'} is working here"

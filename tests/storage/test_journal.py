@@ -77,3 +77,29 @@ def test_no_promised_item_is_lost_to_kill(tmp_path: Path, in_child: Callable[[Ca
 def test_a_journal_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Is a directory"):
         Journal(tmp_path)
+
+
+def test_a_shared_journal_has_the_lines_of_all_its_writers(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    mine = Journal(path, shared=True)
+
+    def work() -> None:
+        other = Journal(path, shared=True)
+        for index in range(50):
+            other.add(f"other {index}", text="é" * 5000)
+        with path.open("ab") as file:
+            file.write(b'{"key": "torn')
+
+    pid = os.fork()
+    if pid == 0:
+        work()
+        os._exit(0)
+    for index in range(50):
+        mine.add(f"mine {index}", text="é" * 5000)
+    assert os.waitpid(pid, 0)[1] == 0
+    mine.add("after the torn line")
+    wanted = {f"{who} {index}" for who in ("mine", "other") for index in range(50)} | {"after the torn line"}
+    assert set(Journal(path).done) == wanted
+    assert set(mine.done) < wanted
+    mine.reload()
+    assert set(mine.done) == wanted

@@ -9,6 +9,7 @@ import pytest
 
 from speech2img.errors import ConfigError
 from speech2img.storage.lock import run_lock
+from speech2img.storage.ranks import Rank
 
 
 def test_another_process_is_refused_with_the_holder_named(
@@ -46,3 +47,22 @@ def test_a_folder_that_cannot_be_locked_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="run.lock: "), run_lock(tmp_path / "file"):
         pass
+
+
+def test_the_ranks_of_one_job_hold_a_folder_together(
+    tmp_path: Path, in_child: Callable[[Callable[[], object]], int]
+) -> None:
+    def welcome(rank: Rank) -> None:
+        with run_lock(tmp_path, rank=rank):
+            pass
+
+    def refused(rank: Rank) -> None:
+        with pytest.raises(ConfigError, match="is working here"), run_lock(tmp_path, rank=rank):
+            pass
+
+    with run_lock(tmp_path, rank=Rank(1, 2)):
+        assert in_child(lambda: welcome(Rank(0, 2))) == 0
+        assert in_child(lambda: refused(Rank(1, 2))) == 0
+        assert in_child(lambda: refused(Rank())) == 0
+    with run_lock(tmp_path):
+        assert in_child(lambda: refused(Rank(0, 2))) == 0
