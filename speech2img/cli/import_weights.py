@@ -21,6 +21,8 @@ SOURCES = (
     "stackgan-v2-discriminator",
     "torchvision-googlenet",
     "caffe-googlenet",
+    "tacotron2",
+    "hifigan",
 )
 
 
@@ -37,7 +39,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  stackgan-v2-generator      netG_*.pth\n"
             "  stackgan-v2-discriminator  netD*.pth\n"
             "  torchvision-googlenet      googlenet-*.pth\n"
-            "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays"
+            "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays\n"
+            "  tacotron2                  NVIDIA's tacotron2_statedict.pt: text to log-mel frames\n"
+            "  hifigan                    generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound"
         ),
         examples=(
             "speech2img import li2020-encoder best.pth --out weights/li2020",
@@ -96,10 +100,11 @@ def import_published(source: str, file: Path, out: Path) -> None:
 
 def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, Any], State]":
     """Module, prefix of its tensors, release config and converted state of a published state."""
-    from speech2img.models import published
+    from speech2img.models import hifigan, published, tacotron2_published
     from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
     from speech2img.models.speech_encoder import SpeechEncoder
     from speech2img.models.stackgan import StackDiscriminator, StackGenerator
+    from speech2img.models.tacotron2 import Tacotron2
 
     if source == "li2020-encoder":
         converted = published.convert_li2020_encoder(state)
@@ -116,6 +121,16 @@ def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, An
         settings = published.stackgan_v2_discriminator_settings(converted)
         config = {"kind": "image-discriminator", "discriminator": settings}
         return StackDiscriminator(**settings), "discriminator.", config, converted
+    if source == "tacotron2":
+        converted = tacotron2_published.convert_tacotron2(state)
+        settings = tacotron2_published.tacotron2_settings(converted)
+        config = {"kind": "tacotron2", "mel_preset": "tacotron2", "cleaner": "english", "tacotron2": settings}
+        return Tacotron2(**settings), "", config, converted
+    if source == "hifigan":
+        converted = hifigan.convert_hifigan(state)
+        settings = hifigan.hifigan_settings(converted)
+        config = {"kind": "vocoder", "mel_preset": "tacotron2", "hifigan": settings}
+        return hifigan.HifiGan(**settings), "", config, converted
     variants: dict[str, tuple[Callable[[State], State], type[nn.Module], str]] = {
         "torchvision-googlenet": (published.convert_torchvision_googlenet, TorchvisionGoogLeNet, "torchvision"),
         "caffe-googlenet": (published.convert_caffe_googlenet, BVLCGoogLeNet, "bvlc"),

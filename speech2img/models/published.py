@@ -29,7 +29,8 @@ def unwrap_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     Parameters
     ----------
     checkpoint : Mapping
-        A state, or a mapping with a state under ``state_dict`` or ``model``; ``module.`` prefixes are taken off.
+        A state, or a mapping with a state under ``state_dict``, ``model`` or ``generator``; ``module.`` prefixes are
+        taken off.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def unwrap_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
         If something other than named tensors is found.
     """
     inner: Any = checkpoint
-    for wrapper in ("state_dict", "model"):
+    for wrapper in ("state_dict", "model", "generator"):
         if isinstance(inner, Mapping) and isinstance(inner.get(wrapper), Mapping):
             inner = inner[wrapper]
     if not isinstance(inner, Mapping) or not inner:

@@ -95,7 +95,7 @@ class Prenet(nn.Module):
         super().__init__()
         first, second = nn.Linear(frame_dim, dim, bias=False), nn.Linear(dim, dim, bias=False)
         self.layers = nn.ModuleList([first, second])
-        self.dropout = dropout
+        self.dim, self.dropout = dim, dropout
         nn.init.xavier_uniform_(first.weight)
         nn.init.xavier_uniform_(second.weight)
 

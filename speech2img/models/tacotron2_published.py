@@ -48,7 +48,7 @@ def convert_tacotron2(state: State) -> dict[str, Tensor]:
 
 
 def tacotron2_settings(state: State) -> dict[str, Any]:
-    """Arguments of ``Tacotron2`` for an output of ``convert_tacotron2``.
+    """Arguments of ``Tacotron2`` for an output of ``convert_tacotron2``: its sizes, and masked as when it speaks alone.
 
     Raises
     ------
@@ -75,6 +75,7 @@ def tacotron2_settings(state: State) -> dict[str, Any]:
         "frames_per_step": frame_dim // n_mels,
         "postnet_dim": postnet_dim,
         "postnet_layers": _layers(state, "postnet"),
+        "masked": True,
     }
 
 
