@@ -34,6 +34,8 @@ class Needed:
     """Relative to the corpus folder."""
     source: str
     """Where they are officially to be had, and where they belong; ends the message."""
+    elsewhere: frozenset[str] = frozenset()
+    """Those that need no file of their own, because an archive holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
     """
     reasons, names = [], []
     for kind in needed:
-        missing = [path for path in kind.paths if not _has_content(root / path)]
+        missing = [path for path in kind.paths if path not in kind.elsewhere and not _has_content(root / path)]
         if missing:
             names += missing
             number = f"{len(missing)} of {len(kind.paths)} " if len(kind.paths) > 1 else ""

@@ -184,9 +184,9 @@ def _captions(text: str) -> list[str]:
 
 
 def _way_out(broken: Mapping[str, bytes]) -> str:
-    for codec in ("utf-16", "cp1252"):
-        if all(_decode(data, codec) is not None for data in broken.values()):
-            return f"convert them to UTF-8, or give --encoding {codec} if that is what they are in"
+    codec = "utf-16" if all(b"\0" in data for data in broken.values()) else "cp1252"
+    if all(_decode(data, codec) is not None for data in broken.values()):
+        return f"convert them to UTF-8, or give --encoding {codec} if that is what they are in"
     return "convert them to UTF-8"
 
 

@@ -192,13 +192,13 @@ def _find_texts(
 
 
 def _needed_texts(corpus: ZeroShotCorpus, items: Sequence[Item], texts: CaptionFiles | None) -> Needed:
-    """The caption files, as paths; captions that an archive or JSON file should hold but does not are paths as well."""
-    paths = []
+    paths, elsewhere = [], set()
     for item in items:
         in_folder = texts.file_of(item.id) if texts else None
-        if in_folder or texts is None or not texts.has(item.id):
-            paths.append(in_folder or f"text_c10/{item.id}.txt")
-    return Needed("captions", tuple(paths), corpus.caption_source)
+        paths.append(in_folder or f"text_c10/{item.id}.txt")
+        if texts and not in_folder and texts.has(item.id):
+            elsewhere.add(paths[-1])
+    return Needed("captions", tuple(paths), corpus.caption_source, frozenset(elsewhere))
 
 
 @dataclass(frozen=True, slots=True)
