@@ -119,6 +119,7 @@ def _corpus_lines(root: Path) -> list[str]:
             f"{root}: no manifest.jsonl; make one with `speech2img prepare songbirds --root {root}`, or get CUB from "
             f"{CUB_PAGE} and run `speech2img prepare cub --root {root}`"
         ]
+    from speech2img.corpora.inspection import changed_files
     from speech2img.corpora.manifest import Manifest
 
     manifest = Manifest.load(root)
@@ -127,6 +128,13 @@ def _corpus_lines(root: Path) -> list[str]:
     lines = [f"{root}: {manifest.corpus}, {len(manifest.items)} pictures, {len(captions)} captions, {spoken} spoken"]
     if spoken < len(captions):
         lines.append(f"{len(captions) - spoken} captions have no recording: speech2img synthesize --root {root}")
+    changed = changed_files(root)
+    if changed:
+        some = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        lines.append(
+            f"{len(changed)} files changed since the manifest was written ({some}): put the old ones back, or remove "
+            f"manifest.jsonl and run `speech2img prepare {manifest.corpus} --root {root}`"
+        )
     derived = sorted(path.name for path in (root / "derived").glob("*"))
     lines.append(
         f"derived: {', '.join(derived)}" if derived else f"nothing derived yet: speech2img features --root {root}"

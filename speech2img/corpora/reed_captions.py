@@ -179,8 +179,13 @@ def _decode(data: bytes, codec: str) -> str | None:
 
 def _captions(text: str) -> list[str]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    readable = ("".join(char if char.isprintable() and char != "\ufffd" else " " for char in line) for line in lines)
-    return [" ".join(line.split()) for line in readable if _WORD.search(line)][:CAPTIONS_PER_IMAGE]
+    return [" ".join(_readable(line).split()) for line in lines if _WORD.search(line)][:CAPTIONS_PER_IMAGE]
+
+
+def _readable(line: str) -> str:
+    if line.isprintable() and "\ufffd" not in line:
+        return line
+    return "".join(char if char.isprintable() and char != "\ufffd" else " " for char in line)
 
 
 def _way_out(broken: Mapping[str, bytes]) -> str:
