@@ -26,6 +26,8 @@ class Journal:
 
     Attributes
     ----------
+    shared : bool
+        As given.
     done : dict of str to dict
         Finished items by key, with the fields they were added with; a later line of a key wins. What other processes
         add is seen after `reload`.
@@ -33,7 +35,7 @@ class Journal:
 
     def __init__(self, path: str | Path, *, shared: bool = False) -> None:
         self.path = Path(path)
-        self._shared = shared
+        self.shared = shared
         self.done: dict[str, dict[str, Any]] = {}
         self.reload()
 
@@ -65,7 +67,7 @@ class Journal:
         lines = "".join(f"{row}\n" for row in rows).encode()
         with disk_errors(self.path, len(lines)), self._open() as file:
             size = file.seek(0, os.SEEK_END)
-            if self._shared and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            if self.shared and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 size = len(_whole_lines(file))  # another process died in the middle of a line
             try:
                 view = memoryview(lines)
@@ -80,7 +82,7 @@ class Journal:
     @contextlib.contextmanager
     def _open(self) -> Iterator[FileIO]:
         with FileIO(self.path, "ab+") as file:
-            if self._shared:
+            if self.shared:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 

@@ -13,6 +13,10 @@ class SpeechUnfinishedError(SynthesisError):
     """The engine reached its longest sound (the maximum of decoder steps) before the text was at its end."""
 
 
+class TryLaterError(SynthesisError):
+    """The engine could not speak this text now, but may later: the driver comes back to it after the others."""
+
+
 class EngineStoppedError(SynthesisError):
     """No further text can be spoken (no permission, nothing left to spend, the service is gone): the job ends."""
 
@@ -94,13 +98,18 @@ class Synthesizer(Protocol):
             If an argument is out of range or the engine fails on this text.
         SpeechUnfinishedError
             If the engine reached the maximum of its decoder steps.
+        TryLaterError
+            If a later call with the same text may succeed.
         EngineStoppedError
             If it cannot speak any text any more.
         """
         ...
 
     def close(self) -> None:
-        """Give back processes, connections and memory; a later call may take them again."""
+        """Give back processes, connections and memory, and end the calls under way; a later call may take them again.
+
+        May be called from another thread than those that speak.
+        """
         ...
 
 

@@ -1,86 +1,84 @@
-"""Speak the captions of a whole corpus: both cores, resumable, every wav checked before it counts."""
+"""Speak the captions of a whole corpus: any engine, any number of processes, resumable, nothing lost in silence."""
 
-import hashlib
+import contextlib
 import json
 import logging
 import os
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from speech2img.audio.io import encode_wav, resample
-from speech2img.corpora.manifest import Caption, Manifest
-from speech2img.errors import DataError, RunInterrupted, SynthesisError
+from speech2img.corpora.manifest import Manifest
+from speech2img.errors import RunInterrupted, SynthesisError
 from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
-from speech2img.tts.base import Synthesizer
+from speech2img.storage.ranks import ALONE, Rank
+from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError
+from speech2img.tts.jobs import DONE, FAILED, LATER, Job, Plan, plan_jobs, spoken_captions
+from speech2img.tts.speaking import Outcome, failure, speak_all
+from speech2img.tts.voices import cast_voices
 
-CORPUS_SAMPLE_RATE = 16_000
 JOURNAL_NAME = "derived/speech/journal.jsonl"
 FAILURES_NAME = "derived/speech/failures.jsonl"
 
 _BATCH_ITEMS, _BATCH_SECONDS = 200, 2.0
 _FAILURES_IN_A_ROW = 20
-_WAV_HEADER_BYTES = 44
-_MIN_PEAK = 0.01
-_MAX_CLIPPED = 0.01
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisCounts:
-    """What a call of :func:`synthesize_corpus` did."""
+    """What a call of :func:`synthesize_corpus` did; of one rank, its share."""
 
     made: int
     """Recordings spoken now."""
     kept: int
     """Recordings that an earlier call had finished."""
     failed: int
-    """Captions that could not be spoken; ``derived/speech/failures.jsonl`` lists them."""
+    """Captions that could not be spoken now; ``derived/speech/failures.jsonl`` lists them."""
+    given_up: int
+    """Captions that failed for good in an earlier call and were left alone now."""
     seconds: float
-    """Length of all finished recordings together."""
+    """Length of the recordings made and kept together."""
 
     def __str__(self) -> str:
-        failed = f", {self.failed} FAILED (see {FAILURES_NAME})" if self.failed else ""
-        return f"{self.made} recordings made, {self.kept} kept, {self.seconds / 3600:.2f} h of speech{failed}"
-
-
-@dataclass(frozen=True)
-class _Job:
-    audio: str
-    caption: Caption
-    request: str
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    job: _Job
-    fields: dict[str, Any] | None
-    failure: str
+        line = f"{self.made} recordings made, {self.kept} kept, {self.seconds / 3600:.2f} h of speech"
+        if self.failed:
+            line += f", {self.failed} FAILED (see {FAILURES_NAME})"
+        if self.given_up:
+            line += f", {self.given_up} had FAILED before (see {FAILURES_NAME}; --retry-failed tries them again)"
+        return line
 
 
 def synthesize_corpus(
-    manifest: Manifest, *, engine: Synthesizer, workers: int = 2, progress: bool = True
-) -> SynthesisCounts:
+    manifest: Manifest, *, engine: Synthesizer, voice: str | None = None, retry_failed: bool = False,
+    overwrite: bool = False, workers: int = 2, rank: Rank = ALONE, progress: bool = True,
+) -> SynthesisCounts:  # fmt: skip
     """Speak every caption that has a place for its recording, as 16 kHz 16-bit mono wav files.
 
     Parameters
     ----------
     manifest : Manifest
         The corpus; each caption's ``audio`` says where its recording belongs; what a person recorded is left alone.
+        Where the engine has other voices, the manifest is written again with them
+        (:func:`speech2img.tts.voices.cast_voices`).
     engine : Synthesizer
-        What speaks. The samples depend only on the caption, so the number of workers and interruptions do not show.
+        What speaks. The samples depend only on the caption, so the number of workers, ranks and interruptions do not
+        show.
+    voice : str, optional
+        One voice for all captions instead of the manifest's.
+    retry_failed : bool
+        Whether to try again what failed for good in an earlier call.
+    overwrite : bool
+        Whether to speak again what is finished, and to replace the recordings of another engine.
     workers : int
         Recordings made at the same time.
+    rank : Rank
+        Which share of the captions this process speaks; the others must run on the same folder.
     progress : bool
         Whether to show a progress bar.
 
@@ -92,9 +90,13 @@ def synthesize_corpus(
     Raises
     ------
     SynthesisError
-        If 20 captions in a row fail: the engine is broken, not the captions.
+        If 20 captions in a row fail (the engine is broken, not the captions), or the engine has no such `voice`.
+    EngineStoppedError
+        If the engine says that it can speak nothing more. Finished recordings are kept.
+    DataError
+        If two captions have the same recording, or all recordings are another engine's and `overwrite` is not given.
     ConfigError
-        If another process speaks this corpus right now.
+        If another job speaks this corpus right now.
     DiskFullError
         If the disk is full. Finished recordings are kept.
     RunInterrupted
@@ -102,187 +104,132 @@ def synthesize_corpus(
 
     Notes
     -----
-    ``derived/speech/journal.jsonl`` lists each finished recording (seconds, peak, SHA-256, engine, voice, and a digest
+    ``derived/speech/journal.jsonl`` lists each recording (status, seconds, peak, SHA-256, engine, voice, and a digest
     of what was asked). A line is written only after its wav is on the disk; a wav without a line, with another size
     than its line says, or of a caption that has changed since is made again.
     """
     if workers < 1:
         raise SynthesisError.about(f"workers {workers}", "nobody would speak", "give at least 1")
-    with run_lock((manifest.root / JOURNAL_NAME).parent):
-        return _synthesize(manifest, engine, workers, progress)
-
-
-def _synthesize(manifest: Manifest, engine: Synthesizer, workers: int, progress: bool) -> SynthesisCounts:
-    journal = Journal(manifest.root / JOURNAL_NAME)
-    jobs, kept = _open_jobs(manifest, engine, journal.done)
-    batch = _Batch(journal)
-    failures: list[_Outcome] = []
-    in_a_row = 0
-    bar = tqdm(total=len(jobs) + kept, initial=kept, desc="speech", unit="utt", disable=not progress, smoothing=0.05)
-    try:
-        with bar, disk_errors(manifest.root / JOURNAL_NAME):
-            for outcome in _speak_all(jobs, manifest.root, engine, workers):
-                bar.update()
-                if outcome.fields is not None:
-                    in_a_row = 0
-                    batch.add(outcome.job.audio, outcome.fields)
-                    continue
-                failures.append(outcome)
-                in_a_row += 1
-                if in_a_row == _FAILURES_IN_A_ROW:
-                    reason = f"{in_a_row} captions in a row failed, the last because: {outcome.failure}"
-                    raise SynthesisError.about(engine.name, reason, "repair the engine and run the same command again")
-    except KeyboardInterrupt:
-        reason = f"interrupted after {batch.added + kept} of {len(jobs) + kept} recordings"
-        raise RunInterrupted.about(manifest.root, reason, "run the same command again to go on") from None
-    finally:
-        batch.commit()
-        _write_failures(manifest.root / FAILURES_NAME, failures)
-    wanted = {caption.audio for item in manifest.items for caption in item.captions}
-    seconds = sum(float(fields["seconds"]) for audio, fields in journal.done.items() if audio in wanted)
-    return SynthesisCounts(made=batch.added, kept=kept, failed=len(failures), seconds=seconds)
-
-
-def request_digest(caption: Caption, engine_name: str) -> str:
-    """Digest of everything that decides a recording's samples; a recording of another digest is out of date."""
-    asked = [
-        caption.text, caption.voice, caption.rate, caption.pitch, caption.pitch_range,
-        engine_name, CORPUS_SAMPLE_RATE,
-    ]
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
-
-
-def _open_jobs(manifest: Manifest, engine: Synthesizer, done: dict[str, dict[str, Any]]) -> tuple[list[_Job], int]:
-    """List what is still to be spoken, and count what is there already."""
-    jobs: list[_Job] = []
-    seen: set[str] = set()
-    for item in manifest.items:
-        for caption in item.captions:
-            if caption.audio is None or caption.recorded:
-                continue
-            if caption.audio in seen:
-                raise DataError.about(caption.audio, "two captions have the same recording", "prepare the corpus again")
-            seen.add(caption.audio)
-            request = request_digest(caption, engine.name)
-            if not _is_finished(manifest.root / caption.audio, done.get(caption.audio), request):
-                jobs.append(_Job(caption.audio, caption, request))
-    return jobs, len(seen) - len(jobs)
-
-
-def _is_finished(path: Path, fields: dict[str, Any] | None, request: str) -> bool:
-    if fields is None or fields.get("request") != request:
-        return False
-    try:
-        return path.stat().st_size == fields.get("bytes")
-    except OSError:
-        return False
-
-
-def _speak_all(jobs: list[_Job], root: Path, engine: Synthesizer, workers: int) -> Iterator[_Outcome]:
-    """Run the jobs on threads and give their outcomes in order; only a few jobs wait at any time."""
-    for folder in {(root / job.audio).parent for job in jobs}:
-        folder.mkdir(parents=True, exist_ok=True)
-    waiting: deque[Future[_Outcome]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="speech") as pool:
+    with run_lock((manifest.root / JOURNAL_NAME).parent, rank=rank):
+        journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)
+        cast = cast_voices(manifest, engine, voice=voice)
+        plan = plan_jobs(cast, engine, journal.done, rank=rank, retry_failed=retry_failed, overwrite=overwrite)
+        if cast is not manifest and rank.index == 0:
+            cast.save()
+            logger.warning("%s: the manifest now names voices of %s", cast.root, engine.name)
+        bar = tqdm(
+            total=len(plan.jobs) + plan.kept, initial=plan.kept, unit="utt", smoothing=0.05,
+            desc="speech" if rank.count == 1 else f"speech, {rank}", disable=not progress or rank.index > 0,
+        )  # fmt: skip
+        run = _Run(cast, engine, journal, bar, workers)
         try:
-            for job in jobs:
-                waiting.append(pool.submit(_speak, job, root, engine))
-                if len(waiting) >= 8 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            with bar, disk_errors(journal.path):
+                run.speak(plan)
+        except KeyboardInterrupt:
+            reason = f"interrupted after {run.made + plan.kept} of {len(plan.jobs) + plan.kept} recordings"
+            raise RunInterrupted.about(manifest.root, reason, "run the same command again to go on") from None
         finally:
-            for future in waiting:
-                future.cancel()
+            run.commit()
+            _write_failures(cast, journal)
+        places = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
+        entries = [journal.done[place] for place in places if place in journal.done]
+        return SynthesisCounts(
+            made=run.made, kept=plan.kept, failed=run.failed, given_up=plan.given_up,
+            seconds=sum(float(entry["seconds"]) for entry in entries if entry.get("status", DONE) == DONE),
+        )  # fmt: skip
 
 
-def _speak(job: _Job, root: Path, engine: Synthesizer) -> _Outcome:
-    caption = job.caption
-    try:
-        y = engine.synthesize(
-            caption.text, voice=caption.voice, rate=caption.rate, pitch=caption.pitch, pitch_range=caption.pitch_range
-        )
-        check_speech(y, engine.sample_rate, caption.text)
-    except SynthesisError as error:
-        return _Outcome(job, None, str(error))
-    y = resample(y, engine.sample_rate, CORPUS_SAMPLE_RATE)
-    wav = encode_wav(y, sample_rate=CORPUS_SAMPLE_RATE)
-    path = root / job.audio
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(wav)
-    part.replace(path)
-    fields = {
-        "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4), "peak": round(float(np.abs(y).max()), 4), "bytes": len(wav),
-        "sha256": hashlib.sha256(wav).hexdigest(), "engine": engine.name, "voice": caption.voice,
-        "request": job.request,
-    }
-    return _Outcome(job, fields, "")
+@dataclass
+class _Run:
+    """One call under way: what is finished but not reported yet, and the counts."""
 
+    manifest: Manifest
+    engine: Synthesizer
+    journal: Journal
+    bar: tqdm
+    workers: int
+    made: int = 0
+    failed: int = 0
+    in_a_row: list[Outcome] = field(default_factory=list)
+    waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
+    since: float = field(default_factory=monotonic)
 
-def check_speech(y: np.ndarray, sample_rate: int, text: str) -> None:
-    """Refuse sound that cannot be this text spoken.
+    def speak(self, plan: Plan) -> None:
+        """Speak what is planned, and at the end once more what was to be tried later."""
+        if plan.refused and not plan.jobs and not plan.kept:
+            raise plan.refused[0][1]
+        for job, error in plan.refused:
+            self._report(failure(job, TryLaterError(str(error)), self.engine))  # another version may have the voice
+        later: list[Job] = []
+        self._speak(plan.jobs, later)
+        self._speak(later, None)
 
-    Parameters
-    ----------
-    y : np.ndarray [shape=(n,), float32]
-        What the engine gave.
-    sample_rate : int
-        Its rate in Hz.
-    text : str
-        What it was asked to say.
+    def _speak(self, jobs: list[Job], later: list[Job] | None) -> None:
+        with contextlib.closing(speak_all(jobs, self.manifest.root, self.engine, self.workers)) as outcomes:
+            for outcome in outcomes:
+                if later is not None and outcome.fields["status"] == LATER:
+                    later.append(outcome.job)
+                else:
+                    self._report(outcome)
+                self._check_row(outcome)
 
-    Raises
-    ------
-    SynthesisError
-        If the sound is empty, not finite, silent, clipped, or impossibly short or long (0.015 to 0.35 s a character,
-        with 1 s of pauses allowed).
-    """
-    subject = f"text {text[:60]!r}"
-    if y.ndim != 1 or not y.size or not np.isfinite(y).all():
-        raise SynthesisError.about(subject, f"no finite mono sound (shape {y.shape})", "change the text or the voice")
-    magnitude = np.abs(y)
-    peak, seconds = float(magnitude.max()), y.size / sample_rate
-    if peak < _MIN_PEAK:
-        raise SynthesisError.about(subject, f"silent (peak {peak:.4f})", "change the text or the voice")
-    clipped = float(np.mean(magnitude >= 0.999))
-    if clipped > _MAX_CLIPPED:
-        raise SynthesisError.about(subject, f"{clipped:.1%} of the samples are clipped", "use another voice")
-    if not 0.015 * len(text) <= seconds <= 1.0 + 0.35 * len(text):
-        reason = f"{seconds:.2f} s for {len(text)} characters"
-        raise SynthesisError.about(subject, f"not plausible as speech: {reason}", "change the rate or the text")
-
-
-class _Batch:
-    """Finished recordings that are not reported yet; one flush of the disk serves all of them."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._waiting: dict[str, dict[str, Any]] = {}
-        self._since = monotonic()
-        self.added = 0
-
-    def add(self, audio: str, fields: dict[str, Any]) -> None:
-        self._waiting[audio] = fields
-        self.added += 1
-        if len(self._waiting) >= _BATCH_ITEMS or monotonic() - self._since > _BATCH_SECONDS:
+    def _report(self, outcome: Outcome) -> None:
+        self.bar.update()
+        self.made += outcome.made
+        self.failed += not outcome.made
+        if outcome.fields["status"] == FAILED:
+            (self.manifest.root / outcome.job.audio).unlink(missing_ok=True)  # what is there says something else
+        self.waiting[outcome.job.audio] = outcome.fields
+        if len(self.waiting) >= _BATCH_ITEMS or monotonic() - self.since > _BATCH_SECONDS:
             self.commit()
 
+    def _check_row(self, outcome: Outcome) -> None:
+        """Stop where nothing succeeds any more; then the engine is to blame, and no caption counts as given up."""
+        if outcome.made:
+            self.in_a_row.clear()
+            return
+        self.in_a_row.append(outcome)
+        if len(self.in_a_row) == _FAILURES_IN_A_ROW:
+            self.waiting |= {failed.job.audio: {**failed.fields, "status": LATER} for failed in self.in_a_row}
+            reason = f"{len(self.in_a_row)} captions in a row failed, the last because: {outcome.fields['reason']}"
+            raise EngineStoppedError.about(
+                self.engine.name, reason, "repair the engine and run the same command again"
+            )
+
     def commit(self) -> None:
-        self._since = monotonic()
-        if self._waiting:
+        """Report what is finished."""
+        self.since = monotonic()
+        if self.waiting:
             os.sync()  # one call for the batch: fsync of each file costs 2-3 ms, half as much as speaking it
-            self._journal.add_many(self._waiting.items())
-            self._waiting = {}
+            self.journal.add_many(self.waiting.items())
+            self.waiting = {}
 
 
-def _write_failures(path: Path, failures: list[_Outcome]) -> None:
-    if not failures:
-        path.unlink(missing_ok=True)
-        return
-    lines = [
-        json.dumps({"audio": item.job.audio, "voice": item.job.caption.voice, "text": item.job.caption.text,
-                    "reason": item.failure}, ensure_ascii=False)
-        for item in failures
-    ]
-    write_text(path, "\n".join(lines) + "\n")
-    logger.warning("%d captions could not be spoken; see %s", len(failures), path)
+def _write_failures(manifest: Manifest, journal: Journal) -> None:
+    """List what could not be spoken, by any rank: whoever comes last has read the lines of all."""
+    path = manifest.root / FAILURES_NAME
+    written: list[str] | None = None
+    while (lines := _failure_lines(manifest, journal)) != written:
+        if lines:
+            write_text(path, "\n".join(lines) + "\n")
+        else:
+            path.unlink(missing_ok=True)
+        written = lines
+        if journal.shared:
+            journal.reload()
+    if written:
+        logger.warning("%d captions could not be spoken; see %s", len(written), path)
+
+
+def _failure_lines(manifest: Manifest, journal: Journal) -> list[str]:
+    if not any(entry.get("status", DONE) != DONE for entry in journal.done.values()):
+        return []
+    failed = []
+    for caption in spoken_captions(manifest):
+        entry = journal.done.get(str(caption.audio), {})
+        if entry.get("status", DONE) != DONE:
+            failed.append({
+                "audio": caption.audio, "voice": caption.voice, "text": caption.text, "status": entry["status"],
+                "reason": entry.get("reason", ""),
+            })  # fmt: skip
+    return [json.dumps(fields, ensure_ascii=False) for fields in failed]

@@ -33,7 +33,7 @@ class EspeakSynthesizer:
     Each thread that speaks uses a small process of its own (see :mod:`speech2img.tts.espeak_speaker`), which is kept
     for the next call. ``close()`` or leaving a ``with`` block ends these processes; so does the end of this program.
 
-    Voices are ``"accent"`` or ``"accent+variant"``: ``"en-gb"``, ``"en-us+f3"``, ``"en-gb-scotland+whisper"``.
+    Voices are ``"accent"`` or ``"accent+variant"``: ``"en-us"``, ``"en-us+f3"``, ``"en-gb-scotland+whisper"``.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class EspeakSynthesizer:
         accent, plus, variant = voice.partition("+")
         if accent.lower() not in self._accents or (plus and variant not in self._variants):
             near = get_close_matches(voice, self.voices(language=""), n=1)
-            hint = f'did you mean "{near[0]}"?' if near else 'use for example "en-us" or "en-gb+f3"'
+            hint = f'did you mean "{near[0]}"?' if near else 'use for example "en-us" or "en-us+f3"'
             raise SynthesisError.about(f'voice "{voice}"', "espeak-ng has no such voice", hint)
         return voice
 

@@ -13,8 +13,9 @@ from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.errors import ConfigError, DataError, RunInterrupted, SynthesisError
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
-from speech2img.tts import corpus
-from speech2img.tts.corpus import FAILURES_NAME, JOURNAL_NAME, check_speech, synthesize_corpus
+from speech2img.tts.corpus import FAILURES_NAME, JOURNAL_NAME, synthesize_corpus
+from speech2img.tts.jobs import CORPUS_SAMPLE_RATE
+from speech2img.tts.quality import check_speech
 
 
 class Tone:
@@ -29,6 +30,12 @@ class Tone:
 
     def voices(self) -> list[str]:
         return ["hum"]
+
+    def voice_for(self, voice: str) -> str:
+        return voice
+
+    def close(self) -> None:
+        pass
 
     def synthesize(
         self, text: str, *, voice: str, rate: int = 175, pitch: int = 50, pitch_range: int = 50
@@ -208,4 +215,4 @@ def test_espeak_speaks_a_corpus(tmp_path: Path) -> None:
         counts = synthesize_corpus(Manifest(tmp_path, "test", items), engine=engine, progress=False)
     assert (counts.made, counts.failed) == (4, 0)
     assert read_audio(tmp_path / "audio/hum/c/0_0.wav", sample_rate=16_000).size > 16_000
-    assert corpus.CORPUS_SAMPLE_RATE == 16_000
+    assert CORPUS_SAMPLE_RATE == 16_000

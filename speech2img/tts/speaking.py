@@ -1,0 +1,154 @@
+"""Jobs in, recordings out: on threads or in batches, every sound checked before it becomes a file."""
+
+import hashlib
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech2img.audio.io import encode_wav, resample
+from speech2img.errors import SynthesisError
+from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, SpeechUnfinishedError, Synthesizer, TryLaterError
+from speech2img.tts.jobs import CORPUS_SAMPLE_RATE, DONE, FAILED, LATER, Job
+from speech2img.tts.quality import check_speech
+
+_WINDOW_BATCHES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job."""
+
+    job: Job
+    """The job."""
+    fields: dict[str, Any]
+    """Its line in the journal; ``status`` is one of :mod:`speech2img.tts.jobs`."""
+
+    @property
+    def made(self) -> bool:
+        """Whether the recording is on the disk."""
+        return bool(self.fields["status"] == DONE)
+
+
+def speak_all(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
+    """Speak jobs and yield their outcomes.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        In any order; outcomes of a batch engine come in another one.
+    root : Path
+        The corpus folder.
+    engine : Synthesizer
+        A :class:`BatchSynthesizer` gets batches of texts of like length, any other one text at a time.
+    workers : int
+        Threads, for an engine that is no batch engine.
+
+    Yields
+    ------
+    Outcome
+        One a job, made or failed; few jobs are under way at any time.
+
+    Raises
+    ------
+    EngineStoppedError
+        If the engine says so.
+    OSError
+        If a recording cannot be written.
+    """
+    for folder in {(root / job.audio).parent for job in jobs}:
+        folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(engine, BatchSynthesizer):
+        return _in_batches(jobs, root, engine)
+    return _on_threads(jobs, root, engine, workers)
+
+
+def failure(job: Job, error: SynthesisError, engine: Synthesizer) -> Outcome:
+    """The outcome of a job that failed."""
+    status = LATER if isinstance(error, TryLaterError) else FAILED
+    fields = {
+        "status": status, "reason": str(error), "engine": engine.name, "voice": job.request.voice,
+        "request": job.digest,
+    }  # fmt: skip
+    return Outcome(job, fields)
+
+
+def _on_threads(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
+    waiting: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="speech") as pool:
+        try:
+            for job in jobs:
+                waiting.append(pool.submit(_speak, job, root, engine))
+                if len(waiting) >= 8 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            for future in waiting:
+                future.cancel()
+            engine.close()  # the pool waits for what is under way
+            raise
+
+
+def _speak(job: Job, root: Path, engine: Synthesizer) -> Outcome:
+    request = job.request
+    try:
+        y = engine.synthesize(
+            request.text, voice=request.voice, rate=request.rate, pitch=request.pitch, pitch_range=request.pitch_range
+        )
+        return _keep(job, y, root, engine)
+    except EngineStoppedError:
+        raise
+    except SynthesisError as error:
+        return failure(job, error, engine)
+
+
+def _in_batches(jobs: list[Job], root: Path, engine: BatchSynthesizer) -> Generator[Outcome, None, None]:
+    """Batches of like length waste little on padding; a text that fails comes again with the next seed."""
+    pending = deque((job, 0) for job in jobs)
+    while pending:
+        window = [pending.popleft() for _ in range(min(len(pending), _WINDOW_BATCHES * engine.batch_size))]
+        window.sort(key=lambda entry: len(entry[0].request.text))
+        entries = iter(window)
+        while batch := list(islice(entries, engine.batch_size)):
+            results = engine.synthesize_batch([replace(job.request, seed=seed) for job, seed in batch])
+            for (job, seed), result in zip(batch, results, strict=True):
+                outcome, again = _judge(job, result, root, engine)
+                if again and seed + 1 < engine.attempts:
+                    pending.append((job, seed + 1))
+                else:
+                    yield outcome
+
+
+def _judge(
+    job: Job, result: np.ndarray | SynthesisError, root: Path, engine: BatchSynthesizer
+) -> tuple[Outcome, bool]:
+    """The outcome of one result of a batch, and whether another seed may do better."""
+    if isinstance(result, SynthesisError):
+        return failure(job, result, engine), isinstance(result, SpeechUnfinishedError)
+    try:
+        return _keep(job, result, root, engine), False
+    except SynthesisError as error:
+        return failure(job, error, engine), True
+
+
+def _keep(job: Job, y: np.ndarray, root: Path, engine: Synthesizer) -> Outcome:
+    """Check the sound and write it; SynthesisError if it does not pass."""
+    check_speech(y, engine.sample_rate, job.request.text)
+    y = resample(y, engine.sample_rate, CORPUS_SAMPLE_RATE)
+    wav = encode_wav(y, sample_rate=CORPUS_SAMPLE_RATE)
+    path = root / job.audio
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(wav)
+    part.replace(path)
+    fields = {
+        "status": DONE, "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4), "peak": round(float(np.abs(y).max()), 4),
+        "bytes": len(wav), "sha256": hashlib.sha256(wav).hexdigest(), "engine": engine.name,
+        "voice": job.request.voice, "request": job.digest,
+    }  # fmt: skip
+    return Outcome(job, fields)
