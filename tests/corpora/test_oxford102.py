@@ -91,6 +91,23 @@ def test_nothing_there(tmp_path, prepare):
         prepare(tmp_path)
 
 
+def test_real_flowers(realdata, make_oxford, tmp_path, prepare):
+    """40 real photographs in place of the made ones (of another flower collection: the real one cannot be had)."""
+    root = make_oxford(tmp_path)
+    with zipfile.ZipFile(realdata / "flowers12_224.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")][::24]
+        for number, name in enumerate(names, start=1):
+            (root / f"jpg/image_{number:05d}.jpg").write_bytes(archive.read(name))
+    assert len(names) == 40
+    manifest = prepare(root)
+    assert manifest.meta["leaks"] == {
+        "checked": ["picture", "utterance"], "found": [],
+        "unknown": {"speaker": "synthetic voices", "photographer": "the corpus does not name them"},
+    }
+    states = [json.loads(line) for line in (root / "files.jsonl").read_text().splitlines()]
+    assert [state["sides"] for state in states if state["sides"]] == [[224, 224]] * 40
+
+
 def test_published_numbers_at_full_size(make_oxford, tmp_path):
     """8,189 pictures, 7,034 of 82 kinds and 1,155 of 20; the sizes of the single kinds are made up."""
     sizes = UNSEEN_SIZES + SEEN_SIZES
