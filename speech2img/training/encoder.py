@@ -17,6 +17,7 @@ from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_
 from speech2img.metrics.retrieval import class_centroid_scores, retrieval_scores
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.weights import save_release
+from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.encoder_settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
 from speech2img.training.extract import encode_rows, extract_embeddings
@@ -24,7 +25,7 @@ from speech2img.training.features import FeatureFile, Standard, load_features
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import open_run
 from speech2img.training.stores import mel_store
-from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Task
 
 __all__ = ["EncoderLossSettings", "EncoderModelSettings", "EncoderSettings", "extract_embeddings", "train_encoder"]
 
@@ -77,11 +78,14 @@ class EncoderTask(Task):
         self.batch_size = batches.sampler.batch_size
         self.arguments = encoder_arguments(settings, mels.n_mels)
         self.encoder = SpeechEncoder(**self.arguments).to(device)
-        self.optimizer = torch.optim.Adam(
+        self.precision = resolve_precision(settings.loop.precision, device)
+        adam = torch.optim.Adam(
             self.encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.precision = resolve_precision(settings.loop.precision, device)
-        self.scaler = self.precision.scaler()
+        self.descent = Descent(
+            self.encoder, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
+            warmup=settings.warmup, clip=settings.clip,
+        )  # fmt: skip
         self.best = BestWeights()
 
     def next_batch(self) -> SpeechBatch:
@@ -94,12 +98,7 @@ class EncoderTask(Task):
 
     def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
-        settings = self.settings
-        set_learning_rate(
-            self.optimizer,
-            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=settings.warmup),
-        )
-        self.encoder.train()
+        self.descent.begin(progress)
         mel = batch.mel_BMT.to(self.device, non_blocking=True)
         image = batch.features_BD.to(self.device, non_blocking=True)
         classes = batch.classes_B.to(self.device, non_blocking=True)
@@ -107,16 +106,8 @@ class EncoderTask(Task):
             speech = self.encoder(mel, batch.lengths_B).sentence.float()
         terms = self._losses(image, speech, classes)
         loss = torch.stack(list(terms.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.encoder.parameters(), settings.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
         logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
-        if not self.scaler.is_enabled():
-            logged["gradient_norm"] = norm
-        return {name: value.detach() for name, value in logged.items()}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
 
     def _losses(self, image: Tensor, speech: Tensor, classes: Tensor) -> dict[str, Tensor]:
         want = self.settings.losses
@@ -161,8 +152,7 @@ class EncoderTask(Task):
         """Encoder, optimizer, scaler, sampler and best weights."""
         return {
             "encoder": self.encoder.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self.descent.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
@@ -170,8 +160,7 @@ class EncoderTask(Task):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.encoder.load_state_dict(state["encoder"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.descent.load_state_dict(state)
         self.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 

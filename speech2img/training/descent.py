@@ -1,0 +1,75 @@
+"""What every training step of one network does around its loss: rate, loss scaling, clipping, the optimizer's step."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from speech2img.training.device import Precision
+from speech2img.training.task import Schedule, learning_rate, set_learning_rate
+
+
+class Descent:
+    """Gradient descent of one network.
+
+    Parameters
+    ----------
+    network : nn.Module
+        What is trained.
+    optimizer : torch.optim.Optimizer
+        Over the network's parameters.
+    precision : Precision
+        Decides whether the loss is scaled (fp16).
+    base : float
+        Highest learning rate.
+    schedule : {"cosine", "constant", "step"}
+        Course of the rate; see `learning_rate`.
+    warmup : float
+        Part of the run in which the rate rises, 0..1.
+    clip : float
+        Largest norm of the gradient.
+    """
+
+    def __init__(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, precision: Precision, *, base: float,
+        schedule: Schedule, warmup: float, clip: float,
+    ) -> None:  # fmt: skip
+        self.network, self.optimizer, self.scaler = network, optimizer, precision.scaler()
+        self.base, self.schedule, self.warmup, self.clip = base, schedule, warmup, clip
+
+    def begin(self, progress: float) -> None:
+        """Set the rate of this point of the run, 0..1, and put the network into training mode."""
+        rate = learning_rate(progress, base=self.base, schedule=self.schedule, warmup=self.warmup)
+        set_learning_rate(self.optimizer, rate)
+        self.network.train()
+
+    def step(self, loss: Tensor) -> dict[str, Tensor]:
+        """Follow the gradient of a loss.
+
+        Parameters
+        ----------
+        loss : Tensor [shape=()]
+            Of this batch.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``gradient_norm`` before clipping, detached; nothing under loss scaling, where a norm that is not finite is
+            part of the search for the scale.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return {} if self.scaler.is_enabled() else {"gradient_norm": norm.detach()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of optimizer and scaler."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave; further keys are left alone."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
