@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "images": BASE,
     "corpora": BASE | {"audio", "images"},
     "batches": BASE | {"audio", "images", "corpora"},
-    "tts": BASE | {"audio", "corpora"},
+    "tts": BASE | {"audio", "corpora", "models"},
     "models": set(),
     "losses": set(),
     "metrics": BASE | {"audio", "images", "corpora", "models"},
