@@ -13,6 +13,7 @@ from pathlib import Path
 from speech2img.corpora.inspection import FileState
 from speech2img.corpora.manifest import Item, Manifest
 from speech2img.corpora.splits import AUDIO, BIRDS, IMAGES
+from speech2img.corpora.wording import counted
 from speech2img.corpora.zero_shot import (
     ZeroShotCorpus,
     ZeroShotOptions,
@@ -139,7 +140,8 @@ def _check_boxes(root: Path, items: Sequence[Item], states: Mapping[str, FileSta
     wrong = [item for item in items if not _fits(item, states[item.image].sides)]
     if wrong:
         width, height = states[wrong[0].image].sides or (0, 0)
-        reason = f"{len(wrong)} boxes lie outside their pictures: {wrong[0].box} of {wrong[0].id} ({width} x {height})"
+        first = f"{wrong[0].box} of {wrong[0].id}, {width} x {height} pixels"
+        reason = f"outside its picture: {counted(len(wrong), 'box', 'boxes')} (first {first})"
         raise DataError.about(root / CUB.index_files[3], reason, CUB.picture_source)
 
 

@@ -5,13 +5,14 @@ interrupted ``prepare`` goes on where it was, a second one only looks at the tim
 the manifest's back is named.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from speech2img.corpora.manifest import MANIFEST_NAME
+from speech2img.corpora.wording import MAX_NAMED, counted, some_of
 from speech2img.errors import DataError, ImageError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import disk_errors, file_sha256, write_text
@@ -20,7 +21,6 @@ from speech2img.storage.stores import map_in_order
 
 RECORD_NAME = "files.jsonl"
 MISSING_NAME = "derived/prepare/missing.txt"
-MAX_NAMED = 3
 _BATCH = 256
 
 
@@ -73,8 +73,8 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
         missing = [path for path in kind.paths if path not in kind.elsewhere and not _has_content(root / path)]
         if missing:
             names += missing
-            number = f"{len(missing)} of {len(kind.paths)} " if len(kind.paths) > 1 else ""
-            reasons.append(f"{number}{kind.what} are missing or empty ({_some(missing)}): {kind.source}")
+            number = f"{len(missing):,} of {len(kind.paths):,} " if len(kind.paths) > 1 else ""
+            reasons.append(f"missing or empty: {number}{kind.what} ({some_of(missing)}): {kind.source}")
     listing = root / MISSING_NAME
     if not names:
         listing.unlink(missing_ok=True)
@@ -139,10 +139,11 @@ def inspect_files(
             _remember(record, fresh)
     _remember(record, fresh)
     if damaged:
-        reason = f"{len(damaged)} of {len(pictures)} pictures cannot be read ({'; '.join(damaged[:MAX_NAMED])})"
+        names = "; ".join(damaged[:MAX_NAMED]) + ("; ..." if len(damaged) > MAX_NAMED else "")
+        reason = f"cannot be read: {len(damaged):,} of {counted(len(pictures), 'picture')} ({names})"
         raise DataError.about(root, reason, source)
     if changed:
-        reason = f"{len(changed)} files are not what they were when the manifest was written ({_some(changed)})"
+        reason = f"changed since the manifest was written: {counted(len(changed), 'file')} ({some_of(changed)})"
         fix = f"put the old ones back, or remove {MANIFEST_NAME} and derived/ to take the new ones"
         raise DataError.about(root, reason, fix)
     return states
@@ -218,11 +219,6 @@ def _state_from(fields: dict[str, object]) -> FileState | None:
         case {"size": int(size), "mtime_ns": int(mtime_ns), "sha256": str(sha256), "sides": [int(width), int(height)]}:
             return FileState(size, mtime_ns, sha256, (width, height))
     return None
-
-
-def _some(names: Iterable[str]) -> str:
-    first = list(names)
-    return ", ".join(first[:MAX_NAMED]) + (", ..." if len(first) > MAX_NAMED else "")
 
 
 def _has_content(path: Path) -> bool:

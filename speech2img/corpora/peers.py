@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from speech2img.corpora.items import Item
 from speech2img.corpora.splits import class_number, read_names, read_numbers
+from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_bytes, read_json
 from speech2img.storage.embeddings import load_s2igan_embeddings
@@ -23,7 +24,6 @@ from speech2img.storage.embeddings import load_s2igan_embeddings
 SIDES: tuple[str, ...] = ("train", "test")
 TEXT_EMBEDDINGS = "char-CNN-RNN-embeddings.pickle"
 MAX_LIST_BYTES = 64 << 20
-MAX_NAMED = 3
 _FIX = "take all files from the same download of the split, or leave them out to use the published split"
 
 
@@ -107,15 +107,14 @@ def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:
                 sides[item_id] = side
                 if split.numbers.get(name, class_number(by_id[item_id])) != class_number(by_id[item_id]):
                     reclassified.append(item_id)
-    what = "classes" if split.kind == "classes" else "pictures"
     for wrong, reason in (
-        (unknown, f"{what} that this corpus does not have"),
-        (repeated, "pictures listed twice or on both sides"),
-        (reclassified, "pictures with another class than in this corpus"),
+        (unknown, "not in this corpus"),
+        (repeated, "listed twice or on both sides"),
+        (reclassified, "in another class than in this corpus"),
     ):
         if wrong:
-            text = f"the split ({split.kind}) has {len(wrong)} {reason}: {_some(wrong)}"
-            raise DataError.about(split.source, text, _FIX)
+            text = f"the split ({split.kind}) does not fit: {reason}: {counted(len(wrong), 'name')} "
+            raise DataError.about(split.source, text + f"({some_of(wrong)})", _FIX)
     return sides
 
 
@@ -262,7 +261,3 @@ def _class_finder(items: Iterable[Item]) -> Callable[[str], tuple[str, ...]]:
     for item in items:
         members.setdefault(item.class_name, []).append(item.id)
     return lambda name: tuple(members.get(name.rpartition("/")[2].removesuffix(".t7"), ()))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(name[:80] for name in names[:MAX_NAMED]) + (", ..." if len(names) > MAX_NAMED else "")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_bytes
 
@@ -21,7 +22,6 @@ CAPTIONS_PER_IMAGE = 10
 MAX_TEXT_BYTES = 1 << 20
 MAX_MEMBERS = 200_000
 MAX_ARCHIVE_BYTES = 128 << 20
-MAX_NAMED = 3
 NAMES = ("text_c10", "text")
 _WORD = re.compile(r"\w")
 _ZIP_ERRORS = (
@@ -162,10 +162,11 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
             if not captions[item_id]:
                 empty.append(item_id)
     if broken:
-        reason = f"{len(broken)} texts are not in {encoding} ({_some(broken)})"
+        reason = f"not in {encoding}: {counted(len(broken), 'text')} ({some_of(list(broken))})"
         raise DataError.about(files.path, reason, _way_out(broken))
     if empty:
-        raise DataError.about(files.path, f"{len(empty)} texts hold no caption ({_some(empty)})", "fetch them again")
+        reason = f"no caption in {counted(len(empty), 'text')} ({some_of(empty)})"
+        raise DataError.about(files.path, reason, "fetch them again")
     return captions
 
 
@@ -193,8 +194,3 @@ def _way_out(broken: Mapping[str, bytes]) -> str:
     if all(_decode(data, codec) is not None for data in broken.values()):
         return f"convert them to UTF-8, or give --encoding {codec} if that is what they are in"
     return "convert them to UTF-8"
-
-
-def _some(names: Iterable[str]) -> str:
-    first = list(names)
-    return ", ".join(first[:MAX_NAMED]) + (", ..." if len(first) > MAX_NAMED else "")

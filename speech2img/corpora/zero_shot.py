@@ -32,6 +32,7 @@ from speech2img.corpora.reed_captions import (
     read_captions,
 )
 from speech2img.corpora.splits import PUBLISHED_PARTS, Dialect, draw_validation, peer_parts, write_split_files
+from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
 
 VAL_SHARE = 0.08
@@ -214,7 +215,7 @@ def _choose_split(root: Path, items: Sequence[Item], peers: Sequence[PeerSplit],
     for found in peers:
         apart = _differences(sides_of_items(found, items), found, chosen.sides)
         if apart:
-            reason = f"its split files ({found.kind}) are not the {chosen.name}: {_sample(apart)} differ"
+            reason = f"its split files ({found.kind}) are not the {chosen.name}: {_sample(apart)}"
             fix = f"move them away, or use them on purpose with --splits {root}; prepare writes its own"
             raise DataError.about(root, reason, fix)
     return chosen
@@ -253,7 +254,7 @@ def _agreed_sides(folder: Path, found: Sequence[tuple[str, Mapping[str, str]]]) 
     for kind, more in others:
         apart = [item_id for item_id, side in more.items() if merged.get(item_id, side) != side]
         if apart:
-            reason = f"its {kind} and its {first} contradict each other: {_sample(apart)} on different sides"
+            reason = f"its {kind} and its {first} contradict each other: {_sample(apart)}"
             raise DataError.about(folder, reason, "keep the files of one split only")
         merged.update(more)
     return merged
@@ -299,6 +300,4 @@ def _notes_on_embeddings(manifest: Manifest) -> list[str]:
 
 
 def _sample(ids: Sequence[str]) -> str:
-    if len(ids) == 1:
-        return f"1 picture ({ids[0]})"
-    return f"{len(ids)} pictures ({', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''})"
+    return f"{counted(len(ids), 'picture')} ({some_of(ids)})"

@@ -64,7 +64,7 @@ def test_captions_missing_in_the_zip_are_named(make_oxford, tmp_path, prepare):
     root = make_oxford(tmp_path, zipped=True)
     with zipfile.ZipFile(root / "text_c10.zip", "w") as archive:
         archive.writestr("text_c10/class_00001/image_00036.txt", "a flower")
-    with pytest.raises(DataError, match=r"39 of 40 captions are missing .*text_c10/class_00001/image_00037.txt"):
+    with pytest.raises(DataError, match=r"missing or empty: 39 of 40 captions .*text_c10/class_00001/image_00037.txt"):
         prepare(root)
 
 
@@ -87,7 +87,7 @@ def test_labels_and_sets_must_fit(oxford, prepare):
 
 
 def test_nothing_there(tmp_path, prepare):
-    with pytest.raises(DataError, match=r"\(imagelabels.mat, setid.mat\).*102flowers.tgz.*robots.ox.*captions are"):
+    with pytest.raises(DataError, match=r"\(imagelabels.mat, setid.mat\).*102flowers.tgz.*robots.ox.*the captions"):
         prepare(tmp_path)
 
 

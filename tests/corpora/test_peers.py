@@ -70,7 +70,7 @@ def test_bare_file_names_are_found_where_they_are_unique(tmp_path):
     write_pickles(tmp_path, "train", ["x1", "y1"])
     assert sides_in(tmp_path) == {"002.B/x1": "train", "002.B/y1": "train"}
     twins = [*ITEMS, Item("003.C/x1", "images/003.C/x1.jpg", 9, "003.C", "train", None, None, ())]
-    with pytest.raises(DataError, match="1 pictures that this corpus does not have: x1"):
+    with pytest.raises(DataError, match="not in this corpus: 1 name \\(x1\\)"):
         sides_of_items(find_peer_splits(tmp_path)[0], twins)
 
 
@@ -85,9 +85,9 @@ def test_class_lists_and_name_lists(tmp_path):
 
 
 @pytest.mark.parametrize("train, test, reason", [
-    (["002.B/x1", "002.B/z"], ["001.A/x0"], "1 pictures that this corpus does not have: 002.B/z"),
-    (["002.B/x1", "001.A/x0"], ["001.A/x0"], "1 pictures listed twice or on both sides: 001.A/x0"),
-    (["002.B/x1", "002.B\\x1"], ["001.A/x0"], "1 pictures listed twice or on both sides: 002.B/x1"),
+    (["002.B/x1", "002.B/z"], ["001.A/x0"], "not in this corpus: 1 name \\(002.B/z\\)"),
+    (["002.B/x1", "001.A/x0"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(001.A/x0\\)"),
+    (["002.B/x1", "002.B\\x1"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(002.B/x1\\)"),
 ])
 def test_nonsense_is_named(tmp_path, train, test, reason):
     write_pickles(tmp_path, "train", train)
@@ -98,7 +98,7 @@ def test_nonsense_is_named(tmp_path, train, test, reason):
 
 def test_other_classes_are_named(tmp_path):
     write_pickles(tmp_path, "train", ["002.B/x1", "002.B/y1"], [2, 3])
-    with pytest.raises(DataError, match="1 pictures with another class than in this corpus: 002.B/y1"):
+    with pytest.raises(DataError, match="in another class than in this corpus: 1 name \\(002.B/y1\\)"):
         sides_in(tmp_path)
     write_pickles(tmp_path, "train", ["002.B/x1", "002.B/y1"], [2])
     with pytest.raises(DataError, match="2 file names but 1 class numbers"):
@@ -108,7 +108,7 @@ def test_other_classes_are_named(tmp_path):
 @pytest.mark.parametrize("content, reason", [
     ('["a"]', "not a split as Li et al. wrote them"), ('{"data": {}}', "not a split"), ("{", "is not valid JSON"),
     ('{"data": [3]}', "entry 0 of 'data' names no picture"), ('{"data": [{"image": 3}]}', "entry 0"),
-    ('{"data": [{"img": "002.B/q.jpg"}]}', "1 pictures that this corpus does not have"),
+    ('{"data": [{"img": "002.B/q.jpg"}]}', "not in this corpus: 1 name"),
 ])
 def test_broken_json(tmp_path, content, reason):
     (tmp_path / "train.json").write_text(content)
@@ -121,7 +121,7 @@ def test_broken_lists(tmp_path):
     with pytest.raises(DataError, match="testclasses.txt: not in UTF-8"):
         find_peer_splits(tmp_path)
     (tmp_path / "testclasses.txt").write_bytes(b"001.Z\n")
-    with pytest.raises(DataError, match="1 classes that this corpus does not have: 001.Z"):
+    with pytest.raises(DataError, match="not in this corpus: 1 name \\(001.Z\\)"):
         sides_in(tmp_path)
 
 

@@ -42,7 +42,7 @@ def test_lines(tmp_path, data, texts):
 ])
 def test_other_encodings_are_named_and_read_on_demand(tmp_path, data, codec):
     files = folder_with(tmp_path, data)
-    with pytest.raises(DataError, match=rf"text: 1 texts are not in utf-8 \(001.A/b\);.* give --encoding {codec} "):
+    with pytest.raises(DataError, match=rf"text: not in utf-8: 1 text \(001.A/b\);.* give --encoding {codec} "):
         read_captions(files, [NAME])
     assert read_captions(files, [NAME], encoding=codec)[NAME] == [data.decode(codec).strip()]
 
