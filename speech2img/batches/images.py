@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from speech2img.batches.sampler import ResumableSampler
-from speech2img.corpora.manifest import Item
+from speech2img.corpora.items import CLASS_HEADS, Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, visible_attributes
 
 NOT_COUNTED = -1
@@ -62,13 +62,16 @@ def head_values(items: Sequence[Item], *, species: bool) -> dict[str, tuple[str,
         Training pictures.
     species : bool
         Add a head ``species`` with the classes of these pictures.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Attributes where any are known; a corpus without attributes has the head ``class`` alone.
     """
-    heads: dict[str, tuple[str, ...]] = {}
-    if species:
-        heads["species"] = tuple(sorted({item.class_name for item in items}))
-    if any(item.attributes is not None for item in items):
-        heads |= {name: tuple(values) for name, values in ATTRIBUTES.items()}
-    return heads
+    classes = tuple(sorted({item.class_name for item in items}))
+    if all(item.attributes is None for item in items):
+        return {"class": classes} if len(classes) > 1 else {}
+    return ({"species": classes} if species else {}) | {name: tuple(values) for name, values in ATTRIBUTES.items()}
 
 
 def label_attributes(attributes: Mapping[str, str], heads: Mapping[str, Sequence[str]]) -> list[int]:
@@ -83,14 +86,14 @@ def label_items(items: Sequence[Item], heads: Mapping[str, Sequence[str]]) -> np
     Returns
     -------
     ndarray of int64, shape (N, heads)
-        `NOT_COUNTED` for a species that has no class (an unseen one), for attributes that are unknown or hidden.
+        `NOT_COUNTED` for a class that the head does not have, for attributes that are unknown or hidden.
     """
     index = {name: {value: number for number, value in enumerate(values)} for name, values in heads.items()}
     labels = np.full((len(items), len(heads)), NOT_COUNTED, dtype=np.int64)
     for row, item in enumerate(items):
         visible = visible_attributes(item.attributes) if item.attributes is not None else frozenset()
         for column, name in enumerate(heads):
-            if name == "species":
+            if name in CLASS_HEADS:
                 labels[row, column] = index[name].get(item.class_name, NOT_COUNTED)
             elif name in visible and item.attributes is not None:
                 labels[row, column] = index[name][item.attributes[name]]

@@ -5,6 +5,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MAX_CLASSES = 1_000_000
+CLASS_HEADS = ("species", "class")
+"""What a question for a picture's class is called: beside attributes, and in a corpus that has none."""
 UNKNOWN_SPEAKER = "unknown speaker"
 SPLITS: tuple[str, ...] = ("train", "val", "test_seen", "test")
 

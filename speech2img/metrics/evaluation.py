@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from speech2img.corpora.items import CLASS_HEADS
 from speech2img.errors import MetricError
 from speech2img.metrics import measures
 from speech2img.metrics.judge import FeatureNetwork, FeatureReading, Judge
@@ -142,8 +143,9 @@ def evaluate_pipeline(
                 Image.fromarray(picture).save(path, format="PNG")
     write_json(out / "utterances.json", [
         {"id": record.id, "group": group.name, "voice": record.voice, "held_out_voice": record.held_out_voice,
-         "text": record.text, "mentions": dict(record.mentions), "read": readings.get(record.id),
-         "read_off_real": real_readings.get(record.id)} for group in groups for record in group.records])
+         "text": record.text, "class": record.class_name, "mentions": dict(record.mentions),
+         "read": readings.get(record.id), "read_off_real": real_readings.get(record.id)}
+        for group in groups for record in group.records])
     report.save(out)
     write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}))
     return report
@@ -182,7 +184,7 @@ def _judge_all(report: MetricReport, groups: Sequence[_Group], judge: Judge | No
         real_readings |= dict(zip(ids, per_picture(judge.predict(group.real)), strict=True))
 
     def measure(name: str, records: Sequence[UtteranceRecord]) -> None:
-        mentions = [{a: v for a, v in record.mentions.items() if a in judge.values} for record in records]
+        mentions = [_said(record, judge) for record in records]
         if sum(bool(mention) for mention in mentions) < 2:
             report.notes.append(f"{name}: fewer than two utterances mention an attribute, so none is measured.")
             return
@@ -198,6 +200,13 @@ def _judge_all(report: MetricReport, groups: Sequence[_Group], judge: Judge | No
     if len(groups) > 1:
         measure(f"all {kind}", [record for group in groups for record in group.records])
     return readings, real_readings
+
+
+def _said(record: UtteranceRecord, judge: Judge) -> dict[str, str]:
+    """What the judge can read of what an utterance says; in a corpus that records no mentions, the class was said."""
+    if record.mentions:
+        return {name: value for name, value in record.mentions.items() if name in judge.values}
+    return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.values.get(head, ())}
 
 
 def _measure_likeness(report: MetricReport, group: _Group, manifest: ManifestLike, real_pictures: RealPictures,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from speech2img.corpora.items import CLASS_HEADS
 from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.resize import to_network
 from speech2img.models.attribute_network import AttributeNetwork
@@ -79,7 +80,7 @@ class Judge:
         self.name = name
         self.weights_sha256 = weights_sha256
         most_values = max(self.values, key=lambda head: len(self.values[head]))
-        self._score_head = "species" if "species" in self.values else most_values
+        self._score_head = next((head for head in CLASS_HEADS if head in self.values), most_values)
         self.classes = f"{len(self.values[self._score_head])} values of {self._score_head}"
 
     @classmethod
@@ -126,7 +127,7 @@ class Judge:
         Returns
         -------
         FeatureReading
-            The logits are those of the species head where there is one, else of the head with the most values.
+            The logits are those of the species or class head where there is one, else of the head with the most values.
 
         Raises
         ------

@@ -10,10 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.batches.images import NOT_COUNTED
 from speech2img.batches.pairs import PairBatch, PairBatches, PairSource
 from speech2img.corpora.manifest import Manifest, utterance_id
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import CheckpointError, DataError
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
@@ -33,6 +31,7 @@ from speech2img.training.features import load_features
 from speech2img.training.generator_settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import open_run
+from speech2img.training.shown import count_shown
 from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
 from speech2img.training.teachers import AttributeTeacher, GoogLeNetTeacher, load_teacher
@@ -47,7 +46,9 @@ class Probe:
     embeddings: Tensor
     """(U, D)."""
     said: np.ndarray
-    """(U, attributes), `NOT_COUNTED` where an attribute is not mentioned."""
+    """(U, attributes), -1 where an attribute is not mentioned."""
+    classes: list[str]
+    """Class names of the pictures."""
     pictures: np.ndarray
     """(U, S, S, 3) uint8, the real pictures."""
 
@@ -250,21 +251,17 @@ class GeneratorTask(Task):
         return target if self.settings.losses.feature_target == "speech" else self._standardised(target)
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of mentioned attributes that the teacher sees in pictures of validation utterances."""
+        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
         if not isinstance(self.teacher, AttributeTeacher) or not self.settings.evaluation_utterances:
             return {}
-        said = self.probe.said
-        heads = list(self.teacher.heads)
+        said, classes = self.probe.said, self.probe.classes
         right = counted = 0
         for start in range(0, len(said), 64):
             images = self._paint(self.probe.embeddings[start : start + 64], self.probe_noise[start : start + 64])[-1]
-            guesses = self.teacher.read(images)
-            for column, name in enumerate(ATTRIBUTES):
-                if name in heads:
-                    wanted = said[start : start + 64, column]
-                    known = wanted != NOT_COUNTED
-                    right += int((guesses[name][known] == wanted[known]).sum())
-                    counted += int(known.sum())
+            shown = count_shown(
+                self.teacher.read(images), self.teacher.heads, said[start : start + 64], classes[start : start + 64]
+            )
+            right, counted = right + shown[0], counted + shown[1]
         if not counted:
             return {}
         value = right / counted
@@ -417,4 +414,5 @@ def _probe(manifest: Manifest, source: PairSource, settings: GeneratorSettings) 
     pairs = [pairs[k * len(pairs) // wanted] for k in range(wanted)] if len(pairs) > wanted else pairs
     images = np.array([image for image, _ in pairs], dtype=np.int64)
     rows = np.array([utterance for _, utterance in pairs], dtype=np.int64)
-    return Probe(torch.from_numpy(source.embeddings[rows]), source.said[rows], source.images[images])
+    classes = [manifest.items[image].class_name for image in images]
+    return Probe(torch.from_numpy(source.embeddings[rows]), source.said[rows], classes, source.images[images])

@@ -25,6 +25,7 @@ from speech2img.training.extract import EmbeddingFile, load_embeddings
 from speech2img.training.features import FeatureFile, Standard, load_features
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import LoopSettings, open_run
+from speech2img.training.shown import count_shown
 from speech2img.training.task import Schedule, Task, learning_rate, set_learning_rate
 from speech2img.training.teachers import AttributeTeacher, load_teacher, release_folder
 
@@ -93,6 +94,8 @@ class PriorData:
     """(pairs, 2): of the validation split, spread evenly."""
     said: np.ndarray
     """(held, attributes): values mentioned, `NOT_COUNTED` elsewhere."""
+    classes: list[str]
+    """Class names of the pictures of ``held``."""
 
 
 class PriorTask(Task):
@@ -188,7 +191,7 @@ class PriorTask(Task):
         return images.float()
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of mentioned attributes that the teacher sees in pictures of validation utterances."""
+        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
         if self.teacher is None:
             return {}
         right = counted = 0
@@ -196,11 +199,8 @@ class PriorTask(Task):
             rows = slice(start, start + 64)
             embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
             guesses = self.teacher.read(self._paint(embeddings, self.held_noise[rows]))
-            for column, name in enumerate(ATTRIBUTES):
-                wanted = self.data.said[rows, column]
-                known = wanted != NOT_COUNTED
-                right += int((guesses[name][known] == wanted[known]).sum())
-                counted += int(known.sum())
+            shown = count_shown(guesses, self.teacher.heads, self.data.said[rows], self.data.classes[rows])
+            right, counted = right + shown[0], counted + shown[1]
         return {"said_and_shown": right / counted} if counted else {}
 
     def sample_grids(self) -> dict[str, Image.Image]:
@@ -337,6 +337,7 @@ def _pairs(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile, se
             if said[number].get(name) in values:
                 line[column] = values.index(said[number][name])
     pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
+    classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
     return PriorData(
-        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels
+        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels, classes
     )

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from speech2img.batches.images import NOT_COUNTED, ImageBatch, ImageBatches, head_values, label_items, to_tensor
 from speech2img.batches.renders import render_collection
+from speech2img.corpora.items import CLASS_HEADS
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
-from speech2img.errors import ConfigError
+from speech2img.errors import ConfigError, DataError
 from speech2img.images.pyramid import pyramid
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.storage.weights import save_release
@@ -54,7 +55,7 @@ class TeacherSettings:
     noise: float = 3.0
     """Standard deviation of added noise, in grey levels of 255."""
     species_weight: float = 1.0
-    """Weight of the species head beside the sum of the attribute heads."""
+    """Weight of the species (class) head beside the sum of the attribute heads."""
     renders: int = 0
     """Pictures drawn anew with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
     held_out_renders: int = 2000
@@ -149,7 +150,7 @@ class TeacherTask(Task):
             target = labels_BH[:, column]
             counted = (target != NOT_COUNTED).sum().clamp(min=1)
             loss = F.cross_entropy(logits[name].float(), target, ignore_index=NOT_COUNTED, reduction="sum") / counted
-            if name == "species":
+            if name in CLASS_HEADS:
                 terms["species"] = loss
             else:
                 terms["attributes"] = terms["attributes"] + loss
@@ -234,7 +235,8 @@ def train_teacher(
     settings : TeacherSettings
         How to train.
     role : {"teacher", "judge"}
-        The teacher learns species and attributes; the judge attributes only.
+        The teacher learns species and attributes, the judge attributes only; where the corpus has no attributes both
+        learn its classes.
     device : str
         As for `resolve_device`.
     progress : bool
@@ -263,12 +265,14 @@ def train_teacher(
             heads = head_values([items[row] for row in training], species=role == "teacher")
             if not heads:
                 raise ConfigError.about(
-                    str(root), "its pictures have no known attributes", "set renders, or train a teacher"
+                    str(root), "its pictures have one class and no known attributes", "give a corpus with classes"
                 )
             store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
             images, labels = store.load_all(), label_items(items, heads)
             rows = np.array(training)
             val = [row for row, item in enumerate(items) if item.split == "val"]
+            if not val:
+                raise DataError.about(root, "no validation pictures", "prepare the corpus again with a validation part")
             held_out = images[val], labels[val]
         batches = ImageBatches(
             images, labels, rows, batch_size=settings.batch_size, seed=settings.loop.seed, shift=settings.shift,

@@ -72,7 +72,7 @@ class AttributeTeacher:
         network = AttributeNetwork(sizes, width=config["width"], feature_dim=config["feature_dim"])
         load_weights(network, tensors, name=str(self.folder))
         self.network = network.to(device).eval().requires_grad_(False)
-        self.heads: list[str] = list(config["heads"])
+        self.heads: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in config["heads"].items()}
         self.image_size = int(config["image_size"])
         self.sha256 = release_sha256(self.folder)
         self._device = device
