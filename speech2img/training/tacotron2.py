@@ -14,6 +14,7 @@ from speech2img.errors import DataError
 from speech2img.models.tacotron2 import SpokenFrames, Tacotron2
 from speech2img.models.tacotron2_alignment import AlignmentScores, alignment_scores
 from speech2img.storage.weights import save_release
+from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import open_run
@@ -21,7 +22,7 @@ from speech2img.training.tacotron2_data import ClipBatch, ClipBatches, clips_sha
 from speech2img.training.tacotron2_losses import frame_loss, guided_attention_loss, stop_loss
 from speech2img.training.tacotron2_pictures import alignment_picture, mel_picture
 from speech2img.training.tacotron2_settings import Tacotron2ModelSettings, Tacotron2Settings
-from speech2img.training.task import Task, learning_rate, set_learning_rate
+from speech2img.training.task import Task
 
 __all__ = ["Tacotron2ModelSettings", "Tacotron2Settings", "train_tacotron2"]
 
@@ -50,11 +51,14 @@ class Tacotron2Task(Task):
         self.batch_size = batches.sampler.batch_size
         self.arguments = {"n_mels": mel_preset(settings.mel_preset).n_mels, **settings_to_dict(settings.model)}
         self.network = Tacotron2(**self.arguments).to(device)
-        self.optimizer = torch.optim.Adam(
+        optimizer = torch.optim.Adam(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.precision = resolve_precision(settings.loop.precision, device)
-        self.scaler = self.precision.scaler()
+        self.descent = Descent(
+            self.network, optimizer, self.precision, base=settings.learning_rate, schedule=settings.schedule,
+            warmup=settings.warmup, clip=settings.clip,
+        )  # fmt: skip
 
     def next_batch(self) -> ClipBatch:
         """Draw clips."""
@@ -66,25 +70,12 @@ class Tacotron2Task(Task):
 
     def train_step(self, batch: ClipBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
-        settings = self.settings
-        set_learning_rate(
-            self.optimizer,
-            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=settings.warmup),
-        )
-        self.network.train()
+        self.descent.begin(progress)
         output, mel_BMT = self._speak(batch)
         terms = self._losses(output, batch, mel_BMT)
         loss = torch.stack(list(terms.values())).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
         logged = {"loss": loss, **terms}
-        if not self.scaler.is_enabled():
-            logged["gradient_norm"] = norm
-        return {name: value.detach() for name, value in logged.items()}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
 
     def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
         mel_BMT = batch.mel_BMT.to(self.device, non_blocking=True)
@@ -141,16 +132,14 @@ class Tacotron2Task(Task):
         """Network, optimizer, scaler and sampler."""
         return {
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            **self.descent.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.descent.load_state_dict(state)
         self.batches.sampler.load_state_dict(state["sampler"])
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:

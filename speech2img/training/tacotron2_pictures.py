@@ -35,7 +35,7 @@ def heat_picture(
     draw = ImageDraw.Draw(sheet)
     bottom = _MARGIN_TOP + heat.height
     draw.text((_MARGIN_LEFT, 2), title, fill="black")
-    draw.text((2, 2), y_label, fill="black")
+    draw.text((2, _MARGIN_TOP + heat.height // 2), y_label, fill="black")
     draw.text((_MARGIN_LEFT + heat.width // 2, bottom + 4), x_label, fill="black")
     for place in (0, values.shape[1] - 1):
         draw.text((_MARGIN_LEFT + place * scale[0] - (18 if place else 0), bottom + 4), str(place), fill="black")
