@@ -6,6 +6,7 @@ classes for training, 50 never seen; Zhang et al. 2017, Li et al. 2020), so its 
 authors' files is changed.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from speech2img.corpora.inspection import FileState
 from speech2img.corpora.manifest import Item, Manifest
 from speech2img.corpora.splits import AUDIO, BIRDS, IMAGES
-from speech2img.corpora.wording import counted
+from speech2img.corpora.wording import counted, some_of
 from speech2img.corpora.zero_shot import (
     ZeroShotCorpus,
     ZeroShotOptions,
@@ -34,6 +35,7 @@ UNSEEN_CLASSES = frozenset((
 BOX_TOLERANCE = 0.05
 """How far, as a share of the picture's side, a box may reach over the edge (annotators' boxes do by a pixel or two)."""
 MAX_INDEX_BYTES = 16 << 20
+MAX_DIGITS = 9
 CUB = ZeroShotCorpus(
     name="cub",
     caption_prefixes=("", "birds", "cvpr2016_cub", FOLDER),
@@ -101,6 +103,10 @@ def _read_index(root: Path) -> list[Item]:
         if table.keys() != names.keys():
             reason = f"{len(table)} pictures, images.txt has {len(names)}, or their numbers differ"
             raise DataError.about(root / path, reason, CUB.picture_source)
+    for path, table in ((CUB.index_files[0], names), (CUB.index_files[2], classes)):
+        repeated = [name for name, times in Counter(name for (name,) in table.values()).items() if times > 1]
+        if repeated:
+            raise DataError.about(root / path, f"listed twice: {some_of(repeated)}", CUB.picture_source)
     dense = {number: index for index, number in enumerate(sorted(classes, key=int))}
     items = []
     for key, (name,) in names.items():
@@ -129,7 +135,7 @@ def _read_table(path: Path, columns: int) -> dict[str, list[str]]:
         raise DataError.about(path, f"no text ({error})", CUB.picture_source) from error
     for number, line in enumerate(lines, start=1):
         key, *fields = line.split()[: columns + 2] or [""]
-        if not key.isdecimal() or len(fields) != columns or key in table:
+        if not key.isdecimal() or len(key) > MAX_DIGITS or len(fields) != columns or key in table:
             reason = f"line {number} is not a new number and {columns} field(s)"
             raise DataError.about(path, reason, CUB.picture_source)
         table[key] = fields

@@ -115,7 +115,10 @@ def captions_of_lists(source: Path, texts: Mapping[str, Sequence[str]]) -> Capti
     texts : Mapping of str to sequence of str
         Item id -> captions.
     """
-    lines = {item_id: "\n".join(" ".join(text.split()) for text in some).encode() for item_id, some in texts.items()}
+    lines = {
+        item_id: "\n".join(" ".join(text.split()) for text in some).encode(errors="surrogatepass")
+        for item_id, some in texts.items()
+    }
     return CaptionFiles(source, lines.__contains__, lines.__getitem__, lambda item_id: None)
 
 

@@ -8,13 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from speech2img.corpora.cub import UNSEEN_CLASSES, prepare_cub
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.splits import read_split_pickles
 from speech2img.corpora.zero_shot import ZeroShotOptions
-from speech2img.errors import ConfigError, DataError
+from speech2img.errors import ConfigError, DataError, Speech2ImgError
 from speech2img.storage.pickles import save_pickle
 
 BOXES = "CUB_200_2011/bounding_boxes.txt"
@@ -22,7 +24,7 @@ PICTURE = "CUB_200_2011/images/002.Laysan_Albatross/Laysan_Albatross_0003_3.jpg"
 TEXT = "text/002.Laysan_Albatross/Laysan_Albatross_0004_4.txt"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prepare(cub_counts):
     return lambda root, **options: prepare_cub(root, ZeroShotOptions(progress=False, **options), counts=cub_counts)
 
@@ -104,12 +106,34 @@ def test_all_that_is_missing_is_named_at_once(cub, prepare):
     ("images.txt", "1 001.Black_footed_Albatross/", "1 001.Black_footed_Albatross/../", "picture 1"),
     ("classes.txt", "1 001", "one 001", "line 1 is not"),
     ("classes.txt", "1 001", "1 \udce4", "no text"),
+    ("classes.txt", "1 001", "1" * 5000 + " 001", "line 1 is not"),
+    ("classes.txt", "5 005.Crested_Auklet", "5 002.Laysan_Albatross", "classes.txt: listed twice: 002.Laysan"),
+    ("images.txt", "ross_0001_1.jpg", "ross_0000_0.jpg", "images.txt: listed twice: .*ross_0000_0.jpg;"),
+    ("images.txt", "ross_0001_1.jpg", "ross_\0001_1.jpg", "missing or empty: 1 of 75 pictures"),
 ])
 def test_contradictions_are_named(cub, prepare, name, old, new, reason):
     path = cub / "CUB_200_2011" / name
     path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(errors="surrogateescape"), 1))
     with pytest.raises(DataError, match=reason):
         prepare(cub)
+
+
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_mutated_lists_are_read_or_refused(data, make_cub, prepare, tmp_path_factory):
+    root = make_cub(tmp_path_factory.mktemp("cub"))
+    name = data.draw(st.sampled_from(["images", "image_class_labels", "bounding_boxes", "classes"]))
+    path = root / f"CUB_200_2011/{name}.txt"
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        manifest = prepare(root)
+    except Speech2ImgError as error:
+        assert str(root) in str(error)
+    else:
+        assert len(manifest) == 75
 
 
 def test_damaged_pictures_are_named(cub, prepare):

@@ -117,3 +117,6 @@ def test_mutated_archives_are_read_or_refused(data, tmp_path_factory):
 def test_lists(tmp_path):
     found = captions_of_lists(tmp_path / "train.json", {NAME: ["a\nbird", "two birds"]})
     assert read_captions(found, [NAME])[NAME] == ["a bird", "two birds"]
+    broken = captions_of_lists(tmp_path / "train.json", {NAME: ["half a \ud83d character"]})
+    with pytest.raises(DataError, match="train.json: not in utf-8: 1 text"):
+        read_captions(broken, [NAME])
