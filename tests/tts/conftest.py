@@ -1,0 +1,71 @@
+"""The server that stands for Baidu's, and the engine that asks it."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from speech2img.tts.baidu import BaiduSettings, BaiduSynthesizer
+from speech2img.tts.baidu_client import ServiceSettings
+from speech2img.tts.baidu_keys import BaiduKeys
+from speech2img.tts.web import WebLimits
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def baidu_server() -> ModuleType:
+    """The module of the server."""
+    return _load("baidu_server")
+
+
+@pytest.fixture(scope="session")
+def humming() -> ModuleType:
+    """The module of an engine without speech, and of corpora for it."""
+    return _load("humming")
+
+
+@pytest.fixture
+def serve(baidu_server: ModuleType) -> Iterator[Callable[..., Any]]:
+    """Start a server: ``serve(faults)``; it ends with the test."""
+    servers = []
+
+    def start(*args: Any, **options: Any) -> Any:
+        server = baidu_server.BaiduServer(*args, **options)
+        servers.append(server.__enter__())
+        return server
+
+    yield start
+    for server in servers:
+        server.__exit__()
+
+
+@pytest.fixture
+def engine_for(baidu_server: ModuleType) -> Callable[..., BaiduSynthesizer]:
+    """An engine that asks a server, with minutes scaled to tenths of seconds."""
+
+    def make(server: Any, *, keys: BaiduKeys | None = None, token_file: Path | None = None, rank: Any = None,
+             settings: BaiduSettings | None = None, **service: Any) -> BaiduSynthesizer:  # fmt: skip
+        keys = keys or BaiduKeys(baidu_server.API_KEY, baidu_server.SECRET_KEY)
+        scaled = {
+            "qps": 1000.0, "backoff_base": 0.002, "backoff_cap": 0.05, "patience": 20.0,
+            "limits": WebLimits(connect_seconds=5.0, read_seconds=0.25, total_seconds=5.0),
+            "speech_url": server.speech_url, "token_url": server.token_url,
+        }  # fmt: skip
+        options = {} if rank is None else {"rank": rank}
+        return BaiduSynthesizer(
+            keys, settings, service=ServiceSettings(**{**scaled, **service}), token_file=token_file, **options
+        )
+
+    return make
