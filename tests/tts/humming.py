@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.corpora.songbirds.voices import voice_folder
 from speech2img.errors import SynthesisError
 from speech2img.storage.ranks import this_rank
 from speech2img.tts.base import SpeechRequest, SpeechUnfinishedError, TryLaterError
@@ -83,7 +84,7 @@ def make(root: Path, texts: Sequence[str], *, voice: str = "hum", split: str = "
     items = []
     for number in range(0, len(texts), 2):
         captions = tuple(
-            Caption(k, text, voice, f"audio/{voice}/c/{number}_{k}.wav", 175, 50, 50, {}, None)
+            Caption(k, text, voice, f"audio/{voice_folder(voice)}/c/{number}_{k}.wav", 175, 50, 50, {}, None)
             for k, text in enumerate(texts[number : number + 2])
         )
         items.append(Item(f"c/{number}", f"images/{number}.jpg", 0, "c", split, None, None, captions))
