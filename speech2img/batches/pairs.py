@@ -156,19 +156,19 @@ class PairBatches:
         rows = source.rows[drawn]
         return PairBatch(
             torch.from_numpy(source.embeddings[utterances]),
-            self._augmented(source.images[rows], generator),
-            self._augmented(source.images[source.rows[wrong]], generator),
+            self._augmented(rows, generator),
+            self._augmented(source.rows[wrong], generator),
             torch.from_numpy(source.classes[drawn]),
             rows,
         )
 
-    def _augmented(self, images: np.ndarray, generator: np.random.Generator) -> Tensor:
-        if self._augmentation == "shift":
-            images = shift_images(images, pixels=self._shift, generator=generator)
-        tensor = to_tensor(images)
+    def _augmented(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor:
+        images = self.source.images
         if self._augmentation in ("crop", "crop_flip"):
-            return random_crop_flip(tensor, self._size, generator, flip=self._augmentation == "crop_flip")
-        return tensor
+            flip = self._augmentation == "crop_flip"
+            return random_crop_flip(to_tensor(images), self._size, generator, rows=rows, flip=flip)
+        pixels = self._shift if self._augmentation == "shift" else 0
+        return to_tensor(shift_images(images[rows], pixels=pixels, generator=generator))
 
 
 def _labels(descriptions: Sequence[dict[str, str] | None]) -> np.ndarray:

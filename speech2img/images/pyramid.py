@@ -9,7 +9,8 @@ from torch import Tensor
 
 from speech2img.errors import ImageError
 
-_CACHED_VALUES = 200_000  # float32 values that stay in a core's cache between the three steps of _normalise
+_CACHED_BYTES = 800_000  # of pictures that stay in a core's cache while each size is made of them
+_CACHED_VALUES = 200_000  # float32 values that stay there between the two steps of _normalise
 
 
 def pyramid(images_B3HW: Tensor, sizes: Sequence[int]) -> list[Tensor]:
@@ -41,22 +42,37 @@ def pyramid(images_B3HW: Tensor, sizes: Sequence[int]) -> list[Tensor]:
         if not 1 <= size <= side:
             fix = "give sizes up to the stored one, or build a larger image store"
             raise ImageError.about(f"pyramid size {size}", f"the pictures have {side} pixels a side", fix)
-    return [_normalise(_reduce(images_B3HW, size)) for size in sizes]
+    shapes = [(*images_B3HW.shape[:2], size, size) for size in sizes]
+    levels = [torch.empty(shape, dtype=torch.float32, device=images_B3HW.device) for shape in shapes]
+    several = _that_fit(images_B3HW, _CACHED_BYTES)
+    for first in range(0, len(images_B3HW), several):
+        part = images_B3HW[first : first + several]
+        for level in sorted(levels, key=lambda level: -level.shape[-1]):
+            # The largest first: it reads in order, so that the pictures are in the cache for the others.
+            _normalise(_reduce(part, level.shape[-1]), level[first : first + several])
+    return levels
 
 
 def random_crop_flip(
-    images_B3HW: Tensor, size: int, generator: np.random.Generator | None, *, flip: bool = True
+    images_N3HW: Tensor,
+    size: int,
+    generator: np.random.Generator | None,
+    *,
+    rows: np.ndarray | None = None,
+    flip: bool = True,
 ) -> Tensor:
     """Cut a random square out of each picture and mirror half of them left to right.
 
     Parameters
     ----------
-    images_B3HW : Tensor [shape=(B, 3, S, S), uint8]
-        Pictures.
+    images_N3HW : Tensor [shape=(N, 3, S, S), uint8]
+        Pictures; fastest when channels lie last in memory.
     size : int
         Side of the squares, at most S.
     generator : numpy.random.Generator or None
         Source of the places; None for the middle square and no mirroring, as evaluation does.
+    rows : ndarray of int [length=B] or None
+        Which pictures, 0 to N - 1 in any order, repeats allowed; None for all. Only the squares are read.
     flip : bool
         Mirror at random; wrong for corpora in which direction is an attribute.
 
@@ -69,23 +85,24 @@ def random_crop_flip(
     ImageError
         If the batch is not uint8 of this shape, or smaller than the square.
     """
-    _check(images_B3HW)
-    batch, _, _, side = images_B3HW.shape
-    room = side - size
+    _check(images_N3HW)
+    room = images_N3HW.shape[-1] - size
     if size < 1 or room < 0:
-        raise ImageError.about(f"crop size {size}", f"the pictures have {side} pixels a side", "build a larger store")
-    if generator is None:
-        middle = room // 2
-        cropped = images_B3HW[:, :, middle : middle + size, middle : middle + size]
-        return cropped.contiguous(memory_format=torch.channels_last)
-    tops = generator.integers(0, room + 1, size=batch).tolist()
-    lefts = generator.integers(0, room + 1, size=batch).tolist()
-    mirrored = (generator.random(batch) < 0.5).tolist() if flip else [False] * batch
+        reason = f"the pictures have {images_N3HW.shape[-1]} pixels a side"
+        raise ImageError.about(f"crop size {size}", reason, "build a larger store")
+    pictures = range(len(images_N3HW)) if rows is None else rows.tolist()
+    batch = len(pictures)
+    tops = lefts = [room // 2] * batch
+    mirrored = [False] * batch
+    if generator is not None:
+        tops = generator.integers(0, room + 1, size=batch).tolist()
+        lefts = generator.integers(0, room + 1, size=batch).tolist()
+        mirrored = (generator.random(batch) < 0.5).tolist() if flip else mirrored
     out = torch.empty(
-        (batch, 3, size, size), dtype=torch.uint8, device=images_B3HW.device, memory_format=torch.channels_last
+        (batch, 3, size, size), dtype=torch.uint8, device=images_N3HW.device, memory_format=torch.channels_last
     )
-    for image, target, top, left, mirror in zip(images_B3HW, out, tops, lefts, mirrored, strict=True):
-        square = image[:, top : top + size, left : left + size]
+    for target, picture, top, left, mirror in zip(out, pictures, tops, lefts, mirrored, strict=True):
+        square = images_N3HW[picture, :, top : top + size, left : left + size]
         target.copy_(square.flip(-1) if mirror else square)
     return out
 
@@ -100,13 +117,19 @@ def _reduce(images: Tensor, size: int) -> Tensor:
     return smooth.round_().clamp_(0, 255)
 
 
-def _normalise(images: Tensor) -> Tensor:
-    result = torch.empty(images.shape, dtype=torch.float32, device=images.device)
+def _normalise(images: Tensor, result: Tensor) -> None:
+    """Write uint8 pictures into a float32 batch, 0..255 as -1..1."""
     minus_one = torch.tensor(-1.0)
-    several = max(1, _CACHED_VALUES // images[0].numel()) if images.device.type == "cpu" else len(images)
+    several = _that_fit(images, _CACHED_VALUES)
     for part, target in zip(images.split(several), result.split(several), strict=True):
         torch.add(minus_one, target.copy_(part), alpha=1 / 127.5, out=target)
-    return result
+
+
+def _that_fit(images: Tensor, values: int) -> int:
+    """How many pictures of a batch have that many values; off the CPU all of them."""
+    if images.device.type != "cpu":
+        return max(1, len(images))
+    return max(1, values * len(images) // max(1, images.numel()))
 
 
 def _check(images: Tensor) -> None:

@@ -104,6 +104,29 @@ def test_pairs_belong_together_and_wrong_pictures_are_of_another_class() -> None
     assert len(wrong_seen) == sum(one.split == "train" for one in items)
 
 
+def test_cropped_pairs_are_squares_of_the_pictures() -> None:
+    items = [item(n, n % 3) for n in range(12)]
+    source = source_of(items)
+    ramp = np.arange(8, dtype=np.uint8)
+    source.images[:] = (8 * ramp[:, None] + ramp)[None, :, :, None] + np.array([0, 64, 128], np.uint8)
+    source.images[:, :, :, 2] = np.arange(12, dtype=np.uint8)[:, None, None]
+    batches = PairBatches(source, batch_size=6, seed=0, size=5, augmentation="crop_flip")
+    corners, mirrored = set(), 0
+    for _ in range(20):
+        batch = batches.next()
+        assert batch.real_BCHW.shape == batch.wrong_BCHW.shape == (6, 3, 5, 5)
+        assert (batch.real_BCHW[:, 2] == torch.from_numpy(batch.indices_B)[:, None, None]).all()
+        for image in torch.cat((batch.real_BCHW, batch.wrong_BCHW)):
+            flipped = int(image[0, 0, 0]) > int(image[0, 0, 4])
+            upright = image.flip(-1) if flipped else image
+            top, left = divmod(int(upright[0, 0, 0]), 8)
+            source_image = torch.from_numpy(source.images[int(image[2, 0, 0])]).permute(2, 0, 1)
+            assert torch.equal(upright, source_image[:, top : top + 5, left : left + 5])
+            corners.add((top, left))
+            mirrored += flipped
+    assert len(corners) == 16 and 80 < mirrored < 160
+
+
 def test_wrong_pictures_of_the_same_class_contradict_the_utterance() -> None:
     items = [item(n, n % 2, pose="perched") for n in range(30)]
     batches = PairBatches(source_of(items), batch_size=10, seed=0, size=8, wrong_same_class=1.0)

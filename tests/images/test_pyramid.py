@@ -67,6 +67,18 @@ def test_half_and_quarter_size_equal_pil(size: int, seed: int, coarse: bool) -> 
     np.testing.assert_array_equal(grey_levels(quarter)[inner], by_pil(images, size)[inner])
 
 
+@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format])
+def test_a_large_batch_is_its_pictures_one_by_one(memory: torch.memory_format) -> None:
+    images = batch(9, 200).contiguous(memory_format=memory)
+    sizes = (100, 200, 64, 100)
+    levels = pyramid(images, sizes)
+    assert [level.shape for level in levels] == [(9, 3, size, size) for size in sizes]
+    for number, image in enumerate(images):
+        for level, alone in zip(levels, pyramid(image[None], sizes), strict=True):
+            assert torch.equal(level[number], alone[0])
+    assert [level.shape for level in pyramid(images[:0], sizes)] == [(0, 3, size, size) for size in sizes]
+
+
 def test_values_span_minus_one_to_one() -> None:
     images = torch.stack((torch.zeros(3, 8, 8), torch.full((3, 8, 8), 255))).to(torch.uint8)
     black, white = pyramid(images, (4,))[0]
@@ -108,6 +120,20 @@ def test_crops_and_flips() -> None:
     assert all(square.contiguous().numpy().tobytes() in squares for square in upright)
     middle = random_crop_flip(images, 12, None)
     assert torch.equal(middle, images[:, :, 4:16, 4:16])
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_crops_of_some_rows_are_crops_of_those_pictures(seed: int | None) -> None:
+    images = batch(6, 20)
+    rows = np.array([4, 0, 4, 5])
+    chosen, expected = (None if seed is None else np.random.default_rng(seed) for _ in range(2))
+    cropped = random_crop_flip(images, 12, chosen, rows=rows)
+    assert cropped.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(cropped, random_crop_flip(images[rows], 12, expected))
+    if chosen is not None and expected is not None:
+        assert chosen.bit_generator.state == expected.bit_generator.state
+    with pytest.raises(IndexError):
+        random_crop_flip(images, 12, chosen, rows=np.array([6]))
 
 
 def test_wrong_batches() -> None:
