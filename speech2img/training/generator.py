@@ -133,6 +133,8 @@ class GeneratorTask(Task):
         state, _ = store.load(latest)
         load_weights(self.generator, state["task"]["average"]["module"], name=f"generator of {latest}")
         load_weights(self.discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
+        if self.encoder_config.get("drawn"):  # they are features already
+            return
         source = self.batches.source
         assert self.features is not None
         target = self._standardised(torch.from_numpy(self.features)).numpy()[source.picture_of]
@@ -160,7 +162,7 @@ class GeneratorTask(Task):
         for optimizer in self.optimizers:
             set_learning_rate(optimizer, rate * settings.discriminator_learning_rate)
         self.generator.train()
-        embeddings = batch.embeddings_BD.to(self.device, non_blocking=True)
+        embeddings = self._with_pictures(batch).to(self.device, non_blocking=True)
         sizes = self.generator.image_sizes
         real = pyramid(batch.real_BCHW.to(self.device, non_blocking=True), sizes)
         wrong = pyramid(batch.wrong_BCHW.to(self.device, non_blocking=True), sizes)
@@ -175,6 +177,18 @@ class GeneratorTask(Task):
         self.scaler.update()
         self.average.update(self.generator)
         return terms
+
+    def _with_pictures(self, batch: PairBatch) -> Tensor:
+        """Embeddings, the first `pictures` of them replaced by the standardised features of the real pictures."""
+        count = self._num_pictures(batch)
+        if not count:
+            return batch.embeddings_BD
+        assert self.features is not None
+        pictures = self._standardised(torch.from_numpy(self.features[batch.indices_B[:count]]))
+        return torch.cat([pictures, batch.embeddings_BD[count:]])
+
+    def _num_pictures(self, batch: PairBatch) -> int:
+        return round(self.settings.pictures * len(batch.indices_B))
 
     def _discriminator_step(self, real: list[Tensor], wrong: list[Tensor], fake: list[Tensor], mu: Tensor) -> Tensor:
         policy = self.settings.discriminator_augmentation
@@ -202,7 +216,8 @@ class GeneratorTask(Task):
             terms["feature"] = want.feature * self._feature_loss(batch, embeddings, fake.images)
         if want.reconstruction:
             weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
-            pairs = zip(fake.images, real, strict=True)
+            known = slice(self._num_pictures(batch) or None)
+            pairs = [(a[known], b[known]) for a, b in zip(fake.images, real, strict=True)]
             terms["reconstruction"] = weight * torch.stack([F.l1_loss(a, b) for a, b in pairs]).mean()
         loss = torch.stack(list(terms.values())).sum()
         self.generator_optimizer.zero_grad(set_to_none=True)
@@ -237,9 +252,20 @@ class GeneratorTask(Task):
         total = torch.zeros((), device=self.device)
         for stage in images:
             with self.precision.autocast():
-                seen = self.teacher.features(stage).float()
+                seen = self.teacher.features(self._blurred_sight(stage)).float()
             total = total + feature_consistency_loss(self._standardised(seen), self._standardised_target(target))
         return total / len(images)
+
+    def _blurred_sight(self, images: Tensor) -> Tensor:
+        want = self.settings.losses
+        if want.feature_shift:
+            down, right = (int(n) for n in torch.randint(0, 2 * want.feature_shift + 1, (2,)))
+            height, width = images.shape[2:]
+            images = F.pad(images, [want.feature_shift] * 4, mode="replicate")
+            images = images[:, :, down : down + height, right : right + width]
+        if want.feature_noise:
+            images = images + want.feature_noise * torch.randn_like(images)
+        return images
 
     def _standardised(self, features: Tensor) -> Tensor:
         if "target.mean" not in self.encoder_tensors:
@@ -320,9 +346,10 @@ class GeneratorTask(Task):
             weights = self.average.module.state_dict()
         else:
             weights = self.best.weights(self.average.module)
-        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(("encoder.", "target."))}
+        parts = ("encoder.", "target.", "prior.")
+        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(parts)}
         tensors |= {f"generator.{name}": value for name, value in weights.items()}
-        kept = ("mel_preset", "encoder", "pad_value", "pad_to_frames")
+        kept = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "prior", "prior_steps", "guidance")
         config = {
             **{key: value for key, value in self.encoder_config.items() if key in kept},
             "kind": "speech-to-image" if "encoder" in self.encoder_config else "image-generator",

@@ -46,6 +46,10 @@ class GeneratorLossSettings:
     """Teacher's features of the generated picture against a target (our own extra)."""
     feature_target: Literal["speech", "image"] = "speech"
     """The target: the speech embedding, or the features of the real picture."""
+    feature_noise: float = 0.0
+    """Noise on what the teacher sees (pictures are -1..1): a pattern that only this teacher can see is no help."""
+    feature_shift: int = 0
+    """Largest shift in pixels of what the teacher sees, for the same reason."""
     reconstruction: float = 0.0
     """Mean absolute difference to the real picture, at the start (our own extra: shows short runs what is where)."""
     reconstruction_floor: float = 0.0
@@ -64,6 +68,8 @@ class GeneratorSettings:
     """Run folder of a generator of the same sizes to start from, weights only; none starts anew."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
+    pictures: float = 0.0
+    """Part of each batch that is painted from the features of its real picture, for embeddings drawn by a prior."""
     model: GeneratorModelSettings = field(default_factory=GeneratorModelSettings)
     """Networks."""
     losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
@@ -117,6 +123,10 @@ class GeneratorSettings:
             )  # fmt: skip
         if self.initial is not None and self.features is None:
             raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
+        if not 0 <= self.pictures <= 1 or (self.pictures and self.features is None):
+            raise ConfigError.about("pictures", f"{self.pictures}", "choose 0 to 1, and 0 without teacher features")
+        if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
+            raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
         if self.batch_size < 2:
             raise ConfigError.about(
                 "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"

@@ -30,7 +30,7 @@ from speech2img.training.encoder import (
     extract_embeddings,
     train_encoder,
 )
-from speech2img.training.extract import extract_picture_embeddings, load_embeddings
+from speech2img.training.extract import draw_features, extract_picture_embeddings, load_embeddings
 from speech2img.training.features import build_teacher_features, load_features
 from speech2img.training.generator import (
     GeneratorLossSettings,
@@ -240,6 +240,31 @@ def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path:
         train_prior(corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
     with pytest.raises(ConfigError, match="unsaid"):
         replace(settings, unsaid=1.0)
+
+
+def test_a_generator_gets_used_to_what_the_prior_draws(corpus: Path, trained: Path, tmp_path: Path) -> None:
+    folder = draw_features(trained / "prior", corpus, embeddings="standard", progress=False)
+    drawn, pictures = load_embeddings(corpus, "drawn"), load_embeddings(corpus, "picture")
+    assert folder == drawn.folder and drawn.embeddings.shape == pictures.embeddings.shape
+    first = drawn.embeddings.copy()
+    draw_features(trained / "prior", corpus, embeddings="standard", progress=False)
+    assert np.array_equal(load_embeddings(corpus, "drawn").embeddings, first)
+    losses = replace(
+        GENERATOR.losses, feature_target="speech", feature_noise=0.1, feature_shift=1, reconstruction=1.0,
+    )  # fmt: skip
+    settings = replace(GENERATOR, embeddings="drawn", initial=str(trained / "painter"), pictures=0.5, losses=losses)
+    train_generator(corpus, tmp_path / "tuned", settings, progress=False)
+    pipe = SpeechToImage.load(tmp_path / "tuned", device="cpu")
+    assert pipe.prior is not None and pipe.guidance == 1.5 and pipe.prior_steps == 2
+    before, _ = load_release(trained / "prior" / "export")
+    after, _ = load_release(tmp_path / "tuned" / "export")
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert name.startswith("generator.") or torch.equal(after[name], value), name
+    with pytest.raises(CheckpointError, match="without a prior"):
+        draw_features(trained / "painter", corpus, embeddings="standard")
+    with pytest.raises(ConfigError, match="pictures"):
+        replace(settings, features=None, losses=GeneratorLossSettings(), initial=None)
 
 
 def test_the_judge_learns_from_its_own_renders(tmp_path: Path) -> None:
