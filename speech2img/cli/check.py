@@ -24,6 +24,7 @@ PACKAGES = (
     "safetensors",
 )
 PASCAL_TORCH = 'pip install "torch>=2.10,<2.15" --index-url https://download.pytorch.org/whl/cu126'
+GET_TACOTRON2 = "speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2"
 CUB_PAGE = "https://www.vision.caltech.edu/datasets/cub_200_2011/"
 
 
@@ -98,9 +99,29 @@ def _device_lines() -> list[str]:
 
 
 def _speech_lines() -> list[str]:
+    """Which engines of ``synthesize`` are ready."""
+    from speech2img.errors import ConfigError
+    from speech2img.tts.baidu_keys import read_keys
+
     if importlib.util.find_spec("espeakng_loader") is None:
-        return ['espeak-ng is missing (wanted by synthesize and generate --text): pip install "speech2img[tts]"']
-    return [f"espeak-ng, from espeakng-loader {importlib.metadata.version('espeakng-loader')}"]
+        lines = ['espeak: missing (generate --text wants it too): pip install "speech2img[tts]"']
+    else:
+        lines = [f"espeak: ready, from espeakng-loader {importlib.metadata.version('espeakng-loader')}"]
+    try:
+        read_keys()
+        lines.append("baidu: keys found (whether they are good only the service knows)")
+    except ConfigError as error:
+        lines.append(f"baidu: not ready, {str(error).removeprefix('Baidu: ')}")
+    voices = _releases_of("tacotron2")
+    ready = f"ready, with --model {' or '.join(voices)}" if voices else f"needs --model DIR: {GET_TACOTRON2}"
+    return [*lines, f"tacotron2: {ready}"]
+
+
+def _releases_of(kind: str) -> list[str]:
+    from speech2img.storage.atomic import read_json
+    from speech2img.storage.releases import find_release, shipped_releases
+
+    return [name for name in shipped_releases() if read_json(find_release(name) / "config.json").get("kind") == kind]
 
 
 def _weight_lines() -> list[str]:

@@ -122,8 +122,8 @@ class BatchSynthesizer(Synthesizer, Protocol):
     batch_size : int
         Most requests of one call.
     attempts : int
-        How often a text may be tried, each time with the next ``seed``, when its speech is unfinished or fails the
-        quality gates; 1 where the seed changes nothing.
+        How often a text is tried, each time with the next ``seed``, while the engine or the quality gates find fault
+        with its speech; 1 where the seed changes nothing.
     """
 
     batch_size: int

@@ -13,7 +13,7 @@ import numpy as np
 
 from speech2img.audio.io import encode_wav, resample
 from speech2img.errors import SynthesisError
-from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, SpeechUnfinishedError, Synthesizer, TryLaterError
+from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, Synthesizer, TryLaterError
 from speech2img.tts.jobs import CORPUS_SAMPLE_RATE, DONE, FAILED, LATER, Job
 from speech2img.tts.quality import check_speech
 
@@ -101,11 +101,11 @@ def _speak(job: Job, root: Path, engine: Synthesizer) -> Outcome:
         y = engine.synthesize(
             request.text, voice=request.voice, rate=request.rate, pitch=request.pitch, pitch_range=request.pitch_range
         )
-        return _keep(job, y, root, engine)
     except EngineStoppedError:
         raise
     except SynthesisError as error:
         return failure(job, error, engine)
+    return _judge(job, y, root, engine)
 
 
 def _in_batches(jobs: list[Job], root: Path, engine: BatchSynthesizer) -> Generator[Outcome, None, None]:
@@ -118,23 +118,20 @@ def _in_batches(jobs: list[Job], root: Path, engine: BatchSynthesizer) -> Genera
         while batch := list(islice(entries, engine.batch_size)):
             results = engine.synthesize_batch([replace(job.request, seed=seed) for job, seed in batch])
             for (job, seed), result in zip(batch, results, strict=True):
-                outcome, again = _judge(job, result, root, engine)
-                if again and seed + 1 < engine.attempts:
+                outcome = _judge(job, result, root, engine)
+                if outcome.fields["status"] == FAILED and seed + 1 < engine.attempts:
                     pending.append((job, seed + 1))
                 else:
                     yield outcome
 
 
-def _judge(
-    job: Job, result: np.ndarray | SynthesisError, root: Path, engine: BatchSynthesizer
-) -> tuple[Outcome, bool]:
-    """The outcome of one result of a batch, and whether another seed may do better."""
+def _judge(job: Job, result: np.ndarray | SynthesisError, root: Path, engine: Synthesizer) -> Outcome:
     if isinstance(result, SynthesisError):
-        return failure(job, result, engine), isinstance(result, SpeechUnfinishedError)
+        return failure(job, result, engine)
     try:
-        return _keep(job, result, root, engine), False
+        return _keep(job, result, root, engine)
     except SynthesisError as error:
-        return failure(job, error, engine), True
+        return failure(job, error, engine)
 
 
 def _keep(job: Job, y: np.ndarray, root: Path, engine: Synthesizer) -> Outcome:

@@ -195,7 +195,7 @@ def test_batches_of_like_length_each_text_with_its_seeds(humming: ModuleType, tm
     seeds: dict[str, list[int]] = {}
     for text, seed in sum(choir.batches, []):
         seeds.setdefault(text, []).append(seed)
-    assert [seeds[text] for text in texts[8:]] == [[0], [0, 1], [0, 1, 2], [0], [0, 1, 2]]
+    assert [seeds[text] for text in texts[8:]] == [[0], [0, 1], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     first_window = [text for batch in choir.batches[:4] for text, _ in batch]
     assert first_window == sorted(texts, key=len)
     reasons = {json.loads(line)["text"]: json.loads(line)["reason"] for line in

@@ -1,0 +1,144 @@
+"""``speech2img synthesize`` and what ``check`` says of its engines: options, keys, exit statuses."""
+
+import functools
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from speech2img.cli.main import main
+from speech2img.corpora.manifest import Manifest
+from speech2img.storage.journal import Journal
+from speech2img.tts import baidu_client
+from speech2img.tts.corpus import FAILURES_NAME, JOURNAL_NAME
+
+TTS = Path(__file__).parents[1] / "tts"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"cli_{name}", TTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def humming() -> ModuleType:
+    return load("humming")
+
+
+@pytest.fixture(autouse=True)
+def nobodys_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("BAIDU_API_KEY", "BAIDU_SECRET_KEY", "RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home" / name))
+
+
+def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(argv) in (1, 2)
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img: "))
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--vol", "5"], "--vol: is an option of --engine baidu"),
+        (["--engine", "baidu", "--max-steps", "5"], "--max-steps: is an option of --engine tacotron2"),
+        (["--engine", "baidu"], "BAIDU_API_KEY"),
+        (["--engine", "baidu", "--keys", "nowhere.toml"], "nowhere.toml"),
+        (["--engine", "baidu", "--qps", "0"], "qps 0"),
+        (["--engine", "baidu", "--spd", "16"], "spd 16"),
+        (["--engine", "tacotron2"], "speech2img import tacotron2"),
+        (["--engine", "tacotron2", "--model", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_an_engine_needs_is_named(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    humming.make(tmp_path, ["a bird"]).save()
+    assert words in refused(["synthesize", "--root", str(tmp_path), *options], capsys)
+    assert not (tmp_path / JOURNAL_NAME).exists()
+
+
+def test_baidu_from_the_command_line(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "corpus"
+    humming.make(root, ["a red bird", "a \N{SNOWMAN}", "a blue bird"], voice="en-us").save()
+    server = load("baidu_server")
+    monkeypatch.setenv("BAIDU_API_KEY", server.API_KEY)
+    monkeypatch.setenv("BAIDU_SECRET_KEY", server.SECRET_KEY)
+    with server.BaiduServer() as service:
+        here = functools.partial(
+            baidu_client.ServiceSettings, speech_url=service.speech_url, token_url=service.token_url
+        )
+        monkeypatch.setattr(baidu_client, "ServiceSettings", here)
+        argv = ["synthesize", "--root", str(root), "--engine", "baidu", "--qps", "100", "--vol", "7"]
+        line = refused([*argv, "--voice", "4"], capsys)
+        assert "1 captions could not be spoken, all others are" in line and FAILURES_NAME in line
+        assert {form["per"] + form["vol"] for form in service.forms} == {"47"}
+        assert "SNOWMAN" in json.loads((root / FAILURES_NAME).read_text())["reason"]
+        assert {caption.voice for item in Manifest.load(root).items for caption in item.captions} == {"baidu-4"}
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", "1")
+        assert main(argv) == 0, "a rank that fails would end the others"
+        assert "rank 1 of 2: 0 recordings made" in capsys.readouterr().out
+        assert len(service.forms) == 2
+    token = tmp_path / "home" / "XDG_CACHE_HOME" / "speech2img" / "baidu-token.json"
+    assert token.stat().st_mode & 0o777 == 0o600
+    for path in tmp_path.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert server.API_KEY.encode() not in data and server.SECRET_KEY.encode() not in data
+        assert b"24.000" not in data or path == token
+
+
+def test_tacotron2_from_the_command_line(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A voice that has learned nothing never ends; that it is heard of is what counts here."""
+    make_voice: Any = load("test_tacotron2").make_voice
+    voice = make_voice(tmp_path / "voice", gate_bias=-99.0)
+    humming.make(tmp_path / "corpus", ["a red bird", "a blue bird"], voice="en-us").save()
+    argv = ["synthesize", "--root", str(tmp_path / "corpus"), "--engine", "tacotron2", "--model", str(voice),
+            "--max-steps", "3", "--rows", "2", "--device", "cpu", "--seed", "7"]  # fmt: skip
+    assert "2 captions could not be spoken" in refused(argv, capsys)
+    lines = Journal(tmp_path / "corpus" / JOURNAL_NAME).done.values()
+    assert all("maximum of 3 decoder steps" in line["reason"] and "seed=7" in line["engine"] for line in lines)
+    assert {line["voice"] for line in lines} == {"tacotron2"} and len(lines) == 2
+
+
+def test_espeak_from_the_command_line(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("espeakng_loader", reason="the tts extra is not installed")
+    humming.make(tmp_path, ["a red bird", "a blue bird"], voice="en-us+f3").save()
+    argv = ["synthesize", "--root", str(tmp_path)]
+    assert main(argv) == 0
+    assert "2 recordings made, 0 kept" in capsys.readouterr().out
+    assert 'did you mean "en-us"' in refused([*argv, "--voice", "en-uss"], capsys)
+    assert main([*argv, "--voice", "en-gb-scotland", "--overwrite"]) == 0
+    assert "2 recordings made" in capsys.readouterr().out
+    manifest = Manifest.load(tmp_path)
+    assert {caption.audio.split("/")[1] for item in manifest.items for caption in item.captions} == {"en-gb-scotland"}
+
+
+def test_check_says_which_engines_are_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["check"]) == 0
+    said = capsys.readouterr().out
+    assert "espeak: " in said and "baidu: not ready, no keys; set BAIDU_API_KEY" in said
+    assert "tacotron2: needs --model DIR: speech2img import tacotron2" in said
+    monkeypatch.setenv("BAIDU_API_KEY", "hidden")
+    monkeypatch.setenv("BAIDU_SECRET_KEY", "hidden")
+    assert main(["check"]) == 0
+    said = capsys.readouterr().out
+    assert "baidu: keys found" in said and "hidden" not in said
