@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
-from speech2img.audio.io import AudioFacts
+from speech2img.audio.io import AudioFacts, probe_audio
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
+from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text
+from speech2img.storage.journal import Journal
 from speech2img.storage.stores import map_in_order
 
 Facts = TypeVar("Facts")
 UNUSABLE_NAME = "derived/prepare/unusable.txt"
+_BATCH = 256
 
 
 def probe_files(
@@ -64,6 +67,86 @@ def probe_files(
                 facts[path] = found
             shown.update()
     return facts, unusable
+
+
+def probe_recordings(
+    root: Path, paths: Sequence[str], *, workers: int = 2, progress: bool = True
+) -> tuple[dict[str, AudioFacts], dict[str, str]]:
+    """`probe_files` of recordings by `probe_audio`, remembering what was found.
+
+    ``derived/prepare/recordings.jsonl`` keeps size, time and facts of those that can be used: one that has not changed
+    since is not read again, so that an interrupted call over 400,000 of them goes on where it was.
+
+    Returns
+    -------
+    facts, unusable
+        As from `probe_files`.
+    """
+    memory = _Memory(root, "recordings", lambda fact: [fact.seconds, fact.sample_rate, fact.channels], _audio_facts)
+    return memory.probe(paths, probe_audio, workers=workers, progress=progress)
+
+
+def probe_pictures(
+    root: Path, paths: Sequence[str], *, workers: int = 2, progress: bool = True
+) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
+    """`probe_files` of pictures by `probe_image`, remembering what was found as `probe_recordings` does."""
+    memory = _Memory(root, "pictures", list, _sides)
+    return memory.probe(paths, probe_image, workers=workers, progress=progress)
+
+
+class _Memory(Generic[Facts]):
+    """What was found of files that have not changed since."""
+
+    def __init__(
+        self, root: Path, what: str, pack: Callable[[Facts], list[Any]], unpack: Callable[[Any], Facts | None]
+    ) -> None:
+        self._root, self._what, self._pack, self._unpack = root, what, pack, unpack
+        self._journal = Journal(root / f"derived/prepare/{what}.jsonl")
+
+    def probe(
+        self, paths: Sequence[str], probe: Callable[[Path], Facts], *, workers: int, progress: bool
+    ) -> tuple[dict[str, Facts], dict[str, str]]:
+        stamps = {path: _stamp(self._root / path) for path in dict.fromkeys(paths)}
+        facts = {path: old for path, stamp in stamps.items() if (old := self._old(path, stamp)) is not None}
+        todo = [path for path in stamps if path not in facts]
+        unusable: dict[str, str] = {}
+        name = f"checking {self._what}"
+        with tqdm(total=len(stamps), initial=len(facts), desc=name, unit="file", disable=not progress) as bar:
+            for start in range(0, len(todo), _BATCH):
+                part = todo[start : start + _BATCH]
+                found, bad = probe_files(self._root, part, probe, what=self._what, workers=workers, progress=False)
+                fresh = [(path, {"stamp": stamps[path], "facts": self._pack(fact)}) for path, fact in found.items()]
+                self._journal.add_many(fresh)
+                facts |= found
+                unusable |= bad
+                bar.update(len(part))
+        return facts, unusable
+
+    def _old(self, path: str, stamp: list[int]) -> Facts | None:
+        fields = self._journal.done.get(path, {})
+        return self._unpack(fields.get("facts")) if stamp and fields.get("stamp") == stamp else None
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _audio_facts(value: Any) -> AudioFacts | None:
+    match value:
+        case [float(seconds), int(rate), int(channels)]:
+            return AudioFacts(seconds, rate, channels)
+    return None
+
+
+def _sides(value: Any) -> tuple[int, int] | None:
+    match value:
+        case [int(width), int(height)]:
+            return width, height
+    return None
 
 
 def refuse_unusable(root: Path, unusable: Mapping[str, str], *, total: int, fix: str) -> None:

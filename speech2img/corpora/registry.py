@@ -14,6 +14,7 @@ from typing import Any
 
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.spoken_guides import FLICKR8K_GUIDE, PLACES_GUIDE
 from speech2img.corpora.zero_shot_guides import CUB_GUIDE, OXFORD102_GUIDE
 from speech2img.errors import ConfigError
 
@@ -90,6 +91,23 @@ def _prepare_folder(root: Path, *, test_speakers: str | None, **options: Any) ->
     return prepare_folder(root, test_speakers=names, **options)
 
 
+def _prepare_flickr8k(root: Path, **options: Any) -> Manifest:
+    from speech2img.corpora.flickr8k import prepare_flickr8k
+    from speech2img.corpora.spoken import SpokenOptions
+
+    return prepare_flickr8k(root, SpokenOptions(**options))
+
+
+def _prepare_places(root: Path, *, subset: str, splits: Path | None, **options: Any) -> Manifest:
+    from speech2img.corpora.places import prepare_places
+    from speech2img.corpora.spoken import SpokenOptions
+
+    return prepare_places(root, SpokenOptions(**options), rooms_only=subset == "rooms", splits=splits)
+
+
+LEAVE_OUT = Option(
+    "leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True
+)
 ZERO_SHOT_OPTIONS = (
     Option(
         "splits", "use the split of these files of the peers, not the published one (see above)", metavar="DIR",
@@ -135,6 +153,24 @@ CORPORA: Mapping[str, Corpus] = {
         "speech2img prepare cub100 --root data/cub100 --realdata DIR",
         (Option("realdata", "the data folder (default: environment SPEECH2IMG_REALDATA)", metavar="DIR", kind=Path),),
     ),
+    "flickr8k": Corpus(
+        _prepare_flickr8k,
+        "Flickr8k with the Flickr Audio Caption Corpus, as their authors packed them: verified",
+        FLICKR8K_GUIDE,
+        "speech2img prepare flickr8k --root data/flickr8k",
+        (LEAVE_OUT, Option("text_only", "no recordings: captions for an engine to speak", is_flag=True)),
+    ),
+    "places": Corpus(
+        _prepare_places,
+        "Places Audio Captions, whole or the seven rooms of S2IGAN's Places-subset: verified",
+        PLACES_GUIDE,
+        "speech2img prepare places --root data/places --subset rooms",
+        (
+            Option("subset", "rooms: bedroom to living_room (default all)", choices=("all", "rooms"), default="all"),
+            Option("splits", "use the split of these files of the peers (see above)", metavar="DIR", kind=Path),
+            LEAVE_OUT,
+        ),
+    ),
     "folder": Corpus(
         _prepare_folder,
         "your own pictures with recordings or captions, verified where they lie",
@@ -151,7 +187,7 @@ CORPORA: Mapping[str, Corpus] = {
             Option("val", "share for the validation part (default 0.1)", metavar="SHARE", kind=float, default=0.1),
             Option("test_speakers", "speakers that only the test part has, by name", metavar="NAME,..."),
             Option("recorded_only", "leave out captions that nobody recorded", is_flag=True),
-            Option("leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True),
+            LEAVE_OUT,
         ),
     ),
 }

@@ -1,36 +1,27 @@
 """Prepares ``folder``: the user's own pictures with recordings and captions, verified where they lie."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
 
-from speech2img.audio.io import AudioFacts, probe_audio
+from speech2img.audio.io import AudioFacts
 from speech2img.corpora.folder.entries import Entry, Line
 from speech2img.corpora.folder.parts import SplitBy, draw_parts, hold_out_speakers, seen_or_unseen
 from speech2img.corpora.folder.table import find_table, read_table
 from speech2img.corpora.folder.tree import read_tree
 from speech2img.corpora.items import Caption, recorded_caption
-from speech2img.corpora.leaks import (
-    caption_traces,
-    file_traces,
-    find_leaks,
-    leak_report,
-    picture_traces,
-    speaker_traces,
-)
-from speech2img.corpora.manifest import MANIFEST_NAME, Item, Manifest
+from speech2img.corpora.manifest import Item, Manifest
 from speech2img.corpora.plain_speech import speak_plainly
-from speech2img.corpora.probing import describe_recordings, probe_files, recording_summary, refuse_unusable
+from speech2img.corpora.probing import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
 from speech2img.corpora.songbirds.voices import voice_folder
 from speech2img.corpora.splits import write_split_files
+from speech2img.corpora.spoken import LEAVE_OUT, mark_unheard, refuse_other_corpus, speech_leaks, speech_summary
 from speech2img.errors import ConfigError, DataError
-from speech2img.images.io import probe_image
 
 SPOKEN = "spoken"
 """Folder of the recordings that an engine makes of captions."""
-_LEAVE_OUT = "repair or remove them, or leave them out with --leave-out-unusable"
 
 
 def prepare_folder(
@@ -85,7 +76,9 @@ def prepare_folder(
         raise ConfigError.about("--test, --val", f"shares {test} and {val}", "leave something to learn from")
     if test_speakers and split_by not in (None, "speaker"):
         raise ConfigError.about("--test-speakers", f"contradicts --split-by {split_by}", "leave one of them out")
-    _refuse_other_corpus(root)
+    if not root.is_dir():
+        raise DataError.about(root, "no such folder", "give the folder that holds pictures and recordings")
+    refuse_other_corpus(root, "folder")
     entries, notes = _read(root, table)
     if classes == "none":
         entries = [replace(entry, class_name=None) for entry in entries]
@@ -97,29 +90,17 @@ def prepare_folder(
     notes += [*left_out, *uncaptioned, *_parting_notes(entries, unheard)]
     if count:
         entries = [entry for entry in entries if entry.lines]
-    items = _items(seen_or_unseen(entries), seed)
-    speakers = {caption.speaker for item in items for caption in item.captions if caption.speaker}
-    summary = recording_summary(
-        {path: audio[path] for path in {c.audio for i in items for c in i.captions if c.recorded and c.audio}},
-        len(speakers),
-    )
+    items = mark_unheard(_items(seen_or_unseen(entries), seed))
+    summary = speech_summary(items, audio)
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
     manifest = Manifest(root, "folder", items, meta={
-        "seed": seed, "split": how, "speech": summary, "notes": notes, "leaks": _leaks(root, items, progress),
+        "seed": seed, "split": how, "speech": summary, "notes": notes,
+        "leaks": speech_leaks(root, items, progress=progress),
     })
     write_split_files(manifest)
     manifest.save()
     return manifest
-
-
-def _refuse_other_corpus(root: Path) -> None:
-    if not root.is_dir():
-        raise DataError.about(root, "no such folder", "give the folder that holds pictures and recordings")
-    if (root / MANIFEST_NAME).is_file():
-        corpus = Manifest.load(root).corpus
-        if corpus != "folder":
-            raise ConfigError.about(root, f"holds the corpus {corpus}", "give another --root")
 
 
 def _read(root: Path, table: str | Path | None) -> tuple[list[Entry], list[str]]:
@@ -135,22 +116,18 @@ def _usable(
     root: Path, entries: Sequence[Entry], leave_out: bool, *, workers: int, progress: bool
 ) -> tuple[list[Entry], dict[str, AudioFacts], list[str]]:
     """Entries whose files can be used, the facts of their recordings, and what was left out."""
-    pictures, bad = probe_files(
-        root, [entry.image for entry in entries], probe_image, what="pictures", workers=workers, progress=progress
-    )
+    pictures, bad = probe_pictures(root, [entry.image for entry in entries], workers=workers, progress=progress)
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
-    audio, bad_audio = probe_files(
-        root, recordings, probe_audio, what="recordings", workers=workers, progress=progress
-    )
+    audio, bad_audio = probe_recordings(root, recordings, workers=workers, progress=progress)
     bad |= bad_audio
     if not leave_out:
-        refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=_LEAVE_OUT)
+        refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=LEAVE_OUT)
     kept = [
         replace(entry, lines=tuple(line for line in entry.lines if line.audio not in bad))
         for entry in entries if entry.image not in bad
     ]  # fmt: skip
     if not kept:
-        raise DataError.about(root, "no picture can be used", _LEAVE_OUT)
+        raise DataError.about(root, "no picture can be used", LEAVE_OUT)
     some = " | ".join(reason.replace(f"{root}/", "") for reason in list(bad.values())[:3])
     return kept, audio, [f"{len(bad)} files were left out: {some}"] if bad else []
 
@@ -195,13 +172,12 @@ def _parting_notes(entries: Sequence[Entry], unheard: int) -> list[str]:
 def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
     names = sorted({entry.class_name or _id(entry) for entry in entries})
     number = {name: index for index, name in enumerate(names)}
-    trained = {line.speaker for entry in entries if entry.split == "train" for line in entry.lines}
     items = []
     for entry in entries:
         name = entry.class_name or _id(entry)
         items.append(Item(
             id=_id(entry), image=entry.image, class_id=number[name], class_name=name, split=entry.split or "train",
-            box=None, attributes=None, captions=_captions(entry, trained, seed),
+            box=None, attributes=None, captions=_captions(entry, seed),
         ))
     return items
 
@@ -210,7 +186,7 @@ def _id(entry: Entry) -> str:
     return str(PurePosixPath(entry.image).with_suffix(""))
 
 
-def _captions(entry: Entry, trained: set[str | None], seed: int) -> tuple[Caption, ...]:
+def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:
     unspoken = [line for line in entry.lines if line.audio is None]
     rng = random.Random(f"folder captions {seed} {entry.image}")
     voiced = speak_plainly(
@@ -219,8 +195,7 @@ def _captions(entry: Entry, trained: set[str | None], seed: int) -> tuple[Captio
     spoken = {line.index: _placed(line, caption, _id(entry)) for line, caption in zip(unspoken, voiced, strict=True)}
     return tuple(
         spoken[line.index] if line.audio is None else recorded_caption(
-            line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language,
-            held_out_voice=entry.split != "train" and line.speaker is not None and line.speaker not in trained,
+            line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language
         )
         for line in entry.lines
     )  # fmt: skip
@@ -232,19 +207,3 @@ def _placed(line: Line, caption: Caption, item_id: str) -> Caption:
         caption = replace(caption, voice=line.language, held_out_voice=False)
     audio = f"{SPOKEN}/{voice_folder(caption.voice)}/{item_id}_{line.index}.wav"
     return replace(caption, index=line.index, audio=audio, language=line.language)
-
-
-def _leaks(root: Path, items: Sequence[Item], progress: bool) -> Mapping[str, Any]:
-    recorded = [(item.id, caption) for item in items for caption in item.captions if caption.recorded]
-    traces = {"picture": picture_traces(root, items, progress=progress)}
-    unknown = {}
-    if recorded:
-        files = [(item_id, caption.audio or "") for item_id, caption in recorded]
-        traces["utterance"] = file_traces(root, files, what="recordings", progress=progress)
-        if any(caption.speaker for _, caption in recorded):
-            traces["speaker"] = speaker_traces(items)
-        else:
-            unknown["speaker"] = "the folder does not name them"
-    else:
-        traces["utterance"] = caption_traces(items)
-    return leak_report(find_leaks(items, traces), traces, unknown=unknown)
