@@ -87,7 +87,7 @@ def import_published(source: str, file: Path, out: Path) -> None:
     state = _read(source, file)
     try:
         module, prefix, config, converted = _convert(source, state)
-    except ValueError as error:
+    except (ValueError, RuntimeError, MemoryError) as error:  # sizes that no machine has room for are a RuntimeError
         raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
     load_weights(module, converted, name=str(file))
     config = {**config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}

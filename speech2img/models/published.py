@@ -301,7 +301,7 @@ def _extra_downs(state: State) -> int:
 
 
 def shape_of(state: State, key: str, axes: int) -> tuple[int, ...]:
-    """Shape of an array that must be there with so many axes; ValueError otherwise."""
-    if key not in state or state[key].dim() != axes:
+    """Shape of an array that must be there with so many axes, none of them empty; ValueError otherwise."""
+    if key not in state or state[key].dim() != axes or not state[key].numel():
         raise ValueError(f"{key} with {axes} axes is missing")
     return tuple(state[key].shape)

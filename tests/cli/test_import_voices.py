@@ -71,3 +71,26 @@ def test_other_files_are_one_line_naming_the_file(
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1 and file.name in lines[0] and "bug" not in lines[0]
         assert not (tmp_path / "out").exists()
+
+
+def test_sizes_that_no_machine_has_room_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = "encoder_dim attention_dim location_filters prenet_dim attention_rnn_dim decoder_rnn_dim postnet_dim"
+    small = Tacotron2(num_symbols=9, n_mels=1, location_kernel=3, **dict.fromkeys(sizes.split(), 2))
+    names = {
+        "decoder.attention.location_dense": "decoder.attention_layer.location_layer.location_dense.linear_layer",
+        "decoder.attention.location_conv": "decoder.attention_layer.location_layer.location_conv.conv",
+        "decoder.attention_rnn": "decoder.attention_rnn", "decoder.decoder_rnn": "decoder.decoder_rnn",
+        "decoder.prenet.layers.0": "decoder.prenet.layers.0.linear_layer", "embedding": "embedding",
+        "postnet.layers.0.conv": "postnet.convolutions.0.0.conv",
+    }  # fmt: skip
+    state = {}
+    for key, value in small.state_dict().items():
+        layer, _, part = key.rpartition(".")
+        if layer in names:
+            state[f"{names[layer]}.{part.removesuffix('_l0')}"] = value
+    for wide in (torch.zeros(3_000_000, 1), torch.zeros(0, 1)):
+        state["decoder.prenet.layers.0.linear_layer.weight"] = wide
+        torch.save(state, tmp_path / "wide.pt")
+        assert main(["import", "tacotron2", str(tmp_path / "wide.pt"), "--out", str(tmp_path / "out")]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "wide.pt" in line and "bug" not in line
