@@ -19,8 +19,9 @@ IRREGULAR_ORDINALS = {
 _GROUPED = re.compile(r"[0-9][0-9,]+[0-9]")
 _POUNDS = re.compile(r"£([0-9]+(?:\.[0-9]+)?)")
 _DOLLARS = re.compile(r"\$([0-9]*\.)?([0-9]+)")
-_DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
-_ORDINAL = re.compile(r"([0-9]+)(?:st|nd|rd|th)\b", re.IGNORECASE)
+# A number is tried from its first digit only, and as a whole: else a long one takes the square of its length.
+_DECIMAL = re.compile(r"(?<![0-9])([0-9]++)\.([0-9]+)")
+_ORDINAL = re.compile(r"(?<![0-9])([0-9]++)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+")
 
 
