@@ -8,7 +8,7 @@ from collections.abc import Callable
 from speech2img.storage.ranks import ALONE, Rank
 
 _MAX_SLOWDOWNS = 6
-_SUCCESSES_TO_SPEED_UP = 20
+_SUCCESSES_TO_SPEED_UP = 5
 
 
 class Pacer:
@@ -29,6 +29,7 @@ class Pacer:
     def __init__(self, qps: float, *, rank: Rank = ALONE) -> None:
         self._interval = 1.0 / qps
         self._rank = rank
+        self._turnstile = threading.Lock()
         self._lock = threading.Lock()
         self._last = -1
         self._slowdowns = 0
@@ -37,9 +38,13 @@ class Pacer:
         self._to_epoch = time.time() - time.monotonic()  # read once: a clock that is set back must not stop the work
 
     def wait(self, stop: threading.Event) -> bool:
-        """Sleep until the next free slot; True if `stop` was set before it came."""
-        now = time.monotonic() + self._to_epoch
-        return stop.wait(max(0.0, self.reserve(now) - now))
+        """Sleep until the next free slot; True if `stop` was set before it came.
+
+        One thread at a time sleeps, the others wait for it: a slot that it overslept is lost, not made up for.
+        """
+        with self._turnstile:
+            now = time.monotonic() + self._to_epoch
+            return stop.wait(max(0.0, self.reserve(now) - now))
 
     def reserve(self, now: float) -> float:
         """Take the first free slot that is not before `now`, and return its time (seconds since the epoch)."""
@@ -59,7 +64,7 @@ class Pacer:
                 self._slowed_at = self._last + (self._rank.count << self._slowdowns)
 
     def succeeded(self) -> None:
-        """Note a success; 20 without a complaint take one halving back."""
+        """Note a success; 5 in a row without a complaint take one halving back."""
         with self._lock:
             self._successes += 1
             if self._slowdowns and self._successes >= _SUCCESSES_TO_SPEED_UP:

@@ -53,7 +53,7 @@ def test_a_complaint_halves_the_rate_and_success_brings_it_back() -> None:
         pacer.slow_down()
         pacer.reserve(0.0)
     assert rate() > 0.1
-    for _ in range(20 * 6):
+    for _ in range(5 * 6):
         pacer.succeeded()
     assert round(rate(), 6) == 10
 
