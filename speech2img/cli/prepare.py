@@ -3,6 +3,7 @@
 import argparse
 
 from speech2img.cli.parsing import Parser, add_root, add_seed, add_verb, add_workers
+from speech2img.corpora.fetching import fetch_missing
 from speech2img.corpora.leaks import leak_line
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.registry import CORPORA, Option
@@ -33,6 +34,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         add_root(one)
         for option in corpus.options:
             _add_option(one, option)
+        if corpus.downloads:
+            one.add_argument(
+                "--download", action="store_true", help="first fetch what may be had without asking (terms are shown)"
+            )
         add_seed(one)
         add_workers(one)
     parser.set_defaults(run=run)
@@ -53,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
     """Make the corpus and say what it holds."""
     corpus = CORPORA[args.corpus]
     options = {option.name: getattr(args, option.name) for option in corpus.options}
+    if corpus.downloads and args.download:
+        fetch_missing(args.root, corpus.downloads)
     manifest = corpus.prepare(args.root, seed=args.seed, workers=args.workers, progress=True, **options)
     for line in _report(manifest):
         print(line)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from speech2img.corpora.fetching import CUB, FLICKR8K, OXFORD102, Fetch
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.spoken_guides import FLICKR8K_GUIDE, PLACES_GUIDE
@@ -53,6 +54,8 @@ class Corpus:
     """A whole command line."""
     options: tuple[Option, ...] = ()
     """What it understands beside --root, --seed and --workers."""
+    downloads: tuple[Fetch, ...] = ()
+    """What ``--download`` fetches; empty where nothing may be had without asking."""
 
 
 def _prepare_songbirds(root: Path, **options: Any) -> Manifest:
@@ -136,15 +139,17 @@ CORPORA: Mapping[str, Corpus] = {
         _prepare_cub,
         "CUB-200-2011 as its authors packed it, with Reed et al.'s captions: verified",
         CUB_GUIDE,
-        "speech2img prepare cub --root data/cub",
+        "speech2img prepare cub --root data/cub --download",
         ZERO_SHOT_OPTIONS,
+        downloads=CUB,
     ),
     "oxford102": Corpus(
         _prepare_oxford102,
         "Oxford-102 flowers as its authors packed them, with Reed et al.'s captions: verified",
         OXFORD102_GUIDE,
-        "speech2img prepare oxford102 --root data/oxford102",
+        "speech2img prepare oxford102 --root data/oxford102 --download",
         ZERO_SHOT_OPTIONS,
+        downloads=OXFORD102,
     ),
     "cub100": Corpus(
         _prepare_cub100,
@@ -159,6 +164,7 @@ CORPORA: Mapping[str, Corpus] = {
         FLICKR8K_GUIDE,
         "speech2img prepare flickr8k --root data/flickr8k",
         (LEAVE_OUT, Option("text_only", "no recordings: captions for an engine to speak", is_flag=True)),
+        downloads=FLICKR8K,
     ),
     "places": Corpus(
         _prepare_places,

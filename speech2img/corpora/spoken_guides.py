@@ -22,7 +22,8 @@ all read aloud by people) and writes its manifest. In the folder there have to b
   flickr_audio/        wavs/, wav2capt.txt, wav2spk.txt: flickr_audio.tar.gz, {FLICKR_AUDIO_PAGE}
                        (CC BY-SA; Harwath, Glass 2015)
 
-Without recordings, --text-only takes the captions for an engine to speak. Each picture is a class of its own.
+--download fetches the recordings (4.2 GB). Without them, --text-only takes the captions for an engine to speak. Each
+picture is a class of its own.
 {_COMMON}"""
 
 PLACES_GUIDE = f"""\

@@ -1,0 +1,187 @@
+"""Archives of strangers: good ones come out whole, hostile and damaged ones leave nothing, inside or outside."""
+
+import io
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech2img.errors import DataError, DiskFullError, Speech2ImgError
+from speech2img.storage import archives
+from speech2img.storage.archives import ArchiveLimits, extract_archive
+
+FILES = {"birds/a.txt": b"a red bird", "birds/deep/b.bin": bytes(range(256)) * 40, "list.txt": b""}
+
+
+def make_zip(path: Path, files: dict[str, bytes], **options) -> Path:
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def make_tar(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refuse(path: Path, tmp_path: Path, match: str, **options) -> None:
+    """Nothing appears in the folder or beside it."""
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(DataError, match=match) as error:
+        extract_archive(path, tmp_path / "out", progress=False, **options)
+    assert str(path) in str(error.value) or "out" in str(error.value)
+    assert set(tmp_path.rglob("*")) - before <= {tmp_path / "out"} and not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_good_archives(tmp_path, kind):
+    path = tmp_path / "archive.bin"
+    make_zip(path, FILES, compression=zipfile.ZIP_DEFLATED) if kind == "zip" else make_tar(path, FILES, kind)
+    moved = extract_archive(path, tmp_path / "out", progress=False)
+    assert contents(tmp_path / "out") == FILES
+    assert moved == [tmp_path / "out/birds", tmp_path / "out/list.txt"]
+    with pytest.raises(DataError, match="birds: is there already; move it away"):
+        extract_archive(path, tmp_path / "out", progress=False)
+    assert contents(tmp_path / "out") == FILES
+
+
+def test_what_macs_and_windows_add(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"a\\b.txt": b"1", "__MACOSX/a/._b.txt": b"2", "a/.DS_Store": b"3", "a/": b""})
+    extract_archive(path, tmp_path / "out", progress=False)
+    assert contents(tmp_path / "out") == {"a/b.txt": b"1"}
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+@pytest.mark.parametrize("name", [
+    "../evil", "a/../../evil", "/evil", "//evil", "\\evil", "..\\evil", "C:\\evil", "c:/evil", "a/..", "..",
+])
+def test_paths_that_leave_the_folder(tmp_path, make, name):
+    path = make(tmp_path / "a.bin", {"good.txt": b"1", name: b"evil"})
+    refuse(path, tmp_path, "which leaves the folder")
+
+
+def special(kind: bytes, target: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo("a/link")
+    member.type, member.linkname = kind, target
+    return member
+
+
+@pytest.mark.parametrize("kind, target", [
+    (tarfile.SYMTYPE, "/etc"), (tarfile.SYMTYPE, "good.txt"), (tarfile.LNKTYPE, "../../x"), (tarfile.CHRTYPE, ""),
+    (tarfile.BLKTYPE, ""), (tarfile.FIFOTYPE, ""),
+])
+def test_links_and_devices_in_tar(tmp_path, kind, target):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(special(kind, target))
+        inner = tarfile.TarInfo("a/link/passwd")
+        archive.addfile(inner, io.BytesIO())
+    refuse(path, tmp_path, "a/link is a link or a device")
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_links_and_devices_in_zip(tmp_path, kind):
+    info = zipfile.ZipInfo("link")
+    info.create_system, info.external_attr = 3, (kind | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    refuse(tmp_path / "a.zip", tmp_path, "link is a link or a device")
+
+
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_too_many_members(tmp_path, make):
+    path = make(tmp_path / "a.bin", {f"{number}": b"" for number in range(300)})
+    refuse(path, tmp_path, "holds more than 100 files", limits=ArchiveLimits(max_members=100))
+
+
+def test_a_million_entries_are_refused_by_their_count(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"a": b""})
+    data = bytearray(path.read_bytes())
+    place = data.rfind(b"PK\5\6")
+    data[place + 10 : place + 12] = (60_000).to_bytes(2, "little")
+    path.write_bytes(data)
+    refuse(path, tmp_path, "holds more than 50,000 files", limits=ArchiveLimits(max_members=50_000))
+
+
+@pytest.mark.parametrize("mode", ["zip", "w:gz", "w:xz"])
+def test_bombs(tmp_path, monkeypatch, mode):
+    """64 MiB are free here: what grows beyond that and a hundred times its size is a bomb."""
+    monkeypatch.setattr(archives, "_FREE_BYTES", 1 << 20)
+    files = {f"{number}": bytes(4 << 20) for number in range(2)}
+    path = tmp_path / "bomb"
+    make_zip(path, files, compression=zipfile.ZIP_DEFLATED) if mode == "zip" else make_tar(path, files, mode)
+    refuse(path, tmp_path, "would grow beyond")
+    refuse(path, tmp_path, "would grow beyond 1,000 bytes", limits=ArchiveLimits(max_bytes=1000))
+
+
+def test_a_zip_that_lies_about_its_sizes(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_FREE_BYTES", 1000)
+    path = make_zip(tmp_path / "a.zip", {"a": bytes(1 << 20)}, compression=zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    for sign, offset in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
+        place = data.find(sign) + offset
+        data[place : place + 4] = (50).to_bytes(4, "little")
+    path.write_bytes(data)
+    refuse(path, tmp_path, "damaged|grow beyond")
+
+
+def test_names_twice_and_file_as_folder(tmp_path):
+    path = tmp_path / "a.tar"
+    for names in (("a", "a"), ("a", "a/b")):
+        with tarfile.open(path, "w") as archive:
+            for name in names:
+                archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+        refuse(path, tmp_path, "holds a name twice|damaged|Not a directory|is there")
+
+
+def test_encrypted_empty_and_missing(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {"a": b"1"})
+    data = bytearray(path.read_bytes())
+    data[data.find(b"PK\1\2") + 8] |= 1
+    path.write_bytes(data)
+    refuse(path, tmp_path, "is encrypted")
+    refuse(make_zip(tmp_path / "b.zip", {}), tmp_path, "holds no files")
+    with pytest.raises(DataError, match="nowhere.zip: No such file"):
+        extract_archive(tmp_path / "nowhere.zip", tmp_path / "out", progress=False)
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    path = make_tar(tmp_path / "a.tar", FILES)
+    usage = archives.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda folder: usage._replace(free=5000))
+    with pytest.raises(DiskFullError):
+        extract_archive(path, tmp_path / "out", progress=False)
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_mutated_archives(tmp_path_factory, kind, data):
+    """Flipped, cut and overwritten bytes: files inside the folder, or one error and nothing."""
+    folder = tmp_path_factory.mktemp("mutant")
+    path = folder / "archive"
+    make_zip(path, FILES, compression=zipfile.ZIP_DEFLATED) if kind == "zip" else make_tar(path, FILES, kind)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
+    try:
+        extract_archive(path, folder / "out", progress=False)
+    except Speech2ImgError as error:
+        assert not list((folder / "out").iterdir()), error
+    assert {entry.name for entry in folder.iterdir()} <= {"archive", "out"}
