@@ -1,8 +1,10 @@
 """The journal: what it reported stays, whatever happened to its last line."""
 
 import errno
+import fcntl
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,3 +105,22 @@ def test_a_shared_journal_has_the_lines_of_all_its_writers(tmp_path: Path) -> No
     assert set(mine.done) < wanted
     mine.reload()
     assert set(mine.done) == wanted
+
+
+def test_a_line_that_another_process_is_writing_is_not_torn(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    mine = Journal(path, shared=True)
+    half, written = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with path.open("ab", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(b'{"key": ')
+            os.write(written, b"!")
+            time.sleep(0.2)
+            file.write(b'"other"}\n')
+        os._exit(0)
+    os.read(half, 1)
+    mine.add("mine")
+    assert os.waitpid(pid, 0)[1] == 0
+    assert Journal(path).done == {"other": {}, "mine": {}}
