@@ -17,6 +17,7 @@ from speech2img.tts.base import EngineStoppedError, TryLaterError
 from speech2img.tts.pacing import Outage, Pacer, backoff_seconds
 from speech2img.tts.web import Answer, UntrustedError, Web, WebError, WebLimits, checked_url
 
+P = TypeVar("P")
 T = TypeVar("T")
 
 
@@ -106,8 +107,7 @@ class BaiduClient:
         stop = self._stop
         refused: set[str] = set()
 
-        def ask() -> T:
-            token = self._current_token(stop)
+        def ask(token: Token) -> T:
             try:
                 return self._ask({**form, "tok": token.value}, decode)
             except Fault as fault:
@@ -120,7 +120,7 @@ class BaiduClient:
                 fix = "check in the console of ai.baidu.com that the application has speech synthesis, and its quota"
                 raise Fault(Rule(Action.STOP, "", fix), f"a new token was refused too ({fault.reason})") from None
 
-        return self._insist(ask, subject, stop)
+        return self._insist(lambda: self._current_token(stop), ask, subject, stop)
 
     def abort(self) -> None:
         """End the calls under way; later ones go on as usual."""
@@ -146,17 +146,23 @@ class BaiduClient:
                 raise bad_answer(self._secrets.hide(str(error))) from None
         raise fault_of(answer.status, answer.headers, answer.body, hide=self._secrets.hide)
 
-    def _insist(self, ask: Callable[[], T], subject: str, stop: threading.Event) -> T:
-        """Ask at the service's pace until there is an answer that counts."""
+    def _insist(
+        self, prepare: Callable[[], P], ask: Callable[[P], T], subject: str, stop: threading.Event
+    ) -> T:
+        """Ask at the service's pace until there is an answer that counts.
+
+        Whatever takes its time is prepared before the slot comes: requests that wait for it afterwards come at once.
+        """
         settings = self._settings
         tries = 0
         of_kind: Counter[Rule] = Counter()
         heeded = False
         while True:
+            prepared = prepare()
             if self._pacer.wait(stop):
                 raise EngineStoppedError.about("Baidu", "cut off", "run the same command again to go on")
             try:
-                result = ask()
+                result = ask(prepared)
             except Fault as fault:
                 rule = fault.rule
                 self._note(fault)
@@ -204,7 +210,7 @@ class BaiduClient:
             if self._token is None or not self._file.is_valid(self._token):
                 kept = self._file.read()
                 if kept is None or kept.value in self._refused:
-                    kept = self._insist(self._ask_token, "the token of Baidu's service", stop)
+                    kept = self._insist(lambda: None, self._ask_token, "the token of Baidu's service", stop)
                     self._file.write(kept)
                 self._secrets.add(kept.value)
                 self._token = kept
@@ -217,7 +223,7 @@ class BaiduClient:
             if self._token is not None and self._token.value == token.value:
                 self._token = None
 
-    def _ask_token(self) -> Token:
+    def _ask_token(self, _: None) -> Token:
         form = {
             "grant_type": "client_credentials", "client_id": self._keys.api_key,
             "client_secret": self._keys.secret_key,

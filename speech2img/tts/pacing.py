@@ -8,6 +8,7 @@ from collections.abc import Callable
 from speech2img.storage.ranks import ALONE, Rank
 
 _MAX_SLOWDOWNS = 6
+_OVERSLEPT = 5
 _SUCCESSES_TO_SPEED_UP = 5
 
 
@@ -40,11 +41,21 @@ class Pacer:
     def wait(self, stop: threading.Event) -> bool:
         """Sleep until the next free slot; True if `stop` was set before it came.
 
-        One thread at a time sleeps, the others wait for it: a slot that it overslept is lost, not made up for.
+        One thread at a time sleeps, the others wait for it. A slot that it overslept is lost, for the next one may be
+        another rank's: the thread takes a later one, unless the machine is too busy for that.
         """
         with self._turnstile:
-            now = time.monotonic() + self._to_epoch
-            return stop.wait(max(0.0, self.reserve(now) - now))
+            for _ in range(_OVERSLEPT):
+                now = self._now()
+                slot = self.reserve(now)
+                if stop.wait(max(0.0, slot - now)):
+                    return True
+                if self._now() - slot < self._interval:
+                    break
+            return False
+
+    def _now(self) -> float:
+        return time.monotonic() + self._to_epoch
 
     def reserve(self, now: float) -> float:
         """Take the first free slot that is not before `now`, and return its time (seconds since the epoch)."""

@@ -16,6 +16,7 @@ from speech2img.tts.baidu import BaiduSettings, BaiduSynthesizer, pitch_step, sp
 from speech2img.tts.baidu_client import ServiceSettings
 from speech2img.tts.baidu_keys import BaiduKeys
 from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, Synthesizer, TryLaterError
+from speech2img.tts.pacing import Pacer
 from speech2img.tts.web import WebLimits
 
 TEXT = "a small red bird & 100% + more"
@@ -132,6 +133,40 @@ def test_the_token_is_kept_between_calls_and_renewed(serve: Serve, engine_for: E
     assert len(server.all_tokens) == 2
     assert engine_for(server, token_file=path).synthesize("again", voice="baidu-0").size
     assert len(server.all_tokens) == 2
+
+
+def test_no_slot_is_taken_while_the_token_is_waited_for(
+    serve: Serve, engine_for: EngineFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests that had their slots before the token came would all start at once when it comes."""
+    server = serve()
+    slots: list[float] = []
+    reserve, give = Pacer.reserve, server.RequestHandlerClass._give_token
+    asked, let_go = threading.Event(), threading.Event()
+
+    def noted(pacer: Pacer, now: float) -> float:
+        slots.append(reserve(pacer, now))
+        return slots[-1]
+
+    def slow(handler: Any, form: dict[str, str]) -> None:
+        asked.set()
+        let_go.wait(30)
+        give(handler, form)
+
+    monkeypatch.setattr(Pacer, "reserve", noted)
+    monkeypatch.setattr(server.RequestHandlerClass, "_give_token", slow)
+    engine = engine_for(server, qps=10.0, limits=WebLimits())
+    threads = [threading.Thread(target=engine.synthesize, args=(f"text {number}",), kwargs={"voice": "baidu-0"})
+               for number in range(4)]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    assert asked.wait(30)
+    threads[0].join(0.2)
+    assert len(slots) == 1
+    let_go.set()
+    for thread in threads:
+        thread.join()
+    assert len(server.asked) == 4 and len(slots) >= 5
 
 
 def test_a_token_about_to_expire_is_not_used(serve: Serve, engine_for: EngineFor, tmp_path: Path) -> None:
