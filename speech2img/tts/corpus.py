@@ -18,7 +18,7 @@ from speech2img.storage.lock import run_lock
 from speech2img.storage.ranks import ALONE, Rank
 from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError
 from speech2img.tts.jobs import DONE, FAILED, LATER, Job, Plan, plan_jobs, spoken_captions
-from speech2img.tts.speaking import Outcome, failure, speak_all
+from speech2img.tts.speaking import Outcome, can_speak, failure, speak_all
 from speech2img.tts.voices import cast_voices
 
 JOURNAL_NAME = "derived/speech/journal.jsonl"
@@ -90,9 +90,10 @@ def synthesize_corpus(
     Raises
     ------
     SynthesisError
-        If 20 captions in a row fail (the engine is broken, not the captions), or the engine has no such `voice`.
+        If the engine has no such `voice`.
     EngineStoppedError
-        If the engine says that it can speak nothing more. Finished recordings are kept.
+        If the engine says that it can speak nothing more, or 20 captions in a row and an easy text after them fail.
+        Finished recordings are kept.
     DataError
         If two captions have the same recording, or all recordings are another engine's and `overwrite` is not given.
     ConfigError
@@ -184,17 +185,19 @@ class _Run:
             self.commit()
 
     def _check_row(self, outcome: Outcome) -> None:
-        """Stop where nothing succeeds any more; then the engine is to blame, and no caption counts as given up."""
+        """Stop where nothing succeeds any more, not even an easy text; then no caption counts as given up."""
         if outcome.made:
             self.in_a_row.clear()
             return
         self.in_a_row.append(outcome)
-        if len(self.in_a_row) == _FAILURES_IN_A_ROW:
+        if len(self.in_a_row) < _FAILURES_IN_A_ROW:
+            return
+        if not can_speak(self.engine, outcome.job.request):
             self.waiting |= {failed.job.audio: {**failed.fields, "status": LATER} for failed in self.in_a_row}
             reason = f"{len(self.in_a_row)} captions in a row failed, the last because: {outcome.fields['reason']}"
-            raise EngineStoppedError.about(
-                self.engine.name, reason, "repair the engine and run the same command again"
-            )
+            fix = "repair the engine and run the same command again"
+            raise EngineStoppedError.about(self.engine.name, reason, fix)
+        self.in_a_row.clear()
 
     def commit(self) -> None:
         """Report what is finished."""

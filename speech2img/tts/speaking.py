@@ -13,11 +13,12 @@ import numpy as np
 
 from speech2img.audio.io import encode_wav, resample
 from speech2img.errors import SynthesisError
-from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, Synthesizer, TryLaterError
+from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, SpeechRequest, Synthesizer, TryLaterError
 from speech2img.tts.jobs import CORPUS_SAMPLE_RATE, DONE, FAILED, LATER, Job
 from speech2img.tts.quality import check_speech
 
 _WINDOW_BATCHES = 16
+_EASY_TEXT = "a small bird with a long tail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,22 @@ def failure(job: Job, error: SynthesisError, engine: Synthesizer) -> Outcome:
     return Outcome(job, fields)
 
 
+def can_speak(engine: Synthesizer, request: SpeechRequest) -> bool:
+    """Whether an engine can speak an easy text in the manner of a request: if not, it is not the texts that fail."""
+    easy = replace(request, text=_EASY_TEXT)
+    try:
+        check_speech(_sound(engine, easy), engine.sample_rate, easy.text)
+    except SynthesisError:
+        return False
+    return True
+
+
+def _sound(engine: Synthesizer, request: SpeechRequest) -> np.ndarray:
+    return engine.synthesize(
+        request.text, voice=request.voice, rate=request.rate, pitch=request.pitch, pitch_range=request.pitch_range
+    )
+
+
 def _on_threads(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="speech") as pool:
@@ -96,11 +113,8 @@ def _on_threads(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) 
 
 
 def _speak(job: Job, root: Path, engine: Synthesizer) -> Outcome:
-    request = job.request
     try:
-        y = engine.synthesize(
-            request.text, voice=request.voice, rate=request.rate, pitch=request.pitch, pitch_range=request.pitch_range
-        )
+        y = _sound(engine, job.request)
     except EngineStoppedError:
         raise
     except SynthesisError as error:

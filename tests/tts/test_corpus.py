@@ -166,17 +166,23 @@ def test_what_may_succeed_later_is_tried_in_the_next_call(humming: ModuleType, t
 
 
 def test_a_broken_engine_stops_the_job_and_blames_no_caption(humming: ModuleType, tmp_path: Path) -> None:
-    texts = ["fine", *(f"mute {number}" for number in range(60))]
+    manifest = humming.make(tmp_path, [f"tree {number}" for number in range(61)])
     engine = humming.Tone()
+    engine.hum = lambda text, voice, pitch: humming.Tone().hum("mute" if len(engine.calls) > 1 else text, voice, pitch)
     with pytest.raises(EngineStoppedError, match="20 captions in a row"):
-        synthesize_corpus(humming.make(tmp_path, texts), engine=engine, workers=1, progress=False)
+        synthesize_corpus(manifest, engine=engine, workers=1, progress=False)
     assert len(engine.calls) < 40
     assert engine.closed == 1
     assert len((tmp_path / FAILURES_NAME).read_text().splitlines()) == 20
-    repaired = humming.Tone()
-    repaired.hum = lambda text, voice, pitch: humming.Tone().hum(text.replace("mute", "cute"), voice, pitch)
-    counts = synthesize_corpus(humming.make(tmp_path, texts), engine=repaired, progress=False)
+    counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
     assert (counts.made, counts.kept, counts.given_up) == (60, 1, 0)
+
+
+@pytest.mark.parametrize("engine", ["Tone", "Choir"])
+def test_bad_captions_do_not_stop_the_job_however_many(humming: ModuleType, tmp_path: Path, engine: str) -> None:
+    texts = [*(f"mute {number}" for number in range(45)), *TEXTS]
+    counts = synthesize_corpus(humming.make(tmp_path, texts), engine=getattr(humming, engine)(), progress=False)
+    assert (counts.made, counts.failed) == (14, 45)
 
 
 def test_a_failure_leaves_no_recording_of_the_former_text(humming: ModuleType, tmp_path: Path) -> None:
