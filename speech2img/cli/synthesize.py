@@ -143,9 +143,8 @@ def _baidu(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, int]":
 
 def _tacotron2(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, int]":
     if args.model is None:
-        from speech2img.tts.tacotron2 import GET_MODEL
-
-        raise ConfigError.about("--engine tacotron2", "no --model", GET_MODEL)
+        fix = "give the folder of speech2img import tacotron2 FILE --out DIR, or a run of speech2img train tacotron2"
+        raise ConfigError.about("--engine tacotron2", "no --model", fix)
     from speech2img.training.device import resolve_device
     from speech2img.tts.tacotron2 import Tacotron2Options, Tacotron2Synthesizer
 
