@@ -174,11 +174,11 @@ def _caption_from_dict(fields: Any, share: dict[str, str]) -> Caption:
 
 def _recorded_from_dict(fields: Any, share: dict[str, str]) -> Caption:
     text, speaker, mentions = fields.get("text"), fields.get("speaker"), fields.get("mentions")
-    return recorded_caption(
-        _whole(fields["index"], 0, MAX_CLASSES), _inside(fields["audio"]), text=_text(text) if text else "",
-        speaker=_shared(speaker, share) if speaker else None, language=_shared(fields["language"], share),
-        mentions=_strings(mentions, share) if mentions else None,
-        held_out_voice=fields.get("held_out_voice", False) is True,
+    known = _shared(speaker, share) if speaker else None
+    return Caption(
+        _whole(fields["index"], 0, MAX_CLASSES), _text(text) if text else "", known or UNKNOWN_SPEAKER,
+        _inside(fields["audio"]), 0, 0, 0, _strings(mentions, share) if mentions else {}, None,
+        _shared(fields["language"], share), fields.get("held_out_voice", False) is True, True, known,
     )  # fmt: skip
 
 

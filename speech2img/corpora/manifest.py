@@ -4,8 +4,10 @@
 captions, so that a damaged line can be named and 117,880 captions load in about a second.
 """
 
+import contextlib
+import gc
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +136,7 @@ class Manifest:
         """
         path = Path(root) / MANIFEST_NAME
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8") as lines, _no_collection():
                 header = _read_header(path, lines.readline())
                 items = _read_items(path, lines)
         except FileNotFoundError as error:
@@ -148,6 +150,18 @@ class Manifest:
             reason = f"incomplete: {len(items)} items, the header promises {header['items']}"
             raise DataError.about(path, reason, _REPAIR)
         return cls(root, header["corpus"], items, meta=header["meta"])
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the garbage collector rest: over a million new records that all stay, its scans take a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_header(path: Path, line: str) -> dict[str, Any]:
