@@ -30,7 +30,7 @@ from speech2img.training.device import resolve_device
 Audio = str | PathLike[str] | bytes | np.ndarray
 Conditioning = Literal["mean", "sampled"]
 Network = TypeVar("Network", bound=torch.nn.Module)
-_PAINTING = ("generator", "conditioning", "prior", "prior_steps", "guidance")
+_PAINTING = ("generator", "conditioning", "prior", "prior_steps", "guidance", "temperature")
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -74,6 +74,7 @@ class SpeechToImage:
         prior: FeaturePrior | None = None,
         prior_steps: int = 8,
         guidance: float = 1.0,
+        temperature: float = 1.0,
         device: str = "auto",
         conditioning: Conditioning = "mean",
         name: str = "",
@@ -89,7 +90,7 @@ class SpeechToImage:
             The front-end that the encoder was trained with.
         prior : FeaturePrior, optional
             Draws the features of one picture that fits the speech; the generator then paints from them.
-        prior_steps, guidance
+        prior_steps, guidance, temperature
             How the prior draws, see :meth:`FeaturePrior.sample`.
         device : str
             As in :meth:`load`.
@@ -105,6 +106,7 @@ class SpeechToImage:
         self.prior = prior.to(self.device).eval() if prior is not None else None
         self.prior_steps = prior_steps
         self.guidance = guidance
+        self.temperature = temperature
         self.mel = mel
         self.name = name
         self.weights_sha256 = weights_sha256
@@ -174,6 +176,7 @@ class SpeechToImage:
             prior=prior,
             prior_steps=int(config.get("prior_steps", 8)),
             guidance=float(config.get("guidance", 1.0)),
+            temperature=float(config.get("temperature", 1.0)),
             mel=load_mel_preset(config, source=str(folder)),
             device=device,
             conditioning=config.get("conditioning", "mean"),
@@ -316,7 +319,9 @@ class SpeechToImage:
             noise, eps, state = self._noise([(seed, first_index + n, k) for n, k in chosen])
             speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
             if self.prior is not None:
-                speech = self.prior.sample(speech, state, steps=self.prior_steps, guidance=self.guidance)
+                speech = self.prior.sample(
+                    speech, state, steps=self.prior_steps, guidance=self.guidance, temperature=self.temperature
+                )
             parts.append([_to_uint8(stage) for stage in self.generator(speech, noise, eps=eps).images])
         stages = [
             np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])

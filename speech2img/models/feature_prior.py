@@ -130,7 +130,10 @@ class FeaturePrior(nn.Module):
         hidden = self.from_state(state_BK) + speech + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
 
-    def sample(self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, guidance: float = 1.0) -> Tensor:
+    def sample(
+        self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, guidance: float = 1.0,
+        temperature: float = 1.0,
+    ) -> Tensor:  # fmt: skip
         """Draw picture features that fit what was said (midpoint rule).
 
         Parameters
@@ -142,12 +145,15 @@ class FeaturePrior(nn.Module):
             Steps of the solver, two evaluations each.
         guidance : float, >= 0
             1 follows the learned distribution; more holds closer to what was said (classifier-free guidance).
+        temperature : float, >= 0
+            Factor on the noise: less than 1 draws more likely pictures and fewer different ones (the truncation of
+            BigGAN, arXiv:1809.11096).
 
         Returns
         -------
         Tensor [shape=(B, feature_dim)]
         """
-        state = noise_BK
+        state = temperature * noise_BK
         for step in range(steps):
             half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
             state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)

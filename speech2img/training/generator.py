@@ -36,6 +36,9 @@ from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
 from speech2img.training.teachers import AttributeTeacher, GoogLeNetTeacher, load_teacher
 
+_RELEASED_WITH_IT = frozenset(
+    "mel_preset encoder pad_value pad_to_frames prior prior_steps guidance temperature".split()
+)
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "train_generator"]
 
 
@@ -172,7 +175,9 @@ class GeneratorTask(Task):
         terms = {}
         adversarial = progress >= settings.losses.adversarial_from
         if adversarial:
-            terms["discriminator"] = self._discriminator_step(real, wrong, fake.images, fake.mu.detach())
+            judged = self._judged(batch)
+            shown, other, painted = ([stage[judged] for stage in stages] for stages in (real, wrong, fake.images))
+            terms["discriminator"] = self._discriminator_step(shown, other, painted, fake.mu[judged].detach())
         terms |= self._generator_step(batch, embeddings, fake, real, progress)
         self.scaler.update()
         self.average.update(self.generator)
@@ -189,6 +194,14 @@ class GeneratorTask(Task):
 
     def _num_pictures(self, batch: PairBatch) -> int:
         return round(self.settings.pictures * len(batch.indices_B))
+
+    def _judged(self, batch: PairBatch) -> slice:
+        """Rows that discriminators see.
+
+        Drawn features fit their real picture only in what was said: as pairs they would teach the generator to leave
+        the rest of its features unpainted.
+        """
+        return slice(self._num_pictures(batch) or None)
 
     def _discriminator_step(self, real: list[Tensor], wrong: list[Tensor], fake: list[Tensor], mu: Tensor) -> Tensor:
         policy = self.settings.discriminator_augmentation
@@ -216,7 +229,7 @@ class GeneratorTask(Task):
             terms["feature"] = want.feature * self._feature_loss(batch, embeddings, fake.images)
         if want.reconstruction:
             weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
-            known = slice(self._num_pictures(batch) or None)
+            known = self._judged(batch)
             pairs = [(a[known], b[known]) for a, b in zip(fake.images, real, strict=True)]
             terms["reconstruction"] = weight * torch.stack([F.l1_loss(a, b) for a, b in pairs]).mean()
         loss = torch.stack(list(terms.values())).sum()
@@ -228,12 +241,13 @@ class GeneratorTask(Task):
     def _adversarial_terms(self, batch: PairBatch, fake: GeneratorOutput) -> dict[str, Tensor]:
         want = self.settings.losses
         self.discriminators.requires_grad_(False)
-        classes = batch.classes_B.to(self.device)
+        judged = self._judged(batch)
+        classes = batch.classes_B.to(self.device)[judged]
         adversarial = torch.zeros((), device=self.device)
         class_aware = torch.zeros((), device=self.device)
         for network, images in zip(self.discriminators, fake.images, strict=True):
             with self.precision.autocast():
-                score = network(augment(images, self.settings.discriminator_augmentation), fake.mu)
+                score = network(augment(images[judged], self.settings.discriminator_augmentation), fake.mu[judged])
             adversarial = adversarial + generator_loss(score, unconditional_weight=want.unconditional)
             if want.class_aware:
                 class_aware = class_aware + want.class_aware * class_aware_loss(score.code, classes)
@@ -349,9 +363,8 @@ class GeneratorTask(Task):
         parts = ("encoder.", "target.", "prior.")
         tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(parts)}
         tensors |= {f"generator.{name}": value for name, value in weights.items()}
-        kept = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "prior", "prior_steps", "guidance")
         config = {
-            **{key: value for key, value in self.encoder_config.items() if key in kept},
+            **{key: value for key, value in self.encoder_config.items() if key in _RELEASED_WITH_IT},
             "kind": "speech-to-image" if "encoder" in self.encoder_config else "image-generator",
             "generator": self.arguments,
             "conditioning": "mean",

@@ -56,6 +56,8 @@ class PriorSettings:
     """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
     guidance: float = 1.5
     """How closely pictures hold to what was said (1: as learned)."""
+    temperature: float = 1.0
+    """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
     steps: int = 8
     """Steps of the solver when a picture is painted."""
     batch_size: int = 256
@@ -78,8 +80,9 @@ class PriorSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.unsaid < 1:
             raise ConfigError.about("unsaid", f"{self.unsaid}", "choose 0 or more, less than 1")
-        if self.steps < 1 or self.guidance < 0 or self.embedding_noise < 0:
-            raise ConfigError.about("steps, guidance, embedding_noise", "out of range", "see their documentation")
+        if self.steps < 1 or min(self.guidance, self.temperature, self.embedding_noise) < 0:
+            names = "steps, guidance, temperature, embedding_noise"
+            raise ConfigError.about(names, "out of range", "see their documentation")
 
 
 @dataclass(frozen=True)
@@ -187,8 +190,9 @@ class PriorTask(Task):
         prior = self.average.module
         assert isinstance(prior, FeaturePrior)
         features = prior.sample(
-            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, guidance=settings.guidance
-        )
+            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, guidance=settings.guidance,
+            temperature=settings.temperature,
+        )  # fmt: skip
         rest = torch.zeros(len(features), generator.noise_dim + generator.condition_dim, device=self.device)
         noise_rest, eps = rest.split([generator.noise_dim, generator.condition_dim], dim=1)
         images: Tensor = generator(features, noise_rest, eps=eps).images[-1]
@@ -243,6 +247,7 @@ class PriorTask(Task):
             **{key: self.encoder_config[key] for key in ("mel_preset", "encoder", "pad_value")},
             "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
             "prior": self.arguments, "prior_steps": settings.steps, "guidance": settings.guidance,
+            "temperature": settings.temperature,
             "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
         }  # fmt: skip
         card = (
