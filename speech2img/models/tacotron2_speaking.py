@@ -6,7 +6,7 @@ then each row goes through the same instructions in every batch, and on a CPU gi
 has stopped takes the next text.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -38,7 +38,6 @@ def speak_texts(
     rows: int = 16,
     max_steps: int = 2000,
     gate_threshold: float = 0.5,
-    on_done: Callable[[int], None] | None = None,
 ) -> list[Utterance]:
     """Speak texts.
 
@@ -57,8 +56,6 @@ def speak_texts(
         Steps after which an utterance is cut.
     gate_threshold : float
         An utterance ends with the first step whose probability of being the last is higher.
-    on_done : callable, optional
-        Called with the place of a text as soon as it is spoken.
 
     Returns
     -------
@@ -85,8 +82,6 @@ def speak_texts(
             for place, mel_TM, alignment_TS, stopped in loop.run(places, texts, seeds):
                 refined_MT = model.postnet(mel_TM.t()[None].contiguous())[0]
                 spoken[place] = Utterance(refined_MT, alignment_TS, stopped)
-                if on_done is not None:
-                    on_done(place)
     return [spoken[place] for place in range(len(texts))]
 
 

@@ -193,9 +193,8 @@ def test_free_running_speech_is_its_own_teacher() -> None:
 
 def test_an_utterance_that_does_not_stop_is_cut_and_says_so() -> None:
     model = small()
-    done: list[int] = []
-    spoken = speak_texts(model, texts(3), [0, 0, 0], rows=2, max_steps=4, gate_threshold=0.99, on_done=done.append)
-    assert [utterance.stopped for utterance in spoken] == [False] * 3 and sorted(done) == [0, 1, 2]
+    spoken = speak_texts(model, texts(3), [0, 0, 0], rows=2, max_steps=4, gate_threshold=0.99)
+    assert [utterance.stopped for utterance in spoken] == [False] * 3
     assert all(utterance.mel_MT.shape == (8, 4) for utterance in spoken)
 
 
