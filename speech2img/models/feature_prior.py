@@ -2,7 +2,9 @@
 
 A description leaves most of a picture open, so a speech embedding is an average over many pictures, and a generator
 that paints averages paints blur. The prior draws one picture's features that fit the speech; the generator paints
-those. It is a rectified flow (arXiv:2209.03003) in the space of the features' strongest principal components.
+those. What speech says on average is linear and known in closed form (ridge regression), so that little data goes a
+long way; what pictures have besides is drawn by a rectified flow (arXiv:2209.03003). Both live in the space of the
+features' strongest principal components.
 """
 
 import math
@@ -29,7 +31,7 @@ class FlowBlock(nn.Module):
 
 
 class FeaturePrior(nn.Module):
-    """Velocity of a flow from noise to picture features, given a speech embedding.
+    """Linear mean of the picture features given a speech embedding, and the flow that draws what is left.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ class FeaturePrior(nn.Module):
     scale: Tensor
     embedding_mean: Tensor
     embedding_scale: Tensor
+    said: Tensor
+    rest: Tensor
 
     def __init__(
         self, *, embedding_dim: int = 1024, feature_dim: int = 1024, components: int = 96, width: int = 512,
@@ -69,24 +73,31 @@ class FeaturePrior(nn.Module):
         self.register_buffer("scale", torch.ones(components))
         self.register_buffer("embedding_mean", torch.zeros(embedding_dim))
         self.register_buffer("embedding_scale", torch.ones(()))
+        self.register_buffer("said", torch.zeros(embedding_dim, components))
+        self.register_buffer("rest", torch.ones(components))
         self.from_state = nn.Linear(components, width)
         self.from_speech = nn.Linear(embedding_dim, width)
         self.from_time = nn.Linear(2 * _FREQUENCIES, width)
-        self.unsaid = nn.Parameter(torch.zeros(width))
         self.blocks = nn.Sequential(*(FlowBlock(width, dropout) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
         self.to_velocity = nn.Linear(width, components)
 
     @torch.no_grad()
-    def fit_spaces(self, features_ND: Tensor, embeddings_ND: Tensor) -> None:
-        """Set the principal components from training features, and the scaling of the speech embeddings.
+    def fit_spaces(
+        self, features_ND: Tensor, embeddings_MD: Tensor, pictures_M: Tensor, *, ridge: float = 0.05
+    ) -> None:
+        """Set the principal components, the scaling of the speech embeddings, and the linear mean given speech.
 
         Parameters
         ----------
         features_ND : Tensor [shape=(N, feature_dim)]
             Standardised features of training pictures.
-        embeddings_ND : Tensor [shape=(M, embedding_dim)]
+        embeddings_MD : Tensor [shape=(M, embedding_dim)]
             Speech embeddings of training utterances.
+        pictures_M : Tensor [shape=(M,), int64, range 0..N-1]
+            The picture that each utterance describes.
+        ridge : float, > 0
+            Penalty of the regression, as part of an embedding value's variance.
         """
         features = features_ND.double()
         self.mean.copy_(features.mean(dim=0))
@@ -95,39 +106,45 @@ class FeaturePrior(nn.Module):
         order = values.argsort(descending=True)[: self.components]
         self.basis.copy_(vectors[:, order])
         self.scale.copy_(values[order].clamp_min(1e-12).sqrt())
-        self.embedding_mean.copy_(embeddings_ND.mean(dim=0))
-        self.embedding_scale.copy_((embeddings_ND - self.embedding_mean).square().mean().sqrt())
+        self.embedding_mean.copy_(embeddings_MD.mean(dim=0))
+        self.embedding_scale.copy_((embeddings_MD - self.embedding_mean).square().mean().sqrt())
+        heard = self._heard(embeddings_MD)
+        wanted = ((features_ND - self.mean) @ self.basis / self.scale)[pictures_M]
+        penalty = ridge * len(heard) * torch.eye(heard.shape[1])
+        self.said.copy_(torch.linalg.solve(heard.T @ heard + penalty, heard.T @ wanted))
+        self.rest.copy_((wanted - heard @ self.said).std(dim=0, correction=0).clamp_min(1e-6))
 
-    def compress(self, features_BD: Tensor) -> Tensor:
-        """Features to coordinates (B, K) of variance 1."""
-        return (features_BD - self.mean) @ self.basis / self.scale
+    def _heard(self, embedding_BD: Tensor) -> Tensor:
+        return (embedding_BD - self.embedding_mean) / self.embedding_scale
 
-    def expand(self, state_BK: Tensor) -> Tensor:
-        """Coordinates back to features (B, feature_dim)."""
-        return (state_BK * self.scale) @ self.basis.T + self.mean
+    def compress(self, features_BF: Tensor, embedding_BD: Tensor) -> Tensor:
+        """What features have besides the mean that speech gives: coordinates (B, K) of variance 1."""
+        coordinates = (features_BF - self.mean) @ self.basis / self.scale
+        return (coordinates - self._heard(embedding_BD) @ self.said) / self.rest
 
-    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
+    def expand(self, state_BK: Tensor, embedding_BD: Tensor, *, guidance: float = 1.0) -> Tensor:
+        """Coordinates and speech back to features (B, feature_dim); ``guidance`` stretches what speech says."""
+        coordinates = guidance * (self._heard(embedding_BD) @ self.said) + self.rest * state_BK
+        return (coordinates * self.scale) @ self.basis.T + self.mean
+
+    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor) -> Tensor:
         """Velocity of the flow.
 
         Parameters
         ----------
         state_BK : Tensor [shape=(B, K)]
-            Between noise (time 0) and coordinates of features (time 1).
+            Between noise (time 0) and coordinates as `compress` gives them (time 1).
         time_B : Tensor [shape=(B,), range 0..1]
         embedding_BD : Tensor [shape=(B, D)]
             Speech embeddings.
-        said_B : Tensor [shape=(B,), bool], optional
-            False where the flow is to be that of pictures at large, without speech (guidance).
 
         Returns
         -------
         Tensor [shape=(B, K)]
         """
-        speech = self.from_speech((embedding_BD - self.embedding_mean) / self.embedding_scale)
-        if said_B is not None:
-            speech = torch.where(said_B[:, None], speech, self.unsaid)
         angles = time_B[:, None] * (math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=time_B.device))
-        hidden = self.from_state(state_BK) + speech + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
+        hidden = self.from_state(state_BK) + self.from_speech(self._heard(embedding_BD))
+        hidden = hidden + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
 
     def sample(
@@ -144,7 +161,8 @@ class FeaturePrior(nn.Module):
         steps : int, >= 1
             Steps of the solver, two evaluations each.
         guidance : float, >= 0
-            1 follows the learned distribution; more holds closer to what was said (classifier-free guidance).
+            1 follows the data; more stretches what the speech says, as guidance without a classifier does
+            (arXiv:2207.12598): twice as far from the average picture.
         temperature : float, >= 0
             Factor on the noise: less than 1 draws more likely pictures and fewer different ones (the truncation of
             BigGAN, arXiv:1809.11096).
@@ -155,17 +173,12 @@ class FeaturePrior(nn.Module):
         """
         state = temperature * noise_BK
         for step in range(steps):
-            half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
-            state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)
-        return self.expand(state)
+            half = state + 0.5 / steps * self._velocity(state, step / steps, embedding_BD)
+            state = state + 1.0 / steps * self._velocity(half, (step + 0.5) / steps, embedding_BD)
+        return self.expand(state, embedding_BD, guidance=guidance)
 
-    def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
-        times = torch.full((len(state),), time, device=state.device)
-        told = self(state, times, embedding)
-        if guidance == 1.0:
-            return told
-        untold = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
-        return untold + guidance * (told - untold)
+    def _velocity(self, state: Tensor, time: float, embedding: Tensor) -> Tensor:
+        return self(state, torch.full((len(state),), time, device=state.device), embedding)
 
 
 _FREQUENCIES = 8

@@ -50,12 +50,12 @@ class PriorSettings:
     """In the residual layers."""
     weight_decay: float = 0.05
     """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
-    unsaid: float = 0.1
-    """Part of the training pairs without speech, which guidance needs."""
+    ridge: float = 0.05
+    """Penalty of the linear mean."""
     embedding_noise: float = 0.4
     """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
-    guidance: float = 1.5
-    """How closely pictures hold to what was said (1: as learned)."""
+    guidance: float = 1.0
+    """How far what was said is stretched (1: as in the data)."""
     temperature: float = 1.0
     """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
     steps: int = 8
@@ -78,8 +78,8 @@ class PriorSettings:
     """How long and how often."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.unsaid < 1:
-            raise ConfigError.about("unsaid", f"{self.unsaid}", "choose 0 or more, less than 1")
+        if not self.ridge > 0:
+            raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0")
         if self.steps < 1 or min(self.guidance, self.temperature, self.embedding_noise) < 0:
             names = "steps, guidance, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
@@ -138,8 +138,11 @@ class PriorTask(Task):
             "dropout": settings.dropout,
         }  # fmt: skip
         self.prior = FeaturePrior(**self.arguments)
-        pictures, utterances = np.unique(data.train[:, 1]), data.train[:, 0]
-        self.prior.fit_spaces(torch.from_numpy(data.features[pictures]), torch.from_numpy(data.embeddings[utterances]))
+        pictures, of_utterance = np.unique(data.train[:, 1], return_inverse=True)
+        self.prior.fit_spaces(
+            torch.from_numpy(data.features[pictures]), torch.from_numpy(data.embeddings[data.train[:, 0]]),
+            torch.from_numpy(of_utterance), ridge=settings.ridge,
+        )  # fmt: skip
         self.prior.to(device)
         self.average = EMA(self.prior, settings.ema_decay, warmup=True)
         self.optimizer = torch.optim.AdamW(
@@ -172,11 +175,10 @@ class PriorTask(Task):
         self.prior.train()
         embeddings, features = batch[0].to(self.device), batch[1].to(self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
-        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
-        target = self.prior.compress(features)
+        target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
         loss = rectified_flow_loss(
-            lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+            lambda state, time: self.prior(state, time, noisy), target, torch.randn_like(target), times
         )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -221,7 +221,7 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "prior" / "stats.jsonl").read_text().splitlines()]
     assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["said_and_shown"] <= 1
     pipe = SpeechToImage.load(trained / "prior", device="cpu")
-    assert pipe.prior is not None and pipe.guidance == 1.5 and pipe.prior_steps == 2
+    assert pipe.prior is not None and pipe.guidance == 1.0 and pipe.prior_steps == 2
     embeddings = load_embeddings(corpus, "standard").embeddings[:3]
     pictures = pipe.generate(embeddings, seed=1, num_images=2)
     assert pictures.shape == (3, 2, 64, 64, 3)
@@ -238,8 +238,8 @@ def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path:
         train_prior(corpus, tmp_path / "a", replace(settings, embeddings="encoder"), progress=False)
     with pytest.raises(CheckpointError, match="not a generator"):
         train_prior(corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
-    with pytest.raises(ConfigError, match="unsaid"):
-        replace(settings, unsaid=1.0)
+    with pytest.raises(ConfigError, match="ridge"):
+        replace(settings, ridge=0.0)
 
 
 def test_a_generator_gets_used_to_what_the_prior_draws(corpus: Path, trained: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_generator_gets_used_to_what_the_prior_draws(corpus: Path, trained: Pa
     settings = replace(GENERATOR, embeddings="drawn", initial=str(trained / "painter"), pictures=0.5, losses=losses)
     train_generator(corpus, tmp_path / "tuned", settings, progress=False)
     pipe = SpeechToImage.load(tmp_path / "tuned", device="cpu")
-    assert pipe.prior is not None and pipe.guidance == 1.5 and pipe.prior_steps == 2
+    assert pipe.prior is not None and pipe.guidance == 1.0 and pipe.prior_steps == 2
     before, _ = load_release(trained / "prior" / "export")
     after, _ = load_release(tmp_path / "tuned" / "export")
     assert before.keys() == after.keys()
