@@ -66,11 +66,12 @@ def head_values(items: Sequence[Item], *, species: bool) -> dict[str, tuple[str,
     Returns
     -------
     dict of str to tuple of str
-        Attributes where any are known; a corpus without attributes has the head ``class`` alone.
+        Attributes where any are known; a corpus without attributes has the head ``class`` alone, if there are several
+        classes and not one for each picture.
     """
     classes = tuple(sorted({item.class_name for item in items}))
     if all(item.attributes is None for item in items):
-        return {"class": classes} if len(classes) > 1 else {}
+        return {"class": classes} if 1 < len(classes) < len(items) else {}
     return ({"species": classes} if species else {}) | {name: tuple(values) for name, values in ATTRIBUTES.items()}
 
 

@@ -309,10 +309,10 @@ class GeneratorTask(Task):
         return {"said_and_shown": value}
 
     def sample_grids(self) -> dict[str, Image.Image]:
-        """Fixed validation utterances (rows, the real picture first) with fixed noise (columns)."""
+        """Validation utterances spread evenly (rows, the real picture first) with fixed noise (columns)."""
         tiles = []
         count = min(self.settings.grid_utterances, len(self.probe.embeddings))
-        for number in range(count):
+        for number in np.linspace(0, len(self.probe.embeddings) - 1, count).astype(int):
             embedding = self.probe.embeddings[number].expand(len(self.fixed_noise), -1)
             stages = self._paint(embedding, self.fixed_noise)
             real = torch.from_numpy(self.probe.pictures[number].copy()).permute(2, 0, 1)[None]

@@ -265,8 +265,9 @@ def train_teacher(
             heads = head_values([items[row] for row in training], species=role == "teacher")
             if not heads:
                 raise ConfigError.about(
-                    str(root), "its pictures have one class and no known attributes", "give a corpus with classes"
-                )
+                    root, "no known attributes, and one class or a class for each picture: nothing to learn",
+                    "give a corpus with classes, or take GoogLeNet for a teacher",
+                )  # fmt: skip
             store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
             images, labels = store.load_all(), label_items(items, heads)
             rows = np.array(training)

@@ -61,6 +61,7 @@ def test_the_head_is_the_class(corpus: Manifest) -> None:
     unseen = replace(corpus.items[0], class_name="other")
     assert label_items([*corpus.items[:2], unseen], {"class": NAMES}).tolist() == [[0], [1], [NOT_COUNTED]]
     assert head_values(corpus.items[::2], species=True) == {}
+    assert head_values(corpus.items[:2], species=True) == {}
 
 
 def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: Judge, tmp_pat
 
 def test_one_class_or_no_validation_is_refused(corpus: Manifest, tmp_path: Path) -> None:
     for name, items, error, reason in (
-        ("one", corpus.items[::2], ConfigError, "one class and no known attributes"),
+        ("one", corpus.items[::2], ConfigError, "one class or a class for each picture"),
         ("no-val", corpus.items[:20], DataError, "no validation pictures"),
     ):
         root = tmp_path / name
