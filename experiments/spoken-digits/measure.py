@@ -99,7 +99,7 @@ def main() -> None:
         "judge_sha256": judge.weights_sha256,
     })
     with atomic_path(args.out / "samples.png") as path:
-        grid(pairs, pictures, real).save(path, format="PNG", optimize=True)
+        grid(pairs, pictures, real).quantize(128).save(path, format="PNG", optimize=True)
     print(result["one picture a recording"]["all"], "real:", result["real pictures"])
 
 
