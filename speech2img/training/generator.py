@@ -15,7 +15,7 @@ from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.errors import CheckpointError, DataError
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
-from speech2img.losses.adversarial import discriminator_loss, generator_loss
+from speech2img.losses.adversarial import discriminator_loss, generator_loss, realism_loss
 from speech2img.losses.class_aware import class_aware_loss
 from speech2img.losses.color_consistency import color_consistency_loss
 from speech2img.losses.kl import kl_to_standard_normal
@@ -175,9 +175,7 @@ class GeneratorTask(Task):
         terms = {}
         adversarial = progress >= settings.losses.adversarial_from
         if adversarial:
-            judged = self._judged(batch)
-            shown, other, painted = ([stage[judged] for stage in stages] for stages in (real, wrong, fake.images))
-            terms["discriminator"] = self._discriminator_step(shown, other, painted, fake.mu[judged].detach())
+            terms["discriminator"] = self._discriminator_step(batch, real, wrong, fake)
         terms |= self._generator_step(batch, embeddings, fake, real, progress)
         self.scaler.update()
         self.average.update(self.generator)
@@ -193,23 +191,35 @@ class GeneratorTask(Task):
         return torch.cat([pictures, batch.embeddings_BD[count:]])
 
     def _num_pictures(self, batch: PairBatch) -> int:
-        return round(self.settings.pictures * len(batch.indices_B))
+        if not self.settings.pictures:
+            return 0
+        size = len(batch.indices_B)
+        return min(max(1, round(self.settings.pictures * size)), size - 1)
 
     def _judged(self, batch: PairBatch) -> slice:
-        """Rows that discriminators see.
+        """Rows whose fit discriminators judge; of drawn rows they judge only whether the picture looks real.
 
         Drawn features fit their real picture only in what was said: as pairs they would teach the generator to leave
         the rest of its features unpainted.
         """
         return slice(self._num_pictures(batch) or None)
 
-    def _discriminator_step(self, real: list[Tensor], wrong: list[Tensor], fake: list[Tensor], mu: Tensor) -> Tensor:
-        policy = self.settings.discriminator_augmentation
+    def _discriminator_step(
+        self, batch: PairBatch, real: list[Tensor], wrong: list[Tensor], fake: GeneratorOutput
+    ) -> Tensor:
+        policy, judged = self.settings.discriminator_augmentation, self._judged(batch)
+        mu = fake.mu.detach()
         total = torch.zeros((), device=self.device)
         for stage, (network, optimizer) in enumerate(zip(self.discriminators, self.optimizers, strict=True)):
+            painted = fake.images[stage].detach()
+            shown = (real[stage][judged], wrong[stage][judged], painted[judged])
             with self.precision.autocast():
-                scores = [network(augment(x, policy), mu) for x in (real[stage], wrong[stage], fake[stage].detach())]
+                scores = [network(augment(x, policy), mu[judged]) for x in shown]
             loss = discriminator_loss(*scores, unconditional_weight=self.settings.losses.unconditional)
+            if self.settings.pictures:
+                with self.precision.autocast():
+                    drawn = network(augment(painted[judged.stop :], policy), mu[judged.stop :])
+                loss = loss + self.settings.losses.unconditional * realism_loss(drawn, real=False)
             optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
             self.scaler.step(optimizer)
@@ -249,6 +259,11 @@ class GeneratorTask(Task):
             with self.precision.autocast():
                 score = network(augment(images[judged], self.settings.discriminator_augmentation), fake.mu[judged])
             adversarial = adversarial + generator_loss(score, unconditional_weight=want.unconditional)
+            if self.settings.pictures:
+                with self.precision.autocast():
+                    rest = images[judged.stop :], fake.mu[judged.stop :]
+                    drawn = network(augment(rest[0], self.settings.discriminator_augmentation), rest[1])
+                adversarial = adversarial + want.unconditional * realism_loss(drawn, real=True)
             if want.class_aware:
                 class_aware = class_aware + want.class_aware * class_aware_loss(score.code, classes)
         self.discriminators.requires_grad_(True)

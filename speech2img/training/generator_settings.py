@@ -123,8 +123,8 @@ class GeneratorSettings:
             )  # fmt: skip
         if self.initial is not None and self.features is None:
             raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
-        if not 0 <= self.pictures <= 1 or (self.pictures and self.features is None):
-            raise ConfigError.about("pictures", f"{self.pictures}", "choose 0 to 1, and 0 without teacher features")
+        if not 0 <= self.pictures < 1 or (self.pictures and self.features is None):
+            raise ConfigError.about("pictures", f"{self.pictures}", "choose 0, or less than 1 with teacher features")
         if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
             raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
         if self.batch_size < 2:
