@@ -1,11 +1,14 @@
 """Flickr8k with its spoken captions: lists, words, recordings and speakers fit, or what does not is named."""
 
+import contextlib
 import pickle
 import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from speech2img.corpora.flickr8k import Flickr8kCounts, prepare_flickr8k
 from speech2img.corpora.manifest import Manifest
@@ -133,6 +136,24 @@ def test_damaged_files(flickr):
         prepare(flickr)
     manifest = prepare(flickr, leave_out_unusable=True)
     assert [caption.index for caption in manifest.items[1].captions] == [1]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mutated_lists(flickr, data):
+    """Flipped, cut and overwritten bytes in a list: the corpus, or one error."""
+    names = ["Flickr8k_text/Flickr8k.token.txt", "flickr_audio/wav2capt.txt", "flickr_audio/wav2spk.txt"]
+    path = flickr / data.draw(st.sampled_from(names))
+    good = path.read_bytes()
+    content = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        path.write_bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+        with contextlib.suppress(DataError):
+            assert len(prepare(flickr)) == 8
+    finally:
+        path.write_bytes(good)
 
 
 def test_the_published_texts(realdata, tmp_path):

@@ -1,11 +1,14 @@
 """Places Audio Captions: both releases of the lists, the seven rooms, and what is wrong with them."""
 
+import contextlib
 import json
 import zipfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.places import ROOMS, prepare_places
@@ -125,6 +128,25 @@ def test_broken_lists_are_named(places, data, reason):
     (places / "PlacesAudio_400k_distro/metadata/val.json").write_text(data)
     with pytest.raises(DataError, match=f"val.json.*{reason}"):
         prepare(places)
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(row=st.integers(0, 7), key=st.sampled_from(["image", "wav", "speaker", "asr_text"]), value=VALUES)
+def test_strange_entries(places, row, key, value):
+    """Anything in the place of a field: the corpus, or one error."""
+    path = places / "PlacesAudio_400k_distro/metadata/val.json"
+    good = path.read_text()
+    content = json.loads(good)
+    content["data"][row][key] = value
+    path.write_text(json.dumps(content))
+    try:
+        with contextlib.suppress(DataError):
+            assert len(prepare(places)) == 80
+    finally:
+        path.write_text(good)
 
 
 def test_missing_files_are_named_with_their_page(places, tmp_path):

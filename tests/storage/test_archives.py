@@ -168,7 +168,7 @@ def test_full_disk(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_mutated_archives(tmp_path_factory, kind, data):
     """Flipped, cut and overwritten bytes: files inside the folder, or one error and nothing."""

@@ -41,6 +41,7 @@ def draw_parts(entries: Sequence[Entry], *, by: SplitBy, test: float, val: float
     """
     rng = random.Random(f"folder parts {by} {seed}")
     if by == "speaker":
+        _refuse_nameless(entries)
         speakers = sorted({line.speaker for entry in entries for line in entry.lines if line.speaker})
         rng.shuffle(speakers)
         num_test, num_val = _count(test, len(speakers)), _count(val, len(speakers))
@@ -68,6 +69,7 @@ def hold_out_speakers(
 
     Parameters and errors are those of `draw_parts`; it is an error if a name speaks nowhere.
     """
+    _refuse_nameless(entries)
     speakers = {line.speaker for entry in entries for line in entry.lines if line.speaker}
     unknown = sorted(set(names) - speakers)
     if unknown:
@@ -122,14 +124,17 @@ def _draw_pictures(entries: Sequence[Entry], rows: Iterable[int], count: int, rn
     return {row for _, row in sorted(ranked)[:count]}
 
 
-def _by_speaker(
-    entries: Sequence[Entry], part: dict[str, str], shares: dict[str, float], rng: random.Random
-) -> list[Entry]:
-    """Pictures of one part's speakers go there; of the others, as many as the shares ask for, the rest to training."""
+def _refuse_nameless(entries: Sequence[Entry]) -> None:
     nameless = sum(1 for entry in entries for line in entry.lines if line.audio and not line.speaker)
     if nameless:
         fix = "name them in the column 'speaker' of a table, or split by item or class"
         raise DataError.about("split by speaker", f"{nameless} recordings have no known speaker", fix)
+
+
+def _by_speaker(
+    entries: Sequence[Entry], part: dict[str, str], shares: dict[str, float], rng: random.Random
+) -> list[Entry]:
+    """Pictures of one part's speakers go there; of the others, as many as the shares ask for, the rest to training."""
     parts_of = [{part[line.speaker] for line in entry.lines if line.speaker} for entry in entries]
     split_of = {row: min(parts) for row, parts in enumerate(parts_of) if len(parts) == 1}
     order = sorted(range(len(entries)), key=lambda row: entries[row].image)

@@ -96,6 +96,7 @@ def test_pictures_of_many_speakers_fill_the_parts():
     ([entry(n, "a", "AB") for n in range(9)], "speaker", "2 speakers cannot be divided"),
     ([*(entry(n, "a", "ABC") for n in range(9)), Entry("x.jpg", "a", None, (Line(0, "x.wav"),))], "speaker",
      "1 recordings have no known speaker"),
+    ([Entry("x.jpg", "a", None, (Line(0, "x.wav"),))], "speaker", "1 recordings have no known speaker"),
 ])
 def test_too_little_to_divide(entries, by, reason):
     with pytest.raises(DataError, match=reason):
