@@ -30,7 +30,7 @@ from speech2img.training.device import resolve_device
 Audio = str | PathLike[str] | bytes | np.ndarray
 Conditioning = Literal["mean", "sampled"]
 Network = TypeVar("Network", bound=torch.nn.Module)
-_PAINTING = ("generator", "conditioning", "prior", "prior_steps", "guidance", "temperature")
+_PAINTING = ("generator", "conditioning", "prior", "prior_steps", "stretch", "guidance", "temperature")
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -73,6 +73,7 @@ class SpeechToImage:
         generator: StackGenerator | None = None,
         prior: FeaturePrior | None = None,
         prior_steps: int = 8,
+        stretch: float = 1.0,
         guidance: float = 1.0,
         temperature: float = 1.0,
         device: str = "auto",
@@ -90,7 +91,7 @@ class SpeechToImage:
             The front-end that the encoder was trained with.
         prior : FeaturePrior, optional
             Draws the features of one picture that fits the speech; the generator then paints from them.
-        prior_steps, guidance, temperature
+        prior_steps, stretch, guidance, temperature
             How the prior draws, see :meth:`FeaturePrior.sample`.
         device : str
             As in :meth:`load`.
@@ -105,6 +106,7 @@ class SpeechToImage:
         self.generator = generator.to(self.device).eval() if generator is not None else None
         self.prior = prior.to(self.device).eval() if prior is not None else None
         self.prior_steps = prior_steps
+        self.stretch = stretch
         self.guidance = guidance
         self.temperature = temperature
         self.mel = mel
@@ -175,6 +177,7 @@ class SpeechToImage:
             generator=painter,
             prior=prior,
             prior_steps=int(config.get("prior_steps", 8)),
+            stretch=float(config.get("stretch", 1.0)),
             guidance=float(config.get("guidance", 1.0)),
             temperature=float(config.get("temperature", 1.0)),
             mel=load_mel_preset(config, source=str(folder)),
@@ -320,8 +323,9 @@ class SpeechToImage:
             speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
             if self.prior is not None:
                 speech = self.prior.sample(
-                    speech, state, steps=self.prior_steps, guidance=self.guidance, temperature=self.temperature
-                )
+                    speech, state, steps=self.prior_steps, stretch=self.stretch, guidance=self.guidance,
+                    temperature=self.temperature,
+                )  # fmt: skip
             parts.append([_to_uint8(stage) for stage in self.generator(speech, noise, eps=eps).images])
         stages = [
             np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])

@@ -46,6 +46,10 @@ class FeaturePrior(nn.Module):
     dropout : float
         In the blocks, while training.
 
+    Notes
+    -----
+    With ``said`` zero and ``rest`` one, as built, the flow has all to draw by itself.
+
     Raises
     ------
     ValueError
@@ -78,13 +82,14 @@ class FeaturePrior(nn.Module):
         self.from_state = nn.Linear(components, width)
         self.from_speech = nn.Linear(embedding_dim, width)
         self.from_time = nn.Linear(2 * _FREQUENCIES, width)
+        self.unsaid = nn.Parameter(torch.zeros(width))
         self.blocks = nn.Sequential(*(FlowBlock(width, dropout) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
         self.to_velocity = nn.Linear(width, components)
 
     @torch.no_grad()
     def fit_spaces(
-        self, features_ND: Tensor, embeddings_MD: Tensor, pictures_M: Tensor, *, ridge: float = 0.05
+        self, features_ND: Tensor, embeddings_MD: Tensor, pictures_M: Tensor, *, ridge: float | None = 0.05
     ) -> None:
         """Set the principal components, the scaling of the speech embeddings, and the linear mean given speech.
 
@@ -96,8 +101,8 @@ class FeaturePrior(nn.Module):
             Speech embeddings of training utterances.
         pictures_M : Tensor [shape=(M,), int64, range 0..N-1]
             The picture that each utterance describes.
-        ridge : float, > 0
-            Penalty of the regression, as part of an embedding value's variance.
+        ridge : float, > 0, optional
+            Penalty of the regression, as part of an embedding value's variance; None leaves all to the flow.
         """
         features = features_ND.double()
         self.mean.copy_(features.mean(dim=0))
@@ -108,6 +113,8 @@ class FeaturePrior(nn.Module):
         self.scale.copy_(values[order].clamp_min(1e-12).sqrt())
         self.embedding_mean.copy_(embeddings_MD.mean(dim=0))
         self.embedding_scale.copy_((embeddings_MD - self.embedding_mean).square().mean().sqrt())
+        if ridge is None:
+            return
         heard = self._heard(embeddings_MD)
         wanted = ((features_ND - self.mean) @ self.basis / self.scale)[pictures_M]
         penalty = ridge * len(heard) * torch.eye(heard.shape[1])
@@ -122,12 +129,12 @@ class FeaturePrior(nn.Module):
         coordinates = (features_BF - self.mean) @ self.basis / self.scale
         return (coordinates - self._heard(embedding_BD) @ self.said) / self.rest
 
-    def expand(self, state_BK: Tensor, embedding_BD: Tensor, *, guidance: float = 1.0) -> Tensor:
-        """Coordinates and speech back to features (B, feature_dim); ``guidance`` stretches what speech says."""
-        coordinates = guidance * (self._heard(embedding_BD) @ self.said) + self.rest * state_BK
+    def expand(self, state_BK: Tensor, embedding_BD: Tensor, *, stretch: float = 1.0) -> Tensor:
+        """Coordinates and speech back to features (B, feature_dim), the mean that speech gives times ``stretch``."""
+        coordinates = stretch * (self._heard(embedding_BD) @ self.said) + self.rest * state_BK
         return (coordinates * self.scale) @ self.basis.T + self.mean
 
-    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor) -> Tensor:
+    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
         """Velocity of the flow.
 
         Parameters
@@ -137,18 +144,22 @@ class FeaturePrior(nn.Module):
         time_B : Tensor [shape=(B,), range 0..1]
         embedding_BD : Tensor [shape=(B, D)]
             Speech embeddings.
+        said_B : Tensor [shape=(B,), bool], optional
+            False where the flow is to be that of pictures at large, without speech (guidance).
 
         Returns
         -------
         Tensor [shape=(B, K)]
         """
+        speech = self.from_speech(self._heard(embedding_BD))
+        if said_B is not None:
+            speech = torch.where(said_B[:, None], speech, self.unsaid)
         angles = time_B[:, None] * (math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=time_B.device))
-        hidden = self.from_state(state_BK) + self.from_speech(self._heard(embedding_BD))
-        hidden = hidden + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
+        hidden = self.from_state(state_BK) + speech + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
 
     def sample(
-        self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, guidance: float = 1.0,
+        self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, stretch: float = 1.0, guidance: float = 1.0,
         temperature: float = 1.0,
     ) -> Tensor:  # fmt: skip
         """Draw picture features that fit what was said (midpoint rule).
@@ -160,9 +171,11 @@ class FeaturePrior(nn.Module):
             Standard normal; another draw, another picture.
         steps : int, >= 1
             Steps of the solver, two evaluations each.
+        stretch : float, >= 0
+            1 follows the data; 2 puts the linear mean twice as far from the average picture.
         guidance : float, >= 0
-            1 follows the data; more stretches what the speech says, as guidance without a classifier does
-            (arXiv:2207.12598): twice as far from the average picture.
+            The same for the flow: 1 follows the data, more holds closer to what was said (classifier-free guidance,
+            arXiv:2207.12598, at twice the work).
         temperature : float, >= 0
             Factor on the noise: less than 1 draws more likely pictures and fewer different ones (the truncation of
             BigGAN, arXiv:1809.11096).
@@ -173,12 +186,17 @@ class FeaturePrior(nn.Module):
         """
         state = temperature * noise_BK
         for step in range(steps):
-            half = state + 0.5 / steps * self._velocity(state, step / steps, embedding_BD)
-            state = state + 1.0 / steps * self._velocity(half, (step + 0.5) / steps, embedding_BD)
-        return self.expand(state, embedding_BD, guidance=guidance)
+            half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
+            state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)
+        return self.expand(state, embedding_BD, stretch=stretch)
 
-    def _velocity(self, state: Tensor, time: float, embedding: Tensor) -> Tensor:
-        return self(state, torch.full((len(state),), time, device=state.device), embedding)
+    def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
+        times = torch.full((len(state),), time, device=state.device)
+        told = self(state, times, embedding)
+        if guidance == 1.0:
+            return told
+        untold = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
+        return untold + guidance * (told - untold)
 
 
 _FREQUENCIES = 8

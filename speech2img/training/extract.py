@@ -209,8 +209,8 @@ def draw_features(
         speech = torch.from_numpy(found.embeddings[start : start + _DRAWN_AT_ONCE])
         noise = torch.randn(len(speech), prior.components, generator=generator)
         features = prior.sample(
-            speech.to(where), noise.to(where), steps=int(config["prior_steps"]), guidance=float(config["guidance"]),
-            temperature=float(config.get("temperature", 1.0)),
+            speech.to(where), noise.to(where), steps=int(config["prior_steps"]), stretch=float(config["stretch"]),
+            guidance=float(config["guidance"]), temperature=float(config["temperature"]),
         )  # fmt: skip
         drawn[start : start + len(speech)] = features.cpu().numpy()
     manifest = Manifest.load(root)

@@ -37,7 +37,7 @@ from speech2img.training.task import BestWeights, Task, learning_rate, set_learn
 from speech2img.training.teachers import AttributeTeacher, GoogLeNetTeacher, load_teacher
 
 _RELEASED_WITH_IT = frozenset(
-    "mel_preset encoder pad_value pad_to_frames prior prior_steps guidance temperature".split()
+    "mel_preset encoder pad_value pad_to_frames prior prior_steps stretch guidance temperature".split()
 )
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "train_generator"]
 

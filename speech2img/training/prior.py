@@ -50,12 +50,16 @@ class PriorSettings:
     """In the residual layers."""
     weight_decay: float = 0.05
     """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
-    ridge: float = 0.05
-    """Penalty of the linear mean."""
+    ridge: float | None = 0.05
+    """Penalty of the linear mean; none leaves all to the flow."""
+    unsaid: float = 0.0
+    """Part of the training pairs without speech, which guidance needs."""
     embedding_noise: float = 0.4
     """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
+    stretch: float = 1.0
+    """How far the linear mean is stretched when a picture is painted (1: as in the data)."""
     guidance: float = 1.0
-    """How far what was said is stretched (1: as in the data)."""
+    """How closely the flow holds to what was said (1: as learned)."""
     temperature: float = 1.0
     """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
     steps: int = 8
@@ -78,10 +82,14 @@ class PriorSettings:
     """How long and how often."""
 
     def __post_init__(self) -> None:
-        if not self.ridge > 0:
-            raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0")
-        if self.steps < 1 or min(self.guidance, self.temperature, self.embedding_noise) < 0:
-            names = "steps, guidance, temperature, embedding_noise"
+        if self.ridge is not None and not self.ridge > 0:
+            raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0, or none")
+        if not 0 <= self.unsaid < 1 or (self.guidance != 1 and not self.unsaid):
+            raise ConfigError.about(
+                "unsaid", f"{self.unsaid} with guidance {self.guidance}", "guidance needs more than 0, less than 1"
+            )
+        if self.steps < 1 or min(self.stretch, self.guidance, self.temperature, self.embedding_noise) < 0:
+            names = "steps, stretch, guidance, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
 
 
@@ -175,10 +183,11 @@ class PriorTask(Task):
         self.prior.train()
         embeddings, features = batch[0].to(self.device), batch[1].to(self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
+        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
         loss = rectified_flow_loss(
-            lambda state, time: self.prior(state, time, noisy), target, torch.randn_like(target), times
+            lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
         )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -192,8 +201,8 @@ class PriorTask(Task):
         prior = self.average.module
         assert isinstance(prior, FeaturePrior)
         features = prior.sample(
-            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, guidance=settings.guidance,
-            temperature=settings.temperature,
+            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, stretch=settings.stretch,
+            guidance=settings.guidance, temperature=settings.temperature,
         )  # fmt: skip
         rest = torch.zeros(len(features), generator.noise_dim + generator.condition_dim, device=self.device)
         noise_rest, eps = rest.split([generator.noise_dim, generator.condition_dim], dim=1)
@@ -248,8 +257,8 @@ class PriorTask(Task):
         config = {
             **{key: self.encoder_config[key] for key in ("mel_preset", "encoder", "pad_value")},
             "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
-            "prior": self.arguments, "prior_steps": settings.steps, "guidance": settings.guidance,
-            "temperature": settings.temperature,
+            "prior": self.arguments, "prior_steps": settings.steps, "stretch": settings.stretch,
+            "guidance": settings.guidance, "temperature": settings.temperature,
             "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
         }  # fmt: skip
         card = (
