@@ -9,5 +9,5 @@ step "generator" speech2img train generator --config "$here/generator.toml" --ro
 step "prior" speech2img train prior --config "$here/prior.toml" --root "$ROOT" --out "$RUNS/prior" \
     --set "generator=$RUNS/generator"
 step "features that the prior draws" speech2img extract --draw "$RUNS/prior" --embeddings encoder --root "$ROOT"
-step "generator on drawn features" speech2img train generator --config "$here/drawn.toml" --root "$ROOT" \
+step "generator on drawn features" speech2img train generator --config "$here/generator-drawn.toml" --root "$ROOT" \
     --out "$RUNS/drawn" --set "initial=$RUNS/generator"
