@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import librosa
 import numpy as np
 import torch
+from PIL import Image
 
 from speech2img.audio.io import read_audio, write_wav
 from speech2img.audio.mel import log_mel, mel_preset
@@ -105,10 +106,10 @@ def main() -> None:
     for name, value in numbers.items():
         shown = {key: part for key, part in value.items() if key != "distances"} if isinstance(value, dict) else value
         print(name, shown)
-    pictures = [
-        np.asarray(alignment_picture(utterance.alignment_TS.numpy(), title=f"{clip.name}, free"))
+    pictures = same_size([
+        alignment_picture(utterance.alignment_TS.numpy(), title=f"{clip.name}, free")
         for utterance, clip in zip(spoken, clips, strict=True)
-    ]
+    ])  # fmt: skip
     alignment_picture(spoken[0].alignment_TS.numpy(), title=f"attention, {clips[0].name}, free").save(
         args.out / "attention.png", optimize=True
     )
@@ -120,6 +121,15 @@ def main() -> None:
          mel_picture(spoken[0].mel_MT.numpy(), title=f"{clips[0].name}, spoken from its text")],
         1,
     )  # fmt: skip
+
+
+def same_size(pictures: list[Image.Image]) -> list[np.ndarray]:
+    """Pictures on white sheets as large as the largest of them."""
+    sheets = [Image.new("RGB", tuple(max(sizes) for sizes in zip(*(p.size for p in pictures), strict=True)), "white")
+              for _ in pictures]  # fmt: skip
+    for sheet, picture in zip(sheets, pictures, strict=True):
+        sheet.paste(picture, (0, sheet.height - picture.height))
+    return [np.asarray(sheet) for sheet in sheets]
 
 
 def mfcc(y: np.ndarray) -> np.ndarray:

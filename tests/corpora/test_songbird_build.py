@@ -137,7 +137,7 @@ def test_senseless_settings(tmp_path, settings, what):
 def test_plan_of_small(small):
     assert len(small.class_names) == 64
     assert Counter(item.split for item in small.items) == {
-        "train": 52 * 18, "val": 52 * 2, "test_seen": 52 * 4, "test": 12 * 24,
+        "train": 52 * 33, "val": 52 * 4, "test_seen": 52 * 7, "test": 12 * 44,
     }
     classes = {split: {item.class_id for item in small.split(split)} for split in small.splits}
     assert classes["train"] == classes["val"] == classes["test_seen"] and not classes["train"] & classes["test"]
