@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.conditioning import ConditioningAugmentation
+from speech2img.models.upsampling import doubled_conv
 
 BASE_SIZE = 64
 MAX_STAGES = 4
@@ -45,9 +46,8 @@ class GatedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W) or (B, out, 2H, 2W)."""
-        if self.upsample:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return F.glu(self.norm(self.conv(x)), dim=1)
+        convolved = doubled_conv(x, self.conv.weight) if self.upsample else self.conv(x)
+        return F.glu(self.norm(convolved), dim=1)
 
 
 class ResidualBlock(nn.Module):
