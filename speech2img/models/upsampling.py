@@ -8,8 +8,8 @@ def doubled_conv(x_BCHW: Tensor, weight_OC33: Tensor) -> Tensor:
     """Double an image by repeating pixels, pad it by one and convolve it.
 
     Of the nine weights that meet a doubled image, those that fall on the same pixel of the small one are added up
-    first. The result is that of ``conv2d(interpolate(x, scale_factor=2), weight, padding=1)`` up to rounding. Small maps
-    go that way, as summing the weights would cost more than it saves.
+    first. The result is that of ``conv2d(interpolate(x, scale_factor=2), weight, padding=1)`` up to rounding. Small
+    maps go that way, as summing the weights would cost more than it saves.
 
     Parameters
     ----------
