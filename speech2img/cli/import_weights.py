@@ -21,6 +21,8 @@ SOURCES = (
     "stackgan-v2-discriminator",
     "torchvision-googlenet",
     "caffe-googlenet",
+    "fid-inception",
+    "torchvision-inception",
     "tacotron2",
     "hifigan",
 )
@@ -40,6 +42,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  stackgan-v2-discriminator  netD*.pth\n"
             "  torchvision-googlenet      googlenet-*.pth\n"
             "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays\n"
+            "  fid-inception              pt_inception-2015-12-05-*.pth, or its folded layers as .npz\n"
+            "  torchvision-inception      inception_v3_google-*.pth\n"
             "  tacotron2                  NVIDIA's tacotron2_statedict.pt: text to log-mel frames\n"
             "  hifigan                    generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound"
         ),
@@ -100,7 +104,7 @@ def import_published(source: str, file: Path, out: Path) -> None:
 
 def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, Any], State]":
     """Module, prefix of its tensors, release config and converted state of a published state."""
-    from speech2img.models import hifigan, published, tacotron2_published
+    from speech2img.models import hifigan, inception_published, published, tacotron2_published
     from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
     from speech2img.models.speech_encoder import SpeechEncoder
     from speech2img.models.stackgan import StackDiscriminator, StackGenerator
@@ -131,12 +135,15 @@ def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, An
         settings = hifigan.hifigan_settings(converted)
         config = {"kind": "vocoder", "mel_preset": "tacotron2", "hifigan": settings}
         return hifigan.HifiGan(**settings), "", config, converted
+    if source in ("fid-inception", "torchvision-inception"):
+        network, settings, converted = inception_published.convert_inception(state, source)
+        return network, "", {"kind": "inception", "inception": settings}, converted
     variants: dict[str, tuple[Callable[[State], State], type[nn.Module], str]] = {
         "torchvision-googlenet": (published.convert_torchvision_googlenet, TorchvisionGoogLeNet, "torchvision"),
         "caffe-googlenet": (published.convert_caffe_googlenet, BVLCGoogLeNet, "bvlc"),
     }
-    convert, network, variant = variants[source]
-    return network(), "", {"kind": "googlenet", "variant": variant}, convert(state)
+    convert, googlenet, variant = variants[source]
+    return googlenet(), "", {"kind": "googlenet", "variant": variant}, convert(state)
 
 
 def _read(source: str, file: Path) -> "State":
