@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, BACKGROUNDS_OF_POSE, visible_attributes
-from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, draw_mentions, write_caption, write_captions
-from speech2img.corpora.songbirds.words import (
+from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, draw_mentions, write_captions
+from speech2img.corpora.songbirds.languages.english import ENGLISH
+from speech2img.corpora.songbirds.languages.english_words import (
     ADJECTIVES,
     BACKGROUND_NOUNS,
     BACKGROUND_PREPOSITIONS,
@@ -70,7 +71,7 @@ def test_light_is_never_in_the_words(bird, seed):
 )
 @settings(max_examples=150, deadline=None)
 def test_any_choice_of_attributes_makes_a_sentence(bird, seed, names):
-    text = write_caption({name: bird[name] for name in sorted(names)}, random.Random(seed))
+    text = ENGLISH.write({name: bird[name] for name in sorted(names)}, random.Random(seed), 0.5)
     assert re.fullmatch(r"[a-z][a-z ,]*[a-z]\.", text), text
     assert "  " not in text and "none" not in text and " ," not in text
     assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", text), text
@@ -119,7 +120,7 @@ def test_what_is_absent_is_rarely_said():
 ])
 def test_phrases(mentions, expected):
     for seed in range(20):
-        assert re.search(expected, write_caption(mentions, random.Random(seed)))
+        assert re.search(expected, ENGLISH.write(mentions, random.Random(seed), 0.5))
 
 
 def test_the_small_corpus_speaks_briefly():

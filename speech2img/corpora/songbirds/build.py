@@ -32,6 +32,7 @@ from speech2img.corpora.layout import (
 )
 from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, Talk, write_captions
+from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_language
 from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.render import bird_box, render_bird
 from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
@@ -75,8 +76,9 @@ TEST_SEEN_SHARE = 0.16
 
 
 def prepare_songbirds(
-    root: str | Path, *, size: CorpusSize = "small", seed: int = 0, workers: int = 2, progress: bool = True
-) -> Manifest:
+    root: str | Path, *, size: CorpusSize = "small", seed: int = 0, language: str = DEFAULT_LANGUAGE, workers: int = 2,
+    progress: bool = True,
+) -> Manifest:  # fmt: skip
     """Make the songbirds corpus in a folder, or finish what an interrupted call began.
 
     Parameters
@@ -87,7 +89,9 @@ def prepare_songbirds(
         8, 64 or 200 species with 6, 44 or 34 pictures each; in ``small`` five training
         voices speak, briefly; else all 24.
     seed : int
-        Same size, same seed: same bytes.
+        Same size, same seed, same language: same bytes. The pictures are the same in all languages.
+    language : str
+        What the captions are written in, an entry of ``LANGUAGES``.
     workers : int
         Processes that draw.
     progress : bool
@@ -101,15 +105,18 @@ def prepare_songbirds(
     Raises
     ------
     ConfigError
-        If the folder holds another corpus, size or seed, or a setting makes no sense.
+        If the folder holds another corpus, size, seed or language, or a setting makes no sense.
     DiskFullError
         If there is no room; pictures already drawn stay.
     """
     root = Path(root)
     _check_settings(size, seed, workers)
-    claim_folder(root, {"corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION})
+    find_language(language)
+    claim_folder(root, {
+        "corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION, **_unless_default(language),
+    })
     with run_lock(root):
-        plan = plan_songbirds(root, size=size, seed=seed)
+        plan = plan_songbirds(root, size=size, seed=seed, language=language)
         boxes = _draw_pictures(plan, seed=seed, workers=workers, progress=progress)
         items = [replace(item, box=box) for item, box in zip(plan.items, boxes, strict=True)]
         manifest = Manifest(root, "songbirds", items, meta=plan.meta)
@@ -117,13 +124,16 @@ def prepare_songbirds(
     return manifest
 
 
-def plan_songbirds(root: str | Path, *, size: CorpusSize = "small", seed: int = 0) -> Manifest:
+def plan_songbirds(
+    root: str | Path, *, size: CorpusSize = "small", seed: int = 0, language: str = DEFAULT_LANGUAGE
+) -> Manifest:
     """The corpus without its pictures: every item, caption and voice, boxes still None. Touches no disk."""
-    extent = EXTENTS[size]
+    extent, tongue = EXTENTS[size], find_language(language)
     species = make_species(extent.num_seen, extent.num_unseen, seed=seed)
-    items = [item for one in species for item in _plan_species(one, extent, seed)]
+    items = [item for one in species for item in _plan_species(one, extent, seed, tongue)]
     meta = {
         "size": size, "seed": seed, "recipe": RECIPE_VERSION, "image_size": IMAGE_SIZE,
+        **_unless_default(language),
         "species": {
             one.folder: {"unseen": one.unseen, "free": list(one.free), "attributes": dict(one.attributes)}
             for one in species
@@ -145,7 +155,7 @@ def split_sizes(num_images: int) -> tuple[int, int, int]:
     return num_images - num_val - num_test_seen, num_val, num_test_seen
 
 
-def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]:
+def _plan_species(species: Species, extent: Extent, seed: int, language: Language) -> Iterator[Item]:
     num_images = extent.images_per_species
     if species.unseen:
         splits = ["test"] * num_images
@@ -157,8 +167,9 @@ def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]
         rng = random.Random(f"songbirds individual {seed} {item_id}")
         attributes = draw_individual(species, rng)
         captions = _plan_captions(
-            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent
-        )
+            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent,
+            language=language,
+        )  # fmt: skip
         yield Item(
             id=item_id, image=image_path(item_id), class_id=species.number - 1, class_name=species.folder, split=split,
             box=None, attributes=attributes, captions=captions,
@@ -166,17 +177,21 @@ def _plan_species(species: Species, extent: Extent, seed: int) -> Iterator[Item]
 
 
 def _plan_captions(
-    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, extent: Extent
-) -> tuple[Caption, ...]:
+    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, extent: Extent,
+    language: Language,
+) -> tuple[Caption, ...]:  # fmt: skip
     """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
     num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
     light = attributes["light"]
     captions = []
-    written = write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE, talk=extent.talk)
+    written = write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE, talk=extent.talk, language=language)
     for index, (text, mentions) in enumerate(written):
         manner = draw_manner(light, rng)
-        voice = draw_voice(rng, held_out=index in held_out, whispered=manner.whispered, stride=extent.voice_stride)
+        voice = draw_voice(
+            rng, voices=language.voices, held_out=index in held_out, whispered=manner.whispered,
+            stride=extent.voice_stride,
+        )  # fmt: skip
         captions.append(
             Caption(
                 index=index, text=text, voice=voice, audio=audio_path(voice_folder(voice), item_id, index),
@@ -185,6 +200,11 @@ def _plan_captions(
             )
         )
     return tuple(captions)
+
+
+def _unless_default(language: str) -> dict[str, str]:
+    """What folder and manifest say of the language: nothing of English, which is what they held before others."""
+    return {} if language == DEFAULT_LANGUAGE else {"language": language}
 
 
 def _draw_pictures(plan: Manifest, *, seed: int, workers: int, progress: bool) -> list[Box]:

@@ -6,10 +6,13 @@ has two whispering timbres only, and hearing words in any whisper cannot be lear
 in the six training accents. A held-out whisper is therefore one of the same two timbres in an accent that training
 never heard. So a held-out voice is always new as a voice; its timbre is new unless it whispers, and its accent is new
 whenever it whispers.
+Other languages have fewer accents (`cast`): where none can be held out, the held-out whisper is a third timbre.
 ``en`` is espeak-ng's name for British English (it knows no voice called ``en-gb``).
 """
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 TRAINING_VOICES: tuple[str, ...] = (
     "en-us", "en-us+m3", "en-us+f1", "en-us+f4",
@@ -33,25 +36,86 @@ HELD_OUT_WHISPERS: tuple[str, ...] = tuple(
 )
 
 
+TIMBRES: tuple[str, ...] = (
+    "", "m3", "f1", "Andy", "m2", "m7", "f2", "Annie", "Alicia", "m4", "f5", "anika",
+    "m5", "max", "Lee", "f4", "m8", "Mario", "Denis", "Alex", "m1", "linda", "steph", "Hugo",
+)
+"""Variants of espeak-ng for training, all different; ``""`` is the accent's own voice."""
+HELD_OUT_TIMBRES: tuple[str, ...] = ("m6", "f3", "Gene", "belinda", "travis", "aunty")
+"""Variants of espeak-ng that are none of ``TIMBRES``."""
+WHISPERS: tuple[str, ...] = ("whisper", "whisperf")
+"""The whispering variants of espeak-ng."""
+HELD_OUT_WHISPER = "caleb"
+"""A variant without any voicing: a third whisper, for languages with no accent to hold out."""
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Who speaks a language."""
+
+    training: tuple[str, ...]
+    """Speak anywhere."""
+    held_out: tuple[str, ...]
+    """Speak no training utterance."""
+    training_whispers: tuple[str, ...]
+    """Whispering voices that speak anywhere."""
+    held_out_whispers: tuple[str, ...]
+    """Whispering voices that speak no training utterance."""
+
+
+ENGLISH_VOICES = Voices(TRAINING_VOICES, HELD_OUT_VOICES, TRAINING_WHISPERS, HELD_OUT_WHISPERS)
+
+
+def cast(accents: Sequence[str], *, held_out_accents: Sequence[str] = ()) -> Voices:
+    """Find voices for a language: 24 for training, 6 held out, whispering ones, as English has them.
+
+    Parameters
+    ----------
+    accents : sequence of str
+        Accents of espeak-ng for training, one at least.
+    held_out_accents : sequence of str
+        Accents that no training utterance has; without any, the held-out whisper is a timbre of its own.
+    """
+    strange = held_out_accents or accents
+    heard = [accents[number % len(accents)] for number in range(4)]
+    held_out = zip([*heard, strange[0], strange[-1]], HELD_OUT_TIMBRES, strict=True)
+    deep, high = ([f"{accent}+{whisper}" for accent in accents] for whisper in WHISPERS)
+    held_out_whispers = [f"{accent}+{whisper}" for accent in held_out_accents for whisper in WHISPERS]
+    return Voices(
+        tuple(_name(accents[number % len(accents)], timbre) for number, timbre in enumerate(TIMBRES)),
+        tuple(_name(accent, timbre) for accent, timbre in held_out),
+        (*deep, *reversed(high)),
+        tuple(held_out_whispers or [f"{accent}+{HELD_OUT_WHISPER}" for accent in accents]),
+    )
+
+
+def _name(accent: str, variant: str) -> str:
+    return f"{accent}+{variant}" if variant else accent
+
+
 def draw_voice(
-    rng: random.Random, *, held_out: bool = False, whispered: bool = False, stride: int = 1
-) -> str:
+    rng: random.Random, *, voices: Voices = ENGLISH_VOICES, held_out: bool = False, whispered: bool = False,
+    stride: int = 1,
+) -> str:  # fmt: skip
     """Draw a voice.
 
     Parameters
     ----------
     rng : random.Random
         Source of chance.
+    voices : Voices
+        Those of the language.
     held_out : bool
         Whether to draw among the voices that no training utterance has.
     whispered : bool
         Whether the voice whispers.
     stride : int
-        Draw among every ``stride``-th of the training voices only; held-out ones are always all.
+        Draw among every ``stride``-th of the training voices only, of two at least; held-out ones are always all.
     """
-    if whispered:
-        return rng.choice(HELD_OUT_WHISPERS if held_out else TRAINING_WHISPERS[::stride])
-    return rng.choice(HELD_OUT_VOICES if held_out else TRAINING_VOICES[::stride])
+    if held_out:
+        return rng.choice(voices.held_out_whispers if whispered else voices.held_out)
+    heard = voices.training_whispers if whispered else voices.training
+    return rng.choice(heard[:: min(stride, len(heard) // 2)])
 
 
 def voice_folder(voice: str) -> str:

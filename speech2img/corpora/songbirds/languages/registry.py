@@ -1,0 +1,30 @@
+"""The languages that captions can be written in: a dict of code -> language. A language is added by one entry here."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from speech2img.corpora.songbirds.languages.english import ENGLISH
+from speech2img.corpora.songbirds.languages.language import Language
+from speech2img.errors import ConfigError
+
+DEFAULT_LANGUAGE = "en"
+LANGUAGES: Mapping[str, Language] = {
+    "en": ENGLISH,
+}
+"""Code -> language."""
+
+
+def find_language(code: str) -> Language:
+    """Look up a language.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of this code, with the codes that there are.
+    """
+    if code in LANGUAGES:
+        return LANGUAGES[code]
+    near = get_close_matches(code.lower(), LANGUAGES, n=1)
+    known = ", ".join(f"{known} ({language.name})" for known, language in LANGUAGES.items())
+    hint = f"did you mean {near[0]}? There are" if near else "use one of"
+    raise ConfigError.about("language", f"{code[:40]!r} is no language of songbirds", f"{hint} {known}")
