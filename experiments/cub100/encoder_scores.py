@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from speech2img.corpora.manifest import Manifest
-from speech2img.metrics.retrieval import (
+from speech2img.metrics.centroids import (
     class_centroid_scores,
     k_way_centroid_accuracy,
     leave_one_out_centroid_accuracy,
-    retrieval_scores,
 )
+from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.storage.atomic import write_json
 from speech2img.training.extract import load_embeddings
 from speech2img.training.features import Standard, load_features

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.frechet import check_features
+from speech2img.metrics.statistics import check_features
 
 
 @dataclass(frozen=True)

@@ -1,88 +1,34 @@
-"""Frechet distance and kernel distance between two sets of features (FID and KID when the features are Inception's)."""
+"""Frechet distance between the Gaussians of two sets of features (FID when the features are Inception's)."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from speech2img.errors import MetricError
+from speech2img.metrics.bootstrap import Interval
+from speech2img.metrics.score import Score
+from speech2img.metrics.statistics import FeatureStatistics, Gaussian, check_features
+
+LEGACY_EPS = 1e-6
+"""What pytorch-fid adds to the diagonals where the root of a singular product fails."""
+FEW = 10_000
+"""Pictures below which the upward bias of the distance shows in its usual digits."""
+
+_NEGATIVE = 1e-5
 
 
-class FeatureStatistics:
-    """Mean and covariance of features that arrive in batches, kept in float64.
-
-    Batches are merged by the pairwise update of Chan, Golub and LeVeque (1979), so a large common offset of the
-    features costs no digits and the order of the batches does not matter beyond rounding.
-    """
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._mean: NDArray[np.float64] = np.zeros(0)
-        self._scatter: NDArray[np.float64] = np.zeros((0, 0))
-
-    def update(self, features: NDArray[np.floating]) -> "FeatureStatistics":
-        """Add a batch.
-
-        Parameters
-        ----------
-        features : np.ndarray [shape=(B, D), finite]
-            One row a picture.
-
-        Returns
-        -------
-        FeatureStatistics
-            Itself, so that ``FeatureStatistics().update(a)`` is an expression.
-
-        Raises
-        ------
-        MetricError
-            If the batch is not two-dimensional, not finite, or has another D than the first.
-        """
-        batch = check_features(features, "features")
-        if self._count == 0:
-            self._mean = np.zeros(batch.shape[1])
-            self._scatter = np.zeros((batch.shape[1], batch.shape[1]))
-        if batch.shape[1] != self.dim:
-            raise MetricError.about("features", f"{batch.shape[1]} dimensions after batches of {self.dim}",
-                                    "use one network and one layer for all pictures of a set")
-        added = len(batch)
-        total = self._count + added
-        mean = batch.mean(axis=0)
-        centred = batch - mean
-        shift = mean - self._mean
-        self._scatter += centred.T @ centred + np.outer(shift, shift) * (self._count * added / total)
-        self._mean = self._mean + shift * (added / total)
-        self._count = total
-        return self
-
-    @property
-    def num_samples(self) -> int:
-        """Number of pictures seen."""
-        return self._count
-
-    @property
-    def dim(self) -> int:
-        """Number of feature dimensions (0 before the first batch)."""
-        return len(self._mean)
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Column mean, shape (D,)."""
-        return self._mean.copy()
-
-    @property
-    def covariance(self) -> NDArray[np.float64]:
-        """Covariance with N - 1 in the denominator, shape (D, D); needs two pictures."""
-        if self._count < 2:
-            raise MetricError.about("covariance", f"{self._count} pictures", "give at least 2 pictures a set")
-        return self._scatter / (self._count - 1)
-
-
-def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
-    """Squared Frechet distance between the Gaussians fitted to two sets of features.
+def frechet_distance(a: Gaussian, b: Gaussian, *, legacy_eps: float | None = None) -> float:
+    """Squared Frechet distance between two Gaussians.
 
     Parameters
     ----------
-    a, b : FeatureStatistics
-        Statistics of the two sets, of the same network and layer.
+    a, b : Gaussian
+        Of the same network and layer.
+    legacy_eps : float or None
+        Added to both diagonals, in the root alone, where a covariance is singular: what pytorch-fid does (with 1e-6)
+        where scipy's root of the product is not finite. None: the exact distance.
 
     Returns
     -------
@@ -92,92 +38,173 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     Raises
     ------
     MetricError
-        If the dimensions differ or a set has fewer than two pictures.
+        If the dimensions differ or a covariance is none.
 
     Notes
     -----
-    Heusel et al. 2017 (arXiv:1706.08500). The trace of the root goes over two symmetric eigenvalue problems
-    (``S_a^(1/2) S_b S_a^(1/2)``), which has no imaginary part and stays finite where N < D and both are singular. The
-    value is biased upwards for small N: compare only numbers with the same N.
+    Heusel et al. 2017 (arXiv:1706.08500). With ``S = F^T F`` the trace of the root is the sum of the singular values of
+    ``F_a F_b^T``: no imaginary part, and no loss of digits where the covariances are singular. ``F`` is the Cholesky
+    factor, or the centred features themselves where there are no more pictures than dimensions (then the matrix is
+    as small as the number of pictures). The value is biased upwards for small N: compare only numbers of the same N.
     """
-    if a.dim != b.dim:
-        raise MetricError.about("Frechet distance", f"features of {a.dim} and {b.dim} dimensions",
-                                "use the same network and layer for both sets")
-    return gaussian_frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
-
-
-def gaussian_frechet_distance(mean_a: NDArray[np.float64], covariance_a: NDArray[np.float64],
-                              mean_b: NDArray[np.float64], covariance_b: NDArray[np.float64]) -> float:
-    """``frechet_distance`` of two Gaussians given by mean (D,) and covariance (D, D), all float64."""
-    values, vectors = np.linalg.eigh(covariance_a)
-    root_a = (vectors * np.sqrt(values.clip(min=0.0))) @ vectors.T
-    product = root_a @ covariance_b @ root_a
-    trace_of_root = np.sqrt(np.linalg.eigvalsh((product + product.T) / 2).clip(min=0.0)).sum()
-    offset = mean_a - mean_b
-    distance = offset @ offset + np.trace(covariance_a) + np.trace(covariance_b) - 2.0 * trace_of_root
+    _check_same_space(a, b)
+    root_a, root_b = _root(a), _root(b)
+    if legacy_eps is not None and min(len(root_a), len(root_b)) < a.dim:
+        ridge = legacy_eps * np.eye(a.dim)
+        root_a, root_b = (_root(Gaussian(part.mean, part.covariance + ridge)) for part in (a, b))
+    trace_of_root = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
+    gap = a.mean - b.mean
+    distance = gap @ gap + np.trace(a.covariance) + np.trace(b.covariance) - 2.0 * trace_of_root
     return max(0.0, float(distance))
 
 
-def kernel_distance(a: NDArray[np.floating], b: NDArray[np.floating], *, num_subsets: int = 100,
-                    subset_size: int | None = None, seed: int = 0) -> tuple[float, float]:
-    """Unbiased squared maximum mean discrepancy with the cubic kernel, over random subsets (KID).
+def frechet_score(a: Gaussian, b: Gaussian, *, features_a: NDArray[np.floating] | None = None,
+                  features_b: NDArray[np.floating] | None = None, allow_small: bool = False,
+                  legacy_eps: float | None = None, num_bootstrap: int = 1000, seed: int = 0) -> Score:
+    """Frechet distance with its interval, refused or warned about where there are too few pictures.
 
     Parameters
     ----------
-    a, b : np.ndarray [shape=(N, D), (M, D), finite]
-        Features of the two sets.
-    num_subsets : int
-        Number of subset pairs, >= 1.
-    subset_size : int or None
-        Pictures drawn from each set without replacement; None: as many as the smaller set has, at most 1,000.
+    a, b : Gaussian
+        Statistics of the generated and of the real pictures.
+    features_a, features_b : np.ndarray [shape=(N, D)], optional
+        The features themselves, for the interval; without those of one set the interval holds for the other alone,
+        without both there is none.
+    allow_small : bool
+        Whether to compute, with a warning, what is otherwise refused: a set with no more pictures than dimensions.
+    legacy_eps : float or None
+        As for ``frechet_distance``.
+    num_bootstrap : int
+        Resamples; 0: no interval.
     seed : int
-        Seed of the draws.
+        Seed of the resampling.
 
     Returns
     -------
-    mean, std : float
-        Over the subsets. The expectation is 0 for equal distributions, whatever N; single values may be negative.
+    Score
+        "frechet_distance", lower is better.
 
     Raises
     ------
     MetricError
-        If a set is smaller than ``subset_size``, or the dimensions differ.
+        If the sets do not belong together, or are too small.
+    """
+    warnings = [*_size_warnings(a, "generated pictures", allow_small), *_size_warnings(b, "real pictures", allow_small)]
+    value = frechet_distance(a, b, legacy_eps=legacy_eps)
+    interval, scope = None, "no interval: it needs the features, not their statistics alone"
+    if num_bootstrap > 0 and not (features_a is None and features_b is None):
+        interval = _interval(value, a, b, features_a, features_b, num_bootstrap, seed)
+        of = "both sets" if features_a is not None and features_b is not None else \
+            ("the generated set alone" if features_b is None else "the real set alone")
+        scope = f"interval by {num_bootstrap:,} linearised resamples of {of}"
+    settings: dict[str, Any] = {"dimensions": a.dim, "num_generated": a.num_samples, "num_real": b.num_samples,
+                                "legacy_eps": legacy_eps}
+    against = "an unknown number of" if b.num_samples is None else f"{b.num_samples:,}"
+    return Score(
+        name="frechet_distance", value=value, num_samples=a.num_samples or 0, seed=seed, interval=interval,
+        protocol=f"Frechet distance in {a.dim:,} dimensions, against {against} real pictures; {scope}",
+        higher_is_better=False, settings=settings, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def fit_gaussian(features: NDArray[np.floating]) -> Gaussian:
+    """The Gaussian of features (N, D) that are all there already."""
+    return FeatureStatistics().update(features).gaussian()
+
+
+def influences(a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None,
+               features_b: NDArray[np.floating] | None) -> list[NDArray[np.float64] | None]:
+    """First-order change of the distance by the weight of each picture: the way to its interval at 2,048 dimensions.
+
+    Parameters
+    ----------
+    a, b : Gaussian
+        The two sets.
+    features_a, features_b : np.ndarray [shape=(N, D)] or None
+        Their features.
+
+    Returns
+    -------
+    list of two arrays of shape (N,), each with mean 0, or None where the features are not given
 
     Notes
     -----
-    Binkowski et al. 2018 (arXiv:1801.01401): ``k(x, y) = (x.y / D + 1)^3``.
+    Efron's infinitesimal jackknife. The derivative of ``2 tr sqrt(S_a S_b)`` by ``S_a`` is the optimal-transport map
+    ``T`` of ``a`` onto ``b``; with ``x = F_a^T z`` and ``M = F_a F_b^T``, ``x^T T x = z^T (M M^T)^(1/2) z``. One
+    symmetric eigenvalue problem serves all pictures, where a plain bootstrap needs one distance a resample.
     """
-    x, y = check_features(a, "first set"), check_features(b, "second set")
-    if x.shape[1] != y.shape[1]:
-        raise MetricError.about("kernel distance", f"features of {x.shape[1]} and {y.shape[1]} dimensions",
-                                "use the same network and layer for both sets")
-    smaller = min(len(x), len(y))
-    size = min(smaller, 1000) if subset_size is None else subset_size
-    if not 2 <= size <= smaller or num_subsets < 1:
-        raise MetricError.about("kernel distance",
-                                f"{num_subsets} subsets of {size} from sets of {len(x)} and {len(y)}",
-                                "take at least 1 subset, of 2 pictures up to the size of the smaller set")
+    _check_same_space(a, b)
+    root_a, root_b = _root(a), _root(b)
+    mixed = root_a @ root_b.T
+    squares, vectors = np.linalg.eigh(mixed @ mixed.T)
+    sizes = np.sqrt(squares.clip(min=0.0))
+    kept = sizes > sizes.max(initial=0.0) * 1e-7
+    left = vectors[:, kept] * np.sqrt(sizes[kept])
+    right = mixed.T @ (vectors[:, kept] / np.sqrt(sizes[kept]))
+    gap = a.mean - b.mean
+    found: list[NDArray[np.float64] | None] = []
+    sides = ((a, root_a, left, features_a, 2.0), (b, root_b, right, features_b, -2.0))
+    for own, root, map_root, features, sign in sides:
+        if features is None:
+            found.append(None)
+            continue
+        rows = check_features(features, "features")
+        if rows.shape[1] != own.dim or own.num_samples not in (None, len(rows)):
+            raise MetricError.about("features", f"shape {rows.shape}, but statistics of {own.num_samples} pictures in "
+                                    f"{own.dim} dimensions", "give the features that the statistics were made of")
+        centred = rows - own.mean
+        whitened = np.linalg.lstsq(root.T, centred.T, rcond=None)[0] if own.root is not None or len(root) < own.dim \
+            else solve_triangular(root, centred.T, trans="T", lower=False)
+        change = sign * (centred @ gap) + (centred ** 2).sum(axis=1) - ((map_root.T @ whitened) ** 2).sum(axis=0)
+        found.append(change - change.mean())
+    return found
+
+
+def _interval(value: float, a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None,
+              features_b: NDArray[np.floating] | None, num_bootstrap: int, seed: int) -> Interval:
     rng = np.random.default_rng(seed)
-    values = [_unbiased_mmd(x[rng.choice(len(x), size, replace=False)], y[rng.choice(len(y), size, replace=False)])
-              for _ in range(num_subsets)]
-    return float(np.mean(values)), float(np.std(values))
+    replicates = np.full(num_bootstrap, value)
+    for change in influences(a, b, features_a, features_b):
+        if change is not None:
+            change = np.sort(change)
+            replicates += [change[rng.integers(0, len(change), len(change))].mean() for _ in range(num_bootstrap)]
+    low, high = np.percentile(replicates, (2.5, 97.5))
+    return max(0.0, float(low)), float(high)
 
 
-def check_features(features: NDArray[np.floating], name: str) -> NDArray[np.float64]:
-    """Features as float64 (N, D); MetricError naming ``name`` if they are empty, not finite or of another shape."""
-    array = np.asarray(features, dtype=np.float64)
-    if array.ndim != 2 or 0 in array.shape:
-        raise MetricError.about(name, f"shape {array.shape}", "give a non-empty array of shape (pictures, dimensions)")
-    if not np.isfinite(array).all():
-        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise MetricError.about(name, f"row {bad} is not finite", "look at that picture and at the network's weights")
-    return array
+def _size_warnings(part: Gaussian, what: str, allow_small: bool) -> list[str]:
+    if part.num_samples is None:
+        return [f"the statistics of the {what} do not say of how many they were made"]
+    if part.num_samples <= part.dim:
+        reason = (f"{part.num_samples:,} pictures in {part.dim:,} dimensions: their covariance is singular, and the "
+                  "distance depends mostly on the number of pictures")
+        if not allow_small:
+            raise MetricError.about(f"Frechet distance, {what}", reason,
+                                    f"use more than {part.dim:,} pictures, a smaller layer (64, 192, 768) or the "
+                                    "kernel distance, or allow small sets")
+        return [f"{what}: {reason}; trust the kernel distance instead"]
+    if part.num_samples < FEW:
+        return [f"{what}: {part.num_samples:,} pictures bias the Frechet distance upwards; compare only with numbers "
+                "of as many pictures, and read the kernel distance beside it"]
+    return []
 
 
-def _unbiased_mmd(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    size, dim = x.shape
-    within_x = (x @ x.T / dim + 1.0) ** 3
-    within_y = (y @ y.T / dim + 1.0) ** 3
-    across = (x @ y.T / dim + 1.0) ** 3
-    within = within_x.sum() - np.trace(within_x) + within_y.sum() - np.trace(within_y)
-    return float(within / (size * (size - 1)) - 2.0 * across.mean())
+def _check_same_space(a: Gaussian, b: Gaussian) -> None:
+    if a.dim != b.dim:
+        raise MetricError.about("Frechet distance", f"features of {a.dim} and {b.dim} dimensions",
+                                "use the same network and layer for both sets")
+
+
+def _root(gaussian: Gaussian) -> NDArray[np.float64]:
+    """``F`` (K, D) with ``F^T F`` the covariance; upper triangular where the covariance has full rank."""
+    if gaussian.root is not None:
+        return gaussian.root
+    try:
+        return np.asarray(np.linalg.cholesky(gaussian.covariance).T, dtype=np.float64)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(gaussian.covariance)
+    if values[0] < -_NEGATIVE * max(values[-1], 0.0) or values[-1] < 0.0:
+        raise MetricError.about("covariance", f"its smallest eigenvalue is {values[0]:.3g}, so it is none",
+                                "make the statistics again")
+    kept = values > values[-1] * gaussian.dim * np.finfo(np.float64).eps
+    root: NDArray[np.float64] = (vectors[:, kept] * np.sqrt(values[kept])).T
+    return root

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.metrics.diversity import Diversity, diversity, flat_pixels
-from speech2img.metrics.frechet import FeatureStatistics, frechet_distance, kernel_distance
-from speech2img.metrics.inception_score import inception_score
-from speech2img.metrics.judge import FeatureNetwork, FeatureReading, Judge
-from speech2img.metrics.report import MetricReport, MetricRow
-from speech2img.metrics.retrieval import (
+from speech2img.metrics.centroids import (
     class_centroid_scores,
     k_way_centroid_accuracy,
     leave_one_out_centroid_accuracy,
 )
+from speech2img.metrics.diversity import Diversity, diversity, flat_pixels
+from speech2img.metrics.frechet import fit_gaussian, frechet_score
+from speech2img.metrics.inception_score import inception_score
+from speech2img.metrics.judge import FeatureNetwork, FeatureReading, Judge
+from speech2img.metrics.kernel_distance import kernel_score
+from speech2img.metrics.report import MetricReport, MetricRow
+from speech2img.metrics.score import Score
 from speech2img.metrics.spoken_attributes import (
     MANNER_ATTRIBUTES,
     AttributeScore,
@@ -87,31 +89,31 @@ def add_likeness(report: MetricReport, group: str, generated: FeatureReading, re
     count = len(generated.features)
     sets = [("", generated)] if other_real is None else [("", generated), ("_of_real_pictures", other_real)]
 
-    def add(name: str, value: float, spread: float | None, protocol: str, *, size: int, better: bool) -> None:
-        report.add(MetricRow(name=name, group=group, value=value, num_samples=size, protocol=protocol, seed=seed,
-                             network=network.name, weights_sha256=network.weights_sha256, spread=spread,
-                             higher_is_better=better))
+    def add(name: str, score: Score, protocol: str) -> None:
+        report.add(MetricRow(name=name, group=group, value=score.value, num_samples=score.num_samples,
+                             protocol=protocol, seed=seed, network=network.name,
+                             weights_sha256=network.weights_sha256, interval=score.interval, spread=score.spread,
+                             higher_is_better=score.higher_is_better, details=score.settings))
 
-    reference = FeatureStatistics().update(real.features)
+    reference = fit_gaussian(real.features)
     for suffix, reading in sets:
         what = "other real pictures of the split" if suffix else f"{UTTERANCES_PROTOCOL}"
         size = len(reading.features)
-        value = frechet_distance(FeatureStatistics().update(reading.features), reference)
-        add(f"frechet_distance{suffix}", value, None,
+        add(f"frechet_distance{suffix}",
+            frechet_score(fit_gaussian(reading.features), reference, features_a=reading.features,
+                          features_b=real.features, allow_small=True, seed=seed),
             f"{what}, against {count} real pictures {real_protocol}; pooled features of this network, so NOT the "
-            "customary FID; biased upwards by the small number of pictures: compare with the row of real pictures only",
-            size=size, better=False)
-        mean, spread = kernel_distance(reading.features, real.features, num_subsets=50,
-                                       subset_size=max(2, min(size, count) // 2), seed=seed)
-        add(f"kernel_distance{suffix}", mean, spread,
+            "customary FID; biased upwards by the small number of pictures: compare with the row of real pictures only")
+        add(f"kernel_distance{suffix}",
+            kernel_score(reading.features, real.features, num_subsets=50, subset_size=max(2, min(size, count) // 2),
+                         seed=seed),
             f"{what}, against {count} real pictures {real_protocol}; unbiased, cubic kernel, 50 subsets of half the "
-            "pictures, pooled features of this network", size=size, better=False)
+            "pictures, pooled features of this network")
     for suffix, reading in [("", generated), ("_of_real_pictures", real)]:
         splits = 10 if count >= 500 else 1
-        mean, spread = inception_score(reading.logits, num_splits=splits, seed=seed)
-        add(f"inception_score{suffix}", mean, spread if splits > 1 else None,
+        add(f"inception_score{suffix}", inception_score(reading.logits, num_splits=splits, seed=seed),
             f"{f'real pictures {real_protocol}' if suffix else UTTERANCES_PROTOCOL}; classifier: {network.classes}, so "
-            f"NOT the customary score; {splits} split(s), shuffled", size=len(reading.logits), better=True)
+            f"NOT the customary score; {splits} split(s), shuffled")
 
 
 def add_diversity(report: MetricReport, sets: Mapping[str, Sequence[NDArray[np.uint8]]], *, network: FeatureNetwork,
@@ -158,17 +160,14 @@ def add_cross_retrieval(report: MetricReport, group: str, arrays: RetrievalArray
     base = (f"image features of the teacher against the class centroids of {len(speech)} speech embeddings, dot "
             "product not normalised (Li et al. 2020); n = images")
 
-    def add(name: str, value: float, protocol: str, spread: float | None = None) -> None:
-        report.add(MetricRow(name=name, group=group, value=value, num_samples=scores.num_images, protocol=protocol,
-                             seed=seed, network=f"teacher: {arrays.teacher}", weights_sha256=arrays.teacher_sha256,
-                             spread=spread, is_share=True))
-
-    add("class_centroid_accuracy", scores.accuracy, f"best of {scores.num_classes} classes; {base}")
-    add("average_precision_at_50", scores.precision_at_k,
-        f"share of right ones among the 50 best images of a class, mean over {scores.num_classes} classes (a class "
-        f"with fewer than 50 images cannot reach 1); {base}")
+    found = scores.scores(seed=seed)
     if scores.num_classes > K_WAYS:
         mean, spread = k_way_centroid_accuracy(arrays.image_features, arrays.image_classes, speech, spoken, ways=K_WAYS,
                                                seed=seed)
-        add(f"class_centroid_accuracy_{K_WAYS}_way", mean,
-            f"best of {K_WAYS} classes, mean over 100 random subsets of the {scores.num_classes}; {base}", spread)
+        found.append(Score(
+            name=f"class_centroid_accuracy_{K_WAYS}_way", value=mean, num_samples=scores.num_images, seed=seed,
+            protocol=f"best of {K_WAYS} classes, mean over 100 random subsets of the {scores.num_classes}",
+            spread=spread, is_share=True))
+    for score in found:
+        report.add(score.row(group=group, network=f"teacher: {arrays.teacher}", weights_sha256=arrays.teacher_sha256,
+                             pictures=base))

@@ -45,6 +45,10 @@ class MetricRow:
     """None where more is neither better nor worse by itself."""
     is_share: bool = False
     """Whether it is a part of 1, to be shown in per cent."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """The protocol as fields: sizes of the sets, splits, resize filter, crop rule, ..., as JSON values."""
+    warnings: tuple[str, ...] = ()
+    """What a reader must know before trusting the number; ``report.md`` shows it among the notes."""
 
 
 @dataclass
@@ -127,8 +131,9 @@ class MetricReport:
         for row in self.rows:
             protocols.setdefault(row.protocol, row.name)
         lines += [f"- **{name}**: {protocol}" for protocol, name in protocols.items()]
-        if self.notes:
-            lines += ["", "## Notes", ""] + [f"- {note}" for note in self.notes]
+        notes = [*self.notes, *(f"{row.name}, {row.group}: {warning}" for row in self.rows for warning in row.warnings)]
+        if notes:
+            lines += ["", "## Notes", ""] + [f"- {note}" for note in notes]
         return "\n".join(lines) + "\n"
 
     def _spoken_attributes(self) -> list[str]:

@@ -1,16 +1,24 @@
-"""Does an embedding find its own? Class centroids (Li et al.), recall at K, average precision, median rank."""
+"""Does an embedding find its own? Recall at K, mean average precision and median rank, in either direction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.frechet import check_features
+from speech2img.metrics.bootstrap import mean_interval
+from speech2img.metrics.score import Score
+from speech2img.metrics.statistics import check_features
 
 Similarity = Literal["cosine", "dot"]
+Ties = Literal["worst", "best"]
+
+TIE = 1e-12
+"""Similarities nearer to each other than this part of the largest one count as equal: rounding decides nothing."""
+
+_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -23,18 +31,60 @@ class RetrievalScores:
     """Mean over the queries of the mean precision at each relevant rank."""
     median_rank: float
     """Median over the queries of the rank of the first relevant item, from 1."""
+    chance_recall: dict[int, float]
+    """Recall of a random order, by K."""
+    chance_average_precision: float
+    """Mean average precision of a random order."""
+    gallery_size: int
+    first_ranks: NDArray[np.int64] = field(repr=False, compare=False)
+    """Rank of the first relevant item by query, from 1, shape (Q,)."""
+    average_precisions: NDArray[np.float64] = field(repr=False, compare=False)
+    """By query, shape (Q,)."""
+    num_tied: int = 0
+    """Queries with a relevant item that ties with one that is not."""
+
+    def scores(self, direction: str, *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000,
+               seed: int = 0) -> list[Score]:
+        """The numbers for a report: recall at every K, mean average precision, median rank.
+
+        Parameters
+        ----------
+        direction : str
+            Names the metrics: "real_to_generated" gives "recall_at_1_real_to_generated" and so on.
+        groups : sequence of length Q, optional
+            What is resampled as a whole: queries about the same item.
+        num_bootstrap : int
+            Resamples of queries for the intervals; 0: none.
+        seed : int
+            Seed of the resampling.
+        """
+        count = len(self.first_ranks)
+        sizes = {"num_queries": count, "gallery_size": self.gallery_size, "num_tied": self.num_tied}
+        base = f"{count:,} queries against a gallery of {self.gallery_size:,}; n = queries"
+        if self.num_tied:
+            base += f"; {self.num_tied:,} queries have ties"
+
+        def mean(values: NDArray[np.floating], name: str, what: str, chance: float) -> Score:
+            return Score(
+                name=f"{name}_{direction}", value=float(values.mean()), num_samples=count, is_share=True, seed=seed,
+                protocol=f"{what} (chance {100 * chance:.2g} %); {base}; interval by {num_bootstrap:,} resamples",
+                interval=mean_interval(values, groups=groups, num_bootstrap=num_bootstrap, seed=seed),
+                settings={**sizes, "chance": chance})
+
+        found = [mean((self.first_ranks <= k).astype(np.float64), f"recall_at_{k}", f"a relevant one in the first {k}",
+                      self.chance_recall[k]) for k in self.recall]
+        found.append(mean(self.average_precisions, "mean_average_precision", "mean precision at the relevant ranks",
+                          self.chance_average_precision))
+        found.append(Score(name=f"median_rank_{direction}", value=self.median_rank, num_samples=count, settings=sizes,
+                           protocol=f"median rank of the first relevant one; {base}", seed=seed,
+                           higher_is_better=False))
+        return found
 
 
-@dataclass(frozen=True)
-class CentroidScores:
-    """Scores of classifying images by the class centroids of speech."""
-
-    accuracy: float
-    """Share of the images whose best centroid is that of their class."""
-    precision_at_k: float
-    """Mean over the classes of the share of right ones among the K best images of a class ("AP@50" where K = 50)."""
-    num_classes: int
-    num_images: int
+def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows divided by their length; a row of zeros stays."""
+    unit: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(min=1e-12)
+    return unit
 
 
 def similarity(queries: NDArray[np.floating], gallery: NDArray[np.floating], *,
@@ -44,222 +94,98 @@ def similarity(queries: NDArray[np.floating], gallery: NDArray[np.floating], *,
     if q.shape[1] != g.shape[1]:
         raise MetricError.about("retrieval", f"queries of {q.shape[1]} and a gallery of {g.shape[1]} dimensions",
                                 "use embeddings of the same space")
-    if metric == "cosine":
-        q = q / np.linalg.norm(q, axis=1, keepdims=True).clip(min=1e-12)
-        g = g / np.linalg.norm(g, axis=1, keepdims=True).clip(min=1e-12)
-    return q @ g.T
+    return unit_rows(q) @ unit_rows(g).T if metric == "cosine" else q @ g.T
 
 
 def retrieval_scores(queries: NDArray[np.floating], gallery: NDArray[np.floating], query_ids: Sequence[object],
                      gallery_ids: Sequence[object], *, ks: Sequence[int] = (1, 5, 10, 50),
-                     metric: Similarity = "cosine", chunk: int = 1024) -> RetrievalScores:
+                     metric: Similarity = "cosine", ties: Ties = "worst") -> RetrievalScores:
     """Recall at K, mean average precision and median rank of queries against a gallery.
 
     Parameters
     ----------
     queries, gallery : np.ndarray [shape=(Q, D), (G, D), finite]
-        Embeddings of the same space.
+        Embeddings of the same space; swapped, with their ids, they give the other direction.
     query_ids, gallery_ids : sequences of length Q and G
         What must agree for an item to be relevant: image ids for recall, class ids for average precision by class.
     ks : sequence of int
         The K of recall at K; a K above G is taken as G.
     metric : {"cosine", "dot"}
         Similarity.
-    chunk : int
-        Queries handled at once; bounds the memory.
+    ties : {"worst", "best"}
+        Where relevant items stand among others of the same similarity: behind them, so that a model whose answers are
+        all alike finds nothing, or before them.
 
     Returns
     -------
     RetrievalScores
-        Scores over all queries.
+        Scores over all queries; they do not depend on the order of queries or gallery.
 
     Raises
     ------
     MetricError
         If the lengths disagree or a query has no relevant item.
-
-    Notes
-    -----
-    Ties keep the order of the gallery (stable sort), so the scores are repeatable.
     """
-    _check_lengths(queries, query_ids, "queries")
-    _check_lengths(gallery, gallery_ids, "gallery")
-    codes = {value: code for code, value in enumerate(dict.fromkeys([*gallery_ids, *query_ids]))}
-    query_codes = np.array([codes[value] for value in query_ids])
-    gallery_codes = np.array([codes[value] for value in gallery_ids])
-    first_ranks: list[NDArray[np.int64]] = []
-    precisions: list[NDArray[np.float64]] = []
-    for start in range(0, len(query_codes), chunk):
-        scores = similarity(queries[start:start + chunk], gallery, metric=metric)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        hits = gallery_codes[order] == query_codes[start:start + chunk, None]
-        if not hits.any(axis=1).all():
-            missing = query_ids[start + int(np.flatnonzero(~hits.any(axis=1))[0])]
-            raise MetricError.about(f"query {missing!r}", "nothing in the gallery is relevant to it",
-                                    "drop the query or complete the gallery")
-        first_ranks.append(hits.argmax(axis=1) + 1)
-        precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-        precisions.append((precision * hits).sum(axis=1) / hits.sum(axis=1))
-    ranks = np.concatenate(first_ranks)
-    return RetrievalScores(recall={k: float((ranks <= k).mean()) for k in ks},
-                           mean_average_precision=float(np.concatenate(precisions).mean()),
-                           median_rank=float(np.median(ranks)))
+    check_labels(queries, query_ids, "queries")
+    check_labels(gallery, gallery_ids, "gallery")
+    if not ks or min(ks) < 1:
+        raise MetricError.about("recall at K", f"K = {', '.join(map(str, ks)) or '(none)'}", "use K of at least 1")
+    rows_of: dict[object, list[int]] = {}
+    for row, value in enumerate(gallery_ids):
+        rows_of.setdefault(value, []).append(row)
+    missing = next((value for value in query_ids if value not in rows_of), None)
+    if missing is not None:
+        raise MetricError.about(f"query {missing!r}", "nothing in the gallery is relevant to it",
+                                "drop the query or complete the gallery")
+    first_ranks = np.empty(len(queries), dtype=np.int64)
+    precisions = np.empty(len(queries))
+    tied = 0
+    step = max(1, _BLOCK // len(gallery))
+    for start in range(0, len(queries), step):
+        scores = similarity(queries[start:start + step], gallery, metric=metric)
+        margins = TIE * np.abs(scores).max(axis=1)
+        ordered = np.sort(scores, axis=1)
+        for row, (line, sort, margin) in enumerate(zip(scores, ordered, margins, strict=True), start=start):
+            relevant = np.sort(line[rows_of[query_ids[row]]])
+            behind, before = (_others_above(sort, relevant, relevant + sign * margin) for sign in (-1.0, 1.0))
+            tied += bool((behind != before).any())
+            counted = np.arange(1, len(relevant) + 1)
+            ranks = counted + (behind if ties == "worst" else before)[::-1]
+            first_ranks[row] = ranks[0]
+            precisions[row] = (counted / ranks).mean()
+    sizes = np.array([len(rows_of[value]) for value in query_ids])
+    return RetrievalScores(
+        recall={k: float((first_ranks <= k).mean()) for k in ks}, mean_average_precision=float(precisions.mean()),
+        median_rank=float(np.median(first_ranks)), gallery_size=len(gallery), num_tied=tied,
+        chance_recall={k: float(np.mean([chance_recall(len(gallery), size, k) for size in sizes])) for k in ks},
+        chance_average_precision=float(np.mean([chance_average_precision(len(gallery), size) for size in sizes])),
+        first_ranks=first_ranks, average_precisions=precisions)
 
 
-def class_centroid_scores(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                          speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, k: int = 50,
-                          metric: Similarity = "dot") -> CentroidScores:
-    """Classify images by the class centroids of the speech embeddings, as Li et al. evaluate their encoder.
-
-    Parameters
-    ----------
-    image_features : np.ndarray [shape=(N, D), finite]
-        Teacher features of the images.
-    image_classes : sequence of int, length N
-        Their classes.
-    speech_embeddings : np.ndarray [shape=(U, D), finite]
-        Speech embeddings of utterances about images of the same classes.
-    speech_classes : sequence of int, length U
-        Their classes.
-    k : int
-        Images taken for each class for ``precision_at_k``; a class with fewer than ``k`` images cannot reach 1.
-    metric : {"dot", "cosine"}
-        "dot" (not normalised) is the published score.
-
-    Returns
-    -------
-    CentroidScores
-        Accuracy and precision at ``k``.
-
-    Raises
-    ------
-    MetricError
-        If a class of the images was never spoken about, or lengths or dimensions disagree.
-
-    Notes
-    -----
-    Li et al. 2020 (arXiv:2004.03413), section IV: centroid accuracy and AP@50.
-    """
-    scores, image_columns = _centroid_similarity(image_features, image_classes, speech_embeddings, speech_classes,
-                                                 metric)
-    top = np.argsort(-scores, axis=0, kind="stable")[:k]
-    right = image_columns[top] == np.arange(scores.shape[1])
-    return CentroidScores(accuracy=float((scores.argmax(axis=1) == image_columns).mean()),
-                          precision_at_k=float(right.sum(axis=0).mean() / k),
-                          num_classes=scores.shape[1], num_images=scores.shape[0])
+def chance_recall(gallery_size: int, num_relevant: int, k: int) -> float:
+    """Probability that one of ``num_relevant`` items is among the first ``k`` of a random order."""
+    left = gallery_size - num_relevant
+    drawn = np.arange(min(k, gallery_size))
+    return float(1.0 - np.prod((left - drawn).clip(min=0) / (gallery_size - drawn)))
 
 
-def k_way_centroid_accuracy(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                            speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, ways: int,
-                            num_subsets: int = 100, seed: int = 0, metric: Similarity = "dot") -> tuple[float, float]:
-    """Centroid accuracy when only ``ways`` classes stand to choice, over random subsets of the classes.
-
-    Parameters
-    ----------
-    image_features, image_classes, speech_embeddings, speech_classes, metric
-        As in ``class_centroid_scores``.
-    ways : int
-        Classes in a subset, 2 up to the number of classes.
-    num_subsets : int
-        Number of subsets; one is enough, and taken, where ``ways`` is the number of classes.
-    seed : int
-        Seed of the draws.
-
-    Returns
-    -------
-    mean, std : float
-        Over the subsets; each subset weighs the same.
-
-    Raises
-    ------
-    MetricError
-        If there are fewer than ``ways`` classes.
-    """
-    scores, image_columns = _centroid_similarity(image_features, image_classes, speech_embeddings, speech_classes,
-                                                 metric)
-    num_classes = scores.shape[1]
-    if not 2 <= ways <= num_classes:
-        raise MetricError.about(f"{ways}-way accuracy", f"there are {num_classes} classes",
-                                "choose between 2 and the number of classes")
-    rng = np.random.default_rng(seed)
-    accuracies = []
-    for _ in range(1 if ways == num_classes else num_subsets):
-        columns = rng.permutation(num_classes)[:ways]
-        rows = np.flatnonzero(np.isin(image_columns, columns))
-        best = columns[scores[np.ix_(rows, columns)].argmax(axis=1)]
-        accuracies.append(float((best == image_columns[rows]).mean()))
-    return float(np.mean(accuracies)), float(np.std(accuracies))
+def chance_average_precision(gallery_size: int, num_relevant: int) -> float:
+    """Expected average precision of a random order, exactly (Bestgen 2015)."""
+    harmonic = float((1.0 / np.arange(1, gallery_size + 1)).sum())
+    if gallery_size == 1:
+        return 1.0
+    return ((num_relevant - 1) / (gallery_size - 1) * (gallery_size - harmonic) + harmonic) / gallery_size
 
 
-def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: Sequence[int],
-                                    items: Sequence[object], *, metric: Similarity = "cosine") -> float:
-    """Share of utterances nearest to the centroid of their own class, made without any utterance of the same image.
-
-    Parameters
-    ----------
-    embeddings : np.ndarray [shape=(U, D), finite]
-        Speech embeddings.
-    classes : sequence of int, length U
-        Class of each utterance.
-    items : sequence, length U
-        Image that each utterance is about; all utterances of one image leave its class's centroid together.
-    metric : {"cosine", "dot"}
-        Similarity between an utterance and a centroid.
-
-    Returns
-    -------
-    float
-        0..1. Utterances that are alone in their class, with no other image, do not count.
-
-    Raises
-    ------
-    MetricError
-        If there are fewer than two classes or no class has two images.
-    """
-    _check_lengths(embeddings, classes, "embeddings")
-    _check_lengths(embeddings, items, "embeddings")
-    rows = check_features(embeddings, "embeddings")
-    names, columns = np.unique(np.asarray(classes), return_inverse=True)
-    if len(names) < 2:
-        raise MetricError.about("centroid accuracy", "all utterances are of one class", "give at least two classes")
-    sums = np.zeros((len(names), rows.shape[1]))
-    np.add.at(sums, columns, rows)
-    counts = np.bincount(columns).astype(np.float64)
-    centroids = sums / counts[:, None]
-    members: dict[object, list[int]] = {}
-    for row, item in enumerate(items):
-        members.setdefault(item, []).append(row)
-    right: list[bool] = []
-    for own_rows in members.values():
-        own = columns[own_rows[0]]
-        rest = counts[own] - len(own_rows)
-        if rest < 1:
-            continue
-        held_out = centroids.copy()
-        held_out[own] = (sums[own] - rows[own_rows].sum(axis=0)) / rest
-        right.extend((similarity(rows[own_rows], held_out, metric=metric).argmax(axis=1) == own).tolist())
-    if not right:
-        raise MetricError.about("centroid accuracy", "no class has utterances about two images", "give more images")
-    return float(np.mean(right))
-
-
-def _centroid_similarity(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                         speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int],
-                         metric: Similarity) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Similarity (N, C) of images with the class centroids of speech, and the column of each image's own class."""
-    _check_lengths(image_features, image_classes, "image features")
-    _check_lengths(speech_embeddings, speech_classes, "speech embeddings")
-    spoken = np.asarray(speech_classes)
-    names = np.unique(np.asarray(image_classes))
-    silent = sorted(set(names.tolist()) - set(spoken.tolist()))
-    if silent:
-        raise MetricError.about("centroid accuracy", f"classes {silent[:5]} have images but no utterance",
-                                "give utterances of every class, or leave out its images")
-    speech = check_features(speech_embeddings, "speech embeddings")
-    centroids = np.stack([speech[spoken == name].mean(axis=0) for name in names])
-    return similarity(image_features, centroids, metric=metric), np.searchsorted(names, np.asarray(image_classes))
-
-
-def _check_lengths(rows: NDArray[np.floating], labels: Sequence[object], name: str) -> None:
+def check_labels(rows: NDArray[np.floating], labels: Sequence[object], name: str) -> None:
+    """MetricError unless there is one label a row."""
     if len(rows) != len(labels):
         raise MetricError.about(name, f"{len(rows)} rows but {len(labels)} labels", "give one label a row")
+
+
+def _others_above(ordered: NDArray[np.float64], relevant: NDArray[np.float64], limits: NDArray[np.float64]
+                  ) -> NDArray[np.int64]:
+    """How many items that are not relevant reach each limit; ``ordered`` has all similarities, ascending."""
+    reached: NDArray[np.int64] = len(ordered) - np.searchsorted(ordered, limits) - \
+        (len(relevant) - np.searchsorted(relevant, limits))
+    return reached

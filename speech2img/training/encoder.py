@@ -14,7 +14,8 @@ from speech2img.corpora.manifest import Manifest
 from speech2img.errors import ConfigError, DataError
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss, matching_accuracy
-from speech2img.metrics.retrieval import class_centroid_scores, retrieval_scores
+from speech2img.metrics.centroids import class_centroid_scores
+from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent

@@ -1,0 +1,91 @@
+"""Improved precision and recall: how many pictures look real, and how much of what is real is covered."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech2img.errors import MetricError
+from speech2img.metrics.bootstrap import mean_interval
+from speech2img.metrics.score import Score
+from speech2img.metrics.statistics import check_features
+
+_BLOCK = 1 << 22
+_ROUNDING = 1e-12
+
+
+def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating], *, k: int = 3,
+                     num_bootstrap: int = 1000, seed: int = 0) -> tuple[Score, Score]:
+    """Share of generated pictures within the manifold of the real ones, and the other way round.
+
+    Parameters
+    ----------
+    generated, real : np.ndarray [shape=(N, D), (M, D), finite]
+        Features of one network; sets of the same size are comparable with published numbers.
+    k : int
+        A picture's ball reaches to its k-th nearest other picture of its own set.
+    num_bootstrap : int
+        Resamples for the intervals; 0: none.
+    seed : int
+        Seed of the resampling.
+
+    Returns
+    -------
+    precision, recall : Score
+        Each 0..1.
+
+    Raises
+    ------
+    MetricError
+        If a set has no more than ``k`` pictures, or the dimensions differ.
+
+    Notes
+    -----
+    Kynkaanniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2. The union of balls is held fixed in the resamples.
+    """
+    made, true = check_features(generated, "generated pictures"), check_features(real, "real pictures")
+    if made.shape[1] != true.shape[1]:
+        raise MetricError.about("precision and recall", f"features of {made.shape[1]} and {true.shape[1]} dimensions",
+                                "use the same network and layer for both sets")
+    if not 1 <= k < min(len(made), len(true)):
+        raise MetricError.about("precision and recall", f"k = {k} with sets of {len(made)} and {len(true)} pictures",
+                                "give more than k pictures of each set, and k of at least 1")
+    shift = true.mean(axis=0)
+    made, true = made - shift, true - shift
+    kinds = (("precision", made, true, "generated pictures within the manifold of the real ones"),
+             ("recall", true, made, "real pictures within the manifold of the generated ones"))
+    warnings = () if len(made) == len(true) else \
+        (f"{len(made):,} generated and {len(true):,} real pictures: sets of unequal size favour the larger one",)
+    scores = []
+    for name, points, manifold, what in kinds:
+        inside = _inside(points, manifold, k)
+        scores.append(Score(
+            name=name, value=float(inside.mean()), num_samples=len(points), seed=seed, is_share=True,
+            interval=mean_interval(inside, num_bootstrap=num_bootstrap, seed=seed), warnings=warnings,
+            protocol=f"share of the {what}, k = {k}; n = {what.split(' within')[0]}; interval by {num_bootstrap:,} "
+                     "resamples with the manifold held fixed",
+            settings={"k": k, "num_generated": len(made), "num_real": len(true), "dimensions": made.shape[1]}))
+    return scores[0], scores[1]
+
+
+def _inside(points: NDArray[np.float64], manifold: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """1.0 for points within the ball of a manifold's point, up to rounding; else 0.0."""
+    radii = np.concatenate([np.partition(squares, k, axis=1)[:, k] for _, squares in _squares(manifold, manifold)])
+    sizes = (manifold ** 2).sum(axis=1)
+    found = np.zeros(len(points))
+    for rows, squares in _squares(points, manifold):
+        found[rows] = (squares <= radii + _ROUNDING * (sizes + radii)).any(axis=1)
+    return found
+
+
+def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Squared distances of blocks of x to all of y; the point itself stands among them at 0."""
+    sizes = (y ** 2).sum(axis=1)
+    step = max(1, _BLOCK // len(y))
+    for start in range(0, len(x), step):
+        block = x[start:start + step]
+        squares = block @ y.T
+        squares *= -2.0
+        squares += (block ** 2).sum(axis=1)[:, None]
+        squares += sizes
+        yield slice(start, start + step), squares.clip(min=0.0, out=squares)
