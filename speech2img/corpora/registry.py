@@ -133,6 +133,10 @@ CORPORA: Mapping[str, Corpus] = {
                 "size", "how many pictures; tiny for tests, small for a quick look, full for training (default small)",
                 choices=("tiny", "small", "full"), default="small",
             ),
+            Option(
+                "language", "what the captions are written in: en (default), de, fr, es, or lumari, which is invented",
+                metavar="NAME", default="en",
+            ),
         ),
     ),
     "cub": Corpus(
