@@ -177,6 +177,45 @@ def chance_average_precision(gallery_size: int, num_relevant: int) -> float:
     return ((num_relevant - 1) / (gallery_size - 1) * (gallery_size - harmonic) + harmonic) / gallery_size
 
 
+def queries_of_each_class(item_ids: Sequence[str], classes: Sequence[int], *, per_class: int, seed: int = 0
+                          ) -> list[str]:
+    """Items to be queries of the mean average precision by class, as S2IGAN has two of each test class.
+
+    Parameters
+    ----------
+    item_ids : sequence of str
+        Real pictures; the choice does not depend on their order.
+    classes : sequence of int
+        The class of each.
+    per_class : int
+        How many of each class.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    list of str
+        Sorted ids. The gallery is what was generated of these items.
+
+    Raises
+    ------
+    MetricError
+        If a class has fewer items.
+    """
+    of_class: dict[int, list[str]] = {}
+    for item, class_id in sorted(zip(item_ids, classes, strict=True)):
+        of_class.setdefault(class_id, []).append(item)
+    rng = np.random.default_rng(seed)
+    chosen: list[str] = []
+    for class_id in sorted(of_class):
+        items = of_class[class_id]
+        if not 1 <= per_class <= len(items):
+            raise MetricError.about(f"class {class_id}", f"{len(items)} pictures, {per_class} are to be queries",
+                                    "give more pictures of it or take fewer queries a class")
+        chosen.extend(items[place] for place in rng.permutation(len(items))[:per_class])
+    return sorted(chosen)
+
+
 def check_labels(rows: NDArray[np.floating], labels: Sequence[object], name: str) -> None:
     """MetricError unless there is one label a row."""
     if len(rows) != len(labels):

@@ -12,6 +12,7 @@ from speech2img.errors import MetricError
 from speech2img.metrics.retrieval import (
     chance_average_precision,
     chance_recall,
+    queries_of_each_class,
     retrieval_scores,
     similarity,
 )
@@ -81,6 +82,17 @@ def test_chance_of_the_published_galleries() -> None:
                               ids.tolist(), ks=(50,))
     assert scores.recall[50] == pytest.approx(scores.chance_recall[50], abs=0.04)
     assert scores.mean_average_precision == pytest.approx(scores.chance_average_precision, abs=0.005)
+
+
+def test_queries_of_each_class() -> None:
+    items = [f"{row:02d}" for row in range(30)]
+    classes = [row % 3 for row in range(30)]
+    chosen = queries_of_each_class(items, classes, per_class=2)
+    assert sorted(int(item) % 3 for item in chosen) == [0, 0, 1, 1, 2, 2]
+    assert queries_of_each_class(items[::-1], classes[::-1], per_class=2) == chosen
+    assert queries_of_each_class(items, classes, per_class=2, seed=1) != chosen
+    with pytest.raises(MetricError, match="class 0: 10 pictures, 11"):
+        queries_of_each_class(items, classes, per_class=11)
 
 
 def test_numbers_for_a_report() -> None:

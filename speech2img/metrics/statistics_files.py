@@ -1,0 +1,180 @@
+"""Statistics of a set of pictures in a file: pytorch-fid's ``mu`` and ``sigma``, and what network they are of."""
+
+import io
+import json
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech2img.errors import DataError, MetricError
+from speech2img.metrics.statistics import Gaussian
+from speech2img.storage.atomic import atomic_path, read_bytes
+
+MAX_DIM = 8192
+"""Dimensions that a statistics file may have."""
+
+_MAX_BYTES = 3 * 8 * MAX_DIM ** 2
+_FIX = "give a .npz that 'evaluate --save-stats' or pytorch-fid wrote"
+_MAX_SOURCE = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsSource:
+    """What statistics were made of, so that only like is compared with like."""
+
+    network: str
+    """Name of the network."""
+    weights_sha256: str
+    """Hash of its weights."""
+    layer: str
+    """Name of the features: "pool64", ..., "pool2048"."""
+    input_filter: str
+    """How pictures came to the network's size: "legacy" or "clean"."""
+    pictures: str = ""
+    """Which pictures, and how they were cropped, in words."""
+    files_sha256: str = ""
+    """Hash of the list of files."""
+
+
+def save_statistics(path: str | Path, gaussian: Gaussian, source: StatisticsSource) -> None:
+    """Write statistics so that pytorch-fid can read them too.
+
+    Parameters
+    ----------
+    path : path
+        The ``.npz``, written as a whole or not at all.
+    gaussian : Gaussian
+        The statistics.
+    source : StatisticsSource
+        What they were made of.
+
+    Raises
+    ------
+    DiskFullError, DataError
+        If the file cannot be written.
+    """
+    arrays: dict[str, Any] = {"mu": gaussian.mean, "sigma": gaussian.covariance,
+                              "source": np.array(json.dumps(asdict(source)))}
+    if gaussian.num_samples is not None:
+        arrays["num_samples"] = np.array(gaussian.num_samples)
+    if gaussian.root is not None:
+        arrays["root"] = gaussian.root
+    size = sum(np.asarray(array).nbytes for array in arrays.values())
+    with atomic_path(path, bytes_needed=size) as temp, open(temp, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def load_statistics(path: str | Path) -> tuple[Gaussian, StatisticsSource | None]:
+    """Read statistics that ``save_statistics`` or pytorch-fid wrote.
+
+    Returns
+    -------
+    gaussian : Gaussian
+        ``num_samples`` is None if the file does not say.
+    source : StatisticsSource or None
+        None if the file does not say.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, hostile or holds no mean and covariance.
+    """
+    data = read_bytes(path, max_bytes=_MAX_BYTES)
+    try:
+        arrays = _read_arrays(data)
+        gaussian = _gaussian(arrays)
+        source = _source(arrays["source"]) if "source" in arrays else None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError, NotImplementedError,
+            SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise DataError.about(path, f"no statistics of features ({reason})", _FIX) from error
+    return gaussian, source
+
+
+def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) -> tuple[str, ...]:
+    """Whether two sets of statistics may be compared.
+
+    Parameters
+    ----------
+    a, b : StatisticsSource or None
+        None where a file does not say.
+
+    Returns
+    -------
+    tuple of str
+        Warnings for the report: what the files do not say.
+
+    Raises
+    ------
+    MetricError
+        If they are of different networks, layers or input filters.
+    """
+    if a is None or b is None:
+        return ("the statistics do not say of which network and resize filter they are: trust the number only if you "
+                "know that both are those of this report",)
+    for name, what, fix in (("weights_sha256", "network", "make both with the same weights"),
+                            ("layer", "layer", "take the same layer of both"),
+                            ("input_filter", "resize filter", "resize both in the same way")):
+        first, second = getattr(a, name), getattr(b, name)
+        if first != second:
+            words = f"{a.network} ({first[:12]}) and {b.network} ({second[:12]})" if name == "weights_sha256" else \
+                f"{first} and {second}"
+            raise MetricError.about("statistics", f"of another {what}: {words}", fix)
+    return ()
+
+
+def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _MAX_BYTES:
+        raise ValueError(f"its arrays have {size:,} bytes")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: np.asarray(arrays[name]) for name in ("mu", "sigma", "root", "num_samples", "source")
+                if name in arrays.files}
+
+
+def _gaussian(arrays: Mapping[str, NDArray[Any]]) -> Gaussian:
+    mean, covariance = (_floats(arrays, name) for name in ("mu", "sigma"))
+    if mean.ndim != 1 or not 1 <= len(mean) <= MAX_DIM or covariance.shape != (len(mean), len(mean)):
+        raise ValueError(f"mu of shape {mean.shape} and sigma of shape {covariance.shape}")
+    scale = float(np.abs(covariance).max())
+    if not np.allclose(covariance, covariance.T, rtol=0.0, atol=1e-5 * scale) or (np.diag(covariance) < 0).any():
+        raise ValueError("sigma is no covariance: it is not symmetric, or has a negative variance")
+    count = None
+    if "num_samples" in arrays:
+        number = arrays["num_samples"]
+        if number.shape != () or number.dtype.kind not in "iu" or not 2 <= number < 2 ** 62:
+            raise ValueError(f"num_samples is {number!r}")
+        count = int(number)
+    root = _floats(arrays, "root") if "root" in arrays else None
+    if root is not None and (root.ndim != 2 or root.shape[1] != len(mean) or len(root) > len(mean)
+                             or not np.allclose(root.T @ root, covariance, rtol=0.0, atol=1e-8 * max(scale, 1e-300))):
+        raise ValueError("root is not that of sigma")
+    return Gaussian(mean, covariance, count, root)
+
+
+def _floats(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
+    array = arrays[name]
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} holds {array.dtype}")
+    numbers = array.astype(np.float64)
+    if not np.isfinite(numbers).all() or np.abs(numbers).max(initial=0.0) > 1e100:
+        raise ValueError(f"{name} is not finite")
+    return numbers
+
+
+def _source(array: NDArray[Any]) -> StatisticsSource:
+    if array.shape != () or array.dtype.kind != "U" or array.nbytes > _MAX_SOURCE:
+        raise ValueError("source is no text")
+    values = json.loads(str(array))
+    known = {field.name for field in fields(StatisticsSource)}
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        raise ValueError("source is no record of texts")
+    return StatisticsSource(**{name: value for name, value in values.items() if name in known})
