@@ -159,9 +159,10 @@ def extract_features(
                 for start in todo:
                     stop = min(n, start + CHUNK)
                     chunks.add(start, _read_chunk(source, reader, settings, pictures, start, stop, batch_size, bar))
+                    done += stop - start
             except KeyboardInterrupt:
                 fix = "run the same command again to go on" if work else "give a work folder to be able to go on"
-                raise RunInterrupted.about(source.name, f"interrupted after {bar.n} of {n} pictures", fix) from None
+                raise RunInterrupted.about(source.name, f"interrupted with {done} of {n} pictures done", fix) from None
         return _assemble(source, reader, settings, chunks)
 
 
