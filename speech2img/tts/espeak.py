@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import queue
+import re
 import select
 import subprocess
 import sys
@@ -25,6 +26,12 @@ MAX_CHARACTERS = 2000
 
 _REPLY_SECONDS = 90.0
 _START_SECONDS = 30.0
+_PHONEMIC = re.compile(r"\[\[[^\[\]]+\]\](, \[\[[^\[\]]+\]\])*\.?")
+
+
+def is_phonemic(text: str) -> bool:
+    """Whether a text is nothing but blocks of phonemes as espeak-ng names them: ``[[t'aka mil'una]], [[s'o]].``"""
+    return _PHONEMIC.fullmatch(text) is not None
 
 
 class EspeakSynthesizer:
@@ -106,7 +113,7 @@ class EspeakSynthesizer:
         Parameters
         ----------
         text : str
-            1 to 2,000 characters.
+            1 to 2,000 characters. Blocks in double brackets and nothing beside them (`is_phonemic`) are phonemes.
         voice : str
             Accent with or without a variant.
         rate : int
@@ -120,7 +127,10 @@ class EspeakSynthesizer:
             Mono sound at 22,050 Hz.
         """
         self._check(text, voice=voice, rate=rate, pitch=pitch, pitch_range=pitch_range)
-        request = {"text": text, "voice": voice, "rate": rate, "pitch": pitch, "pitch_range": pitch_range}
+        request = {
+            "text": text, "voice": voice, "rate": rate, "pitch": pitch, "pitch_range": pitch_range,
+            "phonemes": is_phonemic(text),
+        }  # fmt: skip
         try:
             speaker = self._idle.get_nowait()
         except queue.Empty:

@@ -23,7 +23,7 @@ SOUND, ERROR = 0, 1
 
 _SYNCHRONOUS = 2  # samples go to the callback, in the calling thread
 _DO_NOT_EXIT = 0x8000  # a missing data folder is an error code, not the end of the process
-_UTF8 = 1
+_UTF8, _PHONEMES = 1, 0x100
 _PARAMETERS = (("rate", 1), ("pitch", 3), ("pitch_range", 4))
 _MAX_BYTES = 4 << 20  # 95 s of 16-bit sound at 22,050 Hz: more is a runaway, not a caption
 _CHILD_SECONDS = 60
@@ -75,7 +75,8 @@ def _speak(library: Any, request: dict[str, Any], replies: BinaryIO) -> int:
     text = request["text"].encode()
     steps = [("voice", library.espeak_SetVoiceByName(request["voice"].encode()))]
     steps += [(name, library.espeak_SetParameter(number, request[name], 0)) for name, number in _PARAMETERS]
-    steps.append(("text", library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _UTF8, None, None)))
+    flags = _UTF8 | (_PHONEMES if request["phonemes"] else 0)
+    steps.append(("text", library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, flags, None, None)))
     steps.append(("end", library.espeak_Synchronize()))
     for step, code in steps:
         if code != 0:

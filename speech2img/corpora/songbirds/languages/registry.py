@@ -7,12 +7,13 @@ from speech2img.corpora.songbirds.languages.english import ENGLISH
 from speech2img.corpora.songbirds.languages.french import FRENCH
 from speech2img.corpora.songbirds.languages.german import GERMAN
 from speech2img.corpora.songbirds.languages.language import Language
+from speech2img.corpora.songbirds.languages.lumari import LUMARI
 from speech2img.corpora.songbirds.languages.spanish import SPANISH
 from speech2img.errors import ConfigError
 
 DEFAULT_LANGUAGE = "en"
 LANGUAGES: Mapping[str, Language] = {
-    "en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH,
+    "en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "lumari": LUMARI,
 }
 """Code -> language."""
 
