@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 from speech2img.errors import MetricError
 from speech2img.metrics.bootstrap import Interval
 from speech2img.metrics.score import Score
-from speech2img.metrics.statistics import FeatureStatistics, Gaussian, check_features
+from speech2img.metrics.statistics import FeatureStatistics, Gaussian, float64_blocks
 
 LEGACY_EPS = 1e-6
 """What pytorch-fid adds to the diagonals where the root of a singular product fails."""
@@ -147,14 +147,16 @@ def influences(a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None
         if features is None:
             found.append(None)
             continue
-        rows = check_features(features, "features")
-        if rows.shape[1] != own.dim or own.num_samples not in (None, len(rows)):
-            raise MetricError.about("features", f"shape {rows.shape}, but statistics of {own.num_samples} pictures in "
-                                    f"{own.dim} dimensions", "give the features that the statistics were made of")
-        centred = rows - own.mean
-        whitened = np.linalg.lstsq(root.T, centred.T, rcond=None)[0] if own.root is not None or len(root) < own.dim \
-            else solve_triangular(root, centred.T, trans="T", lower=False)
-        change = sign * (centred @ gap) + (centred ** 2).sum(axis=1) - ((map_root.T @ whitened) ** 2).sum(axis=0)
+        if np.ndim(features) != 2 or features.shape[1] != own.dim or own.num_samples not in (None, len(features)):
+            raise MetricError.about("features", f"shape {np.shape(features)}, but statistics of {own.num_samples} "
+                                    f"pictures in {own.dim} dimensions", "give the features they were made of")
+        whiten = map_root.T @ np.linalg.pinv(root.T) if own.root is not None or len(root) < own.dim else \
+            solve_triangular(root, map_root, lower=False).T
+        changes = []
+        for rows in float64_blocks(features, "features"):
+            rows = rows - own.mean
+            changes.append(sign * (rows @ gap) + (rows ** 2).sum(axis=1) - ((rows @ whiten.T) ** 2).sum(axis=1))
+        change = np.concatenate(changes)
         found.append(change - change.mean())
     return found
 

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from speech2img.errors import MetricError
 from speech2img.metrics.bootstrap import canonical_order, recentred_interval, resampling_counts
 from speech2img.metrics.score import Score
-from speech2img.metrics.statistics import check_features
+from speech2img.metrics.statistics import check_rows
 
 Order = Literal["shuffled", "given", "sorted"]
 
@@ -64,12 +64,10 @@ def inception_score(
     Salimans et al. 2016 (arXiv:1606.03498). The score says nothing about whether a picture fits its utterance, and it
     is comparable only between runs with the same classifier.
     """
-    rows = check_features(outputs, "outputs of the classifier")
+    rows = check_rows(outputs, "outputs of the classifier")
     if leave_out_first < 0 or rows.shape[1] - leave_out_first < 2:
         raise MetricError.about("Inception Score", f"{leave_out_first} of {rows.shape[1]} classes left out",
                                 "keep at least two classes")
-    if are_probabilities:
-        _check_probabilities(rows)
     places = _places(rows, order, ids, seed)
     if whole_batches_of < 1:
         raise MetricError.about("Inception Score", f"batches of {whole_batches_of}", "use batches of at least 1")
@@ -83,7 +81,7 @@ def inception_score(
     scores: list[float] = []
     replicates = np.zeros(num_bootstrap)
     for start, stop in zip(edges[:-1], edges[1:], strict=True):
-        log_p = _log_probabilities(rows[places[start:stop]], are_probabilities, leave_out_first)
+        log_p = _log_probabilities(rows[places[start:stop]].astype(np.float64), are_probabilities, leave_out_first)
         p = np.exp(log_p)
         information = (p * log_p).sum(axis=1)
         scores.append(float(_scores(np.full((1, len(p)), 1.0 / len(p)), p, information)[0]))
@@ -111,7 +109,7 @@ def _scores(weights: NDArray[np.float64], p: NDArray[np.float64], information: N
     return scores
 
 
-def _places(rows: NDArray[np.float64], order: Order, ids: Sequence[str] | None, seed: int) -> NDArray[np.int64]:
+def _places(rows: NDArray[np.floating], order: Order, ids: Sequence[str] | None, seed: int) -> NDArray[np.int64]:
     if order == "given":
         return np.arange(len(rows))
     if order == "sorted":
@@ -123,6 +121,8 @@ def _places(rows: NDArray[np.float64], order: Order, ids: Sequence[str] | None, 
 
 def _log_probabilities(rows: NDArray[np.float64], are_probabilities: bool, leave_out_first: int
                        ) -> NDArray[np.float64]:
+    if are_probabilities:
+        _check_probabilities(rows)
     logits = np.log(rows.clip(min=_SMALLEST)) if are_probabilities else rows
     if are_probabilities and not leave_out_first:
         return logits
@@ -133,7 +133,7 @@ def _log_probabilities(rows: NDArray[np.float64], are_probabilities: bool, leave
 def _check_probabilities(rows: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero((rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1.0) > _SUM_TOLERANCE))
     if len(wrong):
-        raise MetricError.about("probabilities", f"row {wrong[0]} is negative or sums to {rows[wrong[0]].sum():.4g}",
+        raise MetricError.about("probabilities", f"a row is negative or sums to {rows[wrong[0]].sum():.4g}",
                                 "give probabilities, or logits without are_probabilities")
 
 

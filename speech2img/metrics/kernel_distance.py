@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from speech2img.errors import MetricError
 from speech2img.metrics.bootstrap import Interval, canonical_order, recentred_interval, resampling_counts
 from speech2img.metrics.score import Score
-from speech2img.metrics.statistics import check_features
+from speech2img.metrics.statistics import check_rows
 
 USUAL_SUBSET = 1000
 """Pictures in a subset, as published kernel distances have it, where the sets are large enough."""
@@ -53,7 +53,7 @@ def kernel_score(a: NDArray[np.floating], b: NDArray[np.floating], *, num_subset
     Binkowski et al. 2018 (arXiv:1801.01401): ``k(x, y) = (x.y / D + 1)^3``. The interval is of the distance over all
     pairs of pictures, of at most 5,000 of each set, so it is too wide, not too narrow, for larger sets.
     """
-    x, y = check_features(a, "first set"), check_features(b, "second set")
+    x, y = check_rows(a, "first set"), check_rows(b, "second set")
     if x.shape[1] != y.shape[1]:
         raise MetricError.about("kernel distance", f"features of {x.shape[1]} and {y.shape[1]} dimensions",
                                 "use the same network and layer for both sets")
@@ -66,13 +66,14 @@ def kernel_score(a: NDArray[np.floating], b: NDArray[np.floating], *, num_subset
     order_x, order_y = canonical_order(x, ids_a), canonical_order(y, ids_b)
     rng = np.random.default_rng(seed)
     subsets = 1 if size == len(x) == len(y) else num_subsets
-    values = [unbiased_mmd(x[order_x[rng.choice(len(x), size, replace=False)]],
-                           y[order_y[rng.choice(len(y), size, replace=False)]]) for _ in range(subsets)]
+    values = [unbiased_mmd(x[order_x[rng.choice(len(x), size, replace=False)]].astype(np.float64),
+                           y[order_y[rng.choice(len(y), size, replace=False)]].astype(np.float64))
+              for _ in range(subsets)]
     value = float(np.mean(values))
     interval = None
     if num_bootstrap > 1:
         few_x, few_y = (order[rng.permutation(len(order))[:_INTERVAL_PICTURES]] for order in (order_x, order_y))
-        interval = _interval(value, x[few_x], y[few_y], num_bootstrap, rng)
+        interval = _interval(value, x[few_x].astype(np.float64), y[few_y].astype(np.float64), num_bootstrap, rng)
     return Score(
         name="kernel_distance", value=value, num_samples=len(x), seed=seed, interval=interval,
         spread=float(np.std(values)) if subsets > 1 else None, higher_is_better=False,

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from speech2img.errors import MetricError
 from speech2img.metrics.bootstrap import mean_interval
 from speech2img.metrics.score import Score
-from speech2img.metrics.statistics import check_features
+from speech2img.metrics.statistics import check_rows
 
-_BLOCK = 1 << 22
+_BLOCK_ROWS = 2048
 _ROUNDING = 1e-12
 
 
@@ -43,22 +43,21 @@ def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating]
     -----
     Kynkaanniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2. The union of balls is held fixed in the resamples.
     """
-    made, true = check_features(generated, "generated pictures"), check_features(real, "real pictures")
+    made, true = check_rows(generated, "generated pictures"), check_rows(real, "real pictures")
     if made.shape[1] != true.shape[1]:
         raise MetricError.about("precision and recall", f"features of {made.shape[1]} and {true.shape[1]} dimensions",
                                 "use the same network and layer for both sets")
     if not 1 <= k < min(len(made), len(true)):
         raise MetricError.about("precision and recall", f"k = {k} with sets of {len(made)} and {len(true)} pictures",
                                 "give more than k pictures of each set, and k of at least 1")
-    shift = true.mean(axis=0)
-    made, true = made - shift, true - shift
+    centre = true.mean(axis=0, dtype=np.float64)
     kinds = (("precision", made, true, "generated pictures within the manifold of the real ones"),
              ("recall", true, made, "real pictures within the manifold of the generated ones"))
     warnings = () if len(made) == len(true) else \
         (f"{len(made):,} generated and {len(true):,} real pictures: sets of unequal size favour the larger one",)
     scores = []
     for name, points, manifold, what in kinds:
-        inside = _inside(points, manifold, k)
+        inside = _inside(points, manifold, centre, k)
         scores.append(Score(
             name=name, value=float(inside.mean()), num_samples=len(points), seed=seed, is_share=True,
             interval=mean_interval(inside, num_bootstrap=num_bootstrap, seed=seed), warnings=warnings,
@@ -68,24 +67,35 @@ def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating]
     return scores[0], scores[1]
 
 
-def _inside(points: NDArray[np.float64], manifold: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+def _inside(points: NDArray[np.floating], manifold: NDArray[np.floating], centre: NDArray[np.float64], k: int
+            ) -> NDArray[np.float64]:
     """1.0 for points within the ball of a manifold's point, up to rounding; else 0.0."""
-    radii = np.concatenate([np.partition(squares, k, axis=1)[:, k] for _, squares in _squares(manifold, manifold)])
-    sizes = (manifold ** 2).sum(axis=1)
-    found = np.zeros(len(points))
-    for rows, squares in _squares(points, manifold):
-        found[rows] = (squares <= radii + _ROUNDING * (sizes + radii)).any(axis=1)
-    return found
+    radii: list[NDArray[np.float64]] = []
+    for block in _blocks(manifold, centre):
+        nearest = np.full((len(block), 0), np.inf)
+        for others in _blocks(manifold, centre):
+            nearest = np.concatenate([nearest, _squares(block, others)], axis=1)
+            nearest = np.partition(nearest, min(k, nearest.shape[1] - 1), axis=1)[:, :k + 1]
+        radii.append(nearest.max(axis=1))
+    found: list[NDArray[np.bool_]] = []
+    for block in _blocks(points, centre):
+        inside = np.zeros(len(block), dtype=bool)
+        for others, reach in zip(_blocks(manifold, centre), radii, strict=True):
+            margin = _ROUNDING * ((others ** 2).sum(axis=1) + reach)
+            inside |= (_squares(block, others) <= reach + margin).any(axis=1)
+        found.append(inside)
+    return np.concatenate(found).astype(np.float64)
 
 
-def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Squared distances of blocks of x to all of y; the point itself stands among them at 0."""
-    sizes = (y ** 2).sum(axis=1)
-    step = max(1, _BLOCK // len(y))
-    for start in range(0, len(x), step):
-        block = x[start:start + step]
-        squares = block @ y.T
-        squares *= -2.0
-        squares += (block ** 2).sum(axis=1)[:, None]
-        squares += sizes
-        yield slice(start, start + step), squares.clip(min=0.0, out=squares)
+def _blocks(rows: NDArray[np.floating], centre: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield rows[start:start + _BLOCK_ROWS].astype(np.float64) - centre
+
+
+def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances (X, Y); a point's own stands among them at about 0."""
+    squares = x @ y.T
+    squares *= -2.0
+    squares += (x ** 2).sum(axis=1)[:, None]
+    squares += (y ** 2).sum(axis=1)
+    return squares.clip(min=0.0, out=squares)

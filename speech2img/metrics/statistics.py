@@ -1,5 +1,6 @@
 """Mean and covariance of features that arrive in batches: the Gaussians behind the Frechet distance."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,9 @@ from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
 
-_ROWS = 1024
+BLOCK_ROWS = 1024
+"""Pictures that are converted to float64 at once."""
+
 _SAME_NETWORK = "use one network and one layer for all pictures"
 
 
@@ -63,12 +66,7 @@ class FeatureStatistics:
         MetricError
             If the batch is not two-dimensional, not finite, or has another D than the first.
         """
-        if np.ndim(features) != 2 or len(features) <= _ROWS:
-            blocks = [features]
-        else:
-            blocks = [features[start:start + _ROWS] for start in range(0, len(features), _ROWS)]
-        for number, block in enumerate(blocks):
-            rows = check_features(block, "features", first_row=number * _ROWS)
+        for rows in float64_blocks(features, "features"):
             if self.dim not in (0, rows.shape[1]):
                 raise MetricError.about("features", f"{rows.shape[1]} dimensions after batches of {self.dim}",
                                         _SAME_NETWORK)
@@ -129,6 +127,31 @@ class FeatureStatistics:
         self._scatter += np.outer(shift, shift * (self._merged * count / total))
         self._mean = self._mean + shift * (count / total)
         self._merged = total
+
+
+def float64_blocks(features: NDArray[np.floating], name: str) -> Iterator[NDArray[np.float64]]:
+    """Features in checked blocks of at most 1,024 rows, so that float32 and memory maps are never copied as a whole.
+
+    Raises
+    ------
+    MetricError
+        As for ``check_features``, at the block where it is.
+    """
+    if np.ndim(features) != 2 or len(features) <= BLOCK_ROWS:
+        yield check_features(features, name)
+        return
+    for start in range(0, len(features), BLOCK_ROWS):
+        yield check_features(features[start:start + BLOCK_ROWS], name, first_row=start)
+
+
+def check_rows(features: NDArray[np.floating], name: str) -> NDArray[np.floating]:
+    """The features themselves after the checks of ``check_features``; only what is no float is converted."""
+    array = np.asarray(features)
+    if array.dtype.kind != "f":
+        return check_features(array, name)
+    for _ in float64_blocks(array, name):
+        pass
+    return array
 
 
 def check_features(features: NDArray[np.floating], name: str, *, first_row: int = 0) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import DataError, MetricError
+from speech2img.metrics.picture_features import FeatureProtocol
 from speech2img.metrics.statistics import Gaussian
 from speech2img.storage.atomic import atomic_path, read_bytes
 
@@ -29,18 +30,10 @@ _MAX_SOURCE = 1 << 16
 class StatisticsSource:
     """What statistics were made of, so that only like is compared with like."""
 
-    network: str
-    """Name of the network."""
-    weights_sha256: str
-    """Hash of its weights."""
-    layer: str
-    """Name of the features: "pool64", ..., "pool2048"."""
-    input_filter: str
-    """How pictures came to the network's size: "legacy" or "clean"."""
-    pictures: str = ""
-    """Which pictures, and how they were cropped, in words."""
-    files_sha256: str = ""
-    """Hash of the list of files."""
+    tap: str
+    """Output of the network: "pool64", ..., "pool2048"."""
+    protocol: FeatureProtocol
+    """Network, resize filter, crop, and the hash of the pictures."""
 
 
 def save_statistics(path: str | Path, gaussian: Gaussian, source: StatisticsSource) -> None:
@@ -114,19 +107,15 @@ def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) ->
     Raises
     ------
     MetricError
-        If they are of different networks, layers or input filters.
+        If they are of different networks, outputs, precisions or resize filters.
     """
     if a is None or b is None:
         return ("the statistics do not say of which network and resize filter they are: trust the number only if you "
                 "know that both are those of this report",)
-    for name, what, fix in (("weights_sha256", "network", "make both with the same weights"),
-                            ("layer", "layer", "take the same layer of both"),
-                            ("input_filter", "resize filter", "resize both in the same way")):
-        first, second = getattr(a, name), getattr(b, name)
-        if first != second:
-            words = f"{a.network} ({first[:12]}) and {b.network} ({second[:12]})" if name == "weights_sha256" else \
-                f"{first} and {second}"
-            raise MetricError.about("statistics", f"of another {what}: {words}", fix)
+    a.protocol.check_comparable(b.protocol)
+    if a.tap != b.tap:
+        raise MetricError.about("statistics", f"of {a.tap} in one set, {b.tap} in the other",
+                                "take the same output of the network")
     return ()
 
 
@@ -174,7 +163,10 @@ def _source(array: NDArray[Any]) -> StatisticsSource:
     if array.shape != () or array.dtype.kind != "U" or array.nbytes > _MAX_SOURCE:
         raise ValueError("source is no text")
     values = json.loads(str(array))
-    known = {field.name for field in fields(StatisticsSource)}
-    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-        raise ValueError("source is no record of texts")
-    return StatisticsSource(**{name: value for name, value in values.items() if name in known})
+    told = values["protocol"] if isinstance(values, dict) else None
+    texts = [field.name for field in fields(FeatureProtocol) if field.name not in ("n", "taps")]
+    if not isinstance(told, dict) or not isinstance(values["tap"], str) or not isinstance(told["n"], int) or \
+            not isinstance(told["taps"], list) or not all(isinstance(told[name], str) for name in texts):
+        raise ValueError("source is no record of a protocol")
+    protocol = FeatureProtocol(n=told["n"], taps=tuple(map(str, told["taps"])), **{name: told[name] for name in texts})
+    return StatisticsSource(tap=values["tap"], protocol=protocol)

@@ -83,6 +83,7 @@ def test_few_pictures_give_the_same_from_features_and_from_statistics(num_a: int
     assert frechet_distance(*rounded) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Matrix is singular")
 def test_dead_channels() -> None:
     rng = np.random.default_rng(4)
     a, b = rng.normal(size=(90, 20)), rng.normal(1.0, 2.0, size=(90, 20))

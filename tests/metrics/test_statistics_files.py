@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from speech2img.errors import DataError, MetricError
 from speech2img.metrics.frechet import fit_gaussian, frechet_distance
+from speech2img.metrics.picture_features import FeatureProtocol
 from speech2img.metrics.statistics import Gaussian
 from speech2img.metrics.statistics_files import (
     StatisticsSource,
@@ -20,8 +21,10 @@ from speech2img.metrics.statistics_files import (
     save_statistics,
 )
 
-SOURCE = StatisticsSource(network="Inception-v3", weights_sha256="ab" * 32, layer="pool64", input_filter="legacy",
-                          pictures="test pictures, cropped to their box", files_sha256="cd" * 32)
+PROTOCOL = FeatureProtocol(n=40, network="Inception-v3", weights_sha256="ab" * 32, precision="float32",
+                           taps=("pool64", "pool192"), resize="legacy", fit="all of one size", crop="to the box",
+                           files_sha256="cd" * 32)
+SOURCE = StatisticsSource(tap="pool64", protocol=PROTOCOL)
 
 
 @pytest.mark.parametrize("num", [5, 40])
@@ -48,12 +51,16 @@ def test_pytorch_fid_reads_ours_and_we_read_its(tmp_path: Path) -> None:
 
 
 def test_statistics_of_another_network_are_refused() -> None:
-    assert check_same_source(SOURCE, replace(SOURCE, pictures="others", files_sha256="")) == ()
+    others = replace(PROTOCOL, n=7, crop="none", files_sha256="ef" * 32)
+    assert check_same_source(SOURCE, StatisticsSource(tap="pool64", protocol=others)) == ()
     assert "do not say" in check_same_source(SOURCE, None)[0]
-    for change, word in (({"weights_sha256": "ef" * 32}, "network"), ({"layer": "pool768"}, "layer"),
-                         ({"input_filter": "clean"}, "resize filter")):
-        with pytest.raises(MetricError, match=f"of another {word}"):
-            check_same_source(SOURCE, replace(SOURCE, **change))
+    for change, words in (({"weights_sha256": "ef" * 32}, "weights_sha256 abab.* in one set, efef"),
+                          ({"resize": "clean"}, "resize legacy in one set, clean"),
+                          ({"precision": "bfloat16"}, "precision float32 in one set")):
+        with pytest.raises(MetricError, match=words):
+            check_same_source(SOURCE, StatisticsSource(tap="pool64", protocol=replace(PROTOCOL, **change)))
+    with pytest.raises(MetricError, match="of pool64 in one set, pool192 in the other"):
+        check_same_source(SOURCE, StatisticsSource(tap="pool192", protocol=PROTOCOL))
 
 
 def written(folder: Path, **arrays: object) -> Path:
@@ -70,7 +77,7 @@ def test_bad_files(tmp_path: Path) -> None:
             ({"mu": np.array(["a"] * 3)}, "holds <U1"), ({"mu": np.array([object()] * 3)}, "allow_pickle"),
             ({"num_samples": np.array(1)}, "num_samples"), ({"num_samples": np.array(2.5)}, "num_samples"),
             ({"root": np.ones((2, 3))}, "root"), ({"source": np.array("[1]")}, "no record"),
-            ({"source": np.array("{}")}, "missing"), ({"source": np.array("{")}, "Expecting"),
+            ({"source": np.array("{}")}, "lacks 'protocol'"), ({"source": np.array("{")}, "Expecting"),
             ({"source": np.zeros(2)}, "no text")):
         with pytest.raises(DataError, match="bad.npz") as caught:
             load_statistics(written(tmp_path, **{**good, **change}))
