@@ -1,8 +1,9 @@
 """Features of pictures by Inception: streamed, resumable, the same for every batch size, worker count and order."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,7 @@ class PictureFeatures:
 
 
 def extract_features(
-    source: PictureSource, reader: InceptionReader, *, settings: FeatureSettings, batch_size: int = 32,
+    source: PictureSource, reader: InceptionReader, *, settings: FeatureSettings, batch_size: int = 16,
     workers: int = 2, work: str | Path | None = None, progress: bool = True,
 ) -> PictureFeatures:  # fmt: skip
     """Read pictures with a network.
@@ -153,9 +154,8 @@ def extract_features(
         todo = [start for start in range(0, n, CHUNK) if start not in chunks]
         done = n - sum(min(CHUNK, n - start) for start in todo)
         bar = tqdm(total=n, initial=done, desc=f"features of {source.name}", unit="img", disable=not progress)
-        with bar:
+        with bar, contextlib.closing(_prepared(source, settings, todo, workers)) as pictures:
             try:
-                pictures = _prepared(source, settings, todo, workers)
                 for start in todo:
                     stop = min(n, start + CHUNK)
                     chunks.add(start, _read_chunk(source, reader, settings, pictures, start, stop, batch_size, bar))
@@ -176,7 +176,7 @@ class _Picture:
 
 def _prepared(
     source: PictureSource, settings: FeatureSettings, starts: Sequence[int], workers: int
-) -> Iterator[_Picture]:
+) -> Generator[_Picture, None, None]:
     """Pictures of some chunks in order, decoded and resized on threads; few of them wait at any time."""
     resize = input_filter(settings.resize).apply
     size = source.read(0)[0].size if settings.fit == "equal" else None
@@ -189,8 +189,9 @@ def _prepared(
             raise ImageError.about(f"{source.name}, {source.ids[index]}", reason, fix)
         return _Picture(resize(_fitted(picture, settings)), sha256)
 
-    rows = [row for start in starts for row in range(start, min(start + CHUNK, len(source.ids)))]
-    return map_in_order(prepare, rows, workers)
+    yield from map_in_order(
+        prepare, [row for start in starts for row in range(start, min(start + CHUNK, len(source.ids)))], workers
+    )
 
 
 def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
@@ -235,8 +236,9 @@ def _assemble(
         for row, sha256 in enumerate(chunk.hashes, start):
             digest.update(f"{source.ids[row]}\0{sha256}\n".encode())
         for tap, values in chunk.features.items():
-            whole = features.setdefault(tap, np.empty((n, values.shape[1]), dtype=np.float32))
-            whole[start : start + len(values)] = values
+            if tap not in features:
+                features[tap] = np.empty((n, values.shape[1]), dtype=np.float32)
+            features[tap][start : start + len(values)] = values
     protocol = FeatureProtocol(
         n=n, network=reader.name, weights_sha256=reader.weights_sha256, precision=reader.precision, taps=settings.taps,
         resize=settings.resize, fit=FITS[settings.fit].format(side=settings.side), crop=source.crop,
