@@ -1,6 +1,9 @@
 """Features do not depend on batch size, workers, order or interruptions; and agree with the golden values."""
 
-from collections.abc import Sequence
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +122,46 @@ def test_an_interrupted_extraction_goes_on(folder: Path, reader: CountingReader,
     with pytest.raises(RunInterrupted, match="give a work folder"):
         reader.interrupt_after = 0
         run(None)
+
+
+KILLED = """
+import os, signal, sys
+from speech2img.metrics import picture_features
+from speech2img.metrics.inception_reader import InceptionReader
+from speech2img.metrics.picture_sources import folder_pictures
+
+class Reader(InceptionReader):
+    taps, name, weights_sha256, precision, pictures = ("pool64",), "means", "0", "float32", 0
+
+    def __init__(self, limit):
+        self.limit = limit
+
+    def read(self, prepared, taps):
+        self.pictures += len(prepared)
+        if self.pictures > self.limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"pool64": prepared.mean(dim=(1, 2)).numpy()}
+
+def run(folder, work, limit):
+    picture_features.CHUNK = 4
+    reader = Reader(limit)
+    settings = picture_features.FeatureSettings(taps=("pool64",))
+    found = picture_features.extract_features(folder_pictures(folder), reader, settings=settings, batch_size=2,
+                                              work=work, progress=False)
+    return found.features["pool64"], reader.pictures
+"""
+
+
+def test_a_killed_extraction_goes_on(folder: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    script = f"{KILLED}\nrun(sys.argv[1], sys.argv[2], 6)"
+    assert subprocess.run([sys.executable, "-c", script, folder, work]).returncode == -signal.SIGKILL
+    names: dict[str, Callable[..., tuple[np.ndarray, int]]] = {}
+    exec(KILLED, names)
+    resumed, pictures = names["run"](folder, work, 100)
+    expected, _ = names["run"](folder, None, 100)
+    np.testing.assert_array_equal(resumed, expected)
+    assert pictures == 7
 
 
 def test_unequal_sizes_need_a_rule(folder: Path, reader: CountingReader) -> None:
