@@ -7,6 +7,7 @@ from torch import nn
 
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.inception import InceptionV3
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.models.stackgan import StackDiscriminator, StackGenerator
 
@@ -18,4 +19,6 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "attribute-network": AttributeNetwork,
     "bvlc-googlenet": BVLCGoogLeNet,
     "torchvision-googlenet": TorchvisionGoogLeNet,
+    "fid-inception": InceptionV3,
+    "torchvision-inception": partial(InceptionV3, build="torchvision", num_classes=1000),
 }

@@ -234,6 +234,20 @@ def test_bfloat16_takes_effect_says_so_and_stays_near(folder: Path) -> None:
         InceptionReader(network, name="n", weights_sha256="0", precision="float16")
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same(folder: Path) -> None:
+    torch.manual_seed(0)
+    network = InceptionV3()
+    settings = FeatureSettings(taps=network.taps)
+    on_cpu, on_gpu = (
+        extract_features(folder_pictures(folder), InceptionReader(network, name="n", weights_sha256="0", device=device),
+                         settings=settings, progress=False).features
+        for device in ("cpu", "cuda")
+    )  # fmt: skip
+    for tap in settings.taps:
+        np.testing.assert_allclose(on_gpu[tap], on_cpu[tap], rtol=1e-4, atol=1e-5)
+
+
 def test_releases_and_files_that_are_no_inception(network: InceptionV3, tmp_path: Path) -> None:
     config = {"kind": "inception", "source_sha256": "ab" * 32,
               "inception": {"build": "fid", "depth": "6e", "num_classes": None}}  # fmt: skip
