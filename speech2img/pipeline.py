@@ -2,12 +2,14 @@
 
     read_audio -> log_mel -> SpeechEncoder -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
 
-Weights with a prior go from the embedding through ``FeaturePrior`` to the features of one picture, and paint those.
+What lies between embedding and picture is ``models/painter.py``: prior, generator, the choice among candidates.
 
-Shape letters: N utterances, K pictures of one utterance, D embedding, M mel bands, T frames, S picture size.
+Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, M mel bands,
+T frames, S picture size.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -21,6 +23,7 @@ from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.errors import AudioError, CheckpointError, ConfigError
 from speech2img.models.feature_prior import FeaturePrior
+from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.releases import find_release
@@ -30,7 +33,8 @@ from speech2img.training.device import resolve_device
 Audio = str | PathLike[str] | bytes | np.ndarray
 Conditioning = Literal["mean", "sampled"]
 Network = TypeVar("Network", bound=torch.nn.Module)
-_PAINTING = ("generator", "conditioning", "prior", "prior_steps", "stretch", "guidance", "temperature")
+_OPTIONS = tuple(field.name for field in fields(PaintingOptions))
+_PAINTING = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -70,12 +74,7 @@ class SpeechToImage:
         *,
         encoder: SpeechEncoder,
         mel: MelPreset,
-        generator: StackGenerator | None = None,
-        prior: FeaturePrior | None = None,
-        prior_steps: int = 8,
-        stretch: float = 1.0,
-        guidance: float = 1.0,
-        temperature: float = 1.0,
+        painter: Painter | None = None,
         device: str = "auto",
         conditioning: Conditioning = "mean",
         name: str = "",
@@ -85,14 +84,12 @@ class SpeechToImage:
 
         Parameters
         ----------
-        encoder, generator : modules
-            Trained networks; without a generator only :meth:`encode` and :meth:`encode_paths` work.
+        encoder : SpeechEncoder
+            Trained encoder.
         mel : MelPreset
             The front-end that the encoder was trained with.
-        prior : FeaturePrior, optional
-            Draws the features of one picture that fits the speech; the generator then paints from them.
-        prior_steps, stretch, guidance, temperature
-            How the prior draws, see :meth:`FeaturePrior.sample`.
+        painter : Painter, optional
+            Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
         device : str
             As in :meth:`load`.
         conditioning : {"mean", "sampled"}
@@ -103,21 +100,21 @@ class SpeechToImage:
         """
         self.device = resolve_device(device)
         self.encoder = encoder.to(self.device).eval()
-        self.generator = generator.to(self.device).eval() if generator is not None else None
-        self.prior = prior.to(self.device).eval() if prior is not None else None
-        self.prior_steps = prior_steps
-        self.stretch = stretch
-        self.guidance = guidance
-        self.temperature = temperature
+        self.painter = painter.to(self.device).eval() if painter is not None else None
         self.mel = mel
         self.name = name
         self.weights_sha256 = weights_sha256
-        self.image_size = generator.image_sizes[-1] if generator is not None else 0
+        self.image_size = painter.generator.image_sizes[-1] if painter is not None else 0
         self._conditioning = conditioning
 
     @classmethod
     def load(
-        cls, name_or_path: str | PathLike[str], *, generator: str | PathLike[str] | None = None, device: str = "auto"
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        generator: str | PathLike[str] | None = None,
+        candidates: int | None = None,
+        device: str = "auto",
     ) -> "SpeechToImage":
         """Load released weights.
 
@@ -127,6 +124,9 @@ class SpeechToImage:
             Shipped weights by name, a run folder, or a release folder.
         generator : str or path, optional
             A second release whose generator is used, for encoders and generators that were released apart.
+        candidates : int >= 1, optional
+            Pictures painted for each one that is kept, by default as the weights were released. More of them fit better
+            what was said and take longer; needs weights with a reader.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -147,7 +147,7 @@ class SpeechToImage:
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
         encoder = _build(SpeechEncoder, config, "encoder", tensors, folder)
-        painter = prior = None
+        painter = None
         if generator is not None:
             generator_folder = find_release(generator)
             tensors, generator_config = load_release(generator_folder)
@@ -161,25 +161,17 @@ class SpeechToImage:
             config = {**config, **{k: v for k, v in generator_config.items() if k in _PAINTING}}
             folder = generator_folder
         if "generator" in config:
-            painter = _build(StackGenerator, config, "generator", tensors, folder)
-            if "prior" in config:
-                prior = _build(FeaturePrior, config, "prior", tensors, folder)
-            wanted = painter.embedding_dim if prior is None else prior.embedding_dim
-            if wanted != encoder.embedding_dim:
+            painter = _painter(config, tensors, folder, candidates=candidates)
+            if painter.embedding_dim != encoder.embedding_dim:
                 raise CheckpointError.about(
                     str(folder),
-                    f"its generator takes embeddings of {wanted}, the encoder gives "
+                    f"its generator takes embeddings of {painter.embedding_dim}, the encoder gives "
                     f"{encoder.embedding_dim}",
                     "use an encoder and a generator that were trained together",
                 )
         return cls(
             encoder=encoder,
-            generator=painter,
-            prior=prior,
-            prior_steps=int(config.get("prior_steps", 8)),
-            stretch=float(config.get("stretch", 1.0)),
-            guidance=float(config.get("guidance", 1.0)),
-            temperature=float(config.get("temperature", 1.0)),
+            painter=painter,
             mel=load_mel_preset(config, source=str(folder)),
             device=device,
             conditioning=config.get("conditioning", "mean"),
@@ -292,7 +284,7 @@ class SpeechToImage:
         return_stages : bool
             Return every stage, small to large, in place of the last.
         batch_size : int
-            Pictures painted at once.
+            Pictures painted at once, candidates counted.
         first_index : int
             Index of the first row, for callers that work through a long list in pieces.
 
@@ -301,7 +293,7 @@ class SpeechToImage:
         np.ndarray [shape=(N, K, S, S, 3), uint8]
             Or a list of such arrays, one a stage.
         """
-        if self.generator is None:
+        if self.painter is None:
             raise ConfigError.about(
                 self.name, "has no generator", "load it with generator=FOLDER, or load a whole model"
             )
@@ -317,28 +309,24 @@ class SpeechToImage:
             )
         keys = [(n, k) for n in range(len(rows)) for k in range(num_images)]
         parts: list[list[np.ndarray]] = []
-        for start in range(0, len(keys), batch_size):
-            chosen = keys[start : start + batch_size]
-            noise, eps, state = self._noise([(seed, first_index + n, k) for n, k in chosen])
+        at_once = max(1, batch_size // self.painter.options.candidates)
+        for start in range(0, len(keys), at_once):
+            chosen = keys[start : start + at_once]
+            draws = self._draws(self.painter, [(seed, first_index + n, k) for n, k in chosen])
             speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
-            if self.prior is not None:
-                speech = self.prior.sample(
-                    speech, state, steps=self.prior_steps, stretch=self.stretch, guidance=self.guidance,
-                    temperature=self.temperature,
-                )  # fmt: skip
-            parts.append([_to_uint8(stage) for stage in self.generator(speech, noise, eps=eps).images])
+            parts.append([_to_uint8(stage) for stage in self.painter(speech, *draws)])
         stages = [
             np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])
             for stage in zip(*parts, strict=True)
         ]
         return stages if return_stages else stages[-1]
 
-    def _noise(self, keys: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Noise, conditioning draws and the prior's noise, one row a (seed, utterance, picture)."""
-        assert self.generator is not None
-        sizes = [self.generator.noise_dim, self.generator.condition_dim, self.prior.components if self.prior else 0]
-        draws = np.stack([np.random.default_rng(key).standard_normal(sum(sizes), dtype=np.float32) for key in keys])
-        noise, eps, state = torch.from_numpy(draws).to(self.device).split(sizes, dim=1)
+    def _draws(self, painter: Painter, keys: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
+        """What `Painter` draws from, (B, C, size) each, one row a (seed, utterance, picture)."""
+        sizes = painter.noise_sizes
+        shape = painter.options.candidates, sum(sizes)
+        draws = np.stack([np.random.default_rng(key).standard_normal(shape, dtype=np.float32) for key in keys])
+        noise, eps, state = torch.from_numpy(draws).to(self.device).split(sizes, dim=2)
         if self._conditioning == "mean":
             eps = torch.zeros_like(eps)
         return noise, eps, state
@@ -364,6 +352,24 @@ class SpeechToImage:
             row[:, : mel.shape[1]] = mel
         encoding = self.encoder(torch.from_numpy(batch).to(self.device), torch.tensor(lengths))
         return encoding.sentence.float().cpu().numpy()
+
+
+def _painter(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path, *, candidates: int | None
+) -> Painter:
+    """Generator, prior and reader of a release."""
+    generator = _build(StackGenerator, config, "generator", tensors, folder)
+    prior = _build(FeaturePrior, config, "prior", tensors, folder) if "prior" in config else None
+    reader = _build(PictureReader, config, "reader", tensors, folder) if "reader" in config else None
+    if candidates is not None and (candidates < 1 or (candidates > 1 and reader is None)):
+        reason = "choose 1 or more" if reader is not None else "these weights have no reader to choose among pictures"
+        raise ConfigError.about("candidates", f"{candidates}", reason)
+    try:
+        options = PaintingOptions(**{name: config[name] for name in _OPTIONS if name in config})
+        options = options if candidates is None else replace(options, candidates=candidates)
+        return Painter(generator, prior=prior, reader=reader, options=options)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError.about(str(folder), f"its parts do not fit ({error})", "export it again") from error
 
 
 def _build(

@@ -58,7 +58,8 @@ def test_recipes_call_what_exists(path: Path, tmp_path: Path) -> None:
     stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{log}'; echo >> '{log}'\n")
     stub.chmod(0o755)
     python = stub.with_name("python")
-    python.write_text(f"#!/usr/bin/env bash\n{{ [ -f \"$1\" ] || [ \"$1\" = -m ]; }} && echo python \"$@\" >> '{log}'\n")
+    known = '[ -f "$1" ] || [ "$1" = -m ]'
+    python.write_text(f"#!/usr/bin/env bash\n{{ {known}; }} && echo python \"$@\" >> '{log}'\n")
     python.chmod(0o755)
     environ = {name: value for name, value in os.environ.items() if name not in ("SPEECH2IMG_VENV", "ROOT", "RUNS")}
     environ |= {"PATH": f"{stub.parent}:{environ['PATH']}", "SPEECH2IMG_REALDATA": str(tmp_path)}

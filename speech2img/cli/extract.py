@@ -17,14 +17,11 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
             "their generators can be trained on them.\n\n"
             "  --run      the embeddings of a speech encoder\n"
-            "  --features teacher features of the pictures, for a generator that learns to paint them\n"
-            "  --draw     picture features that a model's prior draws for each utterance, for its generator to get\n"
-            "             used to"
+            "  --features teacher features of the pictures, for a generator that learns to paint them"
         ),
         examples=(
             "speech2img extract --run runs/encoder --root data/songbirds",
             "speech2img extract --features teacher --root data/songbirds",
-            "speech2img extract --draw runs/prior --embeddings encoder --root data/songbirds",
         ),
     )
     source = parser.add_mutually_exclusive_group(required=True)
@@ -34,15 +31,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
     )
-    source.add_argument("--draw", type=Path, metavar="RUN", help="a run folder of a model with a prior, which draws")
     add_root(parser)
     parser.add_argument(
-        "--embeddings", metavar="NAME", default="encoder", help="--draw: the speech embeddings (default encoder)"
-    )
-    parser.add_argument(
-        "--name",
-        metavar="NAME",
-        help="what the embeddings are called (default: the run folder's name, picture, or drawn)",
+        "--name", metavar="NAME", help="what the embeddings are called (default: the run folder's name, or picture)"
     )
     add_device(parser)
     parser.set_defaults(run=run)
@@ -50,14 +41,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
-    from speech2img.training.extract import draw_features, extract_embeddings, extract_picture_embeddings
+    from speech2img.training.extract import extract_embeddings, extract_picture_embeddings
 
     if args.features is not None:
         folder = extract_picture_embeddings(args.root, args.features, name=args.name or "picture")
-    elif args.draw is not None:
-        folder = draw_features(
-            args.draw, args.root, embeddings=args.embeddings, name=args.name or "drawn", device=args.device
-        )
     else:
         folder = extract_embeddings(args.encoder_run, args.root, name=args.name, device=args.device)
     print(f"embeddings: {folder}")

@@ -73,24 +73,6 @@ def generator_loss(fake: DiscriminatorLogits, *, unconditional_weight: float = 1
     return conditional + unconditional_weight * _cross_entropy(fake.unconditional_logits, 1.0)
 
 
-def realism_loss(score: DiscriminatorLogits, *, real: bool) -> Tensor:
-    """Unconditional term alone, for images whose condition the discriminator must not judge.
-
-    Parameters
-    ----------
-    score : DiscriminatorLogits
-        Scores of these images.
-    real : bool
-        What the unconditional score should say: False for generated images in the discriminator's step, True in the
-        generator's.
-
-    Returns
-    -------
-    Tensor [shape=(), float32]
-    """
-    return _cross_entropy(score.unconditional_logits, 1.0 if real else 0.0)
-
-
 def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     logits = logits.float()
     return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))

@@ -90,6 +90,7 @@ class AttributeNetwork(nn.Module):
         if not heads or min(heads.values()) < 2:
             raise ValueError(f"every head needs at least two classes, and one head at least; got {dict(heads)}")
         self.heads = dict(heads)
+        self.width = width
         self.feature_dim = feature_dim
         self.dropout = dropout
         w = width

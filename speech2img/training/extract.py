@@ -16,7 +16,6 @@ from speech2img.batches.speech import Mels
 from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.splits import peer_parts
 from speech2img.errors import CheckpointError, DataError
-from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
@@ -27,7 +26,6 @@ from speech2img.training.stores import derived, mel_store
 from speech2img.training.teachers import release_folder
 
 MAX_FRAMES = 2048
-_DRAWN_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -147,80 +145,6 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
     }
     card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
     save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features}, card)
-    return folder
-
-
-@torch.inference_mode()
-def draw_features(
-    model: Path, root: Path, *, embeddings: str = "encoder", name: str = "drawn", seed: int = 0, device: str = "auto",
-    progress: bool = True,
-) -> Path:
-    """Let a model's prior draw picture features for every utterance: what its generator will have to paint from.
-
-    Drawn features are never quite like those of a picture. A generator that saw only the latter paints the former
-    badly; it learns them from these.
-
-    Parameters
-    ----------
-    model : Path
-        Run or release folder of a whole model with a prior.
-    root : Path
-        Corpus folder.
-    embeddings : str
-        Name of the speech embeddings that the prior hears.
-    name : str
-        What the drawn features are called.
-    seed : int
-        Of the prior's noise.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Returns
-    -------
-    Path
-        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` and the model's encoder and prior.
-
-    Raises
-    ------
-    CheckpointError
-        If the model has no prior.
-    DataError
-        If the embeddings are missing or of another size.
-    """
-    source = release_folder(model)
-    tensors, config = load_release(source)
-    if "prior" not in config:
-        raise CheckpointError.about(source, f"holds a {config.get('kind')!r} without a prior", "give a prior's run")
-    found = load_embeddings(root, embeddings)
-    prior = FeaturePrior(**config["prior"])
-    if found.embeddings.shape[1] != prior.embedding_dim:
-        reason = f"embeddings of {found.embeddings.shape[1]}, the prior hears {prior.embedding_dim}"
-        raise DataError.about(found.folder, reason, "name the embeddings of the model's own encoder")
-    state = {key.removeprefix("prior."): value for key, value in tensors.items() if key.startswith("prior.")}
-    load_weights(prior, state, name=str(source))
-    where = resolve_device(device)
-    prior.to(where).eval()
-    generator = torch.Generator().manual_seed(seed)
-    drawn = np.empty((len(found.embeddings), prior.feature_dim), dtype=np.float32)
-    rows = range(0, len(drawn), _DRAWN_AT_ONCE)
-    for start in tqdm(rows, desc="drawn features", unit="batch", disable=None if progress else True):
-        speech = torch.from_numpy(found.embeddings[start : start + _DRAWN_AT_ONCE])
-        noise = torch.randn(len(speech), prior.components, generator=generator)
-        features = prior.sample(
-            speech.to(where), noise.to(where), steps=int(config["prior_steps"]), stretch=float(config["stretch"]),
-            guidance=float(config["guidance"]), temperature=float(config["temperature"]),
-        )  # fmt: skip
-        drawn[start : start + len(speech)] = features.cpu().numpy()
-    manifest = Manifest.load(root)
-    folder = _write(
-        manifest, drawn, name=name, lengths=np.ones(len(drawn), dtype=np.int64), sha256=release_sha256(source),
-        mel_preset=config["mel_preset"],
-    )  # fmt: skip
-    kept = {key: value for key, value in tensors.items() if not key.startswith("generator.")}
-    card = "# Speech encoder and prior\n\nTheir drawn picture features stand beside this folder.\n"
-    save_release(folder / "encoder", kept, {**config, "drawn": True}, card)
     return folder
 
 

@@ -1,5 +1,6 @@
 """Training of the stacked generator (StackGAN-v2 as Li et al. 2020 use it) on frozen speech embeddings."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.errors import CheckpointError, DataError
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
-from speech2img.losses.adversarial import discriminator_loss, generator_loss, realism_loss
+from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.losses.class_aware import class_aware_loss
 from speech2img.losses.color_consistency import color_consistency_loss
 from speech2img.losses.kl import kl_to_standard_normal
@@ -36,9 +37,7 @@ from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
 from speech2img.training.teachers import AttributeTeacher, GoogLeNetTeacher, load_teacher
 
-_RELEASED_WITH_IT = frozenset(
-    "mel_preset encoder pad_value pad_to_frames prior prior_steps stretch guidance temperature".split()
-)
+_RELEASED_WITH_IT = ("mel_preset", "encoder", "pad_value", "pad_to_frames")
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "train_generator"]
 
 
@@ -136,8 +135,6 @@ class GeneratorTask(Task):
         state, _ = store.load(latest)
         load_weights(self.generator, state["task"]["average"]["module"], name=f"generator of {latest}")
         load_weights(self.discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
-        if self.encoder_config.get("drawn"):  # they are features already
-            return
         source = self.batches.source
         assert self.features is not None
         target = self._standardised(torch.from_numpy(self.features)).numpy()[source.picture_of]
@@ -165,7 +162,7 @@ class GeneratorTask(Task):
         for optimizer in self.optimizers:
             set_learning_rate(optimizer, rate * settings.discriminator_learning_rate)
         self.generator.train()
-        embeddings = self._with_pictures(batch).to(self.device, non_blocking=True)
+        embeddings = self._with_noise(batch.embeddings_BD).to(self.device, non_blocking=True)
         sizes = self.generator.image_sizes
         real = pyramid(batch.real_BCHW.to(self.device, non_blocking=True), sizes)
         wrong = pyramid(batch.wrong_BCHW.to(self.device, non_blocking=True), sizes)
@@ -175,51 +172,30 @@ class GeneratorTask(Task):
         terms = {}
         adversarial = progress >= settings.losses.adversarial_from
         if adversarial:
-            terms["discriminator"] = self._discriminator_step(batch, real, wrong, fake)
+            terms["discriminator"] = self._discriminator_step(real, wrong, fake)
         terms |= self._generator_step(batch, embeddings, fake, real, progress)
         self.scaler.update()
         self.average.update(self.generator)
         return terms
 
-    def _with_pictures(self, batch: PairBatch) -> Tensor:
-        """Embeddings, the first `pictures` of them replaced by the standardised features of the real pictures."""
-        count = self._num_pictures(batch)
-        if not count:
-            return batch.embeddings_BD
-        assert self.features is not None
-        pictures = self._standardised(torch.from_numpy(self.features[batch.indices_B[:count]]))
-        return torch.cat([pictures, batch.embeddings_BD[count:]])
+    def _with_noise(self, embeddings_BD: Tensor) -> Tensor:
+        """Embeddings and up to ``embedding_noise`` times the difference of two others: noise of their own spread."""
+        most = self.settings.embedding_noise
+        if not most:
+            return embeddings_BD
+        others = torch.randint(len(self.batches.source.embeddings), (2, len(embeddings_BD)))
+        plus, minus = (torch.from_numpy(self.batches.source.embeddings[rows]) for rows in others.numpy())
+        return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
-    def _num_pictures(self, batch: PairBatch) -> int:
-        if not self.settings.pictures:
-            return 0
-        size = len(batch.indices_B)
-        return min(max(1, round(self.settings.pictures * size)), size - 1)
-
-    def _judged(self, batch: PairBatch) -> slice:
-        """Rows whose fit discriminators judge; of drawn rows they judge only whether the picture looks real.
-
-        Drawn features fit their real picture only in what was said: as pairs they would teach the generator to leave
-        the rest of its features unpainted.
-        """
-        return slice(self._num_pictures(batch) or None)
-
-    def _discriminator_step(
-        self, batch: PairBatch, real: list[Tensor], wrong: list[Tensor], fake: GeneratorOutput
-    ) -> Tensor:
-        policy, judged = self.settings.discriminator_augmentation, self._judged(batch)
+    def _discriminator_step(self, real: list[Tensor], wrong: list[Tensor], fake: GeneratorOutput) -> Tensor:
+        policy = self.settings.discriminator_augmentation
         mu = fake.mu.detach()
         total = torch.zeros((), device=self.device)
         for stage, (network, optimizer) in enumerate(zip(self.discriminators, self.optimizers, strict=True)):
-            painted = fake.images[stage].detach()
-            shown = (real[stage][judged], wrong[stage][judged], painted[judged])
+            shown = (real[stage], wrong[stage], fake.images[stage].detach())
             with self.precision.autocast():
-                scores = [network(augment(x, policy), mu[judged]) for x in shown]
+                scores = [network(augment(x, policy), mu) for x in shown]
             loss = discriminator_loss(*scores, unconditional_weight=self.settings.losses.unconditional)
-            if self.settings.pictures:
-                with self.precision.autocast():
-                    drawn = network(augment(painted[judged.stop :], policy), mu[judged.stop :])
-                loss = loss + self.settings.losses.unconditional * realism_loss(drawn, real=False)
             optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
             self.scaler.step(optimizer)
@@ -239,8 +215,7 @@ class GeneratorTask(Task):
             terms["feature"] = want.feature * self._feature_loss(batch, embeddings, fake.images)
         if want.reconstruction:
             weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
-            known = self._judged(batch)
-            pairs = [(a[known], b[known]) for a, b in zip(fake.images, real, strict=True)]
+            pairs = zip(fake.images, real, strict=True)
             terms["reconstruction"] = weight * torch.stack([F.l1_loss(a, b) for a, b in pairs]).mean()
         loss = torch.stack(list(terms.values())).sum()
         self.generator_optimizer.zero_grad(set_to_none=True)
@@ -251,19 +226,13 @@ class GeneratorTask(Task):
     def _adversarial_terms(self, batch: PairBatch, fake: GeneratorOutput) -> dict[str, Tensor]:
         want = self.settings.losses
         self.discriminators.requires_grad_(False)
-        judged = self._judged(batch)
-        classes = batch.classes_B.to(self.device)[judged]
+        classes = batch.classes_B.to(self.device)
         adversarial = torch.zeros((), device=self.device)
         class_aware = torch.zeros((), device=self.device)
         for network, images in zip(self.discriminators, fake.images, strict=True):
             with self.precision.autocast():
-                score = network(augment(images[judged], self.settings.discriminator_augmentation), fake.mu[judged])
+                score = network(augment(images, self.settings.discriminator_augmentation), fake.mu)
             adversarial = adversarial + generator_loss(score, unconditional_weight=want.unconditional)
-            if self.settings.pictures:
-                with self.precision.autocast():
-                    rest = images[judged.stop :], fake.mu[judged.stop :]
-                    drawn = network(augment(rest[0], self.settings.discriminator_augmentation), rest[1])
-                adversarial = adversarial + want.unconditional * realism_loss(drawn, real=True)
             if want.class_aware:
                 class_aware = class_aware + want.class_aware * class_aware_loss(score.code, classes)
         self.discriminators.requires_grad_(True)
@@ -375,7 +344,7 @@ class GeneratorTask(Task):
             weights = self.average.module.state_dict()
         else:
             weights = self.best.weights(self.average.module)
-        parts = ("encoder.", "target.", "prior.")
+        parts = ("encoder.", "target.")
         tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(parts)}
         tensors |= {f"generator.{name}": value for name, value in weights.items()}
         config = {

@@ -68,8 +68,8 @@ class GeneratorSettings:
     """Run folder of a generator of the same sizes to start from, weights only; none starts anew."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
-    pictures: float = 0.0
-    """Part of each batch that is painted from the features of its real picture, for embeddings drawn by a prior."""
+    embedding_noise: float = 0.0
+    """Most noise that embeddings get, as part of their own spread: those that a prior draws are never quite right."""
     model: GeneratorModelSettings = field(default_factory=GeneratorModelSettings)
     """Networks."""
     losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
@@ -123,8 +123,8 @@ class GeneratorSettings:
             )  # fmt: skip
         if self.initial is not None and self.features is None:
             raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
-        if not 0 <= self.pictures < 1 or (self.pictures and self.features is None):
-            raise ConfigError.about("pictures", f"{self.pictures}", "choose 0, or less than 1 with teacher features")
+        if self.embedding_noise < 0:
+            raise ConfigError.about("embedding_noise", f"{self.embedding_noise}", "choose 0 or more")
         if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
             raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
         if self.batch_size < 2:

@@ -1,6 +1,6 @@
 """Training of the prior, and the whole model: encoder, prior, and a generator that paints from picture features."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,106 +9,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from speech2img.batches.images import NOT_COUNTED
 from speech2img.batches.sampler import ResumableSampler
-from speech2img.corpora.manifest import Manifest, utterance_id
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
-from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.corpora.manifest import Manifest
+from speech2img.errors import CheckpointError, ConfigError
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.ema import EMA
 from speech2img.models.feature_prior import FeaturePrior
+from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.weights import load_release, load_weights, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.extract import EmbeddingFile, load_embeddings
-from speech2img.training.features import FeatureFile, Standard, load_features
+from speech2img.training.features import load_features
 from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.run import LoopSettings, open_run
+from speech2img.training.prior_data import PriorData, pair_data
+from speech2img.training.prior_settings import PriorSettings
+from speech2img.training.run import open_run
 from speech2img.training.shown import count_shown
-from speech2img.training.task import Schedule, Task, learning_rate, set_learning_rate
+from speech2img.training.task import Task, learning_rate, set_learning_rate
 from speech2img.training.teachers import AttributeTeacher, load_teacher, release_folder
 
-
-@dataclass(frozen=True)
-class PriorSettings:
-    """Settings of the prior's training."""
-
-    generator: str = "generator"
-    """Run or release folder of a generator that was trained on picture features; it goes into the whole model."""
-    embeddings: str = "encoder"
-    """Name of the speech embeddings, <root>/derived/embeddings/<name>/, of an encoder with standardised features."""
-    features: str = "teacher"
-    """Name of the teacher features."""
-    components: int = 96
-    """Principal components of the features that the flow works in."""
-    width: int = 512
-    """Width of the network."""
-    blocks: int = 3
-    """Residual layers."""
-    dropout: float = 0.3
-    """In the residual layers."""
-    weight_decay: float = 0.05
-    """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
-    ridge: float | None = 0.05
-    """Penalty of the linear mean; none leaves all to the flow."""
-    unsaid: float = 0.0
-    """Part of the training pairs without speech, which guidance needs."""
-    embedding_noise: float = 0.4
-    """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
-    stretch: float = 1.0
-    """How far the linear mean is stretched when a picture is painted (1: as in the data)."""
-    guidance: float = 1.0
-    """How closely the flow holds to what was said (1: as learned)."""
-    temperature: float = 1.0
-    """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
-    steps: int = 8
-    """Steps of the solver when a picture is painted."""
-    batch_size: int = 256
-    """Utterances a step."""
-    learning_rate: float = 1e-3
-    """Highest rate of AdamW."""
-    schedule: Schedule = "cosine"
-    """Course of the rate."""
-    ema_decay: float = 0.998
-    """Of the averaged prior, which is what is released."""
-    evaluation_utterances: int = 512
-    """Validation utterances for which features are drawn in an evaluation."""
-    grid_utterances: int = 8
-    """Rows of the sample grid."""
-    grid_noises: int = 8
-    """Columns of the sample grid."""
-    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=8000, evaluate_every=1000))
-    """How long and how often."""
-
-    def __post_init__(self) -> None:
-        if self.ridge is not None and not self.ridge > 0:
-            raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0, or none")
-        if not 0 <= self.unsaid < 1 or (self.guidance != 1 and not self.unsaid):
-            raise ConfigError.about(
-                "unsaid", f"{self.unsaid} with guidance {self.guidance}", "guidance needs more than 0, less than 1"
-            )
-        if self.steps < 1 or min(self.stretch, self.guidance, self.temperature, self.embedding_noise) < 0:
-            names = "steps, stretch, guidance, temperature, embedding_noise"
-            raise ConfigError.about(names, "out of range", "see their documentation")
-
-
-@dataclass(frozen=True)
-class PriorData:
-    """Pairs of utterance and picture; rows of ``embeddings`` and of ``features``."""
-
-    embeddings: np.ndarray
-    """(utterances, D)."""
-    features: np.ndarray
-    """(pictures, F), standardised."""
-    train: np.ndarray
-    """(pairs, 2): utterance and picture of the training split."""
-    held: np.ndarray
-    """(pairs, 2): of the validation split, spread evenly."""
-    said: np.ndarray
-    """(held, attributes): values mentioned, `NOT_COUNTED` elsewhere."""
-    classes: list[str]
-    """Class names of the pictures of ``held``."""
+__all__ = ["PriorSettings", "train_prior"]
 
 
 class PriorTask(Task):
@@ -153,13 +75,39 @@ class PriorTask(Task):
         )  # fmt: skip
         self.prior.to(device)
         self.average = EMA(self.prior, settings.ema_decay, warmup=True)
+        averaged = self.average.module
+        assert isinstance(averaged, FeaturePrior)
+        self.painter = Painter(
+            self.generator, prior=averaged, reader=self._reader() if settings.candidates > 1 else None,
+            options=PaintingOptions(
+                prior_steps=settings.steps, stretch=settings.stretch, guidance=settings.guidance,
+                temperature=settings.temperature, candidates=settings.candidates,
+            ),
+        )  # fmt: skip
         self.optimizer = torch.optim.AdamW(
             self.prior.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.sampler = ResumableSampler(len(data.train), self.batch_size, seed=settings.loop.seed)
         fixed = torch.Generator().manual_seed(settings.loop.seed)
-        self.grid_noise = torch.randn(settings.grid_noises, settings.components, generator=fixed)
-        self.held_noise = torch.randn(max(1, len(data.held)), settings.components, generator=fixed)
+        self.grid_noise = torch.randn(settings.grid_noises, settings.candidates, settings.components, generator=fixed)
+        self.held_noise = torch.randn(max(1, len(data.held)), 1, settings.components, generator=fixed)
+
+    def _reader(self) -> PictureReader:
+        """The teacher, as it goes into the release."""
+        if self.teacher is None or self.data.embeddings.shape[1] != self.data.features.shape[1]:
+            raise ConfigError.about(
+                "candidates", "only a teacher of 'train teacher' whose features are as long as the speech embeddings "
+                "can choose among pictures", "set candidates to 1",
+            )  # fmt: skip
+        network = self.teacher.network
+        reader = PictureReader(
+            heads=network.heads, width=network.width, feature_dim=network.feature_dim,
+            image_size=self.teacher.image_size,
+        )  # fmt: skip
+        reader.network.load_state_dict(network.state_dict())
+        reader.mean.copy_(self.encoder_tensors["target.mean"])
+        reader.std.copy_(self.encoder_tensors["target.std"])
+        return reader.to(self.device).eval().requires_grad_(False)
 
     def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
         """Embeddings, features and the numbers of the pairs."""
@@ -196,21 +144,17 @@ class PriorTask(Task):
         return {"flow": loss.detach()}
 
     @torch.inference_mode()
-    def _paint(self, embeddings: Tensor, noise: Tensor) -> Tensor:
-        settings, generator = self.settings, self.generator
-        prior = self.average.module
-        assert isinstance(prior, FeaturePrior)
-        features = prior.sample(
-            embeddings.to(self.device), noise.to(self.device), steps=settings.steps, stretch=settings.stretch,
-            guidance=settings.guidance, temperature=settings.temperature,
-        )  # fmt: skip
-        rest = torch.zeros(len(features), generator.noise_dim + generator.condition_dim, device=self.device)
-        noise_rest, eps = rest.split([generator.noise_dim, generator.condition_dim], dim=1)
-        images: Tensor = generator(features, noise_rest, eps=eps).images[-1]
-        return images.float()
+    def _paint(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
+        noise, condition, _ = self.painter.noise_sizes
+        zeros = torch.zeros(*state_BCK.shape[:2], noise + condition, device=self.device)
+        noise_BCN, eps_BCE = zeros.split([noise, condition], dim=2)
+        return self.painter(embeddings.to(self.device), noise_BCN, eps_BCE, state_BCK.to(self.device))[-1]
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
+        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances.
+
+        One candidate each: it must not grade what it chose itself.
+        """
         if self.teacher is None:
             return {}
         right = counted = 0
@@ -249,16 +193,23 @@ class PriorTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write encoder, averaged prior and generator as one release of kind ``speech-to-image``."""
-        settings = self.settings
         kept = ("encoder.", "target.")
         tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(kept)}
         tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
         tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+        reader = self.painter.reader
+        extra: dict[str, Any] = {}
+        if reader is not None:
+            tensors |= {f"reader.{name}": value for name, value in reader.state_dict().items()}
+            network = reader.network
+            extra["reader"] = {
+                "heads": network.heads, "width": network.width, "feature_dim": reader.feature_dim,
+                "image_size": reader.image_size,
+            }  # fmt: skip
         config = {
             **{key: self.encoder_config[key] for key in ("mel_preset", "encoder", "pad_value")},
             "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
-            "prior": self.arguments, "prior_steps": settings.steps, "stretch": settings.stretch,
-            "guidance": settings.guidance, "temperature": settings.temperature,
+            "prior": self.arguments, **asdict(self.painter.options), **extra,
             "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
         }  # fmt: skip
         card = (
@@ -309,7 +260,7 @@ def train_prior(
         manifest = Manifest.load(root)
         teacher = load_teacher(found.source, device=where)
         task = PriorTask(
-            settings, data=_pairs(manifest, embeddings, found, settings), encoder=embeddings, generator=generator,
+            settings, data=pair_data(manifest, embeddings, found, settings), encoder=embeddings, generator=generator,
             teacher=teacher if isinstance(teacher, AttributeTeacher) else None, device=where,
         )  # fmt: skip
         return run_training(task, run=run, device=where, progress=progress)
@@ -324,40 +275,3 @@ def _load_generator(run: Path) -> tuple[StackGenerator, dict[str, Any]]:
     state = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
     load_weights(network, state, name=str(folder))
     return network, config["generator"]
-
-
-def _pairs(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile, settings: PriorSettings) -> PriorData:
-    wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
-    if embeddings.ids != wanted:
-        raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
-    tensors, _ = embeddings.encoder_release()
-    if "target.mean" not in tensors:
-        raise DataError.about(
-            embeddings.folder, "its encoder learned plain features", "train it with standardise = true"
-        )
-    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
-    train: list[tuple[int, int]] = []
-    held: list[tuple[int, int]] = []
-    said: list[dict[str, str]] = []
-    row = 0
-    for picture, item in enumerate(manifest.items):
-        for caption in item.captions:
-            if item.split == "train" and not caption.held_out_voice:
-                train.append((row, picture))
-            elif item.split == "val" and caption.index == picture % len(item.captions):
-                held.append((row, picture))
-                said.append(caption.mentions)
-            row += 1
-    if not train:
-        raise DataError.about(manifest.root, "no utterances in split train", "prepare the corpus again")
-    keep = np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(int)
-    labels = np.full((len(keep), len(ATTRIBUTES)), NOT_COUNTED, dtype=np.int64)
-    for line, number in zip(labels, keep, strict=True):
-        for column, (name, values) in enumerate(ATTRIBUTES.items()):
-            if said[number].get(name) in values:
-                line[column] = values.index(said[number][name])
-    pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
-    classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
-    return PriorData(
-        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels, classes
-    )

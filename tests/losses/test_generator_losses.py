@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from speech2img.losses.adversarial import discriminator_loss, generator_loss, realism_loss
+from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.losses.class_aware import class_aware_loss
 from speech2img.losses.color_consistency import color_consistency_loss
 from speech2img.losses.kl import kl_to_standard_normal
@@ -39,12 +39,6 @@ def test_generator_loss_by_hand() -> None:
     fake = logits(0.2, 0.4)
     assert generator_loss(fake).item() == pytest.approx(-math.log(0.2) - math.log(0.4), rel=1e-5)
     assert generator_loss(fake, unconditional_weight=0).item() == pytest.approx(-math.log(0.2), rel=1e-5)
-
-
-def test_realism_loss_asks_for_the_unconditional_score_alone() -> None:
-    score = logits(0.01, 0.4)
-    assert realism_loss(score, real=False).item() == pytest.approx(-math.log(0.6), rel=1e-5)
-    assert realism_loss(score, real=True).item() == pytest.approx(-math.log(0.4), rel=1e-5)
 
 
 def test_adversarial_losses_do_not_saturate() -> None:

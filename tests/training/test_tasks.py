@@ -19,6 +19,7 @@ from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.corpora.songbirds.render import random_attributes, render_bird
 from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.models.painter import PaintingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.embeddings import load_li2020_embeddings, load_li2020_image_features, load_s2igan_embeddings
@@ -30,7 +31,7 @@ from speech2img.training.encoder import (
     extract_embeddings,
     train_encoder,
 )
-from speech2img.training.extract import draw_features, extract_picture_embeddings, load_embeddings
+from speech2img.training.extract import extract_picture_embeddings, load_embeddings
 from speech2img.training.features import build_teacher_features, load_features
 from speech2img.training.generator import (
     GeneratorLossSettings,
@@ -42,6 +43,7 @@ from speech2img.training.prior import PriorSettings, train_prior
 from speech2img.training.run import LoopSettings
 from speech2img.training.task import Task
 from speech2img.training.teacher import TeacherSettings, train_teacher
+from speech2img.training.teachers import load_teacher
 
 STEPS = 4
 
@@ -221,7 +223,8 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "prior" / "stats.jsonl").read_text().splitlines()]
     assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["said_and_shown"] <= 1
     pipe = SpeechToImage.load(trained / "prior", device="cpu")
-    assert pipe.prior is not None and pipe.guidance == 1.0 and pipe.prior_steps == 2
+    assert pipe.painter is not None and pipe.painter.prior is not None
+    assert pipe.painter.options == PaintingOptions(prior_steps=2)
     embeddings = load_embeddings(corpus, "standard").embeddings[:3]
     pictures = pipe.generate(embeddings, seed=1, num_images=2)
     assert pictures.shape == (3, 2, 64, 64, 3)
@@ -242,29 +245,42 @@ def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path:
         replace(settings, ridge=0.0)
 
 
-def test_a_generator_gets_used_to_what_the_prior_draws(corpus: Path, trained: Path, tmp_path: Path) -> None:
-    folder = draw_features(trained / "prior", corpus, embeddings="standard", progress=False)
-    drawn, pictures = load_embeddings(corpus, "drawn"), load_embeddings(corpus, "picture")
-    assert folder == drawn.folder and drawn.embeddings.shape == pictures.embeddings.shape
-    first = drawn.embeddings.copy()
-    draw_features(trained / "prior", corpus, embeddings="standard", progress=False)
-    assert np.array_equal(load_embeddings(corpus, "drawn").embeddings, first)
-    losses = replace(
-        GENERATOR.losses, feature_target="speech", feature_noise=0.1, feature_shift=1, reconstruction=1.0,
-    )  # fmt: skip
-    settings = replace(GENERATOR, embeddings="drawn", initial=str(trained / "painter"), pictures=0.5, losses=losses)
-    train_generator(corpus, tmp_path / "tuned", settings, progress=False)
-    pipe = SpeechToImage.load(tmp_path / "tuned", device="cpu")
-    assert pipe.prior is not None and pipe.guidance == 1.0 and pipe.prior_steps == 2
-    before, _ = load_release(trained / "prior" / "export")
-    after, _ = load_release(tmp_path / "tuned" / "export")
-    assert before.keys() == after.keys()
-    for name, value in before.items():
-        assert name.startswith("generator.") or torch.equal(after[name], value), name
-    with pytest.raises(CheckpointError, match="without a prior"):
-        draw_features(trained / "painter", corpus, embeddings="standard")
-    with pytest.raises(ConfigError, match="pictures"):
-        replace(settings, features=None, losses=GeneratorLossSettings(), initial=None)
+def test_a_painter_gets_used_to_noisy_features(corpus: Path, trained: Path, tmp_path: Path) -> None:
+    losses = replace(GENERATOR.losses, feature_target="image", feature_noise=0.1, feature_shift=1)
+    settings = replace(
+        GENERATOR, embeddings="picture", initial=str(trained / "painter"), embedding_noise=0.5, losses=losses
+    )
+    train_generator(corpus, tmp_path / "noisy", settings, progress=False)
+    train_generator(corpus, tmp_path / "plain", replace(settings, embedding_noise=0.0), progress=False)
+    noisy, plain = (load_release(tmp_path / name / "export")[0] for name in ("noisy", "plain"))
+    assert any(not torch.equal(noisy[name], plain[name]) for name in noisy)
+    with pytest.raises(ConfigError, match="embedding_noise"):
+        replace(settings, embedding_noise=-0.1)
+
+
+def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_path: Path) -> None:
+    settings = replace(prior_settings(trained), candidates=4)
+    train_prior(corpus, tmp_path / "run", settings, progress=False)
+    many = SpeechToImage.load(tmp_path / "run", device="cpu")
+    first = SpeechToImage.load(tmp_path / "run", device="cpu", candidates=1)
+    assert many.painter is not None and many.painter.options == PaintingOptions(prior_steps=2, candidates=4)
+    teacher = load_teacher(trained / "teacher", device=torch.device("cpu"))
+    tensors, _ = load_release(tmp_path / "run" / "export")
+    embeddings = load_embeddings(corpus, "standard").embeddings[:4]
+
+    def fit(pictures: np.ndarray) -> np.ndarray:
+        images = torch.from_numpy(pictures[:, 0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        features = (teacher.features(images) - tensors["target.mean"]) / tensors["target.std"]
+        return torch.cosine_similarity(features, torch.from_numpy(embeddings), dim=1).numpy()
+
+    chosen, taken = many.generate(embeddings, seed=3), first.generate(embeddings, seed=3)
+    assert (fit(chosen) >= fit(taken) - 1e-2).all() and fit(chosen).sum() > fit(taken).sum()
+    alone = many.generate(embeddings[2:3], seed=3, first_index=2)
+    assert np.abs(alone.astype(int) - chosen[2:3].astype(int)).max() <= 1
+    with pytest.raises(ConfigError, match="no reader"):
+        SpeechToImage.load(trained / "prior", device="cpu", candidates=2)
+    with pytest.raises(ConfigError, match="candidates"):
+        replace(settings, candidates=0)
 
 
 def test_the_judge_learns_from_its_own_renders(tmp_path: Path) -> None:
@@ -368,9 +384,9 @@ def test_embeddings_of_another_manifest_are_refused(corpus: Path, trained: Path,
         path.write_bytes(whole)
 
 
-@pytest.mark.parametrize("change", [
-    {"model": {"num_stages": 9}}, {"batch_size": 1}, {"features": None, "losses": {"feature": 1.0}},
-])
+@pytest.mark.parametrize(
+    "change", [{"model": {"num_stages": 9}}, {"batch_size": 1}, {"features": None, "losses": {"feature": 1.0}}]
+)
 def test_contradictory_generator_settings_are_refused(change: dict[str, Any]) -> None:
     from speech2img.config import settings_from_dict
 

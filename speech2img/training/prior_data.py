@@ -1,0 +1,86 @@
+"""What the prior learns from: pairs of utterance and picture."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from speech2img.batches.images import NOT_COUNTED
+from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES
+from speech2img.errors import DataError
+from speech2img.training.extract import EmbeddingFile
+from speech2img.training.features import FeatureFile, Standard
+from speech2img.training.prior_settings import PriorSettings
+
+
+@dataclass(frozen=True)
+class PriorData:
+    """Pairs of utterance and picture; rows of ``embeddings`` and of ``features``."""
+
+    embeddings: np.ndarray
+    """(utterances, D)."""
+    features: np.ndarray
+    """(pictures, F), standardised."""
+    train: np.ndarray
+    """(pairs, 2): utterance and picture of the training split."""
+    held: np.ndarray
+    """(pairs, 2): of the validation split, spread evenly."""
+    said: np.ndarray
+    """(held, attributes): values mentioned, `NOT_COUNTED` elsewhere."""
+    classes: list[str]
+    """Class names of the pictures of ``held``."""
+
+
+def pair_data(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile, settings: PriorSettings) -> PriorData:
+    """Pair every utterance with its picture, in the training voices.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    embeddings : EmbeddingFile
+        Speech embeddings of all its utterances.
+    found : FeatureFile
+        Teacher features of all its pictures.
+    settings : PriorSettings
+        How many validation utterances are kept.
+
+    Raises
+    ------
+    DataError
+        If the embeddings belong to another manifest or to an encoder of plain features, or nothing is for training.
+    """
+    wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    if embeddings.ids != wanted:
+        raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
+    tensors, _ = embeddings.encoder_release()
+    if "target.mean" not in tensors:
+        raise DataError.about(
+            embeddings.folder, "its encoder learned plain features", "train it with standardise = true"
+        )
+    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+    train: list[tuple[int, int]] = []
+    held: list[tuple[int, int]] = []
+    said: list[dict[str, str]] = []
+    row = 0
+    for picture, item in enumerate(manifest.items):
+        for caption in item.captions:
+            if item.split == "train" and not caption.held_out_voice:
+                train.append((row, picture))
+            elif item.split == "val" and caption.index == picture % len(item.captions):
+                held.append((row, picture))
+                said.append(caption.mentions)
+            row += 1
+    if not train:
+        raise DataError.about(manifest.root, "no utterances in split train", "prepare the corpus again")
+    keep = np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(int)
+    labels = np.full((len(keep), len(ATTRIBUTES)), NOT_COUNTED, dtype=np.int64)
+    for line, number in zip(labels, keep, strict=True):
+        for column, (name, values) in enumerate(ATTRIBUTES.items()):
+            if said[number].get(name) in values:
+                line[column] = values.index(said[number][name])
+    pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
+    classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
+    return PriorData(
+        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels, classes
+    )

@@ -1,0 +1,73 @@
+"""Settings of the prior's training."""
+
+from dataclasses import dataclass, field
+
+from speech2img.errors import ConfigError
+from speech2img.training.run import LoopSettings
+from speech2img.training.task import Schedule
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """Settings of the prior's training."""
+
+    generator: str = "generator"
+    """Run or release folder of a generator that was trained on picture features; it goes into the whole model."""
+    embeddings: str = "encoder"
+    """Name of the speech embeddings, <root>/derived/embeddings/<name>/, of an encoder with standardised features."""
+    features: str = "teacher"
+    """Name of the teacher features."""
+    components: int = 96
+    """Principal components of the features that the flow works in."""
+    width: int = 512
+    """Width of the network."""
+    blocks: int = 3
+    """Residual layers."""
+    dropout: float = 0.3
+    """In the residual layers."""
+    weight_decay: float = 0.05
+    """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
+    ridge: float | None = 0.05
+    """Penalty of the linear mean; none leaves all to the flow."""
+    unsaid: float = 0.0
+    """Part of the training pairs without speech, which guidance needs."""
+    embedding_noise: float = 0.4
+    """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
+    stretch: float = 1.0
+    """How far the linear mean is stretched when a picture is painted (1: as in the data)."""
+    guidance: float = 1.0
+    """How closely the flow holds to what was said (1: as learned)."""
+    temperature: float = 1.0
+    """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
+    steps: int = 8
+    """Steps of the solver when a picture is painted."""
+    candidates: int = 1
+    """Pictures painted for each one that is kept: the one in which the teacher sees most of what was said."""
+    batch_size: int = 256
+    """Utterances a step."""
+    learning_rate: float = 1e-3
+    """Highest rate of AdamW."""
+    schedule: Schedule = "cosine"
+    """Course of the rate."""
+    ema_decay: float = 0.998
+    """Of the averaged prior, which is what is released."""
+    evaluation_utterances: int = 512
+    """Validation utterances for which features are drawn in an evaluation."""
+    grid_utterances: int = 8
+    """Rows of the sample grid."""
+    grid_noises: int = 8
+    """Columns of the sample grid."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=8000, evaluate_every=1000))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if self.ridge is not None and not self.ridge > 0:
+            raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0, or none")
+        if not 0 <= self.unsaid < 1 or (self.guidance != 1 and not self.unsaid):
+            raise ConfigError.about(
+                "unsaid", f"{self.unsaid} with guidance {self.guidance}", "guidance needs more than 0, less than 1"
+            )
+        factors = self.stretch, self.guidance, self.temperature, self.embedding_noise
+        if min(self.steps, self.candidates) < 1 or min(factors) < 0:
+            names = "steps, candidates, stretch, guidance, temperature, embedding_noise"
+            raise ConfigError.about(names, "out of range", "see their documentation")
