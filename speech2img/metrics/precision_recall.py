@@ -1,12 +1,12 @@
 """Improved precision and recall: how many pictures look real, and how much of what is real is covered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.bootstrap import mean_interval
+from speech2img.metrics.bootstrap import canonical_order, mean_interval
 from speech2img.metrics.score import Score
 from speech2img.metrics.statistics import check_rows
 
@@ -15,19 +15,26 @@ _ROUNDING = 1e-12
 
 
 def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating], *, k: int = 3,
-                     num_bootstrap: int = 1000, seed: int = 0) -> tuple[Score, Score]:
+                     equal_sizes: bool = True, ids_generated: Sequence[str] | None = None,
+                     ids_real: Sequence[str] | None = None, num_bootstrap: int = 1000, seed: int = 0
+                     ) -> tuple[Score, Score]:
     """Share of generated pictures within the manifold of the real ones, and the other way round.
 
     Parameters
     ----------
     generated, real : np.ndarray [shape=(N, D), (M, D), finite]
-        Features of one network; sets of the same size are comparable with published numbers.
+        Features of one network.
     k : int
         A picture's ball reaches to its k-th nearest other picture of its own set.
+    equal_sizes : bool
+        Whether the larger set is cut, by the seed, to the size of the smaller one, as the papers have it: the larger
+        set's manifold would cover more just for its size. The time grows with the square of the sizes.
+    ids_generated, ids_real : sequences of str, optional
+        Names of the pictures: with them a seed cuts alike however the files were listed.
     num_bootstrap : int
         Resamples for the intervals; 0: none.
     seed : int
-        Seed of the resampling.
+        Seed of the cut and of the resampling.
 
     Returns
     -------
@@ -50,6 +57,9 @@ def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating]
     if not 1 <= k < min(len(made), len(true)):
         raise MetricError.about("precision and recall", f"k = {k} with sets of {len(made)} and {len(true)} pictures",
                                 "give more than k pictures of each set, and k of at least 1")
+    if equal_sizes and len(made) != len(true):
+        size = min(len(made), len(true))
+        made, true = _cut(made, ids_generated, size, seed), _cut(true, ids_real, size, seed)
     centre = true.mean(axis=0, dtype=np.float64)
     kinds = (("precision", made, true, "generated pictures within the manifold of the real ones"),
              ("recall", true, made, "real pictures within the manifold of the generated ones"))
@@ -65,6 +75,12 @@ def precision_recall(generated: NDArray[np.floating], real: NDArray[np.floating]
                      "resamples with the manifold held fixed",
             settings={"k": k, "num_generated": len(made), "num_real": len(true), "dimensions": made.shape[1]}))
     return scores[0], scores[1]
+
+
+def _cut(rows: NDArray[np.floating], ids: Sequence[str] | None, size: int, seed: int) -> NDArray[np.floating]:
+    if len(rows) == size:
+        return rows
+    return rows[canonical_order(rows, ids)[np.random.default_rng(seed).permutation(len(rows))[:size]]]
 
 
 def _inside(points: NDArray[np.floating], manifold: NDArray[np.floating], centre: NDArray[np.float64], k: int

@@ -20,10 +20,10 @@ def counted(points: np.ndarray, manifold: np.ndarray, k: int) -> float:
 def test_equals_every_pair(seed: int, num_made: int, num_real: int, k: int, dim: int) -> None:
     rng = np.random.default_rng(seed)
     made, real = rng.normal(size=(num_made, dim)) + 40.0, rng.normal(0.5, 0.7, size=(num_real, dim)) + 40.0
-    precision, recall = precision_recall(made, real, k=k, num_bootstrap=0)
+    precision, recall = precision_recall(made, real, k=k, equal_sizes=False, num_bootstrap=0)
     assert precision.value == counted(made, real, k)
     assert recall.value == counted(real, made, k)
-    swapped = precision_recall(real, made, k=k, num_bootstrap=0)
+    swapped = precision_recall(real, made, k=k, equal_sizes=False, num_bootstrap=0)
     assert (swapped[0].value, swapped[1].value) == (recall.value, precision.value)
 
 
@@ -47,10 +47,16 @@ def test_identical_repeated_and_far_sets() -> None:
     assert [score.value for score in precision_recall(real + 50.0, real)] == [0.0, 0.0]
 
 
-def test_unequal_sets_are_warned_about() -> None:
+def test_unequal_sets_are_cut_or_warned_about() -> None:
     rng = np.random.default_rng(2)
-    assert "unequal size" in precision_recall(rng.normal(size=(20, 2)), rng.normal(size=(10, 2)))[0].warnings[0]
-    assert not precision_recall(rng.normal(size=(20, 2)), rng.normal(size=(20, 2)))[0].warnings
+    made, real = rng.normal(size=(20, 2)), rng.normal(size=(10, 2))
+    assert "unequal size" in precision_recall(made, real, equal_sizes=False)[0].warnings[0]
+    cut = precision_recall(made, real)
+    assert not cut[0].warnings and cut[0].num_samples == cut[1].num_samples == 10
+    assert precision_recall(made[::-1], real[::-1]) == cut
+    names = [f"{row:02d}" for row in range(20)]
+    assert precision_recall(made, real, ids_generated=names) == precision_recall(made[::-1], real,
+                                                                                 ids_generated=names[::-1])
 
 
 def test_bad_input() -> None:
