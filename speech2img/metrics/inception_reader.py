@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from speech2img.errors import CheckpointError, ConfigError, MetricError
 from speech2img.models.inception import InceptionV3
-from speech2img.models.inception_published import convert_inception
+from speech2img.models.inception_published import convert_inception, inception_source
 from speech2img.models.published import unwrap_state
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.tensors import load_torch_file
@@ -94,8 +94,9 @@ class InceptionReader:
             name = str(config.get("name") or BUILD_NAMES[config["inception"]["build"]])
         else:
             state = _read_published(path)
-            is_torchvision = any(key.startswith("AuxLogits.") for key in state)
-            source = "torchvision-inception" if is_torchvision else "fid-inception"
+            source = inception_source(state)
+            if source is None:
+                raise CheckpointError.about(path, "neither the FID Inception nor torchvision's", _FIX)
             try:
                 network, settings, tensors = convert_inception(state, source)
             except (ValueError, RuntimeError, MemoryError) as error:

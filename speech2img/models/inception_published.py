@@ -10,6 +10,7 @@ from speech2img.models.inception import InceptionV3
 from speech2img.models.published import State, shape_of
 
 EPSILON = 0.001
+FID_CLASSES, IMAGENET_CLASSES = 1008, 1000
 
 _STEM = {"1a_3x3": 0, "2a_3x3": 1, "2b_3x3": 2, "3b_1x1": 3, "4a_3x3": 4}
 _BRANCHES = {
@@ -80,6 +81,18 @@ def inception_settings(state: State, *, build: str) -> dict[str, Any]:
     return {"build": build, "depth": "7c" if whole or has_classifier else "6e", "num_classes": num_classes}
 
 
+def inception_source(state: State) -> str | None:
+    """Which published file a state is of: ``fid-inception``, ``torchvision-inception``, or None if that cannot be told.
+
+    The two networks have the same layers; the auxiliary head and the number of classes tell them apart.
+    """
+    classes = len(state["fc.weight"]) if "fc.weight" in state and state["fc.weight"].dim() else None
+    if "conv/weight" in state or classes == FID_CLASSES:
+        return "fid-inception"
+    has_head = any(key.startswith("AuxLogits.") for key in state)
+    return "torchvision-inception" if has_head or classes == IMAGENET_CLASSES else None
+
+
 def convert_inception(state: State, source: str) -> tuple[InceptionV3, dict[str, Any], dict[str, Tensor]]:
     """Network, its settings and its weights for a published file.
 
@@ -98,6 +111,8 @@ def convert_inception(state: State, source: str) -> tuple[InceptionV3, dict[str,
     is_fid = source == "fid-inception"
     converted = convert_fid_inception(state) if is_fid else convert_torchvision_inception(state)
     settings = inception_settings(converted, build="fid" if is_fid else "torchvision")
+    if is_fid and settings["depth"] == "7c" and settings["num_classes"] != FID_CLASSES:
+        raise ValueError(f"has {settings['num_classes'] or 'no'} classes, the FID Inception {FID_CLASSES}")
     return InceptionV3(**settings), settings, converted
 
 

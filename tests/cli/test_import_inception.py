@@ -1,5 +1,6 @@
 """``speech2img import fid-inception`` and ``torchvision-inception``: a release that gives the published numbers."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
+from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.models.inception import InceptionV3
+from speech2img.storage.atomic import file_sha256
 from speech2img.storage.weights import load_release, load_weights
 
 
@@ -24,6 +27,30 @@ def test_folded_layers_of_the_fid_network(realdata: Path, tmp_path: Path) -> Non
     with torch.inference_mode():
         found = network(resized * 2 - 1, ("pool768",))["pool768"]
     np.testing.assert_allclose(found.numpy(), golden["pool768"][:2], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("source", "picture", "tap"),
+    [("fid-inception", ("fid299", 3), "pool2048"), ("torchvision-inception", ("inception", 2), "logits")],
+)
+def test_whole_published_files(
+    source: str, picture: tuple[str, int], tap: str, realdata: Path, tmp_path: Path
+) -> None:
+    spec = importlib.util.spec_from_file_location("golden_recipe", realdata / "golden_peers" / "recipe.py")
+    assert spec and spec.loader
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    name = source.split("-")[0] + "_inception"
+    file = tmp_path / "published.pth"
+    torch.save({key: torch.from_numpy(np.array(value)) for key, value in recipe.weights(name).items()}, file)
+    assert main(["import", source, str(file), "--out", str(tmp_path / "release")]) == 0
+    prepared = (recipe.smooth_images(*picture, 299) * 2 - 1).permute(0, 2, 3, 1).contiguous()
+    golden = recipe.values(name)
+    expected = golden["pool2048_299" if tap == "pool2048" else tap]
+    for path in (file, tmp_path / "release"):
+        reader = InceptionReader.load(path)
+        assert reader.weights_sha256 == file_sha256(file)
+        np.testing.assert_allclose(reader.read(prepared, (tap,))[tap], expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("source", ["fid-inception", "torchvision-inception"])

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from speech2img.errors import CheckpointError
 from speech2img.models.inception import InceptionV3
-from speech2img.models.inception_published import convert_inception
+from speech2img.models.inception_published import convert_inception, inception_source
 from speech2img.storage.weights import load_weights
 
 BENCHMARK = Path(__file__).parents[2] / "tools" / "benchmark" / "published_inception.py"
@@ -72,7 +72,9 @@ def test_torchvisions_build_differs_by_its_pools() -> None:
     with torch.inference_mode():
         expected = plain(images)["logits"]
         found = _ours(state, "torchvision-inception")(images, ("logits",))["logits"]
-        other = _ours(plain.state_dict(), "fid-inception")(images, ("logits",))["logits"]
+        build = InceptionV3(build="fid", num_classes=1000).eval()
+        load_weights(build, convert_inception(state, "torchvision-inception")[2], name="other build")
+        other = build(images, ("logits",))["logits"]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     assert (other - expected).abs().max() > 1e-2
 
@@ -141,6 +143,20 @@ def test_damaged_files_are_named(fid: tuple[torch.nn.Module, InceptionV3], chang
     with pytest.raises((ValueError, CheckpointError)) as caught:
         _ours(state, "fid-inception")
     assert message in str(caught.value)
+
+
+def test_the_two_published_files_are_told_apart(fid: tuple[torch.nn.Module, InceptionV3]) -> None:
+    state = dict(fid[0].state_dict())
+    assert inception_source(state) == "fid-inception"
+    state |= {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    assert inception_source(state) == "torchvision-inception"
+    with pytest.raises(ValueError, match="has 1000 classes, the FID Inception 1008"):
+        convert_inception(state, "fid-inception")
+    state |= {"fc.weight": torch.zeros(50, 2048), "fc.bias": torch.zeros(50)}
+    assert inception_source(state) is None
+    assert convert_inception(state, "torchvision-inception")[1]["num_classes"] == 50
+    with pytest.raises(ValueError, match="has no classes"):
+        convert_inception({key: value for key, value in state.items() if "fc." not in key}, "fid-inception")
 
 
 def test_impossible_networks_are_refused() -> None:
