@@ -9,7 +9,7 @@ T frames, S picture size.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -60,6 +60,8 @@ class SpeechToImage:
         Hash of the released weights, as reports quote it.
     image_size : int
         Side of the finished picture in pixels; 0 without a generator.
+    painting : dict
+        How pictures are drawn (prior, candidates), as reports quote it.
 
     Examples
     --------
@@ -105,6 +107,8 @@ class SpeechToImage:
         self.name = name
         self.weights_sha256 = weights_sha256
         self.image_size = painter.generator.image_sizes[-1] if painter is not None else 0
+        drawn = asdict(painter.options) if painter is not None and painter.prior is not None else {}
+        self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
         self._conditioning = conditioning
 
     @classmethod

@@ -37,6 +37,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument("--model", required=True, metavar="M", help="name of shipped weights, run or release folder")
     parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
+    parser.add_argument(
+        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
+    )
     add_root(parser)
     parser.add_argument(
         "--split",
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.training.stores import image_store
 
     manifest = Manifest.load(args.root)
-    pipe = SpeechToImage.load(args.model, generator=args.generator, device=args.device)
+    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     out = args.out or args.root / "reports" / "-".join(args.split)
     features = _features(args)
     judge = _judge(args, manifest, pipe)

@@ -43,6 +43,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--num-images", type=positive, default=1, metavar="N", help="pictures of each recording (default 1)"
     )
+    parser.add_argument(
+        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
+    )
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     add_seed(parser)
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.pipeline import SpeechToImage
     from speech2img.storage.atomic import atomic_path
 
-    pipe = SpeechToImage.load(args.model, generator=args.generator, device=args.device)
+    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     names = unique_names([path.stem for path in args.audio] + [f"text{i}" for i in range(len(args.text))])
     audio = [*args.audio, *_speak(args)]
     embeddings = pipe.encode_paths(audio)

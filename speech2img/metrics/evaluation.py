@@ -36,6 +36,8 @@ class SpeechPipeline(Protocol):
     weights_sha256: str
     image_size: int
     """Side of its pictures in pixels."""
+    painting: Mapping[str, Any]
+    """How it draws pictures, for the protocol."""
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of recordings."""
@@ -125,7 +127,8 @@ def evaluate_pipeline(
                              progress=progress))
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
-        model={"name": pipeline.name, "weights_sha256": pipeline.weights_sha256, "picture size": pipeline.image_size},
+        model={"name": pipeline.name, "weights_sha256": pipeline.weights_sha256, "picture size": pipeline.image_size,
+               **pipeline.painting},
         corpus={"name": manifest.corpus, "splits": ", ".join(splits),
                 "utterances": sum(len(group.records) for group in groups)},
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},
