@@ -9,6 +9,9 @@ from speech2img.errors import MetricError
 TRAINED_WITH = "trained_with"
 """Key in a release's config: role -> SHA-256 of the weights of each network that the training used."""
 
+UNKNOWN = "unknown"
+"""Stands for the hash of networks of a part of the training that was not recorded."""
+
 Verdict = Literal["independent", "trained with it", "unknown"]
 
 
@@ -55,10 +58,10 @@ def judge_independence(judge_sha256: str, config: Mapping[str, Any], *, own_sha2
     if judge and judge in own_sha256.lower().split("+"):
         return Independence("trained with it", "the judge is part of the model itself")
     recorded = trained_with(config)
-    if recorded is None or not judge:
-        return Independence("unknown", "the release does not record which networks it was trained with, so the judge "
-                                       "may be one of them")
-    roles = sorted(role for role, sha256 in recorded.items() if sha256 == judge)
+    roles = sorted(role for role, sha256 in (recorded or {}).items() if sha256 == judge != "")
+    if not roles and (recorded is None or not judge or UNKNOWN in recorded.values()):
+        return Independence("unknown", "the release does not record all networks that it was trained with, so the "
+                                       "judge may be one of them")
     if roles:
         return Independence("trained with it", f"the judge ({judge[:12]}) was the generator's own {', '.join(roles)} "
                                                "in training: the number is a training loss, not a grade")

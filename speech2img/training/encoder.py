@@ -15,6 +15,7 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss, matching_accuracy
 from speech2img.metrics.centroids import class_centroid_scores
+from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.weights import save_release
@@ -57,6 +58,8 @@ class EncoderTask(Task):
         Teacher features, standardised where that is asked for.
     standard : Standard, optional
         What they were standardised with; goes into the release.
+    features_sha256 : str
+        Hash of the teacher's weights; goes into the release, so that nobody lets the teacher grade its pupil.
     device : torch.device
         Where it computes.
     """
@@ -72,8 +75,10 @@ class EncoderTask(Task):
         held: _Held,
         features: np.ndarray,
         standard: Standard | None,
+        features_sha256: str = "",
         device: torch.device,
     ) -> None:
+        self.features_sha256 = features_sha256
         self.settings, self.mels, self.batches, self.held = settings, mels, batches, held
         self.features, self.standard, self.device = features, standard, device
         self.batch_size = batches.sampler.batch_size
@@ -189,6 +194,7 @@ class EncoderTask(Task):
             "step": step,
             "best_step": self.best.step,
             "utterances_seen": images_seen,
+            TRAINED_WITH: {"feature network": self.features_sha256} if self.features_sha256 else {},
         }
         card = (
             "# Speech encoder\n\nLog-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).\n"
@@ -286,5 +292,6 @@ def _build(
         mask_bands=settings.mask_bands, mask_time=settings.mask_time,
     )  # fmt: skip
     return EncoderTask(
-        settings, mels=mels, batches=batches, held=held_out, features=targets, standard=standard, device=device
-    )
+        settings, mels=mels, batches=batches, held=held_out, features=targets, standard=standard,
+        features_sha256=features.sha256, device=device,
+    )  # fmt: skip

@@ -21,6 +21,7 @@ from speech2img.losses.class_aware import class_aware_loss
 from speech2img.losses.color_consistency import color_consistency_loss
 from speech2img.losses.kl import kl_to_standard_normal
 from speech2img.losses.semantic import feature_consistency_loss
+from speech2img.metrics.independence import TRAINED_WITH, UNKNOWN, trained_with
 from speech2img.models.ema import EMA
 from speech2img.models.stackgan import GeneratorOutput, StackDiscriminator, StackGenerator, init_stackgan_
 from speech2img.storage.checkpoint import CheckpointStore
@@ -91,6 +92,10 @@ class GeneratorTask(Task):
     ) -> None:
         self.settings, self.batches, self.probe, self.device = settings, batches, probe, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
+        self.trained_with = {**before, "speech encoder": encoder.sha256}
+        if teacher is not None:
+            self.trained_with["feature network"] = teacher.sha256
         self.features, self.teacher = features, teacher
         self.batch_size = batches.sampler.batch_size
         model = settings.model
@@ -355,6 +360,7 @@ class GeneratorTask(Task):
             "image_size": self.settings.image_size,
             "step": step,
             "images_seen": images_seen,
+            TRAINED_WITH: self.trained_with,
         }
         card = (
             "# Speech to image\n\nSpeech encoder after Li et al. 2020 (arXiv:2004.03413) and a stacked generator after "

@@ -3,7 +3,7 @@
 import pytest
 
 from speech2img.errors import MetricError
-from speech2img.metrics.independence import judge_independence, require_independent, trained_with
+from speech2img.metrics.independence import UNKNOWN, judge_independence, require_independent, trained_with
 
 CONFIG = {"trained_with": {"speech encoder": "aa" * 32, "feature network": "BB" * 32}}
 
@@ -31,5 +31,11 @@ def test_a_model_is_no_judge_of_itself() -> None:
 def test_releases_that_do_not_say_are_marked(config: dict[str, object]) -> None:
     assert trained_with(config) is None
     found = judge_independence("cc" * 32, config)
-    assert found.verdict == "unknown" and "does not record" in require_independent("mAP", found)[0]
+    assert found.verdict == "unknown" and "does not record all" in require_independent("mAP", found)[0]
     assert judge_independence("", CONFIG).verdict == "unknown"
+
+
+def test_what_was_not_recorded_stays_unknown_but_what_was_is_refused() -> None:
+    config = {"trained_with": {"speech encoder": "aa" * 32, "speech encoder's own": UNKNOWN}}
+    assert judge_independence("cc" * 32, config).verdict == "unknown"
+    assert judge_independence("aa" * 32, config).verdict == "trained with it"

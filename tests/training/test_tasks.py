@@ -173,6 +173,8 @@ def test_the_generators_run_is_a_whole_model(corpus: Path, trained: Path) -> Non
 
     _, config = load_release(trained / "generator" / "export")
     assert config["kind"] == "speech-to-image" and config["mel_preset"] == "li2020"
+    assert config["trained_with"] == {"feature network": load_features(corpus, "teacher").sha256,
+                                      "speech encoder": load_embeddings(corpus, "encoder").sha256}
     picture = SpeechToImage.load(trained / "generator", device="cpu")(corpus / "audio" / "3_0.wav", seed=1)
     assert picture.size == (64, 64)
     grid = Image.open(trained / "generator" / "grids" / "samples-00000004.png")
