@@ -1,8 +1,9 @@
 """The manifest: what goes in comes out, it is fast, and whatever is wrong with it is named."""
 
 import json
+import pickle
 import resource
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,38 @@ def test_broken_recorded_captions_are_named(tmp_path, old, new):
         load_lines(tmp_path, [lines[0], lines[1].replace(old, new, 1)])
 
 
+def test_loaded_records_are_as_frozen_as_made_ones(tmp_path):
+    """They are made in another way, which must not show."""
+    made = make_item(0, captions=(make_caption(0), recorded_caption(1, "a.ogg", speaker="Ada")))
+    Manifest(tmp_path, "songbirds", [made]).save()
+    (item,) = Manifest.load(tmp_path).items
+    for record in (item, *item.captions):
+        with pytest.raises(FrozenInstanceError):
+            record.text = "x"
+    assert (type(item), *map(type, item.captions)) == (Item, Caption, Caption)
+    assert repr(item) == repr(made)
+    assert pickle.loads(pickle.dumps(item)) == made
+    assert replace(item, split="val") == replace(made, split="val")
+
+
+def test_spaces_around_a_line_are_json(tmp_path):
+    lines = written_lines(tmp_path, [make_item(0), make_item(1)])
+    loaded = load_lines(tmp_path, [lines[0], f"  {lines[1]}", f"{lines[2]} \t"])
+    assert loaded.items == (make_item(0), make_item(1))
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(path.read_bytes().rstrip())
+    assert len(Manifest.load(tmp_path)) == 2
+
+
+def test_a_line_that_is_not_utf8_is_named(tmp_path):
+    made = [make_item(n, captions=(make_caption(text="ein schöner Vogel"),)) for n in range(200)]
+    path = Manifest(tmp_path, "songbirds", made).save()
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_bytes(b"".join(line.encode("latin-1" if n == 150 else "utf-8") for n, line in enumerate(lines, start=1)))
+    with pytest.raises(DataError, match="manifest.jsonl: line 150: not text in UTF-8"):
+        Manifest.load(tmp_path)
+
+
 def test_views(tmp_path):
     manifest = Manifest(tmp_path, "songbirds", [
         make_item(0), make_item(1, split="val"), make_item(2, class_id=2, class_name="003.Blue_Bird", split="test"),
@@ -121,6 +154,9 @@ def test_no_manifest(tmp_path):
     ("", "line 3: broken"),
     ("{}", "line 3: key 'box' is missing"),
     ("[" * 100_000, "line 3: broken"),
+    ('{"box": null} {"box": null}', r"line 3: broken \(Extra data"),
+    ("{'id': 'a'}", "line 3: broken"),
+    ('"\\', "line 3: broken"),
 ])
 def test_broken_line_is_named(tmp_path, broken, reason):
     lines = written_lines(tmp_path, [make_item(0), make_item(1)])
