@@ -114,8 +114,8 @@ class _GermanSentence(Sentence):
         frames = [
             f"{this} {has}{and_he}",
             f"{bird.decline('nom')} {with_parts}{who}",
-            f"{self.rng.choice(('hier ist', 'da ist'))} {bird.decline('nom')} {with_parts}{who}",
-            f"{self.rng.choice(('ich sehe', 'man sieht'))} {bird.decline('acc')} {with_parts}{who}",
+            f"{self.rng.choice(('hier ist', 'da ist', 'dort ist'))} {bird.decline('nom')} {with_parts}{who}",
+            f"{self.rng.choice(('ich sehe', 'man sieht', 'wir sehen'))} {bird.decline('acc')} {with_parts}{who}",
             f"das ist {bird.decline('nom')}, {said}{and_he}",
             f"{join_with([self._owned(part, 'nom') for part in parts], 'und')} bei {bird.decline('dat')}{who}",
         ]
@@ -123,6 +123,7 @@ class _GermanSentence(Sentence):
             frames += [
                 f"{bird.decline('nom')} {main}, und {said}",
                 f"{this}{who}, {has}",
+                f"{bird.decline('nom')} {with_parts} {main}",
                 self._inverted(actions, f"{bird.decline('nom')} {with_parts}"),
             ]
         return self.rng.choice(frames)

@@ -19,6 +19,8 @@ HAVING, LACKING, AT = "mi", "zu", "ta"
 """Endings of the cases."""
 AND, IS_SO, DOES, DOING = "ke", "si", "ali", "ari"
 """Endings that join and state; of a verb in a statement, and of one beside a noun."""
+CLAUSES_SHARE = 0.25
+"""How often the parts have a clause of their own."""
 
 
 def write_lumari(mentions: Mapping[str, str], rng: random.Random, plain_share: float) -> str:
@@ -39,20 +41,24 @@ class _LumariSentence(Sentence):
         bird = self._named("bird", LIVING, [self.said[name] for name in self.of_bird()])
         parts = self.parts()
         deeds, places = self._deeds()
-        if parts and self.rng.random() < 0.3:
-            whole = [*places, *bird, *(self._word(deed, DOES) for deed in deeds)]
-            return [whole if deeds else [self._word("behold", "u"), *bird], self._statement(parts)]
+        if parts and self.rng.random() < CLAUSES_SHARE:
+            does = [self._word(deed, DOES) for deed in deeds] or [self._word("behold", "u")]
+            first = self.rng.choice(([*places, *bird, *does], [*bird, *places, *does]))
+            second = self._statement(parts)
+            return self.rng.choice(([first, second], [second, first]))
         had = self._joined([self._had(part) for part in parts]) if parts else []
+        shown = self.rng.choice(([], [self._word("this", LIVING)], [self._word("behold", "u")]))
         if not deeds:
-            opening = self.rng.choice(([self._word("behold", "u")], [self._word("this", LIVING)], []))
-            return [self.rng.choice(([*opening, *bird, *had], [*had, *opening, *bird]))]
+            return [self.rng.choice(([*shown, *bird, *had], [*had, *shown, *bird], [*bird, *had, *shown]))]
         does, doing = ([self._word(deed, ending) for deed in deeds] for ending in (DOES, DOING))
         orders = (
-            [self._word("this", LIVING), *bird, *had, *places, *does],
-            [*bird, *had, *places, *does],
-            [*places, *bird, *had, *does],
-            [*had, *bird, *places, *does],
-            [self._word("behold", "u"), *places, *doing, *bird, *had],
+            [*shown, *bird, *had, *places, *does],
+            [*shown, *bird, *places, *had, *does],
+            [*places, *shown, *bird, *had, *does],
+            [*had, *shown, *bird, *places, *does],
+            [*shown, *places, *doing, *bird, *had],
+            [*shown, *bird, *places, *doing, *had],
+            [*had, *shown, *places, *doing, *bird],
         )
         return [self.rng.choice(orders)]
 
