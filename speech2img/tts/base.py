@@ -1,5 +1,6 @@
 """What a text-to-speech engine is to this library: a protocol that speaks a text, and one that speaks many at once."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -7,6 +8,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from speech2img.errors import SynthesisError
+
+_PHONEMIC = re.compile(r"\[\[[^\[\]]+\]\](, \[\[[^\[\]]+\]\])*\.?")
+
+
+def is_phonemic(text: str) -> bool:
+    """Whether a text is nothing but blocks of phonemes as espeak-ng names them: ``[[t'aka mil'una]], [[s'o]].``"""
+    return _PHONEMIC.fullmatch(text) is not None
 
 
 class SpeechUnfinishedError(SynthesisError):
@@ -26,7 +34,7 @@ class SpeechRequest:
     """One text to be spoken, and how."""
 
     text: str
-    """Plain text; markup is spoken as it stands."""
+    """Plain text; markup is spoken as it stands. Where nobody writes the language, `is_phonemic` holds."""
     voice: str
     """One of the engine's :meth:`Synthesizer.voices`."""
     rate: int = 175

@@ -16,11 +16,13 @@ from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.ranks import ALONE, Rank
-from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError
+from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError, is_phonemic
 from speech2img.tts.jobs import DONE, FAILED, LATER, Job, Plan, plan_jobs, spoken_captions
 from speech2img.tts.speaking import Outcome, can_speak, failure, speak_all
 from speech2img.tts.voices import cast_voices
 
+ESPEAK = "espeak-ng"
+"""First word of that engine's name."""
 JOURNAL_NAME = "derived/speech/journal.jsonl"
 FAILURES_NAME = "derived/speech/failures.jsonl"
 
@@ -90,7 +92,7 @@ def synthesize_corpus(
     Raises
     ------
     SynthesisError
-        If the engine has no such `voice`.
+        If the engine has no such `voice`, or captions are phonemes of espeak-ng and another engine is to speak them.
     EngineStoppedError
         If the engine says that it can speak nothing more, or 20 captions in a row and an easy text after them fail.
         Finished recordings are kept.
@@ -112,6 +114,7 @@ def synthesize_corpus(
     if workers < 1:
         raise SynthesisError.about(f"workers {workers}", "nobody would speak", "give at least 1")
     with run_lock((manifest.root / JOURNAL_NAME).parent, rank=rank):
+        _check_readable(manifest, engine)
         journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)
         cast = cast_voices(manifest, engine, voice=voice)
         plan = plan_jobs(cast, engine, journal.done, rank=rank, retry_failed=retry_failed, overwrite=overwrite)
@@ -138,6 +141,14 @@ def synthesize_corpus(
             made=run.made, kept=plan.kept, failed=run.failed, given_up=plan.given_up,
             seconds=sum(float(entry["seconds"]) for entry in entries if entry.get("status", DONE) == DONE),
         )  # fmt: skip
+
+
+def _check_readable(manifest: Manifest, engine: Synthesizer) -> None:
+    if engine.name.startswith(ESPEAK):
+        return
+    if any(is_phonemic(caption.text) for caption in spoken_captions(manifest)):
+        reason = f"captions are phonemes of {ESPEAK}, which {engine.name.split(' ')[0]} cannot read"
+        raise SynthesisError.about(manifest.root, reason, "give --engine espeak")
 
 
 @dataclass

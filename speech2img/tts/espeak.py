@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import queue
-import re
 import select
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import numpy as np
 
 from speech2img.errors import SynthesisError
 from speech2img.tts import espeak_speaker
+from speech2img.tts.base import is_phonemic
 from speech2img.tts.espeak_speaker import REPLY_HEADER, REQUEST_HEADER, SOUND
 
 INSTALL_HINT = 'install it with: pip install "espeakng-loader>=0.2" (or: pip install "speech2img[tts]")'
@@ -26,12 +26,6 @@ MAX_CHARACTERS = 2000
 
 _REPLY_SECONDS = 90.0
 _START_SECONDS = 30.0
-_PHONEMIC = re.compile(r"\[\[[^\[\]]+\]\](, \[\[[^\[\]]+\]\])*\.?")
-
-
-def is_phonemic(text: str) -> bool:
-    """Whether a text is nothing but blocks of phonemes as espeak-ng names them: ``[[t'aka mil'una]], [[s'o]].``"""
-    return _PHONEMIC.fullmatch(text) is not None
 
 
 class EspeakSynthesizer:

@@ -1,0 +1,244 @@
+"""All languages of songbirds: the same birds, true and recorded sentences, own voices; and what an unknown one gets."""
+
+import hashlib
+import importlib.util
+import json
+import random
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech2img.cli.main import build_parser, main
+from speech2img.corpora.items import item_to_dict
+from speech2img.corpora.layout import RECIPE_NAME
+from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.songbirds import build
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES, BACKGROUNDS_OF_POSE
+from speech2img.corpora.songbirds.build import plan_songbirds, prepare_songbirds
+from speech2img.corpora.songbirds.captions import BRIEF, write_captions
+from speech2img.corpora.songbirds.languages.registry import LANGUAGES, find_language
+from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
+from speech2img.errors import ConfigError
+from speech2img.tts.base import is_phonemic
+
+WRITTEN = ("de", "fr", "es")
+OTHERS = tuple(code for code in LANGUAGES if code != "en")
+NAMES = tuple(name for name in ATTRIBUTES if name != "light")
+needs_wheel = pytest.mark.skipif(
+    importlib.util.find_spec("espeakng_loader") is None, reason="needs the wheel: pip install espeakng-loader"
+)
+
+# Written by hand, not from the tables: how a listener would find each value. A colour word may have any ending.
+COLORS = {
+    "de": {
+        "red": r"(scharlach|karmin|rubin)?rot", "orange": r"(orange|mandarinen|kürbis)farben",
+        "yellow": r"(zitronen|kanarien)?gelb", "green": r"(smaragd|gras)?grün", "blue": r"(azur|kobalt|saphir)?blau",
+        "brown": r"(kastanien|schokoladen)?braun", "black": r"(pech|kohl|raben)?schwarz",
+        "white": r"(rein|elfenbein)?weiß",
+    },
+    "fr": {
+        "red": r"rouges?( rubis)?|écarlates?|vermillon", "orange": r"orange|mandarine|abricot",
+        "yellow": r"jaunes?( citron| canari)?", "green": r"verte?s?( émeraude| gazon)?",
+        "blue": r"bleue?s?( azur| cobalt| saphir)?", "brown": r"brune?s?|marron|chocolat",
+        "black": r"noire?s?( de jais| charbon| corbeau)?", "white": r"blanc(he)?s?( pur)?|(d')?ivoire",
+    },
+    "es": {
+        "red": r"roj[oa]s?( rubí)?|escarlatas?|bermellón", "orange": r"anaranjad[oa]s?|naranja|color calabaza",
+        "yellow": r"amarill[oa]s?( limón| canario)?", "green": r"verdes?( esmeralda| hierba)?",
+        "blue": r"azul(es)?( zafiro| cobalto| añil)?", "brown": r"marr(ón|ones)|castañ[oa]s?|color chocolate",
+        "black": r"negr[oa]s?( azabache| carbón)?|color ébano", "white": r"blanc[oa]s?( puro)?|color marfil",
+    },
+}  # fmt: skip
+OTHER_WORDS = {
+    "de": {
+        "short": "kurz|gedrungen", "long": "lang(gezogen)?", "pointed": "spitz|scharf", "hooked": "krumm|gebogen",
+        "rounded": "(abge)?rund", "forked": "gegabelt|gespalten", "small": "klein|winzig|zierlich",
+        "large": "groß|riesig|mächtig", "perched": "sitzt|hockt|ruht", "standing": "steht",
+        "swimming": "schwimmt|treibt|paddelt", "flying": "fliegt|segelt|schwebt|gleitet", "sky": "Himmel",
+        "foliage": "Laub|Blätter", "reeds": "Schilf", "water": "Wasser", "snow": "Schnee", "left": "links",
+        "right": "rechts", "none": "ohne|kein|schlicht",
+    },
+    "fr": {
+        "short": "court|trapu", "long": "longu?e?|allongé", "pointed": "pointu|acéré", "hooked": "crochu|recourbé",
+        "rounded": "arrondi|rond", "forked": "fourchu|échancré", "small": "petit|minuscule",
+        "large": "grand|gros|énorme", "perched": "perch|branche", "standing": "debout|dress",
+        "swimming": "nag|flott|barbot", "flying": "vol|plan", "sky": "ciel", "foliage": "feui",
+        "reeds": "roseaux", "water": "eau", "snow": "neige", "left": "gauche", "right": "droite",
+        "none": "sans|n'ont pas|n'a pas|unies",
+    },
+    "es": {
+        "short": "cort|rechonch", "long": "larg|alargad", "pointed": "puntiagud|afilad", "hooked": "ganchud|curvad",
+        "rounded": "redond", "forked": "ahorquillad|partid", "small": "pequeñ|diminut|minúscul",
+        "large": "gran|enorme|inmens", "perched": "posad|rama|sentad", "standing": "de pie|erguid|parad",
+        "swimming": "nad|flot", "flying": "vuel|volando|plane", "sky": "cielo", "foliage": "hojas|follaje|arbustos",
+        "reeds": "juncos", "water": "agua", "snow": "nieve", "left": "izquierda", "right": "derecha",
+        "none": "sin|no tiene|lisas",
+    },
+}  # fmt: skip
+LIGHT = {
+    "de": "nacht|nächt|mittag|dämmer|abend|morgen|hell|dunkel|licht|sonn|mond|stern|schatten|schein|flüster|leise|laut",
+    "fr": "nuit|midi|soir|matin|aube|crépuscul|clair|sombre|lumi|soleil|lune|étoil|ombre|brill|murmur|chuchot",
+    "es": "noche|mediod|tarde|mañana|alba|crepúscul|clar|oscur|luz|lumin|sol\\b|luna|estrell|sombra|brill|susurr",
+}  # fmt: skip
+LETTERS = {"de": r"[A-Za-zäöüß ,]", "fr": r"[A-Za-zàâçéèêëîïôûœÉ ,'-]", "es": r"[A-Za-zÁáéíóúñ ,]"}
+
+
+@st.composite
+def birds(draw):
+    bird = {name: draw(st.sampled_from(values)) for name, values in ATTRIBUTES.items()}
+    bird["background"] = draw(st.sampled_from(BACKGROUNDS_OF_POSE[bird["pose"]]))
+    return bird
+
+
+def digest(manifest: Manifest) -> str:
+    content = [item_to_dict(item) for item in manifest.items] + [manifest.meta]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("size, expected", [("tiny", "6d1ba87dfbd00822"), ("small", "38bea190b4c09d69")])
+def test_english_is_what_it_was_before_there_were_others(size, expected):
+    assert digest(plan_songbirds("nowhere", size=size)) == expected
+    assert digest(plan_songbirds("nowhere", size=size, language="en")) == expected
+
+
+def test_the_languages():
+    assert set(LANGUAGES) == {"en", "de", "fr", "es", "lumari"}
+    known = build_parser()
+    for code in LANGUAGES:
+        assert known.parse_args(["prepare", "songbirds", "--root", "x", "--language", code]).language == code
+
+
+@pytest.fixture(scope="module")
+def plans():
+    return {code: plan_songbirds("nowhere", size="tiny", language=code) for code in LANGUAGES}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_the_birds_are_the_same_in_all_languages(plans, code):
+    for english, other in zip(plans["en"].items, plans[code].items, strict=True):
+        assert (other.id, other.image, other.split, other.class_id) == (
+            english.id, english.image, english.split, english.class_id,
+        )  # fmt: skip
+        assert other.attributes == english.attributes
+        assert [c.held_out_voice for c in other.captions] == [c.held_out_voice for c in english.captions]
+        assert {c.manner for c in other.captions} == {other.attributes["light"]}
+    assert plans[code].meta == {**plans["en"].meta, "language": code}
+    assert digest(plan_songbirds("elsewhere", size="tiny", language=code)) == digest(plans[code])
+    assert digest(plan_songbirds("x", size="tiny", seed=1, language=code)) != digest(plans[code])
+
+
+@pytest.mark.parametrize("code", WRITTEN)
+@given(bird=birds(), names=st.sets(st.sampled_from(NAMES), min_size=1), seed=st.integers(0, 2**32))
+@settings(max_examples=120, deadline=None)
+def test_a_sentence_says_what_is_recorded_and_nothing_else(code, bird, names, seed):
+    mentions = {name: bird[name] for name in NAMES if name in names}
+    text = LANGUAGES[code].write(mentions, random.Random(seed), 0.5)
+    assert re.fullmatch(rf"{LETTERS[code]}+[^ ,]\.", text) and text[0].isupper(), text
+    assert "  " not in text and " ," not in text and not re.search(r"\b(\w+) \1\b", text), text
+    for name, value in mentions.items():
+        pattern = COLORS[code].get(value) or OTHER_WORDS[code][value]
+        assert re.search(rf"\b({pattern})", text, re.IGNORECASE), (name, value, text)
+    said = {color for color, words in COLORS[code].items() if re.search(rf"\b({words})(e[nrsm]?)?\b", text, re.I)}
+    assert said == set(mentions.values()) & set(COLORS[code]), text
+    assert not re.search(rf"\b({LIGHT[code]})", text, re.IGNORECASE), text
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@given(bird=birds(), seed=st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_captions_differ_and_know_nothing_of_the_light(code, bird, seed):
+    captions = write_captions(bird, random.Random(seed), talk=BRIEF, language=LANGUAGES[code])
+    assert len({text for text, _ in captions}) == 10
+    for text, mentions in captions:
+        assert 1 <= len(mentions) <= 3 and all(bird[name] == value for name, value in mentions.items())
+        assert is_phonemic(text) == (code == "lumari")
+    dark = {**bird, "light": "night"}
+    assert write_captions(dark, random.Random(seed), talk=BRIEF, language=LANGUAGES[code]) == captions
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_as_much_variety_as_in_english(code):
+    brief = (
+        {"crown_color": "red", "beak_color": "black", "pose": "flying"}, {"body_color": "red", "wing_color": "blue"},
+        {"size": "small", "background": "snow", "tail_shape": "forked"}, {"breast_color": "white"},
+    )  # fmt: skip
+
+    def different(language):
+        seeds = range(400)
+        return sum(len({language.write(m, random.Random(seed), BRIEF.plain_share) for seed in seeds}) for m in brief)
+
+    assert different(LANGUAGES[code]) >= different(LANGUAGES["en"])
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_voices(code):
+    voices = LANGUAGES[code].voices
+    everyone = voices.training + voices.held_out + voices.training_whispers + voices.held_out_whispers
+    assert (len(voices.training), len(voices.held_out)) == (24, 6)
+    assert len(set(everyone)) == len(everyone) == len({voice_folder(voice) for voice in everyone})
+    variants = [{voice.partition("+")[2] for voice in group} for group in (voices.training, voices.held_out)]
+    assert not variants[0] & variants[1]
+    rng = random.Random(0)
+    few = {draw_voice(rng, voices=voices, stride=5) for _ in range(200)}
+    whispers = {draw_voice(rng, voices=voices, whispered=True, stride=5) for _ in range(200)}
+    assert len(few) == 5 and few < set(voices.training)
+    assert {voice.partition("+")[2] for voice in whispers} == {"whisper", "whisperf"}
+
+
+@needs_wheel
+@pytest.mark.parametrize("code", OTHERS)
+def test_espeak_has_the_voices(code):
+    from speech2img.tts.espeak import EspeakSynthesizer
+
+    voices = LANGUAGES[code].voices
+    with EspeakSynthesizer() as engine:
+        for voice in voices.training + voices.held_out + voices.training_whispers + voices.held_out_whispers:
+            assert engine.voice_for(voice) == voice
+        text = LANGUAGES[code].write({"size": "small", "body_color": "red"}, random.Random(0), 1.0)
+        sounds = [
+            engine.synthesize(text, voice=voice)
+            for voice in (voices.training[0], voices.training_whispers[0], voices.held_out_whispers[0])
+        ]
+    assert all(0.7 < sound.size / engine.sample_rate < 5 and abs(sound).max() > 0.1 for sound in sounds)
+
+
+def without_drawing(monkeypatch):
+    monkeypatch.setattr(build, "_draw_picture", lambda task, *, root, seed: (0.0, 0.0, 10.0, 10.0))
+
+
+def test_the_folder_says_its_language(tmp_path, monkeypatch):
+    without_drawing(monkeypatch)
+    for code in ("en", "fr"):
+        manifest = prepare_songbirds(tmp_path / code, size="tiny", language=code, workers=1, progress=False)
+        recipe = json.loads((tmp_path / code / RECIPE_NAME).read_text())
+        assert recipe.get("language", "en") == Manifest.load(tmp_path / code).meta.get("language", "en") == code
+        item = manifest.items[3]
+        assert (tmp_path / code / f"text/{item.id}.txt").read_text("utf-8").splitlines() == [
+            caption.text for caption in item.captions
+        ]
+        assert all(caption.voice.startswith(code) for caption in item.captions)
+    assert set(json.loads((tmp_path / "en" / RECIPE_NAME).read_text())) == {"corpus", "size", "seed", "recipe"}
+    with pytest.raises(ConfigError, match="language fr.*asked for was songbirds"):
+        prepare_songbirds(tmp_path / "fr", size="tiny", workers=1, progress=False)
+    with pytest.raises(ConfigError, match="asked for was songbirds.*language de"):
+        prepare_songbirds(tmp_path / "en", size="tiny", language="de", workers=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "xx", "EN", "Deutsch", "de\n", "../de", "ｄｅ", "de;ls", "lumarí", "\x00", "en" * 5000, "\N{BIRD}"]
+)
+def test_an_unknown_language_is_one_error_with_the_known_ones(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"is no language of songbirds.*en \(English\), de \(German\)") as caught:
+        prepare_songbirds(tmp_path / "new", size="tiny", language=name, progress=False)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ConfigError):
+        find_language(name)
+
+
+def test_a_slip_is_guessed_on_the_command_line(tmp_path, capsys):
+    command = ["prepare", "songbirds", "--root", str(tmp_path / "x"), "--language", "lumar"]
+    assert main(command) == 2
+    assert "did you mean lumari?" in capsys.readouterr().err
