@@ -177,18 +177,18 @@ class FeaturePrior(nn.Module):
             The same for the flow: 1 follows the data, more holds closer to what was said (classifier-free guidance,
             arXiv:2207.12598, at twice the work).
         temperature : float, >= 0
-            Factor on the noise: less than 1 draws more likely pictures and fewer different ones (the truncation of
-            BigGAN, arXiv:1809.11096).
+            Factor on what is drawn besides the linear mean: less than 1 gives pictures that hold closer to what was
+            said and differ less.
 
         Returns
         -------
         Tensor [shape=(B, feature_dim)]
         """
-        state = temperature * noise_BK
+        state = noise_BK
         for step in range(steps):
             half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
             state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)
-        return self.expand(state, embedding_BD, stretch=stretch)
+        return self.expand(temperature * state, embedding_BD, stretch=stretch)
 
     def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
         times = torch.full((len(state),), time, device=state.device)

@@ -38,7 +38,7 @@ class PriorSettings:
     guidance: float = 1.0
     """How closely the flow holds to what was said (1: as learned)."""
     temperature: float = 1.0
-    """Factor on the prior's noise when a picture is painted; less than 1 gives likelier and fewer pictures."""
+    """Factor on what the flow draws; less than 1 holds closer to what was said, and pictures differ less."""
     steps: int = 8
     """Steps of the solver when a picture is painted."""
     candidates: int = 1

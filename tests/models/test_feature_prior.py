@@ -69,6 +69,8 @@ def test_it_learns_which_features_go_with_what_was_said() -> None:
     assert (drawn[:, 0].sign() == said[:200, 0]).float().mean() > 0.97
     assert (guided - drawn).abs().max() > 1e-3
     torch.testing.assert_close(held[:, 0], 2 * drawn[:, 0], atol=0.5, rtol=0.1)
+    mean = prior.sample(embeddings[:200], noise, steps=8, temperature=0.0)
+    torch.testing.assert_close(likely, mean + 0.3 * (drawn - mean))
     assert float(likely[:, 1].std()) < 0.6 * float(drawn[:, 1].std())
     assert 0.7 < float(drawn[:, 1].std()) < 1.3
     assert (drawn - other).abs().max() > 0.5
