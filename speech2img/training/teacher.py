@@ -19,13 +19,15 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.images.pyramid import pyramid
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.storage.weights import save_release
+from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import LoopSettings, open_run
 from speech2img.training.stores import image_store
-from speech2img.training.task import BestWeights, Schedule, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Schedule, Task
 
 Role = Literal["teacher", "judge"]
+_LARGEST_GRADIENT = 5.0
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,14 @@ class TeacherTask(Task):
         self.network = AttributeNetwork(
             sizes, width=settings.width, feature_dim=settings.feature_dim, dropout=settings.dropout
         ).to(device)
-        self.optimizer = torch.optim.AdamW(
+        adam = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.precision = resolve_precision(settings.loop.precision, device)
-        self.scaler = self.precision.scaler()
+        self.descent = Descent(
+            self.network, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
+            warmup=settings.warmup, clip=_LARGEST_GRADIENT,
+        )  # fmt: skip
         self.best = BestWeights()
 
     def next_batch(self) -> ImageBatch:
@@ -121,28 +126,17 @@ class TeacherTask(Task):
 
     def train_step(self, batch: ImageBatch, progress: float) -> dict[str, Tensor]:
         """One step of AdamW."""
-        settings = self.settings
-        set_learning_rate(
-            self.optimizer,
-            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=settings.warmup),
-        )
-        self.network.train()
+        self.descent.begin(progress)
         images = normalised(batch.images_BCHW.to(self.device))
         labels = batch.labels_BH.to(self.device)
         with self.precision.autocast():
             _, logits = self.network(images)
         terms = self._terms(logits, labels)
-        loss = terms["attributes"] + settings.species_weight * terms.get(
+        loss = terms["attributes"] + self.settings.species_weight * terms.get(
             "species", torch.zeros_like(terms["attributes"])
         )
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        logged = {"loss": loss.detach(), **{name: value.detach() for name, value in terms.items()}}
-        return logged if self.scaler.is_enabled() else {**logged, "gradient_norm": norm.detach()}
+        logged = {"loss": loss, **terms}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
 
     def _terms(self, logits: dict[str, Tensor], labels_BH: Tensor) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {"attributes": labels_BH.new_zeros((), dtype=torch.float32)}
@@ -166,16 +160,14 @@ class TeacherTask(Task):
     def state_dict(self) -> dict[str, Any]:
         """Network, optimizer, scaler, sampler and best weights."""
         return {
-            "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(), "sampler": self.batches.sampler.state_dict(),
-            "best": self.best.state_dict(),
+            "network": self.network.state_dict(), **self.descent.state_dict(),
+            "sampler": self.batches.sampler.state_dict(), "best": self.best.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.descent.load_state_dict(state)
         self.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 
