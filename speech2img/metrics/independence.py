@@ -37,6 +37,27 @@ def trained_with(config: Mapping[str, Any]) -> dict[str, str] | None:
     return {str(role): value.lower() for role, value in found.items()}
 
 
+def inherited(config: Mapping[str, Any], part: str) -> dict[str, str]:
+    """What a training takes over with a release that it starts from or contains.
+
+    Parameters
+    ----------
+    config : Mapping
+        That release's config.
+    part : str
+        What it is in the new model, in words: "generator".
+
+    Returns
+    -------
+    dict of str to str
+        Role, named after the part, -> hash; `UNKNOWN` where the config does not record it.
+    """
+    recorded = trained_with(config)
+    if recorded is None:
+        return {f"{part}'s own": UNKNOWN}
+    return {f"{part}'s {role}": sha256 for role, sha256 in recorded.items()}
+
+
 def judge_independence(judge_sha256: str, config: Mapping[str, Any], *, own_sha256: str = "") -> Independence:
     """Compare a judge's weights with those that a release was trained with.
 

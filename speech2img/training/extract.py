@@ -16,6 +16,7 @@ from speech2img.batches.speech import Mels
 from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.splits import peer_parts
 from speech2img.errors import CheckpointError, DataError
+from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
@@ -144,7 +145,10 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
         f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")
     }
     card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
-    save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features}, card)
+    recorded = {TRAINED_WITH: {"feature network": found.sha256}}
+    save_release(
+        folder / "encoder", tensors, {"kind": "feature-statistics", "features": features, **recorded}, card
+    )
     return folder
 
 

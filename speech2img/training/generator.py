@@ -21,11 +21,11 @@ from speech2img.losses.class_aware import class_aware_loss
 from speech2img.losses.color_consistency import color_consistency_loss
 from speech2img.losses.kl import kl_to_standard_normal
 from speech2img.losses.semantic import feature_consistency_loss
-from speech2img.metrics.independence import TRAINED_WITH, UNKNOWN, trained_with
+from speech2img.metrics.independence import TRAINED_WITH, UNKNOWN, inherited, trained_with
 from speech2img.models.ema import EMA
 from speech2img.models.stackgan import GeneratorOutput, StackDiscriminator, StackGenerator, init_stackgan_
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.weights import load_weights, save_release
+from speech2img.storage.weights import load_release, load_weights, save_release
 from speech2img.training.augment import augment
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.extract import EmbeddingFile, load_embeddings
@@ -114,6 +114,7 @@ class GeneratorTask(Task):
         )
         if settings.initial is not None:
             self._start_from(Path(settings.initial))
+            self.trained_with |= inherited(_config_of(Path(settings.initial)), "initial generator")
         self.generator.to(device)
         self.discriminators.to(device)
         self.average = EMA(self.generator, settings.ema_decay, warmup=True)
@@ -368,6 +369,11 @@ class GeneratorTask(Task):
             f"{self.batch_size} pictures.\n"
         )
         save_release(folder, tensors, config, card)
+
+
+def _config_of(run: Path) -> dict[str, Any]:
+    """Config of a run's release; empty while it has none."""
+    return load_release(run / "export")[1] if (run / "export").is_dir() else {}
 
 
 def _standardise_(layer: nn.Linear, embeddings: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Training of the prior, and the whole model: encoder, prior, and a generator that paints from picture features."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from speech2img.corpora.manifest import Manifest
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
+from speech2img.metrics.independence import TRAINED_WITH, inherited
 from speech2img.models.ema import EMA
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
@@ -48,6 +50,8 @@ class PriorTask(Task):
         What paints the features, and its arguments.
     teacher : AttributeTeacher, optional
         Reads painted pictures in evaluations.
+    trained_with : Mapping of str to str
+        Role -> hash of the networks behind the generator and the features; goes into the release, with the encoder's.
     device : torch.device
         Where it computes.
     """
@@ -56,10 +60,14 @@ class PriorTask(Task):
 
     def __init__(
         self, settings: PriorSettings, *, data: PriorData, encoder: EmbeddingFile,
-        generator: tuple[StackGenerator, dict[str, Any]], teacher: AttributeTeacher | None, device: torch.device,
+        generator: tuple[StackGenerator, dict[str, Any]], teacher: AttributeTeacher | None,
+        trained_with: Mapping[str, str], device: torch.device,
     ) -> None:  # fmt: skip
         self.settings, self.data, self.teacher, self.device = settings, data, teacher, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        self.trained_with = {
+            **inherited(self.encoder_config, "speech encoder"), "speech encoder": encoder.sha256, **trained_with
+        }
         self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
         self.batch_size = min(settings.batch_size, len(data.train))
         self.arguments = {
@@ -211,6 +219,7 @@ class PriorTask(Task):
             "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
             "prior": self.arguments, **asdict(self.painter.options), **extra,
             "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
+            TRAINED_WITH: self.trained_with,
         }  # fmt: skip
         card = (
             "# Speech to image\n\nSpeech encoder after Li et al. 2020 (arXiv:2004.03413), a rectified-flow prior from "
@@ -250,18 +259,20 @@ def train_prior(
     where = resolve_device(device)
     embeddings = load_embeddings(root, settings.embeddings)
     found = load_features(root, settings.features)
-    generator = _load_generator(Path(settings.generator))
-    if generator[0].embedding_dim != found.features.shape[2]:
+    generator, config = _load_generator(Path(settings.generator))
+    if generator.embedding_dim != found.features.shape[2]:
         raise ConfigError.about(
-            "generator", f"it paints from {generator[0].embedding_dim} features, the teacher has "
+            "generator", f"it paints from {generator.embedding_dim} features, the teacher has "
             f"{found.features.shape[2]}", "train it with embeddings = picture",
         )  # fmt: skip
     with open_run(run_dir, settings, name="prior", extra={"encoder_sha256": embeddings.sha256}) as run:
         manifest = Manifest.load(root)
         teacher = load_teacher(found.source, device=where)
         task = PriorTask(
-            settings, data=pair_data(manifest, embeddings, found, settings), encoder=embeddings, generator=generator,
-            teacher=teacher if isinstance(teacher, AttributeTeacher) else None, device=where,
+            settings, data=pair_data(manifest, embeddings, found, settings), encoder=embeddings,
+            generator=(generator, config["generator"]),
+            teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
+            trained_with={**inherited(config, "generator"), "feature network": found.sha256}, device=where,
         )  # fmt: skip
         return run_training(task, run=run, device=where, progress=progress)
 
@@ -274,4 +285,4 @@ def _load_generator(run: Path) -> tuple[StackGenerator, dict[str, Any]]:
     network = StackGenerator(**config["generator"])
     state = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
     load_weights(network, state, name=str(folder))
-    return network, config["generator"]
+    return network, config

@@ -3,7 +3,7 @@
 import pytest
 
 from speech2img.errors import MetricError
-from speech2img.metrics.independence import UNKNOWN, judge_independence, require_independent, trained_with
+from speech2img.metrics.independence import UNKNOWN, inherited, judge_independence, require_independent, trained_with
 
 CONFIG = {"trained_with": {"speech encoder": "aa" * 32, "feature network": "BB" * 32}}
 
@@ -39,3 +39,10 @@ def test_what_was_not_recorded_stays_unknown_but_what_was_is_refused() -> None:
     config = {"trained_with": {"speech encoder": "aa" * 32, "speech encoder's own": UNKNOWN}}
     assert judge_independence("cc" * 32, config).verdict == "unknown"
     assert judge_independence("aa" * 32, config).verdict == "trained with it"
+
+
+def test_what_a_model_starts_from_counts_too() -> None:
+    whole = {"trained_with": inherited(CONFIG, "generator")}
+    assert whole["trained_with"]["generator's feature network"] == "bb" * 32
+    assert judge_independence("bb" * 32, whole).verdict == "trained with it"
+    assert judge_independence("cc" * 32, {"trained_with": inherited({}, "generator")}).verdict == "unknown"

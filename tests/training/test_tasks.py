@@ -19,6 +19,7 @@ from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.corpora.songbirds.render import random_attributes, render_bird
 from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.metrics.independence import judge_independence
 from speech2img.models.painter import PaintingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
@@ -235,6 +236,13 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
     assert not np.array_equal(pictures[0, 0], pictures[0, 1])
     _, painter = load_release(trained / "painter" / "export")
     assert painter["kind"] == "image-generator"
+    _, whole = load_release(trained / "prior" / "export")
+    teacher = load_features(corpus, "teacher").sha256
+    encoder = load_embeddings(corpus, "standard").sha256
+    assert set(whole["trained_with"].values()) == {teacher, encoder}
+    assert whole["trained_with"]["generator's feature network"] == teacher
+    assert judge_independence("cc" * 32, whole).verdict == "independent"
+    assert judge_independence(teacher, whole).verdict == "trained with it"
 
 
 def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path: Path) -> None:
