@@ -1,22 +1,22 @@
-"""``speech2img evaluate``: measure a model and write the report."""
+"""``speech2img evaluate``: measure a model, or any two folders of pictures, and write the report."""
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from speech2img.cli.parsing import add_device, add_root, add_seed, add_verb, positive
+from speech2img.cli.evaluate_model import FEATURES, LIMIT, SHIPPED_JUDGE
+from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
 
-if TYPE_CHECKING:
-    import numpy as np
+TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits")
+FITS = ("equal", "each", "squash", "middle")
+PROTOCOLS = ("clean", "stackgan", "s2igan", "sta")
+CORPORA = ("cub", "oxford102", "flickr8k", "places")
 
-    from speech2img.corpora.manifest import Manifest
-    from speech2img.metrics.googlenet_reader import GoogLeNetReader
-    from speech2img.metrics.judge import Judge
-    from speech2img.metrics.measures import RetrievalArrays
-    from speech2img.pipeline import SpeechToImage
-    from speech2img.training.features import FeatureFile, Standard
-
-SHIPPED_JUDGE = "songbirds-judge"
+MODEL_OPTIONS = (
+    "generator", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder", "allow_same_judge",
+)  # fmt: skip
+FOLDER_OPTIONS = (
+    "generated", "list_generated", "real", "list_real", "save_stats", "taps", "fit", "side", "corpus",
+)  # fmt: skip
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -24,23 +24,28 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser = add_verb(
         verbs,
         "evaluate",
-        summary="measure a model, write report.json, report.md and report.html",
+        summary="measure a model or two folders of pictures, write report.json and report.md",
         description=(
-            "Generates pictures of utterances that the model never heard, measures them, and writes report.json,\n"
-            "report.md and a page report.html with the utterances to listen to. Every number stands with its protocol."
+            "With --model: generates pictures of utterances that the model never heard, measures them, and writes\n"
+            "report.json, report.md and a page report.html with the utterances to listen to.\n"
+            "With --generated and --real: compares any two folders of pictures, whichever model they are from: FID,\n"
+            "KID, Inception Score, precision and recall. Folders are searched to any depth; a .npz stands for\n"
+            "pictures that were read before. An interrupted call goes on.\n"
+            "Every number stands with its protocol: how many pictures, seed, filter, crop, network, interval."
         ),
         examples=(
             "speech2img evaluate --model songbirds --root data/songbirds --split test --out reports/unseen-species",
             "speech2img evaluate --model runs/generator --judge runs/judge --root data/songbirds --split test_seen",
-            "speech2img evaluate --model runs/generator --root data/cub100 --features googlenet",
+            "speech2img evaluate --model runs/generator --root data/cub --inception weights/fid-inception",
+            "speech2img evaluate --generated samples --real data/cub/test --network weights/fid-inception",
+            "speech2img evaluate --generated samples --root data/cub --network weights/fid-inception --protocol clean",
+            "speech2img evaluate --real photos --network weights/fid-inception --save-stats photos.npz",
+            "speech2img evaluate --generated samples --real photos.npz --network weights/fid-inception",
         ),
     )
-    parser.add_argument("--model", required=True, metavar="M", help="name of shipped weights, run or release folder")
-    parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     parser.add_argument(
-        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
+        "--root", type=Path, metavar="DIR", help="the corpus folder; without --real, real pictures are taken from it"
     )
-    add_root(parser)
     parser.add_argument(
         "--split",
         nargs="+",
@@ -50,158 +55,118 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         help="one or more of val, test_seen (seen classes, unseen pictures), test (unseen classes); default test",
     )
     parser.add_argument(
-        "--judge",
-        metavar="M",
-        help=f"attribute judge: name, run or release folder (default {SHIPPED_JUDGE} where attributes are known)",
+        "--out", type=Path, metavar="DIR", help="folder of the report (default: <root>/reports/<split>, or report)"
     )
     parser.add_argument(
         "--network",
         type=Path,
         metavar="FILE",
-        help="BVLC GoogLeNet's .npz, whose features stand behind Frechet distance, Inception Score and diversity "
-        "(default: the judge; without a judge, the GoogLeNet that made --features)",
+        help="of two folders: Inception, as a release of 'import' or the published file. Of a model: BVLC GoogLeNet's "
+        ".npz behind Frechet distance and diversity (default: the judge; else the GoogLeNet that made --features)",
     )
-    parser.add_argument(
-        "--features",
-        metavar="NAME",
-        default="teacher",
-        help="teacher features of the corpus for retrieval, <root>/derived/features-NAME.h5 (default teacher)",
-    )
-    parser.add_argument(
-        "--curves", nargs="+", type=Path, default=[], metavar="RUN", help="run folders whose loss curves to show"
-    )
-    parser.add_argument(
-        "--limit", type=positive, default=200, metavar="N", help="utterances of each split (default 200)"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="folder of the report (default: <root>/reports/<split>)"
-    )
+    _add_model(parser.add_argument_group("a model"))
+    _add_folders(parser.add_argument_group("two folders of pictures"))
+    _add_inception(parser.add_argument_group("what Inception measures"))
     add_seed(parser)
     add_device(parser)
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure, write the report and print its table."""
-    from speech2img.corpora.manifest import Manifest
-    from speech2img.metrics.evaluation import evaluate_pipeline
-    from speech2img.pipeline import SpeechToImage
-    from speech2img.training.stores import image_store
-
-    manifest = Manifest.load(args.root)
-    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
-    out = args.out or args.root / "reports" / "-".join(args.split)
-    features = _features(args)
-    judge = _judge(args, manifest, pipe)
-    evaluate_pipeline(
-        pipe,
-        manifest,
-        splits=args.split,
-        judge=judge,
-        network=_network(args, judge, features, pipe),
-        renderer=_renderer(manifest),
-        image_store=image_store(manifest, size=pipe.image_size),
-        retrieval=_retrieval(args, manifest, features),
-        curves=_curves(args),
-        num_utterances=args.limit,
-        seed=args.seed,
-        out=out,
+def _add_model(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument("--model", metavar="M", help="name of shipped weights, run or release folder")
+    group.add_argument("--generator", metavar="M", help="take the generator from this release instead")
+    group.add_argument(
+        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
     )
-    print((out / "report.md").read_text(encoding="utf-8"))
-    print(f"page: {out / 'report.html'}")
-    return 0
+    group.add_argument(
+        "--judge",
+        metavar="M",
+        help=f"attribute judge: name, run or release folder (default {SHIPPED_JUDGE} where attributes are known)",
+    )
+    group.add_argument(
+        "--features",
+        metavar="NAME",
+        help=f"teacher features of the corpus for retrieval, <root>/derived/features-NAME.h5 (default {FEATURES})",
+    )
+    group.add_argument("--curves", nargs="+", type=Path, metavar="RUN", help="run folders whose loss curves to show")
+    group.add_argument("--limit", type=positive, metavar="N", help=f"utterances of each split (default {LIMIT})")
+    group.add_argument(
+        "--inception", type=Path, metavar="FILE", help="also measure FID, KID, ... with this Inception (see --network)"
+    )
+    group.add_argument(
+        "--judge-encoder",
+        metavar="M",
+        help="also measure R-precision, recall and mAP with this speech encoder and the network of --features that it "
+        "was trained with; refused if the model was trained with either",
+    )
+    group.add_argument(
+        "--allow-same-judge", action="store_true", help="mark such numbers in the report in the place of refusing them"
+    )
 
 
-def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage") -> "Judge | None":
-    """The judge asked for, or the shipped one where the corpus knows what its pictures show."""
-    from speech2img.metrics.judge import Judge
-    from speech2img.storage.releases import find_release
-
-    knows_attributes = any(item.attributes for item in manifest.items)
-    if args.judge is None and not knows_attributes:
-        return None
-    return Judge.load(find_release(args.judge or SHIPPED_JUDGE), device=pipe.device)
-
-
-def _renderer(manifest: "Manifest") -> Any:
-    """Draws a bird of the corpus anew with another seed; None for photographs."""
-    if manifest.corpus != "songbirds":
-        return None
-    import numpy as np
-    from PIL import Image
-
-    from speech2img.corpora.songbirds.render import render_bird
-
-    def render(attributes: dict[str, str], seed: int, size: int) -> "np.ndarray":
-        picture = Image.fromarray(render_bird(attributes, seed=seed, size=256))
-        return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
-
-    return render
-
-
-def _features(args: argparse.Namespace) -> "FeatureFile | None":
-    """Teacher features of the corpus, where it has them."""
-    from speech2img.training.features import feature_path, load_features
-
-    return load_features(args.root, args.features) if feature_path(args.root, args.features).is_file() else None
+def _add_folders(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--generated", nargs="+", type=Path, metavar="DIR", help="folders with generated pictures, or one .npz of them"
+    )
+    group.add_argument(
+        "--real", nargs="+", type=Path, metavar="DIR", help="folders with real pictures, or one .npz of them"
+    )
+    for which in ("generated", "real"):
+        group.add_argument(
+            f"--list-{which}", type=Path, metavar="FILE",
+            help=f"text file with one picture a line, from the folder of --{which} or its own",
+        )  # fmt: skip
+    group.add_argument("--save-stats", type=Path, metavar="FILE", help="write the real pictures' statistics (.npz)")
+    group.add_argument(
+        "--taps", nargs="+", choices=TAPS, metavar="TAP",
+        help=f"outputs of the network, of {', '.join(TAPS)} (default: the protocol's, else all that the file reaches)",
+    )  # fmt: skip
+    group.add_argument(
+        "--fit", choices=FITS,
+        help="pictures of unequal sizes: refused (equal), each straight to 299 px (each), first squashed to a square "
+        "of --side pixels (squash), or its middle square (middle); default: the protocol's, else equal",
+    )  # fmt: skip
+    group.add_argument("--side", type=positive, metavar="N", help="pixels for --fit squash and middle")
+    group.add_argument("--corpus", choices=CORPORA, help="show the published numbers of this corpus beside ours")
 
 
-def _network(
-    args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "SpeechToImage"
-) -> "GoogLeNetReader | None":
-    """The feature network asked for; where nothing judges, the GoogLeNet that the speech was taught by."""
-    from speech2img.errors import MetricError
-    from speech2img.metrics.googlenet_reader import GoogLeNetReader
-
-    path = args.network
-    if path is None:
-        if judge is not None:
-            return None
-        usable = features is not None and features.kind == "caffe-googlenet" and features.source.suffix == ".npz"
-        if features is None or not usable or not features.source.is_file():
-            raise MetricError.about(
-                args.root, "neither a judge nor a network reads these pictures, and no GoogLeNet .npz stands behind "
-                f"the features '{args.features}'", "give --network googlenet_bvlc.npz, or --judge",
-            )  # fmt: skip
-        path = features.source
-    return GoogLeNetReader.load(path, device=pipe.device)
+def _add_inception(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--protocol", choices=PROTOCOLS,
+        help="clean: recommended; the others as these papers did it, quirks told (default: as pytorch-fid)",
+    )  # fmt: skip
+    group.add_argument(
+        "--allow-small", action="store_true", help="compute FID of no more pictures than dimensions, with a warning"
+    )
+    group.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32",
+        help="bfloat16 is faster and inexact: not for publication (default float32)",
+    )  # fmt: skip
+    group.add_argument("--batch-size", type=positive, default=16, metavar="N", help="pictures at a time (default 16)")
+    group.add_argument("--workers", type=positive, default=2, metavar="N", help="threads that decode (default 2)")
 
 
-def _retrieval(
-    args: argparse.Namespace, manifest: "Manifest", features: "FeatureFile | None"
-) -> "dict[str, RetrievalArrays]":
-    """Teacher features of each split's pictures, in the space that the model's encoder learned to give."""
-    from speech2img.metrics.measures import RetrievalArrays
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the report and print it."""
+    from speech2img.errors import ConfigError
 
-    if features is None:
-        return {}
-    standard = _standard(args)
-    arrays = {}
-    for split in args.split:
-        rows = [row for row, item in enumerate(manifest.items) if item.split == split]
-        wanted = features.features[rows, 0]
-        arrays[split] = RetrievalArrays(
-            wanted if standard is None else standard(wanted),
-            [manifest.items[row].class_id for row in rows],
-            features.kind if standard is None else f"{features.kind}, features standardised as in training",
-            features.sha256,
+    def given(options: tuple[str, ...]) -> list[str]:
+        return [f"--{name.replace('_', '-')}" for name in options if getattr(args, name)]
+
+    if args.model is not None:
+        from speech2img.cli.evaluate_model import run_model
+
+        if wrong := given(FOLDER_OPTIONS):
+            raise ConfigError.about(wrong[0], "not for --model", "give either a model or two folders of pictures")
+        if args.root is None:
+            raise ConfigError.about("--model", "no corpus to measure it on", "give --root")
+        return run_model(args)
+    from speech2img.cli.evaluate_pictures import run_folders
+
+    if not given(FOLDER_OPTIONS):
+        raise ConfigError.about(
+            "evaluate", "nothing to measure", "give --model with --root, or --generated with --real"
         )
-    return arrays
-
-
-def _standard(args: argparse.Namespace) -> "Standard | None":
-    """What the encoder's targets were standardised with; None if they were not."""
-    from speech2img.storage.releases import find_release
-    from speech2img.storage.weights import load_release
-    from speech2img.training.features import Standard
-
-    tensors, _ = load_release(find_release(args.model))
-    if "target.mean" not in tensors:
-        return None
-    return Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
-
-
-def _curves(args: argparse.Namespace) -> dict[str, Path]:
-    """``stats.jsonl`` by the run folder's name."""
-    runs = [*args.curves, Path(args.model)]
-    return {run.resolve().name: run / "stats.jsonl" for run in runs if (run / "stats.jsonl").is_file()}
+    if wrong := given(MODEL_OPTIONS):
+        raise ConfigError.about(wrong[0], "only for --model", "leave it out")
+    return run_folders(args)

@@ -48,7 +48,7 @@ class SpeechPipeline(Protocol):
 
 
 @dataclass(frozen=True)
-class _Group:
+class PaintedGroup:
     """The utterances of one split, with all that was made of them."""
 
     name: str
@@ -59,12 +59,16 @@ class _Group:
     first_index: int
 
 
+GroupMeasure = Callable[[MetricReport, PaintedGroup], None]
+"""Adds rows about one group to the report."""
+
+
 def evaluate_pipeline(
     pipeline: SpeechPipeline, manifest: ManifestLike, *, splits: Sequence[str] = ("test_seen", "test"),
     judge: Judge | None = None, network: FeatureNetwork | None = None, image_store: ImageStoreLike | None = None,
     retrieval: Mapping[str, measures.RetrievalArrays] | None = None, renderer: Renderer | None = None,
     curves: Mapping[str, Path] | None = None, num_utterances: int = 200, num_shown: int = 24, seed: int = 0,
-    out: Path, progress: bool = True,
+    extras: Sequence[GroupMeasure] = (), out: Path, progress: bool = True,
 ) -> MetricReport:
     """Measure a model on utterances it never heard, and write the report and the page.
 
@@ -94,6 +98,8 @@ def evaluate_pipeline(
         Utterances on the page, over all splits, drawn by the seed.
     seed : int
         Seed of the choice of utterances, of the generator's noise and of the resampling.
+    extras : sequence of callables
+        More to be measured of every group, after all else.
     out : Path
         Folder for ``report.json``, ``report.md``, ``report.html``, ``utterances.json`` and ``pictures/``.
     progress : bool
@@ -119,7 +125,7 @@ def evaluate_pipeline(
                                 "a model is not measured on its training data", "choose test_seen, test or val")
     real_pictures = RealPictures(manifest, size=pipeline.image_size, store=image_store)
     kind = "species" if manifest.corpus.startswith(("songbirds", "cub")) else "classes"
-    groups: list[_Group] = []
+    groups: list[PaintedGroup] = []
     for split in splits:
         records = choose_utterances(utterances_of(manifest, [split]), count=num_utterances, seed=seed)
         first = sum(len(group.records) for group in groups)
@@ -139,6 +145,9 @@ def evaluate_pipeline(
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
     diversity = _measure_diversity(report, groups, pipeline, manifest, real_pictures, features, renderer, seed=seed,
                                    progress=progress)
+    for measure in extras:
+        for group in groups:
+            measure(report, group)
     gallery = _gallery(groups, pipeline, readings, real_readings, count=num_shown, seed=seed)
     for group in groups:
         for record, picture in zip(group.records, group.pictures, strict=True):
@@ -159,7 +168,7 @@ def _group_name(split: str, kind: str) -> str:
 
 
 def _paint(pipeline: SpeechPipeline, records: list[UtteranceRecord], name: str, first_index: int, real: RealPictures, *,
-           seed: int, progress: bool) -> _Group:
+           seed: int, progress: bool) -> PaintedGroup:
     embeddings: list[NDArray[np.float32]] = []
     pictures: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
@@ -169,11 +178,11 @@ def _paint(pipeline: SpeechPipeline, records: list[UtteranceRecord], name: str, 
             pictures.append(pipeline.generate(embeddings[-1], seed=seed, first_index=first_index + start)[:, 0])
             real_parts.append(real.read([record.item_id for record in chunk]))
             bar.update(len(chunk))
-    return _Group(name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts),
+    return PaintedGroup(name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts),
                   first_index)
 
 
-def _judge_all(report: MetricReport, groups: Sequence[_Group], judge: Judge | None, *, kind: str, seed: int,
+def _judge_all(report: MetricReport, groups: Sequence[PaintedGroup], judge: Judge | None, *, kind: str, seed: int,
                progress: bool) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Spoken-attribute accuracy of every group, of its voices, and of all groups together; readings by utterance."""
     readings: dict[str, dict[str, str]] = {}
@@ -212,7 +221,7 @@ def _said(record: UtteranceRecord, judge: Judge) -> dict[str, str]:
     return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.values.get(head, ())}
 
 
-def _measure_likeness(report: MetricReport, group: _Group, manifest: ManifestLike, real_pictures: RealPictures,
+def _measure_likeness(report: MetricReport, group: PaintedGroup, manifest: ManifestLike, real_pictures: RealPictures,
                       network: FeatureNetwork, *, seed: int) -> None:
     used = {record.item_id for record in group.records}
     rest = [item.id for item in manifest.items if item.split == group.records[0].split and item.id not in used]
@@ -225,7 +234,7 @@ def _measure_likeness(report: MetricReport, group: _Group, manifest: ManifestLik
                           network=network, real_protocol=f"{real_pictures.protocol}, of the same utterances", seed=seed)
 
 
-def _measure_retrieval(report: MetricReport, group: _Group, pipeline: SpeechPipeline,
+def _measure_retrieval(report: MetricReport, group: PaintedGroup, pipeline: SpeechPipeline,
                        arrays: measures.RetrievalArrays | None, *, seed: int) -> None:
     classes = [record.class_id for record in group.records]
     items = [record.item_id for record in group.records]
@@ -238,9 +247,9 @@ def _measure_retrieval(report: MetricReport, group: _Group, pipeline: SpeechPipe
         report.notes.append(f"{group.name}: retrieval not measured ({error}).")
 
 
-def _measure_diversity(report: MetricReport, groups: Sequence[_Group], pipeline: SpeechPipeline, manifest: ManifestLike,
-                       real_pictures: RealPictures, network: FeatureNetwork, renderer: Renderer | None, *, seed: int,
-                       progress: bool) -> list[DiversityEntry]:
+def _measure_diversity(report: MetricReport, groups: Sequence[PaintedGroup], pipeline: SpeechPipeline,
+                       manifest: ManifestLike, real_pictures: RealPictures, network: FeatureNetwork,
+                       renderer: Renderer | None, *, seed: int, progress: bool) -> list[DiversityEntry]:
     rng = np.random.default_rng(seed)
     group = groups[0]
     rows = sorted(rng.permutation(len(group.records))[:DIVERSITY_UTTERANCES].tolist())
@@ -278,7 +287,7 @@ def _fits(record: UtteranceRecord, item: Any) -> bool:
     return all(item.attributes.get(name) == value for name, value in record.mentions.items())
 
 
-def _gallery(groups: Sequence[_Group], pipeline: SpeechPipeline, readings: Mapping[str, Mapping[str, str]],
+def _gallery(groups: Sequence[PaintedGroup], pipeline: SpeechPipeline, readings: Mapping[str, Mapping[str, str]],
              real_readings: Mapping[str, Mapping[str, str]], *, count: int, seed: int) -> list[GalleryEntry]:
     rng = np.random.default_rng(seed)
     entries: list[GalleryEntry] = []

@@ -111,6 +111,17 @@ class InceptionReader:
         taps: tuple[str, ...] = self._network.taps
         return taps
 
+    @property
+    def build(self) -> str:
+        """``fid`` or ``torchvision``: whose features they are."""
+        return self._network.build
+
+    @property
+    def classifier(self) -> str | None:
+        """Whose classes its logits tell apart, as protocols name them; None without logits."""
+        layer = self._network.classifier
+        return None if layer is None else {1008: "fid", 1000: "torchvision"}.get(layer.out_features, "fine-tuned")
+
     def check_taps(self, taps: Sequence[str]) -> None:
         """Raise MetricError if ``taps`` is empty or holds one that these weights do not reach."""
         if missing := [tap for tap in taps if tap not in self.taps]:

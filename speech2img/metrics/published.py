@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from speech2img.metrics.protocols import find_protocol
 from speech2img.metrics.report import MetricRow, format_value
 
 Status = Literal["confirmed", "recalled"]
@@ -91,6 +92,32 @@ PUBLISHED: tuple[PublishedNumber, ...] = tuple(number for rows in (
 ) for number in rows)
 """Of Places no table could be had."""
 
+TEST_PICTURES = {"cub": 2_933, "oxford102": 1_155, "flickr8k": 1_000, "places": 2_779}
+"""Real pictures of the published test split."""
+ALL_PICTURES = {"cub": 11_788, "oxford102": 8_189, "flickr8k": 8_091}
+"""All real pictures of a corpus."""
+TEST_CAPTIONS = {"cub": 29_330, "oxford102": 11_550, "flickr8k": 4_970, "places": 2_779}
+"""Captions of the published test split, each of which gave one picture."""
+
+_COUNT_TOLERANCE = 0.02
+_STACKGAN_PICTURES = 30_000
+
+
+def is_published_set(corpus: str, protocol: str | None, num_real: int | None) -> bool:
+    """Whether so many real pictures can be those that a corpus's published numbers were measured against.
+
+    Parameters
+    ----------
+    corpus : str
+        As in ``PUBLISHED``.
+    protocol : str or None
+        Name of the protocol followed: "sta" takes all pictures of the corpus, the others those of the test split.
+    num_real : int or None
+        Real pictures measured against; None: not known.
+    """
+    expected = (ALL_PICTURES if protocol == "sta" else TEST_PICTURES).get(corpus)
+    return expected is not None and num_real is not None and abs(num_real - expected) <= _COUNT_TOLERANCE * expected
+
 
 def published_on(corpus: str, metrics: Iterable[str] = METRICS) -> list[PublishedNumber]:
     """The published numbers of a corpus, metric by metric; empty where there are none."""
@@ -106,7 +133,8 @@ def reasons_against(number: PublishedNumber, ours: MetricRow, *, corpus: str, pr
     number : PublishedNumber
         The published one.
     ours : MetricRow
-        Ours; its ``details`` hold "dimensions" where it is a distance between features.
+        Ours; its ``details`` hold "dimensions" where it is a distance between features, and where the network is an
+        Inception its "build", "classifier" and "precision".
     corpus : str
         Ours was measured on it.
     protocol : str or None
@@ -130,6 +158,11 @@ def reasons_against(number: PublishedNumber, ours: MetricRow, *, corpus: str, pr
         reasons.append("its classifier, fine-tuned on the test classes, is no longer to be had")
     if number.metric == "frechet_distance" and ours.details.get("dimensions") != 2048:
         reasons.append(f"FID in {ours.details.get('dimensions', 'unknown')} dimensions, published in 2,048")
+    reasons += _other_network(number, ours, corpus)
+    expected = _STACKGAN_PICTURES if number.protocol == "stackgan" else TEST_CAPTIONS.get(corpus, 0)
+    if number.metric in ("frechet_distance", "inception_score") and number.protocol is not None and \
+            ours.num_samples < (1.0 - _COUNT_TOLERANCE) * expected:
+        reasons.append(f"ours of {ours.num_samples:,} generated pictures, published of about {expected:,}")
     if number.metric == "r_precision":
         reasons.append("its encoder is the DAMSM that the generator was trained with")
     if number.status == "recalled":
@@ -137,8 +170,22 @@ def reasons_against(number: PublishedNumber, ours: MetricRow, *, corpus: str, pr
     return tuple(reasons)
 
 
+def _other_network(number: PublishedNumber, ours: MetricRow, corpus: str) -> list[str]:
+    """What differs in the network behind a number, as far as the row says."""
+    reasons = []
+    if number.metric == "frechet_distance" and ours.details.get("build", "fid") != "fid":
+        reasons.append("not known to be features of FID's Inception")
+    if number.metric == "inception_score" and number.protocol is not None and "classifier" in ours.details:
+        theirs = find_protocol(number.protocol).inception_score(corpus).classifier
+        if ours.details["classifier"] != theirs:
+            reasons.append(f"classifier {theirs}, ours {ours.details['classifier']}")
+    if ours.details.get("precision", "float32") != "float32":
+        reasons.append(f"ours in {ours.details['precision']}")
+    return reasons
+
+
 def comparison_markdown(rows: Sequence[MetricRow], *, corpus: str, protocol: str | None,
-                        is_whole_test_set: bool) -> list[str]:
+                        is_whole_test_set: bool, made_from: str = "speech") -> list[str]:
     """Lines of a Markdown table with ours beside the published numbers of the same metrics; empty if there are none.
 
     Parameters
@@ -147,6 +194,8 @@ def comparison_markdown(rows: Sequence[MetricRow], *, corpus: str, protocol: str
         Ours.
     corpus, protocol, is_whole_test_set
         As for ``reasons_against``.
+    made_from : str
+        What our pictures were made from; empty where that is not known.
     """
     lines: list[str] = []
     for row in rows:
@@ -154,7 +203,7 @@ def comparison_markdown(rows: Sequence[MetricRow], *, corpus: str, protocol: str
         if not numbers:
             continue
         label = METRICS[row.name]
-        lines.append(f"| {label} | **ours**, {row.group} | speech | {format_value(row)} | {protocol or 'own'} | |")
+        lines.append(f"| {label} | **ours**, {row.group} | {made_from} | {format_value(row)} | {protocol or 'own'} | |")
         for number in numbers:
             reasons = reasons_against(number, row, corpus=corpus, protocol=protocol,
                                       is_whole_test_set=is_whole_test_set)

@@ -69,6 +69,8 @@ class MetricReport:
     """The judge's own accuracy per attribute on held-out real pictures."""
     notes: list[str] = field(default_factory=list)
     """What a reader must know to judge the numbers."""
+    sections: dict[str, list[str]] = field(default_factory=dict)
+    """Heading -> lines of Markdown, after the numbers."""
     environment: dict[str, str] = field(default_factory=lambda: {
         "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
         "machine": platform.machine()})
@@ -126,6 +128,8 @@ class MetricReport:
                       f"| {percent(score.real)} | {percent(score.way)} | {score.num_mentions} "
                       f"| {percent(self.judge_accuracy.get(name))} |"
                       for group, scores in self.attributes.items() for name, score in scores.items()]
+        for heading, section in self.sections.items():
+            lines += ["", f"## {heading}", "", *section]
         lines += ["", "## Protocols", ""]
         protocols: dict[str, str] = {}
         for row in self.rows:

@@ -171,6 +171,7 @@ class InceptionV3(nn.Module):
             raise ValueError(f"no Inception-v3 of build {build!r} and depth {depth!r}")
         if num_classes is not None and depth != "7c":
             raise ValueError("a classifier needs the whole network (depth '7c')")
+        self.build = build
         pool = "average" if build == "fid" else "average with padding"
         last_pool = "max" if build == "fid" else pool
         self.stem = nn.Sequential(*(

@@ -15,7 +15,7 @@ from speech2img.metrics.score import Score
 
 
 def row(name: str = "frechet_distance", value: float = 20.0, **details: object) -> MetricRow:
-    return MetricRow(name=name, group="unseen species", value=value, num_samples=2933, protocol="as said", seed=0,
+    return MetricRow(name=name, group="unseen species", value=value, num_samples=29_330, protocol="as said", seed=0,
                      network="Inception-v3", weights_sha256="ab" * 32, details=details)
 
 

@@ -1,0 +1,209 @@
+"""``speech2img evaluate --model``: everything that the measurement of a model is given."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from speech2img.corpora.manifest import Manifest
+    from speech2img.metrics.evaluation import GroupMeasure
+    from speech2img.metrics.googlenet_reader import GoogLeNetReader
+    from speech2img.metrics.judge import Judge
+    from speech2img.metrics.measures import RetrievalArrays
+    from speech2img.metrics.real_pictures import ImageStoreLike
+    from speech2img.pipeline import SpeechToImage
+    from speech2img.training.features import FeatureFile, Standard
+
+SHIPPED_JUDGE = "songbirds-judge"
+FEATURES = "teacher"
+LIMIT = 200
+
+
+def run_model(args: argparse.Namespace) -> int:
+    """Measure, write the report and print it."""
+    from speech2img.corpora.manifest import Manifest
+    from speech2img.metrics.evaluation import evaluate_pipeline
+    from speech2img.pipeline import SpeechToImage
+    from speech2img.training.stores import image_store
+
+    manifest = Manifest.load(args.root)
+    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+    out = args.out or args.root / "reports" / "-".join(args.split)
+    features = _features(args)
+    judge = _judge(args, manifest, pipe)
+    network = _network(args, judge, features, pipe)
+    store = image_store(manifest, size=pipe.image_size)
+    extras = _extras(args, manifest, pipe, features, store, out)
+    evaluate_pipeline(
+        pipe,
+        manifest,
+        splits=args.split,
+        judge=judge,
+        network=network,
+        renderer=_renderer(manifest),
+        image_store=store,
+        retrieval=_retrieval(args, manifest, features),
+        curves=_curves(args),
+        num_utterances=args.limit or LIMIT,
+        extras=extras,
+        seed=args.seed,
+        out=out,
+    )
+    print((out / "report.md").read_text(encoding="utf-8"))
+    print(f"page: {out / 'report.html'}")
+    return 0
+
+
+def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage") -> "Judge | None":
+    """The judge asked for, or the shipped one where the corpus knows what its pictures show."""
+    from speech2img.metrics.judge import Judge
+    from speech2img.storage.releases import find_release
+
+    knows_attributes = any(item.attributes for item in manifest.items)
+    if args.judge is None and not knows_attributes:
+        return None
+    return Judge.load(find_release(args.judge or SHIPPED_JUDGE), device=pipe.device)
+
+
+def _renderer(manifest: "Manifest") -> Any:
+    """Draws a bird of the corpus anew with another seed; None for photographs."""
+    if manifest.corpus != "songbirds":
+        return None
+    import numpy as np
+    from PIL import Image
+
+    from speech2img.corpora.songbirds.render import render_bird
+
+    def render(attributes: dict[str, str], seed: int, size: int) -> "np.ndarray":
+        picture = Image.fromarray(render_bird(attributes, seed=seed, size=256))
+        return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+
+    return render
+
+
+def _features(args: argparse.Namespace) -> "FeatureFile | None":
+    """Teacher features of the corpus, where it has them."""
+    from speech2img.training.features import feature_path, load_features
+
+    name = args.features or FEATURES
+    return load_features(args.root, name) if feature_path(args.root, name).is_file() else None
+
+
+def _network(
+    args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "SpeechToImage"
+) -> "GoogLeNetReader | None":
+    """The feature network asked for; where nothing judges, the GoogLeNet that the speech was taught by."""
+    from speech2img.errors import MetricError
+    from speech2img.metrics.googlenet_reader import GoogLeNetReader
+
+    path = args.network
+    if path is None:
+        if judge is not None:
+            return None
+        usable = features is not None and features.kind == "caffe-googlenet" and features.source.suffix == ".npz"
+        if features is None or not usable or not features.source.is_file():
+            raise MetricError.about(
+                args.root, "neither a judge nor a network reads these pictures, and no GoogLeNet .npz stands behind "
+                f"the features '{args.features or FEATURES}'", "give --network googlenet_bvlc.npz, or --judge",
+            )  # fmt: skip
+        path = features.source
+    return GoogLeNetReader.load(path, device=pipe.device)
+
+
+def _retrieval(
+    args: argparse.Namespace, manifest: "Manifest", features: "FeatureFile | None"
+) -> "dict[str, RetrievalArrays]":
+    """Teacher features of each split's pictures, in the space that the model's encoder learned to give."""
+    from speech2img.metrics.measures import RetrievalArrays
+
+    if features is None:
+        return {}
+    standard = _standard(args)
+    arrays = {}
+    for split in args.split:
+        rows = [row for row, item in enumerate(manifest.items) if item.split == split]
+        wanted = features.features[rows, 0]
+        arrays[split] = RetrievalArrays(
+            wanted if standard is None else standard(wanted),
+            [manifest.items[row].class_id for row in rows],
+            features.kind if standard is None else f"{features.kind}, features standardised as in training",
+            features.sha256,
+        )
+    return arrays
+
+
+def _standard(args: argparse.Namespace) -> "Standard | None":
+    """What the encoder's targets were standardised with; None if they were not."""
+    from speech2img.storage.releases import find_release
+    from speech2img.storage.weights import load_release
+    from speech2img.training.features import Standard
+
+    tensors, _ = load_release(find_release(args.model))
+    if "target.mean" not in tensors:
+        return None
+    return Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+
+
+def _curves(args: argparse.Namespace) -> dict[str, Path]:
+    """``stats.jsonl`` by the run folder's name."""
+    runs = [*(args.curves or ()), Path(args.model)]
+    return {run.resolve().name: run / "stats.jsonl" for run in runs if (run / "stats.jsonl").is_file()}
+
+
+def _extras(
+    args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage", features: "FeatureFile | None",
+    store: "ImageStoreLike", out: Path,
+) -> "list[GroupMeasure]":  # fmt: skip
+    """What is measured only where it was asked for: by Inception, and by an independent encoder."""
+    extras: list[GroupMeasure] = []
+    if args.inception is not None:
+        from speech2img.metrics.inception_of_model import InceptionOfModel
+        from speech2img.metrics.inception_reader import InceptionReader
+
+        extras.append(InceptionOfModel(
+            InceptionReader.load(args.inception, precision=args.precision, device=pipe.device), manifest,
+            size=pipe.image_size, store=store, work=out / "work", protocol=args.protocol,
+            allow_small=args.allow_small, seed=args.seed, batch_size=args.batch_size, workers=args.workers,
+        ))  # fmt: skip
+    if args.judge_encoder is not None:
+        extras.append(_encoder_judge(args, pipe, features))
+    return extras
+
+
+def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage", features: "FeatureFile | None") -> "GroupMeasure":
+    """The encoder that grades, and the network that taught it: both must have had no part in the model."""
+    from speech2img.errors import MetricError
+    from speech2img.metrics.encoder_judge import EncoderJudge, check_judges
+    from speech2img.metrics.independence import trained_with
+    from speech2img.metrics.resize import resize
+    from speech2img.pipeline import SpeechToImage
+    from speech2img.storage.releases import find_release
+    from speech2img.storage.weights import load_release
+    from speech2img.training.features import Standard
+    from speech2img.training.teachers import load_teacher
+
+    encoder = SpeechToImage.load(args.judge_encoder, device=args.device)
+    tensors, config = load_release(find_release(args.judge_encoder))
+    taught_by = (trained_with(config) or {}).get("feature network")
+    if features is None or "target.mean" not in tensors or taught_by != features.sha256:
+        raise MetricError.about(
+            args.judge_encoder, "it did not learn the standardised features of the network that --features names",
+            "give an encoder trained with standardise = true, and --features with the name of its own features",
+        )  # fmt: skip
+    warnings = check_judges(
+        {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
+        load_release(find_release(args.model))[1], own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
+    )  # fmt: skip
+    teacher = load_teacher(features.source, device=pipe.device)
+    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+
+    def read(pictures: "np.ndarray") -> "np.ndarray":
+        views = teacher.views(resize(pictures, teacher.image_size), 1)
+        return standard(views[:, 0].float().cpu().numpy())
+
+    return EncoderJudge(
+        encode=encoder.encode_paths, read=read, name=f"{args.judge_encoder} and its {features.kind}",
+        weights_sha256=encoder.weights_sha256, warnings=warnings, seed=args.seed,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""``speech2img evaluate --generated``: from the command line's words to the two sides of a comparison."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speech2img.metrics.folder_evaluation import Side
+    from speech2img.metrics.picture_sources import FilePictures
+
+OUT = Path("report")
+
+
+def run_folders(args: argparse.Namespace) -> int:
+    """Compare two folders, write the report and print it."""
+    from speech2img.metrics.folder_evaluation import FolderSettings, evaluate_folders
+    from speech2img.metrics.inception_reader import InceptionReader
+    from speech2img.training.device import resolve_device
+
+    generated = _side(args.generated, args.list_generated, "generated")
+    real = _side(args.real, args.list_real, "real") or _corpus(args)
+    reader = None
+    if args.network is not None:
+        reader = InceptionReader.load(args.network, precision=args.precision, device=resolve_device(args.device))
+    from_corpus = args.real is None and args.list_real is None
+    settings = FolderSettings(
+        protocol=args.protocol, taps=tuple(args.taps or ()), fit=args.fit or ("each" if from_corpus else None),
+        side=args.side, allow_small=args.allow_small, corpus=args.corpus or "", seed=args.seed,
+        batch_size=args.batch_size, workers=args.workers,
+    )  # fmt: skip
+    out = args.out or OUT
+    report = evaluate_folders(
+        generated, real, reader=reader, settings=settings, out=out, save_stats=args.save_stats
+    )
+    if report is not None:
+        print((out / "report.md").read_text(encoding="utf-8"))
+        print(f"report: {out / 'report.md'}")
+    if args.save_stats is not None:
+        print(f"statistics of the real pictures: {args.save_stats}")
+    return 0
+
+
+def _side(folders: list[Path] | None, listed: Path | None, which: str) -> "Side | None":
+    """Pictures of folders or a list, or the path of statistics; None where neither is given."""
+    from speech2img.errors import ConfigError
+    from speech2img.metrics.picture_sources import folder_pictures, listed_pictures
+
+    files = [path for path in folders or () if path.suffix.lower() == ".npz"]
+    if files and (len(folders or ()) > 1 or listed is not None):
+        raise ConfigError.about(files[0], "statistics beside other pictures", f"give it alone as --{which}")
+    if files:
+        return files[0]
+    if listed is not None:
+        if folders is not None and len(folders) > 1:
+            raise ConfigError.about(f"--list-{which}", "several folders to start from", f"give one --{which}")
+        return listed_pictures(listed, root=folders[0] if folders else None)
+    return None if folders is None else folder_pictures(folders)
+
+
+def _corpus(args: argparse.Namespace) -> "FilePictures":
+    """Real pictures of a corpus: of its splits, or all where the protocol has them so; cropped as in training."""
+    from speech2img.corpora.manifest import Manifest
+    from speech2img.errors import ConfigError
+    from speech2img.metrics.picture_sources import manifest_pictures
+    from speech2img.metrics.protocols import find_protocol
+
+    if args.root is None:
+        raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
+    if len(args.split) > 1:
+        raise ConfigError.about("--split", "several", "compare with one split at a time")
+    rule = None if args.protocol is None else find_protocol(args.protocol).frechet
+    whole = rule is not None and rule.real_pictures == "all"
+    return manifest_pictures(
+        Manifest.load(args.root), split=None if whole else args.split[0], crop=rule is None or rule.real_crop == "box"
+    )

@@ -1,0 +1,167 @@
+"""Rows of a report from two sets of Inception features: FID, KID, precision, recall, Inception Score."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+from tqdm import tqdm
+
+from speech2img.errors import MetricError
+from speech2img.metrics.frechet import frechet_score
+from speech2img.metrics.inception_input import input_filter
+from speech2img.metrics.inception_plan import InceptionPlan
+from speech2img.metrics.inception_reader import BUILD_NAMES, InceptionReader
+from speech2img.metrics.inception_score import inception_score
+from speech2img.metrics.kernel_distance import kernel_score
+from speech2img.metrics.picture_sets import PictureSet, check_sides
+from speech2img.metrics.precision_recall import precision_recall
+from speech2img.metrics.report import MetricReport
+from speech2img.metrics.score import Score
+
+UNTOLD = "not told by the statistics"
+
+
+def add_inception_rows(
+    report: MetricReport, generated: PictureSet, real: PictureSet, plan: InceptionPlan, *,
+    reader: InceptionReader | None, group: str = "", seed: int = 0, progress: bool = True,
+) -> int:  # fmt: skip
+    """Measure two sets and add every number that can be had.
+
+    Parameters
+    ----------
+    report : MetricReport
+        Where the rows go; what could not be measured goes into its notes, with the reason.
+    generated, real : PictureSet
+        The two sets; at most the outputs in ``plan`` are read.
+    plan : InceptionPlan
+        What to measure.
+    reader : InceptionReader or None
+        The network; None where both sets are statistics of files.
+    group : str
+        What it is measured on, in words, before the name of the output.
+    seed : int
+        Seed of subsets, shuffles and intervals.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    int
+        Number of rows added.
+
+    Raises
+    ------
+    MetricError
+        If the two sets were not read alike.
+    """
+    before = len(report.rows)
+    with tqdm(total=2 * len(plan.taps) + 2, desc="measures", unit="measure", disable=not progress) as bar:
+        for tap in plan.taps:
+            add = _Adder(report, generated, real, plan, reader=reader, group=group, tap=tap)
+            add("FID", partial(_frechet, generated, real, plan, tap, seed))
+            bar.update()
+            if generated.features is not None and real.features is not None:
+                add("KID", partial(_kernel, generated, real, plan, tap, seed))
+            bar.update()
+        if plan.taps and generated.features is not None and real.features is not None:
+            add("precision and recall", partial(_precision_recall, generated, real, plan.taps[-1], seed))
+        elif plan.taps:
+            report.notes.append("KID, precision and recall need pictures on both sides, not statistics alone.")
+        bar.update()
+        if plan.score is not None and generated.features is not None:
+            add = _Adder(report, generated, None, plan, reader=reader, group=group, tap=plan.score_tap)
+            add("Inception Score", partial(_inception_score, generated, plan, seed))
+        bar.update()
+    return len(report.rows) - before
+
+
+class _Adder:
+    """Adds the scores of one output with all that must be told with them."""
+
+    def __init__(
+        self, report: MetricReport, generated: PictureSet, real: PictureSet | None, plan: InceptionPlan, *,
+        reader: InceptionReader | None, group: str, tap: str,
+    ) -> None:  # fmt: skip
+        self._report = report
+        self._group = f"{group}, {tap}" if group else tap
+        warnings = () if real is None else check_sides(generated, real, tap)
+        told = next((side.protocol for side in (generated, real) if side is not None and side.protocol), None)
+        self._network = UNTOLD if told is None else told.network
+        self._weights = UNTOLD if told is None else told.weights_sha256
+        self._pictures = f"generated: {generated.words}"
+        details: dict[str, Any] = {"tap": tap, "generated": _details(generated)}
+        if real is not None:
+            self._pictures += f"; real: {real.words}"
+            details["real"] = _details(real)
+        if told is not None:
+            self._pictures += f"; {input_filter(told.resize).words}"
+            details |= {"resize": told.resize, "precision": told.precision}
+            if told.precision != "float32":
+                warnings += (f"features in {told.precision}: for exploring, not for publication",)
+        details["build"] = next((key for key, name in BUILD_NAMES.items() if name == self._network), "unknown")
+        if reader is not None:
+            details |= {"build": reader.build, "classifier": reader.classifier}
+            if reader.build != "fid" and real is not None:
+                warnings += ("not the network of FID: comparable with no published FID or KID",)
+        if plan.settings.fit != "equal":
+            details["fit"] = plan.settings.fit
+        self._warnings, self._details = warnings, details
+
+    def __call__(self, what: str, measure: Callable[[], Sequence[Score]]) -> None:
+        try:
+            scores = measure()
+        except MetricError as error:
+            self._report.notes.append(f"{what} of {self._group}: not measured ({error}).")
+            return
+        for score in scores:
+            marked = replace(score, warnings=(*score.warnings, *self._warnings))
+            self._report.add(marked.row(
+                group=self._group, network=self._network, weights_sha256=self._weights, pictures=self._pictures,
+                details=self._details,
+            ))  # fmt: skip
+
+
+def _details(pictures: PictureSet) -> dict[str, Any]:
+    """One side as fields of JSON; network and filter stand in the row."""
+    if pictures.protocol is None:
+        return {"name": pictures.name, "n": pictures.num_samples}
+    told = asdict(pictures.protocol)
+    return {"name": pictures.name, **{key: told[key] for key in ("n", "crop", "fit", "files_sha256")}}
+
+
+def _frechet(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
+    score = frechet_score(
+        generated.gaussian(tap), real.gaussian(tap), features_a=generated.rows(tap), features_b=real.rows(tap),
+        allow_small=plan.allow_small, seed=seed,
+    )  # fmt: skip
+    if score.num_samples < 1:
+        raise MetricError.about(
+            generated.name, "does not say of how many pictures it is", "give the pictures, or a file of --save-stats"
+        )
+    return [score]
+
+
+def _kernel(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
+    made, true = generated.rows(tap), real.rows(tap)
+    assert made is not None and true is not None
+    return [kernel_score(
+        made, true, num_subsets=plan.num_subsets, ids_a=generated.ids, ids_b=real.ids, seed=seed
+    )]  # fmt: skip
+
+
+def _precision_recall(generated: PictureSet, real: PictureSet, tap: str, seed: int) -> Sequence[Score]:
+    made, true = generated.rows(tap), real.rows(tap)
+    assert made is not None and true is not None
+    return precision_recall(made, true, ids_generated=generated.ids, ids_real=real.ids, seed=seed)
+
+
+def _inception_score(generated: PictureSet, plan: InceptionPlan, seed: int) -> list[Score]:
+    rule, logits = plan.score, generated.rows(plan.score_tap)
+    assert rule is not None and logits is not None
+    score = inception_score(
+        logits, num_splits=rule.num_splits, order=rule.order, ids=generated.ids,
+        leave_out_first=rule.leave_out_first, whole_batches_of=rule.whole_batches_of, equal_splits=rule.equal_splits,
+        seed=seed,
+    )  # fmt: skip
+    return [replace(score, warnings=(*score.warnings, *plan.score_warnings))]

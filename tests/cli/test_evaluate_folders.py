@@ -1,0 +1,320 @@
+"""``speech2img evaluate --generated``: numbers of any two folders, and one line for all that cannot be measured."""
+
+import importlib.util
+import json
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from speech2img.cli import evaluate
+from speech2img.cli.main import main
+from speech2img.metrics.frechet import fit_gaussian, frechet_distance
+from speech2img.metrics.inception_plan import make_plan
+from speech2img.metrics.inception_reader import InceptionReader
+from speech2img.metrics.picture_features import FITS
+from speech2img.metrics.picture_sets import WIDTHS
+from speech2img.metrics.protocols import PROTOCOLS
+from speech2img.metrics.published import ALL_PICTURES, TEST_PICTURES, is_published_set
+from speech2img.metrics.statistics_files import load_statistics
+from speech2img.models.inception import TAPS
+
+Run = Callable[..., dict[str, Any]]
+
+
+class StubReader:
+    """Stands in for Inception, whose pass over a picture takes a tenth of a second: features from its pixels."""
+
+    name, weights_sha256, precision = "Inception-v3 (FID, TensorFlow 2015-12-05)", "ab" * 32, "float32"
+    build, classifier, taps = "fid", "fid", TAPS
+    spoiled = False
+    pictures = 0
+
+    def check_taps(self, taps: tuple[str, ...]) -> None:
+        pass
+
+    def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
+        StubReader.pictures += len(prepared)
+        flat = prepared[:, ::16, ::16].reshape(len(prepared), -1).double().numpy()
+        found = {}
+        for tap in taps:
+            width = WIDTHS.get(tap, 20)
+            weights = np.random.default_rng(width).normal(size=(flat.shape[1], width)) / 30
+            found[tap] = (flat @ weights).astype(np.float32)
+            if self.spoiled:
+                found[tap][-1, 0] = np.nan
+        return found
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> type[StubReader]:
+    monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubReader())
+    monkeypatch.setattr(StubReader, "pictures", 0)
+    return StubReader
+
+
+def _pictures(folder: Path, count: int, *, seed: int, size: tuple[int, int] = (20, 16)) -> Path:
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        path = folder / f"{number % 3}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    return _pictures(tmp_path / "made", 70, seed=0), _pictures(tmp_path / "photos", 80, seed=1)
+
+
+@pytest.fixture
+def run(tmp_path: Path, stub: type[StubReader]) -> Run:
+    """Call the verb; the report."""
+
+    def call(*argv: object) -> dict[str, Any]:
+        assert main(["evaluate", "--network", "net", "--out", str(tmp_path / "out"), *map(str, argv)]) == 0
+        report: dict[str, Any] = json.loads((tmp_path / "out" / "report.json").read_text())
+        return report
+
+    return call
+
+
+def _row(report: dict[str, Any], name: str, group: str) -> dict[str, Any]:
+    return next(row for row in report["metrics"] if (row["name"], row["group"]) == (name, group))
+
+
+def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
+    report = run("--generated", folders[0], "--real", folders[1], "--seed", 3)
+    names = [(row["name"], row["group"]) for row in report["metrics"]]
+    assert names == [
+        ("frechet_distance", "pool64"), ("kernel_distance", "pool64"), ("kernel_distance", "pool192"),
+        ("kernel_distance", "pool768"), ("kernel_distance", "pool2048"), ("precision", "pool2048"),
+        ("recall", "pool2048"), ("inception_score", "logits_unbiased"),
+    ]  # fmt: skip
+    refused = [note for note in report["notes"] if "not measured" in note]
+    assert len(refused) == 3 and all("pictures in" in note and "singular" in note for note in refused)
+    for row in report["metrics"]:
+        assert row["num_samples"] in (70, 80) and row["seed"] == 3 and row["weights_sha256"] == "ab" * 32
+        assert row["interval"] is not None and "without antialiasing" in row["protocol"]
+        assert "whole pictures" in row["protocol"] and row["details"]["generated"]["n"] == 70
+    assert _row(report, "frechet_distance", "pool64")["details"]["real"]["n"] == 80
+    assert "pictures bias the Frechet distance" in (tmp_path / "out" / "report.md").read_text()
+    allowed = run("--generated", folders[0], "--real", folders[1], "--allow-small", "--taps", "pool192")
+    assert [row["name"] for row in allowed["metrics"]] == [
+        "frechet_distance", "kernel_distance", "precision", "recall",
+    ]  # fmt: skip
+    assert any("singular" in warning for warning in allowed["metrics"][0]["warnings"])
+
+
+def test_an_interrupted_call_goes_on_and_batches_and_lists_change_nothing(
+    folders: tuple[Path, Path], run: Run, tmp_path: Path, stub: type[StubReader], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from speech2img.metrics import picture_features
+
+    monkeypatch.setattr(picture_features, "CHUNK", 32)
+    argv = ["--generated", str(folders[0]), "--real", str(folders[1]), "--taps", "pool64"]
+    read = stub.read
+
+    def stopped(self: StubReader, *args: Any) -> Any:
+        if stub.pictures >= 64:
+            raise KeyboardInterrupt
+        return read(self, *args)
+
+    monkeypatch.setattr(stub, "read", stopped)
+    assert main(["evaluate", "--network", "net", "--out", str(tmp_path / "out"), *argv]) == 130
+    assert "64 of 70 pictures done; run the same command again" in capsys.readouterr().err
+    monkeypatch.setattr(stub, "read", read)
+    first = run(*argv)
+    assert stub.pictures == 150
+    assert run(*argv)["metrics"] == first["metrics"] and stub.pictures == 150
+    lists = []
+    for folder in folders:
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*"))
+        lists.append(tmp_path / f"{folder.name}.txt")
+        lists[-1].write_text("\n".join(reversed(files)))
+    shutil.rmtree(tmp_path / "out")
+    again = run(*argv, "--list-generated", lists[0], "--list-real", lists[1], "--batch-size", 7, "--workers", 1)
+    for ours, theirs in zip(first["metrics"], again["metrics"], strict=True):
+        assert ours["value"] == pytest.approx(theirs["value"], rel=1e-5)
+
+
+def test_statistics_stand_for_pictures(folders: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
+    stats = tmp_path / "photos.npz"
+    main(["evaluate", "--network", "net", "--real", str(folders[1]), "--taps", "pool64", "--save-stats", str(stats),
+          "--out", str(tmp_path / "out")])  # fmt: skip
+    assert not (tmp_path / "out" / "report.json").exists()
+    gaussian, source = load_statistics(stats)
+    assert gaussian.num_samples == 80 and source is not None and source.tap == "pool64"
+    both = run("--generated", folders[0], "--real", folders[1], "--taps", "pool64")
+    from_stats = run("--generated", folders[0], "--real", stats)
+    expected = _row(both, "frechet_distance", "pool64")["value"]
+    assert _row(from_stats, "frechet_distance", "pool64")["value"] == pytest.approx(expected, rel=1e-9)
+    assert any("KID, precision and recall need pictures" in note for note in from_stats["notes"])
+    foreign = tmp_path / "pytorch-fid.npz"
+    np.savez(foreign, mu=gaussian.mean, sigma=gaussian.covariance)
+    report = run("--generated", folders[0], "--real", foreign)
+    row = _row(report, "frechet_distance", "pool64")
+    assert row["value"] == pytest.approx(expected, rel=1e-6)
+    assert any("do not say of which network" in warning for warning in row["warnings"])
+    assert main(["evaluate", "--generated", str(stats), "--real", str(stats), "--out", str(tmp_path / "same")]) == 0
+    assert json.loads((tmp_path / "same" / "report.json").read_text())["metrics"][0]["value"] < 1e-6
+
+
+def test_protocols_are_told_and_published_rows_stand_beside(folders: tuple[Path, Path], run: Run, tmp_path: Path
+                                                            ) -> None:  # fmt: skip
+    argv = ("--generated", folders[0], "--real", folders[1], "--corpus", "cub")
+    report = run(*argv, "--protocol", "sta")
+    assert _row(report, "frechet_distance", "pool2048")["details"]["fit"] == "squash"
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "first squashed to 256 x 256" in text
+    assert "Speak the Art | speech | 9.76 | sta | not comparable: other pictures" in text
+    score = _row(report, "inception_score", "logits_unbiased")
+    assert "classifier torchvision, ours fid" in text
+    assert any("these weights have fid: not comparable" in warning for warning in score["warnings"])
+    clean = run(*argv, "--protocol", "clean")
+    assert not any(row["name"] == "frechet_distance" for row in clean["metrics"])
+    assert any("FID of pool2048: not measured" in note for note in clean["notes"])
+    assert "antialiased" in _row(clean, "kernel_distance", "pool2048")["protocol"]
+
+
+def test_choices_are_those_of_the_library() -> None:
+    assert set(evaluate.PROTOCOLS) == set(PROTOCOLS) and set(evaluate.FITS) == set(FITS)
+    assert set(evaluate.TAPS) == {*WIDTHS, "logits"} and set(evaluate.CORPORA) == set(TEST_PICTURES)
+    for protocol in PROTOCOLS:
+        plan = make_plan(StubReader(), protocol=protocol, corpus="cub")  # type: ignore[arg-type]
+        assert plan.taps == ("pool2048",) and plan.score is not None and plan.score.leave_out_first == 0
+    assert is_published_set("cub", "sta", ALL_PICTURES["cub"]) and is_published_set("cub", "s2igan", 2933)
+    assert not is_published_set("cub", "sta", 2933) and not is_published_set("places", "sta", None)
+
+
+def _bomb(path: Path) -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunks = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *argv: object) -> str:
+    capsys.readouterr()
+    status = main(["evaluate", "--out", str(tmp_path / "out"), *map(str, argv)])
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+    assert status in (1, 2) and len(lines) == 1 and "bug" not in lines[0], (status, lines)
+    assert not (tmp_path / "out" / "report.json").exists()
+    return lines[0]
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (_bomb, "pixels"), (_truncate, "5.png"), (lambda path: path.write_bytes(b""), "5.png: the file is empty"),
+    (lambda path: path.write_text("words"), "5.png: not a picture"),
+    (lambda path: Image.new("RGB", (9, 9)).save(path), "2/5.png: 9 x 9 pixels; 0/0.png has 20 x 16"),
+    (lambda path: path.rename(path.with_suffix(".tiff")), "5.tiff: a format that is not read"),
+])  # fmt: skip
+def test_a_bad_picture_is_named(
+    spoil: Callable[[Path], Any], words: str, folders: tuple[Path, Path], stub: type[StubReader], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    spoil(folders[0] / "2" / "5.png")
+    line = _refused(capsys, tmp_path, "--generated", folders[0], "--real", folders[1], "--network", "net")
+    assert words in line
+
+
+def test_grey_alpha_and_16_bits_are_read_as_rgb(folders: tuple[Path, Path], run: Run) -> None:
+    rng = np.random.default_rng(2)
+    grey = rng.integers(0, 256, (16, 20), dtype=np.uint8)
+    argv = ("--generated", folders[0], "--real", folders[1], "--taps", "pool64")
+    values = []
+    for picture in (
+        Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("RGBA"),
+        Image.fromarray(np.repeat(grey[..., None], 3, axis=2)),
+    ):  # fmt: skip
+        picture.save(folders[0] / "2" / "5.png")
+        values.append(_row(run(*argv), "kernel_distance", "pool64")["value"])
+    assert values == pytest.approx(values[-1:] * 4, rel=1e-6)
+
+
+def test_what_cannot_be_compared_is_one_line(
+    folders: tuple[Path, Path], stub: type[StubReader], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    made, photos = folders
+    (tmp_path / "empty").mkdir()
+    one = _pictures(tmp_path / "one", 1, seed=3)
+    stats = tmp_path / "s.npz"
+    assert main(["evaluate", "--network", "net", "--real", str(photos), "--taps", "pool64", "--save-stats", str(stats),
+                 "--out", str(tmp_path / "w")]) == 0  # fmt: skip
+    broken, odd, nan = tmp_path / "broken.npz", tmp_path / "odd.npz", tmp_path / "nan.npz"
+    broken.write_bytes(stats.read_bytes()[:300])
+    np.savez(odd, mu=np.zeros(7), sigma=np.eye(7))
+    np.savez(nan, mu=np.full(64, np.nan), sigma=np.eye(64))
+    net = ("--network", "net")
+    for argv, words in (
+        (("--generated", tmp_path / "empty", "--real", photos, *net), "empty: holds no pictures"),
+        (("--generated", tmp_path / "none", "--real", photos, *net), "none: no such folder"),
+        (("--generated", one, "--real", photos, *net), "one: holds one picture"),
+        (("--generated", made, *net), "no real pictures; give --real"),
+        (("--generated", made, "--real", photos), "no network reads the pictures; give --network"),
+        (("--generated", made, "--real", broken, *net), "broken.npz: no statistics"),
+        (("--generated", made, "--real", odd, *net), "odd.npz: statistics in 7 dimensions"),
+        (("--generated", made, "--real", nan, *net), "mu is not finite"),
+        (("--generated", made, "--real", stats, "--taps", "pool192", *net), "statistics of pool64; choose --taps"),
+        (("--generated", made, "--real", stats, "--protocol", "clean", *net), "resize"),
+        (("--generated", made, "--real", stats, photos, *net), "give it alone"),
+        (("--generated", made, "--real", photos, "--candidates", 2, *net), "--candidates: only for --model"),
+        (("--model", "m", "--root", "r", "--generated", made), "--generated: not for --model"),
+        ((), "nothing to measure"), (("--model", "m"), "no corpus to measure it on"),
+        (("--real", photos, *net), "no generated pictures"),
+        (("--generated", made, "--real", photos, "--fit", "squash", *net), "give a side in pixels"),
+        (("--generated", made, "--list-real", tmp_path / "none.txt", *net), "none.txt"),
+    ):  # fmt: skip
+        assert words in _refused(capsys, tmp_path, *argv), argv
+    monkeypatch.setattr(stub, "weights_sha256", "cd" * 32)
+    line = _refused(capsys, tmp_path, "--generated", made, "--real", stats, *net)
+    assert "s.npz" in line and "weights_sha256" in line and stub.pictures == 80
+    monkeypatch.setattr(stub, "spoiled", True)
+    assert "is not finite; check the weights" in _refused(capsys, tmp_path, "--generated", made, "--real", photos, *net)
+
+
+def test_golden_distances_of_pytorch_fid(realdata: Path, tmp_path: Path) -> None:
+    golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
+    for number, pixels in enumerate(golden["rgb227"]):
+        path = tmp_path / ("a" if number < 4 else "b") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    argv = ["evaluate", "--generated", str(tmp_path / "a"), "--real", str(tmp_path / "b"), "--allow-small", "--network",
+            str(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz"), "--out", str(tmp_path)]  # fmt: skip
+    assert main(argv) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    for tap in ("pool64", "pool192", "pool768"):
+        published = frechet_distance(*(fit_gaussian(part) for part in (golden[tap][:4], golden[tap][4:])))
+        assert _row(report, "frechet_distance", tap)["value"] == pytest.approx(published, rel=1e-4)
+
+
+def test_a_whole_published_file_reaches_2048(realdata: Path, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("golden_recipe", realdata / "golden_peers" / "recipe.py")
+    assert spec and spec.loader
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    state = {key: torch.from_numpy(np.array(value)) for key, value in recipe.weights("fid_inception").items()}
+    torch.save(state, tmp_path / "pt_inception.pth")
+    for name in ("a", "b"):
+        _pictures(tmp_path / name, 4, seed=ord(name))
+    assert main(["evaluate", "--generated", str(tmp_path / "a"), "--real", str(tmp_path / "b"), "--network",
+                 str(tmp_path / "pt_inception.pth"), "--taps", "pool2048", "logits", "--allow-small", "--out",
+                 str(tmp_path)]) == 0  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert _row(report, "frechet_distance", "pool2048")["details"]["dimensions"] == 2048
+    assert any("Inception Score of logits_unbiased: not measured" in note for note in report["notes"])
