@@ -6,6 +6,7 @@ the weights that were trained on it, so that training and use cannot differ.
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Literal
@@ -13,12 +14,14 @@ from typing import Literal
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.sparse import csr_array
 
 from speech2img.audio.io import RESAMPLER
 from speech2img.errors import AudioError, ConfigError
 
 _AMIN = 1e-10
 _CMVN_EPSILON = 1e-16
+_BLOCK_FRAMES = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +86,8 @@ class MelPreset:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
     def num_frames(self, num_samples: int) -> int:
-        """Frames of a waveform of ``num_samples`` samples at ``sample_rate``: ``1 + num_samples // hop_length``."""
-        return 1 + num_samples // self.hop_length
+        """Frames of a waveform of ``num_samples`` samples at ``sample_rate``; odd windows reach one sample less."""
+        return 1 + (num_samples - self.n_fft % 2) // self.hop_length
 
 
 def _s2igan(name: str, sample_rate: int) -> MelPreset:
@@ -133,7 +136,7 @@ def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_mels, frames), float32]
-        ``frames = 1 + n // hop_length``. Decibels below the maximum for ``li2020``, natural logarithms otherwise.
+        ``frames = preset.num_frames(n)``. Decibels below the maximum for ``li2020``, natural logarithms otherwise.
 
     Raises
     ------
@@ -152,38 +155,69 @@ def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
         reason = f"{y.size} samples, shorter than one window of {preset.n_fft}"
         raise AudioError.about(subject, reason, f"give at least {1000 * preset.n_fft / preset.sample_rate:.0f} ms")
     y = y.astype(np.float32, copy=False)
-    if not np.isfinite(y).all():
+    total = float(y.sum(dtype=np.float64))
+    if not math.isfinite(total):  # finite float32 samples cannot sum to infinity in float64
         raise AudioError.about(subject, "samples that are not finite", "remove NaN and infinity first")
     if preset.remove_mean:
-        y = y - y.mean(dtype=np.float64).astype(np.float32)
+        y = y - np.float32(total / y.size)
+    return _logarithm(_mel_energies(_padded(y, preset), preset), preset)
+
+
+def _padded(y: np.ndarray, preset: MelPreset) -> np.ndarray:
+    """Waveform with pre-emphasis, and half a window of padding at both ends."""
+    side = preset.n_fft // 2
+    padded = np.zeros(y.size + 2 * side, np.float32)
+    sound = padded[side : side + y.size]
     if preset.preemphasis:
-        y = np.concatenate((y[:1], y[1:] - np.float32(preset.preemphasis) * y[:-1]))
+        np.multiply(y[:-1], np.float32(-preset.preemphasis), out=sound[1:])
+    sound += y
+    if preset.pad_mode == "reflect":
+        backwards = sound[::-1]
+        padded[:side] = backwards[-1 - side : -1]
+        padded[side + y.size :] = backwards[1 : 1 + side]
+    return padded
+
+
+def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
+    """Bands (n_mels, frames) of a padded waveform, some frames at a time so that they stay in the cache."""
     window, bank = _tables(preset)
-    padded = np.pad(y, preset.n_fft // 2, mode=preset.pad_mode)
     frames = sliding_window_view(padded, preset.n_fft)[:: preset.hop_length]
-    spectrum = scipy.fft.rfft(frames * window, axis=1)
-    magnitude = spectrum.real**2 + spectrum.imag**2
-    if preset.power == 1:
-        np.sqrt(magnitude, out=magnitude)
-    return _logarithm(bank @ magnitude.T, preset)
+    mel = np.empty((preset.n_mels, len(frames)), np.float32)
+    for start in range(0, len(frames), _BLOCK_FRAMES):
+        block = frames[start : start + _BLOCK_FRAMES]
+        spectrum = scipy.fft.rfft(block * window, axis=1, overwrite_x=True)
+        magnitude = np.square(spectrum.real)
+        magnitude += np.square(spectrum.imag)
+        if preset.power == 1:
+            np.sqrt(magnitude, out=magnitude)
+        mel[:, start : start + _BLOCK_FRAMES] = bank @ magnitude.T
+    return mel
 
 
 def _logarithm(mel: np.ndarray, preset: MelPreset) -> np.ndarray:
-    if preset.log == "db":
-        decibels = 10.0 * np.log10(np.maximum(_AMIN, mel))
-        mel = np.maximum(decibels - decibels.max(), -preset.top_db)
-    elif preset.log == "ln_add":
-        mel = np.log(mel + np.float32(preset.floor))
+    """The preset's logarithm of energies, in their place where it can be."""
+    if preset.log == "ln_add":
+        mel += np.float32(preset.floor)
+        np.log(mel, out=mel)
     else:
-        mel = np.log(np.maximum(mel, np.float32(preset.floor)))
+        np.maximum(mel, np.float32(_AMIN if preset.log == "db" else preset.floor), out=mel)
+        np.log(mel, out=mel) if preset.log == "ln_clamp" else np.log10(mel, out=mel)
+    if preset.log == "db":
+        mel *= 10
+        mel -= mel.max()
+        np.maximum(mel, np.float32(-preset.top_db), out=mel)
     if preset.cmvn:
         mel = (mel - mel.mean(axis=1, keepdims=True)) / (mel.std(axis=1, keepdims=True) + _CMVN_EPSILON)
     return np.ascontiguousarray(mel, dtype=np.float32)
 
 
 @lru_cache(maxsize=16)
-def _tables(preset: MelPreset) -> tuple[np.ndarray, np.ndarray]:
-    """Window (n_fft,) and filter bank (n_mels, 1 + n_fft // 2) of a preset."""
+def _tables(preset: MelPreset) -> tuple[np.ndarray, csr_array]:
+    """Window (n_fft,) and filter bank (n_mels, 1 + n_fft // 2) of a preset.
+
+    The bank is sparse: two filters a bin are a twentieth of the work of all, and no linear algebra library starts
+    threads that fight with those of the caller.
+    """
     phase = 2.0 * np.pi * np.arange(preset.n_fft)
     if preset.window == "hann":
         window = 0.5 - 0.5 * np.cos(phase / preset.n_fft)
@@ -192,7 +226,7 @@ def _tables(preset: MelPreset) -> tuple[np.ndarray, np.ndarray]:
     bank = mel_filter_bank(
         sample_rate=preset.sample_rate, n_fft=preset.n_fft, n_mels=preset.n_mels, fmin=preset.fmin, fmax=preset.fmax
     )
-    return window.astype(np.float32), bank
+    return window.astype(np.float32), csr_array(bank)
 
 
 def mel_filter_bank(*, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> np.ndarray:

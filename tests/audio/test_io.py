@@ -10,6 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speech2img.audio import io as io_module
 from speech2img.audio.io import AudioFacts, AudioLimits, encode_wav, probe_audio, read_audio, resample, write_wav
 from speech2img.errors import AudioError
 
@@ -173,6 +174,32 @@ def test_damaged_files_give_finite_sound_or_one_error(data: st.DataObject, kind:
         assert y.size
         assert np.isfinite(y).all()
         assert np.abs(y).max() <= 1
+
+
+@given(data=st.data(), channels=st.integers(1, 3), samples=st.integers(2, 60), rest=st.binary(max_size=20))
+@settings(max_examples=300, deadline=None)
+def test_plain_wav_is_what_libsndfile_reads(data: st.DataObject, channels: int, samples: int, rest: bytes) -> None:
+    """16-bit PCM is read without libsndfile; whatever is taken for it must be the same sound there."""
+    sound = np.random.default_rng(samples).uniform(-1, 1, (samples, channels))
+    content = bytearray(encode(sound, 16_000, subtype="PCM_16") + rest)
+    for _ in range(data.draw(st.integers(0, 2))):
+        content[data.draw(st.integers(0, 47))] = data.draw(st.integers(0, 255))
+    try:
+        io_module._check_riff("x", bytes(content))
+        plain = io_module._plain_wav("x", bytes(content), AudioLimits())
+    except AudioError:
+        return
+    if plain is not None:
+        expected, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        assert plain[1] == rate
+        np.testing.assert_array_equal(plain[0], expected)
+
+
+def test_usual_wav_files_need_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = read_audio(encode(tone(16_000), 16_000, "WAVEX"), sample_rate=16_000)
+    data = encode(tone(16_000), 16_000)
+    monkeypatch.setattr(soundfile, "SoundFile", None)
+    np.testing.assert_array_equal(read_audio(data, sample_rate=16_000), expected)
 
 
 def test_human_speech(realdata: Path) -> None:

@@ -118,6 +118,12 @@ def test_any_length_gives_finite_frames(samples: int, name: str, seed: int) -> N
     assert np.isfinite(mel).all()
 
 
+@pytest.mark.parametrize("samples", [2200, 2201, 66_000])
+def test_windows_of_odd_length_end_a_frame_earlier(samples: int) -> None:
+    preset = MEL_PRESETS["s2igan"]
+    assert log_mel(speechlike(samples, 22_050), preset=preset).shape == (40, preset.num_frames(samples))
+
+
 @given(gain=st.floats(0.5, 1.0), offset=st.floats(-0.3, 0.3))
 @settings(max_examples=20, deadline=None)
 def test_li2020_ignores_loudness_and_offset(gain: float, offset: float) -> None:
