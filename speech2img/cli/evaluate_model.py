@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SHIPPED_JUDGE = "songbirds-judge"
 FEATURES = "teacher"
 LIMIT = 200
+BATCH = 32
 
 
 def run_model(args: argparse.Namespace) -> int:
@@ -174,6 +175,8 @@ def _extras(
 
 def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage", features: "FeatureFile | None") -> "GroupMeasure":
     """The encoder that grades, and the network that taught it: both must have had no part in the model."""
+    import numpy as np
+
     from speech2img.errors import MetricError
     from speech2img.metrics.encoder_judge import EncoderJudge, check_judges
     from speech2img.metrics.independence import trained_with
@@ -194,14 +197,18 @@ def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage", features: "F
         )  # fmt: skip
     warnings = check_judges(
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
-        load_release(find_release(args.model))[1], own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
+        [load_release(find_release(name))[1] for name in (args.model, args.generator) if name],
+        own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
     )  # fmt: skip
     teacher = load_teacher(features.source, device=pipe.device)
     standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
     def read(pictures: "np.ndarray") -> "np.ndarray":
-        views = teacher.views(resize(pictures, teacher.image_size), 1)
-        return standard(views[:, 0].float().cpu().numpy())
+        parts = [
+            teacher.views(resize(pictures[start : start + BATCH], teacher.image_size), 1)[:, 0].float().cpu().numpy()
+            for start in range(0, len(pictures), BATCH)
+        ]
+        return standard(np.concatenate(parts))
 
     return EncoderJudge(
         encode=encoder.encode_paths, read=read, name=f"{args.judge_encoder} and its {features.kind}",

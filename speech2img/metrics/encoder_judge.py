@@ -19,7 +19,7 @@ from speech2img.metrics.score import Score
 METRICS = "R-precision, recall and mAP"
 
 
-def check_judges(judges: Mapping[str, str], config: Mapping[str, Any], *, own_sha256: str, allow: bool
+def check_judges(judges: Mapping[str, str], configs: Sequence[Mapping[str, Any]], *, own_sha256: str, allow: bool
                  ) -> tuple[str, ...]:  # fmt: skip
     """Refuse judges that the model was trained with, or say what the report must say of them.
 
@@ -27,8 +27,8 @@ def check_judges(judges: Mapping[str, str], config: Mapping[str, Any], *, own_sh
     ----------
     judges : Mapping of str to str
         What it is -> hash of its weights.
-    config : Mapping
-        Config of the model's release.
+    configs : sequence of Mapping
+        Configs of the releases that make up the model.
     own_sha256 : str
         Hash of the model's own weights.
     allow : bool
@@ -46,12 +46,13 @@ def check_judges(judges: Mapping[str, str], config: Mapping[str, Any], *, own_sh
     """
     warnings: list[str] = []
     for what, sha256 in judges.items():
-        found = judge_independence(sha256, config, own_sha256=own_sha256)
-        warnings += [
-            f"{what} of the judge: {reason}"
-            for reason in require_independent(f"{METRICS}, {what} of the judge", found, allow=allow)
-        ]
-    return tuple(warnings)
+        for config in configs:
+            found = judge_independence(sha256, config, own_sha256=own_sha256)
+            warnings += [
+                f"{what} of the judge: {reason}"
+                for reason in require_independent(f"{METRICS}, {what} of the judge", found, allow=allow)
+            ]
+    return tuple(dict.fromkeys(warnings))
 
 
 class EncoderJudge:

@@ -15,8 +15,10 @@ from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.metrics.googlenet_reader import GoogLeNetReader
+from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.metrics.judge import FeatureReading
-from speech2img.storage.weights import load_release, save_release
+from speech2img.models.attribute_network import AttributeNetwork
+from speech2img.storage.weights import load_release, release_sha256, save_release
 
 DIM = 16
 MEAN, STD = 3.0, 0.5
@@ -142,3 +144,68 @@ def test_speech_is_compared_in_the_space_it_was_trained_for(
     _evaluate(tmp_path / "standardised", corpus)
     np.testing.assert_allclose(seen[1].image_features, (stored - MEAN) / STD, rtol=1e-5)
     assert seen[1].teacher == "caffe-googlenet, features standardised as in training"
+
+
+class StubInception:
+    """Stands in for Inception, whose pass over a picture takes a tenth of a second."""
+
+    name, weights_sha256, precision = "Inception-v3 (FID, TensorFlow 2015-12-05)", "ab" * 32, "float32"
+    build, classifier, taps = "fid", None, ("pool64",)
+
+    def check_taps(self, taps: tuple[str, ...]) -> None:
+        pass
+
+    def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
+        return {"pool64": prepared[:, ::40, ::40, 0].reshape(len(prepared), 64).numpy()}
+
+
+def test_inception_adds_rows_and_changes_no_other(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubInception())
+    model = make_release(tmp_path / "model")
+    plain = _evaluate(model, corpus, "--network", "x.npz")
+    report = _evaluate(model, corpus, "--network", "x.npz", "--inception", "net", "--allow-small")
+    added = [row for row in report["metrics"] if row["group"] == "unseen species, pool64"]
+    assert [row["name"] for row in added] == ["frechet_distance", "kernel_distance", "precision", "recall"]
+    assert added[0]["num_samples"] == 12 and added[0]["details"]["real"]["n"] == 6
+    assert "image store of 128 px" in added[0]["protocol"]
+    assert [row for row in report["metrics"] if row not in added] == plain["metrics"]
+    refused = _evaluate(model, corpus, "--network", "x.npz", "--inception", "net", "--protocol", "clean")
+    assert any("FID of unseen species, pool64: not measured" in note for note in refused["notes"])
+    assert "Protocol clean" in refused["sections"]
+
+
+def test_an_encoder_judges_only_what_it_did_not_teach(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    torch.manual_seed(1)
+    network = AttributeNetwork({"size": 2}, width=4, feature_dim=DIM)
+    settings = {"kind": "attribute-network", "heads": {"size": ["small", "large"]}, "width": 4, "feature_dim": DIM,
+                "image_size": 64}  # fmt: skip
+    save_release(tmp_path / "teacher", network.state_dict(), settings, "# card")
+    sha256 = release_sha256(tmp_path / "teacher")
+    _features(corpus, tmp_path / "teacher", kind="attribute-network")
+    with h5py.File(corpus / "derived" / "features-googlenet.h5", "a") as file:
+        file.attrs["sha256"] = sha256
+    tensors, config = load_release(make_release(tmp_path / "plain", kind="speech-encoder"))
+    tensors |= {"target.mean": torch.zeros(DIM), "target.std": torch.ones(DIM)}
+    judge = tmp_path / "judge"
+    save_release(judge, tensors, {**config, "trained_with": {"feature network": sha256}}, "# card")
+    argv = ["--network", "x.npz", "--judge-encoder", str(judge)]
+    model = make_release(tmp_path / "model", trained_with={"feature network": "cd" * 32})
+    report = _evaluate(model, corpus, *argv)
+    assert _row(report, "recall_at_1_real_to_generated")["details"]["independent"]
+    assert _row(report, "mean_average_precision_real_to_generated")["num_samples"] == 6
+    assert any("R-precision of unseen species: not measured" in note for note in report["notes"])
+    pupil = make_release(tmp_path / "pupil", trained_with={"feature network": sha256})
+    own = ["evaluate", "--model", str(pupil), "--root", str(corpus), "--features", "googlenet", *argv]
+    for words, more in (("the judge", own), ("did not learn", [*own[:-1], str(tmp_path / "plain")])):
+        capsys.readouterr()
+        assert main(more) == 1
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+        assert len(lines) == 1 and words in lines[0]
+    marked = _evaluate(pupil, corpus, *argv, "--allow-same-judge")
+    assert "training loss" in _row(marked, "recall_at_1_real_to_generated")["warnings"][0]
