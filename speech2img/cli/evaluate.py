@@ -12,7 +12,8 @@ PROTOCOLS = ("clean", "stackgan", "s2igan", "sta")
 CORPORA = ("cub", "oxford102", "flickr8k", "places")
 
 MODEL_OPTIONS = (
-    "generator", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder", "allow_same_judge",
+    "generator", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder",
+    "judge_features", "allow_same_judge",
 )  # fmt: skip
 FOLDER_OPTIONS = (
     "generated", "list_generated", "real", "list_real", "save_stats", "taps", "fit", "side", "corpus",
@@ -96,8 +97,11 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--judge-encoder",
         metavar="M",
-        help="also measure R-precision, recall and mAP with this speech encoder and the network of --features that it "
-        "was trained with; refused if the model was trained with either",
+        help="also measure R-precision, recall and mAP with this speech encoder and the network that taught it; "
+        "refused if the model was trained with either",
+    )
+    group.add_argument(
+        "--judge-features", metavar="NAME", help="features that --judge-encoder was trained with (default: --features)"
     )
     group.add_argument(
         "--allow-same-judge", action="store_true", help="mark such numbers in the report in the place of refusing them"

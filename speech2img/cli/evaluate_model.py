@@ -36,7 +36,7 @@ def run_model(args: argparse.Namespace) -> int:
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)
     store = image_store(manifest, size=pipe.image_size)
-    extras = _extras(args, manifest, pipe, features, store, out)
+    extras = _extras(args, manifest, pipe, store, out)
     evaluate_pipeline(
         pipe,
         manifest,
@@ -154,8 +154,7 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def _extras(
-    args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage", features: "FeatureFile | None",
-    store: "ImageStoreLike", out: Path,
+    args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage", store: "ImageStoreLike", out: Path
 ) -> "list[GroupMeasure]":  # fmt: skip
     """What is measured only where it was asked for: by Inception, and by an independent encoder."""
     extras: list[GroupMeasure] = []
@@ -169,11 +168,11 @@ def _extras(
             allow_small=args.allow_small, seed=args.seed, batch_size=args.batch_size, workers=args.workers,
         ))  # fmt: skip
     if args.judge_encoder is not None:
-        extras.append(_encoder_judge(args, pipe, features))
+        extras.append(_encoder_judge(args, pipe))
     return extras
 
 
-def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage", features: "FeatureFile | None") -> "GroupMeasure":
+def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage") -> "GroupMeasure":
     """The encoder that grades, and the network that taught it: both must have had no part in the model."""
     import numpy as np
 
@@ -184,16 +183,17 @@ def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage", features: "F
     from speech2img.pipeline import SpeechToImage
     from speech2img.storage.releases import find_release
     from speech2img.storage.weights import load_release
-    from speech2img.training.features import Standard
+    from speech2img.training.features import Standard, load_features
     from speech2img.training.teachers import load_teacher
 
+    features = load_features(args.root, args.judge_features or args.features or FEATURES)
     encoder = SpeechToImage.load(args.judge_encoder, device=args.device)
     tensors, config = load_release(find_release(args.judge_encoder))
     taught_by = (trained_with(config) or {}).get("feature network")
-    if features is None or "target.mean" not in tensors or taught_by != features.sha256:
+    if "target.mean" not in tensors or taught_by != features.sha256:
         raise MetricError.about(
-            args.judge_encoder, "it did not learn the standardised features of the network that --features names",
-            "give an encoder trained with standardise = true, and --features with the name of its own features",
+            args.judge_encoder, "it did not learn the standardised features that --judge-features names",
+            "give an encoder trained with standardise = true, and the name of the features it was trained with",
         )  # fmt: skip
     warnings = check_judges(
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},

@@ -15,6 +15,7 @@ def run_folders(args: argparse.Namespace) -> int:
     """Compare two folders, write the report and print it."""
     from speech2img.metrics.folder_evaluation import FolderSettings, evaluate_folders
     from speech2img.metrics.inception_reader import InceptionReader
+    from speech2img.metrics.protocols import find_protocol
     from speech2img.training.device import resolve_device
 
     generated = _side(args.generated, args.list_generated, "generated")
@@ -23,15 +24,15 @@ def run_folders(args: argparse.Namespace) -> int:
     if args.network is not None:
         reader = InceptionReader.load(args.network, precision=args.precision, device=resolve_device(args.device))
     from_corpus = args.real is None and args.list_real is None
+    squashed = args.protocol is not None and find_protocol(args.protocol).frechet.squash is not None
     settings = FolderSettings(
-        protocol=args.protocol, taps=tuple(args.taps or ()), fit=args.fit or ("each" if from_corpus else None),
-        side=args.side, allow_small=args.allow_small, corpus=args.corpus or "", seed=args.seed,
+        protocol=args.protocol, taps=tuple(args.taps or ()), side=args.side,
+        fit=args.fit or ("each" if from_corpus and not squashed else None),
+        allow_small=args.allow_small, corpus=args.corpus or "", seed=args.seed,
         batch_size=args.batch_size, workers=args.workers,
     )  # fmt: skip
     out = args.out or OUT
-    report = evaluate_folders(
-        generated, real, reader=reader, settings=settings, out=out, save_stats=args.save_stats
-    )
+    report = evaluate_folders(generated, real, reader=reader, settings=settings, out=out, save_stats=args.save_stats)
     if report is not None:
         print((out / "report.md").read_text(encoding="utf-8"))
         print(f"report: {out / 'report.md'}")

@@ -1,5 +1,6 @@
 """Any two sets of pictures, from whichever model: FID, KID, Inception Score, precision and recall into a report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ def _plan(reader: InceptionReader | None, stored: dict[Path, PictureSet], settin
     if len(taps) > 1:
         raise MetricError.about("statistics", f"of {' and '.join(taps)}", "give those of one output of the network")
     if not has_pictures:
+        _check_filter(stored.values(), settings.protocol)
         return InceptionPlan(settings=FeatureSettings(taps=tuple(taps)), taps=tuple(taps),
                              allow_small=settings.allow_small)  # fmt: skip
     if reader is None:
@@ -148,6 +150,17 @@ def _plan(reader: InceptionReader | None, stored: dict[Path, PictureSet], settin
     for statistics in taps.values():
         check_against_network(statistics, reader, plan.settings)
     return plan
+
+
+def _check_filter(stored: Iterable[PictureSet], protocol: str | None) -> None:
+    """Refuse statistics whose resize filter is not that of the protocol they are said to follow."""
+    wanted = None if protocol is None else find_protocol(protocol).frechet.input_filter
+    for statistics in stored:
+        if wanted is not None and statistics.protocol is not None and statistics.protocol.resize != wanted:
+            raise MetricError.about(
+                statistics.name, f"pictures resized by {statistics.protocol.resize}, protocol {protocol} by {wanted}",
+                "make the statistics again with that --protocol",
+            )  # fmt: skip
 
 
 def _report(generated: PictureSet, real: PictureSet, plan: InceptionPlan, reader: InceptionReader | None,

@@ -16,6 +16,7 @@ from PIL import Image
 
 from speech2img.cli import evaluate
 from speech2img.cli.main import main
+from speech2img.corpora.manifest import Item, Manifest
 from speech2img.metrics.frechet import fit_gaussian, frechet_distance
 from speech2img.metrics.inception_plan import make_plan
 from speech2img.metrics.inception_reader import InceptionReader
@@ -185,6 +186,25 @@ def test_protocols_are_told_and_published_rows_stand_beside(folders: tuple[Path,
     assert "antialiased" in _row(clean, "kernel_distance", "pool2048")["protocol"]
 
 
+def test_real_pictures_of_a_corpus_are_cropped_as_the_protocol_has_it(
+    folders: tuple[Path, Path], run: Run, tmp_path: Path, stub: type[StubReader], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folders[1]
+    items = [
+        Item(id=path.stem, image=path.relative_to(root).as_posix(), class_id=0, class_name="a", box=(2, 2, 8, 6),
+             split="test" if number < 70 else "val", attributes=None, captions=())
+        for number, path in enumerate(sorted(root.glob("*/*.png")))
+    ]  # fmt: skip
+    Manifest(root, "cub", tuple(items), meta={}).save()
+    argv = ("--generated", folders[0], "--root", root)
+    real = _row(run(*argv), "kernel_distance", "pool64")["details"]["real"]
+    assert real["n"] == 70 and "bounding box" in real["crop"] and real["fit"].startswith("each straight")
+    whole = _row(run(*argv, "--protocol", "sta"), "kernel_distance", "pool2048")["details"]["real"]
+    assert whole["n"] == 80 and whole["crop"] == "whole pictures" and "squashed to a square of 256" in whole["fit"]
+    line = _refused(capsys, tmp_path / "other", *argv, "--split", "test", "val", "--network", "net")
+    assert "one split at a time" in line
+
+
 def test_choices_are_those_of_the_library() -> None:
     assert set(evaluate.PROTOCOLS) == set(PROTOCOLS) and set(evaluate.FITS) == set(FITS)
     assert set(evaluate.TAPS) == {*WIDTHS, "logits"} and set(evaluate.CORPORA) == set(TEST_PICTURES)
@@ -272,6 +292,7 @@ def test_what_cannot_be_compared_is_one_line(
         (("--generated", made, "--real", nan, *net), "mu is not finite"),
         (("--generated", made, "--real", stats, "--taps", "pool192", *net), "statistics of pool64; choose --taps"),
         (("--generated", made, "--real", stats, "--protocol", "clean", *net), "resize"),
+        (("--generated", stats, "--real", stats, "--protocol", "clean"), "resized by legacy, protocol clean by clean"),
         (("--generated", made, "--real", stats, photos, *net), "give it alone"),
         (("--generated", made, "--real", photos, "--candidates", 2, *net), "--candidates: only for --model"),
         (("--model", "m", "--root", "r", "--generated", made), "--generated: not for --model"),
