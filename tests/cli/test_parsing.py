@@ -58,7 +58,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["prepare", "songbird", "--root", "x"], "did you mean 'songbirds'?"),
         (["train", "coder", "--root", "x", "--out", "y"], "did you mean 'encoder'?"),
         (["import", "li2020", "f", "--out", "y"], "li2020-encoder"),
-        (["evaluate", "--root", "x"], "--model"),
+        (["extract", "--root", "x"], "--run"),
         (["generate", "a.wav", "--out", "o", "--num-images", "0"], "0 is not at least 1"),
         (["generate", "a.wav", "--out", "o", "--seed", "-1"], "-1 is below 0"),
         ([], "VERB"),
