@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from speech2img.corpora.items import item_to_dict
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.songbirds import build
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
@@ -132,6 +133,11 @@ def test_senseless_settings(tmp_path, settings, what):
     with pytest.raises(ConfigError, match=what):
         prepare_songbirds(tmp_path, progress=False, **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_small_is_what_it_was_before_there_were_other_languages(small):
+    content = [item_to_dict(item) for item in small.items] + [small.meta]
+    assert hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest().startswith("38bea190b4c09d69")
 
 
 def test_plan_of_small(small):

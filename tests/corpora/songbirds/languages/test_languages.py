@@ -97,10 +97,13 @@ def digest(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@pytest.mark.parametrize("size, expected", [("tiny", "6d1ba87dfbd00822"), ("small", "38bea190b4c09d69")])
-def test_english_is_what_it_was_before_there_were_others(size, expected):
-    assert digest(plan_songbirds("nowhere", size=size)) == expected
-    assert digest(plan_songbirds("nowhere", size=size, language="en")) == expected
+@pytest.fixture(scope="module")
+def plans():
+    return {code: plan_songbirds("nowhere", size="tiny", language=code) for code in LANGUAGES}
+
+
+def test_english_is_what_it_was_before_there_were_others(plans):
+    assert digest(plans["en"]) == "6d1ba87dfbd00822"
 
 
 def test_the_languages():
@@ -108,11 +111,6 @@ def test_the_languages():
     known = build_parser()
     for code in LANGUAGES:
         assert known.parse_args(["prepare", "songbirds", "--root", "x", "--language", code]).language == code
-
-
-@pytest.fixture(scope="module")
-def plans():
-    return {code: plan_songbirds("nowhere", size="tiny", language=code) for code in LANGUAGES}
 
 
 @pytest.mark.parametrize("code", OTHERS)
@@ -131,7 +129,7 @@ def test_the_birds_are_the_same_in_all_languages(plans, code):
 
 @pytest.mark.parametrize("code", WRITTEN)
 @given(bird=birds(), names=st.sets(st.sampled_from(NAMES), min_size=1), seed=st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_sentence_says_what_is_recorded_and_nothing_else(code, bird, names, seed):
     mentions = {name: bird[name] for name in NAMES if name in names}
     text = LANGUAGES[code].write(mentions, random.Random(seed), 0.5)
@@ -147,7 +145,7 @@ def test_a_sentence_says_what_is_recorded_and_nothing_else(code, bird, names, se
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @given(bird=birds(), seed=st.integers(0, 2**32))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_captions_differ_and_know_nothing_of_the_light(code, bird, seed):
     captions = write_captions(bird, random.Random(seed), talk=BRIEF, language=LANGUAGES[code])
     assert len({text for text, _ in captions}) == 10
@@ -166,7 +164,7 @@ def test_as_much_variety_as_in_english(code):
     )  # fmt: skip
 
     def different(language):
-        seeds = range(400)
+        seeds = range(1500)
         return sum(len({language.write(m, random.Random(seed), BRIEF.plain_share) for seed in seeds}) for m in brief)
 
     assert different(LANGUAGES[code]) >= different(LANGUAGES["en"])

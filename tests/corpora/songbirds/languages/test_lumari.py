@@ -100,7 +100,7 @@ def read(text: str) -> set[str]:
     st.dictionaries(st.sampled_from(sorted(set(ATTRIBUTES) - {"light"})), st.integers(0, 9), min_size=1),
     st.integers(0, 2**32),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_sentence_says_what_is_recorded_and_nothing_else(numbers, seed):
     mentions = {name: ATTRIBUTES[name][number % len(ATTRIBUTES[name])] for name, number in numbers.items()}
     text = LUMARI.write(mentions, random.Random(seed), 0.5)
