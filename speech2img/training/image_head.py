@@ -1,0 +1,87 @@
+"""The image head that was trained beside a speech encoder: what pictures become in the space of the speech."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.errors import CheckpointError
+from speech2img.metrics.independence import TRAINED_WITH
+from speech2img.models.image_head import ImageHead
+from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.training.teachers import release_folder
+
+PREFIX = "image_head."
+
+
+@dataclass(frozen=True)
+class TrainedImageHead:
+    """An image head and the features that it takes."""
+
+    head: ImageHead
+    """In evaluation mode, without gradients of its own; takes features as the teacher gives them."""
+    features: str
+    """Name of those features in the corpus (``load_features(root, features)``), whose ``source`` is the teacher."""
+    features_sha256: str
+    """Hash of the teacher's weights; empty where the release does not say."""
+    weights_sha256: str
+    """Hash of the release that holds the head."""
+
+    @torch.inference_mode()
+    def embed(self, features: np.ndarray) -> np.ndarray:
+        """Image embeddings (N, embedding_dim) float32 of teacher features (N, feature_dim)."""
+        device = self.head.linear.weight.device
+        return self.head(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)).to(device)).cpu().numpy()
+
+
+def load_image_head(run: Path, *, device: torch.device | None = None) -> TrainedImageHead:
+    """Load the image head of an encoder run.
+
+    Parameters
+    ----------
+    run : Path
+        Run or release folder of ``train encoder`` with an image head (preset ``s2igan``), or the copy of the encoder
+        beside its embeddings (``<root>/derived/embeddings/<name>/encoder``).
+    device : torch.device, optional
+        Where it computes; by default the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no sound release, or it has no image head.
+    """
+    folder = release_folder(run)
+    tensors, config = load_release(folder)
+    head = image_head_of(tensors, config, name=str(folder))
+    if head is None:
+        raise CheckpointError.about(
+            folder, f"holds a {config.get('kind')!r} without an image head",
+            "give an encoder trained with one: speech2img train encoder --preset s2igan",
+        )  # fmt: skip
+    head.to(device or torch.device("cpu"))
+    recorded = config.get(TRAINED_WITH) or {}
+    return TrainedImageHead(
+        head, str(config.get("features", "")), str(recorded.get("feature network", "")), release_sha256(folder)
+    )
+
+
+def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> ImageHead | None:
+    """The image head in a release's tensors, frozen; None where it has none.
+
+    Raises
+    ------
+    CheckpointError
+        If config and tensors disagree.
+    """
+    if "image_head" not in config:
+        return None
+    try:
+        head = ImageHead(**config["image_head"])
+    except (TypeError, ValueError) as error:
+        raise CheckpointError.about(name, f"its image_head settings do not fit ({error})", "export it again") from error
+    state = {key.removeprefix(PREFIX): value for key, value in tensors.items() if key.startswith(PREFIX)}
+    load_weights(head, state, name=f"{name} (image head)")
+    return head.eval().requires_grad_(False)
