@@ -16,7 +16,7 @@ MODEL_OPTIONS = (
     "judge_features", "allow_same_judge",
 )  # fmt: skip
 FOLDER_OPTIONS = (
-    "generated", "list_generated", "real", "list_real", "save_stats", "taps", "fit", "side", "corpus",
+    "generated", "list_generated", "real", "list_real", "save_stats", "taps", "fit", "side", "corpus", "ema",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img evaluate --model runs/generator --root data/cub --inception weights/fid-inception",
             "speech2img evaluate --generated samples --real data/cub/test --network weights/fid-inception",
             "speech2img evaluate --generated samples --root data/cub --network weights/fid-inception --protocol clean",
+            "speech2img evaluate --generated samples --classifier runs/cub-classifier",
             "speech2img evaluate --real photos --network weights/fid-inception --save-stats photos.npz",
             "speech2img evaluate --generated samples --real photos.npz --network weights/fid-inception",
         ),
@@ -120,7 +121,10 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
             f"--list-{which}", type=Path, metavar="FILE",
             help=f"text file with one picture a line, from the folder of --{which} or its own",
         )  # fmt: skip
-    group.add_argument("--save-stats", type=Path, metavar="FILE", help="write the real pictures' statistics (.npz)")
+    group.add_argument(
+        "--save-stats", type=Path, metavar="FILE",
+        help="write the real pictures' statistics (.npz) at every output that is read",
+    )  # fmt: skip
     group.add_argument(
         "--taps", nargs="+", choices=TAPS, metavar="TAP",
         help=f"outputs of the network, of {', '.join(TAPS)} (default: the protocol's, else all that the file reaches)",
@@ -132,9 +136,21 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
     )  # fmt: skip
     group.add_argument("--side", type=positive, metavar="N", help="pixels for --fit squash and middle")
     group.add_argument("--corpus", choices=CORPORA, help="show the published numbers of this corpus beside ours")
+    group.add_argument(
+        "--ema", choices=("yes", "no"), help="whether averaged weights made the generated pictures: told in the report"
+    )
 
 
 def _add_inception(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--classifier", metavar="RUN",
+        help="also measure the Inception Score by this run of 'train classifier'; alone with --generated, that only",
+    )  # fmt: skip
+    group.add_argument(
+        "--retrieval", action="store_true",
+        help="also rank real and generated pictures by Inception's features: recall at K, and mAP where there are "
+        "classes; of two folders, NAME_0.png and NAME_1.png belong to NAME.jpg, and a folder is a class",
+    )  # fmt: skip
     group.add_argument(
         "--protocol", choices=PROTOCOLS,
         help="clean: recommended; the others as these papers did it, quirks told (default: as pytorch-fid)",

@@ -49,12 +49,26 @@ def run_model(args: argparse.Namespace) -> int:
         curves=_curves(args),
         num_utterances=args.limit or LIMIT,
         extras=extras,
+        ema=_averaged(args),
         seed=args.seed,
         out=out,
     )
     print((out / "report.md").read_text(encoding="utf-8"))
     print(f"page: {out / 'report.html'}")
     return 0
+
+
+def _averaged(args: argparse.Namespace) -> str:
+    """Whether the generator's weights are averaged over the training, as far as its release says."""
+    from speech2img.metrics.independence import TRAINED_WITH
+    from speech2img.storage.releases import find_release
+    from speech2img.storage.weights import load_release
+
+    _, config = load_release(find_release(args.generator or args.model))
+    if "ema" in config:
+        return "yes" if config["ema"] else "no"
+    # every release of 'train generator' holds the averaged weights; those that it did not make do not say
+    return "yes" if TRAINED_WITH in config and "generator" in config else "not told by the release"
 
 
 def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage") -> "Judge | None":
@@ -156,16 +170,22 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
 def _extras(
     args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage", store: "ImageStoreLike", out: Path
 ) -> "list[GroupMeasure]":  # fmt: skip
-    """What is measured only where it was asked for: by Inception, and by an independent encoder."""
+    """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
     extras: list[GroupMeasure] = []
-    if args.inception is not None:
+    if args.inception is not None or args.classifier is not None or args.retrieval:
+        from speech2img.metrics.classifier_reader import ClassifierReader
         from speech2img.metrics.inception_of_model import InceptionOfModel
         from speech2img.metrics.inception_reader import InceptionReader
 
+        reader = classifier = None
+        if args.inception is not None:
+            reader = InceptionReader.load(args.inception, precision=args.precision, device=pipe.device)
+        if args.classifier is not None:
+            classifier = ClassifierReader.load(args.classifier, device=pipe.device)
         extras.append(InceptionOfModel(
-            InceptionReader.load(args.inception, precision=args.precision, device=pipe.device), manifest,
-            size=pipe.image_size, store=store, work=out / "work", protocol=args.protocol,
-            allow_small=args.allow_small, seed=args.seed, batch_size=args.batch_size, workers=args.workers,
+            reader, manifest, classifier=classifier, retrieval=args.retrieval, size=pipe.image_size, store=store,
+            work=out / "work", protocol=args.protocol, allow_small=args.allow_small, seed=args.seed,
+            batch_size=args.batch_size, workers=args.workers,
         ))  # fmt: skip
     if args.judge_encoder is not None:
         extras.append(_encoder_judge(args, pipe))

@@ -13,26 +13,34 @@ OUT = Path("report")
 
 def run_folders(args: argparse.Namespace) -> int:
     """Compare two folders, write the report and print it."""
-    from speech2img.metrics.folder_evaluation import FolderSettings, evaluate_folders
+    from speech2img.metrics.classifier_reader import ClassifierReader
+    from speech2img.metrics.folder_evaluation import evaluate_folders
+    from speech2img.metrics.folder_plan import FolderSettings
     from speech2img.metrics.inception_reader import InceptionReader
     from speech2img.metrics.protocols import find_protocol
     from speech2img.training.device import resolve_device
 
     generated = _side(args.generated, args.list_generated, "generated")
-    real = _side(args.real, args.list_real, "real") or _corpus(args)
-    reader = None
+    real = _side(args.real, args.list_real, "real")
+    from_corpus = real is None and args.root is not None
+    if from_corpus:
+        real = _corpus(args)
+    reader = classifier = None
     if args.network is not None:
         reader = InceptionReader.load(args.network, precision=args.precision, device=resolve_device(args.device))
-    from_corpus = args.real is None and args.list_real is None
+    if args.classifier is not None:
+        classifier = ClassifierReader.load(args.classifier, device=resolve_device(args.device))
     squashed = args.protocol is not None and find_protocol(args.protocol).frechet.squash is not None
     settings = FolderSettings(
         protocol=args.protocol, taps=tuple(args.taps or ()), side=args.side,
         fit=args.fit or ("each" if from_corpus and not squashed else None),
-        allow_small=args.allow_small, corpus=args.corpus or "", seed=args.seed,
-        batch_size=args.batch_size, workers=args.workers,
+        allow_small=args.allow_small, retrieval=args.retrieval, corpus=args.corpus or "", seed=args.seed,
+        batch_size=args.batch_size, workers=args.workers, **({"ema": args.ema} if args.ema else {}),
     )  # fmt: skip
     out = args.out or OUT
-    report = evaluate_folders(generated, real, reader=reader, settings=settings, out=out, save_stats=args.save_stats)
+    report = evaluate_folders(
+        generated, real, reader=reader, classifier=classifier, settings=settings, out=out, save_stats=args.save_stats
+    )
     if report is not None:
         print((out / "report.md").read_text(encoding="utf-8"))
         print(f"report: {out / 'report.md'}")
@@ -65,8 +73,6 @@ def _corpus(args: argparse.Namespace) -> "FilePictures":
     from speech2img.metrics.picture_sources import manifest_pictures
     from speech2img.metrics.protocols import find_protocol
 
-    if args.root is None:
-        raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
     if len(args.split) > 1:
         raise ConfigError.about("--split", "several", "compare with one split at a time")
     rule = None if args.protocol is None else find_protocol(args.protocol).frechet

@@ -1,4 +1,4 @@
-"""``speech2img train``: teacher, judge, encoder, generator or prior."""
+"""``speech2img train``: teacher, judge, encoder, generator, prior, classifier or tacotron2."""
 
 import argparse
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
 
-ROLES = ("teacher", "judge", "encoder", "generator", "prior", "tacotron2")
+ROLES = ("teacher", "judge", "encoder", "generator", "prior", "classifier", "tacotron2")
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -15,7 +15,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser = add_verb(
         verbs,
         "train",
-        summary="train teacher, judge, encoder, generator, prior or tacotron2",
+        summary="train teacher, judge, encoder, generator, prior, classifier or tacotron2",
         description=(
             "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
             "  teacher    reads species and attributes off pictures; its features are what the encoder learns to give\n"
@@ -23,6 +23,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  encoder    speech -> embedding, from the mel store and the teacher's features\n"
             "  generator  embedding -> picture, from the extracted embeddings\n"
             "  prior      embedding -> features of one picture, for a generator that paints from picture features\n"
+            "  classifier tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)\n"
             "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
             "Ctrl-C finishes the step, saves a checkpoint and stops."
         ),
@@ -78,6 +79,11 @@ def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:
         from speech2img.training.prior import PriorSettings, train_prior
 
         return train_prior, PriorSettings, {}
+    if role == "classifier":
+        from speech2img.training.classifier import train_classifier
+        from speech2img.training.classifier_settings import ClassifierSettings
+
+        return train_classifier, ClassifierSettings, {}
     if role == "tacotron2":
         from speech2img.training.tacotron2 import Tacotron2Settings, train_tacotron2
 

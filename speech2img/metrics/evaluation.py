@@ -68,7 +68,7 @@ def evaluate_pipeline(
     judge: Judge | None = None, network: FeatureNetwork | None = None, image_store: ImageStoreLike | None = None,
     retrieval: Mapping[str, measures.RetrievalArrays] | None = None, renderer: Renderer | None = None,
     curves: Mapping[str, Path] | None = None, num_utterances: int = 200, num_shown: int = 24, seed: int = 0,
-    extras: Sequence[GroupMeasure] = (), out: Path, progress: bool = True,
+    extras: Sequence[GroupMeasure] = (), ema: str = "not told", out: Path, progress: bool = True,
 ) -> MetricReport:
     """Measure a model on utterances it never heard, and write the report and the page.
 
@@ -100,6 +100,8 @@ def evaluate_pipeline(
         Seed of the choice of utterances, of the generator's noise and of the resampling.
     extras : sequence of callables
         More to be measured of every group, after all else.
+    ema : str
+        Whether the generator's weights are averaged over the training, in words; goes with every number.
     out : Path
         Folder for ``report.json``, ``report.md``, ``report.html``, ``utterances.json`` and ``pictures/``.
     progress : bool
@@ -134,7 +136,8 @@ def evaluate_pipeline(
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
         model={"name": pipeline.name, "weights_sha256": pipeline.weights_sha256, "picture size": pipeline.image_size,
-               **pipeline.painting},
+               "averaged weights": ema, **pipeline.painting},
+        every_row={"ema": ema},
         corpus={"name": manifest.corpus, "splits": ", ".join(splits),
                 "utterances": sum(len(group.records) for group in groups)},
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},

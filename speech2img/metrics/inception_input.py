@@ -1,4 +1,4 @@
-"""One picture as Inception takes it: the two ways of resizing to 299 px behind published numbers."""
+"""One picture as Inception takes it: the ways of resizing to 299 px behind published numbers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,9 +68,42 @@ def clean(picture: Image.Image) -> NDArray[np.float32]:
     return resized
 
 
+def centre(picture: Image.Image) -> NDArray[np.float32]:
+    """Scale the shorter side as torchvision does, take the middle square, ``2 x - 1``.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image [mode RGB]
+        Any size.
+
+    Returns
+    -------
+    np.ndarray [shape=(299, 299, 3), float32, range -1..1]
+        PIL's antialiased bilinear filter in 8 bits.
+    """
+    unit: NDArray[np.float32] = centre_unit(picture) * np.float32(2) - np.float32(1)
+    return unit
+
+
+def centre_unit(picture: Image.Image) -> NDArray[np.float32]:
+    """As ``centre``, left in 0..1: what the retrieval scripts of S2IGAN and of Speak the Art give their network."""
+    scale = INPUT_SIZE / min(picture.size)
+    width, height = (max(INPUT_SIZE, int(side * scale)) for side in picture.size)
+    left, upper = round((width - INPUT_SIZE) / 2), round((height - INPUT_SIZE) / 2)
+    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    middle = resized.crop((left, upper, left + INPUT_SIZE, upper + INPUT_SIZE))
+    pixels: NDArray[np.float32] = np.asarray(middle, dtype=np.float32) / np.float32(255)
+    return pixels
+
+
 INPUT_FILTERS: Mapping[str, InputFilter] = {
     "legacy": InputFilter("bilinear to 299 px without antialiasing, 2x - 1 (as pytorch-fid)", legacy),
     "clean": InputFilter("PIL bicubic to 299 px in float, antialiased, (x - 128) / 128 (as clean-fid)", clean),
+    "centre": InputFilter("shorter side to 299 px by PIL's bilinear filter, middle square, 2x - 1", centre),
+    "centre-unit": InputFilter(
+        "shorter side to 299 px by PIL's bilinear filter, middle square, left in 0..1 (as S2IGAN's retrieval)",
+        centre_unit,
+    ),
 }
 
 

@@ -6,11 +6,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from speech2img.errors import ConfigError
+from speech2img.metrics.classifier_reader import ClassifierReader
 from speech2img.metrics.evaluation import PaintedGroup
-from speech2img.metrics.inception_plan import make_plan
+from speech2img.metrics.inception_plan import InceptionPlan, make_plan, make_score_plan
 from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.inception_rows import add_inception_rows
+from speech2img.metrics.inception_retrieval import (
+    LabelledPictures,
+    add_retrieval_rows,
+    retrieval_rule,
+    retrieval_settings,
+)
+from speech2img.metrics.inception_rows import add_inception_rows, add_score_row
 from speech2img.metrics.picture_features import FeatureSettings, PictureFeatures, extract_features
+from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sets import PictureSet
 from speech2img.metrics.picture_sources import ArrayPictures, PictureSource
 from speech2img.metrics.protocols import find_protocol
@@ -25,8 +34,8 @@ class InceptionOfModel:
 
     Parameters
     ----------
-    reader : InceptionReader
-        The network.
+    reader : InceptionReader or None
+        The network; None where ``classifier`` alone reads.
     manifest : ManifestLike
         The corpus.
     size : int
@@ -37,6 +46,10 @@ class InceptionOfModel:
         Folder for finished features.
     protocol : str or None
         Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
+    classifier : ClassifierReader or None
+        A classifier of one's own, for an Inception Score of generated and of real pictures.
+    retrieval : bool
+        Also rank real and generated pictures by the network's features, as the protocol does.
     allow_small : bool
         Whether to compute, with a warning, a distance that is refused for too few pictures.
     seed, batch_size, workers
@@ -46,17 +59,25 @@ class InceptionOfModel:
 
     Raises
     ------
+    ConfigError
+        If there is neither a network nor a classifier, or retrieval without a network.
     MetricError
-        For an unknown protocol.
+        For an unknown protocol, or retrieval by one that has none.
     """
 
     def __init__(
-        self, reader: InceptionReader, manifest: ManifestLike, *, size: int, store: ImageStoreLike | None = None,
+        self, reader: InceptionReader | None, manifest: ManifestLike, *, size: int,
+        classifier: ClassifierReader | None = None, retrieval: bool = False, store: ImageStoreLike | None = None,
         work: Path | None = None, protocol: str | None = None, allow_small: bool = False, seed: int = 0,
         batch_size: int = 16, workers: int = 2, progress: bool = True,
     ) -> None:  # fmt: skip
+        if reader is None and (retrieval or classifier is None):
+            raise ConfigError.about("--retrieval", "no network ranks the pictures", "give --inception")
         self._reader, self._manifest, self._work, self._protocol = reader, manifest, work, protocol
-        self._plan = make_plan(reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small)
+        self._classifier, self._rule = classifier, retrieval_rule(protocol) if retrieval else None
+        self._plan = None if reader is None else make_plan(
+            reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small
+        )  # fmt: skip
         self._real = RealPictures(manifest, size=size, store=store)
         self._seed, self._batch_size, self._workers, self._progress = seed, batch_size, workers, progress
 
@@ -64,35 +85,73 @@ class InceptionOfModel:
         """Add the rows of one group, and what the protocol does and the papers have."""
         split = group.records[0].split
         ids = [item.id for item in self._manifest.items if item.split == split]
-        plan = self._plan
         generated = ArrayPictures(group.pictures, name=f"generated, {group.name}")
-        sets = [
-            PictureSet(source.name, self._read(source, settings)) for source, settings in (
-                (generated, plan.settings), (SplitPictures(self._real, ids, name=f"real, {split}"), plan.real_settings)
-            )
-        ]  # fmt: skip
+        real = SplitPictures(self._real, ids, name=f"real, {split}")
         before = len(report.rows)
-        add_inception_rows(
-            report, sets[0], sets[1], plan, reader=self._reader, group=group.name, seed=self._seed,
-            progress=self._progress,
-        )  # fmt: skip
-        report.notes += [note for note in plan.notes if note not in report.notes]
+        if self._reader is not None and self._plan is not None:
+            self._add_distances(report, group, generated, real, self._reader, self._plan)
+            self._add_retrieval(report, group, generated, real, self._reader)
+        if self._classifier is not None:
+            self._add_own_score(report, group, generated, real, self._classifier)
         if self._protocol is not None:
             report.sections[f"Protocol {self._protocol}"] = [
                 f"- {line}" for line in find_protocol(self._protocol).describe()
             ]
         lines = comparison_markdown(
-            [row for row in report.rows[before:]
-             if row.name != "frechet_distance" or row.group.endswith(plan.taps[-1])],
+            [row for row in report.rows[before:] if row.name != "frechet_distance" or self._is_deepest(row.group)],
             corpus=self._manifest.corpus, protocol=self._protocol,
             is_whole_test_set=split == "test" and is_published_set(self._manifest.corpus, self._protocol, len(ids)),
         )  # fmt: skip
         if lines:
             report.sections[f"Beside published numbers: {group.name}"] = lines
 
-    def _read(self, source: PictureSource, settings: FeatureSettings) -> PictureFeatures:
+    def _is_deepest(self, group: str) -> bool:
+        return self._plan is not None and group.endswith(self._plan.taps[-1])
+
+    def _add_distances(
+        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
+        reader: InceptionReader, plan: InceptionPlan,
+    ) -> None:  # fmt: skip
+        made, true = (
+            PictureSet(source.name, self._read(source, reader, settings))
+            for source, settings in ((generated, plan.settings), (real, plan.real_settings))
+        )
+        add_inception_rows(
+            report, made, true, plan, reader=reader, group=group.name, seed=self._seed, progress=self._progress
+        )  # fmt: skip
+        report.notes += [note for note in plan.notes if note not in report.notes]
+
+    def _add_retrieval(
+        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
+        reader: InceptionReader,
+    ) -> None:  # fmt: skip
+        if self._rule is None:
+            return
+        wanted = retrieval_settings(reader, self._rule)
+        class_of = {item.id: item.class_id for item in self._manifest.items}
+        items = [record.item_id for record in group.records]
+        add_retrieval_rows(
+            report, LabelledPictures(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
+            LabelledPictures(self._read(real, reader, wanted), real.ids, [class_of[item] for item in real.ids]),
+            protocol=self._protocol, reader=reader, corpus=self._manifest.corpus, group=group.name, seed=self._seed,
+        )  # fmt: skip
+
+    def _add_own_score(
+        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
+        classifier: ClassifierReader,
+    ) -> None:  # fmt: skip
+        plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
+        for source, are_real in ((generated, False), (real, True)):
+            pictures = PictureSet(source.name, self._read(source, classifier, plan.settings))
+            add_score_row(
+                report, pictures, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
+            )  # fmt: skip
+        if classifier.facts not in report.notes:
+            report.notes.append(classifier.facts)
+
+    def _read(self, source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> PictureFeatures:
         return extract_features(
-            source, self._reader, settings=settings, batch_size=self._batch_size, workers=self._workers,
+            source, reader, settings=settings, batch_size=self._batch_size, workers=self._workers,
             work=self._work, progress=self._progress,
         )  # fmt: skip
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from speech2img.errors import ConfigError, MetricError
 from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.metrics.picture_features import FeatureSettings
+from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sets import WIDTHS
-from speech2img.metrics.protocols import InceptionScoreRule, find_protocol
+from speech2img.metrics.protocols import InceptionScoreRule, Protocol, find_protocol
 
 USUAL_SUBSETS = 100
 
@@ -23,6 +24,8 @@ class InceptionPlan:
     score: InceptionScoreRule | None = None
     """Rule of the Inception Score; None: the network has no classifier, or was not asked for it."""
     score_tap: str = "logits"
+    score_label: str = ""
+    """What rows of the score call the classifier; empty: the output's name."""
     score_warnings: tuple[str, ...] = ()
     """Why the score is not the protocol's."""
     allow_small: bool = False
@@ -82,20 +85,53 @@ def make_plan(
             wanted = tuple(tap for tap in wanted if tap in (named.frechet.layer, "logits"))
         elif named is not None:
             notes.append(f"{named.title} has FID at {named.frechet.layer}; these weights reach {reached[-1]} only.")
-    if named is not None and fit is None and named.frechet.squash is not None:
-        fit, side = "squash", named.frechet.squash
     pools = tuple(tap for tap in WIDTHS if tap in wanted)
     plan = InceptionPlan(
-        settings=FeatureSettings(
-            taps=pools, resize="legacy" if named is None else named.frechet.input_filter, fit=fit or "equal", side=side
-        ),
-        taps=pools, allow_small=allow_small or (named is not None and named.frechet.allow_small), notes=tuple(notes),
+        settings=_input_settings(named, pools, fit=fit, side=side), taps=pools,
+        allow_small=allow_small or (named is not None and named.frechet.allow_small), notes=tuple(notes),
         num_subsets=named.kernel_subsets[0] if named is not None and named.kernel_subsets else USUAL_SUBSETS,
     )  # fmt: skip
     return _with_score(plan, reader, protocol, corpus) if "logits" in wanted else plan
 
 
-def _with_score(plan: InceptionPlan, reader: InceptionReader, protocol: str | None, corpus: str) -> InceptionPlan:
+def make_score_plan(
+    classifier: PictureReader, *, protocol: str | None = None, corpus: str = "", fit: str | None = None,
+    side: int | None = None,
+) -> InceptionPlan:  # fmt: skip
+    """Decide how the Inception Score of a classifier of one's own is measured: no distance, one score.
+
+    Parameters
+    ----------
+    classifier : PictureReader
+        The classifier.
+    protocol, corpus, fit, side
+        As for ``make_plan``; of the protocol its splits, order and way to 299 px count.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown fit.
+    MetricError
+        For an unknown protocol.
+    """
+    named = None if protocol is None else find_protocol(protocol)
+    plan = InceptionPlan(
+        settings=_input_settings(named, (), fit=fit, side=side), taps=(), score_label="own classifier"
+    )  # fmt: skip
+    return _with_score(plan, classifier, protocol, corpus)
+
+
+def _input_settings(
+    named: Protocol | None, taps: tuple[str, ...], *, fit: str | None, side: int | None
+) -> FeatureSettings:  # fmt: skip
+    """How pictures are brought to the network: as the user wishes, else as the protocol has it."""
+    if named is not None and fit is None and named.frechet.squash is not None:
+        fit, side = "squash", named.frechet.squash
+    resize = "legacy" if named is None else named.frechet.input_filter
+    return FeatureSettings(taps=taps, resize=resize, fit=fit or "equal", side=side)
+
+
+def _with_score(plan: InceptionPlan, reader: PictureReader, protocol: str | None, corpus: str) -> InceptionPlan:
     """The plan with the Inception Score that this network's classifier can give."""
     own = str(reader.classifier)
     rule, warnings = InceptionScoreRule(classifier=own), []

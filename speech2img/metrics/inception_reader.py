@@ -4,6 +4,7 @@ import contextlib
 import tokenize
 import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,24 +87,10 @@ class InceptionReader:
         CheckpointError
             If it is missing, damaged, hostile or another network.
         """
-        path = Path(path)
-        if path.is_dir():
-            tensors, config = load_release(path)
-            network = _from_config(path, config)
-            sha256 = str(config.get("source_sha256") or release_sha256(path))
-            name = str(config.get("name") or BUILD_NAMES[config["inception"]["build"]])
-        else:
-            state = _read_published(path)
-            source = inception_source(state)
-            if source is None:
-                raise CheckpointError.about(path, "neither the FID Inception nor torchvision's", _FIX)
-            try:
-                network, settings, tensors = convert_inception(state, source)
-            except (ValueError, RuntimeError, MemoryError) as error:
-                raise CheckpointError.about(path, error, _FIX) from error
-            sha256, name = file_sha256(path), BUILD_NAMES[settings["build"]]
-        load_weights(network, tensors, name=str(path))
-        return cls(network, name=name, weights_sha256=sha256, precision=precision, device=device)
+        found = load_inception(path)
+        return cls(
+            found.network, name=found.name, weights_sha256=found.sha256, precision=precision, device=device
+        )  # fmt: skip
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -144,13 +131,54 @@ class InceptionReader:
         -------
         dict of str to np.ndarray [shape=(B, width), float32]
         """
-        with torch.inference_mode(), _exact_convolutions(self._device):
+        with torch.inference_mode(), exact_convolutions(self._device):
             found = self._network(prepared.to(self._device).permute(0, 3, 1, 2), taps)
         return {tap: value.float().cpu().numpy() for tap, value in found.items()}
 
 
+@dataclass(frozen=True)
+class PublishedInception:
+    """A published Inception-v3 with its weights."""
+
+    network: InceptionV3
+    settings: dict[str, Any]
+    """Arguments of ``InceptionV3``."""
+    name: str
+    """What reports call it."""
+    sha256: str
+    """Hash of the published file."""
+
+
+def load_inception(path: str | Path) -> PublishedInception:
+    """Load Inception from a release of ``speech2img import``, or from a published file itself.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged, hostile or another network.
+    """
+    path = Path(path)
+    if path.is_dir():
+        tensors, config = load_release(path)
+        network, settings = _from_config(path, config), config["inception"]
+        sha256 = str(config.get("source_sha256") or release_sha256(path))
+        name = str(config.get("name") or BUILD_NAMES[settings["build"]])
+    else:
+        state = _read_published(path)
+        source = inception_source(state)
+        if source is None:
+            raise CheckpointError.about(path, "neither the FID Inception nor torchvision's", _FIX)
+        try:
+            network, settings, tensors = convert_inception(state, source)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            raise CheckpointError.about(path, error, _FIX) from error
+        sha256, name = file_sha256(path), BUILD_NAMES[settings["build"]]
+    load_weights(network, tensors, name=str(path))
+    return PublishedInception(network, dict(settings), name, sha256)
+
+
 @contextlib.contextmanager
-def _exact_convolutions(device: torch.device) -> Iterator[None]:
+def exact_convolutions(device: torch.device) -> Iterator[None]:
     """Float32 means float32: without TF32, which CUDA takes for convolutions unless told otherwise."""
     if device.type != "cuda":
         yield

@@ -11,9 +11,10 @@ from speech2img.errors import MetricError
 from speech2img.metrics.frechet import frechet_score
 from speech2img.metrics.inception_input import input_filter
 from speech2img.metrics.inception_plan import InceptionPlan
-from speech2img.metrics.inception_reader import BUILD_NAMES, InceptionReader
+from speech2img.metrics.inception_reader import BUILD_NAMES
 from speech2img.metrics.inception_score import inception_score
 from speech2img.metrics.kernel_distance import kernel_score
+from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sets import PictureSet, check_sides
 from speech2img.metrics.precision_recall import precision_recall
 from speech2img.metrics.report import MetricReport
@@ -24,7 +25,7 @@ UNTOLD = "not told by the statistics"
 
 def add_inception_rows(
     report: MetricReport, generated: PictureSet, real: PictureSet, plan: InceptionPlan, *,
-    reader: InceptionReader | None, group: str = "", seed: int = 0, progress: bool = True,
+    reader: PictureReader | None, group: str = "", seed: int = 0, progress: bool = True,
 ) -> int:  # fmt: skip
     """Measure two sets and add every number that can be had.
 
@@ -36,7 +37,7 @@ def add_inception_rows(
         The two sets; at most the outputs in ``plan`` are read.
     plan : InceptionPlan
         What to measure.
-    reader : InceptionReader or None
+    reader : PictureReader or None
         The network; None where both sets are statistics of files.
     group : str
         What it is measured on, in words, before the name of the output.
@@ -70,10 +71,29 @@ def add_inception_rows(
             report.notes.append("KID, precision and recall need pictures on both sides, not statistics alone.")
         bar.update()
         if plan.score is not None and generated.features is not None:
-            add = _Adder(report, generated, None, plan, reader=reader, group=group, tap=plan.score_tap)
-            add("Inception Score", partial(_inception_score, generated, plan, seed))
+            add_score_row(report, generated, plan, reader=reader, group=group, seed=seed)
         bar.update()
     return len(report.rows) - before
+
+
+def add_score_row(
+    report: MetricReport, pictures: PictureSet, plan: InceptionPlan, *, reader: PictureReader | None, group: str = "",
+    are_real: bool = False, seed: int = 0,
+) -> None:  # fmt: skip
+    """Add the Inception Score of one set, or a note why there is none.
+
+    Parameters
+    ----------
+    report, plan, reader, group, seed
+        As for ``add_inception_rows``; the plan has a score.
+    pictures : PictureSet
+        Read at the plan's ``score_tap``.
+    are_real : bool
+        Whether they are real pictures: the yardstick of the same score.
+    """
+    label = plan.score_label or plan.score_tap
+    add = _Adder(report, pictures, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
+    add("Inception Score", partial(_inception_score, pictures, plan, seed, are_real))
 
 
 class _Adder:
@@ -81,7 +101,7 @@ class _Adder:
 
     def __init__(
         self, report: MetricReport, generated: PictureSet, real: PictureSet | None, plan: InceptionPlan, *,
-        reader: InceptionReader | None, group: str, tap: str,
+        reader: PictureReader | None, group: str, tap: str, are_real: bool = False,
     ) -> None:  # fmt: skip
         self._report = report
         self._group = f"{group}, {tap}" if group else tap
@@ -89,8 +109,9 @@ class _Adder:
         told = next((side.protocol for side in (generated, real) if side is not None and side.protocol), None)
         self._network = UNTOLD if told is None else told.network
         self._weights = UNTOLD if told is None else told.weights_sha256
-        self._pictures = f"generated: {generated.words}"
-        details: dict[str, Any] = {"tap": tap, "generated": _details(generated)}
+        side = "real" if are_real else "generated"
+        self._pictures = f"{side}: {generated.words}"
+        details: dict[str, Any] = {"tap": tap, side: _details(generated)}
         if real is not None:
             self._pictures += f"; real: {real.words}"
             details["real"] = _details(real)
@@ -156,12 +177,13 @@ def _precision_recall(generated: PictureSet, real: PictureSet, tap: str, seed: i
     return precision_recall(made, true, ids_generated=generated.ids, ids_real=real.ids, seed=seed)
 
 
-def _inception_score(generated: PictureSet, plan: InceptionPlan, seed: int) -> list[Score]:
-    rule, logits = plan.score, generated.rows(plan.score_tap)
+def _inception_score(pictures: PictureSet, plan: InceptionPlan, seed: int, are_real: bool) -> list[Score]:
+    rule, logits = plan.score, pictures.rows(plan.score_tap)
     assert rule is not None and logits is not None
     score = inception_score(
-        logits, num_splits=rule.num_splits, order=rule.order, ids=generated.ids,
+        logits, num_splits=rule.num_splits, order=rule.order, ids=pictures.ids,
         leave_out_first=rule.leave_out_first, whole_batches_of=rule.whole_batches_of, equal_splits=rule.equal_splits,
         seed=seed,
     )  # fmt: skip
-    return [replace(score, warnings=(*score.warnings, *plan.score_warnings))]
+    name = f"{score.name}_of_real_pictures" if are_real else score.name
+    return [replace(score, name=name, warnings=(*score.warnings, *plan.score_warnings))]

@@ -93,7 +93,8 @@ def add_likeness(report: MetricReport, group: str, generated: FeatureReading, re
         report.add(MetricRow(name=name, group=group, value=score.value, num_samples=score.num_samples,
                              protocol=protocol, seed=seed, network=network.name,
                              weights_sha256=network.weights_sha256, interval=score.interval, spread=score.spread,
-                             higher_is_better=score.higher_is_better, details=score.settings))
+                             higher_is_better=score.higher_is_better, details=score.settings,
+                             warnings=score.warnings))
 
     reference = fit_gaussian(real.features)
     for suffix, reading in sets:

@@ -18,7 +18,7 @@ from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupt
 from speech2img.images.store import square_thumbnail
 from speech2img.metrics.feature_chunks import Chunk, Chunks, open_chunks
 from speech2img.metrics.inception_input import input_filter
-from speech2img.metrics.inception_reader import InceptionReader
+from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sources import PictureSource
 from speech2img.models.inception import INPUT_SIZE
 from speech2img.storage.stores import map_in_order
@@ -109,7 +109,7 @@ class PictureFeatures:
 
 
 def extract_features(
-    source: PictureSource, reader: InceptionReader, *, settings: FeatureSettings, batch_size: int = 16,
+    source: PictureSource, reader: PictureReader, *, settings: FeatureSettings, batch_size: int = 16,
     workers: int = 2, work: str | Path | None = None, progress: bool = True,
 ) -> PictureFeatures:  # fmt: skip
     """Read pictures with a network.
@@ -118,7 +118,7 @@ def extract_features(
     ----------
     source : PictureSource
         The pictures.
-    reader : InceptionReader
+    reader : PictureReader
         The network.
     settings : FeatureSettings
         Outputs wanted and the way to the network's size.
@@ -203,7 +203,7 @@ def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
 
 
 def _read_chunk(
-    source: PictureSource, reader: InceptionReader, settings: FeatureSettings, pictures: Iterator[_Picture],
+    source: PictureSource, reader: PictureReader, settings: FeatureSettings, pictures: Iterator[_Picture],
     start: int, stop: int, batch_size: int, bar: tqdm,
 ) -> Chunk:  # fmt: skip
     """Features of pictures ``start`` to ``stop``, the next ones to come."""
@@ -226,7 +226,7 @@ def _read_chunk(
 
 
 def _assemble(
-    source: PictureSource, reader: InceptionReader, settings: FeatureSettings, chunks: Chunks
+    source: PictureSource, reader: PictureReader, settings: FeatureSettings, chunks: Chunks
 ) -> PictureFeatures:
     n = len(source.ids)
     features: dict[str, NDArray[np.float32]] = {}
@@ -247,7 +247,7 @@ def _assemble(
     return PictureFeatures(features, tuple(source.ids), protocol)
 
 
-def _key(source: PictureSource, reader: InceptionReader, settings: FeatureSettings) -> str:
+def _key(source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> str:
     """Hash of everything that decides about the features."""
     parts = {
         **asdict(settings), "weights": reader.weights_sha256, "network": reader.name, "precision": reader.precision,

@@ -1,7 +1,7 @@
 """One side of a comparison: pictures that a network has read, or only the statistics of such in a file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from speech2img.errors import DataError, MetricError
 from speech2img.metrics.frechet import fit_gaussian
-from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.metrics.picture_features import FITS, FeatureProtocol, FeatureSettings, PictureFeatures
+from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sources import PictureSource
 from speech2img.metrics.statistics import Gaussian
-from speech2img.metrics.statistics_files import StatisticsSource, check_same_source, load_statistics, save_statistics
+from speech2img.metrics.statistics_files import (
+    StatisticsSource,
+    check_same_source,
+    load_all_statistics,
+    save_statistics,
+)
 
 WIDTHS = {"pool64": 64, "pool192": 192, "pool768": 768, "pool2048": 2048}
 """Outputs of Inception that a Frechet distance is measured on, and their dimensions."""
@@ -27,8 +32,8 @@ class PictureSet:
     """What messages and reports call it."""
     features: PictureFeatures | None = None
     """None where there are only statistics."""
-    stored: Gaussian | None = None
-    """Statistics from a file."""
+    stored: Mapping[str, Gaussian] | None = None
+    """Statistics from a file, by the output of the network; small to large."""
     source: StatisticsSource | None = None
     """What the file says of them."""
 
@@ -42,7 +47,15 @@ class PictureSet:
     @property
     def num_samples(self) -> int | None:
         """Number of pictures; None where a file does not say."""
-        return self.features.protocol.n if self.features is not None else self.gaussian("").num_samples
+        if self.features is not None:
+            return self.features.protocol.n
+        return next(iter(self.stored.values())).num_samples if self.stored else None
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """Outputs of the network that there are statistics or features of, small to large."""
+        held = self.stored if self.features is None else self.features.features
+        return tuple(tap for tap in WIDTHS if tap in (held or {}))
 
     @property
     def ids(self) -> Sequence[str] | None:
@@ -62,44 +75,33 @@ class PictureSet:
         return None if self.features is None else self.features.features[tap]
 
     def gaussian(self, tap: str) -> Gaussian:
-        """Mean and covariance at an output; a file has those of one."""
+        """Mean and covariance at an output."""
         if self.features is not None:
             return fit_gaussian(self.features.features[tap])
         assert self.stored is not None
-        return self.stored
+        return self.stored[tap]
 
 
 def read_statistics(path: str | Path) -> PictureSet:
-    """A set of which there are only statistics.
+    """A set of which there are only statistics, at the outputs that the file names, else by their dimensions.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, hostile or holds no mean and covariance.
+        If the file is missing, damaged, hostile, holds no mean and covariance, or is of no output of Inception.
     """
-    gaussian, source = load_statistics(path)
-    return PictureSet(str(path), stored=gaussian, source=source)
+    gaussians, source = load_all_statistics(path)
+    stored: dict[str, Gaussian] = {}
+    for tap, gaussian in sorted(gaussians.items(), key=lambda entry: entry[1].dim):
+        name = tap or next((name for name, width in WIDTHS.items() if width == gaussian.dim), "")
+        if WIDTHS.get(name) != gaussian.dim:
+            known = ", ".join(map(str, WIDTHS.values()))
+            raise DataError.about(path, f"statistics in {gaussian.dim} dimensions", f"give some of Inception: {known}")
+        stored[name] = gaussian
+    return PictureSet(str(path), stored=stored, source=source)
 
 
-def tap_of(statistics: PictureSet) -> str:
-    """Output that stored statistics are of: as the file says, else by their dimensions.
-
-    Raises
-    ------
-    DataError
-        If they are of no output of Inception.
-    """
-    if statistics.source is not None:
-        return statistics.source.tap
-    dim = statistics.gaussian("").dim
-    tap = next((name for name, width in WIDTHS.items() if width == dim), None)
-    if tap is None:
-        known = ", ".join(map(str, WIDTHS.values()))
-        raise DataError.about(statistics.name, f"statistics in {dim} dimensions", f"give some of Inception: {known}")
-    return tap
-
-
-def check_against_network(statistics: PictureSet, reader: InceptionReader, settings: FeatureSettings) -> None:
+def check_against_network(statistics: PictureSet, reader: PictureReader, settings: FeatureSettings) -> None:
     """Refuse statistics of another network, precision or resize filter before any picture is read; MetricError."""
     if statistics.source is None:
         return
@@ -117,7 +119,7 @@ def check_sides(generated: PictureSet, real: PictureSet, tap: str) -> tuple[str,
     """Refuse two sides that were not read alike (MetricError); what they do not say comes back as warnings."""
     if generated.features is None or real.features is None:
         sides = [
-            side.source if side.features is None else StatisticsSource(tap=tap, protocol=side.features.protocol)
+            None if side.protocol is None else StatisticsSource(tap=tap, protocol=side.protocol)
             for side in (generated, real)
         ]
         return check_same_source(*sides)
@@ -133,8 +135,12 @@ def check_count(source: PictureSource) -> None:
         raise DataError.about(source.name, "holds one picture", "give at least 2 pictures a set, better thousands")
 
 
-def save_set(path: str | Path, pictures: PictureSet, tap: str) -> None:
-    """Write the statistics of pictures at an output, as pytorch-fid and ``--real`` read them."""
+def save_set(path: str | Path, pictures: PictureSet) -> None:
+    """Write the statistics of pictures at all their outputs; the deepest as pytorch-fid reads it."""
     assert pictures.features is not None
-    source = StatisticsSource(tap=tap, protocol=pictures.features.protocol)
-    save_statistics(path, pictures.gaussian(tap), source)
+    *others, deepest = pictures.taps
+    protocol = replace(pictures.features.protocol, taps=pictures.taps)
+    save_statistics(
+        path, pictures.gaussian(deepest), StatisticsSource(tap=deepest, protocol=protocol),
+        others={tap: pictures.gaussian(tap) for tap in others},
+    )  # fmt: skip

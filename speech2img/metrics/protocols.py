@@ -48,12 +48,10 @@ class RetrievalRule:
 
     ks: tuple[int, ...] = (1, 5, 10, 50)
     directions: tuple[str, ...] = ("real_to_generated", "generated_to_real")
-    classifier: str = "torchvision"
-    """Whose 2,048 pooled features, compared by cosine."""
-    pixel_range: tuple[float, float] = (-1.0, 1.0)
-    """Of what the network is given; its weights expect -1..1."""
-    centre_crop: bool = True
-    """Shorter side to 299 px and the middle square, instead of squashing."""
+    build: str = "torchvision"
+    """Whose 2,048 pooled features, compared by cosine: "torchvision" or "fid", of ImageNet both."""
+    input_filter: str = "centre"
+    """Name in ``inception_input.INPUT_FILTERS``; the weights expect -1..1, which "centre-unit" does not give."""
     queries_per_class: Mapping[str, int] | None = None
     """By corpus: for mAP so many pictures of a class are queries, against what was generated of them; None: all."""
     whole_batches_of: int = 1
@@ -119,7 +117,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             InceptionScoreRule(corpora=WITH_CLASSES, classifier="fine-tuned", whole_batches_of=64, leave_out_first=1),
             InceptionScoreRule(corpora=WITHOUT_CLASSES, classifier="torchvision", order="sorted", equal_splits=True)),
         frechet=FrechetRule(),
-        retrieval=RetrievalRule(directions=("real_to_generated",), pixel_range=(0.0, 1.0),
+        retrieval=RetrievalRule(directions=("real_to_generated",), input_filter="centre-unit",
                                 queries_per_class={"cub": 2, "oxford102": 2}),
         quirks=("The noise is drawn once a batch and shared by all captions of a picture, which hides variety.",
                 _FINE_TUNED, _LAST_BATCH,
@@ -132,13 +130,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
                 "Recall at K: a real picture looks for its own generated ones (5 on Flickr8k, 1 on Places); a hit if "
                 "any of them is among the first K, so chance grows with captions a picture (about 4.9 % for R@50 on "
                 "Flickr8k).",
-                "In both retrieval scripts pixels are in 0..1 though the Inception weights expect -1..1.")),
+                "In both retrieval scripts the shorter side is scaled to 299 px and the middle square cut out, "
+                "features are compared by cosine, and pixels are in 0..1 though the Inception weights expect -1..1.")),
     "sta": Protocol(
         name="sta", title="Speak the Art (S2IVQ-D)", source="released code, farida752/Speak-The-Art",
         num_generated="one picture a test caption",
         inception_scores=(InceptionScoreRule(classifier="torchvision", order="sorted", equal_splits=True),),
         frechet=FrechetRule(squash=256, real_pictures="all", real_crop="none"),
-        retrieval=RetrievalRule(directions=("real_to_generated",), pixel_range=(0.0, 1.0), whole_batches_of=7),
+        retrieval=RetrievalRule(directions=("real_to_generated",), input_filter="centre-unit", whole_batches_of=7),
         quirks=("Inception Score with torchvision's ImageNet Inception-v3 even on CUB, 10 splits: 4.07 on CUB is not "
                 "comparable with the 4.x of the fine-tuned classifier.",
                 "FID: both sides are first squashed to 256 x 256 by PIL, whatever their shape; real birds are not "
@@ -152,7 +151,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         num_generated="one picture a test caption, fresh noise for each, PNG",
         inception_scores=(InceptionScoreRule(classifier="fid"),),
         frechet=FrechetRule(input_filter="clean", allow_small=False),
-        retrieval=RetrievalRule(),
+        retrieval=RetrievalRule(build="fid"),
         kernel_subsets=(100, 1000),
         quirks=("Resized to 299 px by PIL's antialiased bicubic filter in float: no number of the 'legacy' filter is "
                 "comparable.",
@@ -160,7 +159,8 @@ PROTOCOLS: Mapping[str, Protocol] = {
                 "FID is refused where there are no more pictures than dimensions; KID stands beside it always.",
                 "Inception Score over 1,008 ImageNet classes, shuffled by a seed, 10 splits: on CUB about 4 to 6, not "
                 "comparable with the fine-tuned classifier's.",
-                "Retrieval in both directions against the whole gallery; ties count against the model.")),
+                "Retrieval in both directions against the whole gallery, pixels in -1..1 as the weights expect; ties "
+                "count against the model.")),
 }
 
 

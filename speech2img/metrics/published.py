@@ -175,6 +175,10 @@ def _other_network(number: PublishedNumber, ours: MetricRow, corpus: str) -> lis
     reasons = []
     if number.metric == "frechet_distance" and ours.details.get("build", "fid") != "fid":
         reasons.append("not known to be features of FID's Inception")
+    if number.metric.startswith(("recall_at_", "mean_average_precision")):
+        told = (ours.details.get("build", "unknown"), ours.details.get("dimensions"))
+        if told != ("torchvision", 2048):
+            reasons.append(f"ranked by torchvision's Inception in 2,048 dimensions, ours by {told[0]} in {told[1]}")
     if number.metric == "inception_score" and number.protocol is not None and "classifier" in ours.details:
         theirs = find_protocol(number.protocol).inception_score(corpus).classifier
         if ours.details["classifier"] != theirs:

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class MetricReport:
     """What a reader must know to judge the numbers."""
     sections: dict[str, list[str]] = field(default_factory=dict)
     """Heading -> lines of Markdown, after the numbers."""
+    every_row: dict[str, Any] = field(default_factory=dict)
+    """What holds for all numbers and goes into the details of each, as JSON values: whether weights are averaged."""
     environment: dict[str, str] = field(default_factory=lambda: {
         "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
         "machine": platform.machine()})
@@ -94,7 +96,7 @@ class MetricReport:
                                     "find out why before reporting it")
         if any(row.name == other.name and row.group == other.group for other in self.rows):
             raise MetricError.about(f"metric {row.name}", f"'{row.group}' has it already", "name the second one apart")
-        self.rows.append(row)
+        self.rows.append(replace(row, details={**self.every_row, **row.details}))
 
     def row(self, name: str, group: str) -> MetricRow:
         """The row of a metric and group; MetricError if there is none."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tokenize
 import zipfile
 import zlib
@@ -24,6 +25,7 @@ MAX_DIM = 8192
 _MAX_BYTES = 3 * 8 * MAX_DIM ** 2
 _FIX = "give a .npz that 'evaluate --save-stats' or pytorch-fid wrote"
 _MAX_SOURCE = 1 << 16
+_NAME = re.compile(r"(pool\d+\.)?(mu|sigma|root)|num_samples|source")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +33,14 @@ class StatisticsSource:
     """What statistics were made of, so that only like is compared with like."""
 
     tap: str
-    """Output of the network: "pool64", ..., "pool2048"."""
+    """Output of the network that ``mu`` and ``sigma`` are of: "pool64", ..., "pool2048"."""
     protocol: FeatureProtocol
     """Network, resize filter, crop, and the hash of the pictures."""
 
 
-def save_statistics(path: str | Path, gaussian: Gaussian, source: StatisticsSource) -> None:
+def save_statistics(
+    path: str | Path, gaussian: Gaussian, source: StatisticsSource, *, others: Mapping[str, Gaussian] | None = None
+) -> None:
     """Write statistics so that pytorch-fid can read them too.
 
     Parameters
@@ -47,18 +51,21 @@ def save_statistics(path: str | Path, gaussian: Gaussian, source: StatisticsSour
         The statistics.
     source : StatisticsSource
         What they were made of.
+    others : Mapping of str to Gaussian, optional
+        The same pictures at other outputs of the network, which pytorch-fid does not see.
 
     Raises
     ------
     DiskFullError, DataError
         If the file cannot be written.
     """
-    arrays: dict[str, Any] = {"mu": gaussian.mean, "sigma": gaussian.covariance,
-                              "source": np.array(json.dumps(asdict(source)))}
+    arrays: dict[str, Any] = {"source": np.array(json.dumps(asdict(source)))}
     if gaussian.num_samples is not None:
         arrays["num_samples"] = np.array(gaussian.num_samples)
-    if gaussian.root is not None:
-        arrays["root"] = gaussian.root
+    for prefix, part in (("", gaussian), *((f"{tap}.", other) for tap, other in (others or {}).items())):
+        arrays |= {f"{prefix}mu": part.mean, f"{prefix}sigma": part.covariance}
+        if part.root is not None:
+            arrays[f"{prefix}root"] = part.root
     size = sum(np.asarray(array).nbytes for array in arrays.values())
     with atomic_path(path, bytes_needed=size) as temp, open(temp, "wb") as file:
         np.savez(file, **arrays)
@@ -70,7 +77,7 @@ def load_statistics(path: str | Path) -> tuple[Gaussian, StatisticsSource | None
     Returns
     -------
     gaussian : Gaussian
-        ``num_samples`` is None if the file does not say.
+        At the output that ``source`` names; ``num_samples`` is None if the file does not say.
     source : StatisticsSource or None
         None if the file does not say.
 
@@ -79,16 +86,39 @@ def load_statistics(path: str | Path) -> tuple[Gaussian, StatisticsSource | None
     DataError
         If the file is missing, damaged, hostile or holds no mean and covariance.
     """
+    gaussians, source = load_all_statistics(path)
+    return gaussians["" if source is None else source.tap], source
+
+
+def load_all_statistics(path: str | Path) -> tuple[dict[str, Gaussian], StatisticsSource | None]:
+    """Read the statistics at every output that a file has.
+
+    Returns
+    -------
+    gaussians : dict of str to Gaussian
+        By the name of the output; "" where the file does not say.
+    source : StatisticsSource or None
+        None if the file does not say.
+
+    Raises
+    ------
+    DataError
+        As ``load_statistics``.
+    """
     data = read_bytes(path, max_bytes=_MAX_BYTES)
     try:
         arrays = _read_arrays(data)
-        gaussian = _gaussian(arrays)
         source = _source(arrays["source"]) if "source" in arrays else None
+        gaussians = {"" if source is None else source.tap: _gaussian(arrays)}
+        for name in sorted(arrays) if source is not None else ():
+            tap, _, part = name.rpartition(".")
+            if tap and part == "mu" and tap not in gaussians:
+                gaussians[tap] = _gaussian(arrays, f"{tap}.")
     except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError, NotImplementedError,
             SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise DataError.about(path, f"no statistics of features ({reason})", _FIX) from error
-    return gaussian, source
+    return gaussians, source
 
 
 def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) -> tuple[str, ...]:
@@ -125,12 +155,11 @@ def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
     if size > _MAX_BYTES:
         raise ValueError(f"its arrays have {size:,} bytes")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: np.asarray(arrays[name]) for name in ("mu", "sigma", "root", "num_samples", "source")
-                if name in arrays.files}
+        return {name: np.asarray(arrays[name]) for name in arrays.files if _NAME.fullmatch(name)}
 
 
-def _gaussian(arrays: Mapping[str, NDArray[Any]]) -> Gaussian:
-    mean, covariance = (_floats(arrays, name) for name in ("mu", "sigma"))
+def _gaussian(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Gaussian:
+    mean, covariance = (_floats(arrays, f"{prefix}{name}") for name in ("mu", "sigma"))
     if mean.ndim != 1 or not 1 <= len(mean) <= MAX_DIM or covariance.shape != (len(mean), len(mean)):
         raise ValueError(f"mu of shape {mean.shape} and sigma of shape {covariance.shape}")
     scale = float(np.abs(covariance).max())
@@ -142,7 +171,7 @@ def _gaussian(arrays: Mapping[str, NDArray[Any]]) -> Gaussian:
         if number.shape != () or number.dtype.kind not in "iu" or not 2 <= number < 2 ** 62:
             raise ValueError(f"num_samples is {number!r}")
         count = int(number)
-    root = _floats(arrays, "root") if "root" in arrays else None
+    root = _floats(arrays, f"{prefix}root") if f"{prefix}root" in arrays else None
     if root is not None and (root.ndim != 2 or root.shape[1] != len(mean) or len(root) > len(mean)
                              or not np.allclose(root.T @ root, covariance, rtol=0.0, atol=1e-8 * max(scale, 1e-300))):
         raise ValueError("root is not that of sigma")

@@ -14,6 +14,7 @@ from PIL import Image
 from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.metrics.classifier_reader import ClassifierReader
 from speech2img.metrics.googlenet_reader import GoogLeNetReader
 from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.metrics.judge import FeatureReading
@@ -172,9 +173,44 @@ def test_inception_adds_rows_and_changes_no_other(
     assert added[0]["num_samples"] == 12 and added[0]["details"]["real"]["n"] == 6
     assert "image store of 128 px" in added[0]["protocol"]
     assert [row for row in report["metrics"] if row not in added] == plain["metrics"]
+    assert {row["details"]["ema"] for row in report["metrics"]} == {"not told by the release"}
+    ranked = _evaluate(
+        make_release(tmp_path / "told", trained_with={"encoder": "ab"}), corpus, "--network", "x.npz", "--inception",
+        "net", "--protocol", "s2igan", "--retrieval",
+    )  # fmt: skip
+    row = next(row for row in ranked["metrics"] if row["name"] == "recall_at_1_real_to_generated")
+    assert (row["num_samples"], row["details"]["gallery_size"]) == (6, 12) and "left in 0..1" in row["protocol"]
+    assert "2,048 features of the torchvision Inception, this is pool64 of fid" in row["warnings"][0]
+    row = next(row for row in ranked["metrics"] if row["name"] == "mean_average_precision_real_to_generated")
+    assert row["group"] == "unseen species, pool64" and row["num_samples"] == 6
+    assert {row["details"]["ema"] for row in ranked["metrics"]} == {"yes"}
     refused = _evaluate(model, corpus, "--network", "x.npz", "--inception", "net", "--protocol", "clean")
     assert any("FID of unseen species, pool64: not measured" in note for note in refused["notes"])
     assert "Protocol clean" in refused["sections"]
+
+
+def test_a_classifier_scores_generated_and_real_pictures(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    class Stub(StubInception):
+        name, build, classifier, taps = "own classifier of 3 classes", "own", "own", ("logits",)
+        facts = "trained on some"
+
+        def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
+            return {"logits": prepared.mean(dim=(1, 2)).numpy()}
+
+    monkeypatch.setattr(ClassifierReader, "load", lambda *_, **__: Stub())
+    model = make_release(tmp_path / "model")
+    report = _evaluate(model, corpus, "--network", "x.npz", "--classifier", "run")
+    assert "10 splits of 6 pictures" in " ".join(report["notes"])  # of the 6 real pictures; the 12 generated have one
+    row = next(row for row in report["metrics"] if row["group"] == "unseen species, own classifier")
+    assert (row["name"], row["num_samples"], row["weights_sha256"]) == ("inception_score", 12, "ab" * 32)
+    assert row["details"]["classifier"] == "own" and "trained on some" in report["notes"]
+    capsys.readouterr()
+    argv = ["--model", str(model), "--root", str(corpus), "--network", "x.npz", "--classifier", "run", "--retrieval"]
+    assert main(["evaluate", *argv]) == 2
+    assert "--retrieval: no network ranks the pictures; give --inception" in capsys.readouterr().err
 
 
 def test_an_encoder_judges_only_what_it_did_not_teach(

@@ -169,6 +169,51 @@ def test_statistics_stand_for_pictures(folders: tuple[Path, Path], run: Run, tmp
     assert json.loads((tmp_path / "same" / "report.json").read_text())["metrics"][0]["value"] < 1e-6
 
 
+def test_statistics_hold_every_output_that_was_read(
+    folders: tuple[Path, Path], run: Run, tmp_path: Path, stub: type[StubReader]
+) -> None:
+    stats = tmp_path / "photos.npz"
+    main(["evaluate", "--network", "net", "--real", str(folders[1]), "--save-stats", str(stats),
+          "--out", str(tmp_path / "out")])  # fmt: skip
+    with np.load(stats) as file:  # as pytorch-fid opens it
+        assert file["mu"].shape == (2048,) and file["pool64.mu"].shape == (64,)
+    both = run("--generated", folders[0], "--real", folders[1], "--allow-small")
+    before = stub.pictures
+    from_stats = run("--generated", folders[0], "--real", stats, "--allow-small")
+    assert stub.pictures == before
+    for tap in WIDTHS:
+        expected = _row(both, "frechet_distance", tap)["value"]
+        assert _row(from_stats, "frechet_distance", tap)["value"] == pytest.approx(expected, rel=1e-9)
+        assert _row(from_stats, "frechet_distance", tap)["details"]["real"]["n"] == 80
+    one = run("--generated", folders[0], "--real", stats, "--taps", "pool192", "--allow-small")
+    assert [row["group"] for row in one["metrics"]] == ["pool192"]
+    clean = run("--generated", folders[0], "--real", stats, "--protocol", "s2igan")
+    assert [row["group"] for row in clean["metrics"]] == ["pool2048", "logits_unbiased"]
+    out = tmp_path / "same"
+    both_stored = ["--generated", str(stats), "--real", str(stats)]
+    assert main(["evaluate", *both_stored, "--allow-small", "--out", str(out)]) == 0
+    rows = json.loads((out / "report.json").read_text())["metrics"]
+    assert [row["group"] for row in rows] == list(WIDTHS) and max(row["value"] for row in rows) < 1e-6
+
+
+def test_generated_pictures_alone_have_an_inception_score(
+    folders: tuple[Path, Path], run: Run, stub: type[StubReader], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    report = run("--generated", folders[0], "--ema", "no")
+    (row,) = report["metrics"]
+    assert (row["name"], row["group"], row["num_samples"]) == ("inception_score", "logits_unbiased", 70)
+    assert row["details"]["ema"] == "no" and row["weights_sha256"] == "ab" * 32 and stub.pictures == 70
+    assert any("No real pictures: FID" in note for note in report["notes"])
+    both = run("--generated", folders[0], "--real", folders[1])
+    assert _row(both, "inception_score", "logits_unbiased")["value"] == pytest.approx(row["value"], rel=1e-9)
+    assert all(one["details"]["ema"] == "not told by a folder" for one in both["metrics"])
+    monkeypatch.setattr(stub, "classifier", None)
+    assert "no classifier, and without real pictures" in _refused(
+        capsys, tmp_path / "x", "--generated", folders[0], "--network", "net"
+    )
+
+
 def test_protocols_are_told_and_published_rows_stand_beside(folders: tuple[Path, Path], run: Run, tmp_path: Path
                                                             ) -> None:  # fmt: skip
     argv = ("--generated", folders[0], "--real", folders[1], "--corpus", "cub")
@@ -285,12 +330,16 @@ def test_what_cannot_be_compared_is_one_line(
         (("--generated", tmp_path / "empty", "--real", photos, *net), "empty: holds no pictures"),
         (("--generated", tmp_path / "none", "--real", photos, *net), "none: no such folder"),
         (("--generated", one, "--real", photos, *net), "one: holds one picture"),
-        (("--generated", made, *net), "no real pictures; give --real"),
+        (("--generated", made, "--retrieval", *net), "no real pictures; give --real"),
+        (("--generated", stats, *net), "no real pictures; give --real"),
+        (("--generated", made, "--real", photos, "--retrieval", "--protocol", "stackgan", *net), "ranks no pictures"),
+        (("--generated", made, "--classifier", tmp_path / "none"), "no folder and no shipped weights"),
+        (("--generated", made), "no network reads the pictures; give --network with Inception's weights"),
         (("--generated", made, "--real", photos), "no network reads the pictures; give --network"),
         (("--generated", made, "--real", broken, *net), "broken.npz: no statistics"),
         (("--generated", made, "--real", odd, *net), "odd.npz: statistics in 7 dimensions"),
         (("--generated", made, "--real", nan, *net), "mu is not finite"),
-        (("--generated", made, "--real", stats, "--taps", "pool192", *net), "statistics of pool64; choose --taps"),
+        (("--generated", made, "--real", stats, "--taps", "pool192", *net), "statistics of pool64, not of pool192"),
         (("--generated", made, "--real", stats, "--protocol", "clean", *net), "resize"),
         (("--generated", stats, "--real", stats, "--protocol", "clean"), "resized by legacy, protocol clean by clean"),
         (("--generated", made, "--real", stats, photos, *net), "give it alone"),

@@ -58,6 +58,6 @@ def test_a_picture_of_299_px_only_changes_its_range() -> None:
 
 
 def test_filters_have_names() -> None:
-    assert set(INPUT_FILTERS) == {"legacy", "clean"} and input_filter("clean").apply is clean
+    assert set(INPUT_FILTERS) == {"legacy", "clean", "centre", "centre-unit"} and input_filter("clean").apply is clean
     with pytest.raises(ConfigError, match="legacy or clean"):
         input_filter("lanczos")
