@@ -26,7 +26,9 @@ MAX_CONFIG_BYTES = 1 << 20
 _READ_THE_DOCS = "see --help or the settings class for what is allowed"
 
 
-def load_settings(cls: type[T], *, file: str | Path | None = None, overrides: Iterable[str] = ()) -> T:
+def load_settings(
+    cls: type[T], *, file: str | Path | None = None, overrides: Iterable[str] = (), base: T | None = None
+) -> T:
     """Build settings from the defaults, then a TOML file, then overrides.
 
     Parameters
@@ -37,6 +39,8 @@ def load_settings(cls: type[T], *, file: str | Path | None = None, overrides: It
         TOML file whose tables follow the nesting of `cls`.
     overrides : iterable of str
         ``"a.b=value"``; the value is TOML, or a plain string where the field takes one.
+    base : settings of the same class, optional
+        Stands in the place of the defaults.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def load_settings(cls: type[T], *, file: str | Path | None = None, overrides: It
             if not isinstance(table, dict):
                 raise ConfigError.about(f"--set {override}", f"'{parent}' is no table", "set it as a whole instead")
         table[name] = reader.parse_override(key, raw)
-    return reader.build(cls, values)
+    return reader.build(cls, values if base is None else _over(settings_to_dict(base), values))
 
 
 def settings_from_dict(cls: type[T], mapping: Mapping[str, Any], *, source: str = "settings") -> T:
@@ -86,6 +90,17 @@ def settings_to_dict(settings: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
 
 
+def defaults_to_dict(cls: type) -> dict[str, Any]:
+    """Values that the fields of a settings class have when nothing is said, as `settings_to_dict` gives them."""
+    found = {}
+    for field in dataclasses.fields(cls):
+        if field.default_factory is not dataclasses.MISSING:
+            found[field.name] = _plain(field.default_factory())
+        elif field.default is not dataclasses.MISSING:
+            found[field.name] = _plain(field.default)
+    return found
+
+
 def dump_toml(settings: Any) -> str:
     """Write settings as TOML, each with its documentation as a comment; `load_settings` reads it back equal."""
     return "\n".join(_toml_lines(settings, ())).strip() + "\n"
@@ -104,6 +119,12 @@ def field_docs(cls: type) -> dict[str, str]:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(doc))):
                     docs[name] = inspect.cleandoc(doc)
     return docs
+
+
+def _over(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Values over a base, table by table."""
+    tables = {key for key, value in values.items() if isinstance(value, dict) and isinstance(base.get(key), dict)}
+    return {**base, **values, **{key: _over(base[key], values[key]) for key in tables}}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from speech2img.errors import DataError
 from speech2img.images.pyramid import random_crop_flip
 
 Augmentation = Literal["none", "shift", "crop", "crop_flip"]
+Positive = Literal["class", "picture"]
 _CANDIDATES = 8
 
 
@@ -31,6 +32,8 @@ class PairBatch(NamedTuple):
     """int64, class numbers."""
     indices_B: np.ndarray
     """Rows of the pictures in the image store."""
+    positive_BCHW: Tensor | None = None
+    """uint8, pictures that may stand for the real ones; only where they were asked for."""
 
 
 class PairSource:
@@ -88,6 +91,12 @@ class PairSource:
         number = (generator.random(len(drawn)) * (len(self.rows) - (end - first))).astype(np.int64)
         return np.where(number < first, number, number + (end - first))
 
+    def same_class(self, drawn: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """For each drawn position, the position of another picture of its class; itself where it is the only one."""
+        first, size = self.first_of_class[drawn], self.end_of_class[drawn] - self.first_of_class[drawn]
+        step = 1 + (generator.random(len(drawn)) * (size - 1)).astype(np.int64)
+        return first + (drawn - first + step) % size
+
     def contradicting(
         self, drawn: np.ndarray, utterances: np.ndarray, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -125,6 +134,13 @@ class PairBatches:
         Largest shift in pixels.
     wrong_same_class : float
         Part of the wrong pictures that are of the right class but contradict the utterance (attributes must be known).
+    positive : {"class", "picture"}, optional
+        Also give pictures that may stand for the real ones: another of the class, or the same one in another crop.
+
+    Raises
+    ------
+    DataError
+        If pictures of one class are asked for and a class has a single one.
     """
 
     def __init__(
@@ -137,10 +153,17 @@ class PairBatches:
         augmentation: Augmentation = "none",
         shift: int = 2,
         wrong_same_class: float = 0.0,
+        positive: Positive | None = None,
     ) -> None:
         self.source = source
         self._size, self._augmentation, self._shift = size, augmentation, shift
         self._wrong_same_class = wrong_same_class
+        if positive == "class" and (alone := int((source.end_of_class - source.first_of_class == 1).sum())):
+            raise DataError.about(
+                "pairs of one class", f"{alone} classes have one training picture only",
+                "set relation.positive to picture",
+            )  # fmt: skip
+        self._positive = positive
         self.sampler = ResumableSampler(len(source.rows), batch_size, seed=seed)
 
     def next(self) -> PairBatch:
@@ -154,13 +177,17 @@ class PairBatches:
             near, found = source.contradicting(drawn, utterances, generator)
             wrong = np.where(found & (generator.random(len(drawn)) < self._wrong_same_class), near, wrong)
         rows = source.rows[drawn]
-        return PairBatch(
+        batch = PairBatch(
             torch.from_numpy(source.embeddings[utterances]),
             self._augmented(rows, generator),
             self._augmented(source.rows[wrong], generator),
             torch.from_numpy(source.classes[drawn]),
             rows,
         )
+        if self._positive is None:
+            return batch
+        other = source.same_class(drawn, generator) if self._positive == "class" else drawn
+        return batch._replace(positive_BCHW=self._augmented(source.rows[other], generator))
 
     def _augmented(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor:
         images = self.source.images

@@ -115,7 +115,7 @@ def li2020_encoder_settings(state: State) -> dict[str, Any]:
 
 
 def convert_stackgan_v2_generator(state: State) -> dict[str, Tensor]:
-    """Generator of StackGAN-v2 (also as used by Li et al.) to ``StackGenerator``.
+    """Generator of StackGAN-v2 (also as used by Li et al. and, stacked densely, by S2IGAN) to ``StackGenerator``.
 
     Raises
     ------
@@ -157,13 +157,15 @@ def stackgan_v2_generator_settings(state: State) -> dict[str, Any]:
     fourfold, embedding_dim = shape_of(state, "augment.project.weight", 2)
     condition_dim = fourfold // 4
     residual = {m[1] for key in state if (m := re.match(r"next\.0\.residual\.(\d+)\.", key))}
+    width = shape_of(state, "to_image.0.weight", 4)[1]
     settings = {
         "embedding_dim": embedding_dim,
         "condition_dim": condition_dim,
         "noise_dim": shape_of(state, "first.project.weight", 2)[1] - condition_dim,
-        "width": shape_of(state, "to_image.0.weight", 4)[1],
+        "width": width,
         "num_stages": sum(re.fullmatch(r"to_image\.\d\.weight", key) is not None for key in state),
         "residual_blocks": len(residual) or 2,
+        "dense": "next.0.up.conv.weight" in state and shape_of(state, "next.0.up.conv.weight", 4)[1] == 2 * width,
     }
     if settings["noise_dim"] < 1:
         raise ValueError("the noise would have no dimension: the first layer does not fit the condition")

@@ -1,4 +1,8 @@
-"""StackGAN-v2 (arXiv:1710.10916): a generator of one to four stages and one discriminator for each image size."""
+"""StackGAN-v2 (arXiv:1710.10916): a generator of one to four stages and one discriminator for each image size.
+
+S2IGAN (Wang et al., Interspeech 2020) stacks the same generator densely: a later stage doubles the map of the stage
+before it twice over, refined and as it came.
+"""
 
 from typing import NamedTuple
 
@@ -81,18 +85,23 @@ class FirstStage(nn.Module):
 
 
 class NextStage(nn.Module):
-    """Feature map of one stage, joined with the condition, to the doubled map of the next."""
+    """Feature map of one stage, joined with the condition, to the doubled map of the next.
 
-    def __init__(self, channels: int, condition_dim: int, residual_blocks: int) -> None:
+    A dense stage doubles the refined map together with the one that came in.
+    """
+
+    def __init__(self, channels: int, condition_dim: int, residual_blocks: int, *, dense: bool = False) -> None:
         super().__init__()
+        self.dense = dense
         self.joint = GatedConv(channels + condition_dim, channels)
         self.residual = nn.Sequential(*(ResidualBlock(channels) for _ in range(residual_blocks)))
-        self.up = GatedConv(channels, channels // 2, upsample=True)
+        self.up = GatedConv(2 * channels if dense else channels, channels // 2, upsample=True)
 
     def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
         """(B, C, S, S) and (B, condition_dim) to (B, C / 2, 2S, 2S)."""
         tiled = condition[:, :, None, None].expand(-1, -1, *hidden.shape[2:]).to(hidden.dtype)
-        return self.up(self.residual(self.joint(torch.cat([tiled, hidden], dim=1))))
+        refined = self.residual(self.joint(torch.cat([tiled, hidden], dim=1)))
+        return self.up(torch.cat([refined, hidden], dim=1) if self.dense else refined)
 
 
 class StackGenerator(nn.Module):
@@ -108,6 +117,8 @@ class StackGenerator(nn.Module):
         Images made: 64, 128, 256, 512 px.
     residual_blocks : int
         Residual blocks in stages 2 and 3; a fourth stage has one, as in the published (untested) code.
+    dense : bool
+        Stack densely (S2IGAN): each later stage doubles its refined map together with the map of the stage before.
 
     Raises
     ------
@@ -124,6 +135,7 @@ class StackGenerator(nn.Module):
         width: int = 64,
         num_stages: int = 3,
         residual_blocks: int = 2,
+        dense: bool = False,
     ) -> None:
         super().__init__()
         if not 1 <= num_stages <= MAX_STAGES:
@@ -137,7 +149,8 @@ class StackGenerator(nn.Module):
         self.augment = ConditioningAugmentation(embedding_dim=embedding_dim, condition_dim=condition_dim)
         self.first = FirstStage(condition_dim + noise_dim, width)
         self.next = nn.ModuleList(
-            NextStage(width >> i, condition_dim, residual_blocks if i < 2 else 1) for i in range(num_stages - 1)
+            NextStage(width >> i, condition_dim, residual_blocks if i < 2 else 1, dense=dense)
+            for i in range(num_stages - 1)
         )
         self.to_image = nn.ModuleList(
             nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages)

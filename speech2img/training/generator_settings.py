@@ -1,9 +1,10 @@
-"""Settings of the generator's training."""
+"""Settings of the generator's training, and the published systems as presets of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from speech2img.batches.pairs import Augmentation
+from speech2img.batches.pairs import Augmentation, Positive
 from speech2img.errors import ConfigError
 from speech2img.training.augment import Policy
 from speech2img.training.run import LoopSettings
@@ -26,6 +27,8 @@ class GeneratorModelSettings:
     """Size of the noise."""
     residual_blocks: int = 2
     """Residual blocks of each stage after the first."""
+    dense: bool = False
+    """Stack densely: a later stage doubles its refined map together with the map before it (S2IGAN)."""
     standardise_condition: bool = True
     """Start the first layer so that embeddings come in with mean 0 and deviation 1; published: as they are."""
 
@@ -59,6 +62,29 @@ class GeneratorLossSettings:
 
 
 @dataclass(frozen=True)
+class RelationSettings:
+    """Relation supervisor of S2IGAN: generated pictures should be to real ones as others of their class are."""
+
+    weight: float = 0.0
+    """Weight of the generator's loss (published: 1); 0 does without the supervisor."""
+    encoder: str | None = None
+    """Run folder of the speech encoder whose image head sees the pictures; none takes the embeddings' own."""
+    positive: Positive = "class"
+    """What a real picture is positive to: another of its class, or itself in another crop (published: where there are
+    no classes). With picture nothing is called identical."""
+    form: Literal["corrected", "published"] = "corrected"
+    """published: each kind of pair is normalised by itself, a fourth output that no pair has, and with positive =
+    picture an image head of random weights."""
+    width: int = 128
+    """Hidden units of the classifier; it learns at discriminator_learning_rate."""
+
+    @property
+    def draws_head(self) -> bool:
+        """Whether the image head has random weights."""
+        return self.form == "published" and self.positive == "picture"
+
+
+@dataclass(frozen=True)
 class GeneratorSettings:
     """Settings of the generator's training."""
 
@@ -74,12 +100,14 @@ class GeneratorSettings:
     """Networks."""
     losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
     """Losses."""
+    relation: RelationSettings = field(default_factory=RelationSettings)
+    """Relation supervisor."""
     batch_size: int = 24
     """Pictures a step."""
     learning_rate: float = 2e-4
     """Adam, generator."""
     discriminator_learning_rate: float = 2e-4
-    """Adam, discriminators."""
+    """Adam, discriminators and relation classifier."""
     schedule: Schedule = "constant"
     """Course of both rates: constant (published), cosine or step."""
     ema_decay: float = 0.999
@@ -127,6 +155,16 @@ class GeneratorSettings:
             raise ConfigError.about("embedding_noise", f"{self.embedding_noise}", "choose 0 or more")
         if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
             raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
+        if self.relation.weight < 0:
+            raise ConfigError.about("relation.weight", f"{self.relation.weight}", "choose 0 or more")
+        if self.relation.weight and self.relation.positive == "picture" and self.augmentation == "none":
+            raise ConfigError.about(
+                "relation.positive", "a picture is its own copy without augmentation", "set augmentation, e.g. to crop"
+            )
+        if self.relation.weight and self.wrong_same_class:
+            raise ConfigError.about(
+                "wrong_same_class", "relation needs wrong pictures of another class", "set it to 0, or relation.weight"
+            )
         if self.batch_size < 2:
             raise ConfigError.about(
                 "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
@@ -136,3 +174,16 @@ class GeneratorSettings:
     def image_size(self) -> int:
         """Side of the last stage's pictures in pixels."""
         return 64 << (self.model.num_stages - 1)
+
+
+GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
+    "stackgan-v2": GeneratorSettings(  # Zhang et al. 2019, as for birds
+        features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
+        augmentation="crop_flip", evaluation_utterances=0,
+    ),
+    "s2igan": GeneratorSettings(  # Wang et al. 2020, their RDG as for CUB
+        features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False, dense=True),
+        relation=RelationSettings(weight=1.0), augmentation="crop_flip", evaluation_utterances=0,
+    ),
+}  # fmt: skip
+"""Settings by the name that ``--preset`` takes."""

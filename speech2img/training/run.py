@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from speech2img.config import dump_toml, settings_to_dict
+from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
 from speech2img.errors import ConfigError
 from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore
@@ -107,6 +107,10 @@ def open_run(run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] |
     ------
     ConfigError
         If another process trains in the folder, or the folder's checkpoints were made with other settings.
+
+    Notes
+    -----
+    A setting that did not exist yet when the run began counts as its default.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     loop: LoopSettings = settings.loop
@@ -117,7 +121,7 @@ def open_run(run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] |
         state = None
         if newest is not None:
             state, saved = store.load(newest)
-            _demand_same(run_dir, saved, plain)
+            _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_flat(saved)}, _flat(plain))
         write_text(run_dir / "config.toml", dump_toml(settings))
         if loop.threads is not None:
             torch.set_num_threads(loop.threads)
@@ -183,8 +187,7 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _demand_same(run_dir: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
-    old, new = _flat(saved), _flat(wanted)
+def _demand_same(run_dir: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     missing = "not set"
     differing = [
         f"{key} (was {old.get(key, missing)}, now {new.get(key, missing)})"

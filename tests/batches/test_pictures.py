@@ -168,3 +168,35 @@ def test_renders_are_kept_and_do_not_depend_on_workers(tmp_path: Path) -> None:
 def test_tensors_share_the_pictures() -> None:
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     assert (to_tensor(images).permute(0, 2, 3, 1).numpy() == images).all()
+
+
+def test_positive_pictures_are_others_of_the_class_and_the_rest_is_drawn_as_without_them() -> None:
+    items = [item(n, n % 4) for n in range(20)]
+    plain = PairBatches(source_of(items), batch_size=8, seed=0, size=8)
+    batches = PairBatches(source_of(items), batch_size=8, seed=0, size=8, positive="class")
+    seen: set[tuple[int, int]] = set()
+    for _ in range(60):
+        batch, before = batches.next(), plain.next()
+        assert before.positive_BCHW is None and batch.positive_BCHW is not None
+        assert torch.equal(batch.embeddings_BD, before.embeddings_BD)
+        assert torch.equal(batch.wrong_BCHW, before.wrong_BCHW)
+        for row, picture in zip(batch.indices_B.tolist(), batch.positive_BCHW[:, 0, 0, 0].tolist(), strict=True):
+            assert picture != row and items[picture].class_id == items[row].class_id
+            seen.add((row, picture))
+    assert len(seen) == 20 * 4
+
+
+def test_positive_pictures_of_a_corpus_without_classes_are_other_crops() -> None:
+    items = [item(n, n) for n in range(6)]
+    source = source_of(items)
+    source.images[:, :, :, 1] = np.arange(8, dtype=np.uint8)
+    with pytest.raises(DataError, match="6 classes have one training picture"):
+        PairBatches(source, batch_size=6, seed=0, size=5, positive="class")
+    batches = PairBatches(source, batch_size=6, seed=0, size=5, augmentation="crop", positive="picture")
+    other = 0
+    for _ in range(10):
+        batch = batches.next()
+        assert batch.positive_BCHW is not None and batch.positive_BCHW.shape == (6, 3, 5, 5)
+        assert torch.equal(batch.positive_BCHW[:, 0, 0, 0], batch.real_BCHW[:, 0, 0, 0])
+        other += int((batch.positive_BCHW != batch.real_BCHW).flatten(1).any(dim=1).sum())
+    assert other > 30

@@ -60,10 +60,13 @@ def test_li2020_encoder_gives_the_published_embeddings(recipe: ModuleType, name:
     assert difference(cut.sentence, golden["sentence"][1:]) < TOLERANCE, "the module pads to 2048 frames by itself"
 
 
-def test_stackgan_v2_generator_gives_the_published_images(recipe: ModuleType) -> None:
-    golden = recipe.values("stackgan_v2_generator")
-    state = published.convert_stackgan_v2_generator(published_state(recipe, "stackgan_v2_generator"))
-    generator = ready(StackGenerator(**published.stackgan_v2_generator_settings(state)), state)
+@pytest.mark.parametrize("name", ["stackgan_v2_generator", "s2igan_rdg_generator"])
+def test_stacked_generators_give_the_published_images(recipe: ModuleType, name: str) -> None:
+    golden = recipe.values(name)
+    state = published.convert_stackgan_v2_generator(published_state(recipe, name))
+    settings = published.stackgan_v2_generator_settings(state)
+    assert settings["dense"] is name.startswith("s2igan")
+    generator = ready(StackGenerator(**settings), state)
     with torch.no_grad():
         embedding, noise = torch.from_numpy(golden["embedding"]), torch.from_numpy(golden["z"])
         output = generator(embedding, noise, eps=torch.zeros(2, 128))

@@ -6,7 +6,7 @@ from torch import nn
 
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.models.conditioning import ConditioningAugmentation
-from speech2img.models.stackgan import StackDiscriminator, StackGenerator, init_stackgan_
+from speech2img.models.stackgan import NextStage, StackDiscriminator, StackGenerator, init_stackgan_
 
 
 def count(module: nn.Module) -> int:
@@ -22,6 +22,7 @@ def test_parameter_counts_of_the_published_networks() -> None:
     with torch.device("meta"):
         assert count(StackGenerator()) == 21_239_696
         assert count(StackGenerator(num_stages=2)) == 21_082_016
+        assert count(StackGenerator(dense=True)) == 21_285_776
         counts = {size: count(StackDiscriminator(size)) for size in (64, 128, 256, 512)}
     assert counts == {64: 5_723_906, 128: 18_834_178, 256: 71_269_122, 512: 280_996_610}
 
@@ -36,6 +37,20 @@ def test_every_number_of_stages(num_stages: int) -> None:
     assert generator.image_sizes == tuple(sizes)
     assert all(image.abs().max() <= 1 for image in output.images)
     assert len(generator.next) < 3 or len(generator.next[2].residual) == 1
+
+
+def test_a_dense_stage_doubles_the_refined_map_and_the_one_before() -> None:
+    torch.manual_seed(0)
+    stage = NextStage(4, 3, 1, dense=True).eval()
+    hidden, condition = torch.randn(2, 4, 8, 8), torch.randn(2, 3)
+    with torch.no_grad():
+        tiled = condition[:, :, None, None].expand(-1, -1, 8, 8)
+        refined = stage.residual(stage.joint(torch.cat([tiled, hidden], dim=1)))
+        torch.testing.assert_close(stage(hidden, condition), stage.up(torch.cat([refined, hidden], dim=1)))
+        stage.up.conv.weight[:, :4] = 0
+        blind = stage(hidden, torch.zeros(2, 3))
+        torch.testing.assert_close(blind, stage(hidden, condition))
+    assert blind.shape == (2, 2, 16, 16) and blind.std() > 0
 
 
 def test_the_condition_is_drawn_around_mu_and_repeatable() -> None:

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +20,7 @@ from speech2img.storage.atomic import disk_full
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.weights import load_release
 from speech2img.training.loop import StopSignal
-from speech2img.training.run import LoopSettings, preserved_random_state
+from speech2img.training.run import LoopSettings, open_run, preserved_random_state
 
 
 def stats(folder: Path) -> list[dict]:
@@ -249,3 +250,27 @@ def test_the_status_line_speaks_without_a_terminal(
 def test_impossible_loop_settings_are_refused(change: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
         LoopSettings(**change)
+
+
+@dataclass(frozen=True)
+class OldSettings:
+    """Settings of a run from before a setting was thought of."""
+
+    loop: LoopSettings = field(default_factory=LoopSettings)
+
+
+@dataclass(frozen=True)
+class NewSettings(OldSettings):
+    """The same with a new one."""
+
+    width: int = 8
+
+
+def test_a_setting_newer_than_the_run_counts_as_its_default(tmp_path: Path) -> None:
+    with open_run(tmp_path, OldSettings(), name="toy") as run:
+        run.store.save(1, {"weight": torch.zeros(1)}, run.settings)
+    with open_run(tmp_path, NewSettings(), name="toy") as run:
+        assert run.state is not None
+    with pytest.raises(ConfigError, match=r"width \(was 8, now 9\)"):
+        with open_run(tmp_path, NewSettings(width=9), name="toy"):
+            pass

@@ -1,0 +1,62 @@
+"""Where a generator's training starts: a first layer that fits the embeddings, or the weights of another run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from speech2img.errors import CheckpointError
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.weights import load_release, load_weights
+
+
+def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
+    """Fold a shift to mean 0 and a scaling to deviation 1 of the layer's input into its weights, in place."""
+    average = embeddings.mean(axis=0)
+    mean = torch.from_numpy(average)
+    scale = float(np.sqrt(np.mean(np.square(embeddings - average)))) + 1e-8
+    with torch.no_grad():
+        layer.weight /= scale
+        layer.bias.sub_(layer.weight @ mean)
+
+
+def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> None:
+    """Fold the shift and the one factor that bring embeddings nearest to a target into a layer's weights, in place.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        It was trained on inputs like ``target``.
+    embeddings, target : ndarray of float32, shape (utterances, D)
+        What it gets from now on, and what it got.
+    """
+    mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = embeddings - mean
+    scale = float(np.vdot(centred, target) / np.vdot(centred, centred))
+    with torch.no_grad():
+        layer.weight *= scale
+        layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
+
+
+def take_over_(run: Path, generator: nn.Module, discriminators: nn.Module) -> None:
+    """Load the averaged generator and the discriminators of another run, in place.
+
+    Raises
+    ------
+    CheckpointError
+        If it has no sound checkpoint, or networks of other sizes.
+    """
+    store = CheckpointStore(run / "checkpoints")
+    latest = store.latest()
+    if latest is None:
+        raise CheckpointError.about(run, "has no sound checkpoint to start from", "give another run as initial")
+    state, _ = store.load(latest)
+    load_weights(generator, state["task"]["average"]["module"], name=f"generator of {latest}")
+    load_weights(discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
+
+
+def config_of(run: Path) -> dict[str, Any]:
+    """Config of a run's release; empty while it has none."""
+    return load_release(run / "export")[1] if (run / "export").is_dir() else {}
