@@ -220,3 +220,12 @@ def test_any_mapping_is_settings_or_our_error(mapping: dict[str, Any]) -> None:
         assert isinstance(settings_from_dict(Settings, mapping), Settings)
     except ConfigError as error:
         assert "\n" not in str(error)
+
+
+def test_a_base_stands_in_the_place_of_the_defaults(tmp_path: Path) -> None:
+    base = replace(Settings(), lr=1.0, extra=Inner(width=3), inner=Inner(width=5, sizes=(1,)))
+    path = tmp_path / "x.toml"
+    path.write_text("steps = 7\n[inner]\nsizes = [9]\n")
+    found = load_settings(Settings, file=path, overrides=["extra.width=4"], base=base)
+    assert found == replace(base, steps=7, inner=Inner(width=5, sizes=(9,)), extra=Inner(width=4))
+    assert load_settings(Settings, base=base) == base

@@ -6,48 +6,61 @@ from pathlib import Path
 import numpy as np
 
 from speech2img.corpora.manifest import Manifest
+from speech2img.errors import DataError
 from speech2img.metrics.centroids import (
     class_centroid_scores,
     k_way_centroid_accuracy,
     leave_one_out_centroid_accuracy,
 )
 from speech2img.metrics.retrieval import retrieval_scores
+from speech2img.metrics.speech_picture import speech_picture_scores
 from speech2img.storage.atomic import write_json
 from speech2img.training.extract import load_embeddings
-from speech2img.training.features import Standard, load_features
+from speech2img.training.features import load_features
+from speech2img.training.image_head import picture_space
 
 WAYS = 12
 
 
 def main() -> None:
-    """Print the scores of the splits test and val, and write them as JSON."""
+    """Print the scores of the splits, and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="the corpus")
     parser.add_argument("--embeddings", default="encoder", help="name of the embeddings (default encoder)")
     parser.add_argument("--features", default="googlenet", help="name of the teacher features (default googlenet)")
+    parser.add_argument("--split", nargs="+", default=["test", "val"], help="parts of the corpus (default test val)")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     args = parser.parse_args()
     manifest = Manifest.load(args.root)
     embeddings = load_embeddings(args.root, args.embeddings)
     found = load_features(args.root, args.features)
     tensors, config = embeddings.encoder_release()
-    features = found.features[:, 0]
-    if "target.mean" in tensors:
-        features = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())(features)
+    space = picture_space(tensors, config, name=str(embeddings.folder))
+    if space is None:
+        raise DataError.about(embeddings.folder, "its encoder has no image head", "give one trained here")
+    features = space.embed(found.features[:, 0])
     picture_of = np.repeat(np.arange(len(manifest.items)), [len(item.captions) for item in manifest.items])
     classes = np.array([item.class_id for item in manifest.items])
     unheard = np.array([caption.held_out_voice for item in manifest.items for caption in item.captions])
     result: dict[str, object] = {
-        "encoder_sha256": embeddings.sha256, "teacher_sha256": found.sha256, "encoder_best_step": config["best_step"],
-        "protocol": "all utterances and photographs of a split; photographs: first view of the teacher, standardised "
-        "as in training; centroid: a photograph against the mean embedding of each species' utterances; "
+        "encoder_sha256": embeddings.sha256, "teacher_sha256": found.sha256,
+        "encoder_best_step": config.get("best_step"),
+        "protocol": "all utterances and photographs of a split; photographs: first view of the teacher"
+        f"{', ' if space.what else ''}{space.what}; "
+        "centroid: a photograph against the mean embedding of each species' utterances; "
         "teacher_ceiling: a photograph against the mean features of its species' other photographs (cosine)",
     }  # fmt: skip
-    for split in ("test", "val"):
+    names = [item.id for item in manifest.items]
+    for split in args.split:
         rows = np.array([row for row, item in enumerate(manifest.items) if item.split == split])
         spoken = np.isin(picture_of, rows)
         result[split] = _scores(features[rows], classes[rows], rows, embeddings.embeddings[spoken], picture_of[spoken],
                                 classes[picture_of[spoken]])  # fmt: skip
+        found_by = speech_picture_scores(
+            embeddings.embeddings[spoken], [names[row] for row in picture_of[spoken]], features[rows],
+            [names[row] for row in rows], classes[rows].tolist(), num_bootstrap=0,
+        )  # fmt: skip
+        result[f"{split}, as S2IGAN"] = {score.name: round(score.value, 4) for score in found_by}
         if unheard[spoken].any():
             part = spoken & unheard
             result[f"{split}, unheard voices"] = _scores(

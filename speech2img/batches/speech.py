@@ -144,6 +144,9 @@ class SpeechBatches:
         Most mel bands masked; 0 for none.
     mask_time : float
         Largest part of an utterance masked; 0 for none.
+    per_picture : bool
+        An epoch goes over the pictures, with one utterance of each at random (S2IGAN), in the place of all utterances;
+        batches are not bucketed by length then.
     """
 
     def __init__(
@@ -159,15 +162,25 @@ class SpeechBatches:
         frames: int | None = None,
         mask_bands: int = 0,
         mask_time: float = 0.0,
+        per_picture: bool = False,
     ) -> None:
         self._mels, self._rows, self._images, self._classes, self._features = mels, rows, images, classes, features
         self._frames, self._mask_bands, self._mask_time = frames, mask_bands, mask_time
-        lengths = mels.lengths[rows] if frames is None else None
-        self.sampler = ResumableSampler(len(rows), batch_size, seed=seed, lengths=lengths)
+        self._spoken: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        count, lengths = len(rows), mels.lengths[rows] if frames is None else None
+        if per_picture:
+            order = np.argsort(images, kind="stable")
+            pictures, starts, counts = np.unique(images[order], return_index=True, return_counts=True)
+            self._spoken = order, starts, counts
+            count, lengths = len(pictures), None
+        self.sampler = ResumableSampler(count, batch_size, seed=seed, lengths=lengths)
 
     def next(self) -> SpeechBatch:
         """Draw a batch."""
         drawn, generator = self.sampler.next()
+        if self._spoken is not None:
+            order, starts, counts = self._spoken
+            drawn = order[starts[drawn] + (generator.random(len(drawn)) * counts[drawn]).astype(np.int64)]
         mel, lengths = self._mels.batch(self._rows[drawn], frames=self._frames)
         if self._mask_bands or self._mask_time:
             mel = mask_mels(mel, lengths, bands=self._mask_bands, time=self._mask_time, generator=generator)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from speech2img.metrics.measures import RetrievalArrays
     from speech2img.metrics.real_pictures import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
-    from speech2img.training.features import FeatureFile, Standard
+    from speech2img.training.features import FeatureFile
+    from speech2img.training.image_head import PictureSpace
 
 SHIPPED_JUDGE = "songbirds-judge"
 FEATURES = "teacher"
@@ -133,32 +134,29 @@ def _retrieval(
     """Teacher features of each split's pictures, in the space that the model's encoder learned to give."""
     from speech2img.metrics.measures import RetrievalArrays
 
-    if features is None:
+    space = _picture_space(args)
+    if features is None or space is None:
         return {}
-    standard = _standard(args)
     arrays = {}
     for split in args.split:
         rows = [row for row, item in enumerate(manifest.items) if item.split == split]
-        wanted = features.features[rows, 0]
         arrays[split] = RetrievalArrays(
-            wanted if standard is None else standard(wanted),
+            space.embed(features.features[rows, 0]),
             [manifest.items[row].class_id for row in rows],
-            features.kind if standard is None else f"{features.kind}, features standardised as in training",
+            ", ".join(filter(None, (features.kind, space.what))),
             features.sha256,
         )
     return arrays
 
 
-def _standard(args: argparse.Namespace) -> "Standard | None":
-    """What the encoder's targets were standardised with; None if they were not."""
+def _picture_space(args: argparse.Namespace) -> "PictureSpace | None":
+    """How features become comparable with the model's speech; None if its release does not hold that."""
     from speech2img.storage.releases import find_release
     from speech2img.storage.weights import load_release
-    from speech2img.training.features import Standard
+    from speech2img.training.image_head import picture_space
 
-    tensors, _ = load_release(find_release(args.model))
-    if "target.mean" not in tensors:
-        return None
-    return Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+    folder = find_release(args.model)
+    return picture_space(*load_release(folder), name=str(folder))
 
 
 def _curves(args: argparse.Namespace) -> dict[str, Path]:

@@ -17,7 +17,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
             "their generators can be trained on them.\n\n"
             "  --run      the embeddings of a speech encoder\n"
-            "  --features teacher features of the pictures, for a generator that learns to paint them"
+            "  --features teacher features of the pictures, for a generator that learns to paint them\n"
+            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are"
         ),
         examples=(
             "speech2img extract --run runs/encoder --root data/songbirds",
@@ -31,9 +32,12 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
     )
+    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with S2IGAN's pickles")
     add_root(parser)
     parser.add_argument(
-        "--name", metavar="NAME", help="what the embeddings are called (default: the run folder's name, or picture)"
+        "--name",
+        metavar="NAME",
+        help="what the embeddings are called (default: the run folder's name, picture, or s2igan)",
     )
     add_device(parser)
     parser.set_defaults(run=run)
@@ -45,6 +49,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.features is not None:
         folder = extract_picture_embeddings(args.root, args.features, name=args.name or "picture")
+    elif args.pickles is not None:
+        from speech2img.training.peer_embeddings import import_embeddings
+
+        folder = import_embeddings(args.pickles, args.root, name=args.name or "s2igan")
     else:
         folder = extract_embeddings(args.encoder_run, args.root, name=args.name, device=args.device)
     print(f"embeddings: {folder}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech2img.cli.parsing import add_verb
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -19,6 +19,7 @@ SOURCES = (
     "li2020-encoder",
     "stackgan-v2-generator",
     "stackgan-v2-discriminator",
+    "s2igan-sen",
     "torchvision-googlenet",
     "caffe-googlenet",
     "fid-inception",
@@ -40,6 +41,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  li2020-encoder             .pth of Li et al. 2020: the speech encoder\n"
             "  stackgan-v2-generator      netG_*.pth\n"
             "  stackgan-v2-discriminator  netD*.pth\n"
+            "  s2igan-sen                 best_audio_model.pth of S2IGAN: the speech encoder\n"
             "  torchvision-googlenet      googlenet-*.pth\n"
             "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays\n"
             "  fid-inception              pt_inception-2015-12-05-*.pth, or its folded layers as .npz\n"
@@ -56,6 +58,12 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument("source", choices=SOURCES, metavar="SOURCE", help=", ".join(SOURCES))
     parser.add_argument("file", type=Path, metavar="FILE", help="the published file")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to write")
+    parser.add_argument(
+        "--mel-preset",
+        metavar="NAME",
+        help="front-end of a speech encoder, where it is not its publisher's usual one: s2igan_native16k for an "
+        "s2igan-sen trained on Flickr8k or Places",
+    )
     parser.set_defaults(run=run)
 
 
@@ -63,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     """Convert and print the folder and its hash."""
     from speech2img.storage.weights import release_sha256
 
-    import_published(args.source, args.file, args.out)
+    import_published(args.source, args.file, args.out, mel_preset=args.mel_preset)
     print(f"{args.out}: {args.source}, sha256 {release_sha256(args.out)}")
     return 0
 
 
-def import_published(source: str, file: Path, out: Path) -> None:
+def import_published(source: str, file: Path, out: Path, *, mel_preset: str | None = None) -> None:
     """Convert one published file into a release folder, float32 as published.
 
     Parameters
@@ -79,12 +87,18 @@ def import_published(source: str, file: Path, out: Path) -> None:
         The published file; read without running anything in it.
     out : Path
         Release folder to write.
+    mel_preset : str, optional
+        Front-end of a speech encoder, where it is not its publisher's usual one.
 
     Raises
     ------
     CheckpointError
         If the file is missing, damaged, hostile or of another network.
+    ConfigError
+        If there is no such front-end, or the network is no speech encoder.
     """
+    if mel_preset is not None:
+        _check_front_end(source, mel_preset)
     from speech2img.storage.atomic import file_sha256
     from speech2img.storage.weights import load_weights, save_release
 
@@ -94,7 +108,8 @@ def import_published(source: str, file: Path, out: Path) -> None:
     except (ValueError, RuntimeError, MemoryError) as error:  # sizes that no machine has room for are a RuntimeError
         raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
     load_weights(module, converted, name=str(file))
-    config = {**config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
+    front_end = {} if mel_preset is None else {"mel_preset": mel_preset}
+    config = {**config, **front_end, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
     card = (
         f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, float32.\n"
         f"SHA-256 of the published file: {config['source_sha256']}.\nIts licence is that of its publisher.\n"
@@ -102,9 +117,18 @@ def import_published(source: str, file: Path, out: Path) -> None:
     save_release(out, {f"{prefix}{name}": tensor for name, tensor in converted.items()}, config, card, half=False)
 
 
+def _check_front_end(source: str, name: str) -> None:
+    from speech2img.audio.mel import mel_preset
+
+    if source not in ("li2020-encoder", "s2igan-sen"):
+        raise ConfigError.about(f"--mel-preset {name}", f"{source} is no speech encoder", "leave it away")
+    mel_preset(name)
+
+
 def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, Any], State]":
     """Module, prefix of its tensors, release config and converted state of a published state."""
-    from speech2img.models import hifigan, inception_published, published, tacotron2_published
+    from speech2img.models import hifigan, inception_published, published, sen_published, tacotron2_published
+    from speech2img.models.builders import speech_network
     from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
     from speech2img.models.speech_encoder import SpeechEncoder
     from speech2img.models.stackgan import StackDiscriminator, StackGenerator
@@ -125,6 +149,11 @@ def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, An
         settings = published.stackgan_v2_discriminator_settings(converted)
         config = {"kind": "image-discriminator", "discriminator": settings}
         return StackDiscriminator(**settings), "discriminator.", config, converted
+    if source == "s2igan-sen":
+        converted = sen_published.convert_s2igan_sen(state)
+        settings = {"network": "s2igan", **sen_published.s2igan_sen_settings(converted)}
+        config = {"kind": "speech-encoder", "mel_preset": "s2igan", "encoder": settings}
+        return speech_network(**settings), "encoder.", config, converted
     if source == "tacotron2":
         converted = tacotron2_published.convert_tacotron2(state)
         settings = tacotron2_published.tacotron2_settings(converted)

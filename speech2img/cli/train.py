@@ -1,11 +1,12 @@
 """``speech2img train``: teacher, judge, encoder, generator, prior, classifier or tacotron2."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
+from speech2img.errors import ConfigError
 
 ROLES = ("teacher", "judge", "encoder", "generator", "prior", "classifier", "tacotron2")
 
@@ -25,17 +26,21 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  prior      embedding -> features of one picture, for a generator that paints from picture features\n"
             "  classifier tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)\n"
             "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
+            "--preset starts from a published system: encoder li2020 (the default) or s2igan;\n"
+            "generator stackgan-v2 or s2igan.\n"
             "Ctrl-C finishes the step, saves a checkpoint and stops."
         ),
         examples=(
             "speech2img train teacher --root data/songbirds --out runs/teacher",
             "speech2img train encoder --config encoder.toml --root data/songbirds --out runs/encoder",
+            "speech2img train encoder --preset s2igan --root data/cub --out runs/sen --set features=googlenet",
             "speech2img train generator --root data/songbirds --out runs/generator --set loop.max_minutes=10",
         ),
     )
     parser.add_argument("role", choices=ROLES, metavar="ROLE", help=", ".join(ROLES))
     add_root(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder")
+    parser.add_argument("--preset", metavar="NAME", help="a published system, under --config and --set")
     add_settings(parser)
     add_device(parser)
     parser.add_argument(
@@ -52,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
 
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     train, settings_class, options = _trainer(args.role)
-    settings: Any = load_settings(settings_class, file=args.config, overrides=overrides)
+    base = preset(args.role, args.preset)
+    settings: Any = load_settings(settings_class, file=args.config, overrides=overrides, base=base)
     result = train(args.root, args.out, settings, device=args.device, **options)
     state = "finished" if result.finished else "stopped early; the same command goes on"
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
@@ -63,6 +69,31 @@ def run(args: argparse.Namespace) -> int:
 def settings_class_of(role: str) -> type:
     """Settings class of a role."""
     return _trainer(role)[1]
+
+
+def preset(role: str, name: str | None) -> Any:
+    """Settings of a role by the name of a published system; None for no name.
+
+    Raises
+    ------
+    ConfigError
+        If the role has no preset of that name.
+    """
+    if name is None:
+        return None
+    presets: Mapping[str, Any] = {}
+    if role == "encoder":
+        from speech2img.training.encoder_settings import ENCODER_PRESETS
+
+        presets = ENCODER_PRESETS
+    elif role == "generator":
+        from speech2img.training.generator_settings import GENERATOR_PRESETS
+
+        presets = GENERATOR_PRESETS
+    if name not in presets:
+        fix = f"choose among {', '.join(presets)}" if presets else f"leave it away: {role} has none"
+        raise ConfigError.about(f"--preset {name}", f"no such preset of {role}", fix)
+    return presets[name]
 
 
 def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:

@@ -2,18 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from torch import nn
 
 from speech2img.models.attribute_network import AttributeNetwork
+from speech2img.models.crnn_encoder import CRNNEncoder
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.image_head import ImageHead
 from speech2img.models.inception import InceptionV3
 from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.models.speech_network import SpeechNetwork
 from speech2img.models.stackgan import StackDiscriminator, StackGenerator
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "li2020-encoder": SpeechEncoder,
     "li2020-encoder-published": partial(SpeechEncoder, pooling="padded_mean", masked=False, padded_frames=2048),
+    "s2igan-encoder": CRNNEncoder,
+    "s2igan-encoder-published": partial(CRNNEncoder, masked=False, attention_start="published"),
+    "s2igan-image-head": ImageHead,
     "stackgan-v2": StackGenerator,
     "stackgan-v2-discriminator": StackDiscriminator,
     "attribute-network": AttributeNetwork,
@@ -22,3 +29,27 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "fid-inception": InceptionV3,
     "torchvision-inception": partial(InceptionV3, build="torchvision", num_classes=1000),
 }
+
+SPEECH_NETWORKS: Mapping[str, Callable[..., SpeechNetwork]] = {"li2020": SpeechEncoder, "s2igan": CRNNEncoder}
+
+
+def speech_network(*, network: str = "li2020", **settings: Any) -> SpeechNetwork:
+    """Speech encoder of a release: what stands under ``encoder`` in its config.
+
+    Parameters
+    ----------
+    network : str
+        One of ``SPEECH_NETWORKS``; releases from before there were two do not name it.
+    **settings
+        The network's own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network, or its settings contradict each other.
+    TypeError
+        For a setting that the network does not have.
+    """
+    if network not in SPEECH_NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(SPEECH_NETWORKS)}, got {network!r}")
+    return SPEECH_NETWORKS[network](**settings)

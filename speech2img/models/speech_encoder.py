@@ -1,14 +1,13 @@
 """Speech encoder of Li et al. 2020 (arXiv:2004.03413): a CNN over log-mel frames, an LSTM, a mean over time."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from speech2img.models.masked_norm import FrameMask, MaskedBatchNorm
+from speech2img.models.speech_network import SpeechEncoding, SpeechNetwork, run_packed
 
 Pooling = Literal["masked_mean", "padded_mean"]
 
@@ -16,17 +15,6 @@ KERNELS = (1, 3, 17, 13, 3, 9, 3, 5)
 STRIDES = (1, 1, 2, 2, 1, 2, 1, 2)
 POOL_AFTER = frozenset({1, 5})
 PUBLISHED_CHANNELS = (64, 64, 128, 256, 256, 512, 512, 1024)
-
-
-class SpeechEncoding(NamedTuple):
-    """What the encoder makes of a batch of utterances."""
-
-    sentence: Tensor
-    """(B, D): one vector an utterance, not normalised."""
-    words: Tensor
-    """(B, D, S): one vector a time step, zero behind ``word_lengths``."""
-    word_lengths: Tensor
-    """(B,) int64 on the CPU: valid steps, ``max(1, frames // time_reduction)``."""
 
 
 class EncoderLayer(nn.Module):
@@ -68,7 +56,7 @@ class EncoderLayer(nn.Module):
         return F.conv1d(x_BCT, self.conv.weight[..., middle : middle + 1])
 
 
-class SpeechEncoder(nn.Module):
+class SpeechEncoder(SpeechNetwork):
     """Log-mel spectrograms to speech embeddings.
 
     The published (40, 1) and (1, k) two-dimensional convolutions are written as one-dimensional ones: the same numbers,
@@ -178,10 +166,11 @@ class SpeechEncoder(nn.Module):
         ValueError
             If shapes do not fit or a length is below 1 or above T.
         """
-        lengths_cpu = self._checked_lengths(mel_BMT, lengths_B)
+        lengths_cpu = self.checked_lengths(mel_BMT, lengths_B)
         if self.padded_frames is not None:
             mel_BMT, lengths_cpu = self._pad_as_published(mel_BMT, lengths_cpu, self.padded_frames)
-        words_BSD, word_lengths = self._run_rnn(self._run_cnn(mel_BMT, lengths_cpu), lengths_cpu)
+        word_lengths = (lengths_cpu // self.time_reduction).clamp_min(1)
+        words_BSD = run_packed(self.rnn, self._run_cnn(mel_BMT, lengths_cpu), word_lengths)
         total = words_BSD.sum(dim=1)
         if self.pooling == "masked_mean":
             sentence = total / word_lengths.to(total.device, total.dtype)[:, None]
@@ -201,32 +190,11 @@ class SpeechEncoder(nn.Module):
             x, lengths = layer(x, lengths)
         return x
 
-    def _run_rnn(self, features_BCS: Tensor, lengths_cpu: Tensor) -> tuple[Tensor, Tensor]:
-        """LSTM in float32: on the CPU the packed bfloat16 LSTM is slower and coarser than the float32 one."""
-        word_lengths = (lengths_cpu // self.time_reduction).clamp_min(1)
-        with torch.autocast(features_BCS.device.type, enabled=False):
-            packed = pack_padded_sequence(
-                features_BCS.transpose(1, 2).float(), word_lengths, batch_first=True, enforce_sorted=False
-            )
-            output, _ = self.rnn(packed)
-            words_BSD, _ = pad_packed_sequence(output, batch_first=True, total_length=features_BCS.shape[-1])
-        return words_BSD, word_lengths
-
     def _pad_as_published(self, mel_BMT: Tensor, lengths: Tensor, frames: int) -> tuple[Tensor, Tensor]:
         lengths = lengths.clamp_max(frames)
         mel_BMT = mel_BMT[..., :frames]
         mel_BMT = F.pad(mel_BMT, (0, frames - mel_BMT.shape[-1]))
         return mel_BMT.masked_fill(FrameMask.of(lengths, mel_BMT).valid == 0, self.pad_value), lengths
-
-    def _checked_lengths(self, mel_BMT: Tensor, lengths_B: Tensor) -> Tensor:
-        if mel_BMT.dim() != 3 or mel_BMT.shape[1] != self.n_mels or 0 in mel_BMT.shape:
-            raise ValueError(f"expected mel of shape (B, {self.n_mels}, T), got {tuple(mel_BMT.shape)}")
-        lengths = lengths_B.to("cpu", torch.int64)
-        if lengths.shape != mel_BMT.shape[:1]:
-            raise ValueError(f"expected {mel_BMT.shape[0]} lengths, got shape {tuple(lengths.shape)}")
-        if int(lengths.min()) < 1 or int(lengths.max()) > mel_BMT.shape[-1]:
-            raise ValueError(f"lengths must be 1..{mel_BMT.shape[-1]}, got {int(lengths.min())}..{int(lengths.max())}")
-        return lengths
 
 
 def _check_settings(

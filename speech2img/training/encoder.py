@@ -1,6 +1,5 @@
-"""Training of the speech encoder: speech learns to give the teacher's features of the picture it describes."""
+"""Training of the speech encoder: speech learns to give, or to meet, the features of the picture it describes."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,95 +7,71 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.audio.mel import MEL_PRESETS
-from speech2img.batches.speech import Mels, SpeechBatch, SpeechBatches
+from speech2img.batches.speech import SpeechBatch
 from speech2img.corpora.manifest import Manifest
-from speech2img.errors import ConfigError, DataError
-from speech2img.losses.distillation import distillation_loss, l1_loss
-from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss, matching_accuracy
+from speech2img.errors import ConfigError
+from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.centroids import class_centroid_scores
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.metrics.retrieval import retrieval_scores
-from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
+from speech2img.training.encoder_data import EncoderData, encoder_data
 from speech2img.training.encoder_settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
 from speech2img.training.extract import encode_rows, extract_embeddings
-from speech2img.training.features import FeatureFile, Standard, load_features
+from speech2img.training.features import load_features
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.pupil import Pupil, encoder_arguments, pad_value, released_weights
 from speech2img.training.run import open_run
 from speech2img.training.stores import mel_store
 from speech2img.training.task import BestWeights, Task
 
 __all__ = ["EncoderLossSettings", "EncoderModelSettings", "EncoderSettings", "extract_embeddings", "train_encoder"]
 
-
-@dataclass(frozen=True)
-class _Held:
-    """Validation pictures and utterances."""
-
-    rows: np.ndarray
-    images: np.ndarray
-    classes: np.ndarray
+_CARDS = {
+    "li2020": "Log-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).",
+    "s2igan": "Log-mels to a speech embedding of unit length, after S2IGAN (Wang et al. 2020, arXiv:2005.06968).",
+}
 
 
 class EncoderTask(Task):
-    """Adam on the joint embedding, L1 and distillation losses.
+    """Adam on the losses that the settings give a weight.
 
     Parameters
     ----------
     settings : EncoderSettings
         How to train.
-    mels : Mels
-        Log-mels of training and validation utterances.
-    batches : SpeechBatches
-        Training batches.
-    held : validation rows, pictures and classes
-        For selection.
-    features : ndarray of float32, shape (pictures, views, D)
-        Teacher features, standardised where that is asked for.
-    standard : Standard, optional
-        What they were standardised with; goes into the release.
-    features_sha256 : str
-        Hash of the teacher's weights; goes into the release, so that nobody lets the teacher grade its pupil.
+    data : EncoderData
+        What to learn from, and the hash of the teacher's weights: it goes into the release, so that nobody lets the
+        teacher grade its pupil.
     device : torch.device
         Where it computes.
     """
 
     name = "encoder"
 
-    def __init__(
-        self,
-        settings: EncoderSettings,
-        *,
-        mels: Mels,
-        batches: SpeechBatches,
-        held: _Held,
-        features: np.ndarray,
-        standard: Standard | None,
-        features_sha256: str = "",
-        device: torch.device,
-    ) -> None:
-        self.features_sha256 = features_sha256
-        self.settings, self.mels, self.batches, self.held = settings, mels, batches, held
-        self.features, self.standard, self.device = features, standard, device
-        self.batch_size = batches.sampler.batch_size
-        self.arguments = encoder_arguments(settings, mels.n_mels)
-        self.encoder = SpeechEncoder(**self.arguments).to(device)
+    def __init__(self, settings: EncoderSettings, *, data: EncoderData, device: torch.device) -> None:
+        self.settings, self.data, self.device = settings, data, device
+        self.batch_size = data.batches.sampler.batch_size
+        self.arguments = encoder_arguments(settings, data.mels.n_mels)
+        self.pupil = Pupil(
+            settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
+        ).to(device)
         self.precision = resolve_precision(settings.loop.precision, device)
         adam = torch.optim.Adam(
-            self.encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.pupil.parameters(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
         )
         self.descent = Descent(
-            self.encoder, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
-            warmup=settings.warmup, clip=settings.clip,
+            self.pupil, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
+            warmup=settings.warmup, clip=settings.clip, step_parts=settings.step_parts,
+            step_factor=settings.step_factor,
         )  # fmt: skip
         self.best = BestWeights()
 
     def next_batch(self) -> SpeechBatch:
         """Draw utterances."""
-        return self.batches.next()
+        return self.data.batches.next()
 
     def batch_ids(self, batch: SpeechBatch) -> list[int]:
         """Rows in the mel store."""
@@ -106,68 +81,62 @@ class EncoderTask(Task):
         """One step of Adam."""
         self.descent.begin(progress)
         mel = batch.mel_BMT.to(self.device, non_blocking=True)
-        image = batch.features_BD.to(self.device, non_blocking=True)
-        classes = batch.classes_B.to(self.device, non_blocking=True)
+        features = batch.features_BD.to(self.device, non_blocking=True)
+        labels = batch.classes_B.to(self.device, non_blocking=True)
         with self.precision.autocast():
-            speech = self.encoder(mel, batch.lengths_B).sentence.float()
-        terms = self._losses(image, speech, classes)
+            speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
+            image = self.pupil.picture(features)
+        terms = self.pupil.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
         return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
 
-    def _losses(self, image: Tensor, speech: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        want = self.settings.losses
-        terms = {}
-        if want.joint:
-            terms["joint"] = want.joint * joint_embedding_loss(
-                image, speech, classes, form=want.form, margin=want.margin, loss_diff=want.loss_diff,
-                loss_same=want.loss_same, scale=want.scale,
-            )  # fmt: skip
-        if want.l1:
-            terms["l1"] = want.l1 * l1_loss(speech, image, form=want.form)
-        if want.distillation:
-            terms["distillation"] = want.distillation * distillation_loss(
-                speech, image, temperature=want.temperature, form=want.form
-            )
-        if want.contrastive:
-            terms["contrastive"] = want.contrastive * contrastive_loss(image, speech, scale=want.scale)
-        return terms
-
     def evaluate(self, step: int) -> dict[str, float]:
-        """Class-centroid accuracy, AP@50 and recall of validation pictures by validation speech."""
-        held = self.held
-        speech = encode_rows(self.encoder, self.mels, held.rows, device=self.device, frames=None)
+        """Class-centroid accuracy, AP@50, mAP by class and recall of validation pictures by validation speech."""
+        held = self.data.held
+        speech = encode_rows(self.pupil.encoder, self.data.mels, held.rows, device=self.device, frames=None)
         pictures = np.unique(held.images)
-        image = self.features[pictures, 0]
+        image = self._picture_embeddings(pictures)
         class_of = dict(zip(held.images.tolist(), held.classes.tolist(), strict=True))
         classes = [class_of[picture] for picture in pictures.tolist()]
         centroid = class_centroid_scores(image, classes, speech, held.classes.tolist())
-        recall = retrieval_scores(speech, image, held.images.tolist(), pictures.tolist(), ks=(1, 10)).recall
+        found = retrieval_scores(speech, image, held.images.tolist(), pictures.tolist(), ks=(1, 10)).recall
+        back = retrieval_scores(image, speech, pictures.tolist(), held.images.tolist(), ks=(10,)).recall
+        by_class = retrieval_scores(speech, image, held.classes.tolist(), classes, ks=(1,))
         values = {
             "centroid_accuracy": centroid.accuracy,
             "ap_at_50": centroid.precision_at_k,
-            "recall_at_1": recall[1],
-            "recall_at_10": recall[10],
+            "recall_at_1": found[1],
+            "recall_at_10": found[10],
+            "recall_at_10_both": (found[10] + back[10]) / 2,
+            "mean_average_precision": by_class.mean_average_precision,
         }
         values = {name: float(value) for name, value in values.items()}
         values["score"] = (values["centroid_accuracy"] + values["recall_at_10"]) / 2
-        self.best.offer(self.encoder, value=values[self.settings.selection], step=step)
+        self.best.offer(self.pupil, value=values[self.settings.selection], step=step)
         return values
 
+    @torch.inference_mode()
+    def _picture_embeddings(self, pictures: np.ndarray) -> np.ndarray:
+        """Embeddings of the first view of pictures."""
+        self.pupil.eval()
+        features = torch.from_numpy(np.ascontiguousarray(self.data.features[pictures, 0]))
+        return self.pupil.picture(features.to(self.device)).cpu().numpy()
+
     def state_dict(self) -> dict[str, Any]:
-        """Encoder, optimizer, scaler, sampler and best weights."""
+        """All that is trained, optimizer, scaler, sampler and best weights."""
         return {
-            "encoder": self.encoder.state_dict(),
+            "pupil": self.pupil.state_dict(),
             **self.descent.state_dict(),
-            "sampler": self.batches.sampler.state_dict(),
+            "sampler": self.data.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.encoder.load_state_dict(state["encoder"])
+        self.pupil.load_state_dict(state["pupil"])
         self.descent.load_state_dict(state)
-        self.batches.sampler.load_state_dict(state["sampler"])
+        self.data.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 
     def _selected(self) -> str:
@@ -180,44 +149,24 @@ class EncoderTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
-        tensors = {f"encoder.{name}": value for name, value in self.best.weights(self.encoder).items()}
-        if self.standard is not None:
-            tensors["target.mean"] = torch.from_numpy(self.standard.mean.astype(np.float32))
-            tensors["target.std"] = torch.from_numpy(self.standard.std.astype(np.float32))
+        tensors = released_weights(self.best.weights(self.pupil), self.data.standard)
         config = {
             "kind": "speech-encoder",
             "mel_preset": self.settings.mel_preset,
             "encoder": self.arguments,
-            "pad_value": _pad_value(self.settings),
+            "pad_value": pad_value(self.settings),
             "features": self.settings.features,
-            "standardised": self.standard is not None,
+            "standardised": "target.mean" in tensors,
             "step": step,
             "best_step": self.best.step,
             "utterances_seen": images_seen,
-            TRAINED_WITH: {"feature network": self.features_sha256} if self.features_sha256 else {},
+            TRAINED_WITH: {"feature network": self.data.features_sha256} if self.data.features_sha256 else {},
         }
-        card = (
-            "# Speech encoder\n\nLog-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).\n"
-            f"{self._selected()}\n"
-        )
+        head = self.pupil.image_head
+        if head is not None:
+            config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}
+        card = f"# Speech encoder\n\n{_CARDS[self.settings.network]}\n{self._selected()}\n"
         save_release(folder, tensors, config, card)
-
-
-def encoder_arguments(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
-    """Keyword arguments of `SpeechEncoder`, as plain data for a release's config."""
-    model = settings.model
-    return {
-        "n_mels": n_mels, "channels": list(model.channels), "rnn_layers": model.rnn_layers,
-        "bidirectional": model.bidirectional, "embedding_dim": model.embedding_dim, "pooling": model.pooling,
-        "dropout": model.dropout, "masked": model.masked, "last_stride": model.last_stride,
-        "padded_frames": model.padded_frames, "pad_value": _pad_value(settings),
-    }  # fmt: skip
-
-
-def _pad_value(settings: EncoderSettings) -> float:
-    if settings.model.pad_value is not None:
-        return settings.model.pad_value
-    return float(MEL_PRESETS[settings.mel_preset].pad_value)
 
 
 def train_encoder(
@@ -247,51 +196,14 @@ def train_encoder(
     """
     where = resolve_device(device)
     features = load_features(root, settings.features)
-    if features.features.shape[2] != settings.model.embedding_dim:
+    size, table = features.features.shape[2], "crnn" if settings.network == "s2igan" else "model"
+    if size != settings.embedding_dim and not settings.image_head:
         raise ConfigError.about(
-            "model.embedding_dim", f"{settings.model.embedding_dim} beside features of {features.features.shape[2]}",
-            f"set it to {features.features.shape[2]}",
+            f"{table}.embedding_dim", f"{settings.embedding_dim} beside features of {size}",
+            f"set it to {size}, or image_head to true",
         )  # fmt: skip
     with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}) as run:
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
-        task = _build(manifest, store, features, settings, where)
+        task = EncoderTask(settings, data=encoder_data(manifest, store, features, settings), device=where)
         return run_training(task, run=run, device=where, progress=progress)
-
-
-def _build(
-    manifest: Manifest, store: Any, features: FeatureFile, settings: EncoderSettings, device: torch.device
-) -> EncoderTask:
-    if features.ids != [item.id for item in manifest.items]:
-        raise DataError.about(features.path, "it belongs to another manifest", "compute the teacher's features again")
-    train: list[tuple[int, int, int]] = []
-    held: list[tuple[int, int, int]] = []
-    row = 0
-    for image, item in enumerate(manifest.items):
-        count = len(item.captions)
-        if item.split == "train":
-            train += [(row + k, image, item.class_id) for k in range(count) if not item.captions[k].held_out_voice]
-        elif item.split == "val":
-            chosen = {(image + k) % count for k in range(min(settings.evaluation_captions, count))}
-            held += [(row + k, image, item.class_id) for k in sorted(chosen)]
-        row += count
-    if not train or not held:
-        raise DataError.about(manifest.root, "no utterances in split train or val", "prepare the corpus again")
-    rows, images, classes = np.array(train, dtype=np.int64).T
-    held_out = _Held(*np.array(held, dtype=np.int64).T)
-    targets = features.features
-    standard = Standard.of(targets[np.unique(images)]) if settings.standardise else None
-    if standard is not None:
-        targets = standard(targets)
-    mels = Mels(
-        store, np.concatenate([rows, held_out.rows]).tolist(), max_frames=settings.max_frames,
-        pad_value=_pad_value(settings),
-    )  # fmt: skip
-    batches = SpeechBatches(
-        mels, rows, images, classes.copy(), targets, batch_size=settings.batch_size, seed=settings.loop.seed,
-        mask_bands=settings.mask_bands, mask_time=settings.mask_time,
-    )  # fmt: skip
-    return EncoderTask(
-        settings, mels=mels, batches=batches, held=held_out, features=targets, standard=standard,
-        features_sha256=features.sha256, device=device,
-    )  # fmt: skip

@@ -1,5 +1,6 @@
-"""Settings of the speech encoder's training."""
+"""Settings of the speech encoder's training, and the published systems as presets of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -7,10 +8,15 @@ from speech2img.errors import ConfigError
 from speech2img.training.run import LoopSettings
 from speech2img.training.task import Schedule
 
+Selection = Literal[
+    "score", "centroid_accuracy", "recall_at_1", "recall_at_10", "ap_at_50", "mean_average_precision",
+    "recall_at_10_both",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class EncoderModelSettings:
-    """The encoder's architecture; defaults are Li et al. 2020 with the padding taken out of every sum."""
+    """Architecture of the network li2020; defaults are as published with the padding taken out of every sum."""
 
     channels: tuple[int, ...] = (64, 64, 128, 256, 256, 512, 512, 1024)
     """Widths of the eight convolutions."""
@@ -35,8 +41,26 @@ class EncoderModelSettings:
 
 
 @dataclass(frozen=True)
+class CRNNSettings:
+    """Architecture of the network s2igan (Wang et al. 2020); its embeddings have unit length."""
+
+    channels: tuple[int, ...] = (64, 128)
+    """Widths of the two convolutions."""
+    rnn_layers: int = 2
+    """GRU layers, each in both directions."""
+    embedding_dim: int = 1024
+    """Size of the embedding, half of it from each direction."""
+    attention_dim: int = 128
+    """Width inside the attention."""
+    masked: bool = True
+    """Keep padding out of attention and batch statistics; the published training does not."""
+    attention_start: Literal["orthogonal", "published"] = "orthogonal"
+    """published leaves the attention's second map as PyTorch makes it."""
+
+
+@dataclass(frozen=True)
 class EncoderLossSettings:
-    """What pulls the embedding to the teacher's features (Li et al. 2020, and corrected forms)."""
+    """What the embedding learns from: the teacher's features (Li et al. 2020), pictures of the batch, classes."""
 
     form: Literal["corrected", "published"] = "corrected"
     """Formulas of the three losses; see speech2img.losses."""
@@ -58,6 +82,15 @@ class EncoderLossSettings:
     """Softening of the distillation."""
     contrastive: float = 0.0
     """Weight of a symmetric contrastive loss between pictures and utterances of the batch (our own extra)."""
+    matching: float = 0.0
+    """Weight of S2IGAN's matching loss: as contrastive, others of the same class left out, both directions added."""
+    distinctive: float = 0.0
+    """Weight of S2IGAN's distinctive loss: one classifier names the class from either embedding."""
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Weights of all losses."""
+        return self.joint, self.l1, self.distillation, self.contrastive, self.matching, self.distinctive
 
 
 @dataclass(frozen=True)
@@ -70,12 +103,22 @@ class EncoderSettings:
     """Name of the teacher features, <root>/derived/features-<name>.h5."""
     standardise: bool = False
     """Learn features less their mean, divided by their standard deviation (over the training pictures)."""
+    network: Literal["li2020", "s2igan"] = "li2020"
+    """Speech encoder: [model] describes the first, [crnn] the second."""
     model: EncoderModelSettings = field(default_factory=EncoderModelSettings)
-    """Architecture."""
+    """Architecture of li2020."""
+    crnn: CRNNSettings = field(default_factory=CRNNSettings)
+    """Architecture of s2igan."""
+    image_head: bool = False
+    """Train a linear map of the features (of any size) into the space of the speech; without it speech goes to them."""
     losses: EncoderLossSettings = field(default_factory=EncoderLossSettings)
     """Losses."""
     batch_size: int = 64
     """Utterances a step."""
+    draw: Literal["utterances", "pictures"] = "utterances"
+    """What an epoch goes over: all utterances, or all pictures with one utterance of each at random (S2IGAN)."""
+    labels: Literal["class", "picture"] = "class"
+    """What the losses take for one class: the corpus's, or each picture by itself (S2IGAN on Flickr8k and Places)."""
     max_frames: int = 2048
     """Longer utterances are cut (20.48 s at 10 ms)."""
     mask_bands: int = 4
@@ -86,13 +129,19 @@ class EncoderSettings:
     """Highest rate of Adam."""
     weight_decay: float = 1e-5
     """Weight decay of Adam."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay rates of Adam's averages."""
     schedule: Schedule = "cosine"
     """Course of the rate: cosine, constant or step (published)."""
+    step_parts: float = 5.0
+    """Parts of the run between the steps of step: 5 for Li et al., 3 for S2IGAN (every 50 of 150 epochs)."""
+    step_factor: float = 0.5
+    """What the rate is multiplied by at each step: 0.5 for Li et al., 0.1 for S2IGAN."""
     warmup: float = 0.02
     """Part of the run in which the rate rises."""
     clip: float = 5.0
     """Largest norm of the gradient."""
-    selection: Literal["score", "centroid_accuracy", "recall_at_1", "recall_at_10", "ap_at_50"] = "score"
+    selection: Selection = "score"
     """What chooses the best weights on the validation part; score is the mean of centroid_accuracy and recall_at_10."""
     evaluation_captions: int = 2
     """Utterances of each validation picture in an evaluation."""
@@ -110,3 +159,28 @@ class EncoderSettings:
             raise ConfigError.about("mask_time, mask_bands", "out of range", "use 0..1 and 0 or more")
         if self.evaluation_captions < 1:
             raise ConfigError.about("evaluation_captions", "must be positive", "set it to 1 or more")
+        if len(self.crnn.channels) != 2:
+            raise ConfigError.about("crnn.channels", f"{len(self.crnn.channels)} widths", "give both")
+        if min(self.losses.weights) < 0 or not any(self.losses.weights):
+            raise ConfigError.about("losses", "no weight is above 0, or one is below", "give one loss a weight")
+        if self.step_parts < 1 or not 0 < self.step_factor <= 1:
+            raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError.about("betas", f"{self.betas} are out of range", "use 0 or more and less than 1")
+
+    @property
+    def embedding_dim(self) -> int:
+        """Size of the speech embedding."""
+        return self.crnn.embedding_dim if self.network == "s2igan" else self.model.embedding_dim
+
+
+ENCODER_PRESETS: Mapping[str, EncoderSettings] = {
+    "li2020": EncoderSettings(),
+    "s2igan": EncoderSettings(  # Wang et al. 2020: their recipe for CUB, with padding masked
+        mel_preset="s2igan", network="s2igan", image_head=True, batch_size=128, draw="pictures", mask_bands=0,
+        mask_time=0.0, learning_rate=1e-3, weight_decay=1e-3, betas=(0.95, 0.999), schedule="step", step_parts=3.0,
+        step_factor=0.1, warmup=0.0, clip=1e6, selection="mean_average_precision",
+        losses=EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0, matching=1.0, distinctive=1.0),
+    ),
+}  # fmt: skip
+"""Settings by the name that ``--preset`` takes."""

@@ -17,7 +17,8 @@ from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.splits import peer_parts
 from speech2img.errors import CheckpointError, DataError
 from speech2img.metrics.independence import TRAINED_WITH
-from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.models.builders import speech_network
+from speech2img.models.speech_network import SpeechNetwork
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
@@ -92,7 +93,7 @@ def extract_embeddings(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
     where = resolve_device(device)
-    encoder = SpeechEncoder(**config["encoder"])
+    encoder = speech_network(**config["encoder"])
     state = {key.removeprefix("encoder."): value for key, value in tensors.items() if key.startswith("encoder.")}
     load_weights(encoder, state, name=str(source))
     encoder.to(where).eval()
@@ -103,7 +104,7 @@ def extract_embeddings(
     pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
     mels = Mels(store, rows.tolist(), max_frames=MAX_FRAMES, pad_value=float(pad_value))
     embeddings = encode_rows(encoder, mels, rows, device=where, frames=config.get("pad_to_frames"), progress=progress)
-    folder = _write(
+    folder = write_embeddings(
         manifest, embeddings, name=name or run.resolve().name, lengths=mels.lengths, sha256=release_sha256(source),
         mel_preset=config["mel_preset"],
     )  # fmt: skip
@@ -137,7 +138,7 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
     standard = Standard.of(found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]])
     counts = [len(item.captions) for item in manifest.items]
     embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
-    folder = _write(
+    folder = write_embeddings(
         manifest, embeddings, name=name, lengths=np.ones(len(embeddings), dtype=np.int64), sha256=found.sha256,
         mel_preset="none",
     )  # fmt: skip
@@ -152,9 +153,31 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
     return folder
 
 
-def _write(
+def write_embeddings(
     manifest: Manifest, embeddings: np.ndarray, *, name: str, lengths: np.ndarray, sha256: str, mel_preset: str
 ) -> Path:
+    """Write ``embeddings.h5`` of a corpus.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    embeddings : ndarray of float32, shape (utterances, D)
+        In the manifest's order.
+    name : str
+        What they are called.
+    lengths : ndarray of int64, shape (utterances,)
+        Frames of each utterance; 1 where nobody knows.
+    sha256 : str
+        Hash of what they were computed with.
+    mel_preset : str
+        Front-end of the encoder.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
     folder = embedding_folder(manifest.root, name)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(folder / "embeddings.h5") as temporary, h5py.File(temporary, "w") as file:
@@ -167,7 +190,7 @@ def _write(
 
 @torch.inference_mode()
 def encode_rows(
-    encoder: SpeechEncoder,
+    encoder: SpeechNetwork,
     mels: Mels,
     rows: np.ndarray,
     *,
@@ -180,7 +203,7 @@ def encode_rows(
 
     Parameters
     ----------
-    encoder : SpeechEncoder
+    encoder : SpeechNetwork
         Set to evaluation.
     mels : Mels
         Log-mels.
@@ -260,7 +283,7 @@ def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarr
     for part, rows in peer_parts(manifest).items():
         spans = [(int(ends[row]) - len(manifest.items[row].captions), int(ends[row])) for row in rows]
         save_s2igan_embeddings(
-            folder / part / "speech_embeddings.pickle", [embeddings[first:last] for first, last in spans]
+            folder / f"speech_embeddings_{part}.pickle", [embeddings[first:last] for first, last in spans]
         )
         count = min(last - first for first, last in spans)
         chosen = np.array([np.arange(first, first + count) for first, _ in spans])

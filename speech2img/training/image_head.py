@@ -1,5 +1,6 @@
 """The image head that was trained beside a speech encoder: what pictures become in the space of the speech."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.image_head import ImageHead
 from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.training.features import Standard
 from speech2img.training.teachers import release_folder
 
 PREFIX = "image_head."
@@ -85,3 +87,44 @@ def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     state = {key.removeprefix(PREFIX): value for key, value in tensors.items() if key.startswith(PREFIX)}
     load_weights(head, state, name=f"{name} (image head)")
     return head.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class PictureSpace:
+    """How teacher features of pictures become comparable with the speech embeddings of a release."""
+
+    what: str
+    """What is done to the features, for protocols; empty: nothing."""
+    embed: Callable[[np.ndarray], np.ndarray]
+    """Features (N, F) -> picture embeddings (N, D)."""
+
+
+def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> PictureSpace | None:
+    """What the speech of a release learned to meet: features, standardised ones, or what an image head makes of them.
+
+    Parameters
+    ----------
+    tensors, config : dict
+        A release with a speech encoder, from `load_release`.
+    name : str
+        What it is called, for messages.
+
+    Returns
+    -------
+    PictureSpace or None
+        None where the encoder was trained with an image head that the release does not hold.
+
+    Raises
+    ------
+    CheckpointError
+        If config and tensors disagree.
+    """
+    head = image_head_of(tensors, config, name=name)
+    if head is not None:
+        return PictureSpace("features through the trained image head", TrainedImageHead(head, "", "", "").embed)
+    if "target.mean" in tensors:
+        standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+        return PictureSpace("features standardised as in training", standard)
+    if config.get("encoder", {}).get("network") == "s2igan":
+        return None
+    return PictureSpace("", lambda features: features)

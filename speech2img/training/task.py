@@ -106,7 +106,14 @@ class BestWeights:
 
 
 def learning_rate(
-    progress: float, *, base: float, schedule: Schedule = "cosine", warmup: float = 0.0, floor: float = 0.01
+    progress: float,
+    *,
+    base: float,
+    schedule: Schedule = "cosine",
+    warmup: float = 0.0,
+    floor: float = 0.01,
+    step_parts: float = 5.0,
+    step_factor: float = 0.5,
 ) -> float:
     """Learning rate at a point of the run.
 
@@ -117,18 +124,23 @@ def learning_rate(
     base : float
         The highest rate.
     schedule : {"cosine", "constant", "step"}
-        ``step`` halves the rate at every fifth of the run (Li et al. 2020 halve every 200 of 1,000 epochs).
+        ``step`` multiplies the rate by ``step_factor`` at the end of every part of the run.
     warmup : float
         Part of the run in which the rate rises linearly from 0, 0..1.
     floor : float
         Part of ``base`` left at the end of the cosine.
+    step_parts : float >= 1
+        Parts of the run, for ``step``: Li et al. 2020 halve every 200 of 1,000 epochs (5), S2IGAN takes a tenth every
+        50 of 150 or of 120 epochs (3 or 2.4).
+    step_factor : float
+        Factor of each step.
     """
     if progress < warmup:
         return base * max(progress, 1e-3 * warmup) / warmup
     if schedule == "constant":
         return base
     if schedule == "step":
-        return base * 0.5 ** min(4, int(progress * 5))
+        return base * step_factor ** min(math.ceil(step_parts) - 1, int(progress * step_parts))
     rest = min(1.0, (progress - warmup) / max(1e-9, 1.0 - warmup))
     return base * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * rest)))
 

@@ -74,3 +74,18 @@ def test_batches_carry_the_features_of_their_pictures() -> None:
             assert len(view) == 1
             views.add((images[position], view[0]))
     assert len(views) == 6
+
+
+def test_an_epoch_over_pictures_draws_one_utterance_of_each() -> None:
+    rows, images = np.array([0, 5, 1, 2, 3, 4]), np.array([2, 0, 2, 1, 2, 1])
+    batches = SpeechBatches(
+        Mels(Store(), range(6), max_frames=2048, pad_value=0.0), rows, images, images.copy(),
+        np.arange(3, dtype=np.float32).reshape(3, 1, 1), batch_size=3, seed=0, per_picture=True,
+    )  # fmt: skip
+    drawn = set()
+    for _ in range(30):
+        batch = batches.next()
+        assert sorted(batch.classes_B.tolist()) == [0, 1, 2]
+        assert batch.features_BD[:, 0].tolist() == batch.classes_B.tolist()
+        drawn |= {(int(c), int(r)) for c, r in zip(batch.classes_B, batch.indices_B, strict=True)}
+    assert drawn == set(zip(images.tolist(), rows.tolist(), strict=True))

@@ -68,7 +68,10 @@ def test_generate_again_replaces_whole_pictures(model: str, tmp_path: Path) -> N
         (["train", "teacher", "--root", "NOWHERE", "--out", "OUT"], "prepare"),
         (["train", "teacher", "--root", "NOWHERE", "--out", "OUT", "--config", "NOWHERE/x.toml"], "x.toml"),
         (["train", "encoder", "--root", "NOWHERE", "--out", "OUT", "--set", "nonsense"], "key=value"),
+        (["train", "encoder", "--root", "NOWHERE", "--out", "OUT", "--preset", "vq"], "li2020, s2igan"),
+        (["train", "judge", "--root", "NOWHERE", "--out", "OUT", "--preset", "s2igan"], "judge has none"),
         (["extract", "--run", "NOWHERE", "--root", "NOWHERE"], "NOWHERE"),
+        (["extract", "--pickles", "NOWHERE", "--root", "NOWHERE"], "prepare"),
     ],
 )
 def test_missing_things_are_named_with_the_way_out(

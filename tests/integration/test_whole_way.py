@@ -179,7 +179,7 @@ def test_check_tells_what_is_there(way: Path, capsys: pytest.CaptureFixture[str]
 def test_embeddings_are_readable_by_both_peers(way: Path) -> None:
     from speech2img.storage.embeddings import load_li2020_embeddings, load_s2igan_embeddings
 
-    folder = way / "songbirds" / "derived" / "embeddings" / "encoder" / "test"
-    features, lengths = load_li2020_embeddings(folder, switch="encoder")
+    folder = way / "songbirds" / "derived" / "embeddings" / "encoder"
+    features, lengths = load_li2020_embeddings(folder / "test", switch="encoder")
     assert features.shape[2] == 1024 and features.shape[:2] == lengths.shape
-    assert np.allclose(load_s2igan_embeddings(folder / "speech_embeddings.pickle")[0], features[0])
+    assert np.allclose(load_s2igan_embeddings(folder / "speech_embeddings_test.pickle")[0], features[0])

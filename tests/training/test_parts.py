@@ -52,6 +52,10 @@ def test_schedules_have_the_right_ends() -> None:
     assert [learning_rate(x, base=1.0, schedule="step") for x in (0.1, 0.25, 0.5, 0.7, 0.9, 1.0)] == [
         1, 0.5, 0.25, 0.125, 0.0625, 0.0625,
     ]  # fmt: skip
+    tenths = {"schedule": "step", "step_parts": 2.4, "step_factor": 0.1}
+    assert [learning_rate(x, base=1.0, **tenths) for x in (0.41, 0.42, 0.83, 0.84, 1)] == pytest.approx(
+        [1.0, 0.1, 0.1, 0.01, 0.01]
+    ), "every 50 of 120 epochs"
     assert learning_rate(0.7, base=3.0, schedule="constant") == 3.0
 
 

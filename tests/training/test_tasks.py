@@ -14,10 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from speech2img.audio.io import write_wav
-from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
-from speech2img.corpora.songbirds.render import random_attributes, render_bird
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.metrics.independence import judge_independence
 from speech2img.models.painter import PaintingOptions
@@ -68,29 +66,9 @@ GENERATOR = GeneratorSettings(
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corpus(tmp_path_factory: pytest.TempPathFactory, make_corpus: Callable[[Path], Path]) -> Path:
     """Sixteen pictures of four species, three utterances each: noise bursts of different lengths."""
-    root = tmp_path_factory.mktemp("corpus")
-    generator = np.random.default_rng(0)
-    items = []
-    for number in range(16):
-        class_id = number % 4
-        split = "test" if class_id == 3 else "val" if number >= 12 else "train"
-        name = f"{class_id + 1:03d}.Bird"
-        attributes = random_attributes(generator)
-        image = f"images/{number}.png"
-        (root / "images").mkdir(exist_ok=True)
-        Image.fromarray(render_bird(attributes, seed=number, size=64)).save(root / image)
-        captions = []
-        for k in range(3):
-            wav = f"audio/{number}_{k}.wav"
-            (root / "audio").mkdir(exist_ok=True)
-            write_wav(root / wav, 0.1 * generator.standard_normal(4000 + 700 * number + 900 * k), sample_rate=16000)
-            mentions = {key: attributes[key] for key in list(ATTRIBUTES)[k::3]}
-            captions.append(Caption(k, "a bird", "en", wav, 175, 50, 50, mentions, None))
-        items.append(Item(f"{name}/{number}", image, class_id, name, split, None, attributes, tuple(captions)))
-    Manifest(root, "songbirds", items).save()
-    return root
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +142,7 @@ def test_embeddings_are_written_for_both_peers(corpus: Path, trained: Path) -> N
     features, lengths = load_li2020_embeddings(folder / "train", switch="encoder")
     assert features.shape == (9, 3, 1024) and lengths.shape == (9, 3)
     np.testing.assert_array_equal(features[0], embeddings[:3])
-    rows = load_s2igan_embeddings(folder / "test" / "speech_embeddings.pickle")
+    rows = load_s2igan_embeddings(folder / "speech_embeddings_test.pickle")
     assert len(rows) == 4
     np.testing.assert_array_equal(rows[0], embeddings[9:12])
 
@@ -318,7 +296,7 @@ def test_published_losses_and_standardised_targets(corpus: Path, trained: Path, 
         model=replace(ENCODER.model, masked=False, pooling="padded_mean", padded_frames=2048, pad_value=0.0),
     )  # fmt: skip
     result = train_encoder(corpus, tmp_path / "published", published, progress=False)
-    assert {"centroid_accuracy", "ap_at_50", "recall_at_1", "recall_at_10", "score"} == result.metrics.keys()
+    assert {"centroid_accuracy", "ap_at_50", "recall_at_1", "recall_at_10", "score"} <= result.metrics.keys()
     tensors, config = load_release(tmp_path / "published" / "export")
     assert config["standardised"] and tensors["target.std"].shape == (1024,)
     assert config["encoder"]["pooling"] == "padded_mean"
