@@ -1,6 +1,6 @@
 """``SpeechToImage``: a recording in, pictures out. Everything between is in the rooms that this file calls.
 
-    read_audio -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
+    read_audio -> log_mel -> SpeechEncoder -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
 
 What lies between embedding and picture is ``models/painter.py``: prior, generator, the choice among candidates.
 
@@ -8,34 +8,32 @@ Shape letters: N utterances, K pictures of one utterance, C candidates of one pi
 T frames, S picture size.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
-from speech2img.errors import AudioError, CheckpointError, ConfigError
-from speech2img.models.builders import speech_network
-from speech2img.models.feature_prior import FeaturePrior
-from speech2img.models.painter import Painter, PaintingOptions, PictureReader
-from speech2img.models.speech_network import SpeechNetwork
-from speech2img.models.stackgan import StackGenerator
+from speech2img.errors import AudioError, CheckpointError
+from speech2img.models.painter import Painter
+from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.painting import (
+    PAINTING_KEYS,
+    Conditioning,
+    EmbeddingsToImage,
+    build_network,
+    open_generator,
+    painter_of,
+)
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, release_sha256
-from speech2img.training.device import resolve_device
+from speech2img.storage.weights import load_release, release_sha256
 
 Audio = str | PathLike[str] | bytes | np.ndarray
-Conditioning = Literal["mean", "sampled"]
-Network = TypeVar("Network", bound=torch.nn.Module)
-_OPTIONS = tuple(field.name for field in fields(PaintingOptions))
-_PAINTING = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -48,7 +46,7 @@ def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
     return MEL_PRESETS[str(name)]
 
 
-class SpeechToImage:
+class SpeechToImage(EmbeddingsToImage):
     """Spoken description in, picture out.
 
     Made by :meth:`load` (or :func:`speech2img.load`). The networks are in evaluation mode and stay on one device.
@@ -75,7 +73,7 @@ class SpeechToImage:
     def __init__(
         self,
         *,
-        encoder: SpeechNetwork,
+        encoder: SpeechEncoder,
         mel: MelPreset,
         painter: Painter | None = None,
         device: str = "auto",
@@ -87,7 +85,7 @@ class SpeechToImage:
 
         Parameters
         ----------
-        encoder : SpeechNetwork
+        encoder : SpeechEncoder
             Trained encoder.
         mel : MelPreset
             The front-end that the encoder was trained with.
@@ -101,16 +99,11 @@ class SpeechToImage:
         name, weights_sha256 : str
             What messages and reports call these weights.
         """
-        self.device = resolve_device(device)
+        super().__init__(
+            painter, device=device, conditioning=conditioning, name=name, weights_sha256=weights_sha256
+        )
         self.encoder = encoder.to(self.device).eval()
-        self.painter = painter.to(self.device).eval() if painter is not None else None
         self.mel = mel
-        self.name = name
-        self.weights_sha256 = weights_sha256
-        self.image_size = painter.generator.image_sizes[-1] if painter is not None else 0
-        drawn = asdict(painter.options) if painter is not None and painter.prior is not None else {}
-        self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
-        self._conditioning = conditioning
 
     @classmethod
     def load(
@@ -151,22 +144,15 @@ class SpeechToImage:
                 f"holds a {config.get('kind')!r}, not a speech encoder",
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
-        encoder = _build(speech_network, config, "encoder", tensors, folder)
+        encoder = build_network(SpeechEncoder, config, "encoder", tensors, folder)
         painter = None
         if generator is not None:
-            generator_folder = find_release(generator)
-            tensors, generator_config = load_release(generator_folder)
-            if "generator" not in generator_config:
-                raise CheckpointError.about(
-                    str(generator_folder),
-                    f"holds a {generator_config.get('kind')!r}, not a generator",
-                    "give an 'image-generator' or 'speech-to-image' release",
-                )
+            generator_folder, tensors, generator_config = open_generator(generator)
             sha256 = f"{sha256}+{release_sha256(generator_folder)}"
-            config = {**config, **{k: v for k, v in generator_config.items() if k in _PAINTING}}
+            config = {**config, **{k: v for k, v in generator_config.items() if k in PAINTING_KEYS}}
             folder = generator_folder
         if "generator" in config:
-            painter = _painter(config, tensors, folder, candidates=candidates)
+            painter = painter_of(config, tensors, folder, candidates=candidates)
             if painter.embedding_dim != encoder.embedding_dim:
                 raise CheckpointError.about(
                     str(folder),
@@ -262,80 +248,6 @@ class SpeechToImage:
                     rows[start + i] = row
         return np.stack([rows[i] for i in range(len(paths))])
 
-    @torch.inference_mode()
-    def generate(
-        self,
-        embeddings: np.ndarray,
-        *,
-        seed: int = 0,
-        num_images: int = 1,
-        return_stages: bool = False,
-        batch_size: int = 32,
-        first_index: int = 0,
-    ) -> Any:
-        """Pictures of speech embeddings.
-
-        The noise of a picture depends on ``seed``, on the utterance's index and on the number of the picture only, so
-        the same picture comes out whatever it is generated together with (but for rounding by one grey level).
-
-        Parameters
-        ----------
-        embeddings : np.ndarray [shape=(N, D)]
-            From :meth:`encode` or :meth:`encode_paths`, or read from a published embedding pickle.
-        seed : int >= 0
-            First part of the noise's seed.
-        num_images : int >= 1
-            K, pictures of each utterance.
-        return_stages : bool
-            Return every stage, small to large, in place of the last.
-        batch_size : int
-            Pictures painted at once, candidates counted.
-        first_index : int
-            Index of the first row, for callers that work through a long list in pieces.
-
-        Returns
-        -------
-        np.ndarray [shape=(N, K, S, S, 3), uint8]
-            Or a list of such arrays, one a stage.
-        """
-        if self.painter is None:
-            raise ConfigError.about(
-                self.name, "has no generator", "load it with generator=FOLDER, or load a whole model"
-            )
-        if num_images < 1 or seed < 0:
-            raise ConfigError.about(
-                "generate", f"num_images={num_images}, seed={seed}", "num_images is at least 1, seed at least 0"
-            )
-        rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
-        dim = self.encoder.embedding_dim
-        if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
-            raise ConfigError.about(
-                "generate", f"embeddings of shape {np.shape(embeddings)}", f"give finite ones of shape (N, {dim})"
-            )
-        keys = [(n, k) for n in range(len(rows)) for k in range(num_images)]
-        parts: list[list[np.ndarray]] = []
-        at_once = max(1, batch_size // self.painter.options.candidates)
-        for start in range(0, len(keys), at_once):
-            chosen = keys[start : start + at_once]
-            draws = self._draws(self.painter, [(seed, first_index + n, k) for n, k in chosen])
-            speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
-            parts.append([_to_uint8(stage) for stage in self.painter(speech, *draws)])
-        stages = [
-            np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])
-            for stage in zip(*parts, strict=True)
-        ]
-        return stages if return_stages else stages[-1]
-
-    def _draws(self, painter: Painter, keys: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """What `Painter` draws from, (B, C, size) each, one row a (seed, utterance, picture)."""
-        sizes = painter.noise_sizes
-        shape = painter.options.candidates, sum(sizes)
-        draws = np.stack([np.random.default_rng(key).standard_normal(shape, dtype=np.float32) for key in keys])
-        noise, eps, state = torch.from_numpy(draws).to(self.device).split(sizes, dim=2)
-        if self._conditioning == "mean":
-            eps = torch.zeros_like(eps)
-        return noise, eps, state
-
     def _read_mel(self, audio: Audio) -> np.ndarray:
         """Log-mel of one recording, shape (M, T)."""
         if isinstance(audio, np.ndarray):
@@ -359,41 +271,3 @@ class SpeechToImage:
         return encoding.sentence.float().cpu().numpy()
 
 
-def _painter(
-    config: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path, *, candidates: int | None
-) -> Painter:
-    """Generator, prior and reader of a release."""
-    generator = _build(StackGenerator, config, "generator", tensors, folder)
-    prior = _build(FeaturePrior, config, "prior", tensors, folder) if "prior" in config else None
-    reader = _build(PictureReader, config, "reader", tensors, folder) if "reader" in config else None
-    if candidates is not None and (candidates < 1 or (candidates > 1 and reader is None)):
-        reason = "choose 1 or more" if reader is not None else "these weights have no reader to choose among pictures"
-        raise ConfigError.about("candidates", f"{candidates}", reason)
-    try:
-        options = PaintingOptions(**{name: config[name] for name in _OPTIONS if name in config})
-        options = options if candidates is None else replace(options, candidates=candidates)
-        return Painter(generator, prior=prior, reader=reader, options=options)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError.about(str(folder), f"its parts do not fit ({error})", "export it again") from error
-
-
-def _build(
-    network: Callable[..., Network], config: Mapping[str, Any], part: str, tensors: Mapping[str, Tensor], folder: Path
-) -> Network:
-    """One network of a release, with its weights."""
-    try:
-        module = network(**config[part])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError.about(
-            str(folder), f"its {part} settings do not fit ({error})", "export it again"
-        ) from error
-    prefix = f"{part}."
-    state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    load_weights(module, state, name=f"{folder} ({part})")
-    return module
-
-
-def _to_uint8(images: Tensor) -> np.ndarray:
-    """(B, 3, S, S) in -1..1 -> (B, S, S, 3) uint8."""
-    pixels = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).cpu().numpy()
