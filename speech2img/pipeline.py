@@ -1,6 +1,6 @@
 """``SpeechToImage``: a recording in, pictures out. Everything between is in the rooms that this file calls.
 
-    read_audio -> log_mel -> SpeechEncoder -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
+    read_audio -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
 
 What lies between embedding and picture is ``models/painter.py``: prior, generator, the choice among candidates.
 
@@ -20,8 +20,9 @@ from PIL import Image
 from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.errors import AudioError, CheckpointError
+from speech2img.models.builders import speech_network
 from speech2img.models.painter import Painter
-from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.models.speech_network import SpeechNetwork
 from speech2img.painting import (
     PAINTING_KEYS,
     Conditioning,
@@ -73,7 +74,7 @@ class SpeechToImage(EmbeddingsToImage):
     def __init__(
         self,
         *,
-        encoder: SpeechEncoder,
+        encoder: SpeechNetwork,
         mel: MelPreset,
         painter: Painter | None = None,
         device: str = "auto",
@@ -85,7 +86,7 @@ class SpeechToImage(EmbeddingsToImage):
 
         Parameters
         ----------
-        encoder : SpeechEncoder
+        encoder : SpeechNetwork
             Trained encoder.
         mel : MelPreset
             The front-end that the encoder was trained with.
@@ -144,7 +145,7 @@ class SpeechToImage(EmbeddingsToImage):
                 f"holds a {config.get('kind')!r}, not a speech encoder",
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
-        encoder = build_network(SpeechEncoder, config, "encoder", tensors, folder)
+        encoder = build_network(speech_network, config, "encoder", tensors, folder)
         painter = None
         if generator is not None:
             generator_folder, tensors, generator_config = open_generator(generator)
