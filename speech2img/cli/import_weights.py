@@ -20,6 +20,7 @@ SOURCES = (
     "stackgan-v2-generator",
     "stackgan-v2-discriminator",
     "s2igan-sen",
+    "s2igan-generator",
     "torchvision-googlenet",
     "caffe-googlenet",
     "fid-inception",
@@ -42,6 +43,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  stackgan-v2-generator      netG_*.pth\n"
             "  stackgan-v2-discriminator  netD*.pth\n"
             "  s2igan-sen                 best_audio_model.pth of S2IGAN: the speech encoder\n"
+            "  s2igan-generator           netG_*.pth of S2IGAN\n"
             "  torchvision-googlenet      googlenet-*.pth\n"
             "  caffe-googlenet            bvlc_googlenet.caffemodel, or an .npz with the same arrays\n"
             "  fid-inception              pt_inception-2015-12-05-*.pth, or its folded layers as .npz\n"
@@ -139,9 +141,12 @@ def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, An
         settings = published.li2020_encoder_settings(converted)
         config = {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": settings}
         return SpeechEncoder(**settings), "encoder.", config, converted
-    if source == "stackgan-v2-generator":
+    if source in ("stackgan-v2-generator", "s2igan-generator"):
         converted = published.convert_stackgan_v2_generator(state)
         settings = published.stackgan_v2_generator_settings(converted)
+        if settings["dense"] != (source == "s2igan-generator"):
+            right = "s2igan-generator" if settings["dense"] else "stackgan-v2-generator"
+            raise ValueError(f"its later stages are those of a {right}")
         config = {"kind": "image-generator", "generator": settings, "conditioning": "sampled"}
         return StackGenerator(**settings), "generator.", config, converted
     if source == "stackgan-v2-discriminator":

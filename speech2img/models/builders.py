@@ -11,6 +11,7 @@ from speech2img.models.crnn_encoder import CRNNEncoder
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.image_head import ImageHead
 from speech2img.models.inception import InceptionV3
+from speech2img.models.relation import RelationClassifier
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.models.speech_network import SpeechNetwork
 from speech2img.models.stackgan import StackDiscriminator, StackGenerator
@@ -22,7 +23,10 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = {
     "s2igan-encoder-published": partial(CRNNEncoder, masked=False, attention_start="published"),
     "s2igan-image-head": ImageHead,
     "stackgan-v2": StackGenerator,
+    "s2igan-generator": partial(StackGenerator, dense=True),
     "stackgan-v2-discriminator": StackDiscriminator,
+    "s2igan-relation-classifier": RelationClassifier,
+    "s2igan-relation-classifier-published": partial(RelationClassifier, relations=4, joint_norm=False),
     "attribute-network": AttributeNetwork,
     "bvlc-googlenet": BVLCGoogLeNet,
     "torchvision-googlenet": TorchvisionGoogLeNet,

@@ -1,6 +1,7 @@
 """Published checkpoints through the ``import`` verb: the release gives what the publisher's own code gave."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -10,7 +11,7 @@ import torch
 
 from speech2img.cli.main import main
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
-from speech2img.models.stackgan import StackDiscriminator
+from speech2img.models.stackgan import StackDiscriminator, StackGenerator
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.weights import load_release, load_weights
 
@@ -56,6 +57,60 @@ def test_encoder_and_generator_become_one_pipeline(recipe: ModuleType, tmp_path:
     assert pipe.image_size == 256
 
 
+def test_s2igan_generator_paints_as_published(recipe: ModuleType, tmp_path: Path) -> None:
+    file = _publish(recipe, "s2igan_rdg_generator", tmp_path / "netG_600.pth")
+    assert main(["import", "s2igan-generator", str(file), "--out", str(tmp_path / "rdg")]) == 0
+    tensors, config = load_release(tmp_path / "rdg")
+    assert config["kind"] == "image-generator" and config["conditioning"] == "sampled" and config["generator"]["dense"]
+    network = StackGenerator(**config["generator"]).eval()
+    load_weights(network, {k.removeprefix("generator."): v for k, v in tensors.items()}, name="rdg")
+    golden = recipe.values("s2igan_rdg_generator")
+    with torch.inference_mode():
+        output = network(torch.from_numpy(golden["embedding"]), torch.from_numpy(golden["z"]), eps=torch.zeros(2, 128))
+    np.testing.assert_allclose(output.images[0].numpy(), golden["img64"], atol=1e-4)
+    np.testing.assert_allclose(output.images[1][:, :, ::4, ::4].numpy(), golden["img128_every4"], atol=1e-4)
+    np.testing.assert_allclose(output.images[2][:, :, ::8, ::8].numpy(), golden["img256_every8"], atol=1e-4)
+
+
+def test_stacked_generators_are_not_mistaken_for_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for dense, wrong, right in (
+        (True, "stackgan-v2-generator", "s2igan-generator"), (False, "s2igan-generator", "stackgan-v2-generator")
+    ):
+        network = StackGenerator(embedding_dim=4, condition_dim=2, noise_dim=2, width=4, num_stages=2, dense=dense)
+        torch.save(_published_names(network.state_dict()), tmp_path / "netG.pth")
+        assert main(["import", wrong, str(tmp_path / "netG.pth"), "--out", str(tmp_path / "out")]) == 1
+        assert f"those of a {right}" in capsys.readouterr().err and not (tmp_path / "out").exists()
+        state = _published_names(network.state_dict())
+        state["module.h_net2.upsample.2.weight"] = state["module.h_net2.upsample.2.weight"][:-1]
+        torch.save(state, tmp_path / "netG.pth")
+        assert main(["import", right, str(tmp_path / "netG.pth"), "--out", str(tmp_path / "out")]) == 1
+        assert "netG.pth" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def _published_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """State of a generator of ours under the publishers' names."""
+    block = {"gated.conv": "0", "gated.norm": "1", "conv": "3", "norm": "4"}
+    rules = (
+        (r"augment\.project", lambda m: "ca_net.fc"),
+        (r"first\.(project|norm)", lambda m: f"h_net1.fc.{'01'[m[1] == 'norm']}"),
+        (r"first\.ups\.(\d)\.(conv|norm)", lambda m: f"h_net1.upsample{int(m[1]) + 1}.{'12'[m[2] == 'norm']}"),
+        (r"to_image\.(\d)", lambda m: f"img_net{int(m[1]) + 1}.img.0"),
+        (r"next\.(\d)\.joint\.(conv|norm)", lambda m: f"h_net{int(m[1]) + 2}.jointConv.{'01'[m[2] == 'norm']}"),
+        (r"next\.(\d)\.up\.(conv|norm)", lambda m: f"h_net{int(m[1]) + 2}.upsample.{'12'[m[2] == 'norm']}"),
+        (
+            r"next\.(\d)\.residual\.(\d)\.(gated\.conv|gated\.norm|conv|norm)",
+            lambda m: f"h_net{int(m[1]) + 2}.residual.{m[2]}.block.{block[m[3]]}",
+        ),
+    )
+    named = {}
+    for key, value in state.items():
+        pattern, name = next(rule for rule in rules if re.match(rule[0], key))
+        named[f"module.{re.sub(pattern, name, key, count=1)}"] = value
+    return named
+
+
 def test_discriminator(recipe: ModuleType, tmp_path: Path) -> None:
     file = _publish(recipe, "stackgan_v2_d64", tmp_path / "netD0.pth")
     assert main(["import", "stackgan-v2-discriminator", str(file), "--out", str(tmp_path / "d")]) == 0
@@ -99,7 +154,8 @@ def test_caffe_googlenet_from_arrays(realdata: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["li2020-encoder", "stackgan-v2-generator", "torchvision-googlenet", "caffe-googlenet"]
+    "source",
+    ["li2020-encoder", "stackgan-v2-generator", "s2igan-generator", "torchvision-googlenet", "caffe-googlenet"],
 )
 def test_wrong_files_are_one_line_naming_the_file(
     source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
