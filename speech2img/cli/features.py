@@ -14,7 +14,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         summary="compute mel store, image store and teacher features",
         description=(
             "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
-            "with --teacher the 1,024 image features that the speech encoder learns to give (HDF5, and the pickle\n"
+            "with --teacher the image features that the speech encoder learns to give or to meet (HDF5, and the pickle\n"
             "of Li et al.). What is there already is kept; an interrupted call goes on."
         ),
         examples=(
@@ -32,7 +32,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--teacher",
         type=Path,
         metavar="RUN|FILE",
-        help="a teacher's run folder, BVLC GoogLeNet's .npz, or GoogLeNet weights from 'import'",
+        help="a teacher's run folder, BVLC GoogLeNet's .npz, or GoogLeNet or Inception weights from 'import'",
     )
     parser.add_argument(
         "--name", metavar="NAME", help="what the features are called (default: the teacher folder's name)"

@@ -15,7 +15,7 @@ from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
 from speech2img.training.device import resolve_device
 from speech2img.training.stores import derived, image_store
-from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, load_teacher
+from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, Teacher, load_teacher
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def build_teacher_features(
     root : Path
         Corpus folder.
     teacher : Path
-        A teacher's run or release folder, or BVLC GoogLeNet's ``.npz``.
+        A teacher's run or release folder, a release of Inception-v3, or BVLC GoogLeNet's ``.npz``.
     name : str, optional
         What the features are called; by default the run folder's name or ``googlenet``.
     views : int, optional
@@ -111,8 +111,9 @@ def build_teacher_features(
     manifest = Manifest.load(root)
     path = feature_path(root, name)
     if not _is_current(path, network.sha256, views, manifest):
-        crop = isinstance(network, AttributeTeacher)
-        store = image_store(manifest, size=network.image_size, crop=crop, workers=workers, progress=progress)
+        store = image_store(
+            manifest, size=network.image_size, crop=network.crops_to_box, workers=workers, progress=progress
+        )
         images = store.load_all()
         parts = []
         for start in tqdm(
@@ -168,9 +169,9 @@ def _is_current(path: Path, sha256: str, views: int, manifest: Manifest) -> bool
         return bool(same) and [str(value) for value in file["ids"].asstr()[:]] == [item.id for item in manifest.items]
 
 
-def _keep_teacher(root: Path, name: str, network: AttributeTeacher | GoogLeNetTeacher, path: Path) -> Path:
-    """Copy a small teacher beside its features, so that a moved run does not lose it; GoogLeNet stays where it is."""
-    if isinstance(network, GoogLeNetTeacher):
+def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:
+    """Copy a small teacher beside its features, so that a moved run does not lose it; large ones stay as they are."""
+    if not isinstance(network, AttributeTeacher):
         return path.resolve()
     copy = derived(root) / f"teacher-{name}"
     if copy.exists():

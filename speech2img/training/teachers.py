@@ -24,9 +24,10 @@ from speech2img.models.published import convert_caffe_googlenet, convert_torchvi
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.tensors import load_torch_file
 from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.teacher import normalised
 
-TeacherKind = Literal["attribute-network", "caffe-googlenet", "torchvision-googlenet"]
+TeacherKind = Literal["attribute-network", "caffe-googlenet", "torchvision-googlenet", "inception"]
 VIEWS_OF_PICKLE = 10
 
 
@@ -35,10 +36,16 @@ class Teacher(Protocol):
 
     image_size: int
     """Side of the stored pictures it wants, in pixels."""
-    kind: TeacherKind
-    """What network it is."""
     default_views: int
     """Views a picture where nothing else is asked for."""
+    crops_to_box: bool
+    """Whether photographs are cropped to their bounding box, where one is known."""
+    sha256: str
+    """Hash of its weights."""
+
+    @property
+    def kind(self) -> TeacherKind:
+        """What network it is."""
 
     def views(self, images_BHWC: np.ndarray, count: int) -> Tensor:
         """Features (B, count, D) of the first ``count`` views of uint8 pictures."""
@@ -60,6 +67,7 @@ class AttributeTeacher:
 
     kind: TeacherKind = "attribute-network"
     default_views = 2
+    crops_to_box = True
 
     def __init__(self, folder: Path, *, device: torch.device) -> None:
         self.folder = release_folder(folder)
@@ -119,6 +127,7 @@ class GoogLeNetTeacher:
 
     image_size = 227
     default_views = 10
+    crops_to_box = False
 
     def __init__(self, path: Path, *, device: torch.device, upside_down: bool = False) -> None:
         network, state, self.kind = _read_googlenet(path)
@@ -171,13 +180,14 @@ def release_folder(path: Path) -> Path:
     return path / "export" if (path / "export").is_dir() else path
 
 
-def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher:
+def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
     """Open a teacher.
 
     Parameters
     ----------
     path : Path
-        Run or release folder of a trained teacher, or GoogLeNet in any form that `GoogLeNetTeacher` reads.
+        Run or release folder of a trained teacher, GoogLeNet in any form that `GoogLeNetTeacher` reads, or a release of
+        Inception-v3.
     device : torch.device
         Where it computes.
 
@@ -192,6 +202,8 @@ def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | Goog
         _, config = load_release(release_folder(path))
         if config.get("kind") == "googlenet":
             return GoogLeNetTeacher(path, device=device)
+        if config.get("kind") == "inception":
+            return InceptionTeacher(path, device=device)
         return AttributeTeacher(path, device=device)
     if not path.is_file():
         raise ConfigError.about(path, "no such teacher", "give a teacher's run folder, or GoogLeNet's weights")
