@@ -133,7 +133,10 @@ class EncoderTask(Task):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave, now or before there was more to train than the encoder."""
+        if "pupil" not in state:
+            best = {**state["best"], "weights": _of_encoder(state["best"]["weights"])}
+            state = {**state, "pupil": _of_encoder(state["encoder"]), "best": best}
         self.pupil.load_state_dict(state["pupil"])
         self.descent.load_state_dict(state)
         self.data.batches.sampler.load_state_dict(state["sampler"])
@@ -167,6 +170,10 @@ class EncoderTask(Task):
             config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}
         card = f"# Speech encoder\n\n{_CARDS[self.settings.network]}\n{self._selected()}\n"
         save_release(folder, tensors, config, card)
+
+
+def _of_encoder(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"encoder.{name}": value for name, value in weights.items()}
 
 
 def train_encoder(

@@ -26,6 +26,7 @@ from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.embeddings import load_s2igan_embeddings
 from speech2img.storage.weights import load_release
 from speech2img.training.encoder import EncoderTask, train_encoder
+from speech2img.training.encoder_data import encoder_data
 from speech2img.training.encoder_settings import (
     ENCODER_PRESETS,
     CRNNSettings,
@@ -224,6 +225,20 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     assert toy.digest(task_state(tmp_path / name)) == toy.digest(task_state(runs / name))
 
 
+def test_a_run_from_before_there_was_more_than_an_encoder_goes_on(
+    corpus: Path, runs: Path, toy: ModuleType, tmp_path: Path
+) -> None:
+    state = task_state(runs / "li")
+    manifest = Manifest.load(corpus)
+    data = encoder_data(manifest, mel_store(manifest, preset="li2020", workers=1), load_features(corpus, "made"), LI)
+    task = EncoderTask(LI, data=data, device=torch.device("cpu"))
+    best = {name.removeprefix("encoder."): value for name, value in state["best"]["weights"].items()}
+    encoder = {name.removeprefix("encoder."): value for name, value in state["pupil"].items()}
+    older = {name: value for name, value in state.items() if name != "pupil"}
+    task.load_state_dict({**older, "encoder": encoder, "best": {**state["best"], "weights": best}})
+    assert toy.digest(task.state_dict()) == toy.digest(state)
+
+
 def test_published_masking_trains_another_network(corpus: Path, runs: Path, tmp_path: Path) -> None:
     published = replace(SEN, crnn=replace(SEN.crnn, masked=False))
     train_encoder(corpus, tmp_path / "run", published, progress=False)
@@ -247,6 +262,8 @@ def test_the_published_recipe_is_the_preset() -> None:
     ]  # fmt: skip
     assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
     assert ENCODER_PRESETS["li2020"] == EncoderSettings()
+    published = ENCODER_PRESETS["s2igan-published"]
+    assert published == replace(sen, crnn=CRNNSettings(masked=False, attention_start="published"))
     over = load_settings(EncoderSettings, overrides=["crnn.embedding_dim=64", "batch_size=4"], base=sen)
     assert over == replace(sen, crnn=replace(sen.crnn, embedding_dim=64), batch_size=4)
 
