@@ -61,10 +61,13 @@ class Synthesizer(Protocol):
         weights (``"espeak-ng 1.52.0"``). The journals record it; a recording of another name is out of date.
     sample_rate : int
         Samples per second of what :meth:`synthesize` returns.
+    languages : tuple of str
+        Codes of the languages whose captions it reads (``("en",)``); empty: every one, by its voices.
     """
 
     name: str
     sample_rate: int
+    languages: tuple[str, ...]
 
     def voices(self) -> list[str]:
         """Return the names that ``voice`` may have, sorted."""

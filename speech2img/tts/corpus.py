@@ -92,7 +92,8 @@ def synthesize_corpus(
     Raises
     ------
     SynthesisError
-        If the engine has no such `voice`, or captions are phonemes of espeak-ng and another engine is to speak them.
+        If the engine has no such `voice`, or captions are phonemes of espeak-ng and another engine is to speak them, or
+        it does not read their language (the manifest's ``language``, else English).
     EngineStoppedError
         If the engine says that it can speak nothing more, or 20 captions in a row and an easy text after them fail.
         Finished recordings are kept.
@@ -146,8 +147,13 @@ def synthesize_corpus(
 def _check_readable(manifest: Manifest, engine: Synthesizer) -> None:
     if engine.name.startswith(ESPEAK):
         return
+    language = manifest.meta.get("language", "en")
     if any(is_phonemic(caption.text) for caption in spoken_captions(manifest)):
         reason = f"captions are phonemes of {ESPEAK}, which {engine.name.split(' ')[0]} cannot read"
+        raise SynthesisError.about(manifest.root, reason, "give --engine espeak")
+    if engine.languages and language not in engine.languages:
+        read = " and ".join(engine.languages)
+        reason = f"captions are of the language {language!r}, {engine.name.split(' ')[0]} reads {read} only"
         raise SynthesisError.about(manifest.root, reason, "give --engine espeak")
 
 

@@ -58,6 +58,7 @@ class EspeakSynthesizer:
         self._idle.put(speaker)
         self.name = f"espeak-ng {speaker.version}"
         self.sample_rate = speaker.sample_rate
+        self.languages: tuple[str, ...] = ()
 
     def __enter__(self) -> "EspeakSynthesizer":
         return self

@@ -20,6 +20,7 @@ class Tone:
 
     name = "tone 1"
     sample_rate = 22_050
+    languages = ("en", "hu")
 
     def __init__(self, *, interrupt_at: int | None = None, pause: float = 0.0) -> None:
         self.calls: list[str] = []

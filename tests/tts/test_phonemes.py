@@ -1,4 +1,4 @@
-"""Captions that are phonemes: which texts are, that espeak-ng speaks them so, and that no other engine gets them."""
+"""Captions that an engine cannot read: phonemes, which espeak-ng alone speaks, and other languages."""
 
 import importlib.util
 from pathlib import Path
@@ -50,3 +50,14 @@ def test_no_other_engine_is_given_phonemes(humming: ModuleType, tmp_path: Path) 
     with pytest.raises(SynthesisError, match="captions are phonemes of espeak-ng, which tone cannot read.*espeak"):
         synthesize_corpus(manifest, engine=engine, progress=False)
     assert engine.calls == [] and not (tmp_path / JOURNAL_NAME).exists()
+
+
+def test_no_engine_is_given_a_language_that_it_cannot_read(humming: ModuleType, tmp_path: Path) -> None:
+    engine = humming.Tone()
+    manifest = humming.make(tmp_path, ["ein vogel"])
+    manifest.meta["language"] = "de"
+    with pytest.raises(SynthesisError, match="captions are of the language 'de', tone reads en and hu only; .*espeak"):
+        synthesize_corpus(manifest, engine=engine, progress=False)
+    assert engine.calls == [] and not (tmp_path / JOURNAL_NAME).exists()
+    manifest.meta["language"] = "hu"
+    assert synthesize_corpus(manifest, engine=engine, progress=False).made == 1
