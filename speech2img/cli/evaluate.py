@@ -12,7 +12,7 @@ PROTOCOLS = ("clean", "stackgan", "s2igan", "sta")
 CORPORA = ("cub", "oxford102", "flickr8k", "places")
 
 MODEL_OPTIONS = (
-    "generator", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder",
+    "generator", "embeddings", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder",
     "judge_features", "allow_same_judge",
 )  # fmt: skip
 FOLDER_OPTIONS = (
@@ -38,6 +38,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img evaluate --model songbirds --root data/songbirds --split test --out reports/unseen-species",
             "speech2img evaluate --model runs/generator --judge runs/judge --root data/songbirds --split test_seen",
             "speech2img evaluate --model runs/generator --root data/cub --inception weights/fid-inception",
+            "speech2img evaluate --model weights/s2igan-generator --embeddings s2igan --root data/cub",
             "speech2img evaluate --generated samples --real data/cub/test --network weights/fid-inception",
             "speech2img evaluate --generated samples --root data/cub --network weights/fid-inception --protocol clean",
             "speech2img evaluate --generated samples --classifier runs/cub-classifier",
@@ -77,6 +78,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--model", metavar="M", help="name of shipped weights, run or release folder")
     group.add_argument("--generator", metavar="M", help="take the generator from this release instead")
+    group.add_argument(
+        "--embeddings", metavar="NAME",
+        help="hear nothing: give the generator the stored embeddings of that name, e.g. from 'extract --pickles'",
+    )  # fmt: skip
     group.add_argument(
         "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.corpora.manifest import Manifest
     from speech2img.metrics.evaluation import GroupMeasure
     from speech2img.metrics.googlenet_reader import GoogLeNetReader
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from speech2img.pipeline import SpeechToImage
     from speech2img.training.features import FeatureFile
     from speech2img.training.image_head import PictureSpace
+
+    Model = SpeechToImage | StoredSpeech
 
 SHIPPED_JUDGE = "songbirds-judge"
 FEATURES = "teacher"
@@ -27,11 +30,10 @@ def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.corpora.manifest import Manifest
     from speech2img.metrics.evaluation import evaluate_pipeline
-    from speech2img.pipeline import SpeechToImage
     from speech2img.training.stores import image_store
 
     manifest = Manifest.load(args.root)
-    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+    pipe = _model(args, manifest)
     out = args.out or args.root / "reports" / "-".join(args.split)
     features = _features(args)
     judge = _judge(args, manifest, pipe)
@@ -59,6 +61,22 @@ def run_model(args: argparse.Namespace) -> int:
     return 0
 
 
+def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
+    """The model asked for: a whole one, or a generator that is given the corpus's stored embeddings."""
+    from speech2img.pipeline import SpeechToImage
+
+    if args.embeddings is None:
+        return SpeechToImage.load(
+            args.model, generator=args.generator, candidates=args.candidates, device=args.device
+        )
+    from speech2img.cli.stored_speech import StoredSpeech
+    from speech2img.painting import EmbeddingsToImage
+    from speech2img.training.extract import load_embeddings
+
+    pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
+    return StoredSpeech(pipe, manifest, load_embeddings(args.root, args.embeddings))
+
+
 def _averaged(args: argparse.Namespace) -> str:
     """Whether the generator's weights are averaged over the training, as far as its release says."""
     from speech2img.metrics.independence import TRAINED_WITH
@@ -72,7 +90,7 @@ def _averaged(args: argparse.Namespace) -> str:
     return "yes" if TRAINED_WITH in config and "generator" in config else "not told by the release"
 
 
-def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage") -> "Judge | None":
+def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "Model") -> "Judge | None":
     """The judge asked for, or the shipped one where the corpus knows what its pictures show."""
     from speech2img.metrics.judge import Judge
     from speech2img.storage.releases import find_release
@@ -108,7 +126,7 @@ def _features(args: argparse.Namespace) -> "FeatureFile | None":
 
 
 def _network(
-    args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "SpeechToImage"
+    args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "Model"
 ) -> "GoogLeNetReader | None":
     """The feature network asked for; where nothing judges, the GoogLeNet that the speech was taught by."""
     from speech2img.errors import MetricError
@@ -135,7 +153,7 @@ def _retrieval(
     from speech2img.metrics.measures import RetrievalArrays
 
     space = _picture_space(args)
-    if features is None or space is None:
+    if features is None or space is None or args.embeddings is not None:
         return {}
     arrays = {}
     for split in args.split:
@@ -166,7 +184,7 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def _extras(
-    args: argparse.Namespace, manifest: "Manifest", pipe: "SpeechToImage", store: "ImageStoreLike", out: Path
+    args: argparse.Namespace, manifest: "Manifest", pipe: "Model", store: "ImageStoreLike", out: Path
 ) -> "list[GroupMeasure]":  # fmt: skip
     """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
     extras: list[GroupMeasure] = []
@@ -190,7 +208,7 @@ def _extras(
     return extras
 
 
-def _encoder_judge(args: argparse.Namespace, pipe: "SpeechToImage") -> "GroupMeasure":
+def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
     """The encoder that grades, and the network that taught it: both must have had no part in the model."""
     import numpy as np
 

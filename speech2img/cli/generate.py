@@ -2,10 +2,19 @@
 
 import argparse
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
 from speech2img.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from speech2img.painting import EmbeddingsToImage
+
+AT_ONCE = 32
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -16,12 +25,14 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         summary="recordings in, pictures out",
         description=(
             "Paints what a recording says and writes NAME.png (NAME_0.png ... with --num-images) to --out.\n"
-            "Takes wav, flac, ogg and mp3 of any rate, at most 30 s. --text is spoken by espeak-ng first."
+            "Takes wav, flac, ogg and mp3 of any rate, at most 30 s. --text is spoken by espeak-ng first.\n"
+            "--embeddings hears nothing: it paints a pickle of S2IGAN's (or of 'extract'), NAME being picture0_0 ..."
         ),
         examples=(
             "speech2img generate bird.wav --out pictures",
             "speech2img generate --model runs/generator a.wav b.flac --num-images 4 --out pictures",
             'speech2img generate --text "a small red bird with white wing bars in the snow" --out pictures',
+            "speech2img generate --model weights/rdg --embeddings speech_embeddings_test.pickle --out pictures",
         ),
     )
     parser.add_argument("audio", nargs="*", type=Path, metavar="WAV", help="recordings")
@@ -33,6 +44,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     parser.add_argument("--text", action="append", default=[], help="a sentence to speak first (may be given again)")
+    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="paint S2IGAN's speech_embeddings_*.pickle")
     parser.add_argument("--voice", default="en-us", help="espeak-ng voice of --text (default en-us)")
     parser.add_argument(
         "--rate", type=positive, default=175, metavar="WPM", help="speed of --text, words a minute (default 175)"
@@ -55,30 +67,58 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint and print the written paths."""
-    if not args.audio and not args.text:
-        raise ConfigError.about("generate", "nothing to paint", "give recordings or --text")
+    if not args.audio and not args.text and args.embeddings is None:
+        raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
+    if args.embeddings is not None:
+        return _paint_stored(args)
     from speech2img.pipeline import SpeechToImage
-    from speech2img.storage.atomic import atomic_path
 
     pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     names = unique_names([path.stem for path in args.audio] + [f"text{i}" for i in range(len(args.text))])
     audio = [*args.audio, *_speak(args)]
-    embeddings = pipe.encode_paths(audio)
-    stages = pipe.generate(embeddings, seed=args.seed, num_images=args.num_images, return_stages=True)
+    _paint(pipe, pipe.encode_paths(audio), names, args)
+    return 0
 
+
+def _paint_stored(args: argparse.Namespace) -> int:
+    """Paint embeddings that another program wrote."""
+    if args.audio or args.text:
+        raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")
+    import numpy as np
+
+    from speech2img.painting import EmbeddingsToImage
+    from speech2img.storage.embeddings import load_s2igan_embeddings
+
+    rows = load_s2igan_embeddings(args.embeddings)
+    names = [f"picture{row}_{k}" for row, spoken in enumerate(rows) for k in range(len(spoken))]
+    pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
+    _paint(pipe, np.concatenate(rows), names, args)
+    return 0
+
+
+def _paint(
+    pipe: "EmbeddingsToImage", embeddings: "np.ndarray", names: Sequence[str], args: argparse.Namespace
+) -> None:
+    """Paint and write, a few at a time: what an interrupted call wrote is there."""
     from PIL import Image
 
-    args.out.mkdir(parents=True, exist_ok=True)
-    for stage in stages if args.stages else stages[-1:]:
-        for n, name in enumerate(names):
-            for k in range(args.num_images):
-                number = f"_{k}" if args.num_images > 1 else ""
-                size = f"_{stage.shape[2]}px" if args.stages else ""
-                path = args.out / f"{name}{number}{size}.png"
-                with atomic_path(path) as temporary:
-                    Image.fromarray(stage[n, k]).save(temporary, format="PNG")
-                print(path)
-    return 0
+    from speech2img.storage.atomic import atomic_path
+
+    for start in range(0, len(names), AT_ONCE):
+        stages = pipe.generate(
+            embeddings[start : start + AT_ONCE], seed=args.seed, num_images=args.num_images, return_stages=True,
+            first_index=start,
+        )  # fmt: skip
+        args.out.mkdir(parents=True, exist_ok=True)
+        for stage in stages if args.stages else stages[-1:]:
+            for n, name in enumerate(names[start : start + AT_ONCE]):
+                for k in range(args.num_images):
+                    number = f"_{k}" if args.num_images > 1 else ""
+                    size = f"_{stage.shape[2]}px" if args.stages else ""
+                    path = args.out / f"{name}{number}{size}.png"
+                    with atomic_path(path) as temporary:
+                        Image.fromarray(stage[n, k]).save(temporary, format="PNG")
+                    print(path)
 
 
 def _speak(args: argparse.Namespace) -> list[bytes]:

@@ -1,0 +1,60 @@
+"""A generator that is given stored speech embeddings in the place of recordings: what evaluation asks of a model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.errors import DataError, MetricError
+from speech2img.painting import EmbeddingsToImage
+from speech2img.training.extract import EmbeddingFile
+
+
+class StoredSpeech:
+    """Looks an utterance up by its recording's path; nothing is heard.
+
+    Parameters
+    ----------
+    pipe : EmbeddingsToImage
+        The generator.
+    manifest : Manifest
+        The corpus.
+    stored : EmbeddingFile
+        Embeddings of all its utterances.
+
+    Raises
+    ------
+    DataError
+        If the embeddings belong to another manifest.
+    MetricError
+        If the generator takes embeddings of another size.
+    """
+
+    def __init__(self, pipe: EmbeddingsToImage, manifest: Manifest, stored: EmbeddingFile) -> None:
+        spoken = [(item, caption) for item in manifest.items for caption in item.captions]
+        if stored.ids != [utterance_id(item, caption) for item, caption in spoken]:
+            raise DataError.about(stored.folder, "it belongs to another manifest", "extract the embeddings again")
+        size, wanted = stored.embeddings.shape[1], pipe.painter.embedding_dim if pipe.painter is not None else 0
+        if size != wanted:
+            raise MetricError.about(
+                stored.folder, f"has embeddings of {size}, {pipe.name} takes {wanted}", "give those it was trained on"
+            )
+        self._pipe, self._embeddings = pipe, stored.embeddings
+        self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}
+        self.device, self.name, self.image_size, self.painting = pipe.device, pipe.name, pipe.image_size, pipe.painting
+        self.weights_sha256 = f"{stored.sha256}+{pipe.weights_sha256}"
+
+    def encode_paths(self, paths: Any) -> NDArray[np.float32]:
+        """Embeddings (N, D) of the corpus's recordings."""
+        return self._embeddings[[self._row[Path(path)] for path in paths]]
+
+    def generate(
+        self, embeddings: NDArray[np.float32], *, seed: int = 0, num_images: int = 1, return_stages: bool = False,
+        first_index: int = 0,
+    ) -> Any:  # fmt: skip
+        """As `EmbeddingsToImage.generate`."""
+        return self._pipe.generate(
+            embeddings, seed=seed, num_images=num_images, return_stages=return_stages, first_index=first_index
+        )
