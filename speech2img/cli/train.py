@@ -26,8 +26,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  prior      embedding -> features of one picture, for a generator that paints from picture features\n"
             "  classifier tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)\n"
             "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
-            "--preset starts from a published system: encoder li2020 (the default) or s2igan;\n"
-            "generator stackgan-v2 or s2igan.\n"
+            "--preset starts from a published system: encoder li2020 (the default), s2igan or\n"
+            "s2igan-published; generator stackgan-v2, s2igan or s2igan-published.\n"
             "Ctrl-C finishes the step, saves a checkpoint and stops."
         ),
         examples=(

@@ -1,7 +1,7 @@
 """Settings of the generator's training, and the published systems as presets of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from speech2img.batches.pairs import Augmentation, Positive
@@ -176,14 +176,15 @@ class GeneratorSettings:
         return 64 << (self.model.num_stages - 1)
 
 
+_STACKGAN = GeneratorSettings(  # Zhang et al. 2019, as for birds
+    features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False), augmentation="crop_flip",
+    evaluation_utterances=0,
+)  # fmt: skip
+_RDG = replace(_STACKGAN, model=replace(_STACKGAN.model, dense=True), relation=RelationSettings(weight=1.0))
+
 GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
-    "stackgan-v2": GeneratorSettings(  # Zhang et al. 2019, as for birds
-        features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
-        augmentation="crop_flip", evaluation_utterances=0,
-    ),
-    "s2igan": GeneratorSettings(  # Wang et al. 2020, their RDG as for CUB
-        features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False, dense=True),
-        relation=RelationSettings(weight=1.0), augmentation="crop_flip", evaluation_utterances=0,
-    ),
-}  # fmt: skip
+    "stackgan-v2": _STACKGAN,
+    "s2igan": _RDG,  # Wang et al. 2020, as for CUB
+    "s2igan-published": replace(_RDG, relation=replace(_RDG.relation, form="published")),
+}
 """Settings by the name that ``--preset`` takes."""

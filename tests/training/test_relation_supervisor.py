@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from speech2img.cli.train import preset as cli_preset
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.weights import load_release
 from speech2img.training.device import resolve_precision
@@ -179,4 +180,9 @@ def test_preset() -> None:
     preset = GENERATOR_PRESETS["s2igan"]
     assert preset.model.dense and preset.relation == RelationSettings(weight=1.0)
     assert not GENERATOR_PRESETS["stackgan-v2"].model.dense and not GENERATOR_PRESETS["stackgan-v2"].relation.weight
+    published = GENERATOR_PRESETS["s2igan-published"]
+    assert published == replace(preset, relation=RelationSettings(weight=1.0, form="published"))
     assert preset.losses.kl == 2.0 and preset.losses.color == 0.0 and preset.image_size == 256
+    assert cli_preset("generator", "s2igan") is preset
+    with pytest.raises(ConfigError, match="choose among stackgan-v2, s2igan, s2igan-published"):
+        cli_preset("generator", "li2020")
