@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.bootstrap import mean_interval
+from speech2img.metrics.bootstrap import Interval, mean_interval, resampling_counts
 from speech2img.metrics.retrieval import Similarity, check_labels, similarity
 from speech2img.metrics.score import Score
 from speech2img.metrics.statistics import check_features
@@ -114,6 +114,30 @@ def k_way_centroid_accuracy(image_features: NDArray[np.floating], image_classes:
     MetricError
         If there are fewer than ``ways`` classes.
     """
+    asked, right = _k_ways(image_features, image_classes, speech_embeddings, speech_classes, ways=ways,
+                           num_subsets=num_subsets, seed=seed, metric=metric)
+    accuracies = right.sum(axis=0) / asked.sum(axis=0)
+    return float(accuracies.mean()), float(accuracies.std())
+
+
+def k_way_interval(image_features: NDArray[np.floating], image_classes: Sequence[int],
+                   speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, ways: int,
+                   num_subsets: int = 100, num_bootstrap: int = 1000, seed: int = 0, metric: Similarity = "dot"
+                   ) -> Interval:
+    """95 % interval of ``k_way_centroid_accuracy`` by resampling images; the subsets of classes are held fixed."""
+    asked, right = _k_ways(image_features, image_classes, speech_embeddings, speech_classes, ways=ways,
+                           num_subsets=num_subsets, seed=seed, metric=metric)
+    counts = resampling_counts(len(asked), num_bootstrap, np.random.default_rng(seed))
+    with np.errstate(invalid="ignore"):
+        replicates = np.nanmean((counts @ right) / (counts @ asked), axis=1)
+    low, high = np.percentile(replicates, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _k_ways(image_features: NDArray[np.floating], image_classes: Sequence[int], speech_embeddings: NDArray[np.floating],
+            speech_classes: Sequence[int], *, ways: int, num_subsets: int, seed: int, metric: Similarity
+            ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each image and subset (N, S): is the image's class in the subset, and is it the one chosen?"""
     scores, image_columns = _centroid_similarity(image_features, image_classes, speech_embeddings, speech_classes,
                                                  metric)
     num_classes = scores.shape[1]
@@ -121,18 +145,26 @@ def k_way_centroid_accuracy(image_features: NDArray[np.floating], image_classes:
         raise MetricError.about(f"{ways}-way accuracy", f"there are {num_classes} classes",
                                 "choose between 2 and the number of classes")
     rng = np.random.default_rng(seed)
-    accuracies = []
-    for _ in range(1 if ways == num_classes else num_subsets):
+    subsets = 1 if ways == num_classes else num_subsets
+    asked, right = np.zeros((len(scores), subsets)), np.zeros((len(scores), subsets))
+    for subset in range(subsets):
         columns = rng.permutation(num_classes)[:ways]
         rows = np.flatnonzero(np.isin(image_columns, columns))
         best = columns[scores[np.ix_(rows, columns)].argmax(axis=1)]
-        accuracies.append(float((best == image_columns[rows]).mean()))
-    return float(np.mean(accuracies)), float(np.std(accuracies))
+        asked[rows, subset] = 1.0
+        right[rows, subset] = best == image_columns[rows]
+    return asked, right
 
 
 def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: Sequence[int],
                                     items: Sequence[object], *, metric: Similarity = "cosine") -> float:
-    """Share of utterances nearest to the centroid of their own class, made without any utterance of the same image.
+    """Mean of ``leave_one_out_hits``, 0..1."""
+    return float(leave_one_out_hits(embeddings, classes, items, metric=metric)[0].mean())
+
+
+def leave_one_out_hits(embeddings: NDArray[np.floating], classes: Sequence[int], items: Sequence[object], *,
+                       metric: Similarity = "cosine") -> tuple[NDArray[np.float64], list[object]]:
+    """Which utterances are nearest to the centroid of their own class, made without any utterance of the same image.
 
     Parameters
     ----------
@@ -147,8 +179,10 @@ def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: S
 
     Returns
     -------
-    float
-        0..1. Utterances that are alone in their class, with no other image, do not count.
+    right : np.ndarray [shape=(K,)]
+        1.0 or 0.0 for each utterance; those that are alone in their class, with no other image, are left out.
+    about : list of length K
+        The image of each.
 
     Raises
     ------
@@ -169,7 +203,8 @@ def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: S
     for row, item in enumerate(items):
         members.setdefault(item, []).append(row)
     right: list[bool] = []
-    for own_rows in members.values():
+    about: list[object] = []
+    for item, own_rows in members.items():
         own = columns[own_rows[0]]
         rest = counts[own] - len(own_rows)
         if rest < 1:
@@ -177,9 +212,10 @@ def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: S
         held_out = centroids.copy()
         held_out[own] = (sums[own] - rows[own_rows].sum(axis=0)) / rest
         right.extend((similarity(rows[own_rows], held_out, metric=metric).argmax(axis=1) == own).tolist())
+        about.extend([item] * len(own_rows))
     if not right:
         raise MetricError.about("centroid accuracy", "no class has utterances about two images", "give more images")
-    return float(np.mean(right))
+    return np.array(right, dtype=np.float64), about
 
 
 def _centroid_similarity(image_features: NDArray[np.floating], image_classes: Sequence[int],

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from speech2img.metrics.bootstrap import mean_interval
 from speech2img.metrics.centroids import (
     class_centroid_scores,
     k_way_centroid_accuracy,
-    leave_one_out_centroid_accuracy,
+    k_way_interval,
+    leave_one_out_hits,
 )
 from speech2img.metrics.diversity import Diversity, diversity, flat_pixels
 from speech2img.metrics.frechet import fit_gaussian, frechet_score
@@ -74,8 +76,9 @@ def add_spoken_attributes(report: MetricReport, group: str, readings: Readings, 
 def _add_score(report: MetricReport, prefix: str, group: str, score: AttributeScore, protocol: str, *, judge: Judge,
                seed: int) -> None:
     values: tuple[tuple[str, float | None, tuple[float, float] | None, bool | None], ...] = (
-        ("accuracy", score.accuracy, score.accuracy_interval, True), ("chance", score.chance, None, None),
-        ("real", score.real, None, None), ("way", score.way, score.way_interval, True))
+        ("accuracy", score.accuracy, score.accuracy_interval, True),
+        ("chance", score.chance, score.chance_interval, None),
+        ("real", score.real, score.real_interval, None), ("way", score.way, score.way_interval, True))
     for suffix, value, interval, better in values:
         if value is not None:
             report.add(MetricRow(name=f"{prefix}_{suffix}", group=group, value=value, num_samples=score.num_mentions,
@@ -144,12 +147,13 @@ def is_collapsed(generated: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[
 def add_speech_retrieval(report: MetricReport, group: str, embeddings: NDArray[np.floating], classes: Sequence[int],
                          items: Sequence[str], *, model: str, model_sha256: str, seed: int) -> None:
     """Does an utterance lie nearest to the utterances about its own class?"""
+    right, about = leave_one_out_hits(embeddings, classes, items)
     report.add(MetricRow(
-        name="speech_centroid_accuracy", group=group,
-        value=leave_one_out_centroid_accuracy(embeddings, classes, items), num_samples=len(embeddings),
+        name="speech_centroid_accuracy", group=group, value=float(right.mean()), num_samples=len(embeddings),
         protocol=f"nearest of {len(set(classes))} class centroids of speech embeddings (cosine), each made without the "
-                 "utterances about the same picture; n = utterances",
-        seed=seed, network=f"{model}, speech encoder", weights_sha256=model_sha256, is_share=True))
+                 "utterances about the same picture; n = utterances; interval by 1,000 resamples of pictures",
+        seed=seed, network=f"{model}, speech encoder", weights_sha256=model_sha256, is_share=True,
+        interval=mean_interval(right, groups=about, seed=seed)))
 
 
 def add_cross_retrieval(report: MetricReport, group: str, arrays: RetrievalArrays, embeddings: NDArray[np.floating],
@@ -165,10 +169,12 @@ def add_cross_retrieval(report: MetricReport, group: str, arrays: RetrievalArray
     if scores.num_classes > K_WAYS:
         mean, spread = k_way_centroid_accuracy(arrays.image_features, arrays.image_classes, speech, spoken, ways=K_WAYS,
                                                seed=seed)
+        interval = k_way_interval(arrays.image_features, arrays.image_classes, speech, spoken, ways=K_WAYS, seed=seed)
         found.append(Score(
             name=f"class_centroid_accuracy_{K_WAYS}_way", value=mean, num_samples=scores.num_images, seed=seed,
-            protocol=f"best of {K_WAYS} classes, mean over 100 random subsets of the {scores.num_classes}",
-            spread=spread, is_share=True))
+            protocol=f"best of {K_WAYS} classes, mean over 100 random subsets of the {scores.num_classes}; interval by "
+                     "1,000 resamples of images, the subsets held fixed",
+            spread=spread, interval=interval, is_share=True))
     for score in found:
         report.add(score.row(group=group, network=f"teacher: {arrays.teacher}", weights_sha256=arrays.teacher_sha256,
                              pictures=base))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.bootstrap import mean_interval
+from speech2img.metrics.bootstrap import mean_interval, median_interval
 from speech2img.metrics.score import Score
 from speech2img.metrics.statistics import check_features
 
@@ -76,8 +76,10 @@ class RetrievalScores:
         found.append(mean(self.average_precisions, "mean_average_precision", "mean precision at the relevant ranks",
                           self.chance_average_precision))
         found.append(Score(name=f"median_rank_{direction}", value=self.median_rank, num_samples=count, settings=sizes,
-                           protocol=f"median rank of the first relevant one; {base}", seed=seed,
-                           higher_is_better=False))
+                           protocol=f"median rank of the first relevant one; {base}; interval by {num_bootstrap:,} "
+                                    "resamples", seed=seed, higher_is_better=False,
+                           interval=median_interval(self.first_ranks, groups=groups, num_bootstrap=num_bootstrap,
+                                                    seed=seed)))
         return found
 
 

@@ -47,6 +47,10 @@ class AttributeScore:
     num_mentions: int
     num_utterances: int
     """Utterances that mention at least one of the attributes counted."""
+    chance_interval: Interval | None = None
+    """95 % interval of chance, by resampling utterances."""
+    real_interval: Interval | None = None
+    """95 % interval of the real pictures' share, by resampling utterances."""
 
 
 def per_picture(columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
@@ -124,12 +128,14 @@ def score_mentions(readings: Readings, mentions: Mentions, *, real_readings: Rea
     draws = np.random.default_rng(seed).multinomial(len(keep), np.full(len(keep), 1 / len(keep)), size=num_bootstrap)
     spread = _score(draws.astype(np.float64), hits, real_hits, shown_NV, said_NV)
     way = float(value.way[0]) if np.isfinite(value.way[0]) else None
-    ways = spread.way[np.isfinite(spread.way)]
+    ways, chances = (values[np.isfinite(values)] for values in (spread.way, spread.chance))
     return AttributeScore(
         accuracy=float(value.accuracy[0]), accuracy_interval=_interval(spread.accuracy), chance=float(value.chance[0]),
         real=None if value.real is None else float(value.real[0]), way=way,
         way_interval=None if way is None or not len(ways) else _interval(ways),
-        num_mentions=int(said_NV.sum()), num_utterances=len(keep))
+        num_mentions=int(said_NV.sum()), num_utterances=len(keep),
+        chance_interval=_interval(chances) if len(chances) else None,
+        real_interval=None if spread.real is None else _interval(spread.real))
 
 
 def score_by_attribute(readings: Readings, mentions: Mentions, *, real_readings: Readings | None = None,

@@ -174,6 +174,7 @@ def test_inception_adds_rows_and_changes_no_other(
     assert "image store of 128 px" in added[0]["protocol"]
     assert [row for row in report["metrics"] if row not in added] == plain["metrics"]
     assert {row["details"]["ema"] for row in report["metrics"]} == {"not told by the release"}
+    assert [row["name"] for row in report["metrics"] if row["interval"] is None] == []
     ranked = _evaluate(
         make_release(tmp_path / "told", trained_with={"encoder": "ab"}), corpus, "--network", "x.npz", "--inception",
         "net", "--protocol", "s2igan", "--retrieval",
