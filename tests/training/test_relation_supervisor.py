@@ -16,7 +16,7 @@ from speech2img.training.device import resolve_precision
 from speech2img.training.features import load_features
 from speech2img.training.generator import GeneratorTask, train_generator
 from speech2img.training.generator_settings import GENERATOR_PRESETS, GeneratorSettings, RelationSettings
-from speech2img.training.relation_supervisor import RelationSupervisor, Sight, open_sight
+from speech2img.training.relation_supervisor import RelationSupervisor, open_sight
 
 CPU = torch.device("cpu")
 
@@ -84,10 +84,10 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
     assert painted.losses(whole) == painted.losses(tmp_path / "again")
 
 
-def supervisor(root: Path, relation: RelationSettings, sight: Sight | None = None) -> RelationSupervisor:
-    torch.manual_seed(0)
+def supervisor(root: Path, relation: RelationSettings, *, seed: int = 0) -> RelationSupervisor:
+    torch.manual_seed(seed)
     precision = resolve_precision("fp32", CPU)
-    sight = sight or open_sight(root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU)
+    sight = open_sight(root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU)
     return RelationSupervisor(relation, sight, rate=1e-2, precision=precision, scaler=precision.scaler(), device=CPU)
 
 
@@ -134,7 +134,11 @@ def test_the_published_form_is_an_option_of_its_own(root: Path) -> None:
     assert published.network.output.out_features == 4 and not published.network.joint_norm
     trained_head = by_picture.sight.head.linear.weight
     assert not torch.equal(published.sight.head.linear.weight, trained_head)
-    assert "image head" not in published.sight.trained_with and "head" in published.state_dict()
+    other = supervisor(root, published.settings, seed=1)
+    assert not torch.equal(other.sight.head.linear.weight, published.sight.head.linear.weight)
+    other.load_state_dict(published.state_dict())
+    assert torch.equal(other.sight.head.linear.weight, published.sight.head.linear.weight)
+    assert "image head" not in published.sight.trained_with
     with_classes = supervisor(root, RelationSettings(weight=1.0, form="published"))
     assert torch.equal(with_classes.sight.head.linear.weight, trained_head) and not with_classes.network.joint_norm
 
