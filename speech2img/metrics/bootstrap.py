@@ -54,8 +54,8 @@ def mean_interval(values: NDArray[np.floating], *, groups: Sequence[object] | No
     return float(low), float(high)
 
 
-def median_interval(values: NDArray[np.floating], *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000,
-                    seed: int = 0) -> Interval | None:
+def median_interval(values: NDArray[np.floating] | NDArray[np.integer], *, groups: Sequence[object] | None = None,
+                    num_bootstrap: int = 1000, seed: int = 0) -> Interval | None:
     """95 % percentile interval of a median, the same for any order of the values.
 
     Parameters

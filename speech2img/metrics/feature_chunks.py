@@ -2,14 +2,16 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from speech2img.errors import DataError
 from speech2img.storage.atomic import atomic_write_bytes, file_sha256, remove_leftovers
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
@@ -38,9 +40,13 @@ class Chunks:
         """Keep a finished part."""
         self._chunks[start] = chunk
 
-    def take(self, start: int) -> Chunk:
-        """Give a part back; it is asked for once."""
-        return self._chunks.pop(start)
+    def hashes(self, start: int) -> tuple[str, ...]:
+        """Hash of the content of each picture of a part."""
+        return self._chunks[start].hashes
+
+    def features(self, tap: str, start: int) -> NDArray[np.float32]:
+        """Features (n, width) of a part at an output."""
+        return self._chunks[start].features[tap]
 
 
 class StoredChunks(Chunks):
@@ -72,12 +78,59 @@ class StoredChunks(Chunks):
         self._journal.add(str(start), sha256=hashlib.sha256(data).hexdigest(), hashes=list(chunk.hashes))
         self._valid.add(start)
 
-    def take(self, start: int) -> Chunk:
-        """Read a part back."""
-        return Chunk(load(self._file(start).read_bytes()), tuple(self._journal.done[str(start)]["hashes"]))
+    def hashes(self, start: int) -> tuple[str, ...]:
+        """As the journal has them."""
+        return tuple(self._journal.done[str(start)]["hashes"])
+
+    def features(self, tap: str, start: int) -> NDArray[np.float32]:
+        """Read back from the disk, this output alone."""
+        with safe_open(self._file(start), framework="np") as file:
+            values: NDArray[np.float32] = file.get_tensor(tap)
+        return values
 
     def _file(self, start: int) -> Path:
         return self._folder / f"chunk-{start:07d}.safetensors"
+
+
+class TapFeatures(Mapping[str, NDArray[np.float32]]):
+    """Features of all parts by output, put together when they are asked for; only the last ones are held.
+
+    Parameters
+    ----------
+    chunks : Chunks
+        With every part.
+    starts : sequence of int
+        Numbers of the parts.
+    taps : sequence of str
+        The outputs.
+    """
+
+    def __init__(self, chunks: Chunks, starts: Sequence[int], taps: Sequence[str]) -> None:
+        self._chunks, self._starts, self._taps = chunks, tuple(starts), tuple(taps)
+        self._held: tuple[str, NDArray[np.float32]] | None = None
+
+    def __getitem__(self, tap: str) -> NDArray[np.float32]:
+        """(N, width); DataError if a part has been removed or damaged meanwhile."""
+        if tap not in self._taps:
+            raise KeyError(tap)
+        if self._held is None or self._held[0] != tap:
+            self._held = None
+            try:
+                self._held = tap, np.concatenate([self._chunks.features(tap, start) for start in self._starts])
+            except (OSError, SafetensorError) as error:
+                raise DataError.about(
+                    "finished features", f"a part can no longer be read ({error})", "run the same command again"
+                ) from error
+        return self._held[1]
+
+    def __contains__(self, tap: object) -> bool:
+        return tap in self._taps
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._taps)
+
+    def __len__(self) -> int:
+        return len(self._taps)
 
 
 @contextlib.contextmanager

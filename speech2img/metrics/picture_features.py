@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupted
 from speech2img.images.store import square_thumbnail
-from speech2img.metrics.feature_chunks import Chunk, Chunks, open_chunks
+from speech2img.metrics.feature_chunks import Chunk, Chunks, TapFeatures, open_chunks
 from speech2img.metrics.inception_input import input_filter
 from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sources import PictureSource
@@ -103,7 +103,7 @@ class PictureFeatures:
     """Features of a set of pictures."""
 
     features: Mapping[str, NDArray[np.float32]]
-    """Tap -> (N, width), in the order of ``ids``."""
+    """Tap -> (N, width), in the order of ``ids``; put together when asked for, so ask for one output at a time."""
     ids: tuple[str, ...]
     protocol: FeatureProtocol
 
@@ -229,22 +229,17 @@ def _assemble(
     source: PictureSource, reader: PictureReader, settings: FeatureSettings, chunks: Chunks
 ) -> PictureFeatures:
     n = len(source.ids)
-    features: dict[str, NDArray[np.float32]] = {}
+    starts = range(0, n, CHUNK)
     digest = hashlib.sha256()
-    for start in range(0, n, CHUNK):
-        chunk = chunks.take(start)
-        for row, sha256 in enumerate(chunk.hashes, start):
+    for start in starts:
+        for row, sha256 in enumerate(chunks.hashes(start), start):
             digest.update(f"{source.ids[row]}\0{sha256}\n".encode())
-        for tap, values in chunk.features.items():
-            if tap not in features:
-                features[tap] = np.empty((n, values.shape[1]), dtype=np.float32)
-            features[tap][start : start + len(values)] = values
     protocol = FeatureProtocol(
         n=n, network=reader.name, weights_sha256=reader.weights_sha256, precision=reader.precision, taps=settings.taps,
         resize=settings.resize, fit=FITS[settings.fit].format(side=settings.side), crop=source.crop,
         files_sha256=digest.hexdigest(),
     )  # fmt: skip
-    return PictureFeatures(features, tuple(source.ids), protocol)
+    return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol)
 
 
 def _key(source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> str:

@@ -217,10 +217,10 @@ def compute_features(
                     found[f"view{number}"] = read(inputs.draw(seen, np.random.default_rng([start, number])))
                 arrays = {name: values.cpu().numpy() for name, values in found.items()}
                 chunks.add(start, Chunk(arrays, tuple(source.ids[row] for row in rows.tolist())))
-            stored = chunks.take(start).features
             of_row: dict[int, list[np.ndarray]] = {int(row): [] for row in rows}
-            for number in range(len(stored)):
-                for row, values in zip(rows[num_views[rows] > number], stored[f"view{number}"], strict=True):
+            for number in range(int(num_views[rows].max())):
+                stored = chunks.features(f"view{number}", start)
+                for row, values in zip(rows[num_views[rows] > number], stored, strict=True):
                     of_row[int(row)].append(values)
             views += [np.stack(of_row[int(row)]) for row in rows]
             bar.update(int(num_views[rows].sum()))

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from speech2img.errors import CheckpointError, ConfigError, ImageError, MetricError, RunInterrupted
+from speech2img.errors import CheckpointError, ConfigError, DataError, ImageError, MetricError, RunInterrupted
 from speech2img.metrics import picture_features
 from speech2img.metrics.frechet import frechet_distance
 from speech2img.metrics.inception_reader import InceptionReader
@@ -122,6 +123,24 @@ def test_an_interrupted_extraction_goes_on(folder: Path, reader: CountingReader,
     with pytest.raises(RunInterrupted, match="give a work folder"):
         reader.interrupt_after = 0
         run(None)
+
+
+def test_one_output_at_a_time_is_held(folder: Path, reader: CountingReader, tmp_path: Path) -> None:
+    settings = FeatureSettings(taps=("pool64", "pool192"))
+    for work in (tmp_path / "work", None):
+        found = extract_features(folder_pictures(folder), reader, settings=settings, work=work, progress=False)
+        features = found.features
+        assert list(features) == ["pool64", "pool192"] and "pool768" not in features and len(features) == 2
+        first = weakref.ref(features["pool64"])
+        assert features["pool64"] is first() and "pool192" in features and first() is not None
+        assert features["pool192"].shape == (11, 192)
+        assert first() is None
+        with pytest.raises(KeyError):
+            features["pool768"]
+    kept = extract_features(folder_pictures(folder), reader, settings=settings, work=tmp_path / "more", progress=False)
+    next(tmp_path.glob("more/*/chunk-*")).unlink()
+    with pytest.raises(DataError, match="can no longer be read"):
+        kept.features["pool64"]
 
 
 KILLED = """
