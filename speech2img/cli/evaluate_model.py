@@ -190,22 +190,34 @@ def _extras(
     extras: list[GroupMeasure] = []
     if args.inception is not None or args.classifier is not None or args.retrieval:
         from speech2img.metrics.classifier_reader import ClassifierReader
+        from speech2img.metrics.encoder_judge import check_judges
         from speech2img.metrics.inception_of_model import InceptionOfModel
         from speech2img.metrics.inception_reader import InceptionReader
 
         reader = classifier = None
+        warnings: tuple[str, ...] = ()
         if args.inception is not None:
             reader = InceptionReader.load(args.inception, precision=args.precision, device=pipe.device)
         if args.classifier is not None:
             classifier = ClassifierReader.load(args.classifier, device=pipe.device)
+            judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
+            warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
         extras.append(InceptionOfModel(
-            reader, manifest, classifier=classifier, retrieval=args.retrieval, size=pipe.image_size, store=store,
-            work=out / "work", protocol=args.protocol, allow_small=args.allow_small, seed=args.seed,
+            reader, manifest, classifier=classifier, warnings=warnings, retrieval=args.retrieval, size=pipe.image_size,
+            store=store, work=out / "work", protocol=args.protocol, allow_small=args.allow_small, seed=args.seed,
             batch_size=args.batch_size, workers=args.workers,
         ))  # fmt: skip
     if args.judge_encoder is not None:
         extras.append(_encoder_judge(args, pipe))
     return extras
+
+
+def _releases(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Configs of the releases that make up the model."""
+    from speech2img.storage.releases import find_release
+    from speech2img.storage.weights import load_release
+
+    return [load_release(find_release(name))[1] for name in (args.model, args.generator) if name]
 
 
 def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
@@ -233,8 +245,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
         )  # fmt: skip
     warnings = check_judges(
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
-        [load_release(find_release(name))[1] for name in (args.model, args.generator) if name],
-        own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
+        _releases(args), own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
     )  # fmt: skip
     teacher = load_teacher(features.source, device=pipe.device)
     standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())

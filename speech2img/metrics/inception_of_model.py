@@ -1,6 +1,8 @@
 """What Inception says of a model's pictures: the same numbers as for two folders, beside the rest of its report."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,8 @@ class InceptionOfModel:
         Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
     classifier : ClassifierReader or None
         A classifier of one's own, for an Inception Score of generated and of real pictures.
+    warnings : sequence of str
+        What the report must say of the classifier: that the model was trained with the network it is made of.
     retrieval : bool
         Also rank real and generated pictures by the network's features, as the protocol does.
     allow_small : bool
@@ -67,14 +71,15 @@ class InceptionOfModel:
 
     def __init__(
         self, reader: InceptionReader | None, manifest: ManifestLike, *, size: int,
-        classifier: ClassifierReader | None = None, retrieval: bool = False, store: ImageStoreLike | None = None,
-        work: Path | None = None, protocol: str | None = None, allow_small: bool = False, seed: int = 0,
-        batch_size: int = 16, workers: int = 2, progress: bool = True,
+        classifier: ClassifierReader | None = None, warnings: Sequence[str] = (), retrieval: bool = False,
+        store: ImageStoreLike | None = None, work: Path | None = None, protocol: str | None = None,
+        allow_small: bool = False, seed: int = 0, batch_size: int = 16, workers: int = 2, progress: bool = True,
     ) -> None:  # fmt: skip
         if reader is None and (retrieval or classifier is None):
             raise ConfigError.about("--retrieval", "no network ranks the pictures", "give --inception")
         self._reader, self._manifest, self._work, self._protocol = reader, manifest, work, protocol
-        self._classifier, self._rule = classifier, retrieval_rule(protocol) if retrieval else None
+        self._classifier, self._warnings = classifier, tuple(warnings)
+        self._rule = retrieval_rule(protocol) if retrieval else None
         self._plan = None if reader is None else make_plan(
             reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small
         )  # fmt: skip
@@ -141,6 +146,7 @@ class InceptionOfModel:
         classifier: ClassifierReader,
     ) -> None:  # fmt: skip
         plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
+        plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
         for source, are_real in ((generated, False), (real, True)):
             pictures = PictureSet(source.name, self._read(source, classifier, plan.settings))
             add_score_row(

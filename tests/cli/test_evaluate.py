@@ -196,18 +196,19 @@ def test_a_classifier_scores_generated_and_real_pictures(
 ) -> None:  # fmt: skip
     class Stub(StubInception):
         name, build, classifier, taps = "own classifier of 3 classes", "own", "own", ("logits",)
-        facts = "trained on some"
+        facts, config = "trained on some", {"network_sha256": "cd" * 32}
 
         def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {"logits": prepared.mean(dim=(1, 2)).numpy()}
 
     monkeypatch.setattr(ClassifierReader, "load", lambda *_, **__: Stub())
-    model = make_release(tmp_path / "model")
+    model = make_release(tmp_path / "model", trained_with={"feature network": "cd" * 32})
     report = _evaluate(model, corpus, "--network", "x.npz", "--classifier", "run")
     assert "10 splits of 6 pictures" in " ".join(report["notes"])  # of the 6 real pictures; the 12 generated have one
     row = next(row for row in report["metrics"] if row["group"] == "unseen species, own classifier")
     assert (row["name"], row["num_samples"], row["weights_sha256"]) == ("inception_score", 12, "ab" * 32)
     assert row["details"]["classifier"] == "own" and "trained on some" in report["notes"]
+    assert "was the generator's own feature network" in " ".join(row["warnings"])
     capsys.readouterr()
     argv = ["--model", str(model), "--root", str(corpus), "--network", "x.npz", "--classifier", "run", "--retrieval"]
     assert main(["evaluate", *argv]) == 2
