@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.sparse import csr_array
 
 from speech2img.audio.io import RESAMPLER
@@ -155,11 +154,11 @@ def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
         reason = f"{y.size} samples, shorter than one window of {preset.n_fft}"
         raise AudioError.about(subject, reason, f"give at least {1000 * preset.n_fft / preset.sample_rate:.0f} ms")
     y = y.astype(np.float32, copy=False)
-    total = float(y.sum(dtype=np.float64))
-    if not math.isfinite(total):  # finite float32 samples cannot sum to infinity in float64
+    mean = y.mean()
+    if not math.isfinite(mean):
         raise AudioError.about(subject, "samples that are not finite", "remove NaN and infinity first")
     if preset.remove_mean:
-        y = y - np.float32(total / y.size)
+        y = y - mean
     return _logarithm(_mel_energies(_padded(y, preset), preset), preset)
 
 
@@ -181,9 +180,11 @@ def _padded(y: np.ndarray, preset: MelPreset) -> np.ndarray:
 def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
     """Bands (n_mels, frames) of a padded waveform, some frames at a time so that they stay in the cache."""
     window, bank = _tables(preset)
-    frames = sliding_window_view(padded, preset.n_fft)[:: preset.hop_length]
-    mel = np.empty((preset.n_mels, len(frames)), np.float32)
-    for start in range(0, len(frames), _BLOCK_FRAMES):
+    count = 1 + (padded.size - preset.n_fft) // preset.hop_length
+    steps = (preset.hop_length * padded.itemsize, padded.itemsize)
+    frames = np.ndarray((count, preset.n_fft), padded.dtype, padded, strides=steps)
+    mel = np.empty((preset.n_mels, count), np.float32)
+    for start in range(0, count, _BLOCK_FRAMES):
         block = frames[start : start + _BLOCK_FRAMES]
         spectrum = scipy.fft.rfft(block * window, axis=1, overwrite_x=True)
         magnitude = np.square(spectrum.real)

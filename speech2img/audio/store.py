@@ -1,10 +1,12 @@
 """The mel store of a corpus: one HDF5 file of ragged float16 log-mels, built so that a crash loses nothing reported."""
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO
@@ -17,16 +19,20 @@ from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.errors import AudioError, DataError, RunInterrupted
 from speech2img.storage.atomic import atomic_path, disk_errors, disk_full
+from speech2img.storage.forks import map_in_forks
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
-from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, map_in_order, open_store
+from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, open_store
 
 FORMAT = "speech2img-mels-1"
 
-_BATCH_ITEMS, _BATCH_SECONDS = 256, 2.0
+_GROUP_ITEMS = 16  # that one process computes before it hands them over
+_BATCH_ITEMS, _BATCH_SECONDS = 1024, 1.0
 _COPY_ROWS = 1 << 19
 
 Entry = tuple[str, Path]
+Mels = tuple[list[int], np.ndarray]
+"""Frames of each utterance of a group, and all of them, float16 (frames, n_mels)."""
 
 
 def build_mel_store(
@@ -44,9 +50,9 @@ def build_mel_store(
     preset : MelPreset
         The front-end.
     workers : int
-        Recordings read at the same time; the content does not depend on it.
+        Processes; the content does not depend on their number.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar; it counts what is on the disk.
 
     Returns
     -------
@@ -71,8 +77,12 @@ def build_mel_store(
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
         spool = _Spool(building, source, preset.n_mels)
+        done = len(spool.lengths)
+        bar = tqdm(total=len(entries), initial=done, desc=f"mels {preset.name}", unit="utt", disable=not progress)
+        groups = [entries[start : start + _GROUP_ITEMS] for start in range(done, len(entries), _GROUP_ITEMS)]
         try:
-            spool.fill(entries, preset, workers=workers, progress=progress)
+            with bar, contextlib.closing(map_in_forks(partial(_read_mels, preset=preset), groups, workers)) as mels:
+                spool.fill(mels, bar)
         except KeyboardInterrupt:
             reason = f"interrupted after {len(spool.lengths)} of {len(entries)} recordings"
             raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
@@ -189,32 +199,36 @@ class _Spool:
     def _counted(self) -> int:
         return self._row_bytes * sum(self.lengths)
 
-    def fill(self, entries: Sequence[Entry], preset: MelPreset, *, workers: int, progress: bool) -> None:
-        """Compute what is missing, in order."""
-        done = len(self.lengths)
-        bar = tqdm(total=len(entries), initial=done, desc=f"mels {preset.name}", unit="utt", disable=not progress)
-        waiting: list[np.ndarray] = []
-        since = monotonic()
-        with bar, self.frames_path.open("ab") as file:
-            try:
-                for mel in map_in_order(lambda entry: _read_mel(entry, preset), entries[done:], workers):
-                    waiting.append(mel)
-                    bar.update()
-                    if len(waiting) >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
-                        self._commit(file, waiting)
-                        waiting, since = [], monotonic()
-            finally:
-                self._commit(file, waiting)
+    def fill(self, groups: Iterable[Mels], bar: tqdm) -> None:
+        """Take the missing mels in order; the bar tells of those that count.
 
-    def _commit(self, file: BinaryIO, mels: list[np.ndarray]) -> None:
-        if not mels:
+        What does not count yet is dropped if this ends early: going on in the middle of a batch could count it twice.
+        """
+        lengths: list[int] = []
+        since = monotonic()
+        with self.frames_path.open("ab") as file:
+            for more, frames in groups:
+                file.write(frames.data)
+                lengths += more
+                if len(lengths) >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
+                    self._count(file, lengths, bar)
+                    lengths, since = [], monotonic()
+            self._count(file, lengths, bar)
+
+    def _count(self, file: BinaryIO, lengths: list[int], bar: tqdm) -> None:
+        if not lengths:
             return
-        file.write(np.concatenate(mels).tobytes())
         file.flush()
         os.fsync(file.fileno())
-        lengths = [len(mel) for mel in mels]
         self._journal.add(str(len(self.lengths)), lengths=lengths)
         self.lengths += lengths
+        bar.update(len(lengths))
+
+
+def _read_mels(entries: Sequence[Entry], *, preset: MelPreset) -> Mels:
+    """Log-mels of a group of recordings."""
+    mels = [_read_mel(entry, preset) for entry in entries]
+    return [len(mel) for mel in mels], np.concatenate(mels)
 
 
 def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
@@ -222,7 +236,7 @@ def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
     path = entry[1]
     y = read_audio(path, sample_rate=preset.sample_rate)
     try:
-        return log_mel(y, preset=preset).T.astype(np.float16)
+        return np.ascontiguousarray(log_mel(y, preset=preset).astype(np.float16).T)
     except AudioError as error:
         raise AudioError(f"{path}: {error}") from error
 
