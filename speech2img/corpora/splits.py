@@ -6,6 +6,7 @@ published code can be pointed at any part. In a corpus with a published split of
 ``train`` is the published one, our validation pictures included; elsewhere it never contains a validation picture.
 """
 
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from speech2img.corpora.manifest import Item, Manifest
+from speech2img.corpora.manifest import SPLITS, Item, Manifest
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.pickles import load_pickle, save_pickle
@@ -87,7 +88,8 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
     """Write the pickles and the JSON file of every part of a manifest into its folder.
 
     Pickles that list the same pictures with the same classes stay as they are, whatever their order; so do JSON files
-    that another program wrote.
+    that another program wrote. What an earlier call wrote of a part that the corpus has no more is removed: whoever
+    evaluated on it would evaluate on training pictures.
 
     Parameters
     ----------
@@ -96,7 +98,11 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
     dialect : Dialect
         The keys of the JSON files.
     """
-    for part, rows in peer_parts(manifest).items():
+    parts = peer_parts(manifest)
+    for part in SPLITS:
+        if part not in parts:
+            _remove_part(manifest.root, part)
+    for part, rows in parts.items():
         items = [manifest.items[row] for row in rows]
         _write_pickles(manifest.root / part, items)
         path = manifest.root / f"{part}.json"
@@ -110,6 +116,18 @@ def _write_pickles(folder: Path, items: Sequence[Item]) -> None:
         path = folder / f"{name}.pickle"
         if not path.is_file() or _listed(path) != content:
             save_pickle(path, content)
+
+
+def _remove_part(root: Path, part: str) -> None:
+    """Remove the files of a part if its JSON file says that they are ours, and its folder if nothing else is in it."""
+    path = root / f"{part}.json"
+    if not path.is_file() or _is_foreign(path, part):
+        return
+    for name in ("class_info", "filenames"):
+        (root / part / f"{name}.pickle").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (root / part).rmdir()
+    path.unlink()
 
 
 def _listed(path: Path) -> object:

@@ -84,6 +84,21 @@ def test_again_without_a_change(example):
     assert prepare(example, seed=1).items != first.items
 
 
+def test_again_with_another_split(example):
+    """A part that is no more leaves nothing behind: its pictures are now trained on. What is not ours stays."""
+    prepare(example)
+    (example / "test_seen" / "notes.txt").write_text("mine")
+    kept = json.loads((example / "val.json").read_text())
+    manifest = prepare(example, val=0.0, test=0.0)
+    assert manifest.splits == ["train"]
+    assert len(read_split_pickles(example / "train")) == 8
+    assert not list(example.glob("val*")) and not (example / "test_seen.json").exists()
+    assert [path.name for path in (example / "test_seen").iterdir()] == ["notes.txt"]
+    (example / "val.json").write_text(json.dumps({**kept, "image_feature_path": "val/of_another_program.pickle"}))
+    prepare(example, val=0.0, test=0.0)
+    assert (example / "val.json").is_file()
+
+
 def table(root: Path, rows: list[dict[str, str]], name: str = "items.csv") -> None:
     with (root / name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
