@@ -1,5 +1,6 @@
 """Encoder training by presets: S2IGAN's from features of any size to an image head; Li et al.'s as it ever was."""
 
+import importlib.util
 import json
 import signal
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from speech2img.corpora.manifest import Manifest
 from speech2img.errors import ConfigError, DataError
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
+from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.models.speech_encoder import SpeechEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
@@ -202,6 +204,31 @@ def test_s2igans_pickles_go_both_ways(corpus: Path, runs: Path, tmp_path: Path) 
     (tmp_path / "speech_embeddings_train.pickle").write_bytes((ours / "speech_embeddings_test.pickle").read_bytes())
     with pytest.raises(DataError, match="4 pictures, the corpus's train has 9"):
         import_embeddings(tmp_path, corpus)
+
+
+def test_the_script_of_scores_sees_pictures_through_the_head(
+    corpus: Path, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(__file__).parents[2] / "experiments" / "cub100" / "encoder_scores.py"
+    spec = importlib.util.spec_from_file_location("encoder_scores", path)
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    out = tmp_path / "scores.json"
+    options = ["--root", str(corpus), "--embeddings", "sen", "--features", "made", "--split", "train"]
+    monkeypatch.setattr("sys.argv", ["encoder_scores.py", *options, "--out", str(out)])
+    script.main()
+    found = json.loads(out.read_text())
+    assert "through the trained image head" in found["protocol"]
+    by_head = load_image_head(runs / "sen").embed(load_features(corpus, "made").features[:, 0])
+    items = Manifest.load(corpus).items
+    rows = [row for row, item in enumerate(items) if item.split == "train"]
+    speech = load_embeddings(corpus, "sen").embeddings.reshape(16, 3, 16)[rows].reshape(-1, 16)
+    classes = [items[row].class_id for row in rows]
+    expected = retrieval_scores(speech, by_head[rows], np.repeat(classes, 3).tolist(), classes)
+    assert found["train, as S2IGAN"]["mean_average_precision_speech_to_picture"] == pytest.approx(
+        expected.mean_average_precision, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", ["sen", "li"])
