@@ -1,8 +1,8 @@
 """Fresh renders with evenly drawn attributes: what the judge learns from and is tested on."""
 
-import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from speech2img.corpora.songbirds.render import random_attributes, render_bird
 from speech2img.errors import DataError
 from speech2img.images.store import square_thumbnail
 from speech2img.storage.atomic import atomic_path
+from speech2img.storage.forks import map_in_forks
 
 _JUDGE = 0x6A75646765
 _CHUNK = 64
@@ -43,7 +44,7 @@ def render_one(render_seed: int, number: int, size: int) -> tuple[dict[str, str]
 
 
 def _render_chunk(
-    render_seed: int, numbers: range, size: int, heads: dict[str, tuple[str, ...]]
+    render_seed: int, numbers: range, *, size: int, heads: dict[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     pairs = [render_one(render_seed, number, size) for number in numbers]
     return np.stack([image for _, image in pairs]), np.array([label_attributes(a, heads) for a, _ in pairs])
@@ -87,10 +88,9 @@ def render_collection(
     chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     bar = tqdm(total=count, desc="renders", unit="image", disable=None if progress else True)
     parts = []
-    with bar, ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-        for part in pool.map(
-            _render_chunk, *zip(*[(render_seed, chunk, size, plain) for chunk in chunks], strict=True)
-        ):
+    render = partial(_render_chunk, render_seed, size=size, heads=plain)
+    with bar, closing(map_in_forks(render, chunks, workers)) as rendered:
+        for part in rendered:
             parts.append(part)
             bar.update(len(part[0]))
     images = np.concatenate([images for images, _ in parts])

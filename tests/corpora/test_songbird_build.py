@@ -96,7 +96,7 @@ def test_same_bytes_whatever_the_workers_and_however_often_interrupted(tiny, tmp
 
 def test_a_killed_worker_is_one_error(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "render_bird", lambda *args, **kwargs: os._exit(1))
-    with pytest.raises(DataError, match="a drawing process was killed.*fewer --workers"):
+    with pytest.raises(DataError, match="a working process: it was killed.*fewer --workers"):
         prepare_songbirds(tmp_path, size="tiny", workers=2, progress=False)
 
 

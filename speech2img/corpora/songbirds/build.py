@@ -7,17 +7,13 @@ the number of workers.
 
 import hashlib
 import io
-import multiprocessing
 import random
-import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from PIL import Image
 from tqdm import tqdm
@@ -37,7 +33,8 @@ from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.render import bird_box, render_bird
 from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
 from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
-from speech2img.errors import ConfigError, DataError
+from speech2img.errors import ConfigError
+from speech2img.storage.forks import map_in_forks
 from speech2img.storage.lock import run_lock
 
 CorpusSize = Literal["tiny", "small", "full"]
@@ -210,31 +207,8 @@ def _unless_default(language: str) -> dict[str, str]:
 def _draw_pictures(plan: Manifest, *, seed: int, workers: int, progress: bool) -> list[Box]:
     draw = partial(_draw_picture, root=plan.root, seed=seed)
     tasks = [(item.id, item.attributes) for item in plan.items]
-    try:
-        with _pool(workers) as run_all:
-            results = run_all(draw, tasks)
-            return list(tqdm(results, total=len(tasks), desc="drawing songbirds", unit="bird", disable=not progress))
-    except BrokenProcessPool as error:
-        fix = "run it again with fewer --workers; finished pictures stay"
-        raise DataError.about(plan.root, "a drawing process was killed (out of memory?)", fix) from error
-
-
-@contextmanager
-def _pool(workers: int) -> Iterator[Any]:
-    """A ``map`` over processes that keeps the order; in this process where one worker is enough."""
-    if workers == 1:
-        yield map
-        return
-    context = multiprocessing.get_context("fork")
-    executor = ProcessPoolExecutor(workers, context, initializer=_leave_interrupts_to_the_parent)
-    try:
-        yield partial(executor.map, chunksize=8)
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with closing(map_in_forks(draw, tasks, workers)) as boxes:
+        return list(tqdm(boxes, total=len(tasks), desc="drawing songbirds", unit="bird", disable=not progress))
 
 
 def _draw_picture(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -> Box:
