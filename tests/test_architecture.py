@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "losses": set(),
     "metrics": BASE | {"audio", "images", "corpora", "models"},
     "training": BASE | {"audio", "images", "corpora", "batches", "tts", "models", "losses", "metrics"},
-    # training.device alone: the one module that decides about devices imports nothing but errors
+    # training.device alone: the one module that decides about devices imports nothing but errors and storage.ranks
     "painting": BASE | {"models", "training"},
     "pipeline": BASE | {"audio", "images", "models", "painting"},
     "cli": None,

@@ -28,7 +28,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
             "--preset starts from a published system: encoder li2020 (the default), s2igan or\n"
             "s2igan-published; generator stackgan-v2, s2igan or s2igan-published.\n"
-            "Ctrl-C finishes the step, saves a checkpoint and stops."
+            "Ctrl-C finishes the step, saves a checkpoint and stops.\n\n"
+            "Several GPUs: 'torchrun --nproc_per_node 4 -m speech2img train encoder ...' divides each batch among\n"
+            "four processes; the numbers are those of one."
         ),
         examples=(
             "speech2img train teacher --root data/songbirds --out runs/teacher",
@@ -54,12 +56,15 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the run stands and what comes next."""
     from speech2img.config import load_settings
+    from speech2img.storage.ranks import this_rank
 
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     train, settings_class, options = _trainer(args.role)
     base = preset(args.role, args.preset)
     settings: Any = load_settings(settings_class, file=args.config, overrides=overrides, base=base)
     result = train(args.root, args.out, settings, device=args.device, **options)
+    if this_rank().index > 0:
+        return 0
     state = "finished" if result.finished else "stopped early; the same command goes on"
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
     print(f"{args.out}: step {result.step}, {state}{f' ({numbers})' if numbers else ''}")

@@ -35,6 +35,20 @@ ALONE = Rank()
 """The only process of a job."""
 
 
+def local_index(environ: Mapping[str, str] = os.environ) -> int:
+    """Place of this process among those of its machine (LOCAL_RANK), which is the number of its CUDA device.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a number.
+    """
+    index = environ.get("LOCAL_RANK", "0")
+    if not index.isdecimal():
+        raise ConfigError.about("environment", f"LOCAL_RANK={index!r} is no place", "start the job with torchrun")
+    return int(index)
+
+
 def this_rank(environ: Mapping[str, str] = os.environ) -> Rank:
     """Read RANK and WORLD_SIZE, as ``torchrun`` sets them; the only process where they are not set.
 

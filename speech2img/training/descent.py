@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from speech2img.training.device import Precision
+from speech2img.training.parallel import average_gradients_
 from speech2img.training.task import Schedule, learning_rate, set_learning_rate
 
 
@@ -65,6 +66,7 @@ class Descent:
         """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        average_gradients_(self.network.parameters())
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
         self.scaler.step(self.optimizer)

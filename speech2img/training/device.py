@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from speech2img.errors import ConfigError
+from speech2img.storage.ranks import local_index, this_rank
 
 PrecisionName = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -17,15 +18,19 @@ def resolve_device(name: str = "auto") -> torch.device:
     Parameters
     ----------
     name : str
-        ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+        ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ... Each process of
+        ``torchrun`` takes a CUDA device of its own for ``auto`` and ``cuda``.
 
     Raises
     ------
     ConfigError
         If the name is no device, or the device is not there.
     """
+    shared = this_rank().count > 1
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and shared:
+        name = f"cuda:{local_index()}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -38,6 +43,8 @@ def resolve_device(name: str = "auto") -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
             raise ConfigError.about(f"device '{name}'", f"{count} CUDA devices were found", "use auto or cpu")
+        if shared:
+            torch.cuda.set_device(device)
     return device
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speech2img.batches.speech import SpeechBatch
 from speech2img.corpora.manifest import Manifest
@@ -22,6 +22,7 @@ from speech2img.training.encoder_settings import EncoderLossSettings, EncoderMod
 from speech2img.training.extract import encode_rows, extract_embeddings
 from speech2img.training.features import load_features
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import joint
 from speech2img.training.pupil import Pupil, encoder_arguments, pad_value, released_weights
 from speech2img.training.run import open_run
 from speech2img.training.stores import mel_store
@@ -73,6 +74,10 @@ class EncoderTask(Task):
         """Draw utterances."""
         return self.data.batches.next()
 
+    def networks(self) -> list[nn.Module]:
+        """The pupil."""
+        return [self.pupil]
+
     def batch_ids(self, batch: SpeechBatch) -> list[int]:
         """Rows in the mel store."""
         return [int(index) for index in batch.indices_B]
@@ -86,6 +91,7 @@ class EncoderTask(Task):
         with self.precision.autocast():
             speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
             image = self.pupil.picture(features)
+        image, speech, labels = joint((image, speech, labels))
         terms = self.pupil.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
@@ -209,7 +215,7 @@ def train_encoder(
             f"{table}.embedding_dim", f"{settings.embedding_dim} beside features of {size}",
             f"set it to {size}, or image_head to true",
         )  # fmt: skip
-    with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}) as run:
+    with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}, parallel=True) as run:
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
         task = EncoderTask(settings, data=encoder_data(manifest, store, features, settings), device=where)

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -11,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speech2img.errors import NonFiniteError, OutOfMemoryError, RunInterrupted
+from speech2img.errors import CheckpointError, NonFiniteError, OutOfMemoryError, RunInterrupted
 from speech2img.storage.atomic import atomic_path, write_json
+from speech2img.training.joint_norm import synchronise_
+from speech2img.training.parallel import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
-from speech2img.training.stats import StatsLog, StatusLine
+from speech2img.training.stats import NoLog, StatsLog, StatusLine
 from speech2img.training.task import Task
 
 
@@ -72,6 +75,11 @@ def run_training(task: Task, *, run: Run, device: torch.device, progress: bool =
         If a checkpoint does not fit; the one before stays.
     RunInterrupted
         At the second signal, at once.
+
+    Notes
+    -----
+    Under ``torchrun`` every process computes its rows of each batch; the first of them alone writes, logs, measures and
+    draws, so that only its result has ``metrics``.
     """
     return _Loop(task, run, device).go(progress)
 
@@ -83,6 +91,9 @@ class _Loop:
         self.sums: dict[str, Tensor] = {}
         self.count = 0
         self.metrics: dict[str, float] = {}
+        self.leader, self.rows = is_leader(), share_size(task.batch_size)
+        for network in task.networks():
+            synchronise_(network)
         if run.state is not None:
             saved = run.state["loop"]
             self.at = _Position(**saved["position"])
@@ -90,21 +101,27 @@ class _Loop:
             self.count, self.metrics = saved["count"], dict(saved["metrics"])
             task.load_state_dict(run.state["task"])
             restore_random_state(run.state["random"])
+        if largest([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
+            reason = "the processes of the job do not find the same checkpoint in it"
+            raise CheckpointError.about(run.folder, reason, "put it on a disk that all machines share")
+        equalise_(task.networks())
         self.saved_step = self.at.step if run.state is not None else -1
-        self.log = StatsLog(run.folder, step=self.at.step)
+        self.log: StatsLog | NoLog = StatsLog(run.folder, step=self.at.step) if self.leader else NoLog()
 
     def go(self, progress: bool) -> TrainingResult:
         try:
-            line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=progress)
-            with StopSignal() as stop, line as status:
+            shown = progress and self.leader
+            line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=shown)
+            with StopSignal(patient=team().count > 1) as stop, line as status:
                 self._train(stop, status)
                 finished = self.used() >= 1.0
-                if finished:
+                if finished and self.leader:
                     self._evaluate(status)
                     self._draw()
-                if self.saved_step != self.at.step or finished:
+                if self.leader and (self.saved_step != self.at.step or finished):
                     self._save()
-                self._export()
+                if self.leader:
+                    self._export()
         finally:
             self.log.close()
         return TrainingResult(self.run.folder, self.at.step, self.at.images_seen, finished, self.metrics)
@@ -121,9 +138,9 @@ class _Loop:
         start = self.used()
         clock = checkpointed = logged = time.monotonic()
         logged_step = at.step
-        while (used := self.used()) < 1.0 and not stop.received:
+        while not self._over(stop):
             batch = self.task.next_batch()
-            terms = self._step(batch, used)
+            terms = self._step(batch, self.used())
             at.step += 1
             at.images_seen += self.task.batch_size
             now = time.monotonic()
@@ -144,18 +161,25 @@ class _Loop:
                 )  # fmt: skip
                 status.note(means)
                 self.sums, self.count, logged, logged_step = {}, 0, now, at.step
-            if settings.evaluate_every and at.step % settings.evaluate_every == 0:
+            if self.leader and settings.evaluate_every and at.step % settings.evaluate_every == 0:
                 self._evaluate(status)
-            if settings.grid_every and at.step % settings.grid_every == 0:
+            if self.leader and settings.grid_every and at.step % settings.grid_every == 0:
                 self._draw()
-            if time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes:
+            if self.leader and time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes:
                 self._save()
                 checkpointed = time.monotonic()
             status.update(at.step, self.used(), start)
 
+    def _over(self, stop: "StopSignal") -> bool:
+        """Whether the budget is used up or a signal came, to any process; all of them count by the slowest clock."""
+        self.at.seconds, stopped = largest([self.at.seconds, float(stop.received is not None)])
+        return stopped > 0 or self.used() >= 1.0
+
     def _step(self, batch: Any, used: float) -> dict[str, Tensor]:
+        draws = JointDraws(self.rows) if team().count > 1 else nullcontext()
         try:
-            return self.task.train_step(batch, used)
+            with draws:
+                return self.task.train_step(own_rows(batch), used)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
                 if not any(words in str(error) for words in ("allocate memory", "not enough memory")):
@@ -237,9 +261,16 @@ def _not_finite(value: Any, name: str = "") -> str:
 
 
 class StopSignal:
-    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into `RunInterrupted` at once."""
+    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into `RunInterrupted` at once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    patient : bool
+        Take no notice of the second: ``torchrun`` passes on a Ctrl-C that the terminal has sent to all already.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self.patient = patient
         self.received: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -256,7 +287,7 @@ class StopSignal:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None and not self.patient:
             raise RunInterrupted.about(
                 f"signal {number}",
                 "the second one stops at once",

@@ -16,7 +16,9 @@ from speech2img.errors import ConfigError
 from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.lock import run_lock
+from speech2img.storage.ranks import this_rank
 from speech2img.training.device import PrecisionName
+from speech2img.training.parallel import is_leader, joined, team
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ class Run:
 
 
 @contextmanager
-def open_run(run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] | None = None) -> Iterator[Run]:
-    """Lock a run folder, check that its settings are the same, seed everything.
+def open_run(
+    run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] | None = None, parallel: bool = False
+) -> Iterator[Run]:
+    """Lock a run folder, join the other processes of the job, check that the settings are the same, seed everything.
 
     Parameters
     ----------
@@ -102,27 +106,37 @@ def open_run(run_dir: Path, settings: Any, *, name: str, extra: dict[str, Any] |
         Kind of training.
     extra : dict, optional
         More plain data that must not change between sittings (what the run learns from).
+    parallel : bool
+        Whether this kind of training divides its batch among the processes of ``torchrun``.
 
     Raises
     ------
     ConfigError
-        If another process trains in the folder, or the folder's checkpoints were made with other settings.
+        If another job trains in the folder, the folder's checkpoints were made with other settings, or ``torchrun``
+        started several processes for a training that is not parallel.
+    RunInterrupted
+        If another process of the job is gone.
 
     Notes
     -----
     A setting that did not exist yet when the run began counts as its default.
     """
+    rank = this_rank()
+    if rank.count > 1 and not parallel:
+        reason = f"it does not divide its batch among processes, and torchrun started {rank.count}"
+        raise ConfigError.about(f"train {name}", reason, "start it without torchrun")
     run_dir.mkdir(parents=True, exist_ok=True)
     loop: LoopSettings = settings.loop
     plain = json.loads(json.dumps({"task": name, **settings_to_dict(settings), **(extra or {})}))
-    with run_lock(run_dir):
+    with run_lock(run_dir, rank=rank), joined(rank):
         store = CheckpointStore(run_dir / "checkpoints", keep=loop.keep)
         newest = store.latest()
         state = None
         if newest is not None:
             state, saved = store.load(newest)
             _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_flat(saved)}, _flat(plain))
-        write_text(run_dir / "config.toml", dump_toml(settings))
+        if is_leader():
+            write_text(run_dir / "config.toml", dump_toml(settings))
         if loop.threads is not None:
             torch.set_num_threads(loop.threads)
         seed_everything(loop.seed)
@@ -151,7 +165,7 @@ def random_state() -> dict[str, Any]:
         "torch": torch.get_rng_state(),
     }
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        state["cuda"] = torch.cuda.get_rng_state_all()
+        state["cuda"] = [torch.cuda.get_rng_state()] if team().count > 1 else torch.cuda.get_rng_state_all()
     return state
 
 
@@ -163,7 +177,11 @@ def restore_random_state(state: dict[str, Any]) -> None:
          state["numpy_gauss"])
     )  # fmt: skip
     torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+    if "cuda" not in state or not torch.cuda.is_available():
+        return
+    if team().count > 1:
+        torch.cuda.set_rng_state(state["cuda"][0])
+    elif len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
 
 

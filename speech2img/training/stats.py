@@ -74,6 +74,22 @@ class StatsLog:
         self._writer.close()
 
 
+class NoLog:
+    """What a process has that does not log: the methods of `StatsLog`, without effect."""
+
+    def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:
+        """Log nothing."""
+
+    def add_image(self, name: str, step: int, image: Image.Image) -> None:
+        """Show nothing."""
+
+    def sync(self) -> None:
+        """Nothing to force."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 def _step_of(line: bytes) -> float:
     try:
         return float(json.loads(line)["step"])

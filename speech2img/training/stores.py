@@ -7,6 +7,7 @@ from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.store import ImageStore, build_image_store
+from speech2img.training.parallel import is_leader, leader_first
 
 
 def derived(root: Path) -> Path:
@@ -36,7 +37,8 @@ def image_store(
     path = derived(manifest.root) / (f"images-{size}-whole.h5" if boxed and not crop else f"images-{size}.h5")
     crop = crop and boxed
     entries = [(item.id, manifest.root / item.image, item.box if crop else None) for item in manifest.items]
-    build_image_store(path, entries, size=size, workers=workers, progress=progress)
+    with leader_first():
+        build_image_store(path, entries, size=size, workers=workers, progress=progress and is_leader())
     store = ImageStore(path)
     _demand_ids(path, list(store.ids), [item.id for item in manifest.items])
     return store
@@ -63,7 +65,8 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
                     utterance_id(item, caption), "has no recording", "run speech2img synthesize first"
                 )
             entries.append((utterance_id(item, caption), manifest.root / caption.audio))
-    build_mel_store(path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress)
+    with leader_first():
+        build_mel_store(path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_leader())
     return MelStore(path)
 
 

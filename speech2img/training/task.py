@@ -35,7 +35,7 @@ class Task(ABC):
         Parameters
         ----------
         batch : object
-            As from `next_batch`.
+            As from `next_batch`; under ``torchrun`` the rows of this process (see `speech2img.training.parallel`).
         progress : float
             How much of the run's budget is used up, 0..1; schedules follow it.
 
@@ -52,6 +52,10 @@ class Task(ABC):
     @abstractmethod
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
+
+    def networks(self) -> list[nn.Module]:
+        """What is trained: under ``torchrun`` these take the statistics of the batch over all processes."""
+        return []
 
     def batch_ids(self, batch: Any) -> list[int]:
         """Indices of a batch's items, for the report on a failed step."""

@@ -1,0 +1,132 @@
+"""A corpus for every parallel trainer, and a server that forks the processes of a job, as torchrun would start them.
+
+Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps",
+"events": {step: [rank, signal]}}. It forks the ranks, answers their process ids, and when all have ended their exit
+statuses. A rank that fails leaves its message in <folder>/error-<rank>. It never trains itself: forking is safe.
+"""
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from speech2img.audio.io import write_wav
+from speech2img.corpora.manifest import Manifest
+from speech2img.errors import Speech2ImgError
+from speech2img.training.encoder import EncoderLossSettings, EncoderModelSettings, EncoderSettings, train_encoder
+from speech2img.training.encoder_settings import ENCODER_PRESETS, CRNNSettings
+from speech2img.training.run import LoopSettings
+
+sys.path.insert(0, str(Path(__file__).parent))
+import painted_corpus  # noqa: E402
+
+LOOP = LoopSettings(
+    evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0, keep=9
+)
+
+
+def build(root: Path) -> Path:
+    """The painted corpus with a recording of every caption: noise bursts of different lengths."""
+    painted_corpus.build(root)
+    rng = np.random.default_rng(0)
+    manifest = Manifest.load(root)
+    items = []
+    for number, item in enumerate(manifest.items):
+        captions = []
+        for k, caption in enumerate(item.captions):
+            wav = f"audio/{number}_{k}.wav"
+            (root / "audio").mkdir(exist_ok=True)
+            write_wav(root / wav, 0.1 * rng.standard_normal(4000 + 700 * number + 900 * k), sample_rate=16000)
+            captions.append(replace(caption, audio=wav))
+        items.append(replace(item, captions=tuple(captions)))
+    Manifest(root, manifest.corpus, items).save()
+    return root
+
+
+ENCODER = EncoderSettings(
+    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=16), standardise=True,
+    losses=EncoderLossSettings(contrastive=1.0), batch_size=8, workers=1,
+)  # fmt: skip
+SEN = replace(
+    ENCODER_PRESETS["s2igan"], mel_preset="li2020", crnn=CRNNSettings(channels=(8, 8), embedding_dim=8), batch_size=6,
+    workers=1,
+)  # fmt: skip
+
+CASES: dict[str, tuple[Callable[..., Any], Any]] = {
+    "encoder": (train_encoder, ENCODER),
+    "s2igan encoder": (train_encoder, SEN),
+}
+
+
+def train(case: str, root: Path, folder: Path, *, steps: int) -> Any:
+    """Train one of the cases."""
+    function, settings = CASES[case]
+    return function(
+        root, folder, replace(settings, loop=replace(LOOP, max_steps=steps)), device="cpu", progress=False
+    )  # fmt: skip
+
+
+def _rank(order: dict[str, Any], index: int, port: int) -> None:
+    """Be one process of a job; never returns."""
+    folder, status = Path(order["folder"]), 0
+    place = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": order["ranks"], "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in place.items()}, MASTER_ADDR="127.0.0.1")
+    try:
+        _expect(order.get("events", {}), index)
+        train(order["case"], Path(order["root"]), folder, steps=order["steps"])
+    except Speech2ImgError as error:
+        status = error.exit_code
+        (folder / f"error-{index}").write_text(str(error))
+    except BaseException as error:  # a bug: say so instead of running on in the server's code
+        status = 70
+        (folder / f"error-{index}").write_text(repr(error))
+    os._exit(status)
+
+
+def _expect(events: dict[str, list[int]], index: int) -> None:
+    """Send this process a signal at the beginning of some of its steps."""
+    from speech2img.training import loop
+
+    original, count = loop._Loop._step, 0
+
+    def step(self: Any, batch: Any, used: float) -> Any:
+        nonlocal count
+        rank, number = events.get(str(count), (-1, 0))
+        count += 1
+        if rank == index:
+            signal.raise_signal(number)
+        return original(self, batch, used)
+
+    loop._Loop._step = step  # type: ignore[method-assign]
+
+
+def serve() -> None:
+    """Fork the processes of each job."""
+    importlib.import_module("torch._dynamo")  # the first optimizer step imports it: seconds, here once for all children
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        order = json.loads(line)
+        Path(order["folder"]).mkdir(parents=True, exist_ok=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        children = []
+        for index in range(order["ranks"]):
+            if (child := os.fork()) == 0:
+                _rank(order, index, port)
+            children.append(child)
+        print(json.dumps(children), flush=True)
+        print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]), flush=True)
+
+
+if __name__ == "__main__":
+    serve()
