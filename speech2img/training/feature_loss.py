@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from speech2img.batches.pairs import PairBatch
+from speech2img.errors import ConfigError
 from speech2img.losses.semantic import feature_consistency_loss
 from speech2img.training.device import Precision
 from speech2img.training.generator_settings import GeneratorLossSettings
@@ -49,6 +50,11 @@ class FeatureLoss:
             What the generator was given.
         images : list of Tensor [shape=(B, 3, S, S), range -1..1]
             Generated pictures of every size.
+
+        Raises
+        ------
+        ConfigError
+            If speech is the target and has another size than the features.
         """
         assert self.teacher is not None and self.features is not None
         if self.losses.feature_target == "speech":
@@ -59,6 +65,11 @@ class FeatureLoss:
         for stage in images:
             with self.precision.autocast():
                 seen = self.teacher.features(self._blurred_sight(stage)).float()
+            if seen.shape[1] != target.shape[1]:
+                raise ConfigError.about(
+                    "losses.feature_target", f"the teacher has {seen.shape[1]} features, the speech {target.shape[1]}",
+                    "set it to image",
+                )  # fmt: skip
             total = total + feature_consistency_loss(self.standardised(seen), target)
         return total / len(images)
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.weights import load_release, load_weights
 
@@ -31,7 +31,17 @@ def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> 
         It was trained on inputs like ``target``.
     embeddings, target : ndarray of float32, shape (utterances, D)
         What it gets from now on, and what it got.
+
+    Raises
+    ------
+    ConfigError
+        If they have other sizes.
     """
+    if embeddings.shape != target.shape:
+        raise ConfigError.about(
+            "initial", f"embeddings of {embeddings.shape[1]} cannot be fitted to {target.shape[1]} features",
+            "give embeddings that were learned as these features, or start anew",
+        )  # fmt: skip
     mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = embeddings - mean
     scale = float(np.vdot(centred, target) / np.vdot(centred, centred))

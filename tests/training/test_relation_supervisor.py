@@ -1,11 +1,13 @@
 """Relation supervisor in training: what it sees and teaches, exact resumption, and encoders that cannot serve."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import pytest
 import torch
 
@@ -190,3 +192,23 @@ def test_preset() -> None:
     assert cli_preset("generator", "s2igan") is preset
     with pytest.raises(ConfigError, match="choose among stackgan-v2, s2igan, s2igan-published"):
         cli_preset("generator", "li2020")
+
+
+def test_speech_that_was_not_learned_as_features_is_no_target_for_them(
+    painted: ModuleType, root: Path, tmp_path: Path
+) -> None:
+    folder = root / "derived" / "embeddings" / "narrow"
+    shutil.copytree(root / "derived" / "embeddings" / "encoder", folder)
+    with h5py.File(folder / "embeddings.h5", "r+") as file:
+        narrow = file["embeddings"][:, :6]
+        del file["embeddings"]
+        file["embeddings"] = narrow
+    wanted = replace(settings(painted), embeddings="narrow", losses=replace(painted.SETTINGS.losses, feature=1.0))
+    with pytest.raises(ConfigError, match="16 features, the speech 6; set it to image"):
+        train_generator(root, tmp_path / "speech", wanted, device="cpu", progress=False)
+    wanted = replace(wanted, losses=replace(wanted.losses, feature_target="image"))
+    assert train_generator(root, tmp_path / "image", wanted, device="cpu", progress=False).finished
+    with pytest.raises(ConfigError, match="embeddings of 6 cannot be fitted to 16 features"):
+        train_generator(
+            root, tmp_path / "again", replace(wanted, initial=str(tmp_path / "image")), device="cpu", progress=False
+        )
