@@ -12,6 +12,7 @@ from speech2img.models.stackgan import GeneratorOutput, StackDiscriminator, init
 from speech2img.training.augment import augment
 from speech2img.training.device import Precision
 from speech2img.training.generator_settings import GeneratorSettings
+from speech2img.training.parallel import average_gradients_, joint
 from speech2img.training.task import set_learning_rate
 
 ADAM_BETAS = (0.5, 0.999)
@@ -75,10 +76,11 @@ class Discriminators:
         for stage, (network, optimizer) in enumerate(zip(self.networks, self.optimizers, strict=True)):
             shown = (real[stage], wrong[stage], fake.images[stage].detach())
             with self.precision.autocast():
-                scores = [network(augment(x, policy), mu) for x in shown]
+                scores = joint([network(augment(x, policy), mu) for x in shown])
             loss = discriminator_loss(*scores, unconditional_weight=self.settings.losses.unconditional)
             optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()
+            average_gradients_(network.parameters())
             self.scaler.step(optimizer)
             total = total + loss.detach()
         return total
@@ -87,12 +89,12 @@ class Discriminators:
         """The generator's adversarial loss and, if wanted, the class-aware loss, weighted, over all sizes."""
         want = self.settings.losses
         self.networks.requires_grad_(False)
-        classes = classes_B.to(self.device)
+        classes = joint(classes_B.to(self.device))
         adversarial = torch.zeros((), device=self.device)
         class_aware = torch.zeros((), device=self.device)
         for network, images in zip(self.networks, fake.images, strict=True):
             with self.precision.autocast():
-                score = network(augment(images, self.settings.discriminator_augmentation), fake.mu)
+                score = joint(network(augment(images, self.settings.discriminator_augmentation), fake.mu))
             adversarial = adversarial + generator_loss(score, unconditional_weight=want.unconditional)
             if want.class_aware:
                 class_aware = class_aware + want.class_aware * class_aware_loss(score.code, classes)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.batches.pairs import PairBatch, PairBatches, PairSource
@@ -28,6 +28,7 @@ from speech2img.training.generator_release import save_generator
 from speech2img.training.generator_settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
 from speech2img.training.generator_start import config_of, fit_input_, standardise_input_, take_over_
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import average_gradients_, joint, joint_mean
 from speech2img.training.previews import Previews, Probe
 from speech2img.training.relation_supervisor import PairEmbeddings, RelationSupervisor, Sight, open_sight
 from speech2img.training.run import open_run
@@ -125,6 +126,11 @@ class GeneratorTask(Task):
         """Draw pairs."""
         return self.batches.next()
 
+    def networks(self) -> list[nn.Module]:
+        """Generator, discriminators and relation classifier."""
+        relation = [] if self.relation is None else [self.relation.network]
+        return [self.generator, self.critics.networks, *relation]
+
     def batch_ids(self, batch: PairBatch) -> list[int]:
         """Rows in the image store."""
         return [int(index) for index in batch.indices_B]
@@ -162,8 +168,9 @@ class GeneratorTask(Task):
         most = self.settings.embedding_noise
         if not most:
             return embeddings_BD
-        others = torch.randint(len(self.batches.source.embeddings), (2, len(embeddings_BD)))
-        plus, minus = (torch.from_numpy(self.batches.source.embeddings[rows]) for rows in others.numpy())
+        stored = self.batches.source.embeddings
+        others = [torch.randint(len(stored), (len(embeddings_BD),)) for _ in range(2)]
+        plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
         return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
     def _generator_step(
@@ -171,22 +178,23 @@ class GeneratorTask(Task):
         pairs: PairEmbeddings | None, progress: float,
     ) -> dict[str, Tensor]:  # fmt: skip
         want = self.settings.losses
-        terms = {"kl": want.kl * kl_to_standard_normal(fake.mu, fake.logvar)}
+        terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
         if progress >= want.adversarial_from:
             terms |= self.critics.generator_terms(fake, batch.classes_B)
         if self.relation is not None and pairs is not None:
             terms["relation"] = self.relation.generator_term(pairs)
         if want.color and len(fake.images) > 1:
-            terms["color"] = want.color * color_consistency_loss(fake.images)
+            terms["color"] = want.color * joint_mean(color_consistency_loss(fake.images))
         if want.feature:
-            terms["feature"] = want.feature * self.feature_loss(batch, embeddings, fake.images)
+            terms["feature"] = want.feature * joint_mean(self.feature_loss(batch, embeddings, fake.images))
         if want.reconstruction:
             weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
             both = zip(fake.images, real, strict=True)
-            terms["reconstruction"] = weight * torch.stack([F.l1_loss(a, b) for a, b in both]).mean()
+            terms["reconstruction"] = weight * joint_mean(torch.stack([F.l1_loss(a, b) for a, b in both]).mean())
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        average_gradients_(self.generator.parameters())
         self.scaler.step(self.optimizer)
         return {name: value.detach() for name, value in terms.items()}
 
@@ -270,7 +278,8 @@ def train_generator(
     """
     where = resolve_device(device)
     embeddings = load_embeddings(root, settings.embeddings)
-    with open_run(run_dir, settings, name="generator", extra={"encoder_sha256": embeddings.sha256}) as run:
+    extra = {"encoder_sha256": embeddings.sha256}
+    with open_run(run_dir, settings, name="generator", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
         wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
         if embeddings.ids != wanted:

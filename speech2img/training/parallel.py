@@ -9,9 +9,9 @@ What a run computes does not depend on the number of processes, but for the orde
 * Losses are computed on what all processes gave (`joint`), by every process the same.
 * Gradients are averaged (`average_gradients_`).
 
-Models and losses know nothing of it. Left out: dropout inside an LSTM of several layers, draws that belong to no row
-(the generator's ``embedding_noise``), and padding that takes part in the statistics of S2IGAN's unmasked encoder, which
-are drawn, or counted, by each process for its own rows.
+Models and losses know nothing of it. Two things stay each process's own: dropout inside an LSTM of several layers, and
+how far S2IGAN's unmasked encoder (preset ``s2igan-published``) pads: to its longest row. Every process makes the whole
+joint batch on its CPU before it cuts it, and gradients are averaged after the backward pass, not during it.
 
 This module alone speaks to the other processes. Alone, all of it does nothing.
 """
@@ -151,6 +151,17 @@ def joint(value: T) -> T:
     average, and not the sum, is the gradient of the loss.
     """
     return value if team().count == 1 else _each(value, _Gather.apply)
+
+
+def joint_mean(loss: Tensor) -> Tensor:
+    """Mean over all processes of a loss that is itself a mean over rows.
+
+    Parameters
+    ----------
+    loss : Tensor [shape=()]
+        Over the rows of this process.
+    """
+    return loss if team().count == 1 else joint(loss[None]).mean()
 
 
 def average_gradients_(parameters: Iterable[nn.Parameter]) -> None:

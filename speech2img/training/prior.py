@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.manifest import Manifest
@@ -25,6 +25,7 @@ from speech2img.training.device import resolve_device
 from speech2img.training.extract import EmbeddingFile, load_embeddings
 from speech2img.training.features import load_features
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import average_gradients_, joint_mean
 from speech2img.training.prior_data import PriorData, pair_data
 from speech2img.training.prior_settings import PriorSettings
 from speech2img.training.run import open_run
@@ -125,6 +126,10 @@ class PriorTask(Task):
             torch.from_numpy(self.data.embeddings[utterances]), torch.from_numpy(self.data.features[pictures]), drawn
         )  # fmt: skip
 
+    def networks(self) -> list[nn.Module]:
+        """The prior."""
+        return [self.prior]
+
     def batch_ids(self, batch: tuple[Tensor, Tensor, np.ndarray]) -> list[int]:
         """Rows of the embeddings."""
         return [int(row) for row in self.data.train[batch[2], 0]]
@@ -142,11 +147,14 @@ class PriorTask(Task):
         said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
-        loss = rectified_flow_loss(
-            lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+        loss = joint_mean(
+            rectified_flow_loss(
+                lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+            )
         )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients_(self.prior.parameters())
         self.optimizer.step()
         self.average.update(self.prior)
         return {"flow": loss.detach()}
@@ -265,7 +273,8 @@ def train_prior(
             "generator", f"it paints from {generator.embedding_dim} features, the teacher has "
             f"{found.features.shape[2]}", "train it with embeddings = picture",
         )  # fmt: skip
-    with open_run(run_dir, settings, name="prior", extra={"encoder_sha256": embeddings.sha256}) as run:
+    extra = {"encoder_sha256": embeddings.sha256}
+    with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
         teacher = load_teacher(found.source, device=where)
         task = PriorTask(

@@ -23,6 +23,7 @@ from speech2img.training.device import Precision
 from speech2img.training.features import load_features
 from speech2img.training.generator_settings import RelationSettings
 from speech2img.training.image_head import load_image_head
+from speech2img.training.parallel import average_gradients_, joint
 from speech2img.training.task import set_learning_rate
 from speech2img.training.teachers import Teacher, load_teacher
 
@@ -150,6 +151,7 @@ class RelationSupervisor:
         loss = relation_loss(self._logits(pairs.truth_BD, fixed))
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        average_gradients_(self.network.parameters())
         self.scaler.step(self.optimizer)
         return loss.detach()
 
@@ -163,7 +165,7 @@ class RelationSupervisor:
     def _logits(self, truth_BD: Tensor, others: dict[PairKind, Tensor]) -> dict[PairKind, Tensor]:
         with self.precision.autocast():
             scores = self.network(truth_BD, torch.stack(list(others.values())))
-        return dict(zip(others, scores, strict=True))
+        return joint(dict(zip(others, scores, strict=True)))
 
     def state_dict(self) -> dict[str, Any]:
         """Classifier and optimizer, and the head where it is a drawn one."""

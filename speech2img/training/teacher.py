@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.batches.images import NOT_COUNTED, ImageBatch, ImageBatches, head_values, label_items, to_tensor
@@ -22,6 +22,7 @@ from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import is_leader, joint, leader_first
 from speech2img.training.run import LoopSettings, open_run
 from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Schedule, Task
@@ -120,6 +121,10 @@ class TeacherTask(Task):
         """Draw labelled pictures."""
         return self.batches.next()
 
+    def networks(self) -> list[nn.Module]:
+        """The network."""
+        return [self.network]
+
     def batch_ids(self, batch: ImageBatch) -> list[int]:
         """Rows in the image store."""
         return [int(index) for index in batch.indices_B]
@@ -131,6 +136,7 @@ class TeacherTask(Task):
         labels = batch.labels_BH.to(self.device)
         with self.precision.autocast():
             _, logits = self.network(images)
+        logits, labels = joint((logits, labels))
         terms = self._terms(logits, labels)
         loss = terms["attributes"] + self.settings.species_weight * terms.get(
             "species", torch.zeros_like(terms["attributes"])
@@ -240,7 +246,7 @@ def train_teacher(
         If the run folder holds a run with other settings, or there is nothing to learn.
     """
     where = resolve_device(device)
-    with open_run(run_dir, settings, name=role) as run:
+    with open_run(run_dir, settings, name=role, parallel=True) as run:
         if settings.renders:
             heads = {name: tuple(values) for name, values in ATTRIBUTES.items()}
             images, labels = _renders(
@@ -279,10 +285,11 @@ def _renders(
     run_dir: Path, name: str, count: int, seed: int, settings: TeacherSettings, heads: dict[str, tuple[str, ...]],
     progress: bool,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    return render_collection(
-        run_dir / f"{name}.npz", count=count, render_seed=seed, size=settings.image_size, heads=heads,
-        workers=settings.workers, progress=progress,
-    )  # fmt: skip
+    with leader_first():
+        return render_collection(
+            run_dir / f"{name}.npz", count=count, render_seed=seed, size=settings.image_size, heads=heads,
+            workers=settings.workers, progress=progress and is_leader(),
+        )  # fmt: skip
 
 
 def _card(role: str, accuracy: dict[str, float]) -> str:

@@ -22,9 +22,15 @@ import torch
 from speech2img.audio.io import write_wav
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import Speech2ImgError
+from speech2img.models.stackgan import StackGenerator
+from speech2img.storage.weights import load_release, save_release
 from speech2img.training.encoder import EncoderLossSettings, EncoderModelSettings, EncoderSettings, train_encoder
 from speech2img.training.encoder_settings import ENCODER_PRESETS, CRNNSettings
+from speech2img.training.generator import train_generator
+from speech2img.training.generator_settings import RelationSettings
+from speech2img.training.prior import PriorSettings, train_prior
 from speech2img.training.run import LoopSettings
+from speech2img.training.teacher import TeacherSettings, train_teacher
 
 sys.path.insert(0, str(Path(__file__).parent))
 import painted_corpus  # noqa: E402
@@ -49,6 +55,14 @@ def build(root: Path) -> Path:
             captions.append(replace(caption, audio=wav))
         items.append(replace(item, captions=tuple(captions)))
     Manifest(root, manifest.corpus, items).save()
+    encoder = root / "derived" / "embeddings" / "encoder" / "encoder"
+    tensors, config = load_release(encoder)
+    save_release(encoder, tensors, {**config, "mel_preset": "li2020", "encoder": {}, "pad_value": 0.0}, "", half=False)
+    arguments = {"embedding_dim": painted_corpus.FEATURES, "condition_dim": 6, "noise_dim": 4, "width": 4,
+                 "num_stages": 1}  # fmt: skip
+    torch.manual_seed(0)
+    painter = {f"generator.{name}": value for name, value in StackGenerator(**arguments).state_dict().items()}
+    save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
     return root
 
 
@@ -61,15 +75,29 @@ SEN = replace(
     workers=1,
 )  # fmt: skip
 
+TEACHER = TeacherSettings(width=8, feature_dim=8, batch_size=8, workers=1)
+PRIOR = PriorSettings(components=6, width=16, blocks=1, batch_size=8, evaluation_utterances=4, steps=2, unsaid=0.2)
+_PLAIN = painted_corpus.SETTINGS
+GENERATOR = replace(
+    _PLAIN, model=replace(_PLAIN.model, num_stages=2, residual_blocks=1), embedding_noise=0.5,
+    losses=replace(_PLAIN.losses, feature=1.0, color=1.0, reconstruction=1.0),
+    relation=RelationSettings(weight=1.0, width=8),
+)  # fmt: skip
+
 CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "encoder": (train_encoder, ENCODER),
     "s2igan encoder": (train_encoder, SEN),
+    "teacher": (train_teacher, TEACHER),
+    "prior": (train_prior, PRIOR),
+    "generator": (train_generator, GENERATOR),
 }
 
 
 def train(case: str, root: Path, folder: Path, *, steps: int) -> Any:
     """Train one of the cases."""
     function, settings = CASES[case]
+    if isinstance(settings, PriorSettings):
+        settings = replace(settings, generator=str(root / "painter"))
     return function(
         root, folder, replace(settings, loop=replace(LOOP, max_steps=steps)), device="cpu", progress=False
     )  # fmt: skip
