@@ -32,6 +32,12 @@ def painted() -> ModuleType:
     return _module(TOY.with_name("painted_corpus.py"))
 
 
+@pytest.fixture(scope="session")
+def painted_jobs(painted: ModuleType) -> ModuleType:
+    """The module ``parallel_runs``."""
+    return _module(TOY.with_name("parallel_runs.py"))
+
+
 def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None

@@ -1,0 +1,209 @@
+"""Trainings of several processes: the losses of one, exact resumption, and what happens when a process is lost."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from speech2img.config import dump_toml
+from speech2img.errors import ConfigError
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.weights import load_release
+from speech2img.training import parallel
+from speech2img.training.device import resolve_device
+from speech2img.training.run import open_run
+
+RUNS = Path(__file__).with_name("parallel_runs.py")
+STEPS = 4
+
+
+@dataclass
+class Job:
+    """A finished job of some processes."""
+
+    folder: Path
+    """Run folder."""
+    statuses: list[int]
+    """Exit status of each process."""
+
+    def message(self, rank: int) -> str:
+        return (self.folder / f"error-{rank}").read_text()
+
+    def losses(self) -> list[dict[str, float]]:
+        lines = [json.loads(line) for line in (self.folder / "stats.jsonl").read_text().splitlines()]
+        known = {"kind", "step", "images_seen", "seconds", "steps_per_second", "gradient_norm"}
+        return [{k: v for k, v in line.items() if k not in known} for line in lines if line["kind"] == "train"]
+
+    def state(self, step: int = STEPS) -> dict[str, Any]:
+        store = CheckpointStore(self.folder / "checkpoints")
+        return store.load(store.folder / f"step-{step:08d}")[0]
+
+
+Start = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def start(painted_jobs: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """``start(case, folder, ranks=2, events={}, steps=4)`` runs a job to its end."""
+    root = painted_jobs.build(tmp_path_factory.mktemp("corpus"))
+    environment = {**os.environ, "PYTHONPATH": str(RUNS.parents[2])}
+    server = subprocess.Popen(
+        [sys.executable, str(RUNS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert server.stdin is not None and server.stdout is not None
+
+    def run(
+        case: str, folder: Path, *, ranks: int = 2, steps: int = STEPS, events: dict[int, Any] | None = None
+    ) -> Job:
+        order = {"root": str(root), "folder": str(folder), "case": case, "ranks": ranks, "steps": steps}
+        server.stdin.write(json.dumps({**order, "events": events or {}}) + "\n")
+        server.stdin.flush()
+        server.stdout.readline()
+        return Job(folder, json.loads(server.stdout.readline()))
+
+    yield run
+    server.stdin.close()
+    server.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """An encoder trained by two processes without a break."""
+    job = start("encoder", tmp_path_factory.mktemp("runs") / "whole")
+    assert job.statuses == [0, 0]
+    return job
+
+
+@pytest.mark.parametrize("case", ["encoder", "s2igan encoder", "teacher", "prior", "generator"])
+def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
+    one, two = start(case, tmp_path / "one", ranks=1), start(case, tmp_path / "two")
+    assert (one.statuses, two.statuses) == ([0], [0, 0])
+    wanted, found = one.losses(), two.losses()
+    assert len(wanted) == STEPS and [step.keys() for step in found] == [step.keys() for step in wanted]
+    for step, expected in zip(found, wanted, strict=True):
+        assert step == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    assert two.state()["loop"]["position"]["images_seen"] == one.state()["loop"]["position"]["images_seen"]
+    assert torch.equal(two.state()["random"]["torch"], one.state()["random"]["torch"])
+    assert load_release(two.folder / "export")[1].keys() == load_release(one.folder / "export")[1].keys()
+
+
+def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_for_bit(
+    start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+) -> None:
+    assert start("encoder", tmp_path / "run", events={1: (1, signal.SIGTERM)}).statuses == [0, 0]
+    assert not (tmp_path / "run" / "checkpoints" / "step-00000003").exists()
+    ended = start("encoder", tmp_path / "run")
+    assert ended.statuses == [0, 0]
+    assert toy.digest(ended.state()["task"]) == toy.digest(whole.state()["task"])
+    assert toy.digest(ended.state()["random"]) == toy.digest(whole.state()["random"])
+    assert ended.losses() == whole.losses()
+
+
+def test_one_process_goes_on_with_what_two_began(start: Start, whole: Job, tmp_path: Path) -> None:
+    assert start("encoder", tmp_path / "run", events={1: (0, signal.SIGTERM)}).statuses == [0, 0]
+    ended = start("encoder", tmp_path / "run", ranks=1)
+    assert ended.statuses == [0]
+    for step, expected in zip(ended.losses(), whole.losses(), strict=True):
+        assert step == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_ends_the_job_and_the_run_goes_on(
+    rank: int, start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+) -> None:
+    killed = start("encoder", tmp_path / "run", events={2: (rank, signal.SIGKILL)})
+    other = 1 - rank
+    assert killed.statuses[rank] == -signal.SIGKILL and killed.statuses[other] == 130
+    assert f"rank {other} of 2: another process of the job is gone; run the same" in killed.message(other)
+    ended = start("encoder", tmp_path / "run")
+    assert ended.statuses == [0, 0]
+    assert toy.digest(ended.state()["task"]) == toy.digest(whole.state()["task"])
+
+
+def test_a_batch_that_cannot_be_divided_is_refused_by_all(start: Start, tmp_path: Path) -> None:
+    job = start("encoder", tmp_path / "run", ranks=3)
+    assert job.statuses == [2, 2, 2]
+    assert all("batch_size: 8 is not a multiple of the 3 processes" in job.message(rank) for rank in range(3))
+
+
+def test_a_second_job_does_not_enter_the_folder(start: Start, tmp_path: Path, toy: ModuleType) -> None:
+    with open_run(tmp_path, toy.toy_settings(5), name="toy"):
+        job = start("encoder", tmp_path)
+    assert set(job.statuses) == {2} and "working here" in job.message(0) and "working here" in job.message(1)
+
+
+def test_a_training_that_is_not_parallel_says_so(
+    toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="train toy: it does not divide its batch .* start it without torchrun"):
+        toy.train_toy(tmp_path / "run", toy.toy_settings(3))
+    assert not (tmp_path / "run").exists()
+
+
+def test_alone_nothing_is_shared() -> None:
+    rows, network = torch.arange(4.0), torch.nn.Linear(1, 1)
+    network.weight.grad = torch.ones(1, 1)
+    parallel.average_gradients_(network.parameters())
+    assert parallel.own_rows(rows) is rows and parallel.joint(rows) is rows and network.weight.grad.item() == 1
+    assert parallel.largest([1.0, 2.0]) == [1.0, 2.0] and parallel.share_size(7) == 7 and parallel.is_leader()
+
+
+def test_every_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert resolve_device("auto") == resolve_device("cuda") == torch.device("cuda:1") == taken[0]
+    assert resolve_device("cpu") == torch.device("cpu") and resolve_device("cuda:0") == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="2 CUDA devices"):
+        resolve_device("cuda")
+
+
+def test_torchrun_ends_with_a_killed_process(
+    painted_jobs: ModuleType, start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+) -> None:
+    root = painted_jobs.build(tmp_path / "corpus")
+    settings = replace(painted_jobs.ENCODER, loop=replace(painted_jobs.LOOP, max_steps=10**6))
+    (tmp_path / "encoder.toml").write_text(dump_toml(settings))
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0",
+        "--rdzv_backend", "c10d", "--rdzv_endpoint", "localhost:0", "-m", "speech2img", "train", "encoder",
+        "--root", str(root), "--out", str(tmp_path / "run"), "--config", str(tmp_path / "encoder.toml"),
+        "--device", "cpu",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(RUNS.parents[2]), "OMP_NUM_THREADS": "1"}
+    torchrun = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    limit = time.monotonic() + 300
+    while not list((tmp_path / "run" / "checkpoints").glob("step-*")) and time.monotonic() < limit:
+        assert torchrun.poll() is None, torchrun.communicate()[1]
+        time.sleep(0.05)
+    workers = Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text().split()
+    assert len(workers) == 2
+    os.kill(int(workers[1]), signal.SIGKILL)
+    _, told = torchrun.communicate(timeout=120)
+    assert torchrun.returncode != 0 and "another process of the job is gone" in told
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(worker), 0)
+            pytest.fail(f"process {worker} is still there")
+    newest = CheckpointStore(tmp_path / "run" / "checkpoints").latest()
+    assert newest is not None
+    step = int(newest.name.removeprefix("step-"))
+    ended = start("encoder", tmp_path / "run", steps=step + 2)
+    assert ended.statuses == [0, 0] and len(ended.losses()) == step + 2
