@@ -106,6 +106,16 @@ def test_contradictions_are_named(flickr, name, old, new, reason):
         prepare(flickr)
 
 
+@pytest.mark.parametrize("name", [
+    "Flickr8k_text/Flickr8k.token.txt", "Flickr8k_text/Flickr_8k.trainImages.txt", "flickr_audio/wav2capt.txt",
+])
+def test_lists_in_another_encoding_are_named(flickr, name):
+    path = flickr / name
+    path.write_bytes(path.read_bytes() + "Vögel\n".encode("latin-1"))
+    with pytest.raises(DataError, match=f"{Path(name).name}.*(UTF-8|utf-8)"):
+        prepare(flickr)
+
+
 def test_a_recording_without_a_speaker_is_told(flickr):
     edit(flickr / "flickr_audio/wav2spk.txt", f"{KEYS[0]}_0.wav 4\n", "")
     manifest = prepare(flickr)

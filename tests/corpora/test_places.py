@@ -130,6 +130,13 @@ def test_broken_lists_are_named(places, data, reason):
         prepare(places)
 
 
+def test_lists_in_another_encoding_are_named(places):
+    path = places / "PlacesAudio_400k_distro/metadata/val.json"
+    path.write_bytes(path.read_bytes().replace(b'"data"', '"Vögel": 0, "data"'.encode("latin-1"), 1))
+    with pytest.raises(DataError, match="val.json.*utf-8"):
+        prepare(places)
+
+
 VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 
 
