@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from speech2img.metrics.classifier_reader import ClassifierReader
 from speech2img.metrics.inception_input import legacy
 from speech2img.models.inception import InceptionV3
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
+from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.weights import load_release, release_sha256, save_release
 from speech2img.training import classifier as training
 from speech2img.training.classifier import train_classifier
@@ -124,6 +128,33 @@ def test_validation_chooses_and_held_out_pictures_do_not(
         assert ours[0] == theirs[0] and torch.equal(ours[1], theirs[1])
 
 
+def test_an_interrupted_run_ends_bit_for_bit_the_same(
+    corpus: Path, settings: ClassifierSettings, run: Path, tmp_path: Path, toy: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for place in run.glob("features-*"):
+        shutil.copytree(place, tmp_path / "run" / place.name)
+    original, calls = training.ClassifierTask.train_step, 0
+
+    def stopping(self: training.ClassifierTask, batch: training.ClassifierBatch, progress: float) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls in (1, 9, 23):
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, batch, progress)
+
+    monkeypatch.setattr(training.ClassifierTask, "train_step", stopping)
+    sittings = 1
+    while not train_classifier(corpus, tmp_path / "run", settings, device="cpu", progress=False).finished:
+        sittings += 1
+    assert sittings == 4
+    states = []
+    for folder in (run, tmp_path / "run"):
+        store = CheckpointStore(folder / "checkpoints")
+        states.append(store.load(store.folder / f"step-{LOOP.max_steps:08d}")[0])
+    assert all(toy.digest(states[0][part]) == toy.digest(states[1][part]) for part in ("task", "random"))
+
+
 def test_a_restored_task_goes_on_alike(
     corpus: Path, settings: ClassifierSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +235,7 @@ def test_one_verb_trains_and_the_other_scores(
     assert "step 5, finished (accuracy" in capsys.readouterr().out
     rng = np.random.default_rng(3)
     for side in ("made", "real"):
-        for number in range(12):
+        for number in range(10):
             path = tmp_path / side / f"{number}.png"
             path.parent.mkdir(exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(path)
@@ -214,7 +245,7 @@ def test_one_verb_trains_and_the_other_scores(
     assert main([*score, "--ema", "yes"]) == 0
     report = json.loads((out / "report.json").read_text())
     (row,) = report["metrics"]
-    assert (row["name"], row["group"], row["num_samples"]) == ("inception_score", "own classifier", 12)
+    assert (row["name"], row["group"], row["num_samples"]) == ("inception_score", "own classifier", 10)
     assert row["weights_sha256"] == release_sha256(tmp_path / "run" / "export")
     assert row["details"]["classifier"] == "own" and row["details"]["ema"] == "yes" and row["interval"] is not None
     assert any("comparable only with scores of the very same weights" in note for note in report["notes"])
