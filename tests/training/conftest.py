@@ -38,6 +38,14 @@ def painted_jobs(painted: ModuleType) -> ModuleType:
     return _module(TOY.with_name("parallel_runs.py"))
 
 
+@pytest.fixture(scope="session")
+def start(painted_jobs: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """``start(case, folder, ranks=2, steps=4, events={}, file_limit=None)`` runs a training of some processes."""
+    jobs = painted_jobs.Jobs(painted_jobs.build(tmp_path_factory.mktemp("jobs")))
+    yield jobs
+    jobs.close()
+
+
 def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None

@@ -1,18 +1,21 @@
 """A corpus for every parallel trainer, and a server that forks the processes of a job, as torchrun would start them.
 
 Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps",
-"events": {step: [rank, signal]}}. It forks the ranks, answers their process ids, and when all have ended their exit
-statuses. A rank that fails leaves its message in <folder>/error-<rank>. It never trains itself: forking is safe.
+"events": {step: [rank, signal, delay]}, "file_limit": bytes}. It forks the ranks, answers their process ids, and when
+all have ended their exit statuses. A signal comes that many seconds after the step began. What a rank says on standard
+error is in <folder>/error-<rank>. The server never trains itself: forking is safe.
 """
 
 import importlib
 import json
 import os
-import signal
+import resource
 import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +23,10 @@ import numpy as np
 import torch
 
 from speech2img.audio.io import write_wav
+from speech2img.cli.process import run_reporting
 from speech2img.corpora.manifest import Manifest
-from speech2img.errors import Speech2ImgError
 from speech2img.models.stackgan import StackGenerator
+from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.weights import load_release, save_release
 from speech2img.training.encoder import EncoderLossSettings, EncoderModelSettings, EncoderSettings, train_encoder
 from speech2img.training.encoder_settings import ENCODER_PRESETS, CRNNSettings
@@ -35,6 +39,7 @@ from speech2img.training.teacher import TeacherSettings, train_teacher
 sys.path.insert(0, str(Path(__file__).parent))
 import painted_corpus  # noqa: E402
 
+STEPS = 4
 LOOP = LoopSettings(
     evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0, keep=9
 )
@@ -105,33 +110,40 @@ def train(case: str, root: Path, folder: Path, *, steps: int) -> Any:
 
 def _rank(order: dict[str, Any], index: int, port: int) -> None:
     """Be one process of a job; never returns."""
-    folder, status = Path(order["folder"]), 0
+    folder = Path(order["folder"])
     place = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": order["ranks"], "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in place.items()}, MASTER_ADDR="127.0.0.1")
-    try:
+    status = 99
+
+    def action() -> int:
         _expect(order.get("events", {}), index)
+        if limit := order.get("file_limit"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         train(order["case"], Path(order["root"]), folder, steps=order["steps"])
-    except Speech2ImgError as error:
-        status = error.exit_code
-        (folder / f"error-{index}").write_text(str(error))
-    except BaseException as error:  # a bug: say so instead of running on in the server's code
-        status = 70
-        (folder / f"error-{index}").write_text(repr(error))
-    os._exit(status)
+        return 0
+
+    try:
+        os.dup2(os.open(folder / f"error-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        os.dup2(2, 1)
+        status = run_reporting(action, debug=False)
+    finally:
+        os._exit(status)
 
 
-def _expect(events: dict[str, list[int]], index: int) -> None:
-    """Send this process a signal at the beginning of some of its steps."""
+def _expect(events: dict[str, list[Any]], index: int) -> None:
+    """Send this process signals during some of the steps of this sitting."""
     from speech2img.training import loop
 
     original, count = loop._Loop._step, 0
 
     def step(self: Any, batch: Any, used: float) -> Any:
         nonlocal count
-        rank, number = events.get(str(count), (-1, 0))
+        rank, number, *delay = events.get(str(count), (-1, 0))
         count += 1
-        if rank == index:
-            signal.raise_signal(number)
+        if rank == index and delay:
+            threading.Timer(delay[0], os.kill, (os.getpid(), number)).start()
+        elif rank == index:
+            os.kill(os.getpid(), number)
         return original(self, batch, used)
 
     loop._Loop._step = step  # type: ignore[method-assign]
@@ -154,6 +166,68 @@ def serve() -> None:
             children.append(child)
         print(json.dumps(children), flush=True)
         print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]), flush=True)
+
+
+@dataclass
+class Job:
+    """A finished job of some processes."""
+
+    folder: Path
+    """Run folder."""
+    statuses: list[int]
+    """Exit status of each process, or minus the signal that ended it."""
+
+    def message(self, rank: int) -> str:
+        """What a process said at its end."""
+        return (self.folder / f"error-{rank}").read_text()
+
+    def stats(self) -> list[dict[str, Any]]:
+        """Lines of stats.jsonl without what the clock says."""
+        lines = [json.loads(line) for line in (self.folder / "stats.jsonl").read_text().splitlines()]
+        return [{k: v for k, v in line.items() if k not in ("seconds", "steps_per_second")} for line in lines]
+
+    def losses(self) -> list[dict[str, float]]:
+        """Terms of every step."""
+        known = {"kind", "step", "images_seen", "gradient_norm"}
+        return [{k: v for k, v in line.items() if k not in known} for line in self.stats() if line["kind"] == "train"]
+
+    def state(self, step: int = STEPS) -> dict[str, Any]:
+        """Checkpoint of a step."""
+        store = CheckpointStore(self.folder / "checkpoints")
+        return store.load(store.folder / f"step-{step:08d}")[0]
+
+
+class Jobs:
+    """The server as a test sees it.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus, as from `build`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        here = Path(__file__)
+        self.server = subprocess.Popen(
+            [sys.executable, str(here)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(here.parents[2])},
+        )  # fmt: skip
+
+    def __call__(self, case: str, folder: Path, *, ranks: int = 2, steps: int = STEPS, **more: Any) -> Job:
+        """Run a job to its end; ``events`` and ``file_limit`` as above."""
+        assert self.server.stdin is not None and self.server.stdout is not None
+        order = {"root": str(self.root), "folder": str(folder), "case": case, "ranks": ranks, "steps": steps, **more}
+        self.server.stdin.write(json.dumps(order) + "\n")
+        self.server.stdin.flush()
+        self.server.stdout.readline()
+        return Job(folder, json.loads(self.server.stdout.readline()))
+
+    def close(self) -> None:
+        """End the server."""
+        assert self.server.stdin is not None
+        self.server.stdin.close()
+        self.server.wait(timeout=60)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Trainings of several processes: the losses of one, exact resumption, and what happens when a process is lost."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,57 +27,11 @@ RUNS = Path(__file__).with_name("parallel_runs.py")
 STEPS = 4
 
 
-@dataclass
-class Job:
-    """A finished job of some processes."""
-
-    folder: Path
-    """Run folder."""
-    statuses: list[int]
-    """Exit status of each process."""
-
-    def message(self, rank: int) -> str:
-        return (self.folder / f"error-{rank}").read_text()
-
-    def losses(self) -> list[dict[str, float]]:
-        lines = [json.loads(line) for line in (self.folder / "stats.jsonl").read_text().splitlines()]
-        known = {"kind", "step", "images_seen", "seconds", "steps_per_second", "gradient_norm"}
-        return [{k: v for k, v in line.items() if k not in known} for line in lines if line["kind"] == "train"]
-
-    def state(self, step: int = STEPS) -> dict[str, Any]:
-        store = CheckpointStore(self.folder / "checkpoints")
-        return store.load(store.folder / f"step-{step:08d}")[0]
-
-
-Start = Callable[..., Job]
+Start = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def start(painted_jobs: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """``start(case, folder, ranks=2, events={}, steps=4)`` runs a job to its end."""
-    root = painted_jobs.build(tmp_path_factory.mktemp("corpus"))
-    environment = {**os.environ, "PYTHONPATH": str(RUNS.parents[2])}
-    server = subprocess.Popen(
-        [sys.executable, str(RUNS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    )
-    assert server.stdin is not None and server.stdout is not None
-
-    def run(
-        case: str, folder: Path, *, ranks: int = 2, steps: int = STEPS, events: dict[int, Any] | None = None
-    ) -> Job:
-        order = {"root": str(root), "folder": str(folder), "case": case, "ranks": ranks, "steps": steps}
-        server.stdin.write(json.dumps({**order, "events": events or {}}) + "\n")
-        server.stdin.flush()
-        server.stdout.readline()
-        return Job(folder, json.loads(server.stdout.readline()))
-
-    yield run
-    server.stdin.close()
-    server.wait(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Job:
+def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An encoder trained by two processes without a break."""
     job = start("encoder", tmp_path_factory.mktemp("runs") / "whole")
     assert job.statuses == [0, 0]
@@ -99,7 +52,7 @@ def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path:
 
 
 def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_for_bit(
-    start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+    start: Start, whole: Any, toy: ModuleType, tmp_path: Path
 ) -> None:
     assert start("encoder", tmp_path / "run", events={1: (1, signal.SIGTERM)}).statuses == [0, 0]
     assert not (tmp_path / "run" / "checkpoints" / "step-00000003").exists()
@@ -110,7 +63,7 @@ def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_for_bit(
     assert ended.losses() == whole.losses()
 
 
-def test_one_process_goes_on_with_what_two_began(start: Start, whole: Job, tmp_path: Path) -> None:
+def test_one_process_goes_on_with_what_two_began(start: Start, whole: Any, tmp_path: Path) -> None:
     assert start("encoder", tmp_path / "run", events={1: (0, signal.SIGTERM)}).statuses == [0, 0]
     ended = start("encoder", tmp_path / "run", ranks=1)
     assert ended.statuses == [0]
@@ -120,7 +73,7 @@ def test_one_process_goes_on_with_what_two_began(start: Start, whole: Job, tmp_p
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_job_and_the_run_goes_on(
-    rank: int, start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+    rank: int, start: Start, whole: Any, toy: ModuleType, tmp_path: Path
 ) -> None:
     killed = start("encoder", tmp_path / "run", events={2: (rank, signal.SIGKILL)})
     other = 1 - rank
@@ -176,7 +129,7 @@ def test_every_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch
 
 
 def test_torchrun_ends_with_a_killed_process(
-    painted_jobs: ModuleType, start: Start, whole: Job, toy: ModuleType, tmp_path: Path
+    painted_jobs: ModuleType, start: Start, whole: Any, toy: ModuleType, tmp_path: Path
 ) -> None:
     root = painted_jobs.build(tmp_path / "corpus")
     settings = replace(painted_jobs.ENCODER, loop=replace(painted_jobs.LOOP, max_steps=10**6))
