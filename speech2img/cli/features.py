@@ -14,7 +14,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         summary="compute mel store, image store and teacher features",
         description=(
             "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
-            "with --teacher the image features that the speech encoder learns to give or to meet (HDF5, and the pickle\n"
+            "with --teacher the image features that the speech encoder learns to give or meet (HDF5, and the pickle\n"
             "of Li et al.). What is there already is kept; an interrupted call goes on."
         ),
         examples=(
