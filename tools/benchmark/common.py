@@ -1,11 +1,17 @@
-"""What the benchmarks share: one JSON line from a child process, and one table."""
+"""What the benchmarks share: child processes, the time that something takes, and tables."""
 
 import json
 import os
+import resource
+import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+Used = dict[str, float]
+"""Seconds by the clock (``wall``) and of the processor (``cpu``), and what else was measured."""
 
 
 def run_child(script: str, arguments: Sequence[str], *, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -20,3 +26,37 @@ def print_table(title: str, rows: Sequence[Sequence[object]], head: Sequence[str
     print(f"\n{title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for row in rows:
         print(f"| {' | '.join(str(cell) for cell in row)} |")
+
+
+def timed(action: Callable[[], object]) -> Used:
+    """Seconds of the clock, and of the processor with all child processes."""
+
+    def processor() -> float:
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in usage)
+
+    clock, before = time.perf_counter(), processor()
+    action()
+    return {"wall": time.perf_counter() - clock, "cpu": processor() - before}
+
+
+def at_once(action: Callable[[int], object], processes: int) -> None:
+    """Run ``action(number)`` in forked processes and wait for all."""
+    children = []
+    for number in range(processes):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                action(number)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    if any(os.waitpid(child, 0)[1] for child in children):
+        raise SystemExit("a child process failed")
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Lowest, median and highest of the rounds."""
+    return " / ".join(f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))

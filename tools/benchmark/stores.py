@@ -15,53 +15,19 @@ import argparse
 import json
 import os
 import random
-import resource
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import print_table, run_child
+from common import Used, at_once, print_table, run_child, spread, timed
 
 from speech2img.cli.process import tuned_environment
 
 PRESET = "li2020"
 WORDS = "this small bird has a red crown and long white wings with brown bars above its round yellow belly".split()
 READ_ITEMS, READ_FRAMES, READS = 20_000, 300, 20_000
-Used = dict[str, float]
-"""Seconds by the clock (``wall``) and of the processor (``cpu``), and what else was measured."""
-
-
-def timed(action: Callable[[], object]) -> Used:
-    """Seconds of the clock, and of the processor with all child processes."""
-
-    def processor() -> float:
-        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return sum(one.ru_utime + one.ru_stime for one in usage)
-
-    clock, before = time.perf_counter(), processor()
-    action()
-    return {"wall": time.perf_counter() - clock, "cpu": processor() - before}
-
-
-def at_once(action: Callable[[int], object], processes: int) -> None:
-    """Run ``action(number)`` in forked processes and wait for all."""
-    children = []
-    for number in range(processes):
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                action(number)
-                status = 0
-            finally:
-                os._exit(status)
-        children.append(child)
-    if any(os.waitpid(child, 0)[1] for child in children):
-        raise SystemExit("a child process failed")
 
 
 def make_manifest(folder: Path, corpus: str) -> None:
@@ -93,9 +59,15 @@ def load_manifest(folder: str) -> Used:
     """Time and memory of loading a manifest in this process."""
     from speech2img.corpora.manifest import Manifest
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_megabytes()
     used = timed(lambda: Manifest.load(folder))
-    return {**used, "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
+    return {**used, "megabytes": peak_megabytes() - before}
+
+
+def peak_megabytes() -> float:
+    """The most memory this program has had; what ``getrusage`` says begins with the peak of the parent."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def make_recordings(folder: Path, count: int, seconds: tuple[float, float]) -> list[str]:
@@ -186,11 +158,6 @@ def drop_from_cache(path: Path) -> None:
     os.fsync(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(descriptor)
-
-
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Lowest, median and highest of the rounds."""
-    return " / ".join(f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
 
 
 def measure_manifests(folder: Path, rounds: int) -> None:

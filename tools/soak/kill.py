@@ -14,6 +14,7 @@ from typing import Protocol
 _EARLY = 0.2  # share of the kills that may come before the job has begun
 _ORPHAN_SECONDS = 20.0
 _LOOK_SECONDS = 0.005
+_LONG_SECONDS = 4.0  # a job that reports every second must get to report something
 
 
 class SoakError(Exception):
@@ -121,7 +122,7 @@ def soak(job: Job, folder: Path, *, kills: int, draw: random.Random) -> Tally:
     tally = Tally()
     job.set_up(quiet)
     tally.quiet_seconds = _run(job, quiet, None).seconds
-    longest = 1.5 * tally.quiet_seconds / max(1, kills)
+    longest = max(_LONG_SECONDS, 1.5 * tally.quiet_seconds / max(1, kills))
     job.set_up(shot)
     before: dict[str, object] = {}
     while tally.kills < kills:
