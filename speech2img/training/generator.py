@@ -65,17 +65,9 @@ class GeneratorTask(Task):
     name = "generator"
 
     def __init__(
-        self,
-        settings: GeneratorSettings,
-        *,
-        batches: PairBatches,
-        probe: Probe,
-        encoder: EmbeddingFile,
-        features: np.ndarray | None,
-        teacher: Teacher | None,
-        sight: Sight | None = None,
-        device: torch.device,
-    ) -> None:
+        self, settings: GeneratorSettings, *, batches: PairBatches, probe: Probe, encoder: EmbeddingFile,
+        features: np.ndarray | None, teacher: Teacher | None, sight: Sight | None = None, device: torch.device,
+    ) -> None:  # fmt: skip
         self.settings, self.batches, self.device = settings, batches, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
         before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
@@ -284,9 +276,9 @@ def train_generator(
         wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
         if embeddings.ids != wanted:
             raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
-        relation, sight = settings.relation, None
+        relation, sight, teacher, features = settings.relation, None, None, None
         if relation.weight:
-            encoder = Path(relation.encoder) if relation.encoder is not None else embeddings.folder / "encoder"
+            encoder = Path(relation.encoder or embeddings.folder / "encoder")
             sight = open_sight(root, encoder, relation, device=where)
         size = settings.image_size
         stored = int(size * 76 / 64) if settings.augmentation in ("crop", "crop_flip") else size
@@ -297,7 +289,6 @@ def train_generator(
             augmentation=settings.augmentation, shift=settings.shift, wrong_same_class=settings.wrong_same_class,
             positive=relation.positive if relation.weight else None,
         )  # fmt: skip
-        teacher, features = None, None
         if settings.features is not None:
             found = load_features(root, settings.features)
             teacher = load_teacher(found.source, device=where)
