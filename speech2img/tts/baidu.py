@@ -98,7 +98,7 @@ class BaiduSynthesizer:
                  "pit": self._settings.pit, "max_bytes": self._settings.max_bytes}  # fmt: skip
         self.name = " ".join(["baidu", *(f"{key}={value}" for key, value in fixed.items() if value is not None)])
         self.sample_rate = FORMATS[self._settings.aue]
-        self.languages = ("en", "zh")
+        self.languages: tuple[str, ...] = ("en", "zh")
 
     def __enter__(self) -> "BaiduSynthesizer":
         return self

@@ -117,7 +117,7 @@ class Tacotron2Synthesizer:
         )
         self._voice = voice
         self.sample_rate = preset.sample_rate
-        self.languages = ("en",)
+        self.languages: tuple[str, ...] = ("en",)
         self.batch_size = 4 * self._options.rows
         self.attempts = self._options.attempts
         chosen = self._options
