@@ -1,9 +1,10 @@
 """A corpus for every parallel trainer, and a server that forks the processes of a job, as torchrun would start them.
 
 Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps",
-"events": {step: [rank, signal, delay]}, "file_limit": bytes}. It forks the ranks, answers their process ids, and when
-all have ended their exit statuses. A signal comes that many seconds after the step began. What a rank says on standard
-error is in <folder>/error-<rank>. The server never trains itself: forking is safe.
+"events": {step: [rank, signal, delay]}, "file_limit": bytes, "device": name}; the last three may be left out. It forks
+the ranks, answers their process ids, and when all have ended their exit statuses. A signal comes so many seconds after
+the step began. What a rank says on standard error is in <folder>/error-<rank>. The server never trains itself: forking
+is safe.
 """
 
 import importlib
@@ -98,13 +99,13 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
 }
 
 
-def train(case: str, root: Path, folder: Path, *, steps: int) -> Any:
+def train(case: str, root: Path, folder: Path, *, steps: int, device: str = "cpu") -> Any:
     """Train one of the cases."""
     function, settings = CASES[case]
     if isinstance(settings, PriorSettings):
         settings = replace(settings, generator=str(root / "painter"))
     return function(
-        root, folder, replace(settings, loop=replace(LOOP, max_steps=steps)), device="cpu", progress=False
+        root, folder, replace(settings, loop=replace(LOOP, max_steps=steps)), device=device, progress=False
     )  # fmt: skip
 
 
@@ -119,7 +120,8 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
         _expect(order.get("events", {}), index)
         if limit := order.get("file_limit"):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        train(order["case"], Path(order["root"]), folder, steps=order["steps"])
+        device = order.get("device", "cpu")
+        train(order["case"], Path(order["root"]), folder, steps=order["steps"], device=device)
         return 0
 
     try:
@@ -215,7 +217,7 @@ class Jobs:
         )  # fmt: skip
 
     def __call__(self, case: str, folder: Path, *, ranks: int = 2, steps: int = STEPS, **more: Any) -> Job:
-        """Run a job to its end; ``events`` and ``file_limit`` as above."""
+        """Run a job to its end; ``events``, ``file_limit`` and ``device`` as above."""
         assert self.server.stdin is not None and self.server.stdout is not None
         order = {"root": str(self.root), "folder": str(folder), "case": case, "ranks": ranks, "steps": steps, **more}
         self.server.stdin.write(json.dumps(order) + "\n")

@@ -51,6 +51,18 @@ def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path:
     assert load_release(two.folder / "export")[1].keys() == load_release(one.folder / "export")[1].keys()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("case", ["encoder", "generator"])
+def test_two_devices_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
+    if torch.cuda.device_count() < 2:
+        pytest.skip("needs two CUDA devices")
+    one = start(case, tmp_path / "one", ranks=1, device="cuda")
+    two = start(case, tmp_path / "two", device="cuda")
+    assert (one.statuses, two.statuses) == ([0], [0, 0])
+    for step, expected in zip(two.losses(), one.losses(), strict=True):
+        assert step == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
 def test_a_signal_to_any_process_stops_all_and_the_run_goes_on_bit_for_bit(
     start: Start, whole: Any, toy: ModuleType, tmp_path: Path
 ) -> None:
