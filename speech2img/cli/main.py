@@ -7,7 +7,7 @@ from typing import NoReturn
 from speech2img import __version__
 from speech2img.cli import check, evaluate, extract, features, generate, import_weights, prepare, synthesize, train
 from speech2img.cli.parsing import Parser
-from speech2img.cli.process import restart_tuned, run_reporting
+from speech2img.cli.process import leave_closed_output, restart_tuned, run_reporting
 
 VERBS = (check, prepare, synthesize, features, train, extract, generate, evaluate, import_weights)
 """Modules with ``add(verbs)``, in the order of the work; each imports what is heavy only when it runs."""
@@ -58,7 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or what :mod:`speech2img.errors` says of the error.
     """
-    args = build_parser().parse_args(argv)
+    try:
+        try:
+            args = build_parser().parse_args(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # of --help
+        return leave_closed_output()
     return run_reporting(lambda: args.run(args), debug=args.debug)
 
 

@@ -68,9 +68,7 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
             "interrupted; what was finished is kept, the same command goes on", EXIT_INTERRUPTED, debug=debug
         )
     except BrokenPipeError:
-        # The interpreter flushes standard output once more at exit, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        return leave_closed_output()
     except OSError as error:
         if error.errno not in NO_ROOM:
             return _complain_of_bug(error, debug=debug)
@@ -79,6 +77,13 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
         return _complain(str(full), full.exit_code, debug=debug)
     except Exception as error:
         return _complain_of_bug(error, debug=debug)
+
+
+def leave_closed_output() -> int:
+    """Exit status for standard output that nobody reads any more; nothing is written to it from now on."""
+    # The interpreter flushes standard output once more at exit, which must not fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return EXIT_BROKEN_PIPE
 
 
 def _complain_of_bug(error: Exception, *, debug: bool) -> int:
