@@ -28,8 +28,9 @@ def speechlike(samples: int, sample_rate: int, seed: int = 0) -> np.ndarray:
 
 def librosa_li2020(y: np.ndarray) -> np.ndarray:
     """The recipe of the fact sheet in librosa's own words."""
-    librosa = pytest.importorskip("librosa")
-    signal = pytest.importorskip("scipy.signal")
+    import librosa
+    from scipy import signal
+
     y = y - y.mean()
     y = np.append(y[0], y[1:] - 0.97 * y[:-1])
     spectrum = librosa.stft(
@@ -52,7 +53,8 @@ def test_li2020_equals_librosa() -> None:
 @pytest.mark.parametrize("name", ["s2igan", "s2igan_native16k"])
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
 def test_s2igan_equals_librosa(name: str, pad_mode: str) -> None:
-    librosa = pytest.importorskip("librosa")
+    import librosa
+
     preset = replace(MEL_PRESETS[name], pad_mode=pad_mode)
     rate = preset.sample_rate
     y = speechlike(41_000, rate, seed=1)
@@ -65,7 +67,8 @@ def test_s2igan_equals_librosa(name: str, pad_mode: str) -> None:
 
 
 def test_tacotron2_equals_librosa() -> None:
-    librosa = pytest.importorskip("librosa")
+    import librosa
+
     y = speechlike(30_001, 22_050, seed=2)
     magnitude = librosa.feature.melspectrogram(
         y=y, sr=22_050, n_fft=1024, hop_length=256, n_mels=80, fmin=0, fmax=8000, power=1, pad_mode="reflect"

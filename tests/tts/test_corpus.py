@@ -309,7 +309,7 @@ def test_gates(y: np.ndarray, text: str, message: str) -> None:
 
 
 def test_espeak_speaks_a_corpus(humming: ModuleType, tmp_path: Path) -> None:
-    pytest.importorskip("espeakng_loader")
+    pytest.importorskip("espeakng_loader", reason="the tts extra is not installed")
     from speech2img.tts.espeak import EspeakSynthesizer
 
     manifest = humming.make(tmp_path, TEXTS[:4])
