@@ -232,7 +232,6 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
     from speech2img.storage.releases import find_release
     from speech2img.storage.weights import load_release
     from speech2img.training.features import Standard, load_features
-    from speech2img.training.teachers import load_teacher
 
     features = load_features(args.root, args.judge_features or args.features or FEATURES)
     encoder = SpeechToImage.load(args.judge_encoder, device=args.device)
@@ -247,7 +246,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
         _releases(args), own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
     )  # fmt: skip
-    teacher = load_teacher(features.source, device=pipe.device)
+    teacher = features.open_teacher(device=pipe.device)
     standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
     def read(pictures: "np.ndarray") -> "np.ndarray":

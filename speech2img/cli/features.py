@@ -43,6 +43,12 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="N",
         help="views of each picture, 1 to 10 (default: 10 crops with GoogLeNet as published, 2 otherwise)",
     )
+    parser.add_argument(
+        "--side",
+        type=positive,
+        metavar="PIXELS",
+        help="side of the pictures as GoogLeNet gets them (default 224 as published; 96 costs a seventh)",
+    )
     add_device(parser)
     add_workers(parser)
     parser.set_defaults(run=run)
@@ -62,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         from speech2img.training.features import build_teacher_features
 
         path = build_teacher_features(
-            args.root, args.teacher, name=args.name, views=args.views, device=args.device, workers=args.workers
-        )
+            args.root, args.teacher, name=args.name, views=args.views, side=args.side, device=args.device,
+            workers=args.workers,
+        )  # fmt: skip
         print(f"teacher features: {path}")
     return 0

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 MIN_SIZE = 64
+MAP_STRIDES = (4, 8, 16)
 
 
 class ConvNorm(nn.Module):
@@ -107,6 +108,7 @@ class AttributeNetwork(nn.Module):
         )
         reduce3 = Reduction(mixed2.out_channels, squeeze=2 * w, conv=4 * w)
         self.body = nn.Sequential(reduce1, mixed1, reduce2, mixed2, reduce3)
+        self.map_channels = (mixed1.out_channels, mixed2.out_channels, feature_dim)
         self.last = ConvNorm(reduce3.out_channels, feature_dim, 1)
         self.classifier = nn.Linear(feature_dim, sum(self.heads.values()))
         for module in self.modules():
@@ -131,10 +133,22 @@ class AttributeNetwork(nn.Module):
         ValueError
             If the images are smaller or have not three channels.
         """
+        return self.maps(images)[-1].float().mean(dim=(2, 3))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Maps of a quarter, an eighth and a sixteenth of the side, with ``map_channels`` channels.
+
+        Raises
+        ------
+        ValueError
+            As for `features`.
+        """
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
             raise ValueError(f"expected images (B, 3, >= {MIN_SIZE}, >= {MIN_SIZE}), got {tuple(images.shape)}")
-        x = torch.cat([images, _coordinates(images)], dim=1)
-        return self.last(self.body(self.stem(x))).float().mean(dim=(2, 3))
+        reduce1, mixed1, reduce2, mixed2, reduce3 = self.body
+        quarter = mixed1(reduce1(self.stem(torch.cat([images, _coordinates(images)], dim=1))))
+        eighth = mixed2(reduce2(quarter))
+        return [quarter, eighth, self.last(reduce3(eighth))]
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Features and the logits of every head.

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 FEATURE_DIM = 1024
+MAP_CHANNELS = (192, 480, 832, 1024)
+MAP_STRIDES = (4, 8, 16, 32)
 BVLC_MEAN_BGR = (104.0, 117.0, 123.0)
 CROP_SIZE = 224
 CROP_CORNERS = ((0, 0), (3, 0), (1, 1), (0, 3), (3, 3))
@@ -86,15 +88,30 @@ class BVLCGoogLeNet(nn.Module):
         -------
         Tensor [shape=(B, 1024), float32, >= 0]
         """
-        x = _pool_up(F.relu(self.conv1(images)))
-        x = _response_norm(x)
+        return self.maps(images)[-1].float().mean(dim=(2, 3))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """What stands before each pool: conv2, inception 3b, 4e, 5b.
+
+        Parameters
+        ----------
+        images : Tensor [shape=(B, 3, H, W)]
+            As for `features`.
+
+        Returns
+        -------
+        list of Tensor [shape=(B, 192 | 480 | 832 | 1024, H / 4 | H / 8 | H / 16 | H / 32, ...)]
+        """
+        x = _response_norm(_pool_up(F.relu(self.conv1(images))))
         x = F.relu(self.conv2(F.relu(self.conv2_reduce(x))))
+        maps = [x]
         x = _pool_up(_response_norm(x))
         for name, block in self.inception.items():
             if name in ("4a", "5a"):
+                maps.append(x)
                 x = _pool_up(x)
             x = block(x)
-        return x.float().mean(dim=(2, 3))
+        return [*maps, x]
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax, (B, num_classes)."""
@@ -156,15 +173,19 @@ class TorchvisionGoogLeNet(nn.Module):
         -------
         Tensor [shape=(B, 1024), float32, >= 0]
         """
-        x = _pool_up(self.conv1(images))
-        x = _pool_up(self.conv3(self.conv2(x)))
+        return self.maps(images)[-1].float().mean(dim=(2, 3))
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """What stands before each pool: conv3, inception 3b, 4e, 5b; shapes as `BVLCGoogLeNet.maps`."""
+        x = self.conv3(self.conv2(_pool_up(self.conv1(images))))
+        maps = [x]
+        x = _pool_up(x)
         for name in INCEPTION_WIDTHS:
-            if name == "4a":
-                x = _pool_up(x)
-            elif name == "5a":
-                x = F.max_pool2d(x, 2, stride=2, ceil_mode=True)
+            if name in ("4a", "5a"):
+                maps.append(x)
+                x = _pool_up(x) if name == "4a" else F.max_pool2d(x, 2, stride=2, ceil_mode=True)
             x = self.get_submodule(f"inception{name}")(x)
-        return x.float().mean(dim=(2, 3))
+        return [*maps, x]
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax, (B, num_classes). Without the dropout of training."""

@@ -1,11 +1,13 @@
 """Teacher features of a corpus: what the speech encoder learns to give. Kept as HDF5 and as the pickle of Li et al."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from speech2img.corpora.manifest import Manifest
@@ -14,8 +16,9 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
 from speech2img.training.device import resolve_device
+from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.stores import derived, image_store
-from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, Teacher, load_teacher
+from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, Teacher, load_teacher
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class FeatureFile:
     """Where the teacher is."""
     sha256: str
     """Hash of the teacher's weights."""
+    side: int | None
+    """Side in pixels of what the teacher saw, where it was chosen."""
+
+    def open_teacher(self, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
+        """The teacher that gave them, as it gave them."""
+        return load_teacher(self.source, device=device, side=self.side)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ def build_teacher_features(
     *,
     name: str | None = None,
     views: int | None = None,
+    side: int | None = None,
     device: str = "auto",
     workers: int = 2,
     batch_size: int = 64,
@@ -85,6 +95,8 @@ def build_teacher_features(
     views : int, optional
         Views a picture, 1..10; by default the published ten crops with GoogLeNet, and with a trained teacher the
         picture and one slightly shifted copy.
+    side : int, optional
+        Side in pixels of what GoogLeNet gets; none takes the published 224.
     device : str
         As for `resolve_device`.
     workers, batch_size : int
@@ -103,14 +115,15 @@ def build_teacher_features(
     ConfigError, CheckpointError, DataError
         If the teacher, or the corpus, is not what it should be.
     """
-    network = load_teacher(teacher, device=resolve_device(device))
+    network = load_teacher(teacher, device=resolve_device(device), side=side)
     views = network.default_views if views is None else views
     if not 1 <= views <= VIEWS_OF_PICKLE:
         raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
     name = name or (teacher.name if teacher.is_dir() else "googlenet")
     manifest = Manifest.load(root)
     path = feature_path(root, name)
-    if not _is_current(path, network.sha256, views, manifest):
+    made_by = {"sha256": network.sha256, "views": views, "side": side or 0}
+    if not _is_current(path, made_by, manifest):
         store = image_store(
             manifest, size=network.image_size, crop=network.crops_to_box, workers=workers, progress=progress
         )
@@ -125,7 +138,7 @@ def build_teacher_features(
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file["features"] = features
             file["ids"] = [item.id for item in manifest.items]
-            file.attrs.update(kind=network.kind, source=str(source), sha256=network.sha256, views=views)
+            file.attrs.update(kind=network.kind, source=str(source), **made_by)
     features = load_features(root, name).features
     for part, rows in peer_parts(manifest).items():
         pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
@@ -154,19 +167,20 @@ def load_features(root: Path, name: str) -> FeatureFile:
         features = np.asarray(file["features"], dtype=np.float32)
         ids = [str(value) for value in file["ids"].asstr()[:]]
         attributes = {key: str(file.attrs[key]) for key in ("kind", "source", "sha256")}
+        side = int(file.attrs.get("side", 0)) or None
     if not np.isfinite(features).all() or len(features) != len(ids):
         raise DataError.about(path, "its features are damaged", "delete it and compute it again")
     source = Path(attributes["source"])
     source = source if source.is_absolute() else root / source
-    return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"])
+    return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"], side)
 
 
-def _is_current(path: Path, sha256: str, views: int, manifest: Manifest) -> bool:
+def _is_current(path: Path, made_by: Mapping[str, object], manifest: Manifest) -> bool:
     if not path.is_file():
         return False
     with h5py.File(path, "r") as file:
-        same = file.attrs.get("sha256") == sha256 and file.attrs.get("views") == views
-        return bool(same) and [str(value) for value in file["ids"].asstr()[:]] == [item.id for item in manifest.items]
+        same = all(file.attrs.get(name, 0) == value for name, value in made_by.items())
+        return same and [str(value) for value in file["ids"].asstr()[:]] == [item.id for item in manifest.items]
 
 
 def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:

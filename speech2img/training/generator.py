@@ -22,6 +22,7 @@ from speech2img.models.stackgan import GeneratorOutput, StackGenerator, init_sta
 from speech2img.training.critics import ADAM_BETAS, Discriminators
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.extract import EmbeddingFile, load_embeddings
+from speech2img.training.feature_critics import FeatureDiscriminators
 from speech2img.training.feature_loss import FeatureLoss
 from speech2img.training.features import load_features
 from speech2img.training.generator_release import save_generator
@@ -34,7 +35,7 @@ from speech2img.training.relation_supervisor import PairEmbeddings, RelationSupe
 from speech2img.training.run import open_run
 from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
-from speech2img.training.teachers import AttributeTeacher, Teacher, load_teacher
+from speech2img.training.teachers import AttributeTeacher, Teacher, with_maps
 
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "train_generator"]
 
@@ -88,9 +89,13 @@ class GeneratorTask(Task):
             standardise_input_(self.generator.augment.project, batches.source.embeddings)
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
-        self.critics = Discriminators(
-            settings, self.generator.image_sizes, precision=self.precision, scaler=self.scaler, device=device
-        )
+        sizes, looks_at = self.generator.image_sizes, model.discriminators
+        self.critics = None if looks_at == "features" else Discriminators(
+            settings, sizes, precision=self.precision, scaler=self.scaler, device=device
+        )  # fmt: skip
+        self.feature_critics = None if looks_at == "pixels" else FeatureDiscriminators(
+            settings, with_maps(teacher), sizes, precision=self.precision, scaler=self.scaler, device=device
+        )  # fmt: skip
         self.feature_loss = FeatureLoss(
             settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors, precision=self.precision
         )
@@ -107,6 +112,7 @@ class GeneratorTask(Task):
         self.previews = Previews(settings, probe, self.average.module, device=device)
 
     def _start_from(self, run: Path) -> None:
+        assert self.critics is not None
         take_over_(run, self.generator, self.critics.networks)
         self.trained_with |= inherited(config_of(run), "initial generator")
         source = self.batches.source
@@ -121,7 +127,8 @@ class GeneratorTask(Task):
     def networks(self) -> list[nn.Module]:
         """Generator, discriminators and relation classifier."""
         relation = [] if self.relation is None else [self.relation.network]
-        return [self.generator, self.critics.networks, *relation]
+        critics = [critics.networks for critics in (self.critics, self.feature_critics) if critics is not None]
+        return [self.generator, *critics, *relation]
 
     def batch_ids(self, batch: PairBatch) -> list[int]:
         """Rows in the image store."""
@@ -132,7 +139,6 @@ class GeneratorTask(Task):
         settings = self.settings
         rate = learning_rate(progress, base=1.0, schedule=settings.schedule)
         set_learning_rate(self.optimizer, rate * settings.learning_rate)
-        self.critics.set_rate(rate * settings.discriminator_learning_rate)
         self.generator.train()
         embeddings = self._with_noise(batch.embeddings_BD).to(self.device, non_blocking=True)
         sizes = self.generator.image_sizes
@@ -144,7 +150,12 @@ class GeneratorTask(Task):
         terms: dict[str, Tensor] = {}
         pairs: PairEmbeddings | None = None
         if progress >= settings.losses.adversarial_from:
-            terms["discriminator"] = self.critics.step(real, wrong, fake)
+            if self.critics is not None:
+                self.critics.set_rate(rate * settings.discriminator_learning_rate)
+                terms["discriminator"] = self.critics.step(real, wrong, fake)
+            if self.feature_critics is not None:
+                self.feature_critics.set_rate(rate * settings.discriminator_learning_rate)
+                terms["feature_discriminator"] = self.feature_critics.step(real, wrong, fake)
             if self.relation is not None and batch.positive_BCHW is not None:
                 self.relation.set_rate(rate * settings.discriminator_learning_rate)
                 positive = pyramid(batch.positive_BCHW.to(self.device, non_blocking=True), sizes[-1:])[0]
@@ -172,7 +183,10 @@ class GeneratorTask(Task):
         want = self.settings.losses
         terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
         if progress >= want.adversarial_from:
-            terms |= self.critics.generator_terms(fake, batch.classes_B)
+            if self.critics is not None:
+                terms |= self.critics.generator_terms(fake, batch.classes_B)
+            if self.feature_critics is not None:
+                terms["feature_generator"] = self.feature_critics.generator_term(fake)
         if self.relation is not None and pairs is not None:
             terms["relation"] = self.relation.generator_term(pairs)
         if want.color and len(fake.images) > 1:
@@ -211,17 +225,22 @@ class GeneratorTask(Task):
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "generator_optimizer": self.optimizer.state_dict(),
-            **self.critics.state_dict(),
+            **({} if self.critics is None else self.critics.state_dict()),
             "scaler": self.scaler.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
+        if self.feature_critics is not None:
+            state["feature_critics"] = self.feature_critics.state_dict()
         return state if self.relation is None else {**state, "relation": self.relation.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.generator.load_state_dict(state["generator"])
-        self.critics.load_state_dict(state)
+        if self.critics is not None:
+            self.critics.load_state_dict(state)
+        if self.feature_critics is not None:
+            self.feature_critics.load_state_dict(state["feature_critics"])
         if self.relation is not None:
             self.relation.load_state_dict(state["relation"])
         self.average.load_state_dict(state["average"])
@@ -291,7 +310,7 @@ def train_generator(
         )  # fmt: skip
         if settings.features is not None:
             found = load_features(root, settings.features)
-            teacher = load_teacher(found.source, device=where)
+            teacher = found.open_teacher(device=where)
             features = found.features[:, 0].copy()
         task = GeneratorTask(
             settings, batches=batches, probe=Probe.of(manifest.items, source, settings), encoder=embeddings,

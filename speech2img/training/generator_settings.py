@@ -21,6 +21,10 @@ class GeneratorModelSettings:
     """Base width of the generator."""
     discriminator_width: int = 64
     """Base width of the discriminators."""
+    discriminators: Literal["pixels", "features", "both"] = "pixels"
+    """What they look at: pictures (published), or the frozen teacher's maps of them (Projected GANs)."""
+    feature_discriminator_width: int = 64
+    """Width behind each of the teacher's maps."""
     condition_dim: int = 128
     """Size of the condition drawn from the embedding."""
     noise_dim: int = 100
@@ -138,6 +142,10 @@ class GeneratorSettings:
             raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
         if self.losses.feature and self.features is None:
             raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
+        if self.model.discriminators != "pixels" and self.features is None:
+            raise ConfigError.about("model.discriminators", "they need a teacher", "set features to the teacher's name")
+        if self.initial is not None and self.model.discriminators == "features":
+            raise ConfigError.about("initial", "it takes discriminators of pictures over", "set discriminators to both")
         if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
             raise ConfigError.about(
                 "selection", "it needs a teacher and an evaluation", "set features, or selection last"

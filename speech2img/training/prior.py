@@ -31,7 +31,7 @@ from speech2img.training.prior_settings import PriorSettings
 from speech2img.training.run import open_run
 from speech2img.training.shown import count_shown
 from speech2img.training.task import Task, learning_rate, set_learning_rate
-from speech2img.training.teachers import AttributeTeacher, load_teacher, release_folder
+from speech2img.training.teachers import AttributeTeacher, release_folder
 
 __all__ = ["PriorSettings", "train_prior"]
 
@@ -276,7 +276,7 @@ def train_prior(
     extra = {"encoder_sha256": embeddings.sha256}
     with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
-        teacher = load_teacher(found.source, device=where)
+        teacher = found.open_teacher(device=where)
         task = PriorTask(
             settings, data=pair_data(manifest, embeddings, found, settings), encoder=embeddings,
             generator=(generator, config["generator"]),

@@ -25,7 +25,7 @@ from speech2img.training.generator_settings import RelationSettings
 from speech2img.training.image_head import load_image_head
 from speech2img.training.parallel import average_gradients_, joint
 from speech2img.training.task import set_learning_rate
-from speech2img.training.teachers import Teacher, load_teacher
+from speech2img.training.teachers import Teacher
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def open_sight(root: Path, run: Path, settings: RelationSettings, *, device: tor
             run, f"its image head was trained on another teacher than the one behind '{found.features}' of {root}",
             "give an encoder that was trained on this corpus, or compute the features with its teacher",
         )  # fmt: skip
-    teacher = load_teacher(features.source, device=device)
+    teacher = features.open_teacher(device=device)
     recorded = {"relation's feature network": features.sha256}
     if settings.draws_head:
         drawn = ImageHead(size, found.head.embedding_dim).to(device).requires_grad_(False)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tokenize import TokenError
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 from zipfile import BadZipFile
 
 import numpy as np
@@ -11,9 +11,13 @@ from torch import Tensor
 
 from speech2img.batches.images import shift_images, to_tensor
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.attribute_network import MAP_STRIDES as ATTRIBUTE_STRIDES
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.models.caffemodel import read_caffemodel
 from speech2img.models.googlenet import (
+    CROP_SIZE,
+    MAP_CHANNELS,
+    MAP_STRIDES,
     BVLCGoogLeNet,
     TorchvisionGoogLeNet,
     bvlc_preprocess,
@@ -29,6 +33,7 @@ from speech2img.training.teacher import normalised
 
 TeacherKind = Literal["attribute-network", "caffe-googlenet", "torchvision-googlenet", "inception"]
 VIEWS_OF_PICKLE = 10
+SMALLEST_SIDE = 64
 
 
 class Teacher(Protocol):
@@ -52,6 +57,27 @@ class Teacher(Protocol):
 
     def features(self, images_BCHW: Tensor) -> Tensor:
         """Features (B, D) of pictures in -1..1 of any size, with gradient."""
+
+
+class MapShapes(NamedTuple):
+    """What a network's maps look like."""
+
+    channels: tuple[int, ...]
+    """Of each map, finest first."""
+    strides: tuple[int, ...]
+    """Pixels of the picture for one of the map."""
+
+
+@runtime_checkable
+class MapTeacher(Teacher, Protocol):
+    """A teacher that also gives the maps inside it, which a discriminator can look at."""
+
+    @property
+    def map_shapes(self) -> MapShapes:
+        """Channels and strides of the maps."""
+
+    def maps(self, images_BCHW: Tensor) -> list[Tensor]:
+        """Maps (B, C, h, w), finest first, of pictures in -1..1 in their own size, with gradient."""
 
 
 class AttributeTeacher:
@@ -96,19 +122,22 @@ class AttributeTeacher:
 
     def features(self, images_BCHW: Tensor) -> Tensor:
         """Features of pictures in -1..1, resized to the teacher's size."""
-        return self.network.features(self._resized(images_BCHW))
+        return self.network.features(_resized(images_BCHW, self.image_size))
+
+    @property
+    def map_shapes(self) -> MapShapes:
+        """Channels and strides of the maps."""
+        return MapShapes(self.network.map_channels, ATTRIBUTE_STRIDES)
+
+    def maps(self, images_BCHW: Tensor) -> list[Tensor]:
+        """Maps of pictures in -1..1 in their own size."""
+        return self.network.maps(images_BCHW)
 
     @torch.inference_mode()
     def read(self, images_BCHW: Tensor) -> dict[str, np.ndarray]:
         """Number of the value that each head sees in pictures in -1..1."""
-        _, logits = self.network(self._resized(images_BCHW))
+        _, logits = self.network(_resized(images_BCHW, self.image_size))
         return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
-
-    def _resized(self, images: Tensor) -> Tensor:
-        size = self.image_size
-        if images.shape[-1] == size:
-            return images
-        return torch.nn.functional.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
 
 
 class GoogLeNetTeacher:
@@ -123,13 +152,24 @@ class GoogLeNetTeacher:
         Where it computes.
     upside_down : bool
         Flip as Li et al.'s code did (top to bottom) in the place of left to right.
+    side : int, >= 64, optional
+        Side in pixels of the crops as the network gets them; none takes 224 as published. It averages over its last
+        map, so a smaller side is coarser and costs less, by its square.
+
+    Raises
+    ------
+    ConfigError
+        If the side is too small for a picture to be recognised.
     """
 
     image_size = 227
     default_views = 10
     crops_to_box = False
 
-    def __init__(self, path: Path, *, device: torch.device, upside_down: bool = False) -> None:
+    def __init__(self, path: Path, *, device: torch.device, upside_down: bool = False, side: int | None = None) -> None:
+        if side is not None and side < SMALLEST_SIDE:
+            raise ConfigError.about("teacher side", f"{side} px", f"choose {SMALLEST_SIDE} px or more")
+        self.side = side or CROP_SIZE
         network, state, self.kind = _read_googlenet(path)
         load_weights(network, state, name=str(path))
         self.network = network.to(device).eval().requires_grad_(False)
@@ -143,12 +183,23 @@ class GoogLeNetTeacher:
             prepared = self._prepare(to_tensor(images_BHWC).to(self._device))
             crops = ten_crop(prepared, upside_down=self._upside_down)
             chosen = [number * VIEWS_OF_PICKLE // count for number in range(count)]
-            return torch.stack([self.network.features(crops[:, number]) for number in chosen], dim=1)
+            return torch.stack([self.network.features(self._sized(crops[:, number])) for number in chosen], dim=1)
 
     def features(self, images_BCHW: Tensor) -> Tensor:
-        """Features of pictures in -1..1, resized to 224 px."""
-        resized = torch.nn.functional.interpolate(images_BCHW, size=(224, 224), mode="bilinear", antialias=True)
-        return self.network.features(self._prepare((resized + 1.0) * 127.5))
+        """Features of pictures in -1..1, resized to the network's side."""
+        return self.network.features(self._prepare((self._sized(images_BCHW) + 1.0) * 127.5))
+
+    @property
+    def map_shapes(self) -> MapShapes:
+        """Channels and strides of the maps."""
+        return MapShapes(MAP_CHANNELS, MAP_STRIDES)
+
+    def maps(self, images_BCHW: Tensor) -> list[Tensor]:
+        """Maps of pictures in -1..1 in their own size."""
+        return self.network.maps(self._prepare((images_BCHW + 1.0) * 127.5))
+
+    def _sized(self, images: Tensor) -> Tensor:
+        return _resized(images, self.side)
 
 
 def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, dict[str, Tensor], TeacherKind]:
@@ -175,12 +226,36 @@ def _read_arrays(path: Path) -> dict[str, Tensor]:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
 
+def _resized(images_BCHW: Tensor, side: int) -> Tensor:
+    if images_BCHW.shape[-2:] == (side, side):
+        return images_BCHW
+    return torch.nn.functional.interpolate(images_BCHW, size=(side, side), mode="bilinear", antialias=True)
+
+
+def with_maps(teacher: Teacher | None) -> MapTeacher:
+    """The teacher, if it gives maps.
+
+    Raises
+    ------
+    ConfigError
+        If it does not.
+    """
+    if not isinstance(teacher, MapTeacher):
+        kind = "none" if teacher is None else teacher.kind
+        raise ConfigError.about(
+            "model.discriminators", f"the teacher ({kind}) gives no maps to look at", "take features of another teacher"
+        )
+    return teacher
+
+
 def release_folder(path: Path) -> Path:
     """The release in a run folder's ``export``, or the folder itself."""
     return path / "export" if (path / "export").is_dir() else path
 
 
-def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
+def load_teacher(
+    path: Path, *, device: torch.device, side: int | None = None
+) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
     """Open a teacher.
 
     Parameters
@@ -190,21 +265,25 @@ def load_teacher(path: Path, *, device: torch.device) -> AttributeTeacher | Goog
         Inception-v3.
     device : torch.device
         Where it computes.
+    side : int, optional
+        As for `GoogLeNetTeacher`; other teachers have one size.
 
     Raises
     ------
     ConfigError
-        If there is no such file or folder.
+        If there is no such file or folder, or the teacher's size cannot be chosen.
     CheckpointError
         If it holds something else.
     """
     if path.is_dir():
         _, config = load_release(release_folder(path))
         if config.get("kind") == "googlenet":
-            return GoogLeNetTeacher(path, device=device)
+            return GoogLeNetTeacher(path, device=device, side=side)
+        if side is not None:
+            raise ConfigError.about(path, "a teacher of one size only", "leave the side out, or give GoogLeNet")
         if config.get("kind") == "inception":
             return InceptionTeacher(path, device=device)
         return AttributeTeacher(path, device=device)
     if not path.is_file():
         raise ConfigError.about(path, "no such teacher", "give a teacher's run folder, or GoogLeNet's weights")
-    return GoogLeNetTeacher(path, device=device)
+    return GoogLeNetTeacher(path, device=device, side=side)
