@@ -1,4 +1,4 @@
-"""Discriminator that looks at a frozen network's maps of pictures (Projected GANs, Sauer et al. 2021, arXiv:2111.01007).
+"""Discriminator that looks at a frozen network's maps of pictures (Projected GANs, Sauer et al., arXiv:2111.01007).
 
 What a network learned from many pictures need not be learned again from few: only small convolutions behind each map
 are trained. A random map over the channels, frozen as well, keeps them from holding on to single channels.
@@ -11,9 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.stackgan import DiscriminatorOutput, LeakyConv
+from speech2img.models.stackgan import DiscriminatorOutput
 
 CODE_SIDE = 4
+
+
+class NormalisedConv(nn.Module):
+    """Convolution, each picture normalised by itself, leaky ReLU; halves the map if asked.
+
+    Batch statistics would hide what all generated pictures of a batch have in common, since they are never in one batch
+    with real ones.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, downsample: bool = False) -> None:
+        super().__init__()
+        kernel, stride = (4, 2) if downsample else (3, 1)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=1, bias=False)
+        self.norm = nn.GroupNorm(1, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
+        return F.leaky_relu(self.norm(self.conv(x)), 0.2)
 
 
 class MapHead(nn.Module):
@@ -36,12 +54,12 @@ class MapHead(nn.Module):
     def __init__(self, channels: int, halvings: int, condition_dim: int, width: int) -> None:
         super().__init__()
         self.register_buffer("mixing", torch.randn(width, channels, 1, 1) / math.sqrt(channels))
-        self.scale = nn.BatchNorm2d(width)
+        self.scale = nn.GroupNorm(1, width)
         self.code = nn.Sequential(
-            *(LeakyConv(width, width, downsample=True) for _ in range(halvings)),
-            LeakyConv(width, width, downsample=False),
+            *(NormalisedConv(width, width, downsample=True) for _ in range(halvings)),
+            NormalisedConv(width, width),
         )
-        self.joint = LeakyConv(condition_dim + width, width, downsample=False)
+        self.joint = NormalisedConv(condition_dim + width, width)
         self.conditional = nn.Conv2d(width, 1, 1)
         self.unconditional = nn.Conv2d(width, 1, 1)
 

@@ -1,0 +1,66 @@
+"""Discriminators that look through the teacher, in training: they replace or join the others, and resume to the bit."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from speech2img.errors import ConfigError
+from speech2img.training.generator import train_generator
+from speech2img.training.teachers import GoogLeNetTeacher, load_teacher, with_maps
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def root(painted: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return painted.build(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "terms"),
+    [
+        ("features", {"feature_discriminator", "feature_generator"}),
+        ("both", {"discriminator", "generator", "feature_discriminator", "feature_generator"}),
+    ],
+)
+def test_a_run_of_each_kind(kind: str, terms: set[str], painted: ModuleType, root: Path, tmp_path: Path) -> None:
+    plain = painted.SETTINGS
+    model = replace(plain.model, discriminators=kind, feature_discriminator_width=8)
+    settings = replace(plain, model=model, losses=replace(plain.losses, class_aware=0.0))
+    train_generator(root, tmp_path / "whole", settings, device="cpu", progress=False)
+    found = painted.losses(tmp_path / "whole")
+    assert all(step.keys() == {"kl", *terms} for step in found)
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    for step in (3, 4):
+        shutil.rmtree(tmp_path / "cut" / "checkpoints" / f"step-{step:08d}")
+    train_generator(root, tmp_path / "cut", settings, device="cpu", progress=False)
+    whole, resumed = (painted.final_state(tmp_path / name) for name in ("whole", "cut"))
+    torch.testing.assert_close(resumed["feature_critics"], whole["feature_critics"], rtol=0, atol=0)
+    torch.testing.assert_close(resumed["generator"], whole["generator"], rtol=0, atol=0)
+
+
+def test_they_need_a_teacher(painted: ModuleType) -> None:
+    plain = painted.SETTINGS
+    with pytest.raises(ConfigError, match="need a teacher"):
+        replace(plain, features=None, model=replace(plain.model, discriminators="features"))
+    with pytest.raises(ConfigError, match="discriminators of pictures"):
+        replace(plain, initial="runs/other", model=replace(plain.model, discriminators="features"))
+    with pytest.raises(ConfigError, match="no maps"):
+        with_maps(None)
+
+
+def test_the_side_that_googlenet_gets(realdata: Path, root: Path) -> None:
+    path = realdata / "weights" / "googlenet_bvlc.npz"
+    small = load_teacher(path, device=CPU, side=96)
+    assert isinstance(small, GoogLeNetTeacher)
+    pictures = torch.rand(2, 3, 96, 96) * 2 - 1
+    prepared = (pictures + 1).mul(127.5).flip(1) - torch.tensor([104.0, 117.0, 123.0]).view(3, 1, 1)
+    torch.testing.assert_close(small.features(pictures), small.network.features(prepared))
+    with pytest.raises(ConfigError, match="64 px or more"):
+        load_teacher(path, device=CPU, side=32)
+    with pytest.raises(ConfigError, match="one size only"):
+        load_teacher(root / "teacher", device=CPU, side=96)
