@@ -4,7 +4,8 @@
 
 Both parts around the generator may be missing. To paint several candidates and keep the one that fits best is what
 DALL-E does with CLIP (arXiv:2102.12092, section 2.6). Here the teacher reads the candidates: speech embeddings were
-learned as its features (Li et al. 2020), so the cosine of both says how well a picture fits what was said.
+learned as its features (Li et al. 2020), or as what an image head makes of them (S2IGAN), so the cosine of both says
+how well a picture fits what was said.
 
 Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of a picture.
 """
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.models.feature_prior import FeaturePrior
+from speech2img.models.image_head import ImageHead
 from speech2img.models.stackgan import StackGenerator
 
 
@@ -42,7 +44,7 @@ class PaintingOptions:
 
 
 class PictureReader(nn.Module):
-    """The teacher's features of a picture, standardised as the speech embeddings were learned.
+    """The teacher's features of a picture as the speech embeddings were learned: standardised, or by an image head.
 
     Parameters
     ----------
@@ -52,26 +54,32 @@ class PictureReader(nn.Module):
         As for `AttributeNetwork`.
     image_size : int
         Side that pictures are resized to, in pixels.
+    head_dim : int, optional
+        Size of the speech embeddings where an image head was trained with them.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, *, heads: Mapping[str, int], width: int = 32, feature_dim: int = 1024, image_size: int = 64
-    ) -> None:
+        self, *, heads: Mapping[str, int], width: int = 32, feature_dim: int = 1024, image_size: int = 64,
+        head_dim: int | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.network = AttributeNetwork(heads, width=width, feature_dim=feature_dim)
         self.feature_dim, self.image_size = feature_dim, image_size
+        self.embedding_dim = head_dim or feature_dim
+        self.head = None if head_dim is None else ImageHead(feature_dim, head_dim)
         self.register_buffer("mean", torch.zeros(feature_dim))
         self.register_buffer("std", torch.ones(feature_dim))
 
     def forward(self, images_B3SS: Tensor) -> Tensor:
-        """Pictures in -1..1 to standardised features (B, F)."""
+        """Pictures in -1..1 to what speech embeddings are compared with, (B, embedding_dim)."""
         size = self.image_size
         if images_B3SS.shape[-1] != size:
             images_B3SS = F.interpolate(images_B3SS, size=(size, size), mode="bilinear", antialias=True)
-        return (self.network.features(images_B3SS) - self.mean) / self.std
+        features = self.network.features(images_B3SS)
+        return (features - self.mean) / self.std if self.head is None else self.head(features)
 
 
 class Painter(nn.Module):
@@ -104,8 +112,8 @@ class Painter(nn.Module):
             raise ValueError(f"the prior draws {prior.feature_dim} features, not {generator.embedding_dim}")
         if options.candidates > 1 and reader is None:
             raise ValueError("there is no reader to choose among candidates")
-        if reader is not None and reader.feature_dim != self.embedding_dim:
-            raise ValueError(f"the reader sees {reader.feature_dim} features, not {self.embedding_dim}")
+        if reader is not None and reader.embedding_dim != self.embedding_dim:
+            raise ValueError(f"the reader sees {reader.embedding_dim} features, not {self.embedding_dim}")
         self.generator, self.prior, self.reader, self.options = generator, prior, reader, options
 
     @property

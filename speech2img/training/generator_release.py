@@ -10,8 +10,10 @@ from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.storage.weights import save_release
 from speech2img.training.generator_settings import GeneratorSettings
 
-_OF_THE_ENCODER = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
-_PARTS = ("encoder.", "target.", "image_head.")
+ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
+"""What a whole model's config takes over from its speech encoder's."""
+ENCODER_PARTS = ("encoder.", "target.", "image_head.")
+"""Beginnings of the names of the tensors that it takes over."""
 
 
 def save_generator(
@@ -39,10 +41,10 @@ def save_generator(
         How long it was trained.
     """
     encoder_tensors, encoder_config = encoder
-    tensors = {key: value for key, value in encoder_tensors.items() if key.startswith(_PARTS)}
+    tensors = {key: value for key, value in encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
     tensors |= {f"generator.{name}": value for name, value in weights.items()}
     config = {
-        **{key: value for key, value in encoder_config.items() if key in _OF_THE_ENCODER},
+        **{key: value for key, value in encoder_config.items() if key in ENCODER_KEYS},
         "kind": "speech-to-image" if "encoder" in encoder_config else "image-generator",
         "generator": dict(arguments),
         "conditioning": "mean",

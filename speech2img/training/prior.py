@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.manifest import Manifest
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.metrics.independence import TRAINED_WITH, inherited
@@ -23,7 +23,9 @@ from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.weights import load_release, load_weights, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.extract import EmbeddingFile, load_embeddings
-from speech2img.training.features import load_features
+from speech2img.training.features import Standard, load_features
+from speech2img.training.generator_release import ENCODER_KEYS, ENCODER_PARTS
+from speech2img.training.image_head import image_head_of
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.parallel import average_gradients_, joint_mean
 from speech2img.training.prior_data import PriorData, pair_data
@@ -103,19 +105,23 @@ class PriorTask(Task):
 
     def _reader(self) -> PictureReader:
         """The teacher, as it goes into the release."""
-        if self.teacher is None or self.data.embeddings.shape[1] != self.data.features.shape[1]:
+        head = image_head_of(self.encoder_tensors, self.encoder_config, name="the speech encoder")
+        if self.teacher is None or (head is None and "target.mean" not in self.encoder_tensors):
             raise ConfigError.about(
-                "candidates", "only a teacher of 'train teacher' whose features are as long as the speech embeddings "
-                "can choose among pictures", "set candidates to 1",
+                "candidates", "only a teacher of 'train teacher' can choose among pictures, and only by speech that "
+                "has an image head or learned standardised features", "set candidates to 1",
             )  # fmt: skip
         network = self.teacher.network
         reader = PictureReader(
             heads=network.heads, width=network.width, feature_dim=network.feature_dim,
-            image_size=self.teacher.image_size,
+            image_size=self.teacher.image_size, head_dim=None if head is None else head.embedding_dim,
         )  # fmt: skip
         reader.network.load_state_dict(network.state_dict())
-        reader.mean.copy_(self.encoder_tensors["target.mean"])
-        reader.std.copy_(self.encoder_tensors["target.std"])
+        if reader.head is not None and head is not None:
+            reader.head.load_state_dict(head.state_dict())
+        else:
+            reader.mean.copy_(self.encoder_tensors["target.mean"])
+            reader.std.copy_(self.encoder_tensors["target.std"])
         return reader.to(self.device).eval().requires_grad_(False)
 
     def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
@@ -209,8 +215,7 @@ class PriorTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write encoder, averaged prior and generator as one release of kind ``speech-to-image``."""
-        kept = ("encoder.", "target.")
-        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(kept)}
+        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
         tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
         tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
         reader = self.painter.reader
@@ -220,17 +225,18 @@ class PriorTask(Task):
             network = reader.network
             extra["reader"] = {
                 "heads": network.heads, "width": network.width, "feature_dim": reader.feature_dim,
-                "image_size": reader.image_size,
+                "image_size": reader.image_size, **({} if reader.head is None else {"head_dim": reader.embedding_dim}),
             }  # fmt: skip
         config = {
-            **{key: self.encoder_config[key] for key in ("mel_preset", "encoder", "pad_value")},
+            **{key: value for key, value in self.encoder_config.items() if key in ENCODER_KEYS},
             "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
             "prior": self.arguments, **asdict(self.painter.options), **extra,
             "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
             TRAINED_WITH: self.trained_with,
         }  # fmt: skip
+        after = "S2IGAN" if self.encoder_config["encoder"].get("network") == "s2igan" else "Li et al. 2020"
         card = (
-            "# Speech to image\n\nSpeech encoder after Li et al. 2020 (arXiv:2004.03413), a rectified-flow prior from "
+            f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from "
             "speech to picture features, and a stacked generator after StackGAN-v2 (arXiv:1710.10916), "
             f"{self.generator.image_sizes[-1]} px.\n"
         )
@@ -262,12 +268,12 @@ def train_prior(
     CheckpointError
         If ``settings.generator`` is no generator.
     DataError
-        If embeddings or features are missing, or the encoder did not learn standardised features.
+        If embeddings or features are missing, or the generator did not learn to paint standardised features.
     """
     where = resolve_device(device)
     embeddings = load_embeddings(root, settings.embeddings)
     found = load_features(root, settings.features)
-    generator, config = _load_generator(Path(settings.generator))
+    generator, standard, config = _load_generator(Path(settings.generator))
     if generator.embedding_dim != found.features.shape[2]:
         raise ConfigError.about(
             "generator", f"it paints from {generator.embedding_dim} features, the teacher has "
@@ -277,8 +283,9 @@ def train_prior(
     with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
         teacher = found.open_teacher(device=where)
+        data = pair_data(manifest, embeddings, standard(found.features[:, 0]), settings)
         task = PriorTask(
-            settings, data=pair_data(manifest, embeddings, found, settings), encoder=embeddings,
+            settings, data=data, encoder=embeddings,
             generator=(generator, config["generator"]),
             teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
             trained_with={**inherited(config, "generator"), "feature network": found.sha256}, device=where,
@@ -286,12 +293,17 @@ def train_prior(
         return run_training(task, run=run, device=where, progress=progress)
 
 
-def _load_generator(run: Path) -> tuple[StackGenerator, dict[str, Any]]:
+def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
+    """Generator, how the features that it paints are standardised, and the config of its release."""
     folder = release_folder(run)
     tensors, config = load_release(folder)
     if "generator" not in config:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
+    if "target.mean" not in tensors:
+        raise DataError.about(
+            folder, "it does not paint standardised features", "train a generator with embeddings = picture"
+        )
     network = StackGenerator(**config["generator"])
     state = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
     load_weights(network, state, name=str(folder))
-    return network, config
+    return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

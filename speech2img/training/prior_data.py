@@ -9,7 +9,6 @@ from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import DataError
 from speech2img.training.extract import EmbeddingFile
-from speech2img.training.features import FeatureFile, Standard
 from speech2img.training.prior_settings import PriorSettings
 
 
@@ -31,7 +30,9 @@ class PriorData:
     """Class names of the pictures of ``held``."""
 
 
-def pair_data(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile, settings: PriorSettings) -> PriorData:
+def pair_data(
+    manifest: Manifest, embeddings: EmbeddingFile, features_NF: np.ndarray, settings: PriorSettings
+) -> PriorData:
     """Pair every utterance with its picture, in the training voices.
 
     Parameters
@@ -40,25 +41,19 @@ def pair_data(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile,
         The corpus.
     embeddings : EmbeddingFile
         Speech embeddings of all its utterances.
-    found : FeatureFile
-        Teacher features of all its pictures.
+    features_NF : ndarray of float32, shape (pictures, F)
+        Features of all its pictures, standardised as the generator learned to paint them.
     settings : PriorSettings
         How many validation utterances are kept.
 
     Raises
     ------
     DataError
-        If the embeddings belong to another manifest or to an encoder of plain features, or nothing is for training.
+        If the embeddings belong to another manifest, or nothing is for training.
     """
     wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
     if embeddings.ids != wanted:
         raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
-    tensors, _ = embeddings.encoder_release()
-    if "target.mean" not in tensors:
-        raise DataError.about(
-            embeddings.folder, "its encoder learned plain features", "train it with standardise = true"
-        )
-    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
     train: list[tuple[int, int]] = []
     held: list[tuple[int, int]] = []
     said: list[dict[str, str]] = []
@@ -82,5 +77,5 @@ def pair_data(manifest: Manifest, embeddings: EmbeddingFile, found: FeatureFile,
     pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
     classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
     return PriorData(
-        embeddings.embeddings, standard(found.features[:, 0]), np.array(train, dtype=np.int64), pairs, labels, classes
+        embeddings.embeddings, features_NF, np.array(train, dtype=np.int64), pairs, labels, classes
     )
