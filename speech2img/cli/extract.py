@@ -18,7 +18,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "their generators can be trained on them.\n\n"
             "  --run      the embeddings of a speech encoder\n"
             "  --features teacher features of the pictures, for a generator that learns to paint them\n"
-            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are"
+            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are\n\n"
+            "An interrupted call goes on. Under torchrun the processes divide the utterances of --run among them; the\n"
+            "files are those of one process."
         ),
         examples=(
             "speech2img extract --run runs/encoder --root data/songbirds",
@@ -45,15 +47,22 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
-    from speech2img.training.extract import extract_embeddings, extract_picture_embeddings
+    from speech2img.storage.ranks import this_rank
+    from speech2img.training.extract import embedding_folder, extract_embeddings, extract_picture_embeddings
+    from speech2img.training.parallel import by_leader, is_leader, joined
 
-    if args.features is not None:
-        folder = extract_picture_embeddings(args.root, args.features, name=args.name or "picture")
-    elif args.pickles is not None:
-        from speech2img.training.peer_embeddings import import_embeddings
+    with joined(this_rank()):
+        if args.features is not None:
+            name = args.name or "picture"
+            by_leader(lambda: extract_picture_embeddings(args.root, args.features, name=name))
+        elif args.pickles is not None:
+            from speech2img.training.peer_embeddings import import_embeddings
 
-        folder = import_embeddings(args.pickles, args.root, name=args.name or "s2igan")
-    else:
-        folder = extract_embeddings(args.encoder_run, args.root, name=args.name, device=args.device)
-    print(f"embeddings: {folder}")
+            name = args.name or "s2igan"
+            by_leader(lambda: import_embeddings(args.pickles, args.root, name=name))
+        else:
+            name = args.name or args.encoder_run.resolve().name
+            extract_embeddings(args.encoder_run, args.root, name=name, device=args.device)
+        if is_leader():
+            print(f"embeddings: {embedding_folder(args.root, name)}")
     return 0

@@ -1,6 +1,7 @@
 """``speech2img features``: everything that is computed once for a corpus."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from speech2img.cli.parsing import add_device, add_root, add_verb, add_workers, positive
@@ -15,7 +16,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         description=(
             "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
             "with --teacher the image features that the speech encoder learns to give or meet (HDF5, and the pickle\n"
-            "of Li et al.). What is there already is kept; an interrupted call goes on."
+            "of Li et al.). What is there already is kept; an interrupted call goes on.\n\n"
+            "Under torchrun the processes divide the work of the teacher among them, and the first one makes the two\n"
+            "stores with its --workers; the files are those of one process."
         ),
         examples=(
             "speech2img features --root data/songbirds",
@@ -56,14 +59,25 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute what is missing and say where it is."""
+    from speech2img.storage.ranks import this_rank
+    from speech2img.training.parallel import is_leader, joined
+
+    with joined(this_rank()):
+        for line in _compute(args):
+            if is_leader():
+                print(line)
+    return 0
+
+
+def _compute(args: argparse.Namespace) -> Iterator[str]:
     from speech2img.corpora.manifest import Manifest
     from speech2img.training.stores import image_store, mel_store
 
     manifest = Manifest.load(args.root)
     mels = mel_store(manifest, preset=args.mel_preset, workers=args.workers)
-    print(f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}")
+    yield f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}"
     images = image_store(manifest, size=args.image_size, workers=args.workers)
-    print(f"picture store: {len(images.ids)} pictures of {args.image_size} px")
+    yield f"picture store: {len(images.ids)} pictures of {args.image_size} px"
     if args.teacher is not None:
         from speech2img.training.features import build_teacher_features
 
@@ -71,5 +85,4 @@ def run(args: argparse.Namespace) -> int:
             args.root, args.teacher, name=args.name, views=args.views, side=args.side, device=args.device,
             workers=args.workers,
         )  # fmt: skip
-        print(f"teacher features: {path}")
-    return 0
+        yield f"teacher features: {path}"

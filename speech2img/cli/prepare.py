@@ -55,7 +55,21 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the corpus and say what it holds."""
+    """Make the corpus and say what it holds; the first process of a job does it for all."""
+    from speech2img.storage.ranks import this_rank
+
+    rank = this_rank()
+    if rank.count == 1:
+        _prepare(args)
+        return 0
+    from speech2img.training.parallel import by_leader, joined
+
+    with joined(rank):
+        by_leader(lambda: _prepare(args))
+    return 0
+
+
+def _prepare(args: argparse.Namespace) -> None:
     corpus = CORPORA[args.corpus]
     options = {option.name: getattr(args, option.name) for option in corpus.options}
     if corpus.downloads and args.download:
@@ -63,7 +77,6 @@ def run(args: argparse.Namespace) -> int:
     manifest = corpus.prepare(args.root, seed=args.seed, workers=args.workers, progress=True, **options)
     for line in _report(manifest):
         print(line)
-    return 0
 
 
 def _report(manifest: Manifest) -> list[str]:

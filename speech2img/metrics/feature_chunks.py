@@ -56,14 +56,25 @@ class StoredChunks(Chunks):
     ----------
     folder : Path
         Of this extraction alone; the caller holds its lock.
+    shared : bool
+        Whether other processes of the same job add parts too; theirs are seen after `reload`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shared: bool = False) -> None:
         super().__init__()
-        remove_leftovers(folder)
+        if not shared:
+            remove_leftovers(folder)
         self._folder = folder
-        self._journal = Journal(folder / "journal.jsonl")
-        self._valid = {
+        self._journal = Journal(folder / "journal.jsonl", shared=shared)
+        self._valid = self._intact()
+
+    def reload(self) -> None:
+        """Take in the parts that other processes have added."""
+        self._journal.reload()
+        self._valid = self._intact()
+
+    def _intact(self) -> set[int]:
+        return {
             int(key) for key, fields in self._journal.done.items()
             if self._file(int(key)).is_file() and file_sha256(self._file(int(key))) == fields.get("sha256")
         }  # fmt: skip

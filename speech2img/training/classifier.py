@@ -29,6 +29,7 @@ from speech2img.training.classifier_settings import ClassifierSettings
 from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import joint
 from speech2img.training.run import open_run
 from speech2img.training.task import BestWeights, Task
 from speech2img.training.teachers import GoogLeNetTeacher
@@ -109,6 +110,10 @@ class ClassifierTask(Task):
         rows = self.parts["training"][drawn]
         return ClassifierBatch(self.inputs.draw(rows, generator), torch.from_numpy(self.labels[rows]), rows)
 
+    def networks(self) -> list[nn.Module]:
+        """What is trained."""
+        return [self.trained]
+
     def batch_ids(self, batch: ClassifierBatch) -> list[int]:
         """Rows of the pictures."""
         return [int(row) for row in batch.rows_B]
@@ -120,6 +125,7 @@ class ClassifierTask(Task):
         labels = batch.labels_B.to(self.device)
         with self.precision.autocast():
             scores = self._scores(batch.inputs_B.to(self.device))
+        scores, labels = joint((scores, labels))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self.settings.label_smoothing)
         accuracy = (scores.detach().argmax(dim=1) == labels).float().mean()
         return {"loss": loss.detach(), "accuracy": accuracy, **self.descent.step(loss)}
@@ -220,7 +226,7 @@ def train_classifier(
     classifier, facts = _build(settings, classes)
     facts |= {"classes": classes, "corpus": f"{manifest.corpus}, {settings.classes} classes", "crop": source.crop}
     extra = {"data": {"network": facts["network_sha256"], "classes": len(classes), "pictures": len(items)}}
-    with open_run(run_dir, settings, name="classifier", extra=extra) as run:
+    with open_run(run_dir, settings, name="classifier", extra=extra, parallel=True) as run:
         if settings.initial is None:
             _initialise(classifier, seed=settings.loop.seed)
         inputs: Inputs = PictureInputs(source, smallest=settings.smallest, workers=settings.workers)

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
 from speech2img.corpora.manifest import Item, Manifest
 from speech2img.errors import DataError
-from speech2img.metrics.feature_chunks import Chunk, open_chunks
+from speech2img.metrics.feature_chunks import Chunk
 from speech2img.metrics.inception_input import legacy
 from speech2img.metrics.picture_sources import FilePictures, PictureFile, PictureSource
 from speech2img.storage.stores import map_in_order
 from speech2img.training.classifier_settings import Classes
+from speech2img.training.shared_parts import compute_parts, shared_chunks
 
 PARTS = ("training", "validation", "held-out")
 CHUNK = 64
@@ -179,7 +179,7 @@ def compute_features(
     source: PictureSource, read: Callable[[Tensor], Tensor], *, num_views: np.ndarray, smallest: float, key: str,
     folder: Path, workers: int, progress: bool,
 ) -> FeatureInputs:  # fmt: skip
-    """Features of all pictures, in a folder where an interrupted computation goes on.
+    """Features of all pictures, by all processes of the job, in a folder where an interrupted computation goes on.
 
     Parameters
     ----------
@@ -202,26 +202,30 @@ def compute_features(
     """
     told = [key, source.fingerprint(), smallest, num_views.tolist()]
     place = folder / f"features-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
-    views: list[np.ndarray] = []
     inputs = PictureInputs(source, smallest=smallest, workers=workers)
-    total = int(num_views.sum())
-    with open_chunks(place) as chunks, tqdm(
-        total=total, desc="features", unit="view", disable=None if progress else True
-    ) as bar:
-        for start in range(0, len(num_views), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(num_views)))
-            if start not in chunks:
-                found = {"view0": read(inputs.plain(rows))}
-                for number in range(1, int(num_views[rows].max())):
-                    seen = rows[num_views[rows] > number]
-                    found[f"view{number}"] = read(inputs.draw(seen, np.random.default_rng([start, number])))
-                arrays = {name: values.cpu().numpy() for name, values in found.items()}
-                chunks.add(start, Chunk(arrays, tuple(source.ids[row] for row in rows.tolist())))
+    starts = range(0, len(num_views), CHUNK)
+
+    def rows_of(start: int) -> np.ndarray:
+        return np.arange(start, min(start + CHUNK, len(num_views)))
+
+    def compute(start: int) -> Chunk:
+        rows = rows_of(start)
+        found = {"view0": read(inputs.plain(rows))}
+        for number in range(1, int(num_views[rows].max())):
+            seen = rows[num_views[rows] > number]
+            found[f"view{number}"] = read(inputs.draw(seen, np.random.default_rng([start, number])))
+        arrays = {name: values.cpu().numpy() for name, values in found.items()}
+        return Chunk(arrays, tuple(source.ids[row] for row in rows.tolist()))
+
+    views: list[np.ndarray] = []
+    with shared_chunks(place) as chunks:
+        compute_parts(chunks, starts, compute, desc="features", progress=progress)
+        for start in starts:
+            rows = rows_of(start)
             of_row: dict[int, list[np.ndarray]] = {int(row): [] for row in rows}
             for number in range(int(num_views[rows].max())):
                 stored = chunks.features(f"view{number}", start)
                 for row, values in zip(rows[num_views[rows] > number], stored, strict=True):
                     of_row[int(row)].append(values)
             views += [np.stack(of_row[int(row)]) for row in rows]
-            bar.update(int(num_views[rows].sum()))
     return FeatureInputs(views)

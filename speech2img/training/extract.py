@@ -9,13 +9,13 @@ import h5py
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.batches.speech import Mels
 from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.splits import peer_parts
 from speech2img.errors import CheckpointError, DataError
+from speech2img.metrics.feature_chunks import Chunk
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.builders import speech_network
 from speech2img.models.speech_network import SpeechNetwork
@@ -24,10 +24,14 @@ from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_em
 from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
+from speech2img.training.parallel import by_leader, team
+from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, mel_store
 from speech2img.training.teachers import release_folder
 
 MAX_FRAMES = 2048
+BATCH_FRAMES = 48_000
+"""Frames that are encoded at once, padding included."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,9 @@ def extract_embeddings(
 ) -> Path:
     """Run a trained encoder over every utterance of a corpus.
 
-    An embedding does not depend on the utterances it is computed together with (but for rounding).
+    An embedding does not depend on the utterances it is computed together with (but for rounding). The processes of a
+    job (`speech2img.training.parallel.joined`) divide the utterances among them; the files are those of one process.
+    Finished batches of an interrupted call lie in ``<name>.building``, from which the same call goes on.
 
     Parameters
     ----------
@@ -99,17 +105,32 @@ def extract_embeddings(
     encoder.to(where).eval()
     manifest = Manifest.load(root)
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
-    rows = np.arange(len(store.lengths))
-    pad_value = config.get("pad_value")
+    frames, pad_value, sha256 = config.get("pad_to_frames"), config.get("pad_value"), release_sha256(source)
     pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
-    mels = Mels(store, rows.tolist(), max_frames=MAX_FRAMES, pad_value=float(pad_value))
-    embeddings = encode_rows(encoder, mels, rows, device=where, frames=config.get("pad_to_frames"), progress=progress)
-    folder = write_embeddings(
-        manifest, embeddings, name=name or run.resolve().name, lengths=mels.lengths, sha256=release_sha256(source),
-        mel_preset=config["mel_preset"],
-    )  # fmt: skip
-    _copy_release(source, folder / "encoder")
-    _write_pickles(manifest, embeddings, mels.lengths, folder)
+    batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
+    mine = team().share(batches) or batches[:1]
+    mels = Mels(store, np.concatenate(mine).tolist(), max_frames=MAX_FRAMES, pad_value=float(pad_value))
+    folder = embedding_folder(root, name or run.resolve().name)
+
+    def compute(number: int) -> Chunk:
+        found = _encode(encoder, mels, batches[number], device=where, frames=frames)
+        return Chunk({"embeddings": found}, tuple(store.ids[row] for row in batches[number]))
+
+    def write() -> None:
+        found = np.concatenate([chunks.features("embeddings", number) for number in range(len(batches))])
+        embeddings = np.empty_like(found)
+        embeddings[np.concatenate(batches)] = found
+        write_embeddings(
+            manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256,
+            mel_preset=config["mel_preset"],
+        )  # fmt: skip
+        _copy_release(source, folder / "encoder")
+        _write_pickles(manifest, embeddings, mels.lengths, folder)
+
+    told = f"{sha256} {store.source} {BATCH_FRAMES}"
+    with shared_parts(folder.with_name(f"{folder.name}.building"), source=told) as chunks:
+        compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
+        by_leader(write)
     return folder
 
 
@@ -196,8 +217,7 @@ def encode_rows(
     *,
     device: torch.device,
     frames: int | None,
-    batch_frames: int = 48_000,
-    progress: bool = False,
+    batch_frames: int = BATCH_FRAMES,
 ) -> np.ndarray:
     """Sentence embeddings of utterances, in the order of ``rows``, computed in batches of similar length.
 
@@ -215,34 +235,55 @@ def encode_rows(
         Fixed length; None pads to the longest of a batch.
     batch_frames : int
         Frames of a batch, padding included.
-    progress : bool
-        Show a bar.
 
     Returns
     -------
     ndarray of float32, shape (len(rows), D)
     """
     encoder.eval()
-    order = np.argsort(mels.lengths[rows], kind="stable")
-    result: np.ndarray | None = None
-    start = 0
-    bar = tqdm(total=len(order), desc="speech embeddings", unit="utterance", disable=None if progress else True)
+    if not len(rows):
+        raise DataError.about("encode_rows", "there is no utterance to encode", "check the split's name")
+    batches = batches_by_length(mels.lengths[rows], batch_frames)
+    found = np.concatenate([_encode(encoder, mels, rows[chosen], device=device, frames=frames) for chosen in batches])
+    result = np.empty_like(found)
+    result[np.concatenate(batches)] = found
+    return result
+
+
+def batches_by_length(lengths: np.ndarray, batch_frames: int) -> list[np.ndarray]:
+    """Divide utterances into batches of similar length, the shortest first.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (N,)
+        Frames of each.
+    batch_frames : int
+        Most frames of a batch, padding included; a longer utterance is a batch of its own.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Places in ``lengths``, each once.
+    """
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * int(mels.lengths[rows[order[end]]]) <= batch_frames:
+        while end < len(order) and (end + 1 - start) * int(lengths[order[end]]) <= batch_frames:
             end += 1
-        chosen = order[start:end]
-        mel, lengths = mels.batch(rows[chosen], frames=frames)
-        speech = encoder(torch.from_numpy(mel).to(device), torch.from_numpy(lengths)).sentence.float().cpu().numpy()
-        if result is None:
-            result = np.empty((len(rows), speech.shape[1]), dtype=np.float32)
-        result[chosen] = speech
+        batches.append(order[start:end])
         start = end
-        bar.update(len(chosen))
-    bar.close()
-    if result is None:
-        raise DataError.about("encode_rows", "there is no utterance to encode", "check the split's name")
-    return result
+    return batches
+
+
+@torch.inference_mode()
+def _encode(
+    encoder: SpeechNetwork, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
+) -> np.ndarray:
+    """Embeddings (B, D) of one batch."""
+    mel, lengths = mels.batch(rows, frames=frames)
+    found = encoder(torch.from_numpy(mel).to(device), torch.from_numpy(lengths)).sentence
+    return np.asarray(found.float().cpu().numpy())
 
 
 def load_embeddings(root: Path, name: str) -> EmbeddingFile:

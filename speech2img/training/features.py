@@ -8,15 +8,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.splits import peer_parts
 from speech2img.errors import ConfigError, DataError
+from speech2img.metrics.feature_chunks import Chunk
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
 from speech2img.training.device import resolve_device
 from speech2img.training.inception_teacher import InceptionTeacher
+from speech2img.training.parallel import by_leader
+from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, image_store
 from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, Teacher, load_teacher
 
@@ -114,6 +116,11 @@ def build_teacher_features(
     ------
     ConfigError, CheckpointError, DataError
         If the teacher, or the corpus, is not what it should be.
+
+    Notes
+    -----
+    The processes of a job (`speech2img.training.parallel.joined`) divide the pictures among them; the file is that of
+    one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call goes on.
     """
     network = load_teacher(teacher, device=resolve_device(device), side=side)
     views = network.default_views if views is None else views
@@ -127,22 +134,25 @@ def build_teacher_features(
         store = image_store(
             manifest, size=network.image_size, crop=network.crops_to_box, workers=workers, progress=progress
         )
-        images = store.load_all()
-        parts = []
-        for start in tqdm(
-            range(0, len(images), batch_size), desc="teacher features", disable=None if progress else True
-        ):
-            parts.append(network.views(images[start : start + batch_size], views).float().cpu().numpy())
-        features = np.concatenate(parts)
-        source = _keep_teacher(root, name, network, teacher)
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file["features"] = features
-            file["ids"] = [item.id for item in manifest.items]
-            file.attrs.update(kind=network.kind, source=str(source), **made_by)
-    features = load_features(root, name).features
-    for part, rows in peer_parts(manifest).items():
-        pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
-        save_li2020_image_features(root / part / f"image_features_{name}.pickle", pickled)
+        source = f"{network.sha256} {views} {side} {batch_size} {store.source}"
+        starts = range(0, len(store), batch_size)
+
+        def compute(start: int) -> Chunk:
+            rows = range(start, min(start + batch_size, len(store)))
+            features = network.views(store.read(rows), views).float().cpu().numpy()
+            return Chunk({"features": features}, tuple(store.ids[row] for row in rows))
+
+        def write() -> None:
+            place = _keep_teacher(root, name, network, teacher)
+            with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+                file["features"] = np.concatenate([chunks.features("features", start) for start in starts])
+                file["ids"] = [item.id for item in manifest.items]
+                file.attrs.update(kind=network.kind, source=str(place), **made_by)
+
+        with shared_parts(path.with_name(f"{path.name}.building"), source=source) as chunks:
+            compute_parts(chunks, starts, compute, desc="teacher features", progress=progress)
+            by_leader(write)
+    by_leader(lambda: _write_pickles(root, name, manifest))
     return path
 
 
@@ -175,6 +185,13 @@ def load_features(root: Path, name: str) -> FeatureFile:
     return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"], side)
 
 
+def _write_pickles(root: Path, name: str, manifest: Manifest) -> None:
+    features = load_features(root, name).features
+    for part, rows in peer_parts(manifest).items():
+        pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
+        save_li2020_image_features(root / part / f"image_features_{name}.pickle", pickled)
+
+
 def _is_current(path: Path, made_by: Mapping[str, object], manifest: Manifest) -> bool:
     if not path.is_file():
         return False
@@ -188,7 +205,8 @@ def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:
     if not isinstance(network, AttributeTeacher):
         return path.resolve()
     copy = derived(root) / f"teacher-{name}"
-    if copy.exists():
-        shutil.rmtree(copy)
-    shutil.copytree(network.folder, copy)
+    if copy.resolve() != network.folder.resolve():
+        if copy.exists():
+            shutil.rmtree(copy)
+        shutil.copytree(network.folder, copy)
     return copy.relative_to(root)

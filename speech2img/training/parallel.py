@@ -28,7 +28,15 @@ from torch import distributed as dist
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from speech2img.errors import ConfigError, RunInterrupted
+from speech2img.errors import (
+    ConfigError,
+    DataError,
+    DiskFullError,
+    NonFiniteError,
+    OutOfMemoryError,
+    RunInterrupted,
+    Speech2ImgError,
+)
 from speech2img.storage.ranks import ALONE, Rank
 
 T = TypeVar("T")
@@ -68,7 +76,7 @@ def joined(rank: Rank) -> Iterator[None]:
     except RuntimeError as error:
         if not any(word in str(error).lower() for word in _LOST):
             raise
-        fix = "run the same torchrun command again: the last checkpoint stays"
+        fix = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
         raise RunInterrupted.about(rank, "another process of the job is gone", fix) from error
     finally:
         dist.destroy_process_group()
@@ -86,12 +94,41 @@ def is_leader() -> bool:
 
 @contextmanager
 def leader_first() -> Iterator[None]:
-    """Run the block in the leader, then in the others, who find done what it does."""
+    """Run the block in the leader, then in the others, who find done what it does.
+
+    Raises
+    ------
+    Speech2ImgError
+        In the others, of the leader's exit status, where an error of the package ended its block: it says itself why.
+    """
     if not is_leader():
-        largest([0.0])
-    yield
-    if is_leader():
-        largest([0.0])
+        _demand_success(largest([0.0])[0])
+        yield
+        return
+    try:
+        yield
+    except Speech2ImgError as error:
+        largest([float(error.exit_code)])
+        raise
+    largest([0.0])
+
+
+def by_leader(action: Callable[[], object]) -> None:
+    """Let the first process do something that cannot be divided; the others wait and end as it does.
+
+    Raises
+    ------
+    Speech2ImgError
+        What the action raises, in the first process; an error of the same exit status in the others.
+    """
+    with leader_first():
+        if is_leader():
+            action()
+
+
+def meet() -> None:
+    """Wait for all processes of the job."""
+    largest([0.0])
 
 
 def largest(values: Sequence[float]) -> list[float]:
@@ -101,6 +138,14 @@ def largest(values: Sequence[float]) -> list[float]:
     shared = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(shared, dist.ReduceOp.MAX)
     return shared.tolist()
+
+
+def _demand_success(status: float) -> None:
+    if not status:
+        return
+    kinds = (ConfigError, NonFiniteError, OutOfMemoryError, DiskFullError, RunInterrupted)
+    kind = next((kind for kind in kinds if kind.exit_code == int(status)), DataError)
+    raise kind.about(team(), "the first process of the job stopped", "see its message")
 
 
 def summed(values: Tensor) -> Tensor:

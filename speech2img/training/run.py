@@ -70,8 +70,8 @@ class LoopSettings:
 FREE_ON_RESUME = frozenset(
     f"loop.{name}"
     for name in "max_steps max_minutes checkpoint_minutes log_every evaluate_every grid_every keep threads".split()
-)
-"""Settings that may change when a run goes on: they say how long and how often, not what is trained."""
+) | {"workers"}
+"""Settings that may change when a run goes on: they say how long, how often and by how many, not what is trained."""
 
 
 @dataclass(frozen=True)

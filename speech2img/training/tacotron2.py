@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from speech2img.audio.mel import mel_preset
 from speech2img.config import settings_to_dict
@@ -63,6 +63,10 @@ class Tacotron2Task(Task):
     def next_batch(self) -> ClipBatch:
         """Draw clips."""
         return self.batches.next()
+
+    def networks(self) -> list[nn.Module]:
+        """The network."""
+        return [self.network]
 
     def batch_ids(self, batch: ClipBatch) -> list[int]:
         """Places in the list of clips."""

@@ -33,15 +33,15 @@ def painted() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def painted_jobs(painted: ModuleType) -> ModuleType:
-    """The module ``parallel_runs``."""
-    return _module(TOY.with_name("parallel_runs.py"))
+def tiny(painted: ModuleType) -> ModuleType:
+    """The module ``tiny_trainings``."""
+    return _module(TOY.with_name("tiny_trainings.py"))
 
 
 @pytest.fixture(scope="session")
-def start(painted_jobs: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
-    """``start(case, folder, ranks=2, steps=4, events={}, file_limit=None)`` runs a training of some processes."""
-    jobs = painted_jobs.Jobs(painted_jobs.build(tmp_path_factory.mktemp("jobs")))
+def start(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """``start(case, folder, ranks=2, steps=4, ...)`` runs a training of some processes; see ``parallel_runs``."""
+    jobs = _module(TOY.with_name("parallel_runs.py")).Jobs(tiny.build(tmp_path_factory.mktemp("jobs")))
     yield jobs
     jobs.close()
 

@@ -38,7 +38,7 @@ def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return job
 
 
-@pytest.mark.parametrize("case", ["encoder", "s2igan encoder", "teacher", "prior", "generator"])
+@pytest.mark.parametrize("case", ["encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier"])
 def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
     one, two = start(case, tmp_path / "one", ranks=1), start(case, tmp_path / "two")
     assert (one.statuses, two.statuses) == ([0], [0, 0])
@@ -141,10 +141,10 @@ def test_every_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch
 
 
 def test_torchrun_ends_with_a_killed_process(
-    painted_jobs: ModuleType, start: Start, whole: Any, toy: ModuleType, tmp_path: Path
+    tiny: ModuleType, start: Start, whole: Any, toy: ModuleType, tmp_path: Path
 ) -> None:
-    root = painted_jobs.build(tmp_path / "corpus")
-    settings = replace(painted_jobs.ENCODER, loop=replace(painted_jobs.LOOP, max_steps=10**6))
+    root = tiny.build(tmp_path / "corpus")
+    settings = replace(tiny.ENCODER, loop=replace(tiny.LOOP, max_steps=10**6))
     (tmp_path / "encoder.toml").write_text(dump_toml(settings))
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0",

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Generators of all systems, two seeds each, on the embeddings of the encoder of the same seed. Ours paints features, and a prior
+# chooses them by what the encoder heard. $RUNS/model-<system>-<seed> is the whole model.
+source "$(dirname "$0")/settings.sh"
+for seed in $GENERATOR_SEEDS; do
+    for system in $SYSTEMS; do
+        out=$RUNS/model-$system-$seed
+        sets=(--set "loop.seed=$seed" "${generator[@]}")
+        if [ "$system" = ours ]; then
+            out=$RUNS/painter-$seed
+            sets+=(--set features=$features)
+        else
+            sets+=(--set "embeddings=$system-$seed")
+        fi
+        step "generator $system-$seed" speech2img train generator --config "$here/generator-$system-$CORPUS.toml" \
+            --root "$ROOT" --out "$out" "${sets[@]}"
+        if [ "$system" = ours ]; then
+            step "prior $system-$seed" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
+                --out "$RUNS/model-ours-$seed" --set "generator=$out" --set "embeddings=$OURS_HEARS-$seed" \
+                --set features=$features --set "loop.seed=$seed"
+        fi
+    done
+done
