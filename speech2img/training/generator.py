@@ -35,7 +35,7 @@ from speech2img.training.relation_supervisor import PairEmbeddings, RelationSupe
 from speech2img.training.run import open_run
 from speech2img.training.stores import image_store
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
-from speech2img.training.teachers import AttributeTeacher, Teacher, with_maps
+from speech2img.training.teachers import AttributeTeacher, Teacher, load_teacher, with_maps
 
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "train_generator"]
 
@@ -59,6 +59,8 @@ class GeneratorTask(Task):
         The frozen teacher.
     sight : Sight, optional
         What the relation supervisor sees with, where the settings want one.
+    seen_through : Teacher, optional
+        What discriminators of features look through, if not the teacher.
     device : torch.device
         Where it computes.
     """
@@ -67,7 +69,8 @@ class GeneratorTask(Task):
 
     def __init__(
         self, settings: GeneratorSettings, *, batches: PairBatches, probe: Probe, encoder: EmbeddingFile,
-        features: np.ndarray | None, teacher: Teacher | None, sight: Sight | None = None, device: torch.device,
+        features: np.ndarray | None, teacher: Teacher | None, sight: Sight | None = None,
+        seen_through: Teacher | None = None, device: torch.device,
     ) -> None:  # fmt: skip
         self.settings, self.batches, self.device = settings, batches, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
@@ -75,6 +78,8 @@ class GeneratorTask(Task):
         self.trained_with = {**before, "speech encoder": encoder.sha256, **(sight.trained_with if sight else {})}
         if teacher is not None:
             self.trained_with["feature network"] = teacher.sha256
+        if seen_through is not None:
+            self.trained_with["discriminators' network"] = seen_through.sha256
         self.teacher = teacher
         self.batch_size = batches.sampler.batch_size
         model = settings.model
@@ -94,7 +99,7 @@ class GeneratorTask(Task):
             settings, sizes, precision=self.precision, scaler=self.scaler, device=device
         )  # fmt: skip
         self.feature_critics = None if looks_at == "pixels" else FeatureDiscriminators(
-            settings, with_maps(teacher), sizes, precision=self.precision, scaler=self.scaler, device=device
+            settings, with_maps(seen_through or teacher), sizes, precision=self.precision, scaler=self.scaler, device=device
         )  # fmt: skip
         self.feature_loss = FeatureLoss(
             settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors, precision=self.precision
@@ -299,6 +304,8 @@ def train_generator(
         if relation.weight:
             encoder = Path(relation.encoder or embeddings.folder / "encoder")
             sight = open_sight(root, encoder, relation, device=where)
+        through = settings.model.looks_through if settings.model.discriminators != "pixels" else None
+        looks_through = None if through is None else load_teacher(Path(through), device=where)
         size = settings.image_size
         stored = int(size * 76 / 64) if settings.augmentation in ("crop", "crop_flip") else size
         store = image_store(manifest, size=stored, workers=settings.workers, progress=progress)
@@ -314,6 +321,6 @@ def train_generator(
             features = found.features[:, 0].copy()
         task = GeneratorTask(
             settings, batches=batches, probe=Probe.of(manifest.items, source, settings), encoder=embeddings,
-            features=features, teacher=teacher, sight=sight, device=where,
+            features=features, teacher=teacher, sight=sight, seen_through=looks_through, device=where,
         )  # fmt: skip
         return run_training(task, run=run, device=where, progress=progress)

@@ -23,6 +23,8 @@ class GeneratorModelSettings:
     """Base width of the discriminators."""
     discriminators: Literal["pixels", "features", "both"] = "pixels"
     """What they look at: pictures (published), or the frozen teacher's maps of them (Projected GANs)."""
+    looks_through: str | None = None
+    """Network whose maps they see, in any form that --teacher takes; none takes the teacher behind features."""
     feature_discriminator_width: int = 64
     """Width behind each of the teacher's maps."""
     condition_dim: int = 128
@@ -142,8 +144,10 @@ class GeneratorSettings:
             raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
         if self.losses.feature and self.features is None:
             raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
-        if self.model.discriminators != "pixels" and self.features is None:
-            raise ConfigError.about("model.discriminators", "they need a teacher", "set features to the teacher's name")
+        if self.model.discriminators != "pixels" and self.features is None and self.model.looks_through is None:
+            raise ConfigError.about(
+                "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher's name"
+            )
         if self.initial is not None and self.model.discriminators == "features":
             raise ConfigError.about("initial", "it takes discriminators of pictures over", "set discriminators to both")
         if self.selection != "last" and (self.features is None or not self.evaluation_utterances):

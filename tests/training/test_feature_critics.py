@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from speech2img.errors import ConfigError
+from speech2img.storage.weights import load_release, release_sha256
 from speech2img.training.generator import train_generator
+from speech2img.training.generator_settings import GeneratorSettings
 from speech2img.training.teachers import GoogLeNetTeacher, load_teacher, with_maps
 
 CPU = torch.device("cpu")
@@ -43,9 +45,27 @@ def test_a_run_of_each_kind(kind: str, terms: set[str], painted: ModuleType, roo
     torch.testing.assert_close(resumed["generator"], whole["generator"], rtol=0, atol=0)
 
 
+def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_path: Path) -> None:
+    other = painted.teacher_release(tmp_path / "other", seed=9)
+    plain = painted.SETTINGS
+    losses = replace(plain.losses, class_aware=0.0)
+
+    def looking_through(path: str) -> GeneratorSettings:
+        model = replace(
+            plain.model, discriminators="features", looks_through=path, feature_discriminator_width=8
+        )
+        return replace(plain, model=model, features=None, losses=losses)
+
+    with pytest.raises(ConfigError, match="no such teacher"):
+        train_generator(root, tmp_path / "none", looking_through("nowhere"), device="cpu", progress=False)
+    train_generator(root, tmp_path / "run", looking_through(str(other)), device="cpu", progress=False)
+    _, config = load_release(tmp_path / "run" / "export")
+    assert config["trained_with"]["discriminators' network"] == release_sha256(other)
+
+
 def test_they_need_a_teacher(painted: ModuleType) -> None:
     plain = painted.SETTINGS
-    with pytest.raises(ConfigError, match="need a teacher"):
+    with pytest.raises(ConfigError, match="need a network"):
         replace(plain, features=None, model=replace(plain.model, discriminators="features"))
     with pytest.raises(ConfigError, match="discriminators of pictures"):
         replace(plain, initial="runs/other", model=replace(plain.model, discriminators="features"))
