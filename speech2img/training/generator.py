@@ -99,7 +99,8 @@ class GeneratorTask(Task):
             settings, sizes, precision=self.precision, scaler=self.scaler, device=device
         )  # fmt: skip
         self.feature_critics = None if looks_at == "pixels" else FeatureDiscriminators(
-            settings, with_maps(seen_through or teacher), sizes, precision=self.precision, scaler=self.scaler, device=device
+            settings, with_maps(seen_through or teacher), sizes, precision=self.precision, scaler=self.scaler,
+            device=device,
         )  # fmt: skip
         self.feature_loss = FeatureLoss(
             settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors, precision=self.precision

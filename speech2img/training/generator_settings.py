@@ -146,7 +146,7 @@ class GeneratorSettings:
             raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
         if self.model.discriminators != "pixels" and self.features is None and self.model.looks_through is None:
             raise ConfigError.about(
-                "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher's name"
+                "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher"
             )
         if self.initial is not None and self.model.discriminators == "features":
             raise ConfigError.about("initial", "it takes discriminators of pictures over", "set discriminators to both")
