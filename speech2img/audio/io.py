@@ -66,10 +66,11 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
         If the recording is missing, not sound, damaged (header and data disagree), empty, silent, overdriven, not
         finite, or outside the limits.
     """
-    mono, rate, _ = _decode(source, limits or AudioLimits())
+    mono, rate, _, peak = _decode(source, limits or AudioLimits())
     if rate != sample_rate:
         mono = resample(mono, rate, sample_rate)
-    mono.clip(-1, 1, out=mono)
+    if peak > 1 or rate != sample_rate:
+        mono.clip(-1, 1, out=mono)
     return mono
 
 
@@ -98,25 +99,25 @@ def probe_audio(source: str | Path | bytes, *, limits: AudioLimits | None = None
     AudioError
         As :func:`read_audio`.
     """
-    mono, rate, channels = _decode(source, limits or AudioLimits())
+    mono, rate, channels, _ = _decode(source, limits or AudioLimits())
     return AudioFacts(len(mono) / rate, rate, channels)
 
 
-def _decode(source: str | Path | bytes, limits: AudioLimits) -> tuple[np.ndarray, int, int]:
-    """Mean of the channels (n,), rate in Hz and number of channels of a recording within the limits."""
+def _decode(source: str | Path | bytes, limits: AudioLimits) -> tuple[np.ndarray, int, int, float]:
+    """Mean of the channels (n,), rate in Hz, number of channels and peak of all of a recording within the limits."""
     name, data = _load(source, limits)
     if not data:
         raise AudioError.about(name, "the file is empty", "record it again")
     if data[:4] == b"RIFF":
         _check_riff(name, data)
     sound, rate = _plain_wav(name, data, limits) or _by_libsndfile(name, data, limits)
-    _check_sound(name, sound, limits)
+    peak = _check_sound(name, sound, limits)
     if sound.shape[1] == 1:
-        return sound[:, 0], rate, 1
+        return sound[:, 0], rate, 1, peak
     mono: np.ndarray = sound.mean(axis=1)
     if np.ptp(mono) < limits.min_swing:
         raise AudioError.about(name, "silent once its channels are averaged", "give one channel only")
-    return mono, rate, sound.shape[1]
+    return mono, rate, sound.shape[1], peak
 
 
 def _plain_wav(name: str, data: bytes, limits: AudioLimits) -> tuple[np.ndarray, int] | None:
@@ -230,7 +231,8 @@ def _check_header(name: str, kind: str, rate: int, channels: int, samples: int, 
         raise AudioError.about(name, f"{seconds:.0f} s long", f"cut it to at most {limits.max_seconds:g} s")
 
 
-def _check_sound(name: str, sound: np.ndarray, limits: AudioLimits) -> None:
+def _check_sound(name: str, sound: np.ndarray, limits: AudioLimits) -> float:
+    """Check the samples of all channels; gives their peak."""
     low, high = float(sound.min()), float(sound.max())  # NaN goes through both
     if not (math.isfinite(low) and math.isfinite(high)):
         raise AudioError.about(name, "samples that are not finite (NaN or infinite)", "export it again")
@@ -243,3 +245,4 @@ def _check_sound(name: str, sound: np.ndarray, limits: AudioLimits) -> None:
         clipped = float(np.mean(np.abs(sound) >= _FULL_SCALE))
         if clipped > limits.max_clipped:
             raise AudioError.about(name, f"overdriven: {clipped:.0%} of it is at full scale", "record it more softly")
+    return peak

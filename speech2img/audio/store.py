@@ -2,37 +2,32 @@
 
 import contextlib
 import json
-import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import Any, BinaryIO
+from typing import Any
 
-import h5py
 import numpy as np
 from tqdm import tqdm
 
+from speech2img.audio.half import half_frames
 from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
+from speech2img.audio.spool import Spool
 from speech2img.errors import AudioError, DataError, RunInterrupted
-from speech2img.storage.atomic import atomic_path, disk_errors, disk_full
-from speech2img.storage.forks import map_in_forks
-from speech2img.storage.journal import Journal
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.forks import talk_in_forks
 from speech2img.storage.lock import run_lock
 from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, open_store
 
 FORMAT = "speech2img-mels-1"
 
 _GROUP_ITEMS = 16  # that one process computes before it hands them over
-_BATCH_ITEMS, _BATCH_SECONDS = 1024, 1.0
-_COPY_ROWS = 1 << 19
 
 Entry = tuple[str, Path]
-Mels = tuple[list[int], np.ndarray]
-"""Frames of each utterance of a group, and all of them, float16 (frames, n_mels)."""
+"""Name and recording of an utterance."""
 
 
 def build_mel_store(
@@ -76,17 +71,18 @@ def build_mel_store(
         return store
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
-        spool = _Spool(building, source, preset.n_mels)
+        spool = Spool(building, source, preset.n_mels)
         done = len(spool.lengths)
         bar = tqdm(total=len(entries), initial=done, desc=f"mels {preset.name}", unit="utt", disable=not progress)
         groups = [entries[start : start + _GROUP_ITEMS] for start in range(done, len(entries), _GROUP_ITEMS)]
+        job = partial(_write_mels, preset=preset, spool=spool)
         try:
-            with bar, contextlib.closing(map_in_forks(partial(_read_mels, preset=preset), groups, workers)) as mels:
-                spool.fill(mels, bar)
+            with bar, contextlib.closing(talk_in_forks(job, groups, workers, answer=spool.take)) as written:
+                spool.fill(written, bar)
         except KeyboardInterrupt:
             reason = f"interrupted after {len(spool.lengths)} of {len(entries)} recordings"
             raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
-        _write(path, [name for name, _ in entries], spool, preset, source)
+        spool.finish(path, [name for name, _ in entries], _attributes(preset, source))
         shutil.rmtree(building)
     return MelStore(path)
 
@@ -169,66 +165,12 @@ class MelStore:
         return {**self.__dict__, "_frames": None}
 
 
-class _Spool:
-    """Finished mels on their way into a store: raw frames in one file, and a journal that says how many count.
-
-    A batch counts once its frames and then its journal line are on the disk; what lies behind the last counted frame
-    is cut off when a build goes on.
-    """
-
-    def __init__(self, folder: Path, source: str, n_mels: int) -> None:
-        self.frames_path = folder / "frames.f16"
-        self._row_bytes = 2 * n_mels
-        journal_path = folder / "journal.jsonl"
-        self._journal = Journal(journal_path)
-        self.lengths: list[int] = []
-        if self._journal.done.get("source", {}).get("digest") == source:
-            while batch := self._journal.done.get(str(len(self.lengths))):
-                self.lengths += batch["lengths"]
-        else:
-            journal_path.unlink()
-            self._journal = Journal(journal_path)
-            self._journal.add("source", digest=source)
-        with self.frames_path.open("ab") as file:
-            there = file.tell()
-        if there < self._counted:
-            raise DataError.about(folder, "the unfinished store is damaged", "delete this folder and try again")
-        os.truncate(self.frames_path, self._counted)
-
-    @property
-    def _counted(self) -> int:
-        return self._row_bytes * sum(self.lengths)
-
-    def fill(self, groups: Iterable[Mels], bar: tqdm) -> None:
-        """Take the missing mels in order; the bar tells of those that count.
-
-        What does not count yet is dropped if this ends early: going on in the middle of a batch could count it twice.
-        """
-        lengths: list[int] = []
-        since = monotonic()
-        with self.frames_path.open("ab") as file:
-            for more, frames in groups:
-                file.write(frames.data)
-                lengths += more
-                if len(lengths) >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
-                    self._count(file, lengths, bar)
-                    lengths, since = [], monotonic()
-            self._count(file, lengths, bar)
-
-    def _count(self, file: BinaryIO, lengths: list[int], bar: tqdm) -> None:
-        if not lengths:
-            return
-        file.flush()
-        os.fsync(file.fileno())
-        self._journal.add(str(len(self.lengths)), lengths=lengths)
-        self.lengths += lengths
-        bar.update(len(lengths))
-
-
-def _read_mels(entries: Sequence[Entry], *, preset: MelPreset) -> Mels:
-    """Log-mels of a group of recordings."""
+def _write_mels(
+    entries: Sequence[Entry], *, preset: MelPreset, spool: Spool
+) -> Generator[list[int], int, None]:
+    """Compute a group of log-mels, say their lengths, and write them where they belong."""
     mels = [_read_mel(entry, preset) for entry in entries]
-    return [len(mel) for mel in mels], np.concatenate(mels)
+    spool.write(mels, (yield [len(mel) for mel in mels]))
 
 
 def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
@@ -236,29 +178,18 @@ def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
     path = entry[1]
     y = read_audio(path, sample_rate=preset.sample_rate)
     try:
-        return np.ascontiguousarray(log_mel(y, preset=preset).astype(np.float16).T)
+        return half_frames(log_mel(y, preset=preset))
     except AudioError as error:
         raise AudioError(f"{path}: {error}") from error
 
 
-def _write(path: Path, ids: list[str], spool: _Spool, preset: MelPreset, source: str) -> None:
-    """Write the finished store from its spool."""
-    size = spool.frames_path.stat().st_size
-    if shutil.disk_usage(path.parent).free < size:
-        raise disk_full(path, size)
-    offsets = np.concatenate(([0], np.cumsum(spool.lengths, dtype=np.int64)))
-    with atomic_path(path, bytes_needed=size) as temp, h5py.File(temp, "w") as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["preset"] = preset.name
-        file.attrs["preset_fingerprint"] = preset.fingerprint
-        file.attrs["preset_settings"] = json.dumps(asdict(preset), sort_keys=True)
-        file.attrs["source"] = source
-        file["ids"] = np.array([name.encode() for name in ids])
-        file["offsets"] = offsets
-        frames = file.create_dataset("frames", (offsets[-1], preset.n_mels), np.float16)
-        raw = np.memmap(spool.frames_path, np.float16, "r", shape=frames.shape)
-        for start in range(0, len(raw), _COPY_ROWS):
-            frames[start : start + _COPY_ROWS] = raw[start : start + _COPY_ROWS]
+def _attributes(preset: MelPreset, source: str) -> dict[str, str]:
+    """What a store says of itself."""
+    settings = json.dumps(asdict(preset), sort_keys=True)
+    return {
+        "format": FORMAT, "preset": preset.name, "preset_fingerprint": preset.fingerprint, "preset_settings": settings,
+        "source": source,
+    }  # fmt: skip
 
 
 def _up_to_date(path: Path, source: str) -> MelStore | None:

@@ -50,6 +50,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         choices=("auto", "fp32", "bf16", "fp16"),
         help="arithmetic of the networks (default: the setting loop.precision: auto, what the device does fastest)",
     )
+    parser.add_argument(
+        "--profile", nargs="?", type=int, const=5, metavar="STEPS",
+        help="trace some steps (5 unless told) into RUN/profile, to look at in chrome://tracing or Perfetto",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -59,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.storage.ranks import this_rank
 
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
+    overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
     train, settings_class, options = _trainer(args.role)
     base = preset(args.role, args.preset)
     settings: Any = load_settings(settings_class, file=args.config, overrides=overrides, base=base)

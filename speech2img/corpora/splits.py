@@ -7,6 +7,7 @@ published code can be pointed at any part. In a corpus with a published split of
 """
 
 import contextlib
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from speech2img.corpora.manifest import SPLITS, Item, Manifest
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.pickles import load_pickle, save_pickle
+
+logger = logging.getLogger(__name__)
 
 IMAGES = "CUB_200_2011/images"
 AUDIO = "CUB_200_2011_audio/audio"
@@ -89,7 +92,8 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
 
     Pickles that list the same pictures with the same classes stay as they are, whatever their order; so do JSON files
     that another program wrote. What an earlier call wrote of a part that the corpus has no more is removed: whoever
-    evaluated on it would evaluate on training pictures.
+    evaluated on it would evaluate on training pictures. So are our features and embeddings in the peers' layouts, which
+    go by position, of a part whose pictures are others now.
 
     Parameters
     ----------
@@ -104,18 +108,37 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
             _remove_part(manifest.root, part)
     for part, rows in parts.items():
         items = [manifest.items[row] for row in rows]
-        _write_pickles(manifest.root / part, items)
+        _write_pickles(manifest.root, part, items)
         path = manifest.root / f"{part}.json"
         if not _is_foreign(path, part):
             write_json(path, li2020_split(items, part, dialect=dialect))
 
 
-def _write_pickles(folder: Path, items: Sequence[Item]) -> None:
+def _write_pickles(root: Path, part: str, items: Sequence[Item]) -> None:
     wanted = {"class_info": [class_number(item) for item in items], "filenames": [item.id for item in items]}
     for name, content in wanted.items():
-        path = folder / f"{name}.pickle"
+        path = root / part / f"{name}.pickle"
         if not path.is_file() or _listed(path) != content:
+            if name == "filenames" and path.is_file():
+                _remove_outdated(root, part)  # first: a kill in between must not leave them beside a new list
             save_pickle(path, content)
+
+
+def _remove_outdated(root: Path, part: str) -> None:
+    """Remove the peers' pickles that go by the position in a list that has changed, as far as we have made them."""
+    derived = root / "derived"
+    found = (root / part).glob("image_features_*.pickle")
+    features = {path.stem.removeprefix("image_features_"): path for path in found}
+    ours = [path for name, path in features.items() if (derived / f"features-{name}.h5").is_file()]
+    ours += derived.glob(f"embeddings/*/speech_embeddings_{part}.pickle")
+    ours += derived.glob(f"embeddings/*/{part}/audio_features_*.pickle")
+    for path in ours:
+        path.unlink()
+    if ours:
+        names = ", ".join(sorted(str(path.relative_to(root)) for path in ours))
+        logger.warning("%s: other pictures than before; removed: %s; run 'features' and 'extract' again", part, names)
+    if foreign := sorted(path.name for path in features.values() if path not in ours):
+        logger.warning("%s: other pictures than before: %s belongs to the former ones", part, ", ".join(foreign))
 
 
 def _remove_part(root: Path, part: str) -> None:
@@ -125,6 +148,7 @@ def _remove_part(root: Path, part: str) -> None:
         return
     for name in ("class_info", "filenames"):
         (root / part / f"{name}.pickle").unlink(missing_ok=True)
+    _remove_outdated(root, part)
     with contextlib.suppress(OSError):
         (root / part).rmdir()
     path.unlink()

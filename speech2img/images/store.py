@@ -43,7 +43,7 @@ def build_image_store(
     workers : int
         Pictures decoded at the same time; the content does not depend on it.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar; it counts what is on the disk.
 
     Returns
     -------
@@ -215,18 +215,18 @@ class _Unfinished:
                 for picture in map_in_order(lambda entry: _read_entry(entry, size), entries[self.done :], workers):
                     pixels[position] = picture
                     position += 1
-                    bar.update()
                     if position - self.done >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
-                        self._commit(pixels, position)
+                        self._commit(pixels, position, bar)
                         since = monotonic()
             finally:
-                self._commit(pixels, position)
+                self._commit(pixels, position, bar)
 
-    def _commit(self, pixels: np.memmap, position: int) -> None:
+    def _commit(self, pixels: np.memmap, position: int, bar: tqdm) -> None:
         if position > self.done:
             pixels.flush()
             fsync(self.path)
             self._journal.add(str(self.done), count=position - self.done)
+            bar.update(position - self.done)
             self.done = position
 
 
@@ -242,6 +242,7 @@ def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> 
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        layout.set_obj_track_times(False)  # the same pictures make the same bytes
         space = h5py.h5s.create_simple(shape)
         h5py.h5d.create(file.id, b"pixels", h5py.h5t.NATIVE_UINT8, space, layout)
     descriptor = os.open(path, os.O_RDWR)

@@ -1,6 +1,6 @@
 """Adversarial terms of StackGAN-v2 (arXiv:1710.10916), written on logits: no sigmoid to saturate."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -51,6 +51,30 @@ def discriminator_loss(
         + _cross_entropy(fake.unconditional_logits, 0.0)
     )
     return conditional_real + conditional_wrong + conditional_fake + unconditional_weight * unconditional
+
+
+def discriminator_part(
+    logits: DiscriminatorLogits, kind: Literal["real", "wrong", "fake"], *, unconditional_weight: float = 1.0
+) -> Tensor:
+    """One of the three parts that `discriminator_loss` is the sum of.
+
+    Parameters
+    ----------
+    logits : DiscriminatorLogits
+        Scores of the pictures of one kind.
+    kind : {"real", "wrong", "fake"}
+        What they are scores of.
+    unconditional_weight : float, >= 0
+        As for `discriminator_loss`.
+
+    Returns
+    -------
+    Tensor [shape=(), float32]
+    """
+    conditional = _cross_entropy(logits.conditional_logits, float(kind == "real"))
+    if unconditional_weight == 0:
+        return conditional if kind == "real" else 0.5 * conditional
+    return conditional + unconditional_weight * _cross_entropy(logits.unconditional_logits, float(kind != "fake"))
 
 
 def generator_loss(fake: DiscriminatorLogits, *, unconditional_weight: float = 1.0) -> Tensor:

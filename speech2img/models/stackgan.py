@@ -4,17 +4,21 @@ S2IGAN (Wang et al., Interspeech 2020) stacks the same generator densely: a late
 before it twice over, refined and as it came.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.conditioning import ConditioningAugmentation
+from speech2img.models.recompute import recomputed
 from speech2img.models.upsampling import doubled_conv
 
 BASE_SIZE = 64
 MAX_STAGES = 4
+
+Recompute = Literal["nothing", "gates", "stages"]
+"""What the backward pass computes again: nothing, normalisation and gate of each convolution, or also whole stages."""
 
 
 class GeneratorOutput(NamedTuple):
@@ -47,10 +51,14 @@ class GatedConv(nn.Module):
         self.upsample = upsample
         self.conv = nn.Conv2d(in_channels, 2 * out_channels, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(2 * out_channels)
+        self.recompute = False
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W) or (B, out, 2H, 2W)."""
         convolved = doubled_conv(x, self.conv.weight) if self.upsample else self.conv(x)
+        return recomputed(self.norm, self._gated, convolved) if self.recompute else self._gated(convolved)
+
+    def _gated(self, convolved: Tensor) -> Tensor:
         return F.glu(self.norm(convolved), dim=1)
 
 
@@ -155,6 +163,14 @@ class StackGenerator(nn.Module):
         self.to_image = nn.ModuleList(
             nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages)
         )
+        self.recompute: Recompute = "nothing"
+
+    def recompute_(self, what: Recompute) -> None:
+        """Choose what is computed again in the backward pass in the place of being kept; results stay the same bits."""
+        self.recompute = what
+        for module in self.modules():
+            if isinstance(module, GatedConv):
+                module.recompute = what != "nothing"
 
     @property
     def image_sizes(self) -> tuple[int, ...]:
@@ -181,7 +197,10 @@ class StackGenerator(nn.Module):
         hidden = self.first(torch.cat([condition.sample, noise_BZ], dim=1))
         images = [self._image(0, hidden)]
         for i, stage in enumerate(self.next, start=1):
-            hidden = stage(hidden, condition.sample)
+            if self.recompute == "stages":
+                hidden = recomputed(stage, stage, hidden, condition.sample)
+            else:
+                hidden = stage(hidden, condition.sample)
             images.append(self._image(i, hidden))
         return GeneratorOutput(images, condition.mu, condition.logvar)
 
@@ -200,7 +219,7 @@ class LeakyConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
-        return F.leaky_relu(self.norm(self.conv(x)), 0.2)
+        return F.leaky_relu(self.norm(self.conv(x)), 0.2, inplace=True)
 
 
 class StackDiscriminator(nn.Module):

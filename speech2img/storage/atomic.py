@@ -91,14 +91,22 @@ def read_json(path: str | Path) -> Any:
 
 def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
     """Read a regular file of at most `max_bytes`; DataError names the file otherwise."""
-    with disk_errors(path), open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+    with disk_errors(path), open(path, "rb", buffering=0, opener=_open_at_once) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise DataError.about(path, "is not a regular file", "name a file")
-        data = file.read(min(status.st_size, max_bytes) + 1)
+        wanted = min(status.st_size, max_bytes) + 1
+        data = file.read(wanted)
+        while len(data) < wanted and (more := file.read(wanted - len(data))):
+            data += more
     if len(data) > max_bytes:
         raise DataError.about(path, f"is larger than {max_bytes:,} bytes", "check that it is the right file")
     return data
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open a file without waiting for the other end of a pipe."""
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def file_sha256(path: str | Path) -> str:

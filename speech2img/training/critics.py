@@ -1,21 +1,22 @@
 """Discriminators in training: one for each image size, each with its optimizer, and what they tell the generator."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from speech2img.losses.adversarial import discriminator_loss, generator_loss
+from speech2img.losses.adversarial import discriminator_loss, discriminator_part, generator_loss
 from speech2img.losses.class_aware import class_aware_loss
-from speech2img.models.stackgan import GeneratorOutput, StackDiscriminator, init_stackgan_
+from speech2img.models.stackgan import DiscriminatorOutput, GeneratorOutput, StackDiscriminator, init_stackgan_
 from speech2img.training.augment import augment
-from speech2img.training.device import Precision
+from speech2img.training.device import Precision, adam, lay_out_, restore_optimizer_
 from speech2img.training.generator_settings import GeneratorSettings
 from speech2img.training.parallel import average_gradients_, joint
 from speech2img.training.task import set_learning_rate
 
 ADAM_BETAS = (0.5, 0.999)
+KINDS: tuple[Literal["real", "wrong", "fake"], ...] = ("real", "wrong", "fake")
 
 
 class Discriminators:
@@ -45,10 +46,14 @@ class Discriminators:
             init_stackgan_(StackDiscriminator(size, condition_dim=model.condition_dim, width=model.discriminator_width))
             for size in image_sizes
         ).to(device)
+        compute = settings.compute
+        lay_out_(self.networks, compute.channels_last, precision)
+        self.forwards = [torch.compile(network) if compute.compile else network for network in self.networks]
         self.optimizers = [
-            torch.optim.Adam(network.parameters(), settings.discriminator_learning_rate, ADAM_BETAS)
+            adam(network.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device,
+                 graphs=compute.graphs)
             for network in self.networks
-        ]
+        ]  # fmt: skip
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of all of them."""
@@ -70,20 +75,36 @@ class Discriminators:
         Tensor [shape=()]
             Sum of their losses, detached.
         """
-        policy = self.settings.discriminator_augmentation
-        mu = fake.mu.detach()
         total = torch.zeros((), device=self.device)
-        for stage, (network, optimizer) in enumerate(zip(self.networks, self.optimizers, strict=True)):
-            shown = (real[stage], wrong[stage], fake.images[stage].detach())
-            with self.precision.autocast():
-                scores = joint([network(augment(x, policy), mu) for x in shown])
-            loss = discriminator_loss(*scores, unconditional_weight=self.settings.losses.unconditional)
-            optimizer.zero_grad(set_to_none=True)
-            self.scaler.scale(loss).backward()
-            average_gradients_(network.parameters())
-            self.scaler.step(optimizer)
-            total = total + loss.detach()
+        for stage in range(len(self.networks)):
+            total = total + self.step_of(stage, real[stage], wrong[stage], fake.images[stage].detach(), fake.mu)
         return total
+
+    def step_of(self, stage: int, real: Tensor, wrong: Tensor, fake: Tensor, mu: Tensor) -> Tensor:
+        """Make one Adam step of one of them and give its loss, detached; see `step`."""
+        optimizer, mu = self.optimizers[stage], mu.detach()
+        weight = self.settings.losses.unconditional
+        if self.settings.compute.memory == "low":
+            total = torch.zeros((), device=self.device)
+            for kind, images in zip(KINDS, (real, wrong, fake), strict=True):
+                with self.precision.autocast():
+                    score = self._score(stage, images, mu)
+                part = discriminator_part(score, kind, unconditional_weight=weight)
+                self.scaler.scale(part).backward()
+                total = total + part.detach()
+        else:
+            with self.precision.autocast():
+                scores = [self._score(stage, images, mu) for images in (real, wrong, fake)]
+            loss = discriminator_loss(*scores, unconditional_weight=weight)
+            self.scaler.scale(loss).backward()
+            total = loss.detach()
+        average_gradients_(self.networks[stage].parameters())
+        self.scaler.step(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+        return total
+
+    def _score(self, stage: int, images: Tensor, mu: Tensor) -> DiscriminatorOutput:
+        return joint(self.forwards[stage](augment(images, self.settings.discriminator_augmentation), mu))
 
     def generator_terms(self, fake: GeneratorOutput, classes_B: Tensor) -> dict[str, Tensor]:
         """The generator's adversarial loss and, if wanted, the class-aware loss, weighted, over all sizes."""
@@ -92,9 +113,9 @@ class Discriminators:
         classes = joint(classes_B.to(self.device))
         adversarial = torch.zeros((), device=self.device)
         class_aware = torch.zeros((), device=self.device)
-        for network, images in zip(self.networks, fake.images, strict=True):
+        for stage, images in enumerate(fake.images):
             with self.precision.autocast():
-                score = joint(network(augment(images, self.settings.discriminator_augmentation), fake.mu))
+                score = self._score(stage, images, fake.mu)
             adversarial = adversarial + generator_loss(score, unconditional_weight=want.unconditional)
             if want.class_aware:
                 class_aware = class_aware + want.class_aware * class_aware_loss(score.code, classes)
@@ -115,4 +136,4 @@ class Discriminators:
         """Restore what `state_dict` gave; further keys are left alone."""
         self.networks.load_state_dict(state["discriminators"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            restore_optimizer_(optimizer, saved)

@@ -1,10 +1,12 @@
-"""Which device and which precision: the only module that decides either."""
+"""Which device, which precision, and what a training does differently on each: the only module that decides it."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
 from speech2img.errors import ConfigError
 from speech2img.storage.ranks import local_index, this_rank
@@ -97,3 +99,88 @@ def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
 def _cpu_has_bf16() -> bool:
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """Tensors of the host on the device; CUDA fetches them while the host goes on.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        On the host; they are left alone.
+    device : torch.device
+        Where they are wanted.
+    """
+    if device.type == "cuda":
+        return [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
+    return [tensor.to(device) for tensor in tensors]
+
+
+def adam(
+    parameters: Iterable[nn.Parameter], rate: float, *, betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0, device: torch.device, graphs: bool = False,
+) -> torch.optim.Adam:  # fmt: skip
+    """Adam as the device computes it best: in one fused kernel on CUDA, a tensor at a time on the CPU.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter
+        They are on the device already.
+    rate : float
+        Learning rate.
+    betas, weight_decay : float
+        As for `torch.optim.Adam`.
+    device : torch.device
+        Where they are.
+    graphs : bool
+        Whether its steps will be part of a CUDA graph; the learning rate is a tensor there.
+    """
+    if device.type != "cuda":
+        return torch.optim.Adam(parameters, rate, betas, weight_decay=weight_decay)
+    start = torch.tensor(rate, device=device) if graphs else rate
+    return torch.optim.Adam(parameters, start, betas, weight_decay=weight_decay, fused=True, capturable=graphs)
+
+
+def restore_optimizer_(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimizer's state, saved on any device, and leave how and where it computes as it is."""
+    kept = [{key: group.get(key) for key in ("lr", "fused", "capturable", "foreach")} for group in
+            optimizer.param_groups]  # fmt: skip
+    current = [{**saved, **own} for saved, own in zip(state["param_groups"], kept, strict=True)]
+    optimizer.load_state_dict({**state, "param_groups": current})
+
+
+def lay_out_(network: nn.Module, wish: Literal["auto", "on", "off"], precision: Precision) -> None:
+    """Lay a network's kernels out channels last, in place, where that is faster; pictures follow them.
+
+    Parameters
+    ----------
+    network : nn.Module
+        On its device, before its optimizer is made.
+    wish : {"auto", "on", "off"}
+        ``auto``: where tensor cores compute in half precision.
+    precision : Precision
+        Arithmetic of the network.
+    """
+    if wish == "on" or (wish == "auto" and precision.device.type == "cuda" and precision.name != "fp32"):
+        for parameter in network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+@contextmanager
+def tried_kernels(device: torch.device, wanted: bool) -> Iterator[None]:
+    """Let cuDNN try all its kernels for each shape and keep the fastest; some of them take much memory."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = wanted
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes of tensors on a CUDA device so far; 0 on a CPU, which does not count them."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0

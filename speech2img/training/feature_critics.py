@@ -11,7 +11,7 @@ from speech2img.models.feature_discriminator import FeatureDiscriminator
 from speech2img.models.stackgan import DiscriminatorOutput, GeneratorOutput, init_stackgan_
 from speech2img.training.augment import augment
 from speech2img.training.critics import ADAM_BETAS
-from speech2img.training.device import Precision
+from speech2img.training.device import Precision, adam, restore_optimizer_
 from speech2img.training.generator_settings import GeneratorSettings
 from speech2img.training.parallel import average_gradients_, joint
 from speech2img.training.task import set_learning_rate
@@ -49,8 +49,8 @@ class FeatureDiscriminators:
             )
             for size in image_sizes
         ).to(device)  # fmt: skip
-        self.optimizer = torch.optim.Adam(
-            self.networks.parameters(), settings.discriminator_learning_rate, ADAM_BETAS
+        self.optimizer = adam(
+            self.networks.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device
         )
 
     def set_rate(self, rate: float) -> None:
@@ -99,4 +99,4 @@ class FeatureDiscriminators:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.networks.load_state_dict(state["networks"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer_(self.optimizer, state["optimizer"])

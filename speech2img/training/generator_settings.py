@@ -91,6 +91,21 @@ class RelationSettings:
 
 
 @dataclass(frozen=True)
+class ComputeSettings:
+    """How a step is computed; what it computes stays the same, up to rounding."""
+
+    memory: Literal["normal", "low"] = "normal"
+    """low: the generator's activations are computed again when they are needed, and discriminators learn from one kind
+    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for a seventh more time."""
+    channels_last: Literal["auto", "on", "off"] = "auto"
+    """Channels last in memory; auto: on CUDA in half precision (on a CPU training is slower so)."""
+    compile: bool = False
+    """Compile the networks (torch.compile): minutes at the start, slower on a CPU."""
+    graphs: bool = False
+    """Replay each step as one CUDA graph; not with relation, feature or reconstruction losses, nor torchrun."""
+
+
+@dataclass(frozen=True)
 class GeneratorSettings:
     """Settings of the generator's training."""
 
@@ -136,6 +151,8 @@ class GeneratorSettings:
     """Validation utterances painted in an evaluation; 0 for none."""
     workers: int = 2
     """Processes that decode pictures where the store is missing."""
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    """How a step is computed."""
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=50_000, evaluate_every=2000))
     """How long and how often."""
 
@@ -177,6 +194,17 @@ class GeneratorSettings:
             raise ConfigError.about(
                 "wrong_same_class", "relation needs wrong pictures of another class", "set it to 0, or relation.weight"
             )
+        if self.compute.compile and self.compute.memory == "low":
+            raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
+        losses = self.losses
+        if self.compute.graphs and (
+            losses.feature or losses.reconstruction or losses.adversarial_from or self.relation.weight
+            or self.model.discriminators != "pixels"
+        ):  # fmt: skip
+            raise ConfigError.about(
+                "compute.graphs", "feature, reconstruction and relation losses change from step to step",
+                "set it to false, or these losses to 0",
+            )  # fmt: skip
         if self.batch_size < 2:
             raise ConfigError.about(
                 "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"

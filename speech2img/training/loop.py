@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from speech2img.errors import CheckpointError, NonFiniteError, OutOfMemoryError, RunInterrupted
 from speech2img.storage.atomic import atomic_path, write_json
@@ -19,6 +20,7 @@ from speech2img.training.parallel import JointDraws, equalise_, is_leader, large
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
 from speech2img.training.stats import NoLog, StatsLog, StatusLine
 from speech2img.training.task import Task
+from speech2img.training.trace import StepTrace
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,11 @@ class _Loop:
         try:
             shown = progress and self.leader
             line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=shown)
+            traced = self.settings.profile_steps if self.leader else 0
+            trace = StepTrace(self.run.folder, steps=traced, step=self.at.step, device=self.device)
             with StopSignal(patient=team().count > 1) as stop, line as status:
-                self._train(stop, status)
+                with trace:
+                    self._train(stop, status, trace)
                 finished = self.used() >= 1.0
                 if finished and self.leader:
                     self._evaluate(status)
@@ -133,14 +138,16 @@ class _Loop:
             part = max(part, self.at.seconds / (60.0 * self.settings.max_minutes))
         return min(1.0, part)
 
-    def _train(self, stop: "StopSignal", status: StatusLine) -> None:
+    def _train(self, stop: "StopSignal", status: StatusLine, trace: StepTrace) -> None:
         settings, at = self.settings, self.at
         start = self.used()
         clock = checkpointed = logged = time.monotonic()
         logged_step = at.step
         while not self._over(stop):
-            batch = self.task.next_batch()
-            terms = self._step(batch, self.used())
+            with record_function("next_batch"):
+                batch = self.task.next_batch()
+            with record_function("train_step"):
+                terms = self._step(batch, self.used())
             at.step += 1
             at.images_seen += self.task.batch_size
             now = time.monotonic()
@@ -168,6 +175,7 @@ class _Loop:
             if self.leader and time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes:
                 self._save()
                 checkpointed = time.monotonic()
+            trace.after_step(at.step)
             status.update(at.step, self.used(), start)
 
     def _over(self, stop: "StopSignal") -> bool:

@@ -124,6 +124,11 @@ class RelationSupervisor:
         init_stackgan_(self.network).to(device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), rate, ADAM_BETAS)
 
+    @property
+    def networks(self) -> RelationClassifier:
+        """What it trains."""
+        return self.network
+
     def set_rate(self, rate: float) -> None:
         """Set the learning rate."""
         set_learning_rate(self.optimizer, rate)

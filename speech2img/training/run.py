@@ -45,12 +45,14 @@ class LoopSettings:
     """Arithmetic: auto, fp32, bf16 or fp16."""
     threads: int | None = None
     """CPU threads; unset leaves PyTorch's choice."""
+    profile_steps: int = 0
+    """Steps of each sitting to trace, after the first two: profile/*.json in the run folder; 0 for none."""
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "log_every"):
             if getattr(self, name) < 1:
                 raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is not positive", "set it to 1 or more")
-        for name in ("evaluate_every", "grid_every", "seed", "checkpoint_minutes"):
+        for name in ("evaluate_every", "grid_every", "seed", "checkpoint_minutes", "profile_steps"):
             if getattr(self, name) < 0:
                 raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is negative", "set it to 0 or more")
         if self.max_minutes is not None and not self.max_minutes > 0:
@@ -68,9 +70,10 @@ class LoopSettings:
 
 
 FREE_ON_RESUME = frozenset(
-    f"loop.{name}"
-    for name in "max_steps max_minutes checkpoint_minutes log_every evaluate_every grid_every keep threads".split()
-) | {"workers"}
+    "workers loop.max_steps loop.max_minutes loop.checkpoint_minutes loop.log_every loop.evaluate_every "
+    "loop.grid_every loop.keep loop.threads loop.profile_steps compute.memory compute.channels_last compute.compile "
+    "compute.graphs".split()
+)
 """Settings that may change when a run goes on: they say how long, how often and by how many, not what is trained."""
 
 

@@ -150,6 +150,9 @@ def learning_rate(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give every parameter group the same learning rate."""
+    """Give every parameter group the same learning rate; one that is a tensor keeps its place, for CUDA graphs."""
     for group in optimizer.param_groups:
-        group["lr"] = value
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(value)
+        else:
+            group["lr"] = value

@@ -82,7 +82,7 @@ def synthesize_corpus(
     rank : Rank
         Which share of the captions this process speaks; the others must run on the same folder.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar; it counts what the journal has.
 
     Returns
     -------
@@ -129,12 +129,14 @@ def synthesize_corpus(
         run = _Run(cast, engine, journal, bar, workers)
         try:
             with bar, disk_errors(journal.path):
-                run.speak(plan)
+                try:
+                    run.speak(plan)
+                finally:
+                    run.commit()
         except KeyboardInterrupt:
             reason = f"interrupted after {run.made + plan.kept} of {len(plan.jobs) + plan.kept} recordings"
             raise RunInterrupted.about(manifest.root, reason, "run the same command again to go on") from None
         finally:
-            run.commit()
             _write_failures(cast, journal)
         places = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
         entries = [journal.done[place] for place in places if place in journal.done]
@@ -192,7 +194,6 @@ class _Run:
                 self._check_row(outcome)
 
     def _report(self, outcome: Outcome) -> None:
-        self.bar.update()
         self.made += outcome.made
         self.failed += not outcome.made
         if outcome.fields["status"] == FAILED:
@@ -217,11 +218,12 @@ class _Run:
         self.in_a_row.clear()
 
     def commit(self) -> None:
-        """Report what is finished."""
+        """Report what is finished: in the journal first, then by the bar."""
         self.since = monotonic()
         if self.waiting:
             os.sync()  # one call for the batch: fsync of each file costs 2-3 ms, half as much as speaking it
             self.journal.add_many(self.waiting.items())
+            self.bar.update(len(self.waiting))
             self.waiting = {}
 
 

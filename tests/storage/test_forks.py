@@ -5,14 +5,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from speech2img.errors import AudioError, DataError
-from speech2img.storage.forks import map_in_forks
+from speech2img.storage.forks import map_in_forks, talk_in_forks
 
 Child = Callable[[Callable[[], object]], int]
 
@@ -149,3 +149,107 @@ def test_children_have_no_files_of_the_parent_open(tmp_path: Path) -> None:
 
         assert not any(map_in_forks(is_open, range(20), 2))
         assert is_open(0)
+
+
+class Places:
+    """A file in which each job has a place behind those before it, whatever their lengths are."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.path.touch()
+        self.end = 0
+        self.asked: list[int] = []
+
+    def keep(self, length: int) -> int:
+        self.asked.append(length)
+        self.end += length
+        return self.end - length
+
+    def job(self, number: int) -> Generator[int, int, None]:
+        text = b"%d," % number**3
+        place = yield len(text)
+        with self.path.open("r+b") as file:
+            os.pwrite(file.fileno(), text, place)
+
+
+def cubes(count: int) -> str:
+    return "".join(f"{number**3}," for number in range(count))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 4, 47])
+def test_answers_come_in_order_and_ends_are_true(workers: int, count: int, tmp_path: Path) -> None:
+    places = Places(tmp_path / "file")
+    ended = []
+    for number in talk_in_forks(places.job, range(count), workers, answer=places.keep):
+        assert places.path.read_text().startswith(cubes(number))
+        ended.append(number)
+    assert ended == list(range(1, count + 1))
+    assert places.path.read_text() == cubes(count)
+    assert places.asked == [len(f"{number**3},") for number in range(count)]
+
+
+@pytest.mark.parametrize("half", [1, 2])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_a_job_raises_comes_after_the_ends_before_it(workers: int, half: int, tmp_path: Path) -> None:
+    def job(number: int) -> Generator[int, int, None]:
+        if number == 7 and half == 1:
+            raise AudioError.about("7.wav", "silent", "record it again")
+        yield from places.job(number)
+        if number == 7:
+            raise OSError(28, "no space")
+
+    places, ended = Places(tmp_path / "file"), 0
+    with pytest.raises(AudioError if half == 1 else OSError, match=r"7\.wav: silent|no space"):
+        for number in talk_in_forks(job, range(40), workers, answer=places.keep):
+            ended = number
+    assert places.path.read_text().startswith(cubes(ended))
+    assert 7 - workers <= ended <= 7
+
+
+def test_what_an_answer_raises_ends_all(tmp_path: Path) -> None:
+    def refuse(length: int) -> int:
+        raise ValueError(f"no place for {length}")
+
+    with pytest.raises(ValueError, match="no place for 2"):
+        list(talk_in_forks(Places(tmp_path / "file").job, range(40), 2, answer=refuse))
+
+
+@pytest.mark.parametrize("half", [1, 2])
+def test_a_child_killed_in_a_talk_is_told(half: int, tmp_path: Path) -> None:
+    def job(number: int) -> Generator[int, int, None]:
+        if number == 9 and half == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield from places.job(number)
+        if number == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    places, ended = Places(tmp_path / "file"), 0
+    with pytest.raises(DataError, match="killed.*fewer --workers"):
+        for number in talk_in_forks(job, range(40), 2, answer=places.keep):
+            ended = number
+    assert places.path.read_text().startswith(cubes(ended))
+    assert 7 <= ended <= 9
+
+
+def test_whoever_stops_a_talk_leaves_no_child_at_work(tmp_path: Path) -> None:
+    places = Places(tmp_path / "file")
+    with closing(talk_in_forks(places.job, range(100_000), 2, answer=places.keep)) as ends:
+        assert next(ends) == 1
+        assert len(children()) >= 2
+
+
+def test_a_talk_ends_with_its_parent(tmp_path: Path, in_child: Child) -> None:
+    """Killed before it answers: nobody waits for the answer for ever."""
+
+    def killed() -> None:
+        list(talk_in_forks(job, range(10_000), 3, answer=lambda _: os.kill(os.getpid(), signal.SIGKILL)))
+
+    def job(number: int) -> Generator[int, int, None]:
+        (tmp_path / f"{os.getpid()}.pid").touch()
+        yield number
+
+    assert in_child(killed) == -signal.SIGKILL
+    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert pids
+    wait_for(lambda: not any(is_running(pid) for pid in pids))

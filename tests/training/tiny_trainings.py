@@ -32,7 +32,7 @@ import painted_corpus  # noqa: E402
 
 STEPS = 4
 LOOP = LoopSettings(
-    evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0, keep=9, seed=2
+    evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0, keep=9, seed=1
 )
 """With this seed no activation lies so near a kink of ReLU or max pooling that the order of a sum decides its side."""
 

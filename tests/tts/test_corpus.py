@@ -1,5 +1,6 @@
 """Speaking a corpus: resumable, the same for any number of workers, every wav checked."""
 
+import contextlib
 import hashlib
 import json
 from dataclasses import replace
@@ -16,6 +17,7 @@ from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.errors import ConfigError, DataError, RunInterrupted, SynthesisError
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
+from speech2img.tts import corpus
 from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, TryLaterError
 from speech2img.tts.corpus import FAILURES_NAME, JOURNAL_NAME, synthesize_corpus
 from speech2img.tts.jobs import CORPUS_SAMPLE_RATE
@@ -67,6 +69,27 @@ def test_goes_on_after_an_interruption(humming: ModuleType, tmp_path: Path) -> N
     whole = wavs(tmp_path / "whole")
     assert {name: digest for name, digest in wavs(tmp_path).items() if not name.startswith("whole")} == whole
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize("interrupt_at", [None, 12])
+def test_the_bar_never_tells_more_than_the_journal(
+    interrupt_at: int | None, humming: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float, int]] = []
+
+    class Bar(corpus.tqdm):
+        def update(self, n: float | None = 1) -> bool | None:
+            self.n += n or 0
+            told.append((self.n, len(Journal(tmp_path / JOURNAL_NAME, shared=True).done)))
+            return None
+
+    monkeypatch.setattr(corpus, "tqdm", Bar)
+    monkeypatch.setattr(corpus, "_BATCH_ITEMS", 4)
+    with contextlib.suppress(RunInterrupted):
+        engine = humming.Tone(interrupt_at=interrupt_at) if interrupt_at else humming.Tone()
+        synthesize_corpus(humming.make(tmp_path, TEXTS), engine=engine, workers=1)
+    assert len(told) >= 2 and all(shown <= kept for shown, kept in told)
+    assert interrupt_at or told[-1] == (14, 14)
 
 
 def test_what_is_not_trusted_is_made_again(humming: ModuleType, tmp_path: Path) -> None:

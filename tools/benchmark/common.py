@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 Used = dict[str, float]
@@ -60,3 +62,33 @@ def at_once(action: Callable[[int], object], processes: int) -> None:
 def spread(values: Sequence[float], digits: int = 2) -> str:
     """Lowest, median and highest of the rounds."""
     return " / ".join(f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values)))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and when something was measured."""
+
+    date: str
+    """UTC."""
+    device: str
+    """Name of the CUDA device, or of the processor's instruction set."""
+    cores: int
+    """Cores that this process may use."""
+    load: float
+    """Mean number of running processes over the last minute: what else was going on."""
+    torch: str
+    """Version."""
+
+    def write(self, path: Path | None, **found: Any) -> None:
+        """Write what was found as JSON; nothing without a path."""
+        if path is not None:
+            path.write_text(json.dumps({"machine": asdict(self), **found}, indent=1) + "\n", encoding="utf-8")
+
+
+def machine(cuda: bool = False) -> Machine:
+    """Tell about the machine, as it is now."""
+    import torch
+
+    name = torch.cuda.get_device_name() if cuda else f"CPU, {torch.backends.cpu.get_cpu_capability()}"
+    cores, load = len(os.sched_getaffinity(0)), round(os.getloadavg()[0], 1)
+    return Machine(time.strftime("%Y-%m-%d %H:%M", time.gmtime()), name, cores, load, torch.__version__)

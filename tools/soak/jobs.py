@@ -15,6 +15,7 @@ from kill import SoakError
 from PIL import Image
 
 from speech2img.audio.io import write_wav
+from speech2img.audio.spool import FRAMES_AT
 from speech2img.corpora.items import Caption, Item
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.songbirds.build import plan_songbirds
@@ -86,8 +87,9 @@ class Mels:
             count = self.items if finished else sum(self._batches(spool))
             if not finished and count:
                 rows = int(offsets[count])
-                frames = np.fromfile(spool / "frames.f16", np.float16, rows * expected.shape[1])
-                if frames.tobytes() != expected[:rows].tobytes():
+                (frames,) = spool.glob("frames-*.h5")
+                found = np.fromfile(frames, np.float16, rows * expected.shape[1], offset=FRAMES_AT)
+                if found.tobytes() != expected[:rows].tobytes():
                     raise SoakError(f"{self.name}: the first {count} recordings are not what they should be")
         if told > count:
             raise SoakError(f"{self.name}: the progress bar told of {told} recordings, {count} are there")

@@ -99,6 +99,22 @@ def test_again_with_another_split(example):
     assert (example / "val.json").is_file()
 
 
+def test_what_goes_by_position_does_not_outlive_the_list(example, caplog):
+    prepare(example, val=0.0, test=0.0)
+    ours = ["train/image_features_teacher.pickle", "derived/embeddings/enc/speech_embeddings_train.pickle",
+            "derived/embeddings/enc/train/audio_features_enc.pickle",
+            "derived/embeddings/enc/train/audio_features_lens_enc.pickle"]  # fmt: skip
+    others = ["train/image_features_googlenet.pickle", "derived/features-teacher.h5", "derived/embeddings/enc/other.bin"]
+    for name in ours + others:
+        (example / name).parent.mkdir(parents=True, exist_ok=True)
+        (example / name).write_bytes(b"values")
+    prepare(example, val=0.0, test=0.0)
+    assert all((example / name).is_file() for name in ours + others) and not caplog.text
+    prepare(example)
+    assert not any((example / name).exists() for name in ours) and all((example / name).is_file() for name in others)
+    assert all(name in caplog.text for name in ours) and "image_features_googlenet.pickle belongs to" in caplog.text
+
+
 def table(root: Path, rows: list[dict[str, str]], name: str = "items.csv") -> None:
     with (root / name).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -1,0 +1,104 @@
+"""Training tasks of this library on made-up data, as large as a benchmark asks for; no corpus is needed."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.audio.store import MelStore
+from speech2img.batches.pairs import PairBatches, PairSource
+from speech2img.batches.speech import Mels, SpeechBatches
+from speech2img.corpora.manifest import Caption, Item
+from speech2img.training.device import PrecisionName, resolve_precision
+from speech2img.training.encoder import EncoderTask
+from speech2img.training.encoder_data import EncoderData, HeldUtterances
+from speech2img.training.encoder_settings import EncoderSettings
+from speech2img.training.extract import EmbeddingFile
+from speech2img.training.generator_settings import GeneratorSettings
+from speech2img.training.generator_task import GeneratorTask
+from speech2img.training.previews import Probe
+
+BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
+
+
+def utterance_lengths(root: Path | None, count: int) -> np.ndarray:
+    """Frames of ``count`` utterances: of the corpus, or drawn around 4.2 s."""
+    generator = np.random.default_rng(0)
+    if root is None:
+        return np.clip(generator.normal(420, 110, count), 150, 900).astype(np.int64)
+    lengths = np.asarray(MelStore(root / "derived" / "mels-li2020.h5").lengths)
+    return np.minimum(generator.choice(lengths, count), FRAMES)
+
+
+class MadeMels:
+    """A mel store of noise, in memory.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64
+        Frames of each utterance.
+    """
+
+    def __init__(self, lengths: np.ndarray) -> None:
+        self.lengths = lengths
+
+    def read(self, index: int) -> np.ndarray:
+        """Log-mel of one utterance."""
+        generator = np.random.default_rng(index)
+        return generator.uniform(-80, 0, (int(self.lengths[index]), BANDS)).astype(np.float32)
+
+
+def encoder_task(settings: EncoderSettings, lengths: np.ndarray, device: torch.device) -> EncoderTask:
+    """The encoder's training on noise of these lengths; the order follows from the settings' seed."""
+    rows = np.arange(len(lengths))
+    generator = np.random.default_rng(0)
+    features = generator.random((CLASSES, 1, DIM), dtype=np.float32)
+    classes = generator.integers(CLASSES, size=len(lengths))
+    mels = Mels(MadeMels(lengths), rows.tolist(), max_frames=FRAMES, pad_value=-80.0)
+    batches = SpeechBatches(
+        mels, rows, classes, classes, features, batch_size=settings.batch_size, seed=settings.loop.seed,
+        mask_bands=settings.mask_bands, mask_time=settings.mask_time,
+    )  # fmt: skip
+    held = HeldUtterances(rows[:1], classes[:1], classes[:1])
+    data = EncoderData(mels, batches, held, features, None, "none", CLASSES)
+    return EncoderTask(settings, data=data, device=device)
+
+
+class MadeEmbeddings(EmbeddingFile):
+    """Embeddings without an encoder behind them."""
+
+    def encoder_release(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """No tensors, and a config that says so."""
+        return {}, {"kind": "made-up"}
+
+
+def generator_task(settings: GeneratorSettings, device: torch.device, *, pictures: int = 32) -> GeneratorTask:
+    """The generator's training on noise; pictures are stored at the size that the augmentation wants."""
+    generator = np.random.default_rng(0)
+    side = settings.image_size * 76 // 64 if settings.augmentation in ("crop", "crop_flip") else settings.image_size
+    images = generator.integers(0, 256, (pictures, side, side, 3), dtype=np.uint8)
+    embeddings = generator.standard_normal((pictures, DIM)).astype(np.float32)
+    caption = Caption(0, "a bird", "en-us", None, 175, 50, 50, {}, None)
+    items = [Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,))
+             for n in range(pictures)]  # fmt: skip
+    source = PairSource(items, "train", images, embeddings)
+    batches = PairBatches(
+        source, augmentation=settings.augmentation, batch_size=settings.batch_size, seed=settings.loop.seed,
+        size=settings.image_size,
+    )  # fmt: skip
+    encoder = MadeEmbeddings(Path("made-up"), [], embeddings, "none")
+    probe = Probe(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
+    return GeneratorTask(
+        settings, batches=batches, probe=probe, encoder=encoder, features=None, teacher=None, device=device
+    )
+
+
+def reconfigure(task: GeneratorTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:
+    """Let a task go on in other arithmetic and with another use of memory; its weights stay."""
+    settings = replace(task.settings, compute=replace(task.settings.compute, memory=memory))
+    task.settings = task.critics.settings = settings
+    task.precision = task.critics.precision = resolve_precision(precision, task.device)
+    task.generator.recompute_("stages" if memory == "low" else "nothing")
