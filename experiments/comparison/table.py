@@ -1,0 +1,122 @@
+"""Tables of the comparison as Markdown: encoders by `02_encoders.sh`, whole models by `04_evaluate.sh`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from speech2img.errors import DataError
+from speech2img.storage.atomic import read_json, write_text
+
+SYSTEMS = {"li2020": "Li et al.", "s2igan": "S2IGAN", "ours": "ours"}
+HEARING = {
+    "centroid": ("", "centroid_cosine"),
+    "own picture, R@10": ("", "recall_at_10_own_photograph"),
+    "mAP, utterance to pictures": (", as S2IGAN", "mean_average_precision_speech_to_picture"),
+    "mAP as published": (", as S2IGAN", "mean_average_precision_as_published"),
+    "R@50": (", as S2IGAN", "recall_at_50_speech_to_picture"),
+}
+"""Heading -> what follows the split's name in the file of scores, and the score."""
+PAINTING = {
+    "all that was said: the way": ("spoken_attribute_way", "{group}"),
+    "in words: the way": ("worded_attribute_way", "{group}"),
+    "FID 768": ("frechet_distance", "{group}, pool768"),
+    "KID 768": ("kernel_distance", "{group}, pool768"),
+    "FID, judge": ("frechet_distance", "{group}"),
+    "speech finds species": ("speech_centroid_accuracy", "{group}"),
+}
+"""Heading -> metric of the report, and what it is measured on."""
+
+
+def main() -> None:
+    """Write the tables of what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="folder with scores-*.json and report-*/")
+    parser.add_argument("--splits", nargs="+", required=True, help="parts of the corpus, for the encoders")
+    parser.add_argument("--out", type=Path, required=True, help="the Markdown file to write")
+    args = parser.parse_args()
+    lines = hearing(args.runs, args.splits) + painting(args.runs)
+    if not lines:
+        raise SystemExit(str(DataError.about(args.runs, "neither scores nor reports", "run 02_encoders.sh first")))
+    write_text(args.out, "\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def hearing(runs: Path, splits: Sequence[str]) -> list[str]:
+    """Lines of one table a split: every seed, and the mean of the seeds."""
+    lines: list[str] = []
+    for split in splits:
+        rows = []
+        for system, seeds in _found(runs, "scores-{}-*.json").items():
+            scores = [
+                [float(read_json(path)[split + more][name]) for more, name in HEARING.values()] for path in seeds
+            ]
+            cells = [_spread(values) for values in zip(*scores, strict=True)]
+            rows.append([SYSTEMS[system], str(len(scores)), *cells])
+        if rows:
+            lines += ["", f"Encoders, {split}:", "", *_table(["system", "seeds", *HEARING], rows)]
+    return lines
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{100 * fmean(values):.1f} % ({100 * min(values):.1f} to {100 * max(values):.1f})"
+
+
+def painting(runs: Path) -> list[str]:
+    """Lines of one table a group of utterances: every seed with its interval, and the mean of the seeds."""
+    reports = {
+        system: [read_json(path) for path in seeds] for system, seeds in _found(runs, "report-{}-*/report.json").items()
+    }
+    groups = list(dict.fromkeys(
+        row["group"] for each in reports.values() for report in each for row in report["metrics"]
+        if row["name"] == "speech_centroid_accuracy"
+    ))  # fmt: skip
+    lines: list[str] = []
+    for group in groups:
+        rows = []
+        for system, each in reports.items():
+            values = [{(row["name"], row["group"]): row for row in report["metrics"]} for report in each]
+            places = [(name, where.format(group=group)) for name, where in PAINTING.values()]
+            for seed, metrics in enumerate(values):
+                rows.append([SYSTEMS[system], str(seed), *(_cell(metrics.get(place)) for place in places)])
+            if len(values) > 1:
+                means = [_mean([metrics.get(place) for metrics in values]) for place in places]
+                rows.append([f"**{SYSTEMS[system]}**", "mean", *means])
+        known = [i for i in range(2 + len(PAINTING)) if any(row[i] for row in rows)]
+        whole = [["system", "seed", *PAINTING], *rows]
+        head, *kept = [[row[i] for i in known] for row in whole]
+        lines += ["", f"Models, {group}:", "", *_table(head, kept)]
+    return lines
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    """A value with its interval; shares as per cent."""
+    if row is None:
+        return ""
+    text = _number(row["value"], row)
+    around = row["interval"]
+    return text + (f" [{_number(around[0], row)} to {_number(around[1], row)}]" if around else "")
+
+
+def _mean(rows: Sequence[dict[str, Any] | None]) -> str:
+    there = [row for row in rows if row is not None]
+    return f"**{_number(fmean(row['value'] for row in there), there[0])}**" if there else ""
+
+
+def _number(value: float, row: dict[str, Any]) -> str:
+    return f"{100 * value:.1f} %" if row["is_share"] else f"{value:.3g}"
+
+
+def _found(runs: Path, pattern: str) -> dict[str, list[Path]]:
+    """System -> its files, by seed; systems that have none are left out."""
+    found = {system: sorted(runs.glob(pattern.format(system))) for system in SYSTEMS}
+    return {system: paths for system, paths in found.items() if paths}
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+if __name__ == "__main__":
+    main()
