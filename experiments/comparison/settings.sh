@@ -11,6 +11,8 @@ case $CORPUS in
         features=teacher
         encoder=()
         generator=()
+        : "${SPEECH2IMG_REALDATA:?set it to the folder that holds weights/googlenet_bvlc.npz}"
+        painter=(--set "model.looks_through=$SPEECH2IMG_REALDATA/weights/googlenet_bvlc.npz")
         splits=(test_seen test)
         limit=400
         ;;
@@ -20,6 +22,7 @@ case $CORPUS in
         features=googlenet96
         encoder=(--set features=$features --set loop.max_steps=800)
         generator=(--set augmentation=crop_flip)
+        painter=()
         splits=(test val)
         limit=300
         ;;
