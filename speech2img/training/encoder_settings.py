@@ -185,5 +185,9 @@ ENCODER_PRESETS: Mapping[str, EncoderSettings] = {
     "li2020": EncoderSettings(),
     "s2igan": _SEN,  # Wang et al. 2020: their recipe for CUB, with padding masked
     "s2igan-published": replace(_SEN, crnn=CRNNSettings(masked=False, attention_start="published")),
+    "ours": replace(  # SEN; every utterance of an epoch, and a rate that rises and falls evenly
+        _SEN, draw="utterances", standardise=True, batch_size=64, learning_rate=2e-3, weight_decay=1e-5,
+        schedule="cosine", warmup=0.3, clip=5.0, selection="score",
+    ),  # fmt: skip
 }
 """Settings by the name that ``--preset`` takes."""

@@ -220,11 +220,24 @@ _STACKGAN = GeneratorSettings(  # Zhang et al. 2019, as for birds
     features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False), augmentation="crop_flip",
     evaluation_utterances=0,
 )  # fmt: skip
+_LI = replace(_STACKGAN, losses=GeneratorLossSettings(class_aware=50.0))
 _RDG = replace(_STACKGAN, model=replace(_STACKGAN.model, dense=True), relation=RelationSettings(weight=1.0))
+
+_OURS = GeneratorSettings(  # experiments/results/comparison
+    embeddings="picture", features="googlenet", batch_size=16, learning_rate=1.5e-3,
+    discriminator_learning_rate=4e-4, schedule="cosine", ema_decay=0.998, augmentation="crop_flip",
+    discriminator_augmentation=("translation",), evaluation_utterances=0,
+    model=GeneratorModelSettings(discriminators="features"),
+    losses=GeneratorLossSettings(
+        kl=0.2, reconstruction=30.0, reconstruction_floor=2.0, adversarial_from=0.25, feature_target="image"
+    ),
+)  # fmt: skip
 
 GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
     "stackgan-v2": _STACKGAN,
+    "li2020": _LI,  # Li et al. 2020, as for CUB
     "s2igan": _RDG,  # Wang et al. 2020, as for CUB
     "s2igan-published": replace(_RDG, relation=replace(_RDG.relation, form="published")),
+    "ours": _OURS,  # paints features of pictures; 'train prior' chooses them by what was said
 }
 """Settings by the name that ``--preset`` takes."""

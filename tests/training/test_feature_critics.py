@@ -11,7 +11,7 @@ import torch
 from speech2img.errors import ConfigError
 from speech2img.storage.weights import load_release, release_sha256
 from speech2img.training.generator import train_generator
-from speech2img.training.generator_settings import GeneratorSettings
+from speech2img.training.generator_settings import GENERATOR_PRESETS, GeneratorSettings
 from speech2img.training.teachers import GoogLeNetTeacher, load_teacher, with_maps
 
 CPU = torch.device("cpu")
@@ -84,3 +84,9 @@ def test_the_side_that_googlenet_gets(realdata: Path, root: Path) -> None:
         load_teacher(path, device=CPU, side=32)
     with pytest.raises(ConfigError, match="one size only"):
         load_teacher(root / "teacher", device=CPU, side=96)
+
+
+def test_presets_of_the_published_generator_and_of_ours() -> None:
+    li, ours = GENERATOR_PRESETS["li2020"], GENERATOR_PRESETS["ours"]
+    assert li.losses.class_aware == 50.0 and li.model.discriminators == "pixels" and li.model.num_stages == 3
+    assert ours.embeddings == "picture" and ours.model.discriminators == "features" and ours.features == "googlenet"
