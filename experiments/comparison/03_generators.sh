@@ -17,7 +17,7 @@ for seed in $GENERATOR_SEEDS; do
         if [ "$system" = ours ]; then
             step "prior $system-$seed" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
                 --out "$RUNS/model-ours-$seed" --set "generator=$out" --set "embeddings=s2igan-$seed" \
-                --set features=$features --set "loop.seed=$seed"
+                --set features=$features --set "loop.seed=$seed" "${prior[@]}"
         fi
     done
 done

@@ -13,6 +13,7 @@ case $CORPUS in
         generator=()
         : "${SPEECH2IMG_REALDATA:?set it to the folder that holds weights/googlenet_bvlc.npz}"
         painter=(--set "model.looks_through=$SPEECH2IMG_REALDATA/weights/googlenet_bvlc.npz")
+        prior=(--set stretch=2.0 --set temperature=0.7 --set candidates=4) # as the shipped weights' prior
         splits=(test_seen test)
         limit=400
         ;;
@@ -23,6 +24,7 @@ case $CORPUS in
         encoder=(--set features=$features --set loop.max_steps=800)
         generator=(--set augmentation=crop_flip)
         painter=()
+        prior=()
         splits=(test val)
         limit=300
         ;;
