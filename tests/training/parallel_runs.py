@@ -2,9 +2,9 @@
 
 Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps"} and
 any of {"device", "workers", "loop"} (see `tiny_trainings.train`), {"argv"} (a whole command line in the place of a
-training) and of the faults in `run_faults`. It forks the ranks, answers their process ids, and when all have ended
-their exit statuses. As torchrun does, it ends the others once one has failed. What a rank says on standard error is in
-<folder>/error-<rank>. The server never trains itself: forking is safe.
+training), {"patience"} (seconds until the others get SIGTERM when one has failed) and of the faults in `run_faults`. It
+forks the ranks, answers their process ids, and when all have ended their exit statuses. What a rank says on standard
+error is in <folder>/error-<rank>. The server never trains itself: forking is safe.
 """
 
 import importlib
@@ -30,7 +30,9 @@ import run_faults  # noqa: E402
 import tiny_trainings  # noqa: E402
 
 _PATIENCE = 20.0
-"""Seconds that a rank has to notice by itself that another is gone; torchrun waits for none."""
+"""Seconds that a rank has to notice by itself that another is gone."""
+_LAST = 30.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 def _rank(order: dict[str, Any], index: int, port: int) -> None:
@@ -56,19 +58,19 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
         os._exit(status)
 
 
-def _statuses(children: list[int]) -> list[int]:
-    """Wait for all; end the others some time after the first failure, as torchrun does at once."""
+def _statuses(children: list[int], patience: float) -> list[int]:
+    """Wait for all; some time after the first failure the others get SIGTERM, as from torchrun, and then SIGKILL."""
     ended: dict[int, int] = {}
-    failed = 0.0
+    failed, signals = 0.0, [(patience, signal.SIGTERM), (patience + _LAST, signal.SIGKILL)]
     while len(ended) < len(children):
         for child in children:
             if child not in ended and (found := os.waitpid(child, os.WNOHANG))[0]:
                 ended[child] = os.waitstatus_to_exitcode(found[1])
                 failed = failed or (time.monotonic() if ended[child] else 0.0)
-        if failed and time.monotonic() > failed + _PATIENCE:
-            for child in children:
-                if child not in ended:
-                    os.kill(child, signal.SIGKILL)
+        if failed and signals and time.monotonic() > failed + signals[0][0]:
+            _, number = signals.pop(0)
+            for child in set(children) - ended.keys():
+                os.kill(child, number)
         time.sleep(0.002)
     return [ended[child] for child in children]
 
@@ -89,7 +91,7 @@ def serve() -> None:
                 _rank(order, index, port)
             children.append(child)
         print(json.dumps(children), flush=True)
-        print(json.dumps(_statuses(children)), flush=True)
+        print(json.dumps(_statuses(children, order.get("patience", _PATIENCE))), flush=True)
 
 
 @dataclass
