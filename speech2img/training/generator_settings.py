@@ -197,6 +197,8 @@ class GeneratorSettings:
         if self.compute.compile and self.compute.memory == "low":
             raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
         losses = self.losses
+        if self.compute.graphs and self.loop.nonfinite == "skip":
+            raise ConfigError.about("loop.nonfinite", "a captured step cannot be taken back", "set it to stop")
         if self.compute.graphs and (
             losses.feature or losses.reconstruction or losses.adversarial_from or self.relation.weight
             or self.model.discriminators != "pixels"

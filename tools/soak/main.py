@@ -3,6 +3,7 @@
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +32,7 @@ def main() -> int:
     wanted = args.jobs or names
     if unknown := [name for name in [*wanted, *cases] if name not in (*names, *CASES)]:
         parser.error(f"unknown: {', '.join(unknown)}")
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what was mounted goes away again
     with tempfile.TemporaryDirectory() as name:
         folder = args.folder or Path(name)
         good = [_kill_job(job, folder, args) for job in wanted if job in JOBS]

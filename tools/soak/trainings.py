@@ -287,7 +287,7 @@ def not_finite(ground: Ground, case: str, count: int) -> str:
         return True
 
     _until(ground, case, count, sitting)
-    return f"{count} values that are not finite, in {', '.join(places)}"
+    return f"{count} values that are not finite, in {', '.join(places[:count])}"
 
 
 def pairs(ground: Ground, case: str, count: int) -> str:
