@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speech2img.batches.speech import SpeechBatch
+from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import ConfigError
 from speech2img.losses.joint_embedding import matching_accuracy
@@ -55,6 +55,7 @@ class EncoderTask(Task):
     def __init__(self, settings: EncoderSettings, *, data: EncoderData, device: torch.device) -> None:
         self.settings, self.data, self.device = settings, data, device
         self.batch_size = data.batches.sampler.batch_size
+        data.batches.leaves_masks = device.type == "cuda"
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
         self.pupil = Pupil(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
@@ -87,6 +88,8 @@ class EncoderTask(Task):
         """One step of Adam."""
         self.descent.begin(progress)
         mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
+        if batch.spans_B4 is not None:
+            mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
             speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
             image = self.pupil.picture(features)
