@@ -51,7 +51,7 @@ BENCHMARKS = {
                         ("--rounds", "2", "--count", "48")),
     "inception": Benchmark("Inception-v3 for FID, times pytorch-fid", ("--rounds", "1", "--batch-size", "2")),
     "distance": Benchmark("Frechet distance, times pytorch-fid", ("--dim", "256", "--pictures", "400", "--few", "200")),
-    "start": Benchmark("start of a training run to its first step, at CUB's size", ("--pictures", "200"),
+    "start": Benchmark("start of a training run to its first step, at CUB's size", ("--pictures", "400", "--rounds", "1"),
                        takes_device=True),
     "stores": Benchmark("manifests, mels and random reads at full size, times librosa a file",
                         ("--rounds", "1", "--count", "50")),
