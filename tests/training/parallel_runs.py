@@ -4,7 +4,8 @@ Run as a program it reads one JSON object a line from standard input: {"root", "
 any of {"device", "workers", "loop"} (see `tiny_trainings.train`), {"argv"} (a whole command line in the place of a
 training), {"patience"} (seconds until the others get SIGTERM when one has failed) and of the faults in `run_faults`. It
 forks the ranks, answers their process ids, and when all have ended their exit statuses. What a rank says on standard
-error is in <folder>/error-<rank>. The server never trains itself: forking is safe.
+error is in <folder>/error-<rank>, or in another folder that {"errors"} names. The server never trains itself: forking
+is safe.
 """
 
 import importlib
@@ -51,7 +52,8 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
         return 0
 
     try:
-        os.dup2(os.open(folder / f"error-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        errors = Path(order.get("errors", folder))
+        os.dup2(os.open(errors / f"error-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         os.dup2(2, 1)
         status = run_reporting(action, debug=False)
     finally:
@@ -102,10 +104,12 @@ class Job:
     """Run folder."""
     statuses: list[int]
     """Exit status of each process, or minus the signal that ended it."""
+    errors: Path
+    """Where the processes said what went wrong."""
 
     def message(self, rank: int) -> str:
         """What a process said at its end."""
-        return (self.folder / f"error-{rank}").read_text()
+        return (self.errors / f"error-{rank}").read_text()
 
     def stats(self) -> list[dict[str, Any]]:
         """Lines of stats.jsonl without what the clock says."""
@@ -143,7 +147,7 @@ class Jobs:
     def __call__(self, case: str, folder: Path, **more: Any) -> Job:
         """Run a job to its end."""
         self.begin(case, folder, **more)
-        return self.end(folder)
+        return self.end(folder, errors=Path(more.get("errors", folder)))
 
     def begin(
         self, case: str, folder: Path, *, ranks: int = 2, steps: int = tiny_trainings.STEPS, **more: Any
@@ -155,10 +159,10 @@ class Jobs:
         self.server.stdin.flush()
         return [int(child) for child in json.loads(self.server.stdout.readline())]
 
-    def end(self, folder: Path) -> Job:
+    def end(self, folder: Path, *, errors: Path | None = None) -> Job:
         """Wait for the job that was started last."""
         assert self.server.stdout is not None
-        return Job(folder, json.loads(self.server.stdout.readline()))
+        return Job(folder, json.loads(self.server.stdout.readline()), errors or folder)
 
     def close(self) -> None:
         """End the server."""

@@ -226,7 +226,7 @@ def full_disks(ground: Ground, case: str, count: int) -> str:
                 before = _newest(folder)
                 left = int(2 ** ground.draw.uniform(10, 19))
                 _fill(filler, left)
-                job = ground.run(case, folder)
+                job = ground.run(case, folder, errors=str(ground.folder))
                 filler.unlink()
                 rest = [path.name for path in folder.rglob(".*.tmp-*")]
                 said = job.message(0)
