@@ -16,7 +16,7 @@ from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
-from speech2img.training.device import adam, resolve_device, resolve_precision, sent
+from speech2img.training.device import adam, computes_aside, resolve_device, resolve_precision, sent
 from speech2img.training.encoder_data import EncoderData, encoder_data
 from speech2img.training.encoder_settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
 from speech2img.training.extract import encode_rows, extract_embeddings
@@ -55,7 +55,7 @@ class EncoderTask(Task):
     def __init__(self, settings: EncoderSettings, *, data: EncoderData, device: torch.device) -> None:
         self.settings, self.data, self.device = settings, data, device
         self.batch_size = data.batches.sampler.batch_size
-        data.batches.leaves_masks = device.type == "cuda"
+        data.batches.leaves_masks = computes_aside(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
         self.pupil = Pupil(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes

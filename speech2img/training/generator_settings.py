@@ -96,7 +96,7 @@ class ComputeSettings:
 
     memory: Literal["normal", "low"] = "normal"
     """low: the generator's activations are computed again when they are needed, and discriminators learn from one kind
-    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for a seventh more time."""
+    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for about a tenth more time."""
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Channels last in memory; auto: on CUDA in half precision (on a CPU training is slower so)."""
     compile: bool = False

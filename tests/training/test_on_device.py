@@ -190,7 +190,10 @@ def test_settings_take_effect(made: ModuleType, monkeypatch: pytest.MonkeyPatch)
     compute = ComputeSettings(channels_last="on", compile=True, graphs=True)
     task = made.generator_task(replace(SMALL, compute=compute), CPU, pictures=16)
     assert isinstance(task.forward, partial) and all(isinstance(one, partial) for one in task.critics.forwards)
-    assert isinstance(task.graph, GraphedStep)
+    before = task.graph
+    assert isinstance(before, GraphedStep)
+    task.load_state_dict(task.state_dict())
+    assert isinstance(task.graph, GraphedStep) and task.graph is not before
     kernels = [parameter for network in task.networks() for parameter in network.parameters() if parameter.dim() == 4]
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
     low = made.generator_task(replace(SMALL, compute=ComputeSettings(memory="low")), CPU, pictures=16)
