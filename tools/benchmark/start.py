@@ -40,7 +40,8 @@ def first(self, batch, progress):
     if self.device.type == "cuda":
         import torch
         torch.cuda.synchronize()
-    print(json.dumps({"begun": begun, "busy": busy, "ended": time.time(), "busy_at_end": time.process_time()}), flush=True)
+    found = {"begun": begun, "busy": busy, "ended": time.time(), "busy_at_end": time.process_time()}
+    print(json.dumps(found), flush=True)
     os._exit(0)
 task.train_step = first
 sys.exit(main(sys.argv[1:]))
