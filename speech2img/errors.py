@@ -86,3 +86,9 @@ class RunInterrupted(Speech2ImgError):
     """The user or the system ended the run before its end; its state is saved."""
 
     exit_code = 130
+
+
+class RunTerminated(RunInterrupted):
+    """The system asked the run to end, twice: it ended at once, its last checkpoint is saved."""
+
+    exit_code = 143

@@ -26,10 +26,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked ``gpu`` unless it was asked for: a GPU that is there may be busy with other work."""
+    """Skip what is marked ``gpu`` unless it was asked for (a GPU may be busy with other work) and there is one."""
+    reason = "needs a CUDA device: bash tools/test.sh --gpu"
     if config.getoption("--gpu"):
-        return
-    skip = pytest.mark.skip(reason="needs a CUDA device: bash tools/test.sh --gpu")
+        import torch
+
+        if torch.cuda.is_available():
+            return
+        reason = "needs a CUDA device, and PyTorch finds none"
+    skip = pytest.mark.skip(reason=reason)
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(skip)

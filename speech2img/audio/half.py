@@ -14,22 +14,19 @@ def half_frames(mel: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(frames, n_mels), float16, C order]
-        The nearest float16, the even one of two; what is smaller than 2 ** -14 may be the next nearest.
+        The nearest float16; of two that are equally near the one farther from 0, where NumPy takes the even one.
 
     Notes
     -----
     IEEE 754: a float16 has 10 bits of fraction where a float32 has 23, and an exponent that begins 112 lower.
     """
     bits = (mel * np.float32(2.0**-112)).view(np.uint32)
-    rounded = bits >> 13
-    rounded &= 1
-    rounded += bits
-    rounded += 0xFFF  # half of the last bit that stays, less one where that bit is even
-    sign = rounded >> 16
+    bits += 1 << 12  # half of the last bit that stays
+    sign = bits >> 16
     sign &= 0x8000
-    rounded >>= 13
-    rounded &= 0x7FFF
-    rounded |= sign
+    bits >>= 13
+    bits &= 0x7FFF
+    bits |= sign
     frames = np.empty(mel.shape[::-1], np.uint16)
-    np.copyto(frames, rounded.T, casting="unsafe")
+    np.copyto(frames, bits.T, casting="unsafe")
     return frames.view(np.float16)

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 from scipy.sparse import csr_array
 
+from speech2img.audio.filter_bank import mel_filter_bank
 from speech2img.audio.io import RESAMPLER
 from speech2img.errors import AudioError, ConfigError
 
@@ -238,49 +239,3 @@ def _tables(preset: MelPreset) -> tuple[np.ndarray, csr_array]:
         sample_rate=preset.sample_rate, n_fft=preset.n_fft, n_mels=preset.n_mels, fmin=preset.fmin, fmax=preset.fmax
     )
     return window.astype(np.float32), csr_array(bank)
-
-
-def mel_filter_bank(*, sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> np.ndarray:
-    """Triangular mel filters of equal area on Slaney's scale.
-
-    Parameters
-    ----------
-    sample_rate, n_fft : int
-        Rate in Hz and length of the transform.
-    n_mels : int
-        Number of bands.
-    fmin, fmax : float
-        Edges of the lowest and the highest band, in Hz.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_mels, 1 + n_fft // 2), float32]
-        Weights of the spectrum's bins.
-
-    Notes
-    -----
-    Slaney, Auditory Toolbox version 2 (1998): linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mel for a
-    factor of 6.4); each triangle is scaled to unit area (2 / width in Hz).
-    """
-    low, high = _hertz_to_mel(np.array([fmin, fmax])).tolist()
-    edges = _mel_to_hertz(np.linspace(low, high, n_mels + 2))
-    bins = np.arange(1 + n_fft // 2) * (sample_rate / n_fft)
-    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
-    bank: np.ndarray = (np.maximum(0.0, triangles) * (2.0 / (right - left))).astype(np.float32)
-    return bank
-
-
-_HERTZ_PER_MEL, _BREAK_HERTZ = 200.0 / 3.0, 1000.0
-_BREAK_MEL = _BREAK_HERTZ / _HERTZ_PER_MEL
-_LOG_STEP = np.log(6.4) / 27.0
-
-
-def _hertz_to_mel(hertz: np.ndarray) -> np.ndarray:
-    above = _BREAK_MEL + np.log(np.maximum(hertz, _BREAK_HERTZ) / _BREAK_HERTZ) / _LOG_STEP
-    return np.where(hertz < _BREAK_HERTZ, hertz / _HERTZ_PER_MEL, above)
-
-
-def _mel_to_hertz(mel: np.ndarray) -> np.ndarray:
-    above = _BREAK_HERTZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
-    return np.where(mel < _BREAK_MEL, mel * _HERTZ_PER_MEL, above)

@@ -37,6 +37,8 @@ class SpeechBatch(NamedTuple):
     """int64, class numbers."""
     indices_B: np.ndarray
     """Rows of the utterances in the mel store."""
+    spans_B4: Tensor | None = None
+    """int64, what is still to be masked, as `draw_spans` gives it; None where nothing is."""
 
 
 class Mels:
@@ -87,10 +89,39 @@ class Mels:
         return np.ascontiguousarray(mel.transpose(0, 2, 1)), lengths
 
 
-def mask_mels(
-    mel_BMT: np.ndarray, lengths_B: np.ndarray, *, bands: int, time: float, generator: np.random.Generator
+def draw_spans(
+    lengths_B: np.ndarray, *, n_mels: int, bands: int, time: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Replace one span of bands and one span of time of each utterance by its mean (SpecAugment, Park et al. 2019).
+    """Draw one span of bands and one span of time of each utterance (SpecAugment, Park et al. 2019).
+
+    Parameters
+    ----------
+    lengths_B : ndarray of int64
+        Frames of each utterance.
+    n_mels : int
+        Mel bands.
+    bands : int
+        Most bands masked.
+    time : float
+        Largest part of an utterance masked, 0..1.
+    generator : numpy.random.Generator
+        Where the spans come from.
+
+    Returns
+    -------
+    ndarray of int64, shape (B, 4)
+        First band, end of the bands, first frame, end of the frames.
+    """
+    batch = len(lengths_B)
+    width = generator.integers(0, bands + 1, size=batch)
+    first = (generator.random(batch) * (n_mels - width + 1)).astype(np.int64)
+    span = (generator.random(batch) * time * lengths_B).astype(np.int64)
+    start = (generator.random(batch) * (lengths_B - span + 1)).astype(np.int64)
+    return np.stack([first, first + width, start, start + span], axis=1)
+
+
+def mask_mels(mel_BMT: np.ndarray, lengths_B: np.ndarray, spans_B4: np.ndarray) -> np.ndarray:
+    """Replace the spans of each utterance by its mean.
 
     Parameters
     ----------
@@ -98,27 +129,34 @@ def mask_mels(
         Padded log-mels; changed in place.
     lengths_B : ndarray of int64
         Frames of each utterance.
-    bands : int
-        Most bands masked.
-    time : float
-        Largest part of an utterance masked, 0..1.
-    generator : numpy.random.Generator
-        Where the spans come from.
+    spans_B4 : ndarray of int64
+        As from `draw_spans`.
     """
-    batch, n_mels, frames = mel_BMT.shape
+    _, n_mels, frames = mel_BMT.shape
     valid = np.arange(frames) < lengths_B[:, None]
     mean = (mel_BMT * valid[:, None]).sum(axis=(1, 2)) / (n_mels * lengths_B)
-    width = generator.integers(0, bands + 1, size=batch)
-    first = (generator.random(batch) * (n_mels - width + 1)).astype(np.int64)
-    band = np.arange(n_mels)
-    masked_bands = (band >= first[:, None]) & (band < (first + width)[:, None])
-    span = (generator.random(batch) * time * lengths_B).astype(np.int64)
-    start = (generator.random(batch) * (lengths_B - span + 1)).astype(np.int64)
-    frame = np.arange(frames)
-    masked_time = (frame >= start[:, None]) & (frame < (start + span)[:, None])
-    masked = (masked_bands[:, :, None] | masked_time[:, None, :]) & valid[:, None]
-    np.copyto(mel_BMT, mean[:, None, None].astype(np.float32), where=masked)
+    first, end, start, stop = spans_B4.T[:, :, None]
+    band, frame = np.arange(n_mels), np.arange(frames)
+    masked = ((band >= first) & (band < end))[:, :, None] | ((frame >= start) & (frame < stop))[:, None]
+    np.copyto(mel_BMT, mean[:, None, None].astype(np.float32), where=masked & valid[:, None])
     return mel_BMT
+
+
+def mask_spans(mel_BMT: Tensor, lengths_B: Tensor, spans_B4: Tensor) -> Tensor:
+    """Do what `mask_mels` does on the device where all three lie; not in place.
+
+    Parameters
+    ----------
+    mel_BMT, lengths_B, spans_B4 : Tensor
+        As for `mask_mels`.
+    """
+    band = torch.arange(mel_BMT.shape[1], device=mel_BMT.device)
+    frame = torch.arange(mel_BMT.shape[2], device=mel_BMT.device)
+    valid = (frame < lengths_B[:, None])[:, None]
+    mean = (mel_BMT * valid).sum(dim=(1, 2)) / (len(band) * lengths_B)
+    first, end, start, stop = spans_B4.T[:, :, None]
+    masked = ((band >= first) & (band < end))[:, :, None] | ((frame >= start) & (frame < stop))[:, None]
+    return torch.where(masked & valid, mean[:, None, None].to(mel_BMT.dtype), mel_BMT)
 
 
 class SpeechBatches:
@@ -147,6 +185,11 @@ class SpeechBatches:
     per_picture : bool
         An epoch goes over the pictures, with one utterance of each at random (S2IGAN), in the place of all utterances;
         batches are not bucketed by length then.
+
+    Attributes
+    ----------
+    leaves_masks : bool
+        Give the spans that are to be masked (`mask_spans`) in the place of masked log-mels.
     """
 
     def __init__(
@@ -166,6 +209,7 @@ class SpeechBatches:
     ) -> None:
         self._mels, self._rows, self._images, self._classes, self._features = mels, rows, images, classes, features
         self._frames, self._mask_bands, self._mask_time = frames, mask_bands, mask_time
+        self.leaves_masks = False
         self._spoken: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         count, lengths = len(rows), mels.lengths[rows] if frames is None else None
         if per_picture:
@@ -182,8 +226,13 @@ class SpeechBatches:
             order, starts, counts = self._spoken
             drawn = order[starts[drawn] + (generator.random(len(drawn)) * counts[drawn]).astype(np.int64)]
         mel, lengths = self._mels.batch(self._rows[drawn], frames=self._frames)
+        spans = None
         if self._mask_bands or self._mask_time:
-            mel = mask_mels(mel, lengths, bands=self._mask_bands, time=self._mask_time, generator=generator)
+            spans = draw_spans(
+                lengths, n_mels=mel.shape[1], bands=self._mask_bands, time=self._mask_time, generator=generator
+            )
+            if not self.leaves_masks:
+                mel, spans = mask_mels(mel, lengths, spans), None
         views = generator.integers(self._features.shape[1], size=len(drawn))
         return SpeechBatch(
             torch.from_numpy(mel),
@@ -191,4 +240,5 @@ class SpeechBatches:
             torch.from_numpy(self._features[self._images[drawn], views]),
             torch.from_numpy(self._classes[drawn]),
             self._rows[drawn],
+            None if spans is None else torch.from_numpy(spans),
         )

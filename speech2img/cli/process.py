@@ -1,5 +1,6 @@
 """What the command line, and only the command line, does to its own process: allocator, threads, exit status."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -93,7 +94,8 @@ def _complain_of_bug(error: Exception, *, debug: bool) -> int:
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    print(f"speech2img: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the status counts, even where the disk that takes the message is full
+        if debug:
+            traceback.print_exc()
+        print(f"speech2img: {' '.join(message.split())}", file=sys.stderr, flush=True)
     return status

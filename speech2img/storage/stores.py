@@ -107,6 +107,29 @@ def open_store(path: Path, kind: str) -> Iterator[h5py.File]:
         raise DataError.about(path, f"not a readable store of format {kind} ({error})", REBUILD) from error
 
 
+@contextlib.contextmanager
+def open_results(path: Path, *, fix: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file of features or embeddings to read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    fix : str
+        How it can be made again, for the error.
+
+    Raises
+    ------
+    DataError
+        For whatever h5py raises for a damaged file, or the block for one that lacks something.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise DataError.about(path, f"damaged ({error})", fix) from error
+
+
 def map_dataset(path: Path, dataset: h5py.Dataset) -> np.memmap:
     """Map an uncompressed, contiguous dataset into memory: reads cost microseconds and survive fork and threads.
 

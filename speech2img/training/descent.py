@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speech2img.training.device import Precision
+from speech2img.training.device import Precision, restore_optimizer_
 from speech2img.training.parallel import average_gradients_
 from speech2img.training.task import Schedule, learning_rate, set_learning_rate
 
@@ -79,5 +79,5 @@ class Descent:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave; further keys are left alone."""
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer_(self.optimizer, state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])

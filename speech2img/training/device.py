@@ -101,6 +101,11 @@ def _cpu_has_bf16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def computes_aside(device: torch.device) -> bool:
+    """Whether the device computes while the host goes on, so that the host should leave to it what it can do."""
+    return device.type == "cuda"
+
+
 def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """Tensors of the host on the device; CUDA fetches them while the host goes on.
 
@@ -111,7 +116,7 @@ def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     device : torch.device
         Where they are wanted.
     """
-    if device.type == "cuda":
+    if computes_aside(device):
         return [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
     return [tensor.to(device) for tensor in tensors]
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speech2img.batches.speech import SpeechBatch
+from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import ConfigError
 from speech2img.losses.joint_embedding import matching_accuracy
@@ -16,7 +16,7 @@ from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
-from speech2img.training.device import resolve_device, resolve_precision
+from speech2img.training.device import adam, computes_aside, resolve_device, resolve_precision, sent
 from speech2img.training.encoder_data import EncoderData, encoder_data
 from speech2img.training.encoder_settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
 from speech2img.training.extract import encode_rows, extract_embeddings
@@ -55,16 +55,18 @@ class EncoderTask(Task):
     def __init__(self, settings: EncoderSettings, *, data: EncoderData, device: torch.device) -> None:
         self.settings, self.data, self.device = settings, data, device
         self.batch_size = data.batches.sampler.batch_size
+        data.batches.leaves_masks = computes_aside(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
         self.pupil = Pupil(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
         ).to(device)
         self.precision = resolve_precision(settings.loop.precision, device)
-        adam = torch.optim.Adam(
-            self.pupil.parameters(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
-        )
+        optimizer = adam(
+            self.pupil.parameters(), settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay,
+            device=device,
+        )  # fmt: skip
         self.descent = Descent(
-            self.pupil, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
+            self.pupil, optimizer, self.precision, base=settings.learning_rate, schedule=settings.schedule,
             warmup=settings.warmup, clip=settings.clip, step_parts=settings.step_parts,
             step_factor=settings.step_factor,
         )  # fmt: skip
@@ -85,9 +87,9 @@ class EncoderTask(Task):
     def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
         self.descent.begin(progress)
-        mel = batch.mel_BMT.to(self.device, non_blocking=True)
-        features = batch.features_BD.to(self.device, non_blocking=True)
-        labels = batch.classes_B.to(self.device, non_blocking=True)
+        mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
+        if batch.spans_B4 is not None:
+            mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
             speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
             image = self.pupil.picture(features)

@@ -21,6 +21,7 @@ from speech2img.models.builders import speech_network
 from speech2img.models.speech_network import SpeechNetwork
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
+from speech2img.storage.stores import open_results
 from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
@@ -302,12 +303,13 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
             path, f"no speech embeddings of that name (there are: {have})",
             f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
         )  # fmt: skip
-    with h5py.File(path, "r") as file:
+    fix = "delete the folder and run 'speech2img extract' again"
+    with open_results(path, fix=fix) as file:
         embeddings = np.asarray(file["embeddings"], dtype=np.float32)
         ids = [str(value) for value in file["ids"].asstr()[:]]
         sha256 = str(file.attrs["sha256"])
-    if len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
-        raise DataError.about(path, "its embeddings are damaged", "delete the folder and extract them again")
+    if embeddings.ndim != 2 or len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
+        raise DataError.about(path, "its embeddings are damaged", fix)
     return EmbeddingFile(folder, ids, embeddings, sha256)
 
 

@@ -15,12 +15,15 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.metrics.feature_chunks import Chunk
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
+from speech2img.storage.stores import open_results
 from speech2img.training.device import resolve_device
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.parallel import by_leader
 from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, image_store
 from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, Teacher, load_teacher
+
+_AGAIN = "delete it and run 'speech2img features' again"
 
 
 @dataclass(frozen=True)
@@ -173,13 +176,13 @@ def load_features(root: Path, name: str) -> FeatureFile:
             path, f"no teacher features of that name (there are: {have})",
             f"run speech2img features --root {root} --teacher RUN, or set features to another name",
         )  # fmt: skip
-    with h5py.File(path, "r") as file:
+    with open_results(path, fix=_AGAIN) as file:
         features = np.asarray(file["features"], dtype=np.float32)
         ids = [str(value) for value in file["ids"].asstr()[:]]
         attributes = {key: str(file.attrs[key]) for key in ("kind", "source", "sha256")}
         side = int(file.attrs.get("side", 0)) or None
-    if not np.isfinite(features).all() or len(features) != len(ids):
-        raise DataError.about(path, "its features are damaged", "delete it and compute it again")
+    if features.ndim != 3 or not np.isfinite(features).all() or len(features) != len(ids):
+        raise DataError.about(path, "its features are damaged", _AGAIN)
     source = Path(attributes["source"])
     source = source if source.is_absolute() else root / source
     return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"], side)

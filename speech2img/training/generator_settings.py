@@ -96,7 +96,7 @@ class ComputeSettings:
 
     memory: Literal["normal", "low"] = "normal"
     """low: the generator's activations are computed again when they are needed, and discriminators learn from one kind
-    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for a seventh more time."""
+    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for about a tenth more time."""
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Channels last in memory; auto: on CUDA in half precision (on a CPU training is slower so)."""
     compile: bool = False
@@ -197,6 +197,8 @@ class GeneratorSettings:
         if self.compute.compile and self.compute.memory == "low":
             raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
         losses = self.losses
+        if self.compute.graphs and self.loop.nonfinite == "skip":
+            raise ConfigError.about("loop.nonfinite", "a captured step cannot be taken back", "set it to stop")
         if self.compute.graphs and (
             losses.feature or losses.reconstruction or losses.adversarial_from or self.relation.weight
             or self.model.discriminators != "pixels"

@@ -109,7 +109,7 @@ class GeneratorTask(Task):
         lay_out_(self.generator, compute.channels_last, self.precision)
         self.generator.recompute_("stages" if compute.memory == "low" else "nothing")
         self.forward = torch.compile(self.generator) if compute.compile else self.generator
-        self.graph = GraphedStep(self._learn_alone, device=device) if compute.graphs else None
+        self.graph = self._graphed()
         self.average = EMA(self.generator, settings.ema_decay, warmup=True)
         self.optimizer = adam(
             self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device,
@@ -126,6 +126,9 @@ class GeneratorTask(Task):
         assert self.feature_loss.features is not None
         target = self.feature_loss.standardised(torch.from_numpy(self.feature_loss.features)).numpy()
         fit_input_(self.generator.augment.project, source.embeddings, target[source.picture_of])
+
+    def _graphed(self) -> GraphedStep | None:
+        return GraphedStep(self._learn_alone, device=self.device) if self.settings.compute.graphs else None
 
     def next_batch(self) -> PairBatch:
         """Draw pairs."""
@@ -262,6 +265,7 @@ class GeneratorTask(Task):
             self.relation.load_state_dict(state["relation"])
         self.average.load_state_dict(state["average"])
         restore_optimizer_(self.optimizer, state["generator_optimizer"])
+        self.graph = self._graphed()  # an earlier one would go on with the optimizers' earlier places
         self.scaler.load_state_dict(state["scaler"])
         self.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])

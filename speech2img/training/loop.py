@@ -1,5 +1,6 @@
 """The one training loop: every task runs through it, and every contract of a run is kept here."""
 
+import resource
 import signal
 import threading
 import time
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from speech2img.errors import CheckpointError, NonFiniteError, OutOfMemoryError, RunInterrupted
-from speech2img.storage.atomic import atomic_path, write_json
+from speech2img.errors import CheckpointError, OutOfMemoryError, RunInterrupted, RunTerminated
+from speech2img.storage.atomic import atomic_path
+from speech2img.training.device import peak_memory
 from speech2img.training.joint_norm import synchronise_
+from speech2img.training.nonfinite import Guard, first_not_finite
 from speech2img.training.parallel import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
 from speech2img.training.stats import NoLog, StatsLog, StatusLine
@@ -70,13 +73,16 @@ def run_training(task: Task, *, run: Run, device: torch.device, progress: bool =
     Raises
     ------
     NonFiniteError
-        If a loss or a weight is not finite; ``nonfinite.json`` says where, the last good checkpoint stays.
+        If a loss or a weight is not finite, ten times in a row where ``loop.nonfinite`` is ``skip``; ``nonfinite.json``
+        says where, the last good checkpoint stays.
     OutOfMemoryError
         If a step needs more memory than there is; the last checkpoint stays.
     DiskFullError
         If a checkpoint does not fit; the one before stays.
-    RunInterrupted
-        At the second signal, at once.
+    CheckpointError
+        If the checkpoint is of another network.
+    RunInterrupted, RunTerminated
+        At the second signal, SIGINT or SIGTERM, at once.
 
     Notes
     -----
@@ -94,6 +100,7 @@ class _Loop:
         self.count = 0
         self.metrics: dict[str, float] = {}
         self.leader, self.rows = is_leader(), share_size(task.batch_size)
+        self.guard = Guard(task, run.folder, run.loop.nonfinite)
         for network in task.networks():
             synchronise_(network)
         if run.state is not None:
@@ -101,14 +108,24 @@ class _Loop:
             self.at = _Position(**saved["position"])
             self.sums = {key: value.to(device) for key, value in saved["sums"].items()}
             self.count, self.metrics = saved["count"], dict(saved["metrics"])
-            task.load_state_dict(run.state["task"])
+            self._load(run.state["task"])
             restore_random_state(run.state["random"])
         if largest([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
             reason = "the processes of the job do not find the same checkpoint in it"
             raise CheckpointError.about(run.folder, reason, "put it on a disk that all machines share")
         equalise_(task.networks())
         self.saved_step = self.at.step if run.state is not None else -1
-        self.log: StatsLog | NoLog = StatsLog(run.folder, step=self.at.step) if self.leader else NoLog()
+        self.log: StatsLog | NoLog = NoLog()
+        if self.leader:
+            self.log = StatsLog(run.folder, step=self.at.step, evaluated=self.at.evaluated_at)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        try:
+            self.task.load_state_dict(state)
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            reason = f"its checkpoint does not fit this training ({type(error).__name__}: {error})"
+            fix = "resume with the version and settings that made it, or choose a new run folder"
+            raise CheckpointError.about(self.run.folder, reason, fix) from error
 
     def go(self, progress: bool) -> TrainingResult:
         try:
@@ -146,12 +163,15 @@ class _Loop:
         while not self._over(stop):
             with record_function("next_batch"):
                 batch = self.task.next_batch()
+            self.guard.before_step()
             with record_function("train_step"):
                 terms = self._step(batch, self.used())
-            at.step += 1
-            at.images_seen += self.task.batch_size
             now = time.monotonic()
             at.seconds, clock = at.seconds + now - clock, now
+            if self.guard.takes_back(terms, batch, **self._place(at.step + 1)):
+                continue
+            at.step += 1
+            at.images_seen += self.task.batch_size
             if self.device.type == "cpu":
                 self._demand_finite(terms, batch)
             for key, value in terms.items():
@@ -172,7 +192,8 @@ class _Loop:
                 self._evaluate(status)
             if self.leader and settings.grid_every and at.step % settings.grid_every == 0:
                 self._draw()
-            if self.leader and time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes:
+            is_due = time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes
+            if self.leader and is_due and self.used() < 1.0:  # the last one is saved after its evaluation
                 self._save()
                 checkpointed = time.monotonic()
             trace.after_step(at.step)
@@ -192,12 +213,10 @@ class _Loop:
             if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
                 if not any(words in str(error) for words in ("allocate memory", "not enough memory")):
                     raise
-            peak = ""
-            if self.device.type == "cuda":
-                peak = f", peak {torch.cuda.max_memory_allocated(self.device) / 2**30:.1f} GiB"
+            peak = peak_memory(self.device) or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             raise OutOfMemoryError.about(
                 f"step {self.at.step + 1} of {self.task.name}",
-                f"a batch of {self.task.batch_size} does not fit into the memory{peak}",
+                f"a batch of {self.task.batch_size} does not fit into the memory, peak {peak / 2**30:.1f} GiB",
                 f"set a smaller batch_size in a new run folder (checkpoint {max(self.saved_step, 0)} stays)",
             ) from error
 
@@ -232,9 +251,9 @@ class _Loop:
             },
             "random": random_state(),
         }  # fmt: skip
-        bad = _not_finite(state["task"])
+        bad = first_not_finite(state["task"])
         if bad:
-            self._fail({"state": bad}, [])
+            self.guard.fail({"state": bad}, None, **self._place(self.at.step))
         self.log.sync()
         self.run.store.save(self.at.step, state, self.run.settings)
         self.saved_step = self.at.step
@@ -244,32 +263,14 @@ class _Loop:
             self.task.export(self.run.folder / "export", step=self.at.step, images_seen=self.at.images_seen)
 
     def _demand_finite(self, terms: dict[str, Tensor], batch: Any) -> None:
-        if not torch.isfinite(torch.stack([value.detach().float().reshape(()) for value in terms.values()])).all():
-            self._fail({key: float(value) for key, value in terms.items()}, self.task.batch_ids(batch))
+        self.guard.demand(terms, batch, **self._place(self.at.step))
 
-    def _fail(self, terms: dict[str, Any], ids: list[int]) -> None:
-        report = self.run.folder / "nonfinite.json"
-        write_json(report, {"step": self.at.step, "terms": {k: str(v) for k, v in terms.items()}, "batch": ids})
-        raise NonFiniteError.about(
-            f"{self.task.name}, step {self.at.step}",
-            f"a loss or a weight is not finite ({', '.join(f'{k}={v}' for k, v in terms.items())}; see {report})",
-            f"lower the learning rate or use precision fp32 (the checkpoint of step {max(self.saved_step, 0)} stays)",
-        )
-
-
-def _not_finite(value: Any, name: str = "") -> str:
-    """Name of the first tensor in nested data that is not finite, or an empty string."""
-    if isinstance(value, Tensor):
-        return name if value.is_floating_point() and not bool(torch.isfinite(value).all()) else ""
-    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
-    for key, inner in pairs:
-        if found := _not_finite(inner, f"{name}.{key}" if name else str(key)):
-            return found
-    return ""
+    def _place(self, step: int) -> dict[str, Any]:
+        return {"step": step, "saved": self.saved_step, "leader": self.leader}
 
 
 class StopSignal:
-    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into `RunInterrupted` at once.
+    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into an error at once.
 
     Parameters
     ----------
@@ -296,7 +297,8 @@ class StopSignal:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None and not self.patient:
-            raise RunInterrupted.about(
+            kind = RunTerminated if number == signal.SIGTERM else RunInterrupted
+            raise kind.about(
                 f"signal {number}",
                 "the second one stops at once",
                 "run the same command again: the last checkpoint stays",

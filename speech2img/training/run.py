@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from speech2img.storage.lock import run_lock
 from speech2img.storage.ranks import this_rank
 from speech2img.training.device import PrecisionName
 from speech2img.training.parallel import is_leader, joined, team
+
+WhenNotFinite = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class LoopSettings:
     """Arithmetic: auto, fp32, bf16 or fp16."""
     threads: int | None = None
     """CPU threads; unset leaves PyTorch's choice."""
+    nonfinite: WhenNotFinite = "stop"
+    """When a loss or a weight is not finite: stop, or skip (take the step back and go on, 10 in a row at most; all
+    state is copied before each step)."""
     profile_steps: int = 0
     """Steps of each sitting to trace, after the first two: profile/*.json in the run folder; 0 for none."""
 
@@ -71,8 +76,8 @@ class LoopSettings:
 
 FREE_ON_RESUME = frozenset(
     "workers loop.max_steps loop.max_minutes loop.checkpoint_minutes loop.log_every loop.evaluate_every "
-    "loop.grid_every loop.keep loop.threads loop.profile_steps compute.memory compute.channels_last compute.compile "
-    "compute.graphs".split()
+    "loop.grid_every loop.keep loop.threads loop.nonfinite loop.profile_steps compute.memory "
+    "compute.channels_last compute.compile compute.graphs".split()
 )
 """Settings that may change when a run goes on: they say how long, how often and by how many, not what is trained."""
 

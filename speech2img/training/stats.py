@@ -26,14 +26,16 @@ class StatsLog:
     ----------
     folder : Path
         Run folder.
-    step : int
-        Step at which the run goes on; later lines of an earlier, killed sitting are dropped.
+    step, evaluated : int
+        Step at which the run goes on, and of its last evaluation; later lines of an earlier sitting are dropped.
     """
 
-    def __init__(self, folder: Path, *, step: int) -> None:
+    def __init__(self, folder: Path, *, step: int, evaluated: int) -> None:
         self._path = folder / "stats.jsonl"
         if self._path.exists():
-            kept = [line for line in self._path.read_bytes().splitlines() if _step_of(line) <= step]
+            last = {"evaluation": evaluated}
+            lines = [(line, *_place_of(line)) for line in self._path.read_bytes().splitlines()]
+            kept = [line for line, kind, at in lines if at <= last.get(kind, step)]
             atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
         self._file = self._path.open("a", encoding="utf-8")
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1, max_queue=50)
@@ -90,11 +92,13 @@ class NoLog:
         """Nothing to close."""
 
 
-def _step_of(line: bytes) -> float:
+def _place_of(line: bytes) -> tuple[str, float]:
+    """Kind and step of a line; of a torn one a step that is never reached."""
     try:
-        return float(json.loads(line)["step"])
+        fields = json.loads(line)
+        return str(fields["kind"]), float(fields["step"])
     except (ValueError, KeyError, TypeError):
-        return math.inf
+        return "", math.inf
 
 
 class StatusLine:

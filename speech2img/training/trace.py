@@ -7,6 +7,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from speech2img.storage.atomic import atomic_path
+from speech2img.training.device import computes_aside
 
 WARM_UP = 2
 """Steps of a sitting before the trace: in the first ones memory is fetched and kernels are chosen."""
@@ -34,7 +35,7 @@ class StepTrace:
     def __init__(self, folder: Path, *, steps: int, step: int, device: torch.device) -> None:
         self._folder, self._first, self._last = folder / "profile", step + WARM_UP + 1, step + WARM_UP + steps
         self._at = step
-        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if computes_aside(device) else [])]
         self._profile = profile(activities=activities) if steps else None
         self._running = False
 

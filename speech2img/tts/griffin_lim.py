@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from speech2img.audio.mel import MelPreset, mel_filter_bank
+from speech2img.audio.filter_bank import mel_filter_bank
+from speech2img.audio.mel import MelPreset
 from speech2img.errors import ConfigError
 
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
+from speech2img.audio.filter_bank import mel_filter_bank
 from speech2img.audio.io import read_audio
-from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel, mel_filter_bank, mel_preset
+from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel, mel_preset
 from speech2img.errors import AudioError, ConfigError
 
 TOLERANCE = 1e-4

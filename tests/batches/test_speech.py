@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.batches.speech import Mels, SpeechBatches, mask_mels
+from speech2img.batches.speech import Mels, SpeechBatches, draw_spans, mask_mels, mask_spans
 
 
 class Store:
@@ -43,7 +43,8 @@ def test_masks_hide_spans_of_the_utterance_only() -> None:
     mel = np.random.default_rng(0).standard_normal((64, 40, 96)).astype(np.float32)
     lengths = np.random.default_rng(1).integers(20, 97, size=64)
     mel *= (np.arange(96) < lengths[:, None])[:, None]
-    masked = mask_mels(mel.copy(), lengths, bands=8, time=0.2, generator=np.random.default_rng(2))
+    spans = draw_spans(lengths, n_mels=40, bands=8, time=0.2, generator=np.random.default_rng(2))
+    masked = mask_mels(mel.copy(), lengths, spans)
     changed = masked != mel
     for row, length in enumerate(lengths):
         assert not changed[row, :, length:].any()
@@ -54,6 +55,27 @@ def test_masks_hide_spans_of_the_utterance_only() -> None:
         expected = mel[row, :, :length].mean()
         np.testing.assert_allclose(masked[row][changed[row]], expected, atol=1e-5)
     assert 0.05 < changed[:, :, :20].mean() < 0.35
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_masks_that_are_left_to_the_device_are_the_same(device: str) -> None:
+    rows = np.arange(6)
+    mels = Mels(Store(), rows.tolist(), max_frames=2048, pad_value=-80.0)
+    host, later = (
+        SpeechBatches(
+            mels, rows, rows, rows, np.zeros((6, 1, 2), np.float32), batch_size=3, seed=0, mask_bands=3, mask_time=0.5
+        )
+        for _ in range(2)
+    )
+    later.leaves_masks = True
+    changed = 0
+    for _ in range(8):
+        masked, plain = host.next(), later.next()
+        assert masked.spans_B4 is None and plain.spans_B4 is not None
+        given = (tensor.to(device) for tensor in (plain.mel_BMT, plain.lengths_B, plain.spans_B4))
+        torch.testing.assert_close(mask_spans(*given).cpu(), masked.mel_BMT, rtol=1e-5, atol=1e-5)
+        changed += int((plain.mel_BMT != masked.mel_BMT).sum())
+    assert changed > 100
 
 
 def test_batches_carry_the_features_of_their_pictures() -> None:

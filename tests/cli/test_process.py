@@ -96,3 +96,14 @@ def test_closed_output_is_quiet(verb: str, unbuffered: str) -> None:
     )
     assert result.stderr == ""
     assert result.returncode in (0, 141)  # 0: a newer argparse has swallowed the error itself
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_the_status_stays_where_the_message_does_not_fit() -> None:
+    code = (
+        "import sys; from speech2img.cli.process import run_reporting; from speech2img.errors import DiskFullError\n"
+        "def action(): raise DiskFullError('run: the disk is full')\n"
+        "sys.exit(run_reporting(action, debug=True))"
+    )
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([sys.executable, "-c", code], stderr=full).returncode == 5

@@ -2,9 +2,10 @@
 
 Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps"} and
 any of {"device", "workers", "loop"} (see `tiny_trainings.train`), {"argv"} (a whole command line in the place of a
-training) and of the faults in `run_faults`. It forks the ranks, answers their process ids, and when all have ended
-their exit statuses. As torchrun does, it ends the others once one has failed. What a rank says on standard error is in
-<folder>/error-<rank>. The server never trains itself: forking is safe.
+training), {"patience"} (seconds until the others get SIGTERM when one has failed) and of the faults in `run_faults`. It
+forks the ranks, answers their process ids, and when all have ended their exit statuses. What a rank says on standard
+error is in <folder>/error-<rank>, or in another folder that {"errors"} names. The server never trains itself: forking
+is safe.
 """
 
 import importlib
@@ -30,7 +31,9 @@ import run_faults  # noqa: E402
 import tiny_trainings  # noqa: E402
 
 _PATIENCE = 20.0
-"""Seconds that a rank has to notice by itself that another is gone; torchrun waits for none."""
+"""Seconds that a rank has to notice by itself that another is gone."""
+_LAST = 30.0
+"""Seconds between SIGTERM and SIGKILL."""
 
 
 def _rank(order: dict[str, Any], index: int, port: int) -> None:
@@ -49,26 +52,27 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
         return 0
 
     try:
-        os.dup2(os.open(folder / f"error-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        errors = Path(order.get("errors", folder))
+        os.dup2(os.open(errors / f"error-{index}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         os.dup2(2, 1)
         status = run_reporting(action, debug=False)
     finally:
         os._exit(status)
 
 
-def _statuses(children: list[int]) -> list[int]:
-    """Wait for all; end the others some time after the first failure, as torchrun does at once."""
+def _statuses(children: list[int], patience: float) -> list[int]:
+    """Wait for all; some time after the first failure the others get SIGTERM, as from torchrun, and then SIGKILL."""
     ended: dict[int, int] = {}
-    failed = 0.0
+    failed, signals = 0.0, [(patience, signal.SIGTERM), (patience + _LAST, signal.SIGKILL)]
     while len(ended) < len(children):
         for child in children:
             if child not in ended and (found := os.waitpid(child, os.WNOHANG))[0]:
                 ended[child] = os.waitstatus_to_exitcode(found[1])
                 failed = failed or (time.monotonic() if ended[child] else 0.0)
-        if failed and time.monotonic() > failed + _PATIENCE:
-            for child in children:
-                if child not in ended:
-                    os.kill(child, signal.SIGKILL)
+        if failed and signals and time.monotonic() > failed + signals[0][0]:
+            _, number = signals.pop(0)
+            for child in set(children) - ended.keys():
+                os.kill(child, number)
         time.sleep(0.002)
     return [ended[child] for child in children]
 
@@ -89,7 +93,7 @@ def serve() -> None:
                 _rank(order, index, port)
             children.append(child)
         print(json.dumps(children), flush=True)
-        print(json.dumps(_statuses(children)), flush=True)
+        print(json.dumps(_statuses(children, order.get("patience", _PATIENCE))), flush=True)
 
 
 @dataclass
@@ -100,10 +104,12 @@ class Job:
     """Run folder."""
     statuses: list[int]
     """Exit status of each process, or minus the signal that ended it."""
+    errors: Path
+    """Where the processes said what went wrong."""
 
     def message(self, rank: int) -> str:
         """What a process said at its end."""
-        return (self.folder / f"error-{rank}").read_text()
+        return (self.errors / f"error-{rank}").read_text()
 
     def stats(self) -> list[dict[str, Any]]:
         """Lines of stats.jsonl without what the clock says."""
@@ -141,7 +147,7 @@ class Jobs:
     def __call__(self, case: str, folder: Path, **more: Any) -> Job:
         """Run a job to its end."""
         self.begin(case, folder, **more)
-        return self.end(folder)
+        return self.end(folder, errors=Path(more.get("errors", folder)))
 
     def begin(
         self, case: str, folder: Path, *, ranks: int = 2, steps: int = tiny_trainings.STEPS, **more: Any
@@ -153,10 +159,10 @@ class Jobs:
         self.server.stdin.flush()
         return [int(child) for child in json.loads(self.server.stdout.readline())]
 
-    def end(self, folder: Path) -> Job:
+    def end(self, folder: Path, *, errors: Path | None = None) -> Job:
         """Wait for the job that was started last."""
         assert self.server.stdout is not None
-        return Job(folder, json.loads(self.server.stdout.readline()))
+        return Job(folder, json.loads(self.server.stdout.readline()), errors or folder)
 
     def close(self) -> None:
         """End the server."""

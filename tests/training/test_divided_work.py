@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from speech2img.errors import DataError
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.lock import run_lock
+from speech2img.training.extract import load_embeddings
+from speech2img.training.features import load_features
 
 Start = Callable[..., Any]
 
@@ -86,3 +89,14 @@ def test_what_is_not_divided_is_done_by_the_first(start: Start, tmp_path: Path) 
     assert len(set(job.statuses)) == 1 and job.statuses[0] == 1
     assert "rank 1 of 2: the first process of the job stopped" in job.message(1)
     assert str(tmp_path / "pictures") in job.message(0)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.5, 0.95])
+def test_damaged_features_and_embeddings_are_named(left: float, corpus: Path, tmp_path: Path) -> None:
+    for path, load in (("features-teacher.h5", load_features), ("embeddings/encoder/embeddings.h5", load_embeddings)):
+        bad = tmp_path / "derived" / path
+        bad.parent.mkdir(parents=True, exist_ok=True)
+        whole = (corpus / "derived" / path).read_bytes()
+        bad.write_bytes(whole[: int(left * len(whole))])
+        with pytest.raises(DataError, match=f"{bad.name}: damaged"):
+            load(tmp_path, bad.parent.name if "embeddings" in path else "teacher")

@@ -14,7 +14,15 @@ from types import ModuleType
 import pytest
 import torch
 
-from speech2img.errors import ConfigError, DiskFullError, NonFiniteError, OutOfMemoryError, RunInterrupted
+from speech2img.errors import (
+    CheckpointError,
+    ConfigError,
+    DiskFullError,
+    NonFiniteError,
+    OutOfMemoryError,
+    RunInterrupted,
+    RunTerminated,
+)
 from speech2img.storage import checkpoint
 from speech2img.storage.atomic import disk_full
 from speech2img.storage.checkpoint import CheckpointStore
@@ -85,7 +93,7 @@ def test_killed_runs_end_the_same(tmp_path: Path, toy: ModuleType, toy_server: s
     shot = tmp_path / "shot"
     assert shoot(shot, signal.SIGKILL) == -signal.SIGKILL
     for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-        assert shoot(shot, number) in (-signal.SIGKILL, 0)
+        assert shoot(shot, number) in (-signal.SIGKILL, 0, -signal.SIGTERM)  # the last before it has begun
     start(shot)
     assert int(toy_server.stdout.readline()) == 0
     assert (shot / "digest").read_text() == (tmp_path / "whole" / "digest").read_text()
@@ -152,13 +160,49 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, toy: Module
     assert all(torch.isfinite(value).all() for value in state["task"]["network"].values())
 
 
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_can_be_taken_back(tmp_path: Path, toy: ModuleType, where: str) -> None:
+    def poison(loss: torch.Tensor) -> torch.Tensor:
+        if where == "loss":
+            return loss * float("nan")
+        loss.register_hook(lambda gradient: gradient * float("inf"))
+        return loss
+
+    settings = toy.toy_settings(12, nonfinite="skip", checkpoint_minutes=0.0)
+    result, task = toy.train_toy(tmp_path, settings, at_step=dict.fromkeys((0, 4, 5), poison))
+    assert result.finished and result.step == 12 and task.steps == 15
+    assert task.sampler.state_dict()["epoch"] * 6 + task.sampler.state_dict()["position"] == 15
+    assert all(torch.isfinite(value).all() for value in task.network.state_dict().values())
+    report = json.loads((tmp_path / "nonfinite.json").read_text())
+    assert report["step"] == 4 and len(report["batch"]) == 8
+    with pytest.raises(NonFiniteError, match="toy, step 13") as caught:
+        longer = toy.toy_settings(40, nonfinite="skip", checkpoint_minutes=0.0)
+        toy.train_toy(tmp_path, longer, at_step=dict.fromkeys(range(30), poison))
+    assert caught.value.exit_code == 3
+    newest = CheckpointStore(tmp_path / "checkpoints").latest()
+    assert newest is not None and newest.name == "step-00000012"
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path: Path, toy: ModuleType) -> None:
+    settings = toy.toy_settings(6)
+    toy.train_toy(tmp_path, settings)
+    store = CheckpointStore(tmp_path / "checkpoints")
+    state, plain = store.load(store.paths()[-1])
+    for change in ({"0.weight": torch.zeros(8, 5)}, {"nine.weight": torch.zeros(1)}):
+        state["task"]["network"] = {**state["task"]["network"], **change}
+        store.save(7, state, plain)
+        with pytest.raises(CheckpointError, match="does not fit this training"):
+            toy.train_toy(tmp_path, settings)
+        store.paths()[-1].rename(tmp_path / f"step-{len(change)}-{next(iter(change))}")
+
+
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
                                    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
 def test_out_of_memory_names_the_setting(tmp_path: Path, toy: ModuleType, error: Exception) -> None:
     def fail(loss: torch.Tensor) -> torch.Tensor:
         raise error
 
-    with pytest.raises(OutOfMemoryError, match="batch of 8 .*batch_size") as caught:
+    with pytest.raises(OutOfMemoryError, match=r"batch of 8 .*peak \d.*batch_size") as caught:
         toy.train_toy(tmp_path, toy.toy_settings(20), at_step={5: fail})
     assert caught.value.exit_code == 4
     result, _ = toy.train_toy(tmp_path, toy.toy_settings(20))
@@ -223,8 +267,12 @@ def test_the_second_signal_stops_at_once() -> None:
     with StopSignal() as wish:
         signal.raise_signal(signal.SIGINT)
         assert wish.received == signal.SIGINT
-        with pytest.raises(RunInterrupted):
+        with pytest.raises(RunTerminated) as caught:
             signal.raise_signal(signal.SIGTERM)
+        assert caught.value.exit_code == 128 + signal.SIGTERM
+        with pytest.raises(RunInterrupted) as interrupted:
+            signal.raise_signal(signal.SIGINT)
+        assert interrupted.value.exit_code == 128 + signal.SIGINT
     assert signal.getsignal(signal.SIGINT) is before
 
 

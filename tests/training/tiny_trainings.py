@@ -59,6 +59,7 @@ def build(root: Path) -> Path:
                  "num_stages": 1}  # fmt: skip
     torch.manual_seed(0)
     painter = {f"generator.{name}": value for name, value in StackGenerator(**arguments).state_dict().items()}
+    painter |= {"target.mean": torch.zeros(painted_corpus.FEATURES), "target.std": torch.ones(painted_corpus.FEATURES)}
     save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
     _build_shapes(root / "shapes")
     _build_clips(root / "clips")

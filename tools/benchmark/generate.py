@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
-from common import print_table
+from common import machine, print_table
 
 
 def seconds(model: str, wav: str, count: int, runs: int) -> float:
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--model", default="songbirds")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--more", type=int, default=10)
+    parser.add_argument("--out", type=Path, help="JSON file for what was measured")
     args = parser.parse_args()
     one = seconds(args.model, args.wav, 1, args.runs)
     many = seconds(args.model, args.wav, 1 + args.more, args.runs)
@@ -40,6 +42,7 @@ def main() -> None:
         ("each further picture", f"{1000 * (many - one) / args.more:.0f} ms"),
     ]
     print_table(f"speech2img generate --model {args.model} (median of {args.runs})", rows, ("what", "time"))
+    machine().write(args.out, model=args.model, whole_process=one, further_picture=(many - one) / args.more)
 
 
 if __name__ == "__main__":

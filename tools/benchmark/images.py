@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import print_table, run_child
+from common import machine, print_table, run_child
 from PIL import Image
 
 from speech2img.batches.pairs import PairBatches, PairSource
@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=192)
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=16)
+    parser.add_argument("--out", type=Path, help="JSON file for all that was measured")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -140,6 +141,8 @@ def main() -> None:
         "Real and wrong picture of each sample, 64/128/256 px, one thread", rows, ("pipeline", "samples/s", "times")
     )
     print(f"\nbuilding the store once: {1000 * result['building']:.2f} ms a picture")
+    ratios = {way: float(np.median(seconds["originals"] / taken)) for way, taken in seconds.items()}
+    machine(result["device"] == "cuda").write(args.out, **result, ratios=ratios)
 
 
 if __name__ == "__main__":

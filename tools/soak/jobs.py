@@ -165,6 +165,8 @@ class Synthesize:
             if not (folder / name).is_file() or _sha256(folder / name) != fields["sha256"]:
                 raise SoakError(f"{self.name}: {name} is not what the journal says")
             marks[name] = _mark(folder / name)
+        if told > len(marks):
+            raise SoakError(f"{self.name}: the progress bar told of {told} recordings, the journal has {len(marks)}")
         return marks
 
     def result(self, folder: Path) -> dict[str, str]:

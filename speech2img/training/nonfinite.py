@@ -1,0 +1,104 @@
+"""Numbers that are not finite: where they are, the report, and steps that are taken back because of them."""
+
+import copy
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from speech2img.errors import NonFiniteError
+from speech2img.storage.atomic import write_json
+from speech2img.training.run import WhenNotFinite
+from speech2img.training.task import Task
+
+_MOST_IN_A_ROW = 10
+
+
+def first_not_finite(value: Any, name: str = "") -> str:
+    """Name of the first tensor in nested data that is not finite, or an empty string."""
+    if isinstance(value, Tensor):
+        return name if value.is_floating_point() and not bool(torch.isfinite(value).all()) else ""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, inner in pairs:
+        if found := first_not_finite(inner, f"{name}.{key}" if name else str(key)):
+            return found
+    return ""
+
+
+class Guard:
+    """Ends a run whose numbers are not finite, or takes back the step that made them so.
+
+    Parameters
+    ----------
+    task : Task
+        What is trained.
+    folder : Path
+        Run folder; ``nonfinite.json`` there holds the last such step, its terms and its batch.
+    when : {"stop", "skip"}
+        As the setting ``loop.nonfinite``.
+    """
+
+    def __init__(self, task: Task, folder: Path, when: WhenNotFinite) -> None:
+        self.task, self.report, self.skips = task, folder / "nonfinite.json", when == "skip"
+        self.in_a_row = 0
+        self._kept: dict[str, Any] | None = None
+
+    def before_step(self) -> None:
+        """Keep all state, where a step may have to be taken back."""
+        if self.skips:
+            self._kept = copy.deepcopy(self.task.state_dict())
+
+    def takes_back(self, terms: dict[str, Tensor], batch: Any, *, step: int, saved: int, leader: bool) -> bool:
+        """Take a step back if its terms, or the state behind it, are not finite.
+
+        Parameters
+        ----------
+        terms : dict of str to Tensor
+            Of the step.
+        batch : object
+            What it saw: the next batch is the one after it.
+        step, saved : int
+            Number of the step, and of the last checkpoint.
+        leader : bool
+            Whether this process writes the report.
+
+        Raises
+        ------
+        NonFiniteError
+            At the tenth in a row.
+        """
+        if self._kept is None:
+            return False
+        bad = first_not_finite(terms) or first_not_finite(self.task.state_dict())
+        if not bad:
+            self.in_a_row = 0
+            return False
+        self.in_a_row += 1
+        told = {key: float(value) for key, value in terms.items()} if bad in terms else {"state": bad}
+        if self.in_a_row >= _MOST_IN_A_ROW:
+            self.fail(told, batch, step=step, saved=saved, leader=leader)
+        self._write(told, batch, step=step, leader=leader)
+        self.task.load_state_dict(self._kept)
+        return True
+
+    def demand(self, terms: dict[str, Tensor], batch: Any, *, step: int, saved: int, leader: bool) -> None:
+        """Raise NonFiniteError, after a report, unless all terms are finite."""
+        if not torch.isfinite(torch.stack([value.detach().float().reshape(()) for value in terms.values()])).all():
+            told = {key: float(value) for key, value in terms.items()}
+            self.fail(told, batch, step=step, saved=saved, leader=leader)
+
+    def fail(self, told: dict[str, Any], batch: Any, *, step: int, saved: int, leader: bool) -> NoReturn:
+        """Write the report and raise NonFiniteError."""
+        self._write(told, batch, step=step, leader=leader)
+        raise NonFiniteError.about(
+            f"{self.task.name}, step {step}",
+            f"a loss or a weight is not finite ({', '.join(f'{k}={v}' for k, v in told.items())}; see {self.report})",
+            f"lower the learning rate or use precision fp32 (the checkpoint of step {max(saved, 0)} stays)",
+        )
+
+    def _write(self, told: dict[str, Any], batch: Any, *, step: int, leader: bool) -> None:
+        if leader:
+            ids = [] if batch is None else self.task.batch_ids(batch)
+            terms = {key: str(value) for key, value in told.items()}
+            write_json(self.report, {"step": step, "terms": terms, "batch": ids})
