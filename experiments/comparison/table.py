@@ -21,10 +21,10 @@ HEARING = {
 PAINTING = {
     "all that was said: the way": ("spoken_attribute_way", "{group}"),
     "in words: the way": ("worded_attribute_way", "{group}"),
-    "FID 768": ("frechet_distance", "{group}, pool768"),
-    "KID 768": ("kernel_distance", "{group}, pool768"),
-    "FID, judge": ("frechet_distance", "{group}"),
-    "speech finds species": ("speech_centroid_accuracy", "{group}"),
+    "FID 192": ("frechet_distance", "{group}, pool192"),
+    "KID 768, x 1,000": ("kernel_distance", "{group}, pool768"),
+    "Frechet distance, judge or GoogLeNet": ("frechet_distance", "{group}"),
+    "Inception Score, GoogLeNet": ("inception_score", "{group}"),
 }
 """Heading -> metric of the report, and what it is measured on."""
 
@@ -105,6 +105,8 @@ def _mean(rows: Sequence[dict[str, Any] | None]) -> str:
 
 
 def _number(value: float, row: dict[str, Any]) -> str:
+    if row["name"] == "kernel_distance":
+        return f"{1000 * value:.3g}"
     return f"{100 * value:.1f} %" if row["is_share"] else f"{value:.3g}"
 
 

@@ -104,7 +104,7 @@ def test_what_goes_by_position_does_not_outlive_the_list(example, caplog):
     ours = ["train/image_features_teacher.pickle", "derived/embeddings/enc/speech_embeddings_train.pickle",
             "derived/embeddings/enc/train/audio_features_enc.pickle",
             "derived/embeddings/enc/train/audio_features_lens_enc.pickle"]  # fmt: skip
-    others = ["train/image_features_googlenet.pickle", "derived/features-teacher.h5", "derived/embeddings/enc/other.bin"]
+    others = ["train/image_features_googlenet.pickle", "derived/features-teacher.h5", "derived/embeddings/enc/other"]
     for name in ours + others:
         (example / name).parent.mkdir(parents=True, exist_ok=True)
         (example / name).write_bytes(b"values")
