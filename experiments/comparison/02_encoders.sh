@@ -12,6 +12,6 @@ for seed in $ENCODER_SEEDS; do
             --out "$RUNS/encoder-$name" --set "loop.seed=$seed" "${more[@]}"
         step "embeddings $name" speech2img extract --run "$RUNS/encoder-$name" --root "$ROOT" --name "$name"
         step "scores $name" python experiments/cub100/encoder_scores.py --root "$ROOT" --embeddings "$name" \
-            --features "$features" --split val "${splits[@]}" --out "$RUNS/scores-$name.json"
+            --features "$features" --split $(printf "%s\n" val "${splits[@]}" | sort -u) --out "$RUNS/scores-$name.json"
     done
 done
