@@ -108,8 +108,9 @@ class Job:
     """Where the processes said what went wrong."""
 
     def message(self, rank: int) -> str:
-        """What a process said at its end."""
-        return (self.errors / f"error-{rank}").read_text()
+        """What a process said at its end; nothing where it was killed before it could."""
+        path = self.errors / f"error-{rank}"
+        return path.read_text() if path.is_file() else ""
 
     def stats(self) -> list[dict[str, Any]]:
         """Lines of stats.jsonl without what the clock says."""

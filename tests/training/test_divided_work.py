@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from speech2img.errors import DataError
 from speech2img.storage.atomic import file_sha256
@@ -81,14 +82,25 @@ def test_one_that_cannot_go_on_ends_all_with_its_status(verb: Start, corpus: Pat
 
 
 def test_what_is_not_divided_is_done_by_the_first(start: Start, tmp_path: Path) -> None:
-    def prepare(corpus: str, root: Path) -> Any:
-        return start("verb", tmp_path / "job", argv=["prepare", corpus, "--root", str(root)])
+    def prepare(root: Path, *, ranks: int) -> Any:
+        return start("verb", tmp_path / "job", ranks=ranks, argv=["prepare", "folder", "--root", str(root)])
 
-    (tmp_path / "pictures" / "a").mkdir(parents=True)
-    job = prepare("folder", tmp_path / "pictures")
-    assert len(set(job.statuses)) == 1 and job.statuses[0] == 1
-    assert "rank 1 of 2: the first process of the job stopped" in job.message(1)
-    assert str(tmp_path / "pictures") in job.message(0)
+    for number in range(12):
+        picture = tmp_path / "one" / "ab"[number % 2] / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (20 * number, 9, 9)).save(picture)
+        picture.with_suffix(".txt").write_text(f"bird number {number}\n")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    one = prepare(tmp_path / "one", ranks=1)
+    assert one.statuses == [0], one.message(0)
+    two = prepare(tmp_path / "two", ranks=2)
+    assert two.statuses == [0, 0] and "12 pictures" in two.message(0) and not two.message(1)
+    assert (tmp_path / "one" / "manifest.jsonl").read_bytes() == (tmp_path / "two" / "manifest.jsonl").read_bytes()
+
+    (tmp_path / "empty").mkdir()
+    job = prepare(tmp_path / "empty", ranks=2)
+    assert job.statuses == [1, 1] and str(tmp_path / "empty") in job.message(0)
+    assert "rank 1 of 2: the first process of the job stopped; see its message" in job.message(1)
 
 
 @pytest.mark.parametrize("left", [0.0, 0.5, 0.95])

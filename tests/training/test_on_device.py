@@ -168,6 +168,7 @@ def test_graphs_are_refused_where_a_step_changes(change: dict[str, float]) -> No
 
 @pytest.mark.usefixtures("host_noise")
 @pytest.mark.parametrize("device", ["cpu", CUDA])
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")
 def test_compiled_networks_have_the_same_losses(
     made: ModuleType, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
