@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Corpus, speech, both systems' log-mels, teacher features. For songbirds the small corpus and the quickstart's teacher.
-source "$(dirname "$0")/settings.sh"
+source "$(dirname "$0")/common.sh"
 if [ "$CORPUS" = songbirds ]; then
     step "prepare" speech2img prepare songbirds --size small --root "$ROOT"
 else

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speech encoders of both systems, three seeds each; their embeddings, and how well those find pictures and species.
 # What is there already is kept: an interrupted call goes on.
-source "$(dirname "$0")/settings.sh"
+source "$(dirname "$0")/common.sh"
 for seed in $ENCODER_SEEDS; do
     for system in $SYSTEMS; do
         [ -f "$here/encoder-$system.toml" ] || continue

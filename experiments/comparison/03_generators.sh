@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Generators of all systems, two seeds each, on the embeddings of the encoder of the same seed. Ours paints features, and a prior
 # chooses them by what S2IGAN's encoder heard. $RUNS/model-<system>-<seed> is the whole model.
-source "$(dirname "$0")/settings.sh"
+source "$(dirname "$0")/common.sh"
 for seed in $GENERATOR_SEEDS; do
     for system in $SYSTEMS; do
         out=$RUNS/model-$system-$seed

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tables and a picture of all models beside each other, into $RUNS.
-source "$(dirname "$0")/settings.sh"
+source "$(dirname "$0")/common.sh"
 step "tables" python "$here/table.py" --runs "$RUNS" --splits val "${splits[@]}" --out "$RUNS/tables.md"
 models=()
 for system in $SYSTEMS; do models+=("$RUNS/model-$system-0"); done

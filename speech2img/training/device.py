@@ -148,10 +148,16 @@ def adam(
 
 def restore_optimizer_(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load an optimizer's state, saved on any device, and leave how and where it computes as it is."""
-    kept = [{key: group.get(key) for key in ("lr", "fused", "capturable", "foreach")} for group in
-            optimizer.param_groups]  # fmt: skip
-    current = [{**saved, **own} for saved, own in zip(state["param_groups"], kept, strict=True)]
-    optimizer.load_state_dict({**state, "param_groups": current})
+    groups = []
+    for saved, own in zip(state["param_groups"], optimizer.param_groups, strict=True):
+        kept = {key: own.get(key) for key in ("fused", "capturable", "foreach")}
+        rate = float(saved["lr"])
+        if isinstance(own["lr"], Tensor):
+            kept["lr"] = own["lr"].fill_(rate)
+        else:
+            kept["lr"] = rate
+        groups.append({**saved, **kept})
+    optimizer.load_state_dict({**state, "param_groups": groups})
 
 
 def lay_out_(network: nn.Module, wish: Literal["auto", "on", "off"], precision: Precision) -> None:

@@ -190,8 +190,8 @@ def test_preset() -> None:
     assert published == replace(preset, relation=RelationSettings(weight=1.0, form="published"))
     assert preset.losses.kl == 2.0 and preset.losses.color == 0.0 and preset.image_size == 256
     assert cli_preset("generator", "s2igan") is preset
-    with pytest.raises(ConfigError, match="choose among stackgan-v2, s2igan, s2igan-published"):
-        cli_preset("generator", "li2020")
+    with pytest.raises(ConfigError, match="choose among stackgan-v2, li2020, s2igan, s2igan-published, ours"):
+        cli_preset("generator", "li2021")
 
 
 def test_speech_that_was_not_learned_as_features_is_no_target_for_them(
