@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--split", default="test", help="part of the corpus (default test)")
     parser.add_argument("--rows", type=int, default=8, help="utterances, each of another species (default 8)")
     parser.add_argument("--noises", type=int, default=3, help="pictures of each model (default 3)")
+    parser.add_argument("--generated-only", action="store_true", help="leave the real pictures out")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and of the noise")
     parser.add_argument("--out", type=Path, required=True, help="PNG to write; beside it .md: what was said")
     args = parser.parse_args()
@@ -33,14 +34,16 @@ def main() -> None:
         columns.append(pipe.generate(pipe.encode_paths(paths), seed=args.seed, num_images=args.noises))
     size = columns[0].shape[2]
     tiles: list[Image.Image | np.ndarray] = []
-    lines = [f"Columns: real picture, then {args.noises} each of {', '.join(Path(m).name for m in args.models)}.", ""]
+    real = "" if args.generated_only else "real picture, then "
+    lines = [f"Columns: {real}{args.noises} each of {', '.join(Path(m).name for m in args.models)}.", ""]
     lines += ["| row | species | said | voice |", "|---|---|---|---|"]
     for row, (item, caption) in enumerate(chosen):
-        with Image.open(manifest.root / item.image) as picture:
-            tiles.append(picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
+        if not args.generated_only:
+            with Image.open(manifest.root / item.image) as picture:
+                tiles.append(picture.convert("RGB").resize((size, size), Image.Resampling.LANCZOS))
         tiles += [tile for column in columns for tile in column[row]]
         lines.append(f"| {row + 1} | {item.class_name} | {caption.text} | {caption.voice} |")
-    image_grid(tiles, 1 + args.noises * len(columns)).save(args.out, optimize=True)
+    image_grid(tiles, (not args.generated_only) + args.noises * len(columns)).save(args.out, optimize=True)
     write_text(args.out.with_suffix(".md"), "\n".join(lines) + "\n")
 
 
