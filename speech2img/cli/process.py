@@ -1,10 +1,10 @@
 """What the command line, and only the command line, does to its own process: allocator, threads, exit status."""
 
-import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Callable, MutableMapping
+from typing import TextIO
 
 from speech2img.errors import DiskFullError, Speech2ImgError
 from speech2img.storage.atomic import NO_ROOM
@@ -82,8 +82,7 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
 
 def leave_closed_output() -> int:
     """Exit status for standard output that nobody reads any more; nothing is written to it from now on."""
-    # The interpreter flushes standard output once more at exit, which must not fail again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard(sys.stdout)
     return EXIT_BROKEN_PIPE
 
 
@@ -94,8 +93,15 @@ def _complain_of_bug(error: Exception, *, debug: bool) -> int:
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:
-    with contextlib.suppress(OSError):  # the status counts, even where the disk that takes the message is full
+    try:
         if debug:
             traceback.print_exc()
         print(f"speech2img: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    except OSError:  # the status counts, even where the disk that takes the message is full
+        _discard(sys.stderr)
     return status
+
+
+def _discard(stream: TextIO) -> None:
+    """Write nothing to a stream from now on: the interpreter flushes it once more at exit, which must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
