@@ -299,7 +299,8 @@ def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]
     tensors, config = load_release(folder)
     if "generator" not in config:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
-    if "target.mean" not in tensors:
+    paints_speech = "encoder" in config and "prior" not in config
+    if paints_speech or "target.mean" not in tensors:
         raise DataError.about(
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )

@@ -225,8 +225,10 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
 
 def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path: Path) -> None:
     settings = prior_settings(trained)
-    with pytest.raises(DataError, match="paint standardised"):
-        train_prior(corpus, tmp_path / "a", replace(settings, generator=str(trained / "generator")), progress=False)
+    train_generator(corpus, tmp_path / "speech", replace(GENERATOR, embeddings="standard"), progress=False)
+    for generator in (trained / "generator", tmp_path / "speech"):
+        with pytest.raises(DataError, match="paint standardised"):
+            train_prior(corpus, tmp_path / "a", replace(settings, generator=str(generator)), progress=False)
     with pytest.raises(CheckpointError, match="not a generator"):
         train_prior(corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
     with pytest.raises(ConfigError, match="ridge"):
