@@ -235,6 +235,7 @@ def main() -> None:
         if "mels" in parts:
             files = sorted(str(path) for path in (args.recordings or folder).rglob("*.wav"))
             files = files or make_recordings(folder / "spoken", args.count, (3.0, 8.0))
+            os.sync()  # or the disk is still busy with them
             measure_mels(random.Random(0).sample(files, min(args.count, len(files))), args.rounds)
         if "reads" in parts:
             measure_reads(folder, args.rounds)
