@@ -43,6 +43,9 @@ class AudioLimits:
     """Largest share of samples at full scale: above it a recording is overdriven."""
 
 
+_USUAL = AudioLimits()
+
+
 def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLimits | None = None) -> np.ndarray:
     """Read a recording as one channel at the wanted rate.
 
@@ -66,7 +69,7 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
         If the recording is missing, not sound, damaged (header and data disagree), empty, silent, overdriven, not
         finite, or outside the limits.
     """
-    mono, rate, _, peak = _decode(source, limits or AudioLimits())
+    mono, rate, _, peak = _decode(source, limits or _USUAL)
     if rate != sample_rate:
         mono = resample(mono, rate, sample_rate)
     if peak > 1 or rate != sample_rate:
@@ -99,7 +102,7 @@ def probe_audio(source: str | Path | bytes, *, limits: AudioLimits | None = None
     AudioError
         As :func:`read_audio`.
     """
-    mono, rate, channels, _ = _decode(source, limits or AudioLimits())
+    mono, rate, channels, _ = _decode(source, limits or _USUAL)
     return AudioFacts(len(mono) / rate, rate, channels)
 
 

@@ -21,7 +21,7 @@ from speech2img.errors import AudioError, ConfigError
 
 _AMIN = 1e-10
 _CMVN_EPSILON = 1e-16
-_BLOCK_FRAMES = 256
+_BLOCK_FRAMES = 640
 _ROW_SAMPLES = 1024
 
 

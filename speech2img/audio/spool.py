@@ -105,12 +105,11 @@ class Spool:
         row : int
             Number of the first frame.
         """
+        view = np.concatenate(mels).data.cast("B")
         with FileIO(self._path, "r+b") as file:
             file.seek(self._place(row))
-            for mel in mels:
-                view = mel.data.cast("B")
-                while view:
-                    view = view[file.write(view) :]
+            while view:
+                view = view[file.write(view) :]
 
     def fill(self, written: Iterable[int], bar: tqdm) -> None:
         """Count what is written, a few times a second; what is written when this ends early counts as well.

@@ -24,7 +24,7 @@ from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, open
 
 FORMAT = "speech2img-mels-1"
 
-_GROUP_ITEMS = 16  # that one process computes before it hands them over
+_GROUP_ITEMS = 32  # that one process computes before it hands them over
 
 Entry = tuple[str, Path]
 """Name and recording of an utterance."""
