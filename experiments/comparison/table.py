@@ -1,7 +1,8 @@
 """Tables of the comparison as Markdown: encoders by `02_encoders.sh`, whole models by `04_evaluate.sh`."""
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,33 +28,54 @@ PAINTING = {
     "Inception Score, GoogLeNet": ("inception_score", "{group}"),
 }
 """Heading -> metric of the report, and what it is measured on."""
+LEARNING = {"centroid": "centroid_accuracy", "own picture, R@10": "recall_at_10"}
+"""Heading -> value of an evaluation in training."""
 
 
 def main() -> None:
     """Write the tables of what is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, required=True, help="folder with scores-*.json and report-*/")
-    parser.add_argument("--splits", nargs="+", required=True, help="parts of the corpus, for the encoders")
+    parser.add_argument("--splits", nargs="*", required=True, help="parts of the corpus, for the encoders' scores")
+    parser.add_argument(
+        "--variants", nargs="+", metavar="NAME=LABEL", help="other runs than the three systems"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the Markdown file to write")
     args = parser.parse_args()
-    lines = hearing(args.runs, args.splits) + painting(args.runs)
+    systems = dict(variant.split("=", 1) for variant in args.variants) if args.variants else SYSTEMS
+    lines = learning(args.runs, systems) if args.variants else []
+    lines += hearing(args.runs, args.splits, systems) + painting(args.runs, systems)
     if not lines:
         raise SystemExit(str(DataError.about(args.runs, "neither scores nor reports", "run 02_encoders.sh first")))
     write_text(args.out, "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
-def hearing(runs: Path, splits: Sequence[str]) -> list[str]:
+def learning(runs: Path, systems: Mapping[str, str]) -> list[str]:
+    """Lines of a table of the encoders' last evaluations on validation pictures."""
+    rows = []
+    for system, seeds in _found(runs, "encoder-{}-[0-9]/stats.jsonl", systems).items():
+        lasts = [
+            [line for line in map(json.loads, path.read_text().splitlines()) if line["kind"] == "evaluation"][-1]
+            for path in seeds
+        ]
+        steps = ", ".join(sorted({str(last["step"]) for last in lasts}))
+        cells = [_spread([float(last[name]) for last in lasts]) for name in LEARNING.values()]
+        rows.append([systems[system], str(len(lasts)), steps, *cells])
+    return ["", "Encoders, validation:", "", *_table(["encoder", "seeds", "steps", *LEARNING], rows)] if rows else []
+
+
+def hearing(runs: Path, splits: Sequence[str], systems: Mapping[str, str]) -> list[str]:
     """Lines of one table a split: every seed, and the mean of the seeds."""
     lines: list[str] = []
     for split in splits:
         rows = []
-        for system, seeds in _found(runs, "scores-{}-*.json").items():
+        for system, seeds in _found(runs, "scores-{}-[0-9].json", systems).items():
             scores = [
                 [float(read_json(path)[split + more][name]) for more, name in HEARING.values()] for path in seeds
             ]
             cells = [_spread(values) for values in zip(*scores, strict=True)]
-            rows.append([SYSTEMS[system], str(len(scores)), *cells])
+            rows.append([systems[system], str(len(scores)), *cells])
         if rows:
             lines += ["", f"Encoders, {split}:", "", *_table(["system", "seeds", *HEARING], rows)]
     return lines
@@ -63,10 +85,11 @@ def _spread(values: Sequence[float]) -> str:
     return f"{100 * fmean(values):.1f} % ({100 * min(values):.1f} to {100 * max(values):.1f})"
 
 
-def painting(runs: Path) -> list[str]:
+def painting(runs: Path, systems: Mapping[str, str]) -> list[str]:
     """Lines of one table a group of utterances: every seed with its interval, and the mean of the seeds."""
     reports = {
-        system: [read_json(path) for path in seeds] for system, seeds in _found(runs, "report-{}-*/report.json").items()
+        system: [read_json(path) for path in seeds]
+        for system, seeds in _found(runs, "report-{}-[0-9]/report.json", systems).items()
     }
     groups = list(dict.fromkeys(
         row["group"] for each in reports.values() for report in each for row in report["metrics"]
@@ -79,10 +102,10 @@ def painting(runs: Path) -> list[str]:
             values = [{(row["name"], row["group"]): row for row in report["metrics"]} for report in each]
             places = [(name, where.format(group=group)) for name, where in PAINTING.values()]
             for seed, metrics in enumerate(values):
-                rows.append([SYSTEMS[system], str(seed), *(_cell(metrics.get(place)) for place in places)])
+                rows.append([systems[system], str(seed), *(_cell(metrics.get(place)) for place in places)])
             if len(values) > 1:
                 means = [_mean([metrics.get(place) for metrics in values]) for place in places]
-                rows.append([f"**{SYSTEMS[system]}**", "mean", *means])
+                rows.append([f"**{systems[system]}**", "mean", *means])
         known = [i for i in range(2 + len(PAINTING)) if any(row[i] for row in rows)]
         whole = [["system", "seed", *PAINTING], *rows]
         head, *kept = [[row[i] for i in known] for row in whole]
@@ -110,9 +133,9 @@ def _number(value: float, row: dict[str, Any]) -> str:
     return f"{100 * value:.1f} %" if row["is_share"] else f"{value:.3g}"
 
 
-def _found(runs: Path, pattern: str) -> dict[str, list[Path]]:
+def _found(runs: Path, pattern: str, systems: Mapping[str, str]) -> dict[str, list[Path]]:
     """System -> its files, by seed; systems that have none are left out."""
-    found = {system: sorted(runs.glob(pattern.format(system))) for system in SYSTEMS}
+    found = {system: sorted(runs.glob(pattern.format(system))) for system in systems}
     return {system: paths for system, paths in found.items() if paths}
 
 
