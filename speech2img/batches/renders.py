@@ -13,6 +13,7 @@ from speech2img.batches.images import label_attributes
 from speech2img.corpora.songbirds.render import random_attributes, render_bird
 from speech2img.errors import DataError
 from speech2img.images.store import square_thumbnail
+from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.forks import map_in_forks
 
@@ -77,10 +78,10 @@ def render_collection(
     key = f"{count} {render_seed} {size} {sorted(heads)}"
     if path.is_file():
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                if str(stored["key"]) == key:
-                    return stored["images"], stored["labels"]
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            stored = load_arrays(path)
+            if str(stored["key"]) == key:
+                return stored["images"], stored["labels"]
+        except (OSError, ValueError, KeyError) as error:
             raise DataError.about(
                 path, f"not a collection of renders ({error})", "delete it, it is made anew"
             ) from error

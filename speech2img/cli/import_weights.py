@@ -1,8 +1,6 @@
 """``speech2img import``: turn a published checkpoint into a release of ours."""
 
 import argparse
-import tokenize
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,11 +201,11 @@ def _read(source: str, file: Path) -> "State":
 
 
 def _read_npz(file: Path) -> "State":
-    import numpy as np
     import torch
 
+    from speech2img.storage.arrays import load_arrays
+
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, tokenize.TokenError) as error:
+        return {name: torch.from_numpy(array) for name, array in load_arrays(file).items()}
+    except (OSError, ValueError, TypeError) as error:
         raise CheckpointError.about(file, f"not a readable .npz ({error})", "fetch it again") from error

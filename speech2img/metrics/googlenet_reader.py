@@ -11,6 +11,7 @@ from speech2img.metrics.judge import FeatureReading, check_images
 from speech2img.metrics.resize import to_network
 from speech2img.models.googlenet import BVLCGoogLeNet, bvlc_preprocess
 from speech2img.models.published import convert_caffe_googlenet
+from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.weights import load_weights
 
@@ -48,9 +49,9 @@ class GoogLeNetReader:
             If the file is missing, damaged or holds another network.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                state = convert_caffe_googlenet({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            arrays = load_arrays(path)
+            state = convert_caffe_googlenet({name: torch.from_numpy(array) for name, array in arrays.items()})
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
         network = BVLCGoogLeNet()
         load_weights(network, state, name=str(path))

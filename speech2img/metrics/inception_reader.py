@@ -1,8 +1,6 @@
 """The Inception network behind FID, KID, Inception Score, precision and recall, ready to read pictures fast."""
 
 import contextlib
-import tokenize
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from speech2img.errors import CheckpointError, ConfigError, MetricError
 from speech2img.models.inception import InceptionV3
 from speech2img.models.inception_published import convert_inception, inception_source
 from speech2img.models.published import unwrap_state
+from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.tensors import load_torch_file
 from speech2img.storage.weights import load_release, load_weights, release_sha256
@@ -202,8 +201,7 @@ def _read_published(path: Path) -> dict[str, Tensor]:
         raise CheckpointError.about(path, "no such file or folder", _FIX)
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+            return {name: torch.from_numpy(array) for name, array in load_arrays(path).items()}
         return unwrap_state(load_torch_file(path))
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, tokenize.TokenError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise CheckpointError.about(path, f"holds no weights ({error})", _FIX) from error

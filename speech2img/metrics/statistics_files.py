@@ -1,11 +1,7 @@
 """Statistics of a set of pictures in a file: pytorch-fid's ``mu`` and ``sigma``, and what network they are of."""
 
-import io
 import json
 import re
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 from speech2img.errors import DataError, MetricError
 from speech2img.metrics.picture_features import FeatureProtocol
 from speech2img.metrics.statistics import Gaussian
+from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import atomic_path, read_bytes
 
 MAX_DIM = 8192
@@ -107,15 +104,15 @@ def load_all_statistics(path: str | Path) -> tuple[dict[str, Gaussian], Statisti
     """
     data = read_bytes(path, max_bytes=_MAX_BYTES)
     try:
-        arrays = _read_arrays(data)
+        every = load_arrays(data, max_bytes=_MAX_BYTES)
+        arrays = {name: array for name, array in every.items() if _NAME.fullmatch(name)}
         source = _source(arrays["source"]) if "source" in arrays else None
         gaussians = {"" if source is None else source.tap: _gaussian(arrays)}
         for name in sorted(arrays) if source is not None else ():
             tap, _, part = name.rpartition(".")
             if tap and part == "mu" and tap not in gaussians:
                 gaussians[tap] = _gaussian(arrays, f"{tap}.")
-    except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, RuntimeError, NotImplementedError,
-            SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError, TypeError, MemoryError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise DataError.about(path, f"no statistics of features ({reason})", _FIX) from error
     return gaussians, source
@@ -147,15 +144,6 @@ def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) ->
         raise MetricError.about("statistics", f"of {a.tap} in one set, {b.tap} in the other",
                                 "take the same output of the network")
     return ()
-
-
-def _read_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    if size > _MAX_BYTES:
-        raise ValueError(f"its arrays have {size:,} bytes")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: np.asarray(arrays[name]) for name in arrays.files if _NAME.fullmatch(name)}
 
 
 def _gaussian(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Gaussian:

@@ -1,9 +1,7 @@
 """Frozen teachers: networks whose pooled features of a picture speech learns to give."""
 
 from pathlib import Path
-from tokenize import TokenError
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -25,6 +23,7 @@ from speech2img.models.googlenet import (
     torchvision_preprocess,
 )
 from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
+from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.tensors import load_torch_file
 from speech2img.storage.weights import load_release, load_weights, release_sha256
@@ -212,7 +211,7 @@ def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, d
             state, variant = convert_caffe_googlenet(_read_arrays(path)), "bvlc"
         else:
             state, variant = convert_torchvision_googlenet(unwrap_state(load_torch_file(path))), "torchvision"
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, TokenError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
     if variant == "bvlc":
         return BVLCGoogLeNet(), state, "caffe-googlenet"
@@ -222,8 +221,7 @@ def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, d
 def _read_arrays(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".caffemodel":
         return read_caffemodel(path.read_bytes())
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    return {name: torch.from_numpy(array) for name, array in load_arrays(path).items()}
 
 
 def _resized(images_BCHW: Tensor, side: int) -> Tensor:

@@ -74,7 +74,7 @@ def test_bad_files(tmp_path: Path) -> None:
             ({"mu": np.zeros(4)}, "shape"), ({"mu": np.zeros((3, 1))}, "shape"),
             ({"sigma": -np.eye(3)}, "no covariance"), ({"sigma": np.triu(np.ones((3, 3)))}, "not symmetric"),
             ({"sigma": np.full((3, 3), np.nan)}, "not finite"),
-            ({"mu": np.array(["a"] * 3)}, "holds <U1"), ({"mu": np.array([object()] * 3)}, "allow_pickle"),
+            ({"mu": np.array(["a"] * 3)}, "holds <U1"), ({"mu": np.array([object()] * 3)}, "not of plain numbers"),
             ({"num_samples": np.array(1)}, "num_samples"), ({"num_samples": np.array(2.5)}, "num_samples"),
             ({"root": np.ones((2, 3))}, "root"), ({"source": np.array("[1]")}, "no record"),
             ({"source": np.array("{}")}, "lacks 'protocol'"), ({"source": np.array("{")}, "Expecting"),
