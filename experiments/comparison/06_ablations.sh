@@ -37,10 +37,13 @@ generator model-relation-none s2igan embeddings=s2igan-0 relation.weight=0
 generator model-no-prior ours-songbirds "${painter[1]}" embeddings=s2igan-0
 generator model-no-prior-relation ours-songbirds "${painter[1]}" embeddings=s2igan-0 relation.weight=1
 generator painter-pixels ours-songbirds model.discriminators=pixels
-step "prior of painter-pixels" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
-    --out "$RUNS/model-pixels-0" --set "generator=$RUNS/painter-pixels-0" --set embeddings=s2igan-0 \
-    --set features=$features --set loop.seed=0 "${prior[@]}"
-GENERATOR_SEEDS=0 SYSTEMS="relation-published relation-none no-prior no-prior-relation pixels" bash "$here/04_evaluate.sh"
+generator painter-rates ours-songbirds "${painter[1]}" learning_rate=5e-4 discriminator_learning_rate=3e-4 schedule=constant
+for name in pixels rates; do
+    step "prior of painter-$name" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
+        --out "$RUNS/model-$name-0" --set "generator=$RUNS/painter-$name-0" --set embeddings=s2igan-0 \
+        --set features=$features --set loop.seed=0 "${prior[@]}"
+done
+GENERATOR_SEEDS=0 SYSTEMS="relation-published relation-none no-prior no-prior-relation pixels rates" bash "$here/04_evaluate.sh"
 
 step "table" python "$here/table.py" --runs "$RUNS" --splits --out "$RUNS/ablations.md" --variants \
     li2020="Li et al., corrected" li2020-losses="losses as published" li2020-pooling="mean over the padding as well" \
@@ -49,4 +52,4 @@ step "table" python "$here/table.py" --runs "$RUNS" --splits --out "$RUNS/ablati
     s2igan-short-start="attention starts as published, 400 steps" \
     s2igan="S2IGAN, corrected" relation-published="relation as published" relation-none="without relation" \
     ours="ours" no-prior="ours without prior" no-prior-relation="without prior, with relation" \
-    pixels="ours, discriminators of pixels"
+    pixels="ours, discriminators of pixels" rates="ours, rates of the other two"
