@@ -28,6 +28,7 @@ encoder li2020-losses li2020 "${published_losses[@]}"
 encoder li2020-pooling li2020 model.pooling=padded_mean
 encoder li2020-unmasked li2020 model.masked=false
 encoder li2020-published li2020 "${published_losses[@]}" model.masked=false model.pooling=padded_mean model.pad_value=0.0
+ABLATION_SEEDS=0 encoder li2020-long li2020 loop.max_steps=5000 # about as long by the clock as S2IGAN's
 encoder s2igan-short s2igan "${short[@]}"
 encoder s2igan-short-unmasked s2igan "${short[@]}" crnn.masked=false
 encoder s2igan-short-start s2igan "${short[@]}" crnn.attention_start=published
@@ -35,7 +36,6 @@ encoder s2igan-short-start s2igan "${short[@]}" crnn.attention_start=published
 generator model-relation-published s2igan embeddings=s2igan-0 relation.form=published
 generator model-relation-none s2igan embeddings=s2igan-0 relation.weight=0
 generator model-no-prior ours-songbirds "${painter[1]}" embeddings=s2igan-0
-generator model-no-prior-relation ours-songbirds "${painter[1]}" embeddings=s2igan-0 relation.weight=1
 generator painter-pixels ours-songbirds model.discriminators=pixels
 generator painter-rates ours-songbirds "${painter[1]}" learning_rate=5e-4 discriminator_learning_rate=3e-4 schedule=constant
 for name in pixels rates; do
@@ -43,13 +43,15 @@ for name in pixels rates; do
         --out "$RUNS/model-$name-0" --set "generator=$RUNS/painter-$name-0" --set embeddings=s2igan-0 \
         --set features=$features --set loop.seed=0 "${prior[@]}"
 done
-GENERATOR_SEEDS=0 SYSTEMS="relation-published relation-none no-prior no-prior-relation pixels rates" bash "$here/04_evaluate.sh"
+GENERATOR_SEEDS=0 SYSTEMS="relation-published relation-none no-prior pixels rates" bash "$here/04_evaluate.sh"
 
 step "table" python "$here/table.py" --runs "$RUNS" --splits --out "$RUNS/ablations.md" --variants \
     li2020="Li et al., corrected" li2020-losses="losses as published" li2020-pooling="mean over the padding as well" \
     li2020-unmasked="padding not masked" li2020-published="all of these, padded with the loudest value" \
-    s2igan-short="SEN, corrected, 400 steps" s2igan-short-unmasked="padding not masked, 400 steps" \
+    li2020-long="corrected, 5,000 steps" s2igan-short="SEN, corrected, 400 steps" s2igan-short-unmasked="padding not masked, 400 steps" \
     s2igan-short-start="attention starts as published, 400 steps" \
     s2igan="S2IGAN, corrected" relation-published="relation as published" relation-none="without relation" \
-    ours="ours" no-prior="ours without prior" no-prior-relation="without prior, with relation" \
+    ours="ours" no-prior="ours without prior" \
     pixels="ours, discriminators of pixels" rates="ours, rates of the other two"
+step "grid" python "$here/grid.py" --root "$ROOT" --split test_seen --rows 7 --out "$RUNS/ablations.png" --models \
+    "$RUNS/model-relation-none-0" "$RUNS/model-no-prior-0" "$RUNS/model-pixels-0" "$RUNS/model-ours-0"
