@@ -10,6 +10,7 @@ import re
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -204,16 +205,17 @@ def found(path: Path) -> list[int]:
 
 
 def _build_slowly(path: Path, entries: list[tuple[str, Path]], log: Path) -> None:
-    """Build with two processes, a few milliseconds an item; what the progress bar tells goes into a file."""
+    """Build with two processes, 20 ms an item; what the progress bar tells goes into a file."""
     original = store_module._read_mel
     store_module._GROUP_ITEMS, spool_module._BATCH_SECONDS = 1, 0
 
     def slow(entry: tuple[str, Path], preset: MelPreset) -> np.ndarray:
-        time.sleep(0.005)
+        time.sleep(0.02)  # 120 by two processes: longer than all the time that three kills leave
         return original(entry, preset)
 
     store_module._read_mel = slow
     store_module.tqdm = partial(tqdm, mininterval=0)
+    tqdm.set_lock(threading.RLock())  # the usual one is shared with the parent, and would stay held after a kill
     with log.open("w") as sys.stderr:
         build_mel_store(path, entries, preset=PRESET, workers=2)
 
