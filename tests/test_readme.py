@@ -55,7 +55,8 @@ def test_recipes_call_what_exists(path: Path, tmp_path: Path) -> None:
     log = tmp_path / "calls"
     stub = tmp_path / "bin" / "speech2img"
     stub.parent.mkdir()
-    stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{log}'; echo >> '{log}'\n")
+    # One write a line: two of them run side by side.
+    stub.write_text(f"#!/usr/bin/env bash\ncalled=$(printf '%q ' \"$@\"); echo \"$called\" >> '{log}'\n")
     stub.chmod(0o755)
     python = stub.with_name("python")
     known = '[ -f "$1" ] || [ "$1" = -m ]'
