@@ -38,11 +38,11 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="folder with scores-*.json and report-*/")
     parser.add_argument("--splits", nargs="*", required=True, help="parts of the corpus, for the encoders' scores")
     parser.add_argument(
-        "--variants", nargs="+", metavar="NAME=LABEL", help="other runs than the three systems"
+        "--variants", nargs="+", type=_variant, metavar="NAME=LABEL", help="other runs than the three systems"
     )
     parser.add_argument("--out", type=Path, required=True, help="the Markdown file to write")
     args = parser.parse_args()
-    systems = dict(variant.split("=", 1) for variant in args.variants) if args.variants else SYSTEMS
+    systems = dict(args.variants) if args.variants else SYSTEMS
     lines = learning(args.runs, systems) if args.variants else []
     lines += hearing(args.runs, args.splits, systems) + painting(args.runs, systems)
     if not lines:
@@ -51,18 +51,29 @@ def main() -> None:
     print("\n".join(lines))
 
 
+def _variant(text: str) -> tuple[str, str]:
+    name, equals, label = text.partition("=")
+    if not (name and equals and label):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=LABEL")
+    return name, label
+
+
 def learning(runs: Path, systems: Mapping[str, str]) -> list[str]:
     """Lines of a table of the encoders' last evaluations on validation pictures."""
     rows = []
     for system, seeds in _found(runs, "encoder-{}-[0-9]/stats.jsonl", systems).items():
-        lasts = [
-            [line for line in map(json.loads, path.read_text().splitlines()) if line["kind"] == "evaluation"][-1]
-            for path in seeds
-        ]
+        lasts = [_last_evaluation(path) for path in seeds]
         steps = ", ".join(sorted({str(last["step"]) for last in lasts}))
         cells = [_spread([float(last[name]) for last in lasts]) for name in LEARNING.values()]
         rows.append([systems[system], str(len(lasts)), steps, *cells])
     return ["", "Encoders, validation:", "", *_table(["encoder", "seeds", "steps", *LEARNING], rows)] if rows else []
+
+
+def _last_evaluation(path: Path) -> dict[str, Any]:
+    evaluations = [line for line in map(json.loads, path.read_text().splitlines()) if line["kind"] == "evaluation"]
+    if not evaluations:
+        raise SystemExit(str(DataError.about(path, "no evaluation yet", "let the training go on")))
+    return evaluations[-1]
 
 
 def hearing(runs: Path, splits: Sequence[str], systems: Mapping[str, str]) -> list[str]:

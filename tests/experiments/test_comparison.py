@@ -74,3 +74,11 @@ def test_variants_show_their_last_evaluation(tmp_path):
 def test_nothing_there_is_one_error(tmp_path):
     done = run(tmp_path, "--splits", "test")
     assert done.returncode != 0 and "02_encoders.sh" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_bad_variants_are_one_error(tmp_path):
+    done = run(tmp_path, "--splits", "--variants", "nolabel")
+    assert done.returncode == 2 and "'nolabel' is not NAME=LABEL" in done.stderr and "Traceback" not in done.stderr
+    write(tmp_path / "encoder-young-0" / "stats.jsonl", {"kind": "train", "step": 10})
+    done = run(tmp_path, "--splits", "--variants", "young=just begun")
+    assert done.returncode != 0 and "no evaluation yet" in done.stderr and "Traceback" not in done.stderr
