@@ -173,7 +173,7 @@ class SpeechEncoder(SpeechNetwork):
         words_BSD = run_packed(self.rnn, self._run_cnn(mel_BMT, lengths_cpu), word_lengths)
         total = words_BSD.sum(dim=1)
         if self.pooling == "masked_mean":
-            sentence = total / word_lengths.to(total.device, total.dtype)[:, None]
+            sentence = total / word_lengths.to(total.device, total.dtype, non_blocking=True)[:, None]
         else:
             sentence = total / words_BSD.shape[1]
         return SpeechEncoding(sentence, words_BSD.transpose(1, 2), word_lengths)

@@ -68,9 +68,11 @@ def run_packed(rnn: nn.LSTM | nn.GRU, features_BCS: Tensor, word_lengths: Tensor
         Zero behind each length.
     """
     with torch.autocast(features_BCS.device.type, enabled=False):
-        packed = pack_padded_sequence(
-            features_BCS.transpose(1, 2).float(), word_lengths, batch_first=True, enforce_sorted=False
-        )
-        output, _ = rnn(packed)
+        sorted_lengths, order = torch.sort(word_lengths, descending=True)
+        places = torch.argsort(order)
+        # torch can sort by itself, but then the host waits until the device has computed all that it was given.
+        order, places = (index.to(features_BCS.device, non_blocking=True) for index in (order, places))
+        steps_BSC = features_BCS.transpose(1, 2).float().index_select(0, order)
+        output, _ = rnn(pack_padded_sequence(steps_BSC, sorted_lengths, batch_first=True))
         words_BSD, _ = pad_packed_sequence(output, batch_first=True, total_length=features_BCS.shape[-1])
-    return words_BSD
+    return words_BSD.index_select(0, places)

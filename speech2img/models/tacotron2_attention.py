@@ -57,7 +57,7 @@ class LocationAttention(nn.Module):
             Valid symbols.
         """
         places = torch.arange(memory_BSD.shape[1], device=memory_BSD.device)
-        padding = places >= lengths_B.to(memory_BSD.device)[:, None]
+        padding = places >= lengths_B.to(memory_BSD.device, non_blocking=True)[:, None]
         mask = torch.zeros(padding.shape, device=memory_BSD.device).masked_fill(padding, -math.inf)
         filters = self.location_conv.weight
         kernel = (self.location_dense.weight @ filters.flatten(1)).view(-1, 2, filters.shape[-1])

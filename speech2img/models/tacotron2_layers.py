@@ -4,9 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from speech2img.models.masked_norm import FrameMask, MaskedBatchNorm
+from speech2img.models.speech_network import run_packed
 
 Activation = Literal["relu", "tanh", "linear"]
 KERNEL = 5
@@ -73,11 +73,7 @@ class TextEncoder(nn.Module):
             embedded_BDS = embedded_BDS * mask.valid
         for layer in self.layers:
             embedded_BDS = layer(embedded_BDS, mask)
-        packed = pack_padded_sequence(
-            embedded_BDS.transpose(1, 2), lengths_B, batch_first=True, enforce_sorted=False
-        )  # fmt: skip
-        memory, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=embedded_BDS.shape[-1])
-        return memory
+        return run_packed(self.rnn, embedded_BDS, lengths_B)
 
 
 class Prenet(nn.Module):

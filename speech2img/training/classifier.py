@@ -27,7 +27,7 @@ from speech2img.training.classifier_data import (
 )
 from speech2img.training.classifier_settings import ClassifierSettings
 from speech2img.training.descent import Descent
-from speech2img.training.device import resolve_device, resolve_precision
+from speech2img.training.device import resolve_device, resolve_precision, sent
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.parallel import joint
 from speech2img.training.run import open_run
@@ -122,9 +122,9 @@ class ClassifierTask(Task):
         """One step of AdamW; the published network keeps its fixed statistics."""
         self.descent.begin(progress)
         self.classifier.backbone.eval()
-        labels = batch.labels_B.to(self.device)
+        inputs, labels = sent([batch.inputs_B, batch.labels_B], self.device)
         with self.precision.autocast():
-            scores = self._scores(batch.inputs_B.to(self.device))
+            scores = self._scores(inputs)
         scores, labels = joint((scores, labels))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self.settings.label_smoothing)
         accuracy = (scores.detach().argmax(dim=1) == labels).float().mean()

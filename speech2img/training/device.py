@@ -103,7 +103,7 @@ def _cpu_has_bf16() -> bool:
 
 def computes_aside(device: torch.device) -> bool:
     """Whether the device computes while the host goes on, so that the host should leave to it what it can do."""
-    return device.type == "cuda"
+    return device.type != "cpu"
 
 
 def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from speech2img.batches.pairs import PairBatch
 from speech2img.errors import ConfigError
 from speech2img.losses.semantic import feature_consistency_loss
-from speech2img.training.device import Precision
+from speech2img.training.device import Precision, sent
 from speech2img.training.generator_settings import GeneratorLossSettings
 from speech2img.training.teachers import Teacher
 
@@ -30,14 +30,19 @@ class FeatureLoss:
         ``target.mean`` and ``target.std`` (D,) of the encoder's targets; features stay as they are without them.
     precision : Precision
         Arithmetic of the teacher.
+    device : torch.device
+        Where the pictures are.
     """
 
     def __init__(
         self, losses: GeneratorLossSettings, *, teacher: Teacher | None,
-        features: np.ndarray | None, standard: Mapping[str, Tensor], precision: Precision,
+        features: np.ndarray | None, standard: Mapping[str, Tensor], precision: Precision, device: torch.device,
     ) -> None:  # fmt: skip
         self.losses, self.teacher, self.features = losses, teacher, features
-        self.standard, self.precision = standard, precision
+        self.standard = {
+            name: value.to(device) for name, value in standard.items() if name in ("target.mean", "target.std")
+        }
+        self.precision = precision
 
     def __call__(self, batch: PairBatch, embeddings: Tensor, images: list[Tensor]) -> Tensor:
         """Mean over the sizes of the generated pictures, before its weight.
@@ -60,7 +65,7 @@ class FeatureLoss:
         if self.losses.feature_target == "speech":
             target = embeddings
         else:
-            target = self.standardised(torch.from_numpy(self.features[batch.indices_B]).to(embeddings.device))
+            target = self.standardised(*sent([torch.from_numpy(self.features[batch.indices_B])], embeddings.device))
         total = torch.zeros((), device=embeddings.device)
         for stage in images:
             with self.precision.autocast():

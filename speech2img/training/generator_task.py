@@ -96,8 +96,9 @@ class GeneratorTask(Task):
             device=device,
         )  # fmt: skip
         self.feature_loss = FeatureLoss(
-            settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors, precision=self.precision
-        )
+            settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors,
+            precision=self.precision, device=device,
+        )  # fmt: skip
         self.relation = None if sight is None else RelationSupervisor(
             settings.relation, sight, rate=settings.discriminator_learning_rate, precision=self.precision,
             scaler=self.scaler, device=device,
@@ -179,7 +180,8 @@ class GeneratorTask(Task):
             if self.feature_critics is not None:
                 terms["feature_discriminator"] = self.feature_critics.step(real, wrong, fake)
             if self.relation is not None and batch is not None and batch.positive_BCHW is not None:
-                positive = pyramid(batch.positive_BCHW.to(self.device, non_blocking=True), sizes[-1:])[0]
+                (positive,) = sent([batch.positive_BCHW], self.device)
+                positive = pyramid(positive, sizes[-1:])[0]
                 pairs = self.relation.embed(real[-1], positive, wrong[-1], fake.images[-1])
                 terms["relation_classifier"] = self.relation.step(pairs)
         terms |= self._generator_step(batch, embeddings, classes, fake, real, pairs, progress)

@@ -223,6 +223,7 @@ class _Loop:
     def _evaluate(self, status: StatusLine) -> None:
         if self.at.evaluated_at == self.at.step:
             return
+        self._finite_state()
         with preserved_random_state():
             self.metrics = self.task.evaluate(self.at.step)
         self.at.evaluated_at = self.at.step
@@ -233,6 +234,7 @@ class _Loop:
     def _draw(self) -> None:
         if self.at.drawn_at == self.at.step:
             return
+        self._finite_state()
         with preserved_random_state():
             grids = self.task.sample_grids()
         for name, image in grids.items():
@@ -245,15 +247,12 @@ class _Loop:
 
     def _save(self) -> None:
         state = {
-            "task": self.task.state_dict(),
+            "task": self._finite_state(),
             "loop": {
                 "position": vars(self.at).copy(), "sums": self.sums, "count": self.count, "metrics": self.metrics,
             },
             "random": random_state(),
         }  # fmt: skip
-        bad = first_not_finite(state["task"])
-        if bad:
-            self.guard.fail({"state": bad}, None, **self._place(self.at.step))
         self.log.sync()
         self.run.store.save(self.at.step, state, self.run.settings)
         self.saved_step = self.at.step
@@ -261,6 +260,13 @@ class _Loop:
     def _export(self) -> None:
         with preserved_random_state():
             self.task.export(self.run.folder / "export", step=self.at.step, images_seen=self.at.images_seen)
+
+    def _finite_state(self) -> dict[str, Any]:
+        """The task's state; a step may have spoilt it though its own terms were finite."""
+        state = self.task.state_dict()
+        if bad := first_not_finite(state):
+            self.guard.fail({"state": bad}, None, **self._place(self.at.step))
+        return state
 
     def _demand_finite(self, terms: dict[str, Tensor], batch: Any) -> None:
         self.guard.demand(terms, batch, **self._place(self.at.step))

@@ -21,7 +21,7 @@ from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.weights import load_release, load_weights, save_release
-from speech2img.training.device import resolve_device
+from speech2img.training.device import resolve_device, sent
 from speech2img.training.extract import EmbeddingFile, load_embeddings
 from speech2img.training.features import Standard, load_features
 from speech2img.training.generator_release import ENCODER_KEYS, ENCODER_PARTS
@@ -148,7 +148,7 @@ class PriorTask(Task):
             learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02),
         )
         self.prior.train()
-        embeddings, features = batch[0].to(self.device), batch[1].to(self.device)
+        embeddings, features = sent(batch[:2], self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
         said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
         target = self.prior.compress(features, embeddings)

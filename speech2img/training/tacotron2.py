@@ -15,7 +15,7 @@ from speech2img.models.tacotron2 import SpokenFrames, Tacotron2
 from speech2img.models.tacotron2_alignment import AlignmentScores, alignment_scores
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
-from speech2img.training.device import resolve_device, resolve_precision
+from speech2img.training.device import resolve_device, resolve_precision, sent
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import open_run
 from speech2img.training.tacotron2_data import ClipBatch, ClipBatches, clips_sha256, read_clips
@@ -82,15 +82,15 @@ class Tacotron2Task(Task):
         return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
 
     def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
-        mel_BMT = batch.mel_BMT.to(self.device, non_blocking=True)
+        mel_BMT, ids_BS = sent([batch.mel_BMT, batch.ids_BS], self.device)
         with self.precision.autocast():
-            output = self.network(batch.ids_BS.to(self.device), batch.lengths_B, mel_BMT, batch.mel_lengths_B)
+            output = self.network(ids_BS, batch.lengths_B, mel_BMT, batch.mel_lengths_B)
         return SpokenFrames(*(part.float() for part in output)), mel_BMT
 
     def _losses(self, output: SpokenFrames, batch: ClipBatch, mel_BMT: Tensor) -> dict[str, Tensor]:
         want = self.settings
         frames = torch.arange(mel_BMT.shape[2], device=self.device)
-        valid = (frames < batch.mel_lengths_B.to(self.device)[:, None])[:, None].float()
+        valid = (frames < sent([batch.mel_lengths_B], self.device)[0][:, None])[:, None].float()
         steps_B = batch.mel_lengths_B // want.model.frames_per_step
         terms = {
             "mel": frame_loss(output.mel_BMT, mel_BMT, valid, kind=want.frame_loss),

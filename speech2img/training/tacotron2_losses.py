@@ -43,11 +43,16 @@ def stop_loss(gate_BT: Tensor, steps_B: Tensor, *, positive: float = 1.0) -> Ten
         Weight of the one last step beside the many others; published 1.
     """
     steps = torch.arange(gate_BT.shape[1], device=gate_BT.device)
-    last_B1 = steps_B.to(gate_BT.device)[:, None] - 1
+    last_B1 = steps_B.to(gate_BT.device, non_blocking=True)[:, None] - 1
     losses = F.binary_cross_entropy_with_logits(
-        gate_BT, (steps == last_B1).to(gate_BT.dtype), reduction="none", pos_weight=gate_BT.new_tensor(positive)
+        gate_BT, (steps == last_B1).to(gate_BT.dtype), reduction="none", pos_weight=gate_BT.new_full((), positive)
     )
-    return losses[steps <= last_B1].mean()
+    return _mean_where(losses, steps <= last_B1)
+
+
+def _mean_where(values: Tensor, counted: Tensor) -> Tensor:
+    """Mean of some values; to pick them out would let the host wait until the device has counted them."""
+    return values.masked_fill(~counted, 0.0).sum() / counted.sum()
 
 
 def guided_attention_loss(
@@ -70,10 +75,10 @@ def guided_attention_loss(
     averaged over the steps, with the attention as weights, so that the value does not depend on the text's length.
     """
     device = alignment_BTS.device
-    steps_B, symbols_B = steps_B.to(device), symbols_B.to(device)
+    steps_B, symbols_B = (lengths.to(device, non_blocking=True) for lengths in (steps_B, symbols_B))
     step = torch.arange(alignment_BTS.shape[1], device=device) / steps_B[:, None]
     symbol = torch.arange(alignment_BTS.shape[2], device=device) / symbols_B[:, None]
     distance_BTS = symbol[:, None, :] - step[:, :, None]
     penalty_BTS = 1.0 - torch.exp(-distance_BTS.square() / (2.0 * width**2))
     penalty_BT = (alignment_BTS * penalty_BTS).sum(dim=2)
-    return penalty_BT[step < 1.0].mean()
+    return _mean_where(penalty_BT, step < 1.0)

@@ -20,7 +20,7 @@ from speech2img.images.pyramid import pyramid
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
-from speech2img.training.device import resolve_device, resolve_precision
+from speech2img.training.device import resolve_device, resolve_precision, sent
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.parallel import is_leader, joint, leader_first
 from speech2img.training.run import LoopSettings, open_run
@@ -132,8 +132,8 @@ class TeacherTask(Task):
     def train_step(self, batch: ImageBatch, progress: float) -> dict[str, Tensor]:
         """One step of AdamW."""
         self.descent.begin(progress)
-        images = normalised(batch.images_BCHW.to(self.device))
-        labels = batch.labels_BH.to(self.device)
+        images, labels = sent([batch.images_BCHW, batch.labels_BH], self.device)
+        images = normalised(images)
         with self.precision.autocast():
             _, logits = self.network(images)
         logits, labels = joint((logits, labels))

@@ -104,6 +104,17 @@ def test_nonsense_in_input_or_weights_stops_the_run(
     assert toy.train_toy(tmp_path, toy.toy_settings(12, checkpoint_minutes=0.0))[0].finished
 
 
+@pytest.mark.parametrize("loop", [{"evaluate_every": 2}, {"evaluate_every": 0, "grid_every": 2}])
+def test_a_step_that_spoils_the_weights_is_noticed_before_they_are_used(
+    loop: dict[str, int], start: Start, tmp_path: Path
+) -> None:
+    ended = start("prior", tmp_path, ranks=1, loop=loop, nonsense=[1, "loss", "inf"])
+    assert ended.statuses == [3] and "prior, step 2" in ended.message(0) and "nonfinite.json" in ended.message(0)
+    newest = CheckpointStore(tmp_path / "checkpoints").latest()
+    assert newest is not None and newest.name == "step-00000001"
+    assert start("prior", tmp_path, ranks=1, loop=loop).statuses == [0]
+
+
 def test_of_two_at_once_one_gets_the_folder(tmp_path: Path) -> None:
     def try_it(number: int, round_dir: Path) -> None:
         """Be one of two: exit 0 with the folder, held until the other has tried, or 2 without."""

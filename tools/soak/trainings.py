@@ -128,21 +128,25 @@ def _until(ground: Ground, case: str, count: int, sitting: Callable[[Path, int],
 
 def kills(ground: Ground, case: str, count: int, *, ranks: int = 1) -> str:
     """R1, and ``ranks``: SIGKILL at random moments, of a sitting's start too."""
-    longest, seen = 1.0, -1
+    longest = 1.0
 
     def sitting(folder: Path, number: int) -> bool:
-        nonlocal longest, seen
+        nonlocal longest
+        before = _newest(folder)
         order = {"ranks": ranks, "steps": ground.steps, "loop": LOOP, "patience": 0.3}
         children = ground.jobs.begin(case, folder, **order)
-        time.sleep(ground.draw.uniform(0, longest))
+        moment = time.monotonic() + ground.draw.uniform(0, longest)
         rank = ground.draw.randrange(ranks)
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # it may be finished before its moment
+            while time.monotonic() < moment:
+                os.kill(children[rank], 0)
+                time.sleep(0.01)
             os.kill(children[rank], signal.SIGKILL)
         job = ground.jobs.end(folder)
         allowed = {0, -signal.SIGKILL, *([130, -signal.SIGTERM] if ranks > 1 else [])}
         _demand(set(job.statuses) <= allowed, f"statuses {job.statuses}: {[job.message(r) for r in range(ranks)]}")
-        newest = _newest(folder)
-        longest, seen = longest * (0.95 if newest > seen else 1.3), newest
+        # Most kills shall hit a training that has got somewhere, few come when it is finished.
+        longest *= 0.7 if job.statuses[rank] == 0 else 0.95 if _newest(folder) > before else 1.2
         return job.statuses[rank] == -signal.SIGKILL
 
     trainings = _until(ground, case, count, sitting, ranks=ranks)
