@@ -117,8 +117,9 @@ class Decoder(nn.Module):
         """
         frames = mel_BMT.shape[2]
         mel_BMT = F.pad(mel_BMT, (0, -frames % self.frames_per_step))
-        mel_TBM = mel_BMT.transpose(1, 2).reshape(mel_BMT.shape[0], -1, self.frame_dim).transpose(0, 1)
-        prenet_TBP = self.prenet(torch.cat((torch.zeros_like(mel_TBM[:1]), mel_TBM[:-1])))
+        mel_BTM = mel_BMT.transpose(1, 2).reshape(mel_BMT.shape[0], -1, self.frame_dim)
+        before_BTM = torch.cat((torch.zeros_like(mel_BTM[:, :1]), mel_BTM[:, :-1]), dim=1)
+        prenet_TBP = self.prenet(before_BTM).transpose(0, 1)
         cell = self.attention_rnn
         from_prenet, from_context = cell.weight_ih.split([prenet_TBP.shape[2], memory.values_BSD.shape[2]], dim=1)
         gates_TBG = F.linear(prenet_TBP, from_prenet, cell.bias_ih + cell.bias_hh)
@@ -138,8 +139,8 @@ class Decoder(nn.Module):
             alignments.append(weights_BS)
         context_TBD = torch.stack(contexts)
         output_TBH, _ = self.decoder_rnn(torch.cat((torch.stack(hiddens), context_TBD), dim=2))
-        output_TBH = F.dropout(output_TBH, self.rnn_dropout, self.training)
-        output_BTO = torch.cat((output_TBH, context_TBD), dim=2).transpose(0, 1)
+        output_BTH = F.dropout(output_TBH.transpose(0, 1).contiguous(), self.rnn_dropout, self.training)
+        output_BTO = torch.cat((output_BTH, context_TBD.transpose(0, 1)), dim=2)
         mel = self.to_mel(output_BTO).reshape(mel_BMT.shape[0], mel_BMT.shape[2], -1).transpose(1, 2)[..., :frames]
         return DecoderOutput(mel, self.to_gate(output_BTO)[..., 0], torch.stack(alignments, dim=1))
 

@@ -85,8 +85,7 @@ class _JointNorm(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Output, and for the running statistics mean, variance and number of values."""
         kept = x.float() if valid is None else x.float() * valid
-        mine = x.numel() / x.shape[1] if valid is None else _values(valid, x)
-        totals = torch.cat([_channel_sum(kept).double(), torch.as_tensor([mine], dtype=torch.float64, device=x.device)])
+        totals = torch.cat([_channel_sum(kept).double(), _values(valid, x)])
         *_, count = summed(totals)
         mean = (totals[:-1] / count).float()
         centred = x.float() - _along(mean, x)
@@ -123,9 +122,11 @@ class _JointNorm(torch.autograd.Function):
         )  # fmt: skip
 
 
-def _values(valid: Tensor, x: Tensor) -> float:
-    """Valid values of a channel."""
-    return float(valid.sum(dtype=torch.float64)) * (x[0, 0].numel() // x.shape[-1])
+def _values(valid: Tensor | None, x: Tensor) -> Tensor:
+    """Valid values of a channel [shape=(1,), float64], counted where they are."""
+    if valid is None:
+        return torch.full((1,), x.numel() / x.shape[1], dtype=torch.float64, device=x.device)
+    return valid.sum(dtype=torch.float64)[None] * (x[0, 0].numel() // x.shape[-1])
 
 
 def _channel_sum(x: Tensor) -> Tensor:

@@ -236,7 +236,7 @@ class JointDraws(TorchFunctionMode):
     """Inside it, random tensors for the rows of this process are its part of those for the joint batch.
 
     Whatever has ``rows`` elements along axis 0 counts as such: ``rand``, ``randn``, ``randint``, ``rand_like``,
-    ``randn_like`` and dropout. They are drawn as one process alone would draw them.
+    ``randn_like`` and dropout of contiguous tensors. They are drawn as one process alone would draw them.
 
     Parameters
     ----------

@@ -17,6 +17,7 @@ from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision, sent
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import joint
 from speech2img.training.run import open_run
 from speech2img.training.tacotron2_data import ClipBatch, ClipBatches, clips_sha256, read_clips
 from speech2img.training.tacotron2_losses import frame_loss, guided_attention_loss, stop_loss
@@ -76,7 +77,7 @@ class Tacotron2Task(Task):
         """One step of Adam."""
         self.descent.begin(progress)
         output, mel_BMT = self._speak(batch)
-        terms = self._losses(output, batch, mel_BMT)
+        terms = self._losses(*joint((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms}
         return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
@@ -87,11 +88,13 @@ class Tacotron2Task(Task):
             output = self.network(ids_BS, batch.lengths_B, mel_BMT, batch.mel_lengths_B)
         return SpokenFrames(*(part.float() for part in output)), mel_BMT
 
-    def _losses(self, output: SpokenFrames, batch: ClipBatch, mel_BMT: Tensor) -> dict[str, Tensor]:
+    def _losses(
+        self, output: SpokenFrames, mel_BMT: Tensor, lengths_B: Tensor, mel_lengths_B: Tensor
+    ) -> dict[str, Tensor]:
         want = self.settings
         frames = torch.arange(mel_BMT.shape[2], device=self.device)
-        valid = (frames < sent([batch.mel_lengths_B], self.device)[0][:, None])[:, None].float()
-        steps_B = batch.mel_lengths_B // want.model.frames_per_step
+        valid = (frames < sent([mel_lengths_B], self.device)[0][:, None])[:, None].float()
+        steps_B = mel_lengths_B // want.model.frames_per_step
         terms = {
             "mel": frame_loss(output.mel_BMT, mel_BMT, valid, kind=want.frame_loss),
             "refined": frame_loss(output.refined_BMT, mel_BMT, valid, kind=want.frame_loss),
@@ -99,7 +102,7 @@ class Tacotron2Task(Task):
         }
         if want.guided_attention:
             terms["guided"] = want.guided_attention * guided_attention_loss(
-                output.alignment_BTS, steps_B, batch.lengths_B, width=want.guided_width
+                output.alignment_BTS, steps_B, lengths_B, width=want.guided_width
             )
         return terms
 
@@ -111,7 +114,8 @@ class Tacotron2Task(Task):
     def evaluate(self, step: int) -> dict[str, float]:
         """Losses and how diagonal the attention is, teacher-forced."""
         output, mel_BMT = self._held_out()
-        values = {name: float(value) for name, value in self._losses(output, self.held, mel_BMT).items()}
+        terms = self._losses(output, mel_BMT, self.held.lengths_B, self.held.mel_lengths_B)
+        values = {name: float(value) for name, value in terms.items()}
         scores = [alignment_scores(rows) for rows in self._alignments(output)]
         for name in AlignmentScores._fields:
             values[name] = float(np.mean([getattr(score, name) for score in scores]))
@@ -192,7 +196,8 @@ def train_tacotron2(
     clips = read_clips(root)
     if settings.held_out >= len(clips):
         raise DataError.about(root, f"{len(clips)} clips, {settings.held_out} of them held out", "lower held_out")
-    with open_run(run_dir, settings, name="tacotron2", extra={"clips_sha256": clips_sha256(clips)}) as run:
+    extra = {"clips_sha256": clips_sha256(clips)}
+    with open_run(run_dir, settings, name="tacotron2", extra=extra, parallel=True) as run:
         batches = ClipBatches(
             clips, preset=settings.mel_preset, cleaner=settings.cleaner,
             frames_per_step=settings.model.frames_per_step, batch_size=settings.batch_size, seed=settings.loop.seed,

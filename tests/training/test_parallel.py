@@ -38,7 +38,9 @@ def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return job
 
 
-@pytest.mark.parametrize("case", ["encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier"])
+@pytest.mark.parametrize(
+    "case", ["encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier", "tacotron2"]
+)
 def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
     one, two = start(case, tmp_path / "one", ranks=1), start(case, tmp_path / "two")
     assert (one.statuses, two.statuses) == ([0], [0, 0])

@@ -135,7 +135,7 @@ CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "classifier": (train_classifier, CLASSIFIER),
     "tacotron2": (train_tacotron2, TACOTRON2),
 }
-PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier")
+PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier", "tacotron2")
 """One of each kind of trainer that divides its batch among processes."""
 
 
