@@ -87,13 +87,14 @@ def device_advice(capability: tuple[int, int], built_for: list[str]) -> str:
 def _device_lines() -> list[str]:
     import torch
 
+    from speech2img.training.device import cuda_devices
+
     lines = [f"CPU, {len(os.sched_getaffinity(0))} cores, {torch.get_num_threads()} threads"]
-    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-        properties = torch.cuda.get_device_properties(index)
-        capability = (properties.major, properties.minor)
+    for index, device in enumerate(cuda_devices()):
+        advice = device_advice(device.capability, torch.cuda.get_arch_list())
         lines.append(
-            f"cuda:{index} {properties.name}, {properties.total_memory / 2**30:.0f} GiB, compute capability "
-            f"{capability[0]}.{capability[1]}: {device_advice(capability, torch.cuda.get_arch_list())}"
+            f"cuda:{index} {device.name}, {device.memory / 2**30:.0f} GiB, compute capability "
+            f"{device.capability[0]}.{device.capability[1]}: {advice}"
         )
     return lines if len(lines) > 1 else [*lines, "no CUDA device: everything runs, long training is slow"]
 

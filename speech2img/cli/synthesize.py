@@ -1,7 +1,6 @@
 """``speech2img synthesize``: speak the captions of a corpus."""
 
 import argparse
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,8 +149,6 @@ def _tacotron2(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, in
 
     options = Tacotron2Options(**_given(args, ("rows", "max_steps", "gate_threshold", "seed")))
     device = resolve_device(args.device or "auto")
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        device = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
     return Tacotron2Synthesizer(args.model, vocoder=args.vocoder, options=options, device=device), 1
 
 

@@ -92,7 +92,7 @@ class ClassifierReader:
 
     def read(self, prepared: Tensor, taps: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Scores before the softmax of pictures (B, 299, 299, 3) in -1..1, float32 (B, classes)."""
-        with torch.inference_mode(), exact_convolutions(self._device):
+        with torch.inference_mode(), exact_convolutions():
             logits = self._classifier(prepared.to(self._device).permute(0, 3, 1, 2))
         return {LOGITS: logits.float().cpu().numpy()}
 

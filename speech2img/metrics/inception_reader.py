@@ -1,7 +1,7 @@
 """The Inception network behind FID, KID, Inception Score, precision and recall, ready to read pictures fast."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ class InceptionReader:
         -------
         dict of str to np.ndarray [shape=(B, width), float32]
         """
-        with torch.inference_mode(), exact_convolutions(self._device):
+        with torch.inference_mode(), exact_convolutions():
             found = self._network(prepared.to(self._device).permute(0, 3, 1, 2), taps)
         return {tap: value.float().cpu().numpy() for tap, value in found.items()}
 
@@ -176,14 +176,12 @@ def load_inception(path: str | Path) -> PublishedInception:
     return PublishedInception(network, dict(settings), name, sha256)
 
 
-@contextlib.contextmanager
-def exact_convolutions(device: torch.device) -> Iterator[None]:
+def exact_convolutions() -> AbstractContextManager[None]:
     """Float32 means float32: without TF32, which CUDA takes for convolutions unless told otherwise."""
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        yield
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
+    return flags
 
 
 def _from_config(path: Path, config: dict[str, Any]) -> InceptionV3:

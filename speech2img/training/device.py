@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -190,6 +190,46 @@ def tried_kernels(device: torch.device, wanted: bool) -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.benchmark = before
+
+
+def cuda_random_states(*, own: bool) -> list[Tensor]:
+    """States of the random generators of all CUDA devices, or of this process's own one alone; [] before their use."""
+    if not (torch.cuda.is_available() and torch.cuda.is_initialized()):
+        return []
+    return [torch.cuda.get_rng_state()] if own else torch.cuda.get_rng_state_all()
+
+
+def restore_cuda_random_states(states: list[Tensor], *, own: bool) -> None:
+    """Set what `cuda_random_states` gave; on a machine with another number of devices nothing."""
+    if not states or not torch.cuda.is_available():
+        return
+    if own:
+        torch.cuda.set_rng_state(states[0])
+    elif len(states) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(states)
+
+
+def communication_backend() -> str:
+    """What processes of a job talk through: gloo, and between CUDA devices nccl."""
+    has_nccl = torch.cuda.is_available() and torch.distributed.is_nccl_available()
+    return "cpu:gloo,cuda:nccl" if has_nccl else "gloo"
+
+
+class FoundDevice(NamedTuple):
+    """A CUDA device."""
+
+    name: str
+    """As its maker calls it."""
+    memory: int
+    """Bytes."""
+    capability: tuple[int, int]
+    """Compute capability."""
+
+
+def cuda_devices() -> list[FoundDevice]:
+    """The CUDA devices of this machine, in the order of their numbers."""
+    found = map(torch.cuda.get_device_properties, range(torch.cuda.device_count() if torch.cuda.is_available() else 0))
+    return [FoundDevice(one.name, one.total_memory, (one.major, one.minor)) for one in found]
 
 
 def peak_memory(device: torch.device) -> int:

@@ -38,6 +38,7 @@ from speech2img.errors import (
     Speech2ImgError,
 )
 from speech2img.storage.ranks import ALONE, Rank
+from speech2img.training.device import communication_backend
 
 T = TypeVar("T")
 
@@ -65,9 +66,8 @@ def joined(rank: Rank) -> Iterator[None]:
     if rank.count == 1:
         yield
         return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:
-        dist.init_process_group(backend, timeout=_PATIENCE)
+        dist.init_process_group(communication_backend(), timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         reason = f"the processes of the job do not find each other ({error})"
         raise ConfigError.about(str(rank), reason, "start them with torchrun") from error

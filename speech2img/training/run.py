@@ -17,7 +17,7 @@ from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.lock import run_lock
 from speech2img.storage.ranks import this_rank
-from speech2img.training.device import PrecisionName
+from speech2img.training.device import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.training.parallel import is_leader, joined, team
 
 WhenNotFinite = Literal["stop", "skip"]
@@ -172,8 +172,8 @@ def random_state() -> dict[str, Any]:
         "numpy_gauss": float(numpy_state["gauss"]),
         "torch": torch.get_rng_state(),
     }
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        state["cuda"] = [torch.cuda.get_rng_state()] if team().count > 1 else torch.cuda.get_rng_state_all()
+    if states := cuda_random_states(own=team().count > 1):
+        state["cuda"] = states
     return state
 
 
@@ -185,12 +185,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
          state["numpy_gauss"])
     )  # fmt: skip
     torch.set_rng_state(state["torch"])
-    if "cuda" not in state or not torch.cuda.is_available():
-        return
-    if team().count > 1:
-        torch.cuda.set_rng_state(state["cuda"][0])
-    elif len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    restore_cuda_random_states(state.get("cuda", []), own=team().count > 1)
 
 
 @contextmanager
