@@ -1,6 +1,5 @@
 """Batches of utterances: log-mels padded only to the longest of the batch, with classes and teacher features."""
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,7 +9,6 @@ from torch import Tensor
 from speech2img.batches.sampler import ResumableSampler
 
 _ROUND = 32
-_PRELOAD_BYTES = 3 << 30
 
 
 class MelSource(Protocol):
@@ -42,27 +40,22 @@ class SpeechBatch(NamedTuple):
 
 
 class Mels:
-    """Log-mels of chosen utterances, held in memory as float16 where they fit.
+    """Log-mels of utterances in padded batches, read when they are asked for.
 
     Parameters
     ----------
     store : MelSource
         Mel store of the corpus.
-    rows : sequence of int
-        Utterances that will be asked for.
     max_frames : int
         Longer utterances are cut.
     pad_value : float
         What stands behind an utterance.
     """
 
-    def __init__(self, store: MelSource, rows: Sequence[int], *, max_frames: int, pad_value: float) -> None:
+    def __init__(self, store: MelSource, *, max_frames: int, pad_value: float) -> None:
         self._store, self._max_frames, self._pad_value = store, max_frames, pad_value
         self.lengths = np.minimum(np.asarray(store.lengths, dtype=np.int64), max_frames)
-        self.n_mels = store.read(int(rows[0])).shape[1]
-        self._held: dict[int, np.ndarray] = {}
-        if int(self.lengths[np.asarray(rows)].sum()) * self.n_mels * 2 <= _PRELOAD_BYTES:
-            self._held = {int(row): store.read(int(row))[:max_frames].astype(np.float16) for row in rows}
+        self.n_mels = store.read(0).shape[1]
 
     def batch(self, rows: np.ndarray, *, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Pad a batch.
@@ -84,8 +77,7 @@ class Mels:
         frames = frames or -(-int(lengths.max()) // _ROUND) * _ROUND
         mel = np.full((len(rows), frames, self.n_mels), self._pad_value, dtype=np.float32)
         for out, row, length in zip(mel, rows, lengths, strict=True):
-            held = self._held.get(int(row))
-            out[:length] = (self._store.read(int(row)) if held is None else held)[:length]
+            out[:length] = self._store.read(int(row))[:length]
         return np.ascontiguousarray(mel.transpose(0, 2, 1)), lengths
 
 

@@ -165,9 +165,13 @@ class ImageStore:
             raise IndexError(f"{self.path} holds {len(self.ids)} pictures, not number {positions.max()}")
         return np.asarray(self._map()[positions])
 
-    def load_all(self) -> np.ndarray:
-        """Read every picture into memory: uint8 (N, size, size, 3)."""
-        return np.array(self._map())
+    def pixels(self) -> np.ndarray:
+        """Every picture, uint8 (N, size, size, 3), each read from the disk when it is touched.
+
+        Processes share what the operating system keeps of it in memory. Writing into it changes nothing on the disk.
+        """
+        with open_store(self.path, FORMAT) as file:
+            return map_dataset(self.path, file["pixels"], mode="c")
 
     def _map(self) -> np.memmap:
         if self._pixels is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import h5py
 import numpy as np
@@ -130,8 +130,10 @@ def open_results(path: Path, *, fix: str) -> Iterator[h5py.File]:
         raise DataError.about(path, f"damaged ({error})", fix) from error
 
 
-def map_dataset(path: Path, dataset: h5py.Dataset) -> np.memmap:
+def map_dataset(path: Path, dataset: h5py.Dataset, *, mode: Literal["r", "c"] = "r") -> np.memmap:
     """Map an uncompressed, contiguous dataset into memory: reads cost microseconds and survive fork and threads.
+
+    With mode ``c`` it may be written to, which changes nothing on the disk.
 
     Raises
     ------
@@ -141,4 +143,4 @@ def map_dataset(path: Path, dataset: h5py.Dataset) -> np.memmap:
     offset = dataset.id.get_offset()
     if offset is None or path.stat().st_size < offset + dataset.size * dataset.dtype.itemsize:
         raise DataError.about(path, f"damaged: the dataset {dataset.name} is not all there", REBUILD)
-    return np.memmap(path, dataset.dtype, "r", offset=offset, shape=dataset.shape)
+    return np.memmap(path, dataset.dtype, mode, offset=offset, shape=dataset.shape)

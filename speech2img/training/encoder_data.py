@@ -85,10 +85,7 @@ def encoder_data(manifest: Manifest, store: MelStore, features: FeatureFile, set
     standard = Standard.of(targets[np.unique(images)]) if settings.standardise else None
     if standard is not None:
         targets = standard(targets)
-    mels = Mels(
-        store, np.concatenate([rows, held_out.rows]).tolist(), max_frames=settings.max_frames,
-        pad_value=pad_value(settings),
-    )  # fmt: skip
+    mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
     names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
     batches = SpeechBatches(
         mels, rows, images, labels.astype(np.int64), targets, batch_size=settings.batch_size, seed=settings.loop.seed,

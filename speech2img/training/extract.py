@@ -25,7 +25,7 @@ from speech2img.storage.stores import open_results
 from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
-from speech2img.training.parallel import by_leader, team
+from speech2img.training.parallel import by_leader
 from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, mel_store
 from speech2img.training.teachers import release_folder
@@ -109,8 +109,7 @@ def extract_embeddings(
     frames, pad_value, sha256 = config.get("pad_to_frames"), config.get("pad_value"), release_sha256(source)
     pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
     batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
-    mine = team().share(batches) or batches[:1]
-    mels = Mels(store, np.concatenate(mine).tolist(), max_frames=MAX_FRAMES, pad_value=float(pad_value))
+    mels = Mels(store, max_frames=MAX_FRAMES, pad_value=float(pad_value))
     folder = embedding_folder(root, name or run.resolve().name)
 
     def compute(number: int) -> Chunk:

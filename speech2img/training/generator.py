@@ -66,7 +66,7 @@ def train_generator(
         size = settings.image_size
         stored = int(size * 76 / 64) if settings.augmentation in ("crop", "crop_flip") else size
         store = image_store(manifest, size=stored, workers=settings.workers, progress=progress)
-        source = PairSource(manifest.items, "train", store.load_all(), embeddings.embeddings)
+        source = PairSource(manifest.items, "train", store.pixels(), embeddings.embeddings)
         batches = PairBatches(
             source, batch_size=settings.batch_size, seed=settings.loop.seed, size=size,
             augmentation=settings.augmentation, shift=settings.shift, wrong_same_class=settings.wrong_same_class,

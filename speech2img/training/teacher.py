@@ -267,7 +267,7 @@ def train_teacher(
                     "give a corpus with classes, or take GoogLeNet for a teacher",
                 )  # fmt: skip
             store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
-            images, labels = store.load_all(), label_items(items, heads)
+            images, labels = store.pixels(), label_items(items, heads)
             rows = np.array(training)
             val = [row for row, item in enumerate(items) if item.split == "val"]
             if not val:

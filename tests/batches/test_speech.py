@@ -17,7 +17,7 @@ class Store:
 
 
 def test_padding_goes_to_the_longest_and_holds_the_floor() -> None:
-    mel, lengths = Mels(Store(), range(6), max_frames=2048, pad_value=-80.0).batch(np.array([0, 2]))
+    mel, lengths = Mels(Store(), max_frames=2048, pad_value=-80.0).batch(np.array([0, 2]))
     assert mel.shape == (2, 4, 64) and lengths.tolist() == [5, 33]
     assert mel[0, :, :5].tolist() == [[0.0] * 5, [-0.25] * 5, [-0.5] * 5, [-0.75] * 5]
     assert (mel[0, :, 5:] == -80.0).all() and (mel[1, :, 33:] == -80.0).all()
@@ -25,18 +25,10 @@ def test_padding_goes_to_the_longest_and_holds_the_floor() -> None:
 
 
 def test_a_fixed_length_and_the_limit_cut() -> None:
-    mels = Mels(Store(), range(6), max_frames=50, pad_value=0.0)
+    mels = Mels(Store(), max_frames=50, pad_value=0.0)
     assert mels.lengths.tolist() == [5, 40, 33, 50, 3, 50]
     mel, lengths = mels.batch(np.array([3, 4]), frames=50)
     assert mel.shape == (2, 4, 50) and lengths.tolist() == [50, 3]
-
-
-def test_what_does_not_fit_into_memory_is_read_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = Mels(Store(), range(6), max_frames=2048, pad_value=-80.0).batch(np.arange(6))[0]
-    monkeypatch.setattr("speech2img.batches.speech._PRELOAD_BYTES", 0)
-    lazy = Mels(Store(), range(6), max_frames=2048, pad_value=-80.0)
-    assert not lazy._held
-    np.testing.assert_array_equal(lazy.batch(np.arange(6))[0], held)
 
 
 def test_masks_hide_spans_of_the_utterance_only() -> None:
@@ -60,7 +52,7 @@ def test_masks_hide_spans_of_the_utterance_only() -> None:
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 def test_masks_that_are_left_to_the_device_are_the_same(device: str) -> None:
     rows = np.arange(6)
-    mels = Mels(Store(), rows.tolist(), max_frames=2048, pad_value=-80.0)
+    mels = Mels(Store(), max_frames=2048, pad_value=-80.0)
     host, later = (
         SpeechBatches(
             mels, rows, rows, rows, np.zeros((6, 1, 2), np.float32), batch_size=3, seed=0, mask_bands=3, mask_time=0.5
@@ -82,7 +74,7 @@ def test_batches_carry_the_features_of_their_pictures() -> None:
     rows, images = np.array([0, 1, 2, 3, 5]), np.array([0, 0, 1, 1, 2])
     classes = np.array([7, 7, 8, 8, 9])
     features = np.arange(3 * 2 * 6, dtype=np.float32).reshape(3, 2, 6)
-    mels = Mels(Store(), rows.tolist(), max_frames=2048, pad_value=-80.0)
+    mels = Mels(Store(), max_frames=2048, pad_value=-80.0)
     batches = SpeechBatches(mels, rows, images, classes, features, batch_size=3, seed=0, mask_bands=1, mask_time=0.1)
     views = set()
     for _ in range(30):
@@ -101,7 +93,7 @@ def test_batches_carry_the_features_of_their_pictures() -> None:
 def test_an_epoch_over_pictures_draws_one_utterance_of_each() -> None:
     rows, images = np.array([0, 5, 1, 2, 3, 4]), np.array([2, 0, 2, 1, 2, 1])
     batches = SpeechBatches(
-        Mels(Store(), range(6), max_frames=2048, pad_value=0.0), rows, images, images.copy(),
+        Mels(Store(), max_frames=2048, pad_value=0.0), rows, images, images.copy(),
         np.arange(3, dtype=np.float32).reshape(3, 1, 1), batch_size=3, seed=0, per_picture=True,
     )  # fmt: skip
     drawn = set()

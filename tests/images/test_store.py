@@ -30,7 +30,7 @@ def entries(tmp_path: Path) -> Entries:
 def test_reads_what_pil_gives(entries: Entries, tmp_path: Path) -> None:
     store = build_image_store(tmp_path / "images.h5", entries, size=16, progress=False)
     assert (store.size, store.ids, len(store)) == (16, [name for name, _, _ in entries], 10)
-    everything = store.load_all()
+    everything = store.pixels()
     assert everything.shape == (10, 16, 16, 3)
     boxed = crop_to_box(Image.open(entries[0][1]), (10.0, 10.0, 30.0, 25.0))
     assert boxed.size == (44, 44)
@@ -38,6 +38,9 @@ def test_reads_what_pil_gives(entries: Entries, tmp_path: Path) -> None:
     middle = Image.open(entries[1][1]).crop((9, 0, 70, 61)).resize((16, 16), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(everything[1], np.asarray(middle))
     np.testing.assert_array_equal(store.read([7, 2, 2]), everything[[7, 2, 2]])
+    written = store.pixels()
+    written[0] = 255 - written[0]
+    np.testing.assert_array_equal(store.pixels()[0], everything[0])
     assert store.read([]).shape == (0, 16, 16, 3)
     assert store.index("class/4") == 4
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(store)).read([3]), everything[[3]])
@@ -76,7 +79,7 @@ def test_goes_on_after_an_interruption(entries: Entries, tmp_path: Path, monkeyp
     store = build_image_store(path, entries, size=16, workers=1, progress=False)
     assert calls[7:] == [name for name, _, _ in entries[6:]]
     whole = build_image_store(tmp_path / "whole.h5", entries, size=16, progress=False)
-    np.testing.assert_array_equal(store.load_all(), whole.load_all())
+    np.testing.assert_array_equal(store.pixels(), whole.pixels())
     assert not (tmp_path / "images.h5.building").exists()
 
 

@@ -97,7 +97,7 @@ def test_the_preset_of_li_takes_the_very_steps_it_took_before_there_were_two(cor
     seen = features[np.unique(images)].reshape(-1, FEATURE_DIM)
     features = ((features - seen.mean(0)) / (seen.std(0) + 1e-3 * float(seen.std()) + 1e-8)).astype(np.float32)
     pad = MEL_PRESETS["li2020"].pad_value
-    mels = Mels(mel_store(Manifest.load(corpus), preset="li2020", workers=1), rows, max_frames=2048, pad_value=pad)
+    mels = Mels(mel_store(Manifest.load(corpus), preset="li2020", workers=1), max_frames=2048, pad_value=pad)
     batches = SpeechBatches(mels, rows, images, classes, features, batch_size=8, seed=0, mask_bands=4, mask_time=0.05)
     torch.set_num_threads(1)
     seed_everything(0)

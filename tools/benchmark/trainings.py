@@ -44,11 +44,15 @@ class MadeMels:
 
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = lengths
+        self._mels = [self._made(index) for index in range(len(lengths))]
+
+    def _made(self, index: int) -> np.ndarray:
+        generator = np.random.default_rng(index)
+        return generator.uniform(-80, 0, (int(self.lengths[index]), BANDS)).astype(np.float16)
 
     def read(self, index: int) -> np.ndarray:
         """Log-mel of one utterance."""
-        generator = np.random.default_rng(index)
-        return generator.uniform(-80, 0, (int(self.lengths[index]), BANDS)).astype(np.float32)
+        return self._mels[index].astype(np.float32)
 
 
 def encoder_task(settings: EncoderSettings, lengths: np.ndarray, device: torch.device) -> EncoderTask:
@@ -57,7 +61,7 @@ def encoder_task(settings: EncoderSettings, lengths: np.ndarray, device: torch.d
     generator = np.random.default_rng(0)
     features = generator.random((CLASSES, 1, DIM), dtype=np.float32)
     classes = generator.integers(CLASSES, size=len(lengths))
-    mels = Mels(MadeMels(lengths), rows.tolist(), max_frames=FRAMES, pad_value=-80.0)
+    mels = Mels(MadeMels(lengths), max_frames=FRAMES, pad_value=-80.0)
     batches = SpeechBatches(
         mels, rows, classes, classes, features, batch_size=settings.batch_size, seed=settings.loop.seed,
         mask_bands=settings.mask_bands, mask_time=settings.mask_time,
