@@ -112,7 +112,8 @@ class GeneratorSettings:
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
     initial: str | None = None
-    """Run folder of a generator of the same sizes to start from, weights only; none starts anew."""
+    """Run folder of a generator of the same sizes to start from, weights only; none starts anew. Discriminators of pictures are
+    taken over where both have them, those of features begin anew."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
     embedding_noise: float = 0.0
@@ -165,8 +166,6 @@ class GeneratorSettings:
             raise ConfigError.about(
                 "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher"
             )
-        if self.initial is not None and self.model.discriminators == "features":
-            raise ConfigError.about("initial", "it takes discriminators of pictures over", "set discriminators to both")
         if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
             raise ConfigError.about(
                 "selection", "it needs a teacher and an evaluation", "set features, or selection last"

@@ -50,8 +50,8 @@ def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> 
         layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
 
 
-def take_over_(run: Path, generator: nn.Module, discriminators: nn.Module) -> None:
-    """Load the averaged generator and the discriminators of another run, in place.
+def take_over_(run: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
+    """Load the averaged generator and the discriminators of pictures of another run, in place, where both have such.
 
     Raises
     ------
@@ -64,7 +64,8 @@ def take_over_(run: Path, generator: nn.Module, discriminators: nn.Module) -> No
         raise CheckpointError.about(run, "has no sound checkpoint to start from", "give another run as initial")
     state, _ = store.load(latest)
     load_weights(generator, state["task"]["average"]["module"], name=f"generator of {latest}")
-    load_weights(discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
+    if discriminators is not None and "discriminators" in state["task"]:
+        load_weights(discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
 
 
 def config_of(run: Path) -> dict[str, Any]:

@@ -120,8 +120,7 @@ class GeneratorTask(Task):
         self.previews = Previews(settings, probe, self.average.module, device=device)
 
     def _start_from(self, run: Path) -> None:
-        assert self.critics is not None
-        take_over_(run, self.generator, self.critics.networks)
+        take_over_(run, self.generator, None if self.critics is None else self.critics.networks)
         self.trained_with |= inherited(config_of(run), "initial generator")
         source = self.batches.source
         assert self.feature_loss.features is not None

@@ -63,12 +63,32 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
     assert config["trained_with"]["discriminators' network"] == release_sha256(other)
 
 
+@pytest.mark.parametrize(("first", "then"), [("pixels", "features"), ("features", "pixels"), ("both", "both")])
+def test_a_generator_goes_on_under_other_discriminators(
+    first: str, then: str, painted: ModuleType, root: Path, tmp_path: Path
+) -> None:
+    plain = painted.SETTINGS
+    losses = replace(plain.losses, class_aware=0.0)
+    seen = {name: replace(plain, losses=losses, model=replace(plain.model, discriminators=name,
+                                                              feature_discriminator_width=8))
+            for name in (first, then)}  # fmt: skip
+    train_generator(root, tmp_path / "first", seen[first], device="cpu", progress=False)
+    idle = replace(seen[then], initial=str(tmp_path / "first"), learning_rate=0.0, discriminator_learning_rate=0.0)
+    train_generator(root, tmp_path / "then", idle, device="cpu", progress=False)
+    before, after = (painted.final_state(tmp_path / name) for name in ("first", "then"))
+    taken = [key for key in after["generator"] if key.endswith("weight") and "augment" not in key]
+    assert taken
+    for key in taken:
+        torch.testing.assert_close(after["generator"][key], before["average"]["module"][key], rtol=0, atol=0)
+    if first == then:
+        weights = [key for key in after["discriminators"] if key.endswith("weight")]
+        assert all(torch.equal(after["discriminators"][key], before["discriminators"][key]) for key in weights)
+
+
 def test_they_need_a_teacher(painted: ModuleType) -> None:
     plain = painted.SETTINGS
     with pytest.raises(ConfigError, match="need a network"):
         replace(plain, features=None, model=replace(plain.model, discriminators="features"))
-    with pytest.raises(ConfigError, match="discriminators of pictures"):
-        replace(plain, initial="runs/other", model=replace(plain.model, discriminators="features"))
     with pytest.raises(ConfigError, match="no maps"):
         with_maps(None)
 
