@@ -9,6 +9,7 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, load_weights
 
 
@@ -50,24 +51,43 @@ def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> 
         layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
 
 
-def take_over_(run: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
+def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
     """Load the averaged generator and the discriminators of pictures of another run, in place, where both have such.
+
+    Parameters
+    ----------
+    source : Path
+        Run folder, release folder or name of shipped weights; only a run with checkpoints has discriminators.
+    generator, discriminators : nn.Module
+        Of the new run.
 
     Raises
     ------
     CheckpointError
-        If it has no sound checkpoint, or networks of other sizes.
+        If there is no sound checkpoint or release, or it has no generator, or networks of other sizes.
     """
-    store = CheckpointStore(run / "checkpoints")
+    store = CheckpointStore(source / "checkpoints")
     latest = store.latest()
     if latest is None:
-        raise CheckpointError.about(run, "has no sound checkpoint to start from", "give another run as initial")
+        _take_released_(find_release(source), generator)
+        return
     state, _ = store.load(latest)
     load_weights(generator, state["task"]["average"]["module"], name=f"generator of {latest}")
     if discriminators is not None and "discriminators" in state["task"]:
         load_weights(discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
 
 
-def config_of(run: Path) -> dict[str, Any]:
-    """Config of a run's release; empty while it has none."""
-    return load_release(run / "export")[1] if (run / "export").is_dir() else {}
+def _take_released_(folder: Path, generator: nn.Module) -> None:
+    tensors, _ = load_release(folder)
+    prefix = "generator."
+    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    if not state:
+        raise CheckpointError.about(folder, "it holds no generator", "give another one as initial")
+    load_weights(generator, state, name=f"generator of {folder}")
+
+
+def config_of(source: Path) -> dict[str, Any]:
+    """Config of a release or of a run's release; empty while it has none."""
+    if (source / "checkpoints").is_dir() and not (source / "export").is_dir():
+        return {}
+    return load_release(find_release(source))[1]

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from speech2img.errors import ConfigError
+from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.weights import load_release, release_sha256
 from speech2img.training.generator import train_generator
 from speech2img.training.generator_settings import GENERATOR_PRESETS, GeneratorSettings
@@ -83,6 +83,24 @@ def test_a_generator_goes_on_under_other_discriminators(
     if first == then:
         weights = [key for key in after["discriminators"] if key.endswith("weight")]
         assert all(torch.equal(after["discriminators"][key], before["discriminators"][key]) for key in weights)
+
+
+def test_a_generator_goes_on_from_a_release(painted: ModuleType, root: Path, tmp_path: Path) -> None:
+    train_generator(root, tmp_path / "first", painted.SETTINGS, device="cpu", progress=False)
+    released, _ = load_release(tmp_path / "first" / "export")
+    idle = replace(painted.SETTINGS, initial=str(tmp_path / "first" / "export"), learning_rate=0.0)
+    train_generator(root, tmp_path / "then", idle, device="cpu", progress=False)
+    after = painted.final_state(tmp_path / "then")["generator"]
+    taken = [key for key in after if key.endswith("weight") and "augment" not in key]
+    assert taken
+    for key in taken:
+        torch.testing.assert_close(after[key], released[f"generator.{key}"].float(), rtol=0, atol=0)
+    with pytest.raises(CheckpointError, match="holds no generator"):
+        train_generator(
+            root, tmp_path / "none", replace(idle, initial=str(root / "teacher")), device="cpu", progress=False
+        )
+    with pytest.raises(CheckpointError, match="nowhere"):
+        train_generator(root, tmp_path / "none", replace(idle, initial="nowhere"), device="cpu", progress=False)
 
 
 def test_they_need_a_teacher(painted: ModuleType) -> None:
