@@ -112,7 +112,7 @@ class GeneratorSettings:
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
     initial: str | None = None
-    """Generator of the same sizes to start from, weights only: run folder, release or name of shipped weights; none starts
+    """Generator of the same sizes to start from, weights only: a run, a release, a name of shipped weights; none starts
     anew. Discriminators of pictures are taken over where both have them, those of features begin anew."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""

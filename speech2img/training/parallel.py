@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 _PATIENCE = timedelta(days=1)
 """How long processes wait for one another: for as long as one prepares a corpus; a dead one is noticed at once."""
+_GO_ON = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpstore", "process group")
 
 
@@ -69,6 +70,8 @@ def joined(rank: Rank) -> Iterator[None]:
     try:
         dist.init_process_group(communication_backend(), timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
+        if "closed" in str(error).lower():  # they had found each other, and one was killed then
+            raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
         reason = f"the processes of the job do not find each other ({error})"
         raise ConfigError.about(str(rank), reason, "start them with torchrun") from error
     try:
@@ -76,8 +79,7 @@ def joined(rank: Rank) -> Iterator[None]:
     except RuntimeError as error:
         if not any(word in str(error).lower() for word in _LOST):
             raise
-        fix = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
-        raise RunInterrupted.about(rank, "another process of the job is gone", fix) from error
+        raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
     finally:
         dist.destroy_process_group()
 

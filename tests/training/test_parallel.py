@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from speech2img.config import dump_toml
-from speech2img.errors import ConfigError
+from speech2img.errors import ConfigError, RunInterrupted
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.ranks import Rank
 from speech2img.storage.weights import load_release
 from speech2img.training import parallel
 from speech2img.training.device import resolve_device
@@ -118,6 +119,24 @@ def test_a_training_that_is_not_parallel_says_so(
     with pytest.raises(ConfigError, match="train toy: it does not divide its batch .* start it without torchrun"):
         toy.train_toy(tmp_path / "run", toy.toy_settings(3))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Failed to recv, got 0 bytes. Connection was likely closed. Did the remote server crash?", RunInterrupted),
+        ("The client socket has timed out after 60000ms while trying to connect to (nowhere, 1)", ConfigError),
+    ],
+)  # fmt: skip
+def test_one_that_is_lost_while_all_join_ends_the_job(
+    said: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **more: Any) -> None:
+        raise torch.distributed.DistNetworkError(said)
+
+    monkeypatch.setattr(torch.distributed, "init_process_group", fails)
+    with pytest.raises(kind, match="rank 1 of 2"), parallel.joined(Rank(1, 2)):
+        pass
 
 
 def test_alone_nothing_is_shared() -> None:
