@@ -1,10 +1,11 @@
-"""Steps of every trainer on a device that has no kernels: nothing is computed, but where each tensor lies is known.
+"""Every trainer, and what is done with it, on a device without kernels: of each tensor only the place is known.
 
 Run as a program with a corpus (as from `tiny_trainings.build`) it makes two steps of each case in float32 and prints a
 JSON object a line: {"case", "error", "fetched", "waited"}. The device stands for CUDA where there is none. An operation
 between tensors of both devices fails on it, and so does everything for which the host has to wait until the device has
 computed (``item``, ``nonzero``, ``if tensor``). Copies for which it waits are counted: ``fetched`` to the host,
-``waited`` to the device without ``non_blocking``. Only the last step counts.
+``waited`` to the device without ``non_blocking``. Only the last step counts. After the steps the host may fetch what it
+wants, and gets ones: state, evaluation, grids and export, then extraction, generation or speech with what was exported.
 """
 
 import json
@@ -24,8 +25,15 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_iter, tree_map
 from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
+from speech2img.errors import SynthesisError
 from speech2img.models import speech_network
+from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.pipeline import SpeechToImage
+from speech2img.storage.weights import load_release, save_release
 from speech2img.training import classifier
+from speech2img.training.extract import extract_embeddings
+from speech2img.training.features import build_teacher_features
+from speech2img.tts.tacotron2 import Tacotron2Synthesizer
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_trainings  # noqa: E402
@@ -70,13 +78,19 @@ class Standin(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.fake = _Fake()
+        self.gives_ones = False
+        """Whether the host may fetch what it wants, as between steps; all it gets is ones."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if not any(_is_there(value) for value in tree_iter((args, kwargs))):
             return func(*args, **kwargs)
+        if self.gives_ones and func in _READS:
+            return func(*tree_map(_ones, args), **kwargs)
         with self.fake:
-            return func(*tree_map(self._emptied, args), **tree_map(self._emptied, kwargs))
+            result = func(*tree_map(self._emptied, args), **tree_map(self._emptied, kwargs))
+        is_fetched = isinstance(result, FakeTensor) and result.device.type == "cpu"
+        return _ones(result) if self.gives_ones and is_fetched else result
 
     def _emptied(self, value: Any) -> Any:
         is_real = isinstance(value, Tensor) and not isinstance(value, FakeTensor)
@@ -94,6 +108,13 @@ class Standin(TorchFunctionMode):
                     moved[id(old)] = nn.Parameter(new, requires_grad=old.requires_grad) if is_weight else new
                 setattr(part, name, moved[id(old)])
         return module
+
+
+_READS = (Tensor.item, Tensor.tolist, Tensor.__bool__, Tensor.__float__, Tensor.__int__, Tensor.__format__)
+
+
+def _ones(value: Any) -> Any:
+    return torch.ones(value.shape, dtype=value.dtype) if isinstance(value, FakeTensor) else value
 
 
 def _is_there(value: Any) -> bool:
@@ -116,15 +137,58 @@ def _gru(self: nn.GRU, steps: Tensor) -> tuple[Tensor, None]:
     return steps.mean(dim=2, keepdim=True).expand(-1, -1, width) + next(self.parameters()).sum(), None
 
 
+def _extract(root: Path, run: Path) -> None:
+    extract_embeddings(run, root, name="standin", workers=1, progress=False)
+
+
+def _read_features(root: Path, run: Path) -> None:
+    build_teacher_features(root, run, name="standin", workers=1, progress=False)
+
+
+def _generate(root: Path, run: Path) -> None:
+    tensors, config = load_release(run / "export")
+    arguments = {"channels": [8] * 8, "embedding_dim": config["generator"]["embedding_dim"]}
+    if "prior" in config:
+        arguments["embedding_dim"] = config["prior"]["embedding_dim"]
+    encoder = {f"encoder.{name}": value for name, value in SpeechEncoder(**arguments).state_dict().items()}
+    save_release(run / "whole", {**tensors, **encoder}, {**config, "encoder": arguments}, "")
+    model = SpeechToImage.load(run / "whole")
+    assert model.device.type == NAME and len(model(root / "audio" / "0_0.wav", num_images=2)) == 2
+
+
+def _speak(root: Path, run: Path) -> None:
+    engine = Tacotron2Synthesizer(run / "export", device=torch.device(NAME, 0))
+    try:
+        engine.synthesize("a small bird", voice="tacotron2")
+    except SynthesisError as error:
+        if "was read" not in str(error):  # with ones for all results the quality gate cannot be content
+            raise
+
+
+AFTER = {
+    "encoder": _extract, "s2igan encoder": _extract, "teacher": _read_features, "prior": _generate,
+    "generator": _generate, "tacotron2": _speak,
+}  # fmt: skip
+"""What the trained network is for: case -> what is done with its run."""
+
+
 def steps_of(case: str, root: Path) -> dict[str, Any]:
     """Make some steps of a trainer on the device."""
-    standin = Standin()
+    standin, waits = Standin(), {"fetched": -1, "waited": -1}
 
-    def some_steps(task: Any, **more: Any) -> None:
+    def some_steps(task: Any, *, run: Any, **more: Any) -> None:
         for step in range(STEPS):
             batch = task.next_batch()
             standin.fake.fetched = standin.fake.waited = 0
             task.train_step(batch, step / 10)
+        waits.update(fetched=standin.fake.fetched, waited=standin.fake.waited)
+        standin.gives_ones = True
+        task.load_state_dict(task.state_dict())
+        task.evaluate(STEPS)
+        task.sample_grids()
+        task.export(run.folder / "export", step=STEPS, images_seen=STEPS)
+        if case in AFTER:
+            AFTER[case](root, run.folder)
         raise _SeenEnoughError
 
     replaced: list[tuple[Any, str, Any]] = [
@@ -150,7 +214,7 @@ def steps_of(case: str, root: Path) -> dict[str, Any]:
             error = ""
         except Exception:
             error = traceback.format_exc()
-    return {"case": case, "error": error, "fetched": standin.fake.fetched, "waited": standin.fake.waited}
+    return {"case": case, "error": error, **waits}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
 
 
 @pytest.mark.parametrize("case", list(tiny_trainings.CASES))
-def test_a_step_stays_on_its_device_and_never_waits(steps: dict[str, dict[str, Any]], case: str) -> None:
+def test_all_stays_on_its_device_and_no_step_waits(steps: dict[str, dict[str, Any]], case: str) -> None:
     assert steps[case] == {"case": case, "error": "", "fetched": 0, "waited": 0}
 
 
