@@ -348,7 +348,7 @@ def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path
     other = replace(still, model=replace(GENERATOR.model, width=8))
     with pytest.raises(CheckpointError, match="generator of"):
         train_generator(corpus, tmp_path / "other", other, device="cpu", progress=False)
-    with pytest.raises(CheckpointError, match="no sound checkpoint"):
+    with pytest.raises(CheckpointError, match="no folder and no shipped weights"):
         train_generator(corpus, tmp_path / "none", replace(still, initial=str(tmp_path / "x")), device="cpu")
 
 
