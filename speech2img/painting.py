@@ -18,7 +18,7 @@ from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256
 from speech2img.training.device import resolve_device
 
 Conditioning = Literal["mean", "sampled"]
@@ -218,7 +218,7 @@ def build_network(
             str(folder), f"its {part} settings do not fit ({error})", "export it again"
         ) from error
     prefix = f"{part}."
-    state = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = part_of(tensors, prefix)
     load_weights(module, state, name=f"{folder} ({part})")
     return module
 

@@ -101,6 +101,11 @@ def release_sha256(folder: str | Path) -> str:
     return str(_verify(Path(folder))["files"][WEIGHTS]["sha256"])
 
 
+def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those tensors whose names begin so, without that beginning."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, name: str) -> None:
     """Load tensors into a module if they are exactly its own: names, shapes, kinds and density.
 

@@ -22,7 +22,7 @@ from speech2img.models.speech_network import SpeechNetwork
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.stores import open_results
-from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
+from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
 from speech2img.training.parallel import by_leader
@@ -101,7 +101,7 @@ def extract_embeddings(
         )
     where = resolve_device(device)
     encoder = speech_network(**config["encoder"])
-    state = {key.removeprefix("encoder."): value for key, value in tensors.items() if key.startswith("encoder.")}
+    state = part_of(tensors, "encoder.")
     load_weights(encoder, state, name=str(source))
     encoder.to(where).eval()
     manifest = Manifest.load(root)

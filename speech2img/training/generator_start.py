@@ -10,7 +10,7 @@ from torch import nn
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights
+from speech2img.storage.weights import load_release, load_weights, part_of
 
 
 def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
@@ -79,8 +79,7 @@ def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | N
 
 def _take_released_(folder: Path, generator: nn.Module) -> None:
     tensors, _ = load_release(folder)
-    prefix = "generator."
-    state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    state = part_of(tensors, "generator.")
     if not state:
         raise CheckpointError.about(folder, "it holds no generator", "give another one as initial")
     load_weights(generator, state, name=f"generator of {folder}")

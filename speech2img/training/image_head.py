@@ -12,7 +12,7 @@ from torch import Tensor
 from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.image_head import ImageHead
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256
 from speech2img.training.features import Standard
 from speech2img.training.teachers import release_folder
 
@@ -84,7 +84,7 @@ def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
         head = ImageHead(**config["image_head"])
     except (TypeError, ValueError) as error:
         raise CheckpointError.about(name, f"its image_head settings do not fit ({error})", "export it again") from error
-    state = {key.removeprefix(PREFIX): value for key, value in tensors.items() if key.startswith(PREFIX)}
+    state = part_of(tensors, PREFIX)
     load_weights(head, state, name=f"{name} (image head)")
     return head.eval().requires_grad_(False)
 

@@ -20,7 +20,7 @@ from speech2img.models.ema import EMA
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
-from speech2img.storage.weights import load_release, load_weights, save_release
+from speech2img.storage.weights import load_release, load_weights, part_of, save_release
 from speech2img.training.device import resolve_device, sent
 from speech2img.training.extract import EmbeddingFile, load_embeddings
 from speech2img.training.features import Standard, load_features
@@ -305,6 +305,6 @@ def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )
     network = StackGenerator(**config["generator"])
-    state = {key.removeprefix("generator."): value for key, value in tensors.items() if key.startswith("generator.")}
+    state = part_of(tensors, "generator.")
     load_weights(network, state, name=str(folder))
     return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config
