@@ -9,10 +9,12 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from speech2img.errors import DataError, DiskFullError
+from speech2img.storage.json_text import parse_json
 
 MAX_JSON_BYTES = 256 << 20
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -84,18 +86,15 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; DataError names the file if it is missing, damaged or larger than `MAX_JSON_BYTES`."""
     try:
-        return json.loads(read_bytes(path, max_bytes=MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
+        return parse_json(read_bytes(path, max_bytes=MAX_JSON_BYTES))
+    except ValueError as error:
         raise DataError.about(path, f"is not valid JSON ({error})", "restore it or make it again") from error
 
 
 def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
     """Read a regular file of at most `max_bytes`; DataError names the file otherwise."""
-    with disk_errors(path), open(path, "rb", buffering=0, opener=_open_at_once) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError.about(path, "is not a regular file", "name a file")
-        wanted = min(status.st_size, max_bytes) + 1
+    with disk_errors(path), open_regular(path) as file:
+        wanted = min(os.fstat(file.fileno()).st_size, max_bytes) + 1
         data = file.read(wanted)
         while len(data) < wanted and (more := file.read(wanted - len(data))):
             data += more
@@ -104,14 +103,31 @@ def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
     return data
 
 
+@contextlib.contextmanager
+def open_regular(path: str | Path) -> Iterator[FileIO]:
+    """Open a regular file to read, unbuffered; DataError for a pipe or a device, which could be waited for for ever.
+
+    Raises
+    ------
+    DataError
+        If it is no regular file.
+    OSError
+        If it cannot be opened; `disk_errors` names it.
+    """
+    with FileIO(path, "rb", opener=_open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DataError.about(path, "is not a regular file", "name a file")
+        yield file
+
+
 def _open_at_once(name: str, flags: int) -> int:
     """Open a file without waiting for the other end of a pipe."""
     return os.open(name, flags | os.O_NONBLOCK)
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file as 64 hex digits; DataError if it cannot be read."""
-    with disk_errors(path), open(path, "rb") as file:
+    """Return the SHA-256 of a regular file as 64 hex digits; DataError if it cannot be read."""
+    with disk_errors(path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -1,0 +1,69 @@
+"""Names and relative paths that users and files give: what stays inside a folder, and which path of two is the same."""
+
+import unicodedata
+from pathlib import PurePosixPath
+
+from speech2img.errors import ConfigError
+
+MAX_NAME_BYTES = 200
+"""Longest file name in UTF-8; file systems take 255, and temporary names are longer."""
+
+
+def relative_path(path: str) -> str | None:
+    r"""One spelling of a path relative to a folder, or None if it leaves the folder or cannot be a path.
+
+    Parameters
+    ----------
+    path : str
+        As a table or manifest gives it; ``\`` counts as ``/``.
+
+    Returns
+    -------
+    str or None
+        ``a/b.wav`` for ``./a//b.wav``; None for absolute paths, drives, ``..``, the folder itself and texts with
+        zero bytes or lone surrogates.
+    """
+    plain = PurePosixPath(path.strip().replace("\\", "/"))
+    drive = bool(plain.parts) and plain.parts[0].endswith(":")
+    if not plain.parts or plain.is_absolute() or drive or ".." in plain.parts or "\0" in path:
+        return None
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return None
+    return str(plain)
+
+
+def same_name(path: str) -> str:
+    """The form in which two spellings of one name are equal: composed Unicode (NFC), as macOS and Linux disagree."""
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
+def plain_name(name: str, *, option: str) -> str:
+    """Check that an option's value is the name of one file or folder, not a path.
+
+    Parameters
+    ----------
+    name : str
+        What the user gave.
+    option : str
+        The option or setting, for the message.
+
+    Returns
+    -------
+    str
+        The name itself.
+
+    Raises
+    ------
+    ConfigError
+        If it is empty, hidden, has separators or control characters, or is too long.
+    """
+    fits = name.isprintable() and name == name.strip() and not name.startswith((".", "-"))
+    try:
+        fits = fits and 0 < len(name.encode()) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    if not fits or any(mark in name for mark in "/\\:\0"):
+        raise ConfigError.about(option, f"{name[:80]!r} is no plain name", "use letters, digits, '-', '_' and '.'")
+    return name
