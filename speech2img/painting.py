@@ -54,9 +54,14 @@ class EmbeddingsToImage:
     """
 
     def __init__(
-        self, painter: Painter | None, *, device: str = "auto", conditioning: Conditioning = "mean", name: str = "",
+        self,
+        painter: Painter | None,
+        *,
+        device: str = "auto",
+        conditioning: Conditioning = "mean",
+        name: str = "",
         weights_sha256: str = "",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.device = resolve_device(device)
         self.painter = painter.to(self.device).eval() if painter is not None else None
         self.name = name
@@ -90,10 +95,12 @@ class EmbeddingsToImage:
         """
         folder, tensors, config = open_generator(name_or_path)
         return EmbeddingsToImage(
-            painter_of(config, tensors, folder, candidates=candidates), device=device,
-            conditioning=config.get("conditioning", "mean"), name=str(name_or_path),
+            painter_of(config, tensors, folder, candidates=candidates),
+            device=device,
+            conditioning=config.get("conditioning", "mean"),
+            name=str(name_or_path),
             weights_sha256=release_sha256(folder),
-        )  # fmt: skip
+        )
 
     @torch.inference_mode()
     def generate(

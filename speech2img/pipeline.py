@@ -100,9 +100,7 @@ class SpeechToImage(EmbeddingsToImage):
         name, weights_sha256 : str
             What messages and reports call these weights.
         """
-        super().__init__(
-            painter, device=device, conditioning=conditioning, name=name, weights_sha256=weights_sha256
-        )
+        super().__init__(painter, device=device, conditioning=conditioning, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
         self.mel = mel
 
@@ -270,5 +268,3 @@ class SpeechToImage(EmbeddingsToImage):
             row[:, : mel.shape[1]] = mel
         encoding = self.encoder(torch.from_numpy(batch).to(self.device), torch.tensor(lengths))
         return encoding.sentence.float().cpu().numpy()
-
-

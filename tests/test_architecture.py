@@ -100,9 +100,10 @@ def test_importing_the_package_is_cheap_and_without_effect(tmp_path: Path) -> No
 def test_one_module_knows_what_cuda_wants() -> None:
     """Beside it only CUDA graphs, float32 without TF32, and what ``check`` tells of the installed torch."""
     knows = {
-        str(path.relative_to(PACKAGE)) for path in _modules()
+        str(path.relative_to(PACKAGE))
+        for path in _modules()
         if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
-    }  # fmt: skip
+    }
     assert knows == {"training/device.py", "training/graphs.py", "metrics/inception_reader.py", "cli/check.py"}
 
 

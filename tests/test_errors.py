@@ -5,10 +5,21 @@ import pytest
 from speech2img import errors
 
 EXIT_CODES = {
-    "Speech2ImgError": 1, "ConfigError": 2, "AudioError": 1, "ImageError": 1, "DataError": 1, "CheckpointError": 1,
-    "UnsafeFileError": 1, "SynthesisError": 1, "MetricError": 1, "NonFiniteError": 3, "OutOfMemoryError": 4,
-    "DiskFullError": 5, "RunInterrupted": 130, "RunTerminated": 143,
-}  # fmt: skip
+    "Speech2ImgError": 1,
+    "ConfigError": 2,
+    "AudioError": 1,
+    "ImageError": 1,
+    "DataError": 1,
+    "CheckpointError": 1,
+    "UnsafeFileError": 1,
+    "SynthesisError": 1,
+    "MetricError": 1,
+    "NonFiniteError": 3,
+    "OutOfMemoryError": 4,
+    "DiskFullError": 5,
+    "RunInterrupted": 130,
+    "RunTerminated": 143,
+}
 
 
 @pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())

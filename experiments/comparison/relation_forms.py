@@ -48,7 +48,7 @@ def main() -> None:
         "protocol": f"{args.steps} steps of {BATCH}, {args.seeds} seeds; {QUESTIONS * BATCH} pairs a kind of split "
         f"{args.split}; share of right answers, mean (lowest to highest seed)",
         "image_head_sha256": head.weights_sha256,
-    }  # fmt: skip
+    }
     for form in ("corrected", "published"):
         shares = [
             _shares(seen, classes, parts, form=form, steps=args.steps, seed=seed)
@@ -81,15 +81,13 @@ def _shares(
     with torch.no_grad():
         for _ in range(QUESTIONS):
             answers = network(*_pairs(seen_ND, classes, parts[1], rng)).argmax(dim=2)
-            right.append([
-                float((answer == RELATIONS[kind]).float().mean()) for kind, answer in zip(KINDS, answers, strict=True)
-            ])  # fmt: skip
+            right.append(
+                [float((answer == RELATIONS[kind]).float().mean()) for kind, answer in zip(KINDS, answers, strict=True)]
+            )
     return [fmean(each) for each in zip(*right, strict=True)]
 
 
-def _pairs(
-    seen_ND: Tensor, classes: np.ndarray, rows: np.ndarray, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+def _pairs(seen_ND: Tensor, classes: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Embeddings (B, D) of pictures, and (3, B, D) of themselves, of others of their class, of others."""
     truth = rng.choice(rows, BATCH)
     same = [rng.choice(rows[(classes[rows] == classes[row]) & (rows != row)]) for row in truth]

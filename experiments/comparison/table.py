@@ -82,9 +82,7 @@ def hearing(runs: Path, splits: Sequence[str], systems: Mapping[str, str]) -> li
     for split in splits:
         rows = []
         for system, seeds in _found(runs, "scores-{}-[0-9].json", systems).items():
-            scores = [
-                [float(read_json(path)[split + more][name]) for more, name in HEARING.values()] for path in seeds
-            ]
+            scores = [[float(read_json(path)[split + more][name]) for more, name in HEARING.values()] for path in seeds]
             cells = [_spread(values) for values in zip(*scores, strict=True)]
             rows.append([systems[system], str(len(scores)), *cells])
         if rows:
@@ -102,10 +100,15 @@ def painting(runs: Path, systems: Mapping[str, str]) -> list[str]:
         system: [read_json(path) for path in seeds]
         for system, seeds in _found(runs, "report-{}-[0-9]/report.json", systems).items()
     }
-    groups = list(dict.fromkeys(
-        row["group"] for each in reports.values() for report in each for row in report["metrics"]
-        if row["name"] == "speech_centroid_accuracy"
-    ))  # fmt: skip
+    groups = list(
+        dict.fromkeys(
+            row["group"]
+            for each in reports.values()
+            for report in each
+            for row in report["metrics"]
+            if row["name"] == "speech_centroid_accuracy"
+        )
+    )
     lines: list[str] = []
     for group in groups:
         rows = []

@@ -7,11 +7,7 @@ import numpy as np
 
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import DataError
-from speech2img.metrics.centroids import (
-    class_centroid_scores,
-    k_way_centroid_accuracy,
-    leave_one_out_centroid_accuracy,
-)
+from speech2img.metrics.centroids import class_centroid_scores, k_way_centroid_accuracy, leave_one_out_centroid_accuracy
 from speech2img.metrics.retrieval import retrieval_scores
 from speech2img.metrics.speech_picture import speech_picture_scores
 from speech2img.storage.atomic import write_json
@@ -43,51 +39,74 @@ def main() -> None:
     classes = np.array([item.class_id for item in manifest.items])
     unheard = np.array([caption.held_out_voice for item in manifest.items for caption in item.captions])
     result: dict[str, object] = {
-        "encoder_sha256": embeddings.sha256, "teacher_sha256": found.sha256,
+        "encoder_sha256": embeddings.sha256,
+        "teacher_sha256": found.sha256,
         "encoder_best_step": config.get("best_step"),
         "protocol": "all utterances and photographs of a split; photographs: first view of the teacher"
         f"{', ' if space.what else ''}{space.what}; "
         "centroid: a photograph against the mean embedding of each species' utterances; "
         "teacher_ceiling: a photograph against the mean features of its species' other photographs (cosine)",
-    }  # fmt: skip
+    }
     names = [item.id for item in manifest.items]
     for split in args.split:
         rows = np.array([row for row, item in enumerate(manifest.items) if item.split == split])
         spoken = np.isin(picture_of, rows)
-        result[split] = _scores(features[rows], classes[rows], rows, embeddings.embeddings[spoken], picture_of[spoken],
-                                classes[picture_of[spoken]])  # fmt: skip
+        result[split] = _scores(
+            features[rows],
+            classes[rows],
+            rows,
+            embeddings.embeddings[spoken],
+            picture_of[spoken],
+            classes[picture_of[spoken]],
+        )
         found_by = speech_picture_scores(
-            embeddings.embeddings[spoken], [names[row] for row in picture_of[spoken]], features[rows],
-            [names[row] for row in rows], classes[rows].tolist(), num_bootstrap=0,
-        )  # fmt: skip
+            embeddings.embeddings[spoken],
+            [names[row] for row in picture_of[spoken]],
+            features[rows],
+            [names[row] for row in rows],
+            classes[rows].tolist(),
+            num_bootstrap=0,
+        )
         result[f"{split}, as S2IGAN"] = {score.name: round(score.value, 4) for score in found_by}
         if unheard[spoken].any():
             part = spoken & unheard
             result[f"{split}, unheard voices"] = _scores(
-                features[rows], classes[rows], rows, embeddings.embeddings[part], picture_of[part],
+                features[rows],
+                classes[rows],
+                rows,
+                embeddings.embeddings[part],
+                picture_of[part],
                 classes[picture_of[part]],
-            )  # fmt: skip
+            )
     write_json(args.out, result)
     print(args.out.read_text(encoding="utf-8"))
 
 
 def _scores(
-    features: np.ndarray, classes: np.ndarray, rows: np.ndarray, speech: np.ndarray, about: np.ndarray,
+    features: np.ndarray,
+    classes: np.ndarray,
+    rows: np.ndarray,
+    speech: np.ndarray,
+    about: np.ndarray,
     spoken: np.ndarray,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """All scores of one group of utterances, rounded to four digits."""
     dot = class_centroid_scores(features, classes.tolist(), speech, spoken.tolist())
     cosine = class_centroid_scores(features, classes.tolist(), speech, spoken.tolist(), metric="cosine")
     recall = retrieval_scores(speech, features, about.tolist(), rows.tolist(), ks=(1, 10)).recall
     scores = {
-        "species": dot.num_classes, "photographs": dot.num_images, "utterances": len(speech),
-        "centroid_dot_as_published": dot.accuracy, "centroid_cosine": cosine.accuracy,
+        "species": dot.num_classes,
+        "photographs": dot.num_images,
+        "utterances": len(speech),
+        "centroid_dot_as_published": dot.accuracy,
+        "centroid_cosine": cosine.accuracy,
         "ap_at_50_dot": dot.precision_at_k,
         "speech_to_speech_centroid": leave_one_out_centroid_accuracy(speech, spoken.tolist(), about.tolist()),
-        "recall_at_1_own_photograph": recall[1], "recall_at_10_own_photograph": recall[10],
+        "recall_at_1_own_photograph": recall[1],
+        "recall_at_10_own_photograph": recall[10],
         "teacher_ceiling": leave_one_out_centroid_accuracy(features, classes.tolist(), rows.tolist()),
         "chance": 1 / dot.num_classes,
-    }  # fmt: skip
+    }
     if dot.num_classes > WAYS:
         scores[f"centroid_cosine_{WAYS}_way"] = k_way_centroid_accuracy(
             features, classes.tolist(), speech, spoken.tolist(), ways=WAYS, metric="cosine"

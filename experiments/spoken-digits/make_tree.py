@@ -72,7 +72,7 @@ def write_corpus(root: Path, digits: dict[int, list[np.ndarray]], archive: Path,
     rng = random.Random(SEED)
     rows = []
     for digit, pictures in digits.items():
-        free = iter(enumerate(pictures[sum(JUDGE.values()):]))
+        free = iter(enumerate(pictures[sum(JUDGE.values()) :]))
         for part in ("train", "val", "test"):
             spoken = recordings[digit, part]
             pairs = [[recording] for recording in spoken]

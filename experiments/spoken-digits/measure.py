@@ -94,10 +94,15 @@ def main() -> None:
     real = np.stack([square_thumbnail(read_image(manifest.root / item.image), pipe.image_size) for item, _ in pairs])
     draws = [judge.predict(pictures[:, number])["class"] for number in range(args.draws)]
     result = measure(pairs, draws[0], judge.predict(real)["class"], draws)
-    write_json(args.out / "accuracy.json", {
-        **result, "judge alone, on its own held-out pictures": judge.accuracy, "weights_sha256": pipe.weights_sha256,
-        "judge_sha256": judge.weights_sha256,
-    })
+    write_json(
+        args.out / "accuracy.json",
+        {
+            **result,
+            "judge alone, on its own held-out pictures": judge.accuracy,
+            "weights_sha256": pipe.weights_sha256,
+            "judge_sha256": judge.weights_sha256,
+        },
+    )
     with atomic_path(args.out / "samples.png") as path:
         grid(pairs, pictures, real).quantize(128).save(path, format="PNG", optimize=True)
     print(result["one picture a recording"]["all"], "real:", result["real pictures"])

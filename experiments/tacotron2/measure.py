@@ -86,13 +86,17 @@ def main() -> None:
         "step": config["step"],
         "frames_per_step": per_step,
         "stopped": [utterance.stopped for utterance in spoken],
-        "seconds": [[round(utterance.mel_MT.shape[1] * HOP / 22_050, 2) for utterance in spoken],
-                    [round(y.shape[1] * HOP / 22_050, 2) for y in recordings]],
+        "seconds": [
+            [round(utterance.mel_MT.shape[1] * HOP / 22_050, 2) for utterance in spoken],
+            [round(y.shape[1] * HOP / 22_050, 2) for y in recordings],
+        ],
         "attention": {
-            "teacher_forced": mean_scores([
-                forced.alignment_BTS[row, : int(batch.mel_lengths_B[row]) // per_step, : len(texts[row])]
-                for row in range(len(clips))
-            ]),
+            "teacher_forced": mean_scores(
+                [
+                    forced.alignment_BTS[row, : int(batch.mel_lengths_B[row]) // per_step, : len(texts[row])]
+                    for row in range(len(clips))
+                ]
+            ),
             "free": mean_scores([utterance.alignment_TS for utterance in spoken]),
         },
         "log_mel_l1": mel_errors(batch, forced.refined_BMT, [utterance.mel_MT.numpy() for utterance in spoken]),
@@ -101,15 +105,17 @@ def main() -> None:
         "words": nearest_words(spoken_words, true_words),
         "words_ceiling": nearest_words(ceiling_words, true_words),
         "words_of_shuffled_texts": nearest_words(shuffled(spoken_words), true_words),
-    }  # fmt: skip
+    }
     write_json(args.out / "numbers.json", numbers)
     for name, value in numbers.items():
         shown = {key: part for key, part in value.items() if key != "distances"} if isinstance(value, dict) else value
         print(name, shown)
-    pictures = same_size([
-        alignment_picture(utterance.alignment_TS.numpy(), title=f"{clip.name}, free")
-        for utterance, clip in zip(spoken, clips, strict=True)
-    ])  # fmt: skip
+    pictures = same_size(
+        [
+            alignment_picture(utterance.alignment_TS.numpy(), title=f"{clip.name}, free")
+            for utterance, clip in zip(spoken, clips, strict=True)
+        ]
+    )
     alignment_picture(spoken[0].alignment_TS.numpy(), title=f"attention, {clips[0].name}, free").save(
         args.out / "attention.png", optimize=True
     )
@@ -117,16 +123,20 @@ def main() -> None:
     true = batch.mel_BMT[0, :, : int(batch.mel_lengths_B[0])].numpy()
     save_grid(
         args.out / "mel.png",
-        [mel_picture(true, title=f"{clips[0].name}, recorded"),
-         mel_picture(spoken[0].mel_MT.numpy(), title=f"{clips[0].name}, spoken from its text")],
+        [
+            mel_picture(true, title=f"{clips[0].name}, recorded"),
+            mel_picture(spoken[0].mel_MT.numpy(), title=f"{clips[0].name}, spoken from its text"),
+        ],
         1,
-    )  # fmt: skip
+    )
 
 
 def same_size(pictures: list[Image.Image]) -> list[np.ndarray]:
     """Pictures on white sheets as large as the largest of them."""
-    sheets = [Image.new("RGB", tuple(max(sizes) for sizes in zip(*(p.size for p in pictures), strict=True)), "white")
-              for _ in pictures]  # fmt: skip
+    sheets = [
+        Image.new("RGB", tuple(max(sizes) for sizes in zip(*(p.size for p in pictures), strict=True)), "white")
+        for _ in pictures
+    ]
     for sheet, picture in zip(sheets, pictures, strict=True):
         sheet.paste(picture, (0, sheet.height - picture.height))
     return [np.asarray(sheet) for sheet in sheets]
@@ -181,9 +191,11 @@ def nearest_words(spoken: list[list[Word]], recorded: list[list[Word]]) -> dict[
         right += candidates[int(np.argmin(costs))].text == word.text
         chance += np.mean([candidate.text == word.text for candidate in candidates])
     return {
-        "accuracy": round(right / len(asked), 3), "chance": round(float(chance) / len(asked), 3), "words": len(asked),
+        "accuracy": round(right / len(asked), 3),
+        "chance": round(float(chance) / len(asked), 3),
+        "words": len(asked),
         "different": len({word.text for word in candidates}),
-    }  # fmt: skip
+    }
 
 
 def shuffled(spoken: list[list[Word]]) -> list[list[Word]]:
@@ -196,8 +208,9 @@ def shuffled(spoken: list[list[Word]]) -> list[list[Word]]:
 def mean_scores(alignments: list[torch.Tensor]) -> dict[str, float]:
     """Means over the clips."""
     scores = [alignment_scores(alignment) for alignment in alignments]
-    return {name: round(float(np.mean([getattr(score, name) for score in scores])), 4)
-            for name in AlignmentScores._fields}  # fmt: skip
+    return {
+        name: round(float(np.mean([getattr(score, name) for score in scores])), 4) for name in AlignmentScores._fields
+    }
 
 
 def mel_errors(batch: Any, refined_BMT: torch.Tensor, spoken: list[np.ndarray]) -> dict[str, float]:

@@ -93,8 +93,16 @@ class MelPreset:
 
 def _s2igan(name: str, sample_rate: int) -> MelPreset:
     return MelPreset(
-        name=name, sample_rate=sample_rate, n_fft=int(0.025 * sample_rate), hop_length=int(0.010 * sample_rate),
-        n_mels=40, fmin=0.0, fmax=sample_rate / 2, log="ln_add", floor=1e-6, cmvn=True,
+        name=name,
+        sample_rate=sample_rate,
+        n_fft=int(0.025 * sample_rate),
+        hop_length=int(0.010 * sample_rate),
+        n_mels=40,
+        fmin=0.0,
+        fmax=sample_rate / 2,
+        log="ln_add",
+        floor=1e-6,
+        cmvn=True,
     )
 
 
@@ -102,14 +110,34 @@ MEL_PRESETS: dict[str, MelPreset] = {
     preset.name: preset
     for preset in (
         MelPreset(  # Li et al. 2020 (arXiv:2004.03413): 25 ms Hamming, 10 ms hop, dB below the utterance's maximum
-            name="li2020", sample_rate=16_000, n_fft=400, hop_length=160, n_mels=40, fmin=20.0, fmax=8000.0,
-            window="hamming_symmetric", remove_mean=True, preemphasis=0.97, pad_value=-80.0, published_pad_value=0.0,
+            name="li2020",
+            sample_rate=16_000,
+            n_fft=400,
+            hop_length=160,
+            n_mels=40,
+            fmin=20.0,
+            fmax=8000.0,
+            window="hamming_symmetric",
+            remove_mean=True,
+            preemphasis=0.97,
+            pad_value=-80.0,
+            published_pad_value=0.0,
         ),
         _s2igan("s2igan", 22_050),  # Wang et al. 2020, CUB and Oxford: 551 samples, 220 hop, ln, CMVN
         _s2igan("s2igan_native16k", 16_000),  # the same at the native rate of Flickr8k and Places
         MelPreset(  # Shen et al. 2018 as in NVIDIA's Tacotron 2: magnitude, ln clamped at 1e-5
-            name="tacotron2", sample_rate=22_050, n_fft=1024, hop_length=256, n_mels=80, fmin=0.0, fmax=8000.0,
-            power=1, log="ln_clamp", floor=1e-5, pad_value=float(np.log(1e-5)), published_pad_value=0.0,
+            name="tacotron2",
+            sample_rate=22_050,
+            n_fft=1024,
+            hop_length=256,
+            n_mels=80,
+            fmin=0.0,
+            fmax=8000.0,
+            power=1,
+            log="ln_clamp",
+            floor=1e-5,
+            pad_value=float(np.log(1e-5)),
+            published_pad_value=0.0,
         ),
     )
 }

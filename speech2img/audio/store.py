@@ -165,9 +165,7 @@ class MelStore:
         return {**self.__dict__, "_frames": None}
 
 
-def _write_mels(
-    entries: Sequence[Entry], *, preset: MelPreset, spool: Spool
-) -> Generator[list[int], int, None]:
+def _write_mels(entries: Sequence[Entry], *, preset: MelPreset, spool: Spool) -> Generator[list[int], int, None]:
     """Compute a group of log-mels, say their lengths, and write them where they belong."""
     mels = [_read_mel(entry, preset) for entry in entries]
     spool.write(mels, (yield [len(mel) for mel in mels]))
@@ -187,9 +185,12 @@ def _attributes(preset: MelPreset, source: str) -> dict[str, str]:
     """What a store says of itself."""
     settings = json.dumps(asdict(preset), sort_keys=True)
     return {
-        "format": FORMAT, "preset": preset.name, "preset_fingerprint": preset.fingerprint, "preset_settings": settings,
+        "format": FORMAT,
+        "preset": preset.name,
+        "preset_fingerprint": preset.fingerprint,
+        "preset_settings": settings,
         "source": source,
-    }  # fmt: skip
+    }
 
 
 def _up_to_date(path: Path, source: str) -> MelStore | None:

@@ -121,9 +121,16 @@ class ImageBatches:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, *, batch_size: int, seed: int, shift: int = 0,
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        rows: np.ndarray,
+        *,
+        batch_size: int,
+        seed: int,
+        shift: int = 0,
         noise: float = 0.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._images, self._labels, self._rows = images, labels, rows
         self._shift, self._noise = shift, noise
         self.sampler = ResumableSampler(len(rows), batch_size, seed=seed)

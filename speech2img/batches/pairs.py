@@ -160,9 +160,10 @@ class PairBatches:
         self._wrong_same_class = wrong_same_class
         if positive == "class" and (alone := int((source.end_of_class - source.first_of_class == 1).sum())):
             raise DataError.about(
-                "pairs of one class", f"{alone} classes have one training picture only",
+                "pairs of one class",
+                f"{alone} classes have one training picture only",
                 "set relation.positive to picture",
-            )  # fmt: skip
+            )
         self._positive = positive
         self.sampler = ResumableSampler(len(source.rows), batch_size, seed=seed)
 

@@ -52,9 +52,15 @@ def _render_chunk(
 
 
 def render_collection(
-    path: Path, *, count: int, render_seed: int, size: int, heads: Mapping[str, Sequence[str]], workers: int = 2,
+    path: Path,
+    *,
+    count: int,
+    render_seed: int,
+    size: int,
+    heads: Mapping[str, Sequence[str]],
+    workers: int = 2,
     progress: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Pictures and labels of a collection, rendered once and kept in a file.
 
     Parameters

@@ -77,9 +77,12 @@ class ResumableSampler:
     def state_dict(self) -> dict[str, int]:
         """Epoch and position, and what the order was made of."""
         return {
-            "epoch": self._epoch, "position": self._position, "seed": self.seed,
-            "num_items": self.num_items, "batch_size": self.batch_size,
-        }  # fmt: skip
+            "epoch": self._epoch,
+            "position": self._position,
+            "seed": self.seed,
+            "num_items": self.num_items,
+            "batch_size": self.batch_size,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state_dict`` was taken.
@@ -92,9 +95,10 @@ class ResumableSampler:
         for name in ("seed", "num_items", "batch_size"):
             if state[name] != getattr(self, name):
                 raise ConfigError.about(
-                    "the run's sampler", f"{name} was {state[name]} when it stopped and is {getattr(self, name)} now",
+                    "the run's sampler",
+                    f"{name} was {state[name]} when it stopped and is {getattr(self, name)} now",
                     "resume with the same corpus and settings, or start a new run folder",
-                )  # fmt: skip
+                )
         self._epoch = int(state["epoch"])
         self._position = int(state["position"])
         self._order = self._order_of(self._epoch)

@@ -12,12 +12,30 @@ PROTOCOLS = ("clean", "stackgan", "s2igan", "sta")
 CORPORA = ("cub", "oxford102", "flickr8k", "places")
 
 MODEL_OPTIONS = (
-    "generator", "embeddings", "candidates", "judge", "features", "curves", "limit", "inception", "judge_encoder",
-    "judge_features", "allow_same_judge",
-)  # fmt: skip
+    "generator",
+    "embeddings",
+    "candidates",
+    "judge",
+    "features",
+    "curves",
+    "limit",
+    "inception",
+    "judge_encoder",
+    "judge_features",
+    "allow_same_judge",
+)
 FOLDER_OPTIONS = (
-    "generated", "list_generated", "real", "list_real", "save_stats", "taps", "fit", "side", "corpus", "ema",
-)  # fmt: skip
+    "generated",
+    "list_generated",
+    "real",
+    "list_real",
+    "save_stats",
+    "taps",
+    "fit",
+    "side",
+    "corpus",
+    "ema",
+)
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -79,9 +97,10 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--model", metavar="M", help="name of shipped weights, run or release folder")
     group.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     group.add_argument(
-        "--embeddings", metavar="NAME",
+        "--embeddings",
+        metavar="NAME",
         help="hear nothing: give the generator the stored embeddings of that name, e.g. from 'extract --pickles'",
-    )  # fmt: skip
+    )
     group.add_argument(
         "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
     )
@@ -123,22 +142,30 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
     )
     for which in ("generated", "real"):
         group.add_argument(
-            f"--list-{which}", type=Path, metavar="FILE",
+            f"--list-{which}",
+            type=Path,
+            metavar="FILE",
             help=f"text file with one picture a line, from the folder of --{which} or its own",
-        )  # fmt: skip
+        )
     group.add_argument(
-        "--save-stats", type=Path, metavar="FILE",
+        "--save-stats",
+        type=Path,
+        metavar="FILE",
         help="write the real pictures' statistics (.npz) at every output that is read",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--taps", nargs="+", choices=TAPS, metavar="TAP",
+        "--taps",
+        nargs="+",
+        choices=TAPS,
+        metavar="TAP",
         help=f"outputs of the network, of {', '.join(TAPS)} (default: the protocol's, else all that the file reaches)",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--fit", choices=FITS,
+        "--fit",
+        choices=FITS,
         help="pictures of unequal sizes: refused (equal), each straight to 299 px (each), first squashed to a square "
         "of --side pixels (squash), or its middle square (middle); default: the protocol's, else equal",
-    )  # fmt: skip
+    )
     group.add_argument("--side", type=positive, metavar="N", help="pixels for --fit squash and middle")
     group.add_argument("--corpus", choices=CORPORA, help="show the published numbers of this corpus beside ours")
     group.add_argument(
@@ -148,25 +175,30 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
 
 def _add_inception(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--classifier", metavar="RUN",
+        "--classifier",
+        metavar="RUN",
         help="also measure the Inception Score by this run of 'train classifier'; alone with --generated, that only",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--retrieval", action="store_true",
+        "--retrieval",
+        action="store_true",
         help="also rank real and generated pictures by Inception's features: recall at K, and mAP where there are "
         "classes; of two folders, NAME_0.png and NAME_1.png belong to NAME.jpg, and a folder is a class",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--protocol", choices=PROTOCOLS,
+        "--protocol",
+        choices=PROTOCOLS,
         help="clean: recommended; the others as these papers did it, quirks told (default: as pytorch-fid)",
-    )  # fmt: skip
+    )
     group.add_argument(
         "--allow-small", action="store_true", help="compute FID of no more pictures than dimensions, with a warning"
     )
     group.add_argument(
-        "--precision", choices=("float32", "bfloat16"), default="float32",
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
         help="bfloat16 is faster and inexact: not for publication (default float32)",
-    )  # fmt: skip
+    )
     group.add_argument("--batch-size", type=positive, default=16, metavar="N", help="pictures at a time (default 16)")
     group.add_argument("--workers", type=positive, default=2, metavar="N", help="threads that decode (default 2)")
 

@@ -66,9 +66,7 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     from speech2img.pipeline import SpeechToImage
 
     if args.embeddings is None:
-        return SpeechToImage.load(
-            args.model, generator=args.generator, candidates=args.candidates, device=args.device
-        )
+        return SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.painting import EmbeddingsToImage
     from speech2img.training.extract import load_embeddings
@@ -139,9 +137,11 @@ def _network(
         usable = features is not None and features.kind == "caffe-googlenet" and features.source.suffix == ".npz"
         if features is None or not usable or not features.source.is_file():
             raise MetricError.about(
-                args.root, "neither a judge nor a network reads these pictures, and no GoogLeNet .npz stands behind "
-                f"the features '{args.features or FEATURES}'", "give --network googlenet_bvlc.npz, or --judge",
-            )  # fmt: skip
+                args.root,
+                "neither a judge nor a network reads these pictures, and no GoogLeNet .npz stands behind "
+                f"the features '{args.features or FEATURES}'",
+                "give --network googlenet_bvlc.npz, or --judge",
+            )
         path = features.source
     return GoogLeNetReader.load(path, device=pipe.device)
 
@@ -185,7 +185,7 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
 
 def _extras(
     args: argparse.Namespace, manifest: "Manifest", pipe: "Model", store: "ImageStoreLike", out: Path
-) -> "list[GroupMeasure]":  # fmt: skip
+) -> "list[GroupMeasure]":
     """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
     extras: list[GroupMeasure] = []
     if args.inception is not None or args.classifier is not None or args.retrieval:
@@ -202,11 +202,23 @@ def _extras(
             classifier = ClassifierReader.load(args.classifier, device=pipe.device)
             judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
             warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
-        extras.append(InceptionOfModel(
-            reader, manifest, classifier=classifier, warnings=warnings, retrieval=args.retrieval, size=pipe.image_size,
-            store=store, work=out / "work", protocol=args.protocol, allow_small=args.allow_small, seed=args.seed,
-            batch_size=args.batch_size, workers=args.workers,
-        ))  # fmt: skip
+        extras.append(
+            InceptionOfModel(
+                reader,
+                manifest,
+                classifier=classifier,
+                warnings=warnings,
+                retrieval=args.retrieval,
+                size=pipe.image_size,
+                store=store,
+                work=out / "work",
+                protocol=args.protocol,
+                allow_small=args.allow_small,
+                seed=args.seed,
+                batch_size=args.batch_size,
+                workers=args.workers,
+            )
+        )
     if args.judge_encoder is not None:
         extras.append(_encoder_judge(args, pipe))
     return extras
@@ -239,13 +251,16 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
     taught_by = (trained_with(config) or {}).get("feature network")
     if "target.mean" not in tensors or taught_by != features.sha256:
         raise MetricError.about(
-            args.judge_encoder, "it did not learn the standardised features that --judge-features names",
+            args.judge_encoder,
+            "it did not learn the standardised features that --judge-features names",
             "give an encoder trained with standardise = true, and the name of the features it was trained with",
-        )  # fmt: skip
+        )
     warnings = check_judges(
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
-        _releases(args), own_sha256=pipe.weights_sha256, allow=args.allow_same_judge,
-    )  # fmt: skip
+        _releases(args),
+        own_sha256=pipe.weights_sha256,
+        allow=args.allow_same_judge,
+    )
     teacher = features.open_teacher(device=pipe.device)
     standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
@@ -257,6 +272,10 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
         return standard(np.concatenate(parts))
 
     return EncoderJudge(
-        encode=encoder.encode_paths, read=read, name=f"{args.judge_encoder} and its {features.kind}",
-        weights_sha256=encoder.weights_sha256, warnings=warnings, seed=args.seed,
-    )  # fmt: skip
+        encode=encoder.encode_paths,
+        read=read,
+        name=f"{args.judge_encoder} and its {features.kind}",
+        weights_sha256=encoder.weights_sha256,
+        warnings=warnings,
+        seed=args.seed,
+    )

@@ -32,11 +32,18 @@ def run_folders(args: argparse.Namespace) -> int:
         classifier = ClassifierReader.load(args.classifier, device=resolve_device(args.device))
     squashed = args.protocol is not None and find_protocol(args.protocol).frechet.squash is not None
     settings = FolderSettings(
-        protocol=args.protocol, taps=tuple(args.taps or ()), side=args.side,
+        protocol=args.protocol,
+        taps=tuple(args.taps or ()),
+        side=args.side,
         fit=args.fit or ("each" if from_corpus and not squashed else None),
-        allow_small=args.allow_small, retrieval=args.retrieval, corpus=args.corpus or "", seed=args.seed,
-        batch_size=args.batch_size, workers=args.workers, **({"ema": args.ema} if args.ema else {}),
-    )  # fmt: skip
+        allow_small=args.allow_small,
+        retrieval=args.retrieval,
+        corpus=args.corpus or "",
+        seed=args.seed,
+        batch_size=args.batch_size,
+        workers=args.workers,
+        **({"ema": args.ema} if args.ema else {}),
+    )
     out = args.out or OUT
     report = evaluate_folders(
         generated, real, reader=reader, classifier=classifier, settings=settings, out=out, save_stats=args.save_stats

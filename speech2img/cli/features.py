@@ -82,7 +82,12 @@ def _compute(args: argparse.Namespace) -> Iterator[str]:
         from speech2img.training.features import build_teacher_features
 
         path = build_teacher_features(
-            args.root, args.teacher, name=args.name, views=args.views, side=args.side, device=args.device,
+            args.root,
+            args.teacher,
+            name=args.name,
+            views=args.views,
+            side=args.side,
+            device=args.device,
             workers=args.workers,
-        )  # fmt: skip
+        )
         yield f"teacher features: {path}"

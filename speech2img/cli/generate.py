@@ -96,9 +96,7 @@ def _paint_stored(args: argparse.Namespace) -> int:
     return 0
 
 
-def _paint(
-    pipe: "EmbeddingsToImage", embeddings: "np.ndarray", names: Sequence[str], args: argparse.Namespace
-) -> None:
+def _paint(pipe: "EmbeddingsToImage", embeddings: "np.ndarray", names: Sequence[str], args: argparse.Namespace) -> None:
     """Paint and write, a few at a time: what an interrupted call wrote is there."""
     from PIL import Image
 
@@ -106,9 +104,12 @@ def _paint(
 
     for start in range(0, len(names), AT_ONCE):
         stages = pipe.generate(
-            embeddings[start : start + AT_ONCE], seed=args.seed, num_images=args.num_images, return_stages=True,
+            embeddings[start : start + AT_ONCE],
+            seed=args.seed,
+            num_images=args.num_images,
+            return_stages=True,
             first_index=start,
-        )  # fmt: skip
+        )
         args.out.mkdir(parents=True, exist_ok=True)
         for stage in stages if args.stages else stages[-1:]:
             for n, name in enumerate(names[start : start + AT_ONCE]):

@@ -25,7 +25,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     names = parser.add_subparsers(title="corpora", dest="corpus", metavar="CORPUS", required=True, parser_class=Parser)
     for name, corpus in CORPORA.items():
         one = names.add_parser(
-            name, help=corpus.summary, description=corpus.description, epilog=f"example:\n  {corpus.example}",
+            name,
+            help=corpus.summary,
+            description=corpus.description,
+            epilog=f"example:\n  {corpus.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.add_argument(
@@ -49,7 +52,11 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
         parser.add_argument(flag, action="store_true", help=option.help)
         return
     parser.add_argument(
-        flag, type=option.kind, choices=option.choices or None, default=option.default, metavar=option.metavar,
+        flag,
+        type=option.kind,
+        choices=option.choices or None,
+        default=option.default,
+        metavar=option.metavar,
         help=option.help,
     )
 

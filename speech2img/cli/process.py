@@ -88,8 +88,9 @@ def leave_closed_output() -> int:
 
 def _complain_of_bug(error: Exception, *, debug: bool) -> int:
     text = f"{type(error).__name__}: {error}"
-    return _complain(f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG,
-                     debug=debug)  # fmt: skip
+    return _complain(
+        f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG, debug=debug
+    )
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:

@@ -51,9 +51,14 @@ class StoredSpeech:
         return self._embeddings[[self._row[Path(path)] for path in paths]]
 
     def generate(
-        self, embeddings: NDArray[np.float32], *, seed: int = 0, num_images: int = 1, return_stages: bool = False,
+        self,
+        embeddings: NDArray[np.float32],
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: bool = False,
         first_index: int = 0,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """As `EmbeddingsToImage.generate`."""
         return self._pipe.generate(
             embeddings, seed=seed, num_images=num_images, return_stages=return_stages, first_index=first_index

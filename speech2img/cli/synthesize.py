@@ -106,9 +106,14 @@ def run(args: argparse.Namespace) -> int:
     engine, workers = ENGINES[args.engine](args, rank)
     try:
         counts = synthesize_corpus(
-            manifest, engine=engine, voice=args.voice, retry_failed=args.retry_failed, overwrite=args.overwrite,
-            workers=args.workers or workers, rank=rank,
-        )  # fmt: skip
+            manifest,
+            engine=engine,
+            voice=args.voice,
+            retry_failed=args.retry_failed,
+            overwrite=args.overwrite,
+            workers=args.workers or workers,
+            rank=rank,
+        )
     finally:
         engine.close()
     print(f"{args.root}: {'' if rank.count == 1 else f'{rank}: '}{counts}")
@@ -157,6 +162,8 @@ def _given(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 ENGINES: Mapping[str, "Callable[[argparse.Namespace, Rank], tuple[Synthesizer, int]]"] = {
-    "espeak": _espeak, "baidu": _baidu, "tacotron2": _tacotron2,
-}  # fmt: skip
+    "espeak": _espeak,
+    "baidu": _baidu,
+    "tacotron2": _tacotron2,
+}
 """Name -> builder of the engine and of how many texts it is best given at a time."""

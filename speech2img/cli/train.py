@@ -51,9 +51,13 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         help="arithmetic of the networks (default: the setting loop.precision: auto, what the device does fastest)",
     )
     parser.add_argument(
-        "--profile", nargs="?", type=int, const=5, metavar="STEPS",
+        "--profile",
+        nargs="?",
+        type=int,
+        const=5,
+        metavar="STEPS",
         help="trace some steps (5 unless told) into RUN/profile, to look at in chrome://tracing or Perfetto",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run)
 
 

@@ -27,10 +27,60 @@ from speech2img.storage.atomic import read_bytes
 from speech2img.storage.lock import run_lock
 
 FOLDER = "CUB_200_2011"
-UNSEEN_CLASSES = frozenset((
-    1, 4, 6, 8, 9, 14, 23, 29, 31, 33, 34, 35, 36, 37, 38, 43, 49, 51, 53, 66, 72, 79, 83, 84, 86, 91, 95, 96, 98, 101,
-    102, 103, 112, 114, 119, 121, 130, 135, 138, 147, 156, 163, 165, 166, 180, 183, 185, 186, 187, 197,
-))
+UNSEEN_CLASSES = frozenset(
+    (
+        1,
+        4,
+        6,
+        8,
+        9,
+        14,
+        23,
+        29,
+        31,
+        33,
+        34,
+        35,
+        36,
+        37,
+        38,
+        43,
+        49,
+        51,
+        53,
+        66,
+        72,
+        79,
+        83,
+        84,
+        86,
+        91,
+        95,
+        96,
+        98,
+        101,
+        102,
+        103,
+        112,
+        114,
+        119,
+        121,
+        130,
+        135,
+        138,
+        147,
+        156,
+        163,
+        165,
+        166,
+        180,
+        183,
+        185,
+        186,
+        187,
+        197,
+    )
+)
 """The 50 classes of the published zero-shot split that training never sees (CUB's numbers, from 1)."""
 BOX_TOLERANCE = 0.05
 """How far, as a share of the picture's side, a box may reach over the edge (annotators' boxes do by a pixel or two)."""
@@ -39,9 +89,7 @@ MAX_DIGITS = 9
 CUB = ZeroShotCorpus(
     name="cub",
     caption_prefixes=("", "birds", "cvpr2016_cub", FOLDER),
-    index_files=tuple(
-        f"{FOLDER}/{name}.txt" for name in ("images", "image_class_labels", "classes", "bounding_boxes")
-    ),
+    index_files=tuple(f"{FOLDER}/{name}.txt" for name in ("images", "image_class_labels", "classes", "bounding_boxes")),
     picture_source=(
         "unpack CUB_200_2011.tgz there, from the data set's authors: https://data.caltech.edu/records/65de6-vp158"
     ),
@@ -118,11 +166,18 @@ def _read_index(root: Path) -> list[Item]:
             x, y, width, height = (float(value) for value in boxes[key])
         except ValueError as error:
             raise DataError.about(root / CUB.index_files[3], f"picture {key}: {error}", CUB.picture_source) from error
-        items.append(Item(
-            id=name.removesuffix(".jpg"), image=f"{IMAGES}/{name}", class_id=dense[number],
-            class_name=classes[number][0], split="test" if int(number) in UNSEEN_CLASSES else "train",
-            box=(x, y, width, height), attributes=None, captions=(),
-        ))
+        items.append(
+            Item(
+                id=name.removesuffix(".jpg"),
+                image=f"{IMAGES}/{name}",
+                class_id=dense[number],
+                class_name=classes[number][0],
+                split="test" if int(number) in UNSEEN_CLASSES else "train",
+                box=(x, y, width, height),
+                attributes=None,
+                captions=(),
+            )
+        )
     return items
 
 

@@ -89,12 +89,20 @@ def prepare_cub100(root: str | Path, realdata: str | Path, *, seed: int = 0, pro
     claim_folder(root, {"corpus": "cub100", "seed": seed, "recipe": RECIPE_VERSION})
     with run_lock(root):
         _from_zip(realdata / CROPS, lambda archive: _unpack(archive, crops, root, progress))
-        manifest = Manifest(root, "cub100", _plan_items(crops, facts, labels, seed), meta={
-            "seed": seed, "recipe": RECIPE_VERSION, "image_size": CROP_SIZE,
-            "boxes": "the whole picture: the photographs come cropped to the bird and squashed to a square",
-            "captions": "written from CUB's class attributes and the concept labels, joined by class",
-            "cite": "Wah, Branson, Welinder, Perona, Belongie: CUB-200-2011, CNS-TR-2011-001; non-commercial research",
-        })
+        manifest = Manifest(
+            root,
+            "cub100",
+            _plan_items(crops, facts, labels, seed),
+            meta={
+                "seed": seed,
+                "recipe": RECIPE_VERSION,
+                "image_size": CROP_SIZE,
+                "boxes": "the whole picture: the photographs come cropped to the bird and squashed to a square",
+                "captions": "written from CUB's class attributes and the concept labels, joined by class",
+                "cite": "Wah, Branson, Welinder, Perona, Belongie: CUB-200-2011, CNS-TR-2011-001; "
+                "non-commercial research",
+            },
+        )
         write_layout(manifest)
     return manifest
 
@@ -111,14 +119,24 @@ def _plan_items(
         own = labels.get(crop.cub_name or "")
         of_class = [phrases for name, phrases in labels.items() if name.startswith(f"{crop.folder}/")]
         written = write_cub_captions(
-            facts[crop.class_number - 1], rng, labels=[own] if own else of_class, count=CAPTIONS_PER_IMAGE,
+            facts[crop.class_number - 1],
+            rng,
+            labels=[own] if own else of_class,
+            count=CAPTIONS_PER_IMAGE,
             num_labelled=5 if own else 3,
         )
-        items.append(Item(
-            id=crop.id, image=image_path(crop.id), class_id=folders.index(crop.folder), class_name=crop.folder,
-            split=split, box=(0.0, 0.0, float(CROP_SIZE), float(CROP_SIZE)), attributes=None,
-            captions=speak_plainly(crop.id, written, rng, may_hold_out=crop.is_test),
-        ))
+        items.append(
+            Item(
+                id=crop.id,
+                image=image_path(crop.id),
+                class_id=folders.index(crop.folder),
+                class_name=crop.folder,
+                split=split,
+                box=(0.0, 0.0, float(CROP_SIZE), float(CROP_SIZE)),
+                attributes=None,
+                captions=speak_plainly(crop.id, written, rng, may_hold_out=crop.is_test),
+            )
+        )
     return items
 
 

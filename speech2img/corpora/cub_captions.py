@@ -247,13 +247,15 @@ def _sentence(bird: str, phrases: Sequence[str], rng: random.Random) -> str:
     if not phrases:
         return f"{rng.choice(('this is', 'here is', 'a photo of', 'i see'))} {a_or_an(bird)}."
     parts = join_phrases(phrases)
-    return rng.choice((
-        f"this {bird} has {parts}.",
-        f"the {bird} has {parts}.",
-        f"{a_or_an(bird)} with {parts}.",
-        f"this is {a_or_an(bird)} with {parts}.",
-        f"here is {a_or_an(bird)}, it has {parts}.",
-        f"{a_or_an(bird)}, showing {parts}.",
-        f"{parts} on {a_or_an(bird)}.",
-        f"a {rng.choice(('photo', 'picture'))} of {a_or_an(bird)} that has {parts}.",
-    ))
+    return rng.choice(
+        (
+            f"this {bird} has {parts}.",
+            f"the {bird} has {parts}.",
+            f"{a_or_an(bird)} with {parts}.",
+            f"this is {a_or_an(bird)} with {parts}.",
+            f"here is {a_or_an(bird)}, it has {parts}.",
+            f"{a_or_an(bird)}, showing {parts}.",
+            f"{parts} on {a_or_an(bird)}.",
+            f"a {rng.choice(('photo', 'picture'))} of {a_or_an(bird)} that has {parts}.",
+        )
+    )

@@ -29,7 +29,8 @@ class Fetch:
 CUB = (
     Fetch(
         remote=Remote(
-            url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz", size=1_150_585_339,
+            url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+            size=1_150_585_339,
             sha256="0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
             page="https://data.caltech.edu/records/65de6-vp158",
         ),
@@ -44,30 +45,39 @@ OXFORD102 = (
     Fetch(
         remote=Remote(
             url=f"{_FLOWERS}102flowers.tgz",
-            sha256="2d01ecc807db462958cfe3d92f57a8c252b4abd240eb955770201e45f783b246", page=_FLOWERS,
+            sha256="2d01ecc807db462958cfe3d92f57a8c252b4abd240eb955770201e45f783b246",
+            page=_FLOWERS,
         ),
-        provides="jpg", terms=_FLOWER_TERMS,
+        provides="jpg",
+        terms=_FLOWER_TERMS,
     ),
     Fetch(
         remote=Remote(
             url=f"{_FLOWERS}imagelabels.mat",
-            sha256="4903e94206bac23bf772aadf06451916df56b58fc483a62db32a97b82656651d", page=_FLOWERS,
+            sha256="4903e94206bac23bf772aadf06451916df56b58fc483a62db32a97b82656651d",
+            page=_FLOWERS,
         ),
-        provides="imagelabels.mat", terms=_FLOWER_TERMS, is_archive=False,
+        provides="imagelabels.mat",
+        terms=_FLOWER_TERMS,
+        is_archive=False,
     ),
     Fetch(
         remote=Remote(
             url=f"{_FLOWERS}setid.mat",
-            sha256="46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd", page=_FLOWERS,
+            sha256="46b8678f91fd95d3c8f4feab80d271a6c834a1dd896fe29fd3e6ad9ce5c8dccd",
+            page=_FLOWERS,
         ),
-        provides="setid.mat", terms=_FLOWER_TERMS, is_archive=False,
+        provides="setid.mat",
+        terms=_FLOWER_TERMS,
+        is_archive=False,
     ),
 )
 FLICKR8K = (
     Fetch(
         remote=Remote(
             url="https://groups.csail.mit.edu/sls/downloads/flickraudio/downloads/flickr_audio.tar.gz",
-            md5="9d078f1f150c26e864aa64d1d733779a", page="https://groups.csail.mit.edu/sls/downloads/flickraudio/",
+            md5="9d078f1f150c26e864aa64d1d733779a",
+            page="https://groups.csail.mit.edu/sls/downloads/flickraudio/",
         ),
         provides="flickr_audio",
         terms="Flickr Audio Caption Corpus: CC BY-SA; cite Harwath, Glass 2015 (ASRU) and Hodosh, Young, Hockenmaier "

@@ -22,16 +22,16 @@ from speech2img.errors import DataError
 PICTURE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "images")
 TEXT_FOLDERS = ("Flickr8k_text", "")
 AUDIO_FOLDERS = ("flickr_audio", "")
-LISTS = {
-    "train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt",
-}
+LISTS = {"train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt"}
 TOKENS = "Flickr8k.token.txt"
 MAX_TEXT_BYTES = 64 << 20
 _TEXTS = f"Flickr8k_text.zip, asked for at the authors' page ({FLICKR8K_PAGE}), unpacked to Flickr8k_text/"
 _PICTURES = f"Flickr8k_Dataset.zip, asked for at the authors' page ({FLICKR8K_PAGE}), unpacked to Flicker8k_Dataset/"
 _AUDIO = f"flickr_audio.tar.gz of {FLICKR_AUDIO_PAGE} (CC BY-SA), unpacked to flickr_audio/"
 SOURCE = SpokenSource(
-    name="flickr8k", pictures=_PICTURES, recordings=_AUDIO,
+    name="flickr8k",
+    pictures=_PICTURES,
+    recordings=_AUDIO,
     cite="Hodosh, Young, Hockenmaier 2013 (JAIR 47); recordings: Harwath, Glass 2015 (ASRU), CC BY-SA",
     unknown={"photographer": "the corpus does not name them"},
 )
@@ -89,9 +89,10 @@ def prepare_flickr8k(
     for number, key in enumerate(sorted(key for part in keys.values() for key in part)):
         split = next(name for name, part in keys.items() if key in part)
         captions = (
-            _to_be_spoken(key, words[key], options.seed, may_hold_out=split == "test") if readings is None
+            _to_be_spoken(key, words[key], options.seed, may_hold_out=split == "test")
+            if readings is None
             else _spoken(key, words[key], readings)
-        )  # fmt: skip
+        )
         items.append(Item(key, f"{pictures}/{key}.jpg", number, key, split, None, None, captions))
     unused = sorted(words.keys() - {item.id for item in items})
     notes = [f"in no list, left out: {counted(len(unused), 'picture')} ({some_of(unused)})"] if unused else []
@@ -186,9 +187,9 @@ def _spoken(key: str, words: Mapping[int, str], readings: _Readings) -> tuple[Ca
     captions = []
     for index, text in sorted(words.items()):
         wav = readings.wavs.get((key, index), f"{key}_{index}.wav")
-        captions.append(recorded_caption(
-            index, f"{readings.folder}/{wav}", text=text, speaker=readings.speakers.get(wav)
-        ))
+        captions.append(
+            recorded_caption(index, f"{readings.folder}/{wav}", text=text, speaker=readings.speakers.get(wav))
+        )
     return tuple(captions)
 
 

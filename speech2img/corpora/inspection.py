@@ -87,9 +87,14 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
 
 
 def inspect_files(
-    root: Path, *, pictures: Sequence[str], others: Sequence[str] = (), source: str, workers: int = 2,
+    root: Path,
+    *,
+    pictures: Sequence[str],
+    others: Sequence[str] = (),
+    source: str,
+    workers: int = 2,
     progress: bool = True,
-) -> dict[str, FileState]:  # fmt: skip
+) -> dict[str, FileState]:
     """Read every file once, pictures to their end, and remember what was found.
 
     Parameters
@@ -205,10 +210,12 @@ class _Inspector:
 
 
 def _remember(record: Journal, fresh: list[tuple[str, FileState]]) -> None:
-    record.add_many([
-        (path, {"size": state.size, "mtime_ns": state.mtime_ns, "sha256": state.sha256, "sides": state.sides})
-        for path, state in fresh
-    ])
+    record.add_many(
+        [
+            (path, {"size": state.size, "mtime_ns": state.mtime_ns, "sha256": state.sha256, "sides": state.sides})
+            for path, state in fresh
+        ]
+    )
     fresh.clear()
 
 

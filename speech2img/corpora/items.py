@@ -48,9 +48,15 @@ class Caption:
 
 
 def recorded_caption(
-    index: int, audio: str, *, text: str = "", speaker: str | None = None, language: str = "en",
-    mentions: dict[str, str] | None = None, held_out_voice: bool = False,
-) -> Caption:  # fmt: skip
+    index: int,
+    audio: str,
+    *,
+    text: str = "",
+    speaker: str | None = None,
+    language: str = "en",
+    mentions: dict[str, str] | None = None,
+    held_out_voice: bool = False,
+) -> Caption:
     """A caption that a person spoke.
 
     Parameters
@@ -71,9 +77,20 @@ def recorded_caption(
         Whether this speaker speaks in no training utterance.
     """
     return Caption(
-        index, text, speaker or UNKNOWN_SPEAKER, audio, 0, 0, 0, mentions or {}, None, language, held_out_voice,
-        True, speaker,
-    )  # fmt: skip
+        index,
+        text,
+        speaker or UNKNOWN_SPEAKER,
+        audio,
+        0,
+        0,
+        0,
+        mentions or {},
+        None,
+        language,
+        held_out_voice,
+        True,
+        speaker,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +139,13 @@ def utterance_id(item: Item, caption: Caption) -> str:
 def item_to_dict(item: Item) -> dict[str, Any]:
     """An item as plain JSON."""
     return {
-        "id": item.id, "image": item.image, "class_id": item.class_id, "class_name": item.class_name,
-        "split": item.split, "box": item.box, "attributes": item.attributes,
+        "id": item.id,
+        "image": item.image,
+        "class_id": item.class_id,
+        "class_name": item.class_name,
+        "split": item.split,
+        "box": item.box,
+        "attributes": item.attributes,
         "captions": [_caption_to_dict(caption) for caption in item.captions],
     }
 
@@ -132,9 +154,16 @@ def _caption_to_dict(caption: Caption) -> dict[str, Any]:
     if caption.recorded:
         return _recorded_to_dict(caption)
     fields: dict[str, Any] = {
-        "index": caption.index, "text": caption.text, "voice": caption.voice, "audio": caption.audio,
-        "rate": caption.rate, "pitch": caption.pitch, "pitch_range": caption.pitch_range,
-        "mentions": caption.mentions, "manner": caption.manner, "language": caption.language,
+        "index": caption.index,
+        "text": caption.text,
+        "voice": caption.voice,
+        "audio": caption.audio,
+        "rate": caption.rate,
+        "pitch": caption.pitch,
+        "pitch_range": caption.pitch_range,
+        "mentions": caption.mentions,
+        "manner": caption.manner,
+        "language": caption.language,
     }
     if caption.held_out_voice:
         fields["held_out_voice"] = True
@@ -145,7 +174,9 @@ def _recorded_to_dict(caption: Caption) -> dict[str, Any]:
     """What a person spoke has no settings of an engine: only what is known is written."""
     fields: dict[str, Any] = {"index": caption.index, "recorded": True, "audio": caption.audio}
     optional = {
-        "text": caption.text, "speaker": caption.speaker, "mentions": caption.mentions,
+        "text": caption.text,
+        "speaker": caption.speaker,
+        "mentions": caption.mentions,
         "held_out_voice": caption.held_out_voice,
     }
     return {**fields, "language": caption.language, **{key: value for key, value in optional.items() if value}}
@@ -172,8 +203,12 @@ def item_from_dict(fields: Any, share: dict[str, str]) -> Item:
         box = (x, y, width, height)
     attributes = fields["attributes"]
     return _new_item(
-        _text(fields["id"]), _inside(fields["image"]), _whole(fields["class_id"], 0, MAX_CLASSES),
-        _shared(fields["class_name"], share), _shared(fields["split"], share), box,
+        _text(fields["id"]),
+        _inside(fields["image"]),
+        _whole(fields["class_id"], 0, MAX_CLASSES),
+        _shared(fields["class_name"], share),
+        _shared(fields["split"], share),
+        box,
         None if attributes is None else _strings(attributes, share),
         tuple([_caption_from_dict(caption, share) for caption in fields["captions"]]),
     )
@@ -184,11 +219,17 @@ def _caption_from_dict(fields: Any, share: dict[str, str]) -> Caption:
         return _recorded_from_dict(fields, share)
     audio, manner = fields["audio"], fields["manner"]
     return _new_caption(
-        _whole(fields["index"], 0, MAX_CLASSES), _text(fields["text"]), _shared(fields["voice"], share),
+        _whole(fields["index"], 0, MAX_CLASSES),
+        _text(fields["text"]),
+        _shared(fields["voice"], share),
         None if audio is None else _inside(audio),
-        _whole(fields["rate"], 1, 1000), _whole(fields["pitch"], 0, 99), _whole(fields["pitch_range"], 0, 99),
-        _strings(fields["mentions"], share), None if manner is None else _shared(manner, share),
-        _shared(fields["language"], share), fields.get("held_out_voice", False) is True,
+        _whole(fields["rate"], 1, 1000),
+        _whole(fields["pitch"], 0, 99),
+        _whole(fields["pitch_range"], 0, 99),
+        _strings(fields["mentions"], share),
+        None if manner is None else _shared(manner, share),
+        _shared(fields["language"], share),
+        fields.get("held_out_voice", False) is True,
     )
 
 
@@ -196,10 +237,20 @@ def _recorded_from_dict(fields: Any, share: dict[str, str]) -> Caption:
     text, speaker, mentions = fields.get("text"), fields.get("speaker"), fields.get("mentions")
     known = _shared(speaker, share) if speaker else None
     return _new_caption(
-        _whole(fields["index"], 0, MAX_CLASSES), _text(text) if text else "", known or UNKNOWN_SPEAKER,
-        _inside(fields["audio"]), 0, 0, 0, _strings(mentions, share) if mentions else {}, None,
-        _shared(fields["language"], share), fields.get("held_out_voice", False) is True, True, known,
-    )  # fmt: skip
+        _whole(fields["index"], 0, MAX_CLASSES),
+        _text(text) if text else "",
+        known or UNKNOWN_SPEAKER,
+        _inside(fields["audio"]),
+        0,
+        0,
+        0,
+        _strings(mentions, share) if mentions else {},
+        None,
+        _shared(fields["language"], share),
+        fields.get("held_out_voice", False) is True,
+        True,
+        known,
+    )
 
 
 def _text(value: Any) -> str:

@@ -112,7 +112,11 @@ class Manifest:
     def save(self) -> Path:
         """Write ``manifest.jsonl`` into the corpus folder (atomically) and return its path."""
         header = {
-            "format": FORMAT, "version": VERSION, "corpus": self.corpus, "items": len(self.items), "meta": self.meta,
+            "format": FORMAT,
+            "version": VERSION,
+            "corpus": self.corpus,
+            "items": len(self.items),
+            "meta": self.meta,
         }
         lines = [json.dumps(header, ensure_ascii=False)]
         lines += [json.dumps(item_to_dict(item), ensure_ascii=False, separators=(",", ":")) for item in self.items]

@@ -92,11 +92,18 @@ def _read_labels(path: Path) -> list[Item]:
         raise DataError.about(path, reason, OXFORD102.picture_source)
     items = []
     for number, label in sorted(enumerate(labels.tolist(), start=1), key=lambda pair: (pair[1], pair[0])):
-        items.append(Item(
-            id=f"class_{label:05d}/image_{number:05d}", image=f"jpg/image_{number:05d}.jpg", class_id=label - 1,
-            class_name=f"class_{label:05d}", split="test" if label in UNSEEN_CLASSES else "train", box=None,
-            attributes=None, captions=(),
-        ))
+        items.append(
+            Item(
+                id=f"class_{label:05d}/image_{number:05d}",
+                image=f"jpg/image_{number:05d}.jpg",
+                class_id=label - 1,
+                class_name=f"class_{label:05d}",
+                split="test" if label in UNSEEN_CLASSES else "train",
+                box=None,
+                attributes=None,
+                captions=(),
+            )
+        )
     return items
 
 

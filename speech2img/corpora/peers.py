@@ -230,7 +230,10 @@ def _read_lines(path: Path) -> tuple[str, ...]:
 
 
 _READERS: Mapping[str, Callable[[Path], PeerSplit | None]] = {
-    "pickles": _read_pickles, "json": _read_json, "classes": _read_classes, "lists": _read_lists,
+    "pickles": _read_pickles,
+    "json": _read_json,
+    "classes": _read_classes,
+    "lists": _read_lists,
 }
 
 

@@ -25,8 +25,11 @@ METADATA_FOLDERS = ("PlacesAudio_400k_distro/metadata", "metadata")
 PICTURE_FOLDERS = ("images", "images256", "vision/torralba/deeplearning/images256")
 RELEASES: tuple[Mapping[str, str], ...] = (
     {
-        "test_seen_2020.json": "test_seen", "test_unseen_2020.json": "test_seen", "dev_seen_2020.json": "val",
-        "dev_unseen_2020.json": "val", "train_2020.json": "train",
+        "test_seen_2020.json": "test_seen",
+        "test_unseen_2020.json": "test_seen",
+        "dev_seen_2020.json": "val",
+        "dev_unseen_2020.json": "val",
+        "train_2020.json": "train",
     },
     {"val.json": "test_seen", "train.json": "train"},
 )
@@ -37,8 +40,10 @@ ROOM_TEST_SHARE = 0.2
 ROOM_VAL_SHARE = 0.05
 _AUDIO = f"the archive of {PLACES_AUDIO_PAGE}, unpacked to PlacesAudio_400k_distro/"
 SOURCE = SpokenSource(
-    name="places", pictures=f"Places205 (resized to 256 x 256), asked for at {PLACES205_PAGE}, unpacked to images/",
-    recordings=_AUDIO, cite="Harwath, Torralba, Glass 2016 (NeurIPS); photographs: Zhou et al. 2014 (Places205)",
+    name="places",
+    pictures=f"Places205 (resized to 256 x 256), asked for at {PLACES205_PAGE}, unpacked to images/",
+    recordings=_AUDIO,
+    cite="Harwath, Torralba, Glass 2016 (NeurIPS); photographs: Zhou et al. 2014 (Places205)",
     unknown={"photographer": "the corpus does not name them"},
 )
 
@@ -55,9 +60,12 @@ class _Pair:
 
 
 def prepare_places(
-    root: str | Path, options: SpokenOptions | None = None, *, rooms_only: bool = False,
+    root: str | Path,
+    options: SpokenOptions | None = None,
+    *,
+    rooms_only: bool = False,
     splits: str | Path | None = None,
-) -> Manifest:  # fmt: skip
+) -> Manifest:
     """Verify a folder with the Places Audio Captions, and write its manifest.
 
     Parameters
@@ -139,9 +147,12 @@ def _pair(path: Path, number: int, row: Any, part: str) -> _Pair:
         raise DataError.about(path, reason, f"take it from {_AUDIO}")
     speaker, text = fields.get("speaker"), fields.get("asr_text")
     return _Pair(
-        image, wav, str(speaker) if isinstance(speaker, str | int) and speaker != "" else None,
-        " ".join(text.split()) if isinstance(text, str) else "", part,
-    )  # fmt: skip
+        image,
+        wav,
+        str(speaker) if isinstance(speaker, str | int) and speaker != "" else None,
+        " ".join(text.split()) if isinstance(text, str) else "",
+        part,
+    )
 
 
 def _class_of(image: str) -> str:

@@ -12,9 +12,13 @@ HELD_OUT_VOICE_SHARE = 0.5
 
 
 def speak_plainly(
-    item_id: str, written: Sequence[tuple[str, dict[str, str]]], rng: random.Random, *, may_hold_out: bool,
+    item_id: str,
+    written: Sequence[tuple[str, dict[str, str]]],
+    rng: random.Random,
+    *,
+    may_hold_out: bool,
     audio: str = AUDIO,
-) -> tuple[Caption, ...]:  # fmt: skip
+) -> tuple[Caption, ...]:
     """Give captions their voices: plain speech, where allowed half of them (chosen at random) by held-out voices.
 
     Parameters
@@ -41,9 +45,18 @@ def speak_plainly(
     for index, (text, mentions) in enumerate(written):
         plain = draw_manner("day", rng)
         voice = draw_voice(rng, held_out=index in held_out)
-        captions.append(Caption(
-            index=index, text=text, voice=voice, audio=f"{audio}/{voice_folder(voice)}/{item_id}_{index}.wav",
-            rate=plain.rate, pitch=plain.pitch, pitch_range=plain.pitch_range, mentions=mentions, manner=None,
-            held_out_voice=index in held_out,
-        ))
+        captions.append(
+            Caption(
+                index=index,
+                text=text,
+                voice=voice,
+                audio=f"{audio}/{voice_folder(voice)}/{item_id}_{index}.wav",
+                rate=plain.rate,
+                pitch=plain.pitch,
+                pitch_range=plain.pitch_range,
+                mentions=mentions,
+                manner=None,
+                held_out_voice=index in held_out,
+            )
+        )
     return tuple(captions)

@@ -19,9 +19,14 @@ _BATCH = 256
 
 
 def probe_files(
-    root: Path, paths: Sequence[str], probe: Callable[[Path], Facts], *, what: str, workers: int = 2,
+    root: Path,
+    paths: Sequence[str],
+    probe: Callable[[Path], Facts],
+    *,
+    what: str,
+    workers: int = 2,
     progress: bool = True,
-) -> tuple[dict[str, Facts], dict[str, str]]:  # fmt: skip
+) -> tuple[dict[str, Facts], dict[str, str]]:
     """Probe files on threads.
 
     Parameters

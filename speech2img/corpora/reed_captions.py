@@ -25,7 +25,15 @@ MAX_ARCHIVE_BYTES = 128 << 20
 NAMES = ("text_c10", "text")
 _WORD = re.compile(r"\w")
 _ZIP_ERRORS = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError, KeyError, struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    struct.error,
 )
 
 

@@ -108,17 +108,19 @@ def _prepare_places(root: Path, *, subset: str, splits: Path | None, **options: 
     return prepare_places(root, SpokenOptions(**options), rooms_only=subset == "rooms", splits=splits)
 
 
-LEAVE_OUT = Option(
-    "leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True
-)
+LEAVE_OUT = Option("leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True)
 ZERO_SHOT_OPTIONS = (
     Option(
-        "splits", "use the split of these files of the peers, not the published one (see above)", metavar="DIR",
+        "splits",
+        "use the split of these files of the peers, not the published one (see above)",
+        metavar="DIR",
         kind=Path,
     ),
     Option(
-        "encoding", "what captions that are not in UTF-8 are in, e.g. cp1252 (default: they are an error)",
-        metavar="NAME", default="utf-8",
+        "encoding",
+        "what captions that are not in UTF-8 are in, e.g. cp1252 (default: they are an error)",
+        metavar="NAME",
+        default="utf-8",
     ),
 )
 
@@ -130,12 +132,16 @@ CORPORA: Mapping[str, Corpus] = {
         "speech2img prepare songbirds --size small --root data/songbirds",
         (
             Option(
-                "size", "how many pictures; tiny for tests, small for a quick look, full for training (default small)",
-                choices=("tiny", "small", "full"), default="small",
+                "size",
+                "how many pictures; tiny for tests, small for a quick look, full for training (default small)",
+                choices=("tiny", "small", "full"),
+                default="small",
             ),
             Option(
-                "language", "what the captions are written in: en (default), de, fr, es, or lumari, which is invented",
-                metavar="NAME", default="en",
+                "language",
+                "what the captions are written in: en (default), de, fr, es, or lumari, which is invented",
+                metavar="NAME",
+                default="en",
             ),
         ),
     ),
@@ -189,8 +195,10 @@ CORPORA: Mapping[str, Corpus] = {
         (
             Option("table", "a table of another name than items.csv, items.tsv, items.jsonl", metavar="FILE"),
             Option(
-                "classes", "none: each picture is a class of its own (default auto: table or subfolders)",
-                choices=("auto", "none"), default="auto",
+                "classes",
+                "none: each picture is a class of its own (default auto: table or subfolders)",
+                choices=("auto", "none"),
+                default="auto",
             ),
             Option("split_by", "how parts are drawn (default as given, or item)", choices=("item", "class", "speaker")),
             Option("test", "share for the test part (default 0.1)", metavar="SHARE", kind=float, default=0.1),

@@ -72,9 +72,14 @@ def refuse_other_corpus(root: Path, name: str) -> None:
 
 
 def finish_spoken(
-    root: Path, source: SpokenSource, items: Sequence[Item], options: SpokenOptions, *, meta: Mapping[str, Any],
+    root: Path,
+    source: SpokenSource,
+    items: Sequence[Item],
+    options: SpokenOptions,
+    *,
+    meta: Mapping[str, Any],
     notes: Sequence[str] = (),
-) -> Manifest:  # fmt: skip
+) -> Manifest:
     """Verify pictures and recordings, then write split files and manifest.
 
     Parameters
@@ -98,10 +103,13 @@ def finish_spoken(
         If files are missing or cannot be used.
     """
     recordings = [caption.audio for item in items for caption in item.captions if caption.recorded and caption.audio]
-    demand_files(root, [
-        Needed("pictures", tuple(item.image for item in items), source.pictures),
-        Needed("recordings", tuple(recordings), source.recordings),
-    ])
+    demand_files(
+        root,
+        [
+            Needed("pictures", tuple(item.image for item in items), source.pictures),
+            Needed("recordings", tuple(recordings), source.recordings),
+        ],
+    )
     pictures, unusable = probe_pictures(
         root, [item.image for item in items], workers=options.workers, progress=options.progress
     )
@@ -112,13 +120,23 @@ def finish_spoken(
     kept = mark_unheard(_usable(items, unusable))
     summary = speech_summary(kept, facts)
     notes = [
-        *([describe_recordings(summary)] if summary["recordings"] else []), *notes,
+        *([describe_recordings(summary)] if summary["recordings"] else []),
+        *notes,
         *([f"{counted(len(unusable), 'file')} left out: {some_of(list(unusable.values()))}"] if unusable else []),
     ]
-    manifest = Manifest(root, source.name, kept, meta={
-        **meta, "seed": options.seed, "speech": summary, "cite": source.cite, "notes": notes,
-        "leaks": speech_leaks(root, kept, unknown=source.unknown, progress=options.progress),
-    })
+    manifest = Manifest(
+        root,
+        source.name,
+        kept,
+        meta={
+            **meta,
+            "seed": options.seed,
+            "speech": summary,
+            "cite": source.cite,
+            "notes": notes,
+            "leaks": speech_leaks(root, kept, unknown=source.unknown, progress=options.progress),
+        },
+    )
     write_split_files(manifest)
     manifest.save()
     return manifest
@@ -143,13 +161,17 @@ def mark_unheard(items: Sequence[Item]) -> list[Item]:
     """
     heard = {caption.speaker for item in items if item.split == "train" for caption in item.captions}
     return [
-        replace(item, captions=tuple(
-            replace(caption, held_out_voice=item.split != "train" and caption.speaker not in heard)
-            if caption.recorded and caption.speaker else caption
-            for caption in item.captions
-        ))
+        replace(
+            item,
+            captions=tuple(
+                replace(caption, held_out_voice=item.split != "train" and caption.speaker not in heard)
+                if caption.recorded and caption.speaker
+                else caption
+                for caption in item.captions
+            ),
+        )
         for item in items
-    ]  # fmt: skip
+    ]
 
 
 def speech_summary(items: Sequence[Item], facts: Mapping[str, AudioFacts]) -> dict[str, Any]:

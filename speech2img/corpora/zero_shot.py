@@ -100,9 +100,13 @@ def open_corpus_folder(root: Path, corpus: ZeroShotCorpus) -> None:
 
 
 def finish_zero_shot(
-    root: Path, corpus: ZeroShotCorpus, items: Sequence[Item], options: ZeroShotOptions,
-    *, check_pictures: Callable[[Mapping[str, FileState]], None] | None = None,
-) -> Manifest:  # fmt: skip
+    root: Path,
+    corpus: ZeroShotCorpus,
+    items: Sequence[Item],
+    options: ZeroShotOptions,
+    *,
+    check_pictures: Callable[[Mapping[str, FileState]], None] | None = None,
+) -> Manifest:
     """Verify everything but the authors' lists, then write split files and manifest.
 
     Parameters
@@ -133,13 +137,20 @@ def finish_zero_shot(
     peers = find_peer_splits(root)
     texts = _find_texts(root, corpus, items, peers)
     text_files = [path for item in items if texts and (path := texts.file_of(item.id))]
-    demand_files(root, [
-        Needed("pictures", tuple(item.image for item in items), corpus.picture_source),
-        _needed_texts(corpus, items, texts),
-    ])
+    demand_files(
+        root,
+        [
+            Needed("pictures", tuple(item.image for item in items), corpus.picture_source),
+            _needed_texts(corpus, items, texts),
+        ],
+    )
     states = inspect_files(
-        root, pictures=[item.image for item in items], others=[*corpus.index_files, *text_files],
-        source=corpus.picture_source, workers=options.workers, progress=options.progress,
+        root,
+        pictures=[item.image for item in items],
+        others=[*corpus.index_files, *text_files],
+        source=corpus.picture_source,
+        workers=options.workers,
+        progress=options.progress,
     )
     if check_pictures is not None:
         check_pictures(states)
@@ -152,11 +163,18 @@ def finish_zero_shot(
         _with_captions(item, captions[item.id], corpus, options.seed, is_validation=item.id in validation)
         for item in items
     ]
-    manifest = Manifest(root, corpus.name, items, meta={
-        "seed": options.seed, "split": split.name, "peer_parts": {key: list(of) for key, of in PUBLISHED_PARTS.items()},
-        "captions": str(texts.path.relative_to(root)) if texts.path.is_relative_to(root) else texts.path.name,
-        "cite": corpus.cite,
-    })
+    manifest = Manifest(
+        root,
+        corpus.name,
+        items,
+        meta={
+            "seed": options.seed,
+            "split": split.name,
+            "peer_parts": {key: list(of) for key, of in PUBLISHED_PARTS.items()},
+            "captions": str(texts.path.relative_to(root)) if texts.path.is_relative_to(root) else texts.path.name,
+            "cite": corpus.cite,
+        },
+    )
     manifest.meta["leaks"] = _report_leaks(manifest, states)
     manifest.meta["notes"] = [*split.notes, *_notes_on_captions(captions), *_notes_on_embeddings(manifest)]
     write_split_files(manifest, dialect=corpus.dialect)
@@ -260,9 +278,7 @@ def _agreed_sides(folder: Path, found: Sequence[tuple[str, Mapping[str, str]]]) 
     return merged
 
 
-def _with_captions(
-    item: Item, texts: Sequence[str], corpus: ZeroShotCorpus, seed: int, *, is_validation: bool
-) -> Item:
+def _with_captions(item: Item, texts: Sequence[str], corpus: ZeroShotCorpus, seed: int, *, is_validation: bool) -> Item:
     rng = random.Random(f"{corpus.name} captions {seed} {item.id}")
     written: list[tuple[str, dict[str, str]]] = [(text, {}) for text in texts]
     captions = speak_plainly(item.id, written, rng, may_hold_out=item.split == "test", audio=corpus.audio)

@@ -29,9 +29,7 @@ def class_aware_loss(codes_BN: Tensor, classes_B: Tensor) -> Tensor:
         raise ValueError(f"expected (B, N) codes and B classes, got {tuple(codes_BN.shape)}, {tuple(classes_B.shape)}")
     codes = codes_BN.float()
     similarity = codes @ codes.T
-    pairs = (classes_B[:, None] == classes_B[None, :]) & ~torch.eye(
-        len(codes), dtype=torch.bool, device=codes.device
-    )
+    pairs = (classes_B[:, None] == classes_B[None, :]) & ~torch.eye(len(codes), dtype=torch.bool, device=codes.device)
     count = pairs.sum()
     same = (similarity * pairs).sum() / count.clamp_min(1)
     return F.relu(similarity.mean() - same) * (count > 0) / codes.shape[1]

@@ -15,8 +15,9 @@ _PERCENTILES = (2.5, 97.5)
 _DRAWS_AT_ONCE = 1 << 22
 
 
-def mean_interval(values: NDArray[np.floating], *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000,
-                  seed: int = 0) -> Interval | None:
+def mean_interval(
+    values: NDArray[np.floating], *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000, seed: int = 0
+) -> Interval | None:
     """95 % percentile interval of a mean, the same for any order of the values.
 
     Parameters
@@ -54,8 +55,13 @@ def mean_interval(values: NDArray[np.floating], *, groups: Sequence[object] | No
     return float(low), float(high)
 
 
-def median_interval(values: NDArray[np.floating] | NDArray[np.integer], *, groups: Sequence[object] | None = None,
-                    num_bootstrap: int = 1000, seed: int = 0) -> Interval | None:
+def median_interval(
+    values: NDArray[np.floating] | NDArray[np.integer],
+    *,
+    groups: Sequence[object] | None = None,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> Interval | None:
     """95 % percentile interval of a median, the same for any order of the values.
 
     Parameters
@@ -79,7 +85,7 @@ def median_interval(values: NDArray[np.floating] | NDArray[np.integer], *, group
         return None
     pairs = sorted(
         (value, number) for number, own in enumerate(sorted(map(sorted, of_group.values()))) for value in own
-    )  # fmt: skip
+    )
     ranked, members = np.array([value for value, _ in pairs]), np.array([number for _, number in pairs])
     rng = np.random.default_rng(seed)
     medians = np.empty(num_bootstrap)

@@ -33,21 +33,40 @@ class CentroidScores:
         """The two numbers for a report, with intervals by resampling images and classes."""
         sizes = {"num_classes": self.num_classes, "num_images": self.num_images}
         return [
-            Score(name="class_centroid_accuracy", value=self.accuracy, num_samples=self.num_images, is_share=True,
-                  seed=seed, settings={**sizes, "chance": 1.0 / self.num_classes},
-                  interval=mean_interval(self.right, num_bootstrap=num_bootstrap, seed=seed),
-                  protocol=f"best of {self.num_classes} classes; interval by {num_bootstrap:,} resamples of images"),
-            Score(name=f"average_precision_at_{self.k}", value=self.precision_at_k, num_samples=self.num_images,
-                  is_share=True, seed=seed, settings={**sizes, "k": self.k},
-                  interval=mean_interval(self.precisions, num_bootstrap=num_bootstrap, seed=seed),
-                  protocol=f"share of right ones among the {self.k} best images of a class, mean over "
-                           f"{self.num_classes} classes (a class with fewer than {self.k} images cannot reach 1); "
-                           f"interval by {num_bootstrap:,} resamples of classes")]
+            Score(
+                name="class_centroid_accuracy",
+                value=self.accuracy,
+                num_samples=self.num_images,
+                is_share=True,
+                seed=seed,
+                settings={**sizes, "chance": 1.0 / self.num_classes},
+                interval=mean_interval(self.right, num_bootstrap=num_bootstrap, seed=seed),
+                protocol=f"best of {self.num_classes} classes; interval by {num_bootstrap:,} resamples of images",
+            ),
+            Score(
+                name=f"average_precision_at_{self.k}",
+                value=self.precision_at_k,
+                num_samples=self.num_images,
+                is_share=True,
+                seed=seed,
+                settings={**sizes, "k": self.k},
+                interval=mean_interval(self.precisions, num_bootstrap=num_bootstrap, seed=seed),
+                protocol=f"share of right ones among the {self.k} best images of a class, mean over "
+                f"{self.num_classes} classes (a class with fewer than {self.k} images cannot reach 1); "
+                f"interval by {num_bootstrap:,} resamples of classes",
+            ),
+        ]
 
 
-def class_centroid_scores(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                          speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, k: int = 50,
-                          metric: Similarity = "dot") -> CentroidScores:
+def class_centroid_scores(
+    image_features: NDArray[np.floating],
+    image_classes: Sequence[int],
+    speech_embeddings: NDArray[np.floating],
+    speech_classes: Sequence[int],
+    *,
+    k: int = 50,
+    metric: Similarity = "dot",
+) -> CentroidScores:
     """Classify images by the class centroids of the speech embeddings, as Li et al. evaluate their encoder.
 
     Parameters
@@ -79,18 +98,34 @@ def class_centroid_scores(image_features: NDArray[np.floating], image_classes: S
     -----
     Li et al. 2020 (arXiv:2004.03413), section IV: centroid accuracy and AP@50.
     """
-    scores, image_columns = _centroid_similarity(image_features, image_classes, speech_embeddings, speech_classes,
-                                                 metric)
+    scores, image_columns = _centroid_similarity(
+        image_features, image_classes, speech_embeddings, speech_classes, metric
+    )
     top = np.argsort(-scores, axis=0, kind="stable")[:k]
     precisions = (image_columns[top] == np.arange(scores.shape[1])).sum(axis=0) / k
     right = (scores.argmax(axis=1) == image_columns).astype(np.float64)
-    return CentroidScores(accuracy=float(right.mean()), precision_at_k=float(precisions.mean()), k=k,
-                          num_classes=scores.shape[1], num_images=scores.shape[0], right=right, precisions=precisions)
+    return CentroidScores(
+        accuracy=float(right.mean()),
+        precision_at_k=float(precisions.mean()),
+        k=k,
+        num_classes=scores.shape[1],
+        num_images=scores.shape[0],
+        right=right,
+        precisions=precisions,
+    )
 
 
-def k_way_centroid_accuracy(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                            speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, ways: int,
-                            num_subsets: int = 100, seed: int = 0, metric: Similarity = "dot") -> tuple[float, float]:
+def k_way_centroid_accuracy(
+    image_features: NDArray[np.floating],
+    image_classes: Sequence[int],
+    speech_embeddings: NDArray[np.floating],
+    speech_classes: Sequence[int],
+    *,
+    ways: int,
+    num_subsets: int = 100,
+    seed: int = 0,
+    metric: Similarity = "dot",
+) -> tuple[float, float]:
     """Centroid accuracy when only ``ways`` classes stand to choice, over random subsets of the classes.
 
     Parameters
@@ -114,19 +149,43 @@ def k_way_centroid_accuracy(image_features: NDArray[np.floating], image_classes:
     MetricError
         If there are fewer than ``ways`` classes.
     """
-    asked, right = _k_ways(image_features, image_classes, speech_embeddings, speech_classes, ways=ways,
-                           num_subsets=num_subsets, seed=seed, metric=metric)
+    asked, right = _k_ways(
+        image_features,
+        image_classes,
+        speech_embeddings,
+        speech_classes,
+        ways=ways,
+        num_subsets=num_subsets,
+        seed=seed,
+        metric=metric,
+    )
     accuracies = right.sum(axis=0) / asked.sum(axis=0)
     return float(accuracies.mean()), float(accuracies.std())
 
 
-def k_way_interval(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                   speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int], *, ways: int,
-                   num_subsets: int = 100, num_bootstrap: int = 1000, seed: int = 0, metric: Similarity = "dot"
-                   ) -> Interval:
+def k_way_interval(
+    image_features: NDArray[np.floating],
+    image_classes: Sequence[int],
+    speech_embeddings: NDArray[np.floating],
+    speech_classes: Sequence[int],
+    *,
+    ways: int,
+    num_subsets: int = 100,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+    metric: Similarity = "dot",
+) -> Interval:
     """95 % interval of ``k_way_centroid_accuracy`` by resampling images; the subsets of classes are held fixed."""
-    asked, right = _k_ways(image_features, image_classes, speech_embeddings, speech_classes, ways=ways,
-                           num_subsets=num_subsets, seed=seed, metric=metric)
+    asked, right = _k_ways(
+        image_features,
+        image_classes,
+        speech_embeddings,
+        speech_classes,
+        ways=ways,
+        num_subsets=num_subsets,
+        seed=seed,
+        metric=metric,
+    )
     counts = resampling_counts(len(asked), num_bootstrap, np.random.default_rng(seed))
     with np.errstate(invalid="ignore"):
         replicates = np.nanmean((counts @ right) / (counts @ asked), axis=1)
@@ -134,16 +193,26 @@ def k_way_interval(image_features: NDArray[np.floating], image_classes: Sequence
     return float(low), float(high)
 
 
-def _k_ways(image_features: NDArray[np.floating], image_classes: Sequence[int], speech_embeddings: NDArray[np.floating],
-            speech_classes: Sequence[int], *, ways: int, num_subsets: int, seed: int, metric: Similarity
-            ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _k_ways(
+    image_features: NDArray[np.floating],
+    image_classes: Sequence[int],
+    speech_embeddings: NDArray[np.floating],
+    speech_classes: Sequence[int],
+    *,
+    ways: int,
+    num_subsets: int,
+    seed: int,
+    metric: Similarity,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each image and subset (N, S): is the image's class in the subset, and is it the one chosen?"""
-    scores, image_columns = _centroid_similarity(image_features, image_classes, speech_embeddings, speech_classes,
-                                                 metric)
+    scores, image_columns = _centroid_similarity(
+        image_features, image_classes, speech_embeddings, speech_classes, metric
+    )
     num_classes = scores.shape[1]
     if not 2 <= ways <= num_classes:
-        raise MetricError.about(f"{ways}-way accuracy", f"there are {num_classes} classes",
-                                "choose between 2 and the number of classes")
+        raise MetricError.about(
+            f"{ways}-way accuracy", f"there are {num_classes} classes", "choose between 2 and the number of classes"
+        )
     rng = np.random.default_rng(seed)
     subsets = 1 if ways == num_classes else num_subsets
     asked, right = np.zeros((len(scores), subsets)), np.zeros((len(scores), subsets))
@@ -156,14 +225,16 @@ def _k_ways(image_features: NDArray[np.floating], image_classes: Sequence[int], 
     return asked, right
 
 
-def leave_one_out_centroid_accuracy(embeddings: NDArray[np.floating], classes: Sequence[int],
-                                    items: Sequence[object], *, metric: Similarity = "cosine") -> float:
+def leave_one_out_centroid_accuracy(
+    embeddings: NDArray[np.floating], classes: Sequence[int], items: Sequence[object], *, metric: Similarity = "cosine"
+) -> float:
     """Mean of ``leave_one_out_hits``, 0..1."""
     return float(leave_one_out_hits(embeddings, classes, items, metric=metric)[0].mean())
 
 
-def leave_one_out_hits(embeddings: NDArray[np.floating], classes: Sequence[int], items: Sequence[object], *,
-                       metric: Similarity = "cosine") -> tuple[NDArray[np.float64], list[object]]:
+def leave_one_out_hits(
+    embeddings: NDArray[np.floating], classes: Sequence[int], items: Sequence[object], *, metric: Similarity = "cosine"
+) -> tuple[NDArray[np.float64], list[object]]:
     """Which utterances are nearest to the centroid of their own class, made without any utterance of the same image.
 
     Parameters
@@ -218,9 +289,13 @@ def leave_one_out_hits(embeddings: NDArray[np.floating], classes: Sequence[int],
     return np.array(right, dtype=np.float64), about
 
 
-def _centroid_similarity(image_features: NDArray[np.floating], image_classes: Sequence[int],
-                         speech_embeddings: NDArray[np.floating], speech_classes: Sequence[int],
-                         metric: Similarity) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _centroid_similarity(
+    image_features: NDArray[np.floating],
+    image_classes: Sequence[int],
+    speech_embeddings: NDArray[np.floating],
+    speech_classes: Sequence[int],
+    metric: Similarity,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Similarity (N, C) of images with the class centroids of speech, and the column of each image's own class."""
     check_labels(image_features, image_classes, "image features")
     check_labels(speech_embeddings, speech_classes, "speech embeddings")
@@ -228,8 +303,11 @@ def _centroid_similarity(image_features: NDArray[np.floating], image_classes: Se
     names = np.unique(np.asarray(image_classes))
     silent = sorted(set(names.tolist()) - set(spoken.tolist()))
     if silent:
-        raise MetricError.about("centroid accuracy", f"classes {silent[:5]} have images but no utterance",
-                                "give utterances of every class, or leave out its images")
+        raise MetricError.about(
+            "centroid accuracy",
+            f"classes {silent[:5]} have images but no utterance",
+            "give utterances of every class, or leave out its images",
+        )
     speech = check_features(speech_embeddings, "speech embeddings")
     centroids = np.stack([speech[spoken == name].mean(axis=0) for name in names])
     return similarity(image_features, centroids, metric=metric), np.searchsorted(names, np.asarray(image_classes))

@@ -7,8 +7,9 @@ from html import escape
 from pathlib import Path
 
 Series = list[tuple[float, float]]
-BOOKKEEPING = frozenset({"step", "kind", "images_seen", "seconds", "steps_per_second", "lr", "learning_rate",
-                         "gradient_norm", "loss_scale"})
+BOOKKEEPING = frozenset(
+    {"step", "kind", "images_seen", "seconds", "steps_per_second", "lr", "learning_rate", "gradient_norm", "loss_scale"}
+)
 """Keys of ``stats.jsonl`` that say nothing about how well a model learns."""
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 260.0, 132.0, 34.0, 16.0, 8.0
 
@@ -71,10 +72,14 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
     parts = [f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(label)}">']
     for value in _ticks(low, high):
         _, y = place(min(steps), value)
-        parts.append(f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH - 4:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
-                     f'<text x="{_LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{_short(value)}</text>')
-    parts.append(f'<text x="{_LEFT:g}" y="{_HEIGHT - 3:g}">{_short(min(steps))}</text>'
-                 f'<text x="{_WIDTH - 4:g}" y="{_HEIGHT - 3:g}" text-anchor="end">step {_short(right)}</text>')
+        parts.append(
+            f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH - 4:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{_LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{_short(value)}</text>'
+        )
+    parts.append(
+        f'<text x="{_LEFT:g}" y="{_HEIGHT - 3:g}">{_short(min(steps))}</text>'
+        f'<text x="{_WIDTH - 4:g}" y="{_HEIGHT - 3:g}" text-anchor="end">step {_short(right)}</text>'
+    )
     thinned = _thin(series, 240)
     if len(thinned) > 20:
         parts.append(_path([place(*point) for point in thinned], "raw"))
@@ -85,7 +90,7 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
 
 def last_value(series: Sequence[tuple[float, float]]) -> str:
     """The mean of the last twentieth of a curve, short."""
-    tail = [value for _, value in series[-max(1, len(series) // 20):]]
+    tail = [value for _, value in series[-max(1, len(series) // 20) :]]
     return _short(sum(tail) / len(tail))
 
 
@@ -93,9 +98,11 @@ def charts_html(runs: Mapping[str, Path]) -> str:
     """All curves of several runs as cards; empty where there is nothing to draw."""
     sections = []
     for name, path in runs.items():
-        cards = [f'<div class="card chart"><h4>{escape(key.replace("_", " "))}<small>{last_value(series)}</small></h4>'
-                 f"{curve_svg(series, label=f'{name}: {key} over steps')}</div>"
-                 for key, series in read_curves(path).items()]
+        cards = [
+            f'<div class="card chart"><h4>{escape(key.replace("_", " "))}<small>{last_value(series)}</small></h4>'
+            f"{curve_svg(series, label=f'{name}: {key} over steps')}</div>"
+            for key, series in read_curves(path).items()
+        ]
         if cards:
             sections.append(f'<h3>{escape(name)}</h3><div class="charts">{"".join(cards)}</div>')
     return "".join(sections)
@@ -126,14 +133,16 @@ def _thin(series: Sequence[tuple[float, float]], count: int) -> Series:
     if len(series) <= count:
         return list(series)
     edges = [index * len(series) // count for index in range(count + 1)]
-    return [(series[stop - 1][0], sum(value for _, value in series[start:stop]) / (stop - start))
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [
+        (series[stop - 1][0], sum(value for _, value in series[start:stop]) / (stop - start))
+        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+    ]
 
 
 def _running_mean(series: Series, width: int) -> Series:
     means: Series = []
     for index, (step, _) in enumerate(series):
-        window = series[max(0, index - width // 2):index + width // 2 + 1]
+        window = series[max(0, index - width // 2) : index + width // 2 + 1]
         means.append((step, sum(value for _, value in window) / len(window)))
     return means
 

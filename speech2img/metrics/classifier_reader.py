@@ -43,9 +43,13 @@ class ClassifierReader:
     taps = (LOGITS,)
 
     def __init__(
-        self, classifier: PictureClassifier, *, config: Mapping[str, Any], weights_sha256: str,
+        self,
+        classifier: PictureClassifier,
+        *,
+        config: Mapping[str, Any],
+        weights_sha256: str,
         device: str | torch.device = "cpu",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._device = torch.device(device)
         self._classifier = classifier.eval().requires_grad_(False).to(self._device)
         self.config = config

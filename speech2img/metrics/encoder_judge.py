@@ -19,8 +19,9 @@ from speech2img.metrics.score import Score
 METRICS = "R-precision, recall and mAP"
 
 
-def check_judges(judges: Mapping[str, str], configs: Sequence[Mapping[str, Any]], *, own_sha256: str, allow: bool
-                 ) -> tuple[str, ...]:  # fmt: skip
+def check_judges(
+    judges: Mapping[str, str], configs: Sequence[Mapping[str, Any]], *, own_sha256: str, allow: bool
+) -> tuple[str, ...]:
     """Refuse judges that the model was trained with, or say what the report must say of them.
 
     Parameters
@@ -75,10 +76,15 @@ class EncoderJudge:
     """
 
     def __init__(
-        self, *, encode: Callable[[Sequence[Path]], NDArray[np.float32]],
-        read: Callable[[NDArray[np.uint8]], NDArray[np.float32]], name: str, weights_sha256: str,
-        warnings: Sequence[str] = (), seed: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        encode: Callable[[Sequence[Path]], NDArray[np.float32]],
+        read: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+        name: str,
+        weights_sha256: str,
+        warnings: Sequence[str] = (),
+        seed: int = 0,
+    ) -> None:
         self._encode, self._read, self._name, self._sha256 = encode, read, name, weights_sha256
         self._warnings, self._seed = tuple(warnings), seed
 
@@ -94,10 +100,18 @@ class EncoderJudge:
         names = [record.id for record in group.records]
 
         def matching() -> list[Score]:
-            return [r_precision(
-                made, spoken, range(len(made)), items, picture_ids=names, caption_ids=names, seed=self._seed,
-                num_folds=min(10, len(made)),
-            )]  # fmt: skip
+            return [
+                r_precision(
+                    made,
+                    spoken,
+                    range(len(made)),
+                    items,
+                    picture_ids=names,
+                    caption_ids=names,
+                    seed=self._seed,
+                    num_folds=min(10, len(made)),
+                )
+            ]
 
         def recall() -> list[Score]:
             found: list[Score] = []
@@ -135,8 +149,12 @@ class EncoderJudge:
             report.notes.append(f"{what} of {group}: not measured ({error}).")
             return
         for score in scores:
-            report.add(replace(score, warnings=(*score.warnings, *self._warnings)).row(
-                group=group, network=self._name, weights_sha256=self._sha256,
-                pictures=f"{relevant}; cosine of the judge's features; one picture an utterance",
-                details={"independent": not self._warnings},
-            ))  # fmt: skip
+            report.add(
+                replace(score, warnings=(*score.warnings, *self._warnings)).row(
+                    group=group,
+                    network=self._name,
+                    weights_sha256=self._sha256,
+                    pictures=f"{relevant}; cosine of the judge's features; one picture an utterance",
+                    details={"independent": not self._warnings},
+                )
+            )

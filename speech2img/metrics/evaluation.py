@@ -42,8 +42,15 @@ class SpeechPipeline(Protocol):
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of recordings."""
 
-    def generate(self, embeddings: NDArray[np.float32], *, seed: int = 0, num_images: int = 1,
-                 return_stages: bool = False, first_index: int = 0) -> Any:
+    def generate(
+        self,
+        embeddings: NDArray[np.float32],
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: bool = False,
+        first_index: int = 0,
+    ) -> Any:
         """Pictures (N, num_images, S, S, 3) uint8, or a list of such arrays, one a stage; noise by seed and index."""
 
 
@@ -64,11 +71,23 @@ GroupMeasure = Callable[[MetricReport, PaintedGroup], None]
 
 
 def evaluate_pipeline(
-    pipeline: SpeechPipeline, manifest: ManifestLike, *, splits: Sequence[str] = ("test_seen", "test"),
-    judge: Judge | None = None, network: FeatureNetwork | None = None, image_store: ImageStoreLike | None = None,
-    retrieval: Mapping[str, measures.RetrievalArrays] | None = None, renderer: Renderer | None = None,
-    curves: Mapping[str, Path] | None = None, num_utterances: int = 200, num_shown: int = 24, seed: int = 0,
-    extras: Sequence[GroupMeasure] = (), ema: str = "not told", out: Path, progress: bool = True,
+    pipeline: SpeechPipeline,
+    manifest: ManifestLike,
+    *,
+    splits: Sequence[str] = ("test_seen", "test"),
+    judge: Judge | None = None,
+    network: FeatureNetwork | None = None,
+    image_store: ImageStoreLike | None = None,
+    retrieval: Mapping[str, measures.RetrievalArrays] | None = None,
+    renderer: Renderer | None = None,
+    curves: Mapping[str, Path] | None = None,
+    num_utterances: int = 200,
+    num_shown: int = 24,
+    seed: int = 0,
+    extras: Sequence[GroupMeasure] = (),
+    ema: str = "not told",
+    out: Path,
+    progress: bool = True,
 ) -> MetricReport:
     """Measure a model on utterances it never heard, and write the report and the page.
 
@@ -123,31 +142,45 @@ def evaluate_pipeline(
     if features is None:
         raise MetricError.about("evaluation", "neither a judge nor a feature network", "give one of them")
     if "train" in splits or not splits:
-        raise MetricError.about(f"splits {', '.join(splits) or '(none)'}",
-                                "a model is not measured on its training data", "choose test_seen, test or val")
+        raise MetricError.about(
+            f"splits {', '.join(splits) or '(none)'}",
+            "a model is not measured on its training data",
+            "choose test_seen, test or val",
+        )
     real_pictures = RealPictures(manifest, size=pipeline.image_size, store=image_store)
     kind = "species" if manifest.corpus.startswith(("songbirds", "cub")) else "classes"
     groups: list[PaintedGroup] = []
     for split in splits:
         records = choose_utterances(utterances_of(manifest, [split]), count=num_utterances, seed=seed)
         first = sum(len(group.records) for group in groups)
-        groups.append(_paint(pipeline, records, _group_name(split, kind), first, real_pictures, seed=seed,
-                             progress=progress))
+        groups.append(
+            _paint(pipeline, records, _group_name(split, kind), first, real_pictures, seed=seed, progress=progress)
+        )
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
-        model={"name": pipeline.name, "weights_sha256": pipeline.weights_sha256, "picture size": pipeline.image_size,
-               "averaged weights": ema, **pipeline.painting},
+        model={
+            "name": pipeline.name,
+            "weights_sha256": pipeline.weights_sha256,
+            "picture size": pipeline.image_size,
+            "averaged weights": ema,
+            **pipeline.painting,
+        },
         every_row={"ema": ema},
-        corpus={"name": manifest.corpus, "splits": ", ".join(splits),
-                "utterances": sum(len(group.records) for group in groups)},
+        corpus={
+            "name": manifest.corpus,
+            "splits": ", ".join(splits),
+            "utterances": sum(len(group.records) for group in groups),
+        },
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},
-        judge_accuracy=dict(judge.accuracy) if judge is not None else {})
+        judge_accuracy=dict(judge.accuracy) if judge is not None else {},
+    )
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     for group in tqdm(groups, desc="likeness", unit="group", disable=not progress):
         _measure_likeness(report, group, manifest, real_pictures, features, seed=seed)
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
-    diversity = _measure_diversity(report, groups, pipeline, manifest, real_pictures, features, renderer, seed=seed,
-                                   progress=progress)
+    diversity = _measure_diversity(
+        report, groups, pipeline, manifest, real_pictures, features, renderer, seed=seed, progress=progress
+    )
     for measure in extras:
         for group in groups:
             measure(report, group)
@@ -156,11 +189,24 @@ def evaluate_pipeline(
         for record, picture in zip(group.records, group.pictures, strict=True):
             with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
                 Image.fromarray(picture).save(path, format="PNG")
-    write_json(out / "utterances.json", [
-        {"id": record.id, "group": group.name, "voice": record.voice, "held_out_voice": record.held_out_voice,
-         "text": record.text, "class": record.class_name, "mentions": dict(record.mentions),
-         "read": readings.get(record.id), "read_off_real": real_readings.get(record.id)}
-        for group in groups for record in group.records])
+    write_json(
+        out / "utterances.json",
+        [
+            {
+                "id": record.id,
+                "group": group.name,
+                "voice": record.voice,
+                "held_out_voice": record.held_out_voice,
+                "text": record.text,
+                "class": record.class_name,
+                "mentions": dict(record.mentions),
+                "read": readings.get(record.id),
+                "read_off_real": real_readings.get(record.id),
+            }
+            for group in groups
+            for record in group.records
+        ],
+    )
     report.save(out)
     write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}))
     return report
@@ -170,8 +216,16 @@ def _group_name(split: str, kind: str) -> str:
     return {"test_seen": f"seen {kind}", "test": f"unseen {kind}", "val": f"seen {kind}, validation"}.get(split, split)
 
 
-def _paint(pipeline: SpeechPipeline, records: list[UtteranceRecord], name: str, first_index: int, real: RealPictures, *,
-           seed: int, progress: bool) -> PaintedGroup:
+def _paint(
+    pipeline: SpeechPipeline,
+    records: list[UtteranceRecord],
+    name: str,
+    first_index: int,
+    real: RealPictures,
+    *,
+    seed: int,
+    progress: bool,
+) -> PaintedGroup:
     embeddings: list[NDArray[np.float32]] = []
     pictures: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
@@ -181,12 +235,14 @@ def _paint(pipeline: SpeechPipeline, records: list[UtteranceRecord], name: str, 
             pictures.append(pipeline.generate(embeddings[-1], seed=seed, first_index=first_index + start)[:, 0])
             real_parts.append(real.read([record.item_id for record in chunk]))
             bar.update(len(chunk))
-    return PaintedGroup(name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts),
-                  first_index)
+    return PaintedGroup(
+        name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts), first_index
+    )
 
 
-def _judge_all(report: MetricReport, groups: Sequence[PaintedGroup], judge: Judge | None, *, kind: str, seed: int,
-               progress: bool) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+def _judge_all(
+    report: MetricReport, groups: Sequence[PaintedGroup], judge: Judge | None, *, kind: str, seed: int, progress: bool
+) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Spoken-attribute accuracy of every group, of its voices, and of all groups together; readings by utterance."""
     readings: dict[str, dict[str, str]] = {}
     real_readings: dict[str, dict[str, str]] = {}
@@ -203,8 +259,15 @@ def _judge_all(report: MetricReport, groups: Sequence[PaintedGroup], judge: Judg
         if sum(bool(mention) for mention in mentions) < 2:
             report.notes.append(f"{name}: fewer than two utterances mention an attribute, so none is measured.")
             return
-        measures.add_spoken_attributes(report, name, [readings[record.id] for record in records], mentions,
-                                       [real_readings[record.id] for record in records], judge=judge, seed=seed)
+        measures.add_spoken_attributes(
+            report,
+            name,
+            [readings[record.id] for record in records],
+            mentions,
+            [real_readings[record.id] for record in records],
+            judge=judge,
+            seed=seed,
+        )
 
     for group in groups:
         measure(group.name, group.records)
@@ -224,62 +287,112 @@ def _said(record: UtteranceRecord, judge: Judge) -> dict[str, str]:
     return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.values.get(head, ())}
 
 
-def _measure_likeness(report: MetricReport, group: PaintedGroup, manifest: ManifestLike, real_pictures: RealPictures,
-                      network: FeatureNetwork, *, seed: int) -> None:
+def _measure_likeness(
+    report: MetricReport,
+    group: PaintedGroup,
+    manifest: ManifestLike,
+    real_pictures: RealPictures,
+    network: FeatureNetwork,
+    *,
+    seed: int,
+) -> None:
     used = {record.item_id for record in group.records}
     rest = [item.id for item in manifest.items if item.split == group.records[0].split and item.id not in used]
     rng = np.random.default_rng(seed)
     others: FeatureReading | None = None
     if len(rest) >= len(group.records):
-        picked = [rest[row] for row in rng.permutation(len(rest))[:len(group.records)]]
+        picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
         others = network.read(real_pictures.read(picked))
-    measures.add_likeness(report, group.name, network.read(group.pictures), network.read(group.real), others,
-                          network=network, real_protocol=f"{real_pictures.protocol}, of the same utterances", seed=seed)
+    measures.add_likeness(
+        report,
+        group.name,
+        network.read(group.pictures),
+        network.read(group.real),
+        others,
+        network=network,
+        real_protocol=f"{real_pictures.protocol}, of the same utterances",
+        seed=seed,
+    )
 
 
-def _measure_retrieval(report: MetricReport, group: PaintedGroup, pipeline: SpeechPipeline,
-                       arrays: measures.RetrievalArrays | None, *, seed: int) -> None:
+def _measure_retrieval(
+    report: MetricReport,
+    group: PaintedGroup,
+    pipeline: SpeechPipeline,
+    arrays: measures.RetrievalArrays | None,
+    *,
+    seed: int,
+) -> None:
     classes = [record.class_id for record in group.records]
     items = [record.item_id for record in group.records]
     try:
-        measures.add_speech_retrieval(report, group.name, group.embeddings, classes, items, model=pipeline.name,
-                                      model_sha256=pipeline.weights_sha256, seed=seed)
+        measures.add_speech_retrieval(
+            report,
+            group.name,
+            group.embeddings,
+            classes,
+            items,
+            model=pipeline.name,
+            model_sha256=pipeline.weights_sha256,
+            seed=seed,
+        )
         if arrays is not None:
             measures.add_cross_retrieval(report, group.name, arrays, group.embeddings, classes, seed=seed)
     except MetricError as error:
         report.notes.append(f"{group.name}: retrieval not measured ({error}).")
 
 
-def _measure_diversity(report: MetricReport, groups: Sequence[PaintedGroup], pipeline: SpeechPipeline,
-                       manifest: ManifestLike, real_pictures: RealPictures, network: FeatureNetwork,
-                       renderer: Renderer | None, *, seed: int, progress: bool) -> list[DiversityEntry]:
+def _measure_diversity(
+    report: MetricReport,
+    groups: Sequence[PaintedGroup],
+    pipeline: SpeechPipeline,
+    manifest: ManifestLike,
+    real_pictures: RealPictures,
+    network: FeatureNetwork,
+    renderer: Renderer | None,
+    *,
+    seed: int,
+    progress: bool,
+) -> list[DiversityEntry]:
     rng = np.random.default_rng(seed)
     group = groups[0]
     rows = sorted(rng.permutation(len(group.records))[:DIVERSITY_UTTERANCES].tolist())
     entries: list[DiversityEntry] = []
     for row in tqdm(rows, desc="diversity", unit="utterance", disable=not progress):
         record = group.records[row]
-        many = pipeline.generate(group.embeddings[row:row + 1], seed=seed, num_images=DIVERSITY_PICTURES,
-                                 first_index=group.first_index + row)[0]
+        many = pipeline.generate(
+            group.embeddings[row : row + 1],
+            seed=seed,
+            num_images=DIVERSITY_PICTURES,
+            first_index=group.first_index + row,
+        )[0]
         fitting = [item.id for item in manifest.items if _fits(record, item)]
         picked = [fitting[index] for index in rng.permutation(len(fitting))[:DIVERSITY_PICTURES]]
         drawn = None
         if renderer is not None and record.attributes is not None:
-            drawn = np.stack([renderer(record.attributes, 1_000_003 + number, pipeline.image_size)
-                              for number in range(DIVERSITY_PICTURES)])
+            drawn = np.stack(
+                [
+                    renderer(record.attributes, 1_000_003 + number, pipeline.image_size)
+                    for number in range(DIVERSITY_PICTURES)
+                ]
+            )
         entries.append(DiversityEntry(record, many, real_pictures.read(picked) if len(picked) > 1 else None, drawn))
     varied = f"generated, one utterance, {DIVERSITY_PICTURES} noises"
     sets: dict[str, list[NDArray[np.uint8]]] = {
         varied: [entry.generated for entry in entries],
         "generated, one picture each of all utterances": [group.pictures[:256]],
         "real pictures that fit one utterance": [entry.fitting for entry in entries if entry.fitting is not None],
-        "real renders of one bird": [entry.drawn for entry in entries if entry.drawn is not None]}
-    measures.add_diversity(report, {name: pictures for name, pictures in sets.items() if pictures}, network=network,
-                           seed=seed)
+        "real renders of one bird": [entry.drawn for entry in entries if entry.drawn is not None],
+    }
+    measures.add_diversity(
+        report, {name: pictures for name, pictures in sets.items() if pictures}, network=network, seed=seed
+    )
     drawn_sets = sets["real renders of one bird"] or sets["real pictures that fit one utterance"]
     if drawn_sets and measures.is_collapsed(sets[varied], drawn_sets, network=network):
-        report.notes.append(f"Collapsed: pictures of one utterance vary less than {measures.COLLAPSED:.0%} of what "
-                            "real pictures of one description do; the generator ignores its noise.")
+        report.notes.append(
+            f"Collapsed: pictures of one utterance vary less than {measures.COLLAPSED:.0%} of what "
+            "real pictures of one description do; the generator ignores its noise."
+        )
     return entries
 
 
@@ -290,21 +403,37 @@ def _fits(record: UtteranceRecord, item: Any) -> bool:
     return all(item.attributes.get(name) == value for name, value in record.mentions.items())
 
 
-def _gallery(groups: Sequence[PaintedGroup], pipeline: SpeechPipeline, readings: Mapping[str, Mapping[str, str]],
-             real_readings: Mapping[str, Mapping[str, str]], *, count: int, seed: int) -> list[GalleryEntry]:
+def _gallery(
+    groups: Sequence[PaintedGroup],
+    pipeline: SpeechPipeline,
+    readings: Mapping[str, Mapping[str, str]],
+    real_readings: Mapping[str, Mapping[str, str]],
+    *,
+    count: int,
+    seed: int,
+) -> list[GalleryEntry]:
     rng = np.random.default_rng(seed)
     entries: list[GalleryEntry] = []
     for group in groups:
         share = min(len(group.records), -(-count // len(groups)))
         for row in sorted(rng.permutation(len(group.records))[:share].tolist()):
             record = group.records[row]
-            stages = pipeline.generate(group.embeddings[row:row + 1], seed=seed, return_stages=True,
-                                       first_index=group.first_index + row)
-            entries.append(GalleryEntry(record, group.name, [stage[0, 0] for stage in stages], group.real[row],
-                                        readings.get(record.id), real_readings.get(record.id)))
+            stages = pipeline.generate(
+                group.embeddings[row : row + 1], seed=seed, return_stages=True, first_index=group.first_index + row
+            )
+            entries.append(
+                GalleryEntry(
+                    record,
+                    group.name,
+                    [stage[0, 0] for stage in stages],
+                    group.real[row],
+                    readings.get(record.id),
+                    real_readings.get(record.id),
+                )
+            )
     return entries
 
 
 def _chunks(records: list[UtteranceRecord]) -> Iterator[tuple[int, list[UtteranceRecord]]]:
     for start in range(0, len(records), CHUNK):
-        yield start, records[start:start + CHUNK]
+        yield start, records[start : start + CHUNK]

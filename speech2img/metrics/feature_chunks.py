@@ -75,9 +75,10 @@ class StoredChunks(Chunks):
 
     def _intact(self) -> set[int]:
         return {
-            int(key) for key, fields in self._journal.done.items()
+            int(key)
+            for key, fields in self._journal.done.items()
             if self._file(int(key)).is_file() and file_sha256(self._file(int(key))) == fields.get("sha256")
-        }  # fmt: skip
+        }
 
     def __contains__(self, start: int) -> bool:
         return start in self._valid

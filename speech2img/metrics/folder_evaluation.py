@@ -25,9 +25,16 @@ Side = PictureSource | Path
 
 
 def evaluate_folders(
-    generated: Side | None, real: Side | None, *, reader: InceptionReader | None, settings: FolderSettings, out: Path,
-    classifier: ClassifierReader | None = None, save_stats: Path | None = None, progress: bool = True,
-) -> MetricReport | None:  # fmt: skip
+    generated: Side | None,
+    real: Side | None,
+    *,
+    reader: InceptionReader | None,
+    settings: FolderSettings,
+    out: Path,
+    classifier: ClassifierReader | None = None,
+    save_stats: Path | None = None,
+    progress: bool = True,
+) -> MetricReport | None:
     """Compare generated with real pictures and write ``report.json`` and ``report.md``.
 
     Parameters
@@ -77,9 +84,15 @@ class _Evaluation:
     """One comparison: its sides, networks and settings."""
 
     def __init__(
-        self, generated: Side | None, real: Side | None, reader: InceptionReader | None,
-        classifier: ClassifierReader | None, settings: FolderSettings, out: Path, progress: bool,
-    ) -> None:  # fmt: skip
+        self,
+        generated: Side | None,
+        real: Side | None,
+        reader: InceptionReader | None,
+        classifier: ClassifierReader | None,
+        settings: FolderSettings,
+        out: Path,
+        progress: bool,
+    ) -> None:
         self.generated, self.real, self.reader, self.classifier = generated, real, reader, classifier
         self.settings, self.out, self.progress = settings, out, progress
         sides = [side for side in (generated, real) if side is not None]
@@ -99,9 +112,7 @@ class _Evaluation:
             raise ConfigError.about("evaluate", "no generated pictures", "give --generated, or --save-stats")
         no_pictures = self.generated is None or isinstance(self.generated, Path)
         if self.real is None and (no_pictures or save_stats is not None or self.settings.retrieval):
-            raise ConfigError.about(
-                "evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root"
-            )  # fmt: skip
+            raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
         if self.classifier is not None and no_pictures:
             raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
         if self.settings.retrieval:
@@ -116,24 +127,33 @@ class _Evaluation:
         if side is None or isinstance(side, Path):
             return None if side is None else self.stored[side]
         assert network is not None
-        return PictureSet(side.name, extract_features(
-            side, network, settings=wanted, batch_size=self.settings.batch_size, workers=self.settings.workers,
-            work=self.out / "work", progress=self.progress,
-        ))  # fmt: skip
+        return PictureSet(
+            side.name,
+            extract_features(
+                side,
+                network,
+                settings=wanted,
+                batch_size=self.settings.batch_size,
+                workers=self.settings.workers,
+                work=self.out / "work",
+                progress=self.progress,
+            ),
+        )
 
     def read_distances(self) -> None:
         """Both sides as the distances and the network's own score need them."""
         if self.real is not None and (self.reader is not None or self.stored or self.classifier is None):
             self.plan = plan_distances(
                 self.reader, self.stored.values(), self.settings, has_pictures=bool(self.pictures)
-            )  # fmt: skip
+            )
         elif self.real is None and self.reader is not None:
             self.plan = plan_score(self.reader, self.settings)
         elif self.classifier is None:
             raise ConfigError.about(
-                "evaluate", "no network reads the pictures",
+                "evaluate",
+                "no network reads the pictures",
                 "give --network with Inception's weights, or --classifier with a run of 'train classifier'",
-            )  # fmt: skip
+            )
         if self.plan is not None:
             self.made = self.read(self.generated, self.reader, self.plan.settings)
             self.true = self.read(self.real, self.reader, self.plan.real_settings)
@@ -144,9 +164,14 @@ class _Evaluation:
         if self.plan is not None and self.made is not None:
             if self.true is not None:
                 add_inception_rows(
-                    report, self.made, self.true, self.plan, reader=self.reader, seed=self.settings.seed,
+                    report,
+                    self.made,
+                    self.true,
+                    self.plan,
+                    reader=self.reader,
+                    seed=self.settings.seed,
                     progress=self.progress,
-                )  # fmt: skip
+                )
             else:
                 add_score_row(report, self.made, self.plan, reader=self.reader, seed=self.settings.seed)
         if self.classifier is not None:
@@ -155,7 +180,7 @@ class _Evaluation:
             made, true = self.pictures
             add_folder_retrieval(
                 report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
-            )  # fmt: skip
+            )
         if not report.rows:
             raise MetricError.about("evaluation", " ".join(report.notes), "give more pictures, or --allow-small")
         self._compare(report)
@@ -165,38 +190,44 @@ class _Evaluation:
     def _add_own_score(self, report: MetricReport, classifier: ClassifierReader) -> None:
         """Inception Score by a classifier of one's own; of the real pictures too, as its yardstick."""
         plan = make_score_plan(
-            classifier, protocol=self.settings.protocol, corpus=self.settings.corpus, fit=self.settings.fit,
+            classifier,
+            protocol=self.settings.protocol,
+            corpus=self.settings.corpus,
+            fit=self.settings.fit,
             side=self.settings.side,
-        )  # fmt: skip
+        )
         report.notes.append(classifier.facts)
         for side, are_real in ((self.generated, False), (self.real, True)):
             if side is not None and not isinstance(side, Path):
                 pictures = self.read(side, classifier, plan.settings)
                 assert pictures is not None
-                add_score_row(
-                    report, pictures, plan, reader=classifier, are_real=are_real, seed=self.settings.seed
-                )  # fmt: skip
-
+                add_score_row(report, pictures, plan, reader=classifier, are_real=are_real, seed=self.settings.seed)
 
     def _report(self) -> MetricReport:
         settings, plan, reader = self.settings, self.plan, self.reader
         told: dict[str, Any] = {
-            "seed": settings.seed, "protocol": settings.protocol or "as pytorch-fid", "averaged weights": settings.ema
-        }  # fmt: skip
+            "seed": settings.seed,
+            "protocol": settings.protocol or "as pytorch-fid",
+            "averaged weights": settings.ema,
+        }
         if reader is not None and plan is not None:
             told |= {
-                "network": reader.name, "weights": reader.weights_sha256, "precision": reader.precision,
+                "network": reader.name,
+                "weights": reader.weights_sha256,
+                "precision": reader.precision,
                 "resize": input_filter(plan.settings.resize).words,
                 "fit": FITS[plan.settings.fit].format(side=plan.settings.side),
-            }  # fmt: skip
+            }
         if self.classifier is not None:
             told |= {"classifier": self.classifier.name, "classifier's weights": self.classifier.weights_sha256}
         report = MetricReport(
             title="Generated pictures" + (" against real ones" if self.real is not None else ""),
             model=_side(self.made, self.generated),
             corpus={**({"name": settings.corpus} if settings.corpus else {}), **_side(self.true, self.real)},
-            settings=told, notes=[] if plan is None else list(plan.notes), every_row={"ema": settings.ema},
-        )  # fmt: skip
+            settings=told,
+            notes=[] if plan is None else list(plan.notes),
+            every_row={"ema": settings.ema},
+        )
         if settings.protocol is not None:
             report.sections[f"Protocol {settings.protocol}"] = [
                 f"- {line}" for line in find_protocol(settings.protocol).describe()
@@ -215,14 +246,18 @@ class _Evaluation:
         tap = self.plan.taps[-1] if self.plan is not None and self.plan.taps else ""
         num_real = None if self.true is None else self.true.num_samples
         lines = comparison_markdown(
-            [row for row in report.rows if row.group == tap or row.name != "frechet_distance"], corpus=settings.corpus,
-            protocol=settings.protocol, made_from="",
+            [row for row in report.rows if row.group == tap or row.name != "frechet_distance"],
+            corpus=settings.corpus,
+            protocol=settings.protocol,
+            made_from="",
             is_whole_test_set=is_published_set(settings.corpus, settings.protocol, num_real),
-        )  # fmt: skip
+        )
         if lines:
             report.sections["Beside published numbers"] = [
-                *lines, "", "Whether the pictures are those of the published split is judged by their number alone.",
-            ]  # fmt: skip
+                *lines,
+                "",
+                "Whether the pictures are those of the published split is judged by their number alone.",
+            ]
         else:
             report.notes.append(f"There are no published numbers of {settings.corpus} to compare with.")
 
@@ -232,6 +267,7 @@ def _side(pictures: PictureSet | None, source: Side | None) -> dict[str, Any]:
     if pictures is None:
         return {} if source is None else {"pictures": str(source) if isinstance(source, Path) else source.name}
     return {
-        "pictures": pictures.name, "n": pictures.num_samples or UNTOLD,
+        "pictures": pictures.name,
+        "n": pictures.num_samples or UNTOLD,
         "files sha256": UNTOLD if pictures.protocol is None else pictures.protocol.files_sha256,
-    }  # fmt: skip
+    }

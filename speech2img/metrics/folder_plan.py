@@ -75,17 +75,23 @@ def plan_distances(
         return InceptionPlan(settings=FeatureSettings(taps=chosen), taps=chosen, allow_small=settings.allow_small)
     if reader is None:
         raise ConfigError.about(
-            "evaluate", "no network reads the pictures",
+            "evaluate",
+            "no network reads the pictures",
             "give --network with pt_inception-2015-12-05-*.pth, or what 'speech2img import fid-inception' made of it",
-        )  # fmt: skip
+        )
     wanted = settings.taps
     if files and not pools:
         also = "logits" in wanted or (not wanted and reader.classifier is not None)
         wanted = (*_of_protocol(common, settings.protocol), *(("logits",) if also else ()))
     plan = make_plan(
-        reader, protocol=settings.protocol, taps=wanted, corpus=settings.corpus, fit=settings.fit,
-        side=settings.side, allow_small=settings.allow_small,
-    )  # fmt: skip
+        reader,
+        protocol=settings.protocol,
+        taps=wanted,
+        corpus=settings.corpus,
+        fit=settings.fit,
+        side=settings.side,
+        allow_small=settings.allow_small,
+    )
     if not plan.taps:
         raise ConfigError.about("--taps logits", "no output for distances", "add pool2048, or leave --taps out")
     for statistics in files:
@@ -103,13 +109,18 @@ def plan_score(reader: InceptionReader, settings: FolderSettings) -> InceptionPl
     """
     if reader.classifier is None:
         raise MetricError.about(
-            reader.name, "no classifier, and without real pictures only an Inception Score can be measured",
+            reader.name,
+            "no classifier, and without real pictures only an Inception Score can be measured",
             "give --real, weights that reach the classifier, or --classifier",
-        )  # fmt: skip
+        )
     plan = make_plan(
-        reader, protocol=settings.protocol, taps=("logits",), corpus=settings.corpus, fit=settings.fit,
+        reader,
+        protocol=settings.protocol,
+        taps=("logits",),
+        corpus=settings.corpus,
+        fit=settings.fit,
         side=settings.side,
-    )  # fmt: skip
+    )
     return replace(plan, notes=(*plan.notes, "No real pictures: FID, KID, precision and recall need them."))
 
 
@@ -125,6 +136,7 @@ def _check_filter(stored: Iterable[PictureSet], protocol: str | None) -> None:
     for statistics in stored:
         if wanted is not None and statistics.protocol is not None and statistics.protocol.resize != wanted:
             raise MetricError.about(
-                statistics.name, f"pictures resized by {statistics.protocol.resize}, protocol {protocol} by {wanted}",
+                statistics.name,
+                f"pictures resized by {statistics.protocol.resize}, protocol {protocol} by {wanted}",
                 "make the statistics again with that --protocol",
-            )  # fmt: skip
+            )

@@ -18,9 +18,15 @@ from speech2img.metrics.report import MetricReport
 
 
 def add_folder_retrieval(
-    report: MetricReport, generated: PictureSource, real: PictureSource, reader: PictureReader,
-    settings: FolderSettings, *, work: Path, progress: bool,
-) -> None:  # fmt: skip
+    report: MetricReport,
+    generated: PictureSource,
+    real: PictureSource,
+    reader: PictureReader,
+    settings: FolderSettings,
+    *,
+    work: Path,
+    progress: bool,
+) -> None:
     """Add recall and mAP between two folders of pictures.
 
     Parameters
@@ -47,9 +53,14 @@ def add_folder_retrieval(
 
     def read(source: PictureSource) -> PictureFeatures:
         return extract_features(
-            source, reader, settings=wanted, batch_size=settings.batch_size, workers=settings.workers, work=work,
+            source,
+            reader,
+            settings=wanted,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            work=work,
             progress=progress,
-        )  # fmt: skip
+        )
 
     items = match_names(generated.ids, real.ids)
     real_classes = {name: folder_of(name) for name in real.ids}
@@ -59,10 +70,14 @@ def add_folder_retrieval(
         for name, item in zip(generated.ids, items, strict=True)
     ]
     add_retrieval_rows(
-        report, LabelledPictures(read(generated), items, made_classes),
+        report,
+        LabelledPictures(read(generated), items, made_classes),
         LabelledPictures(read(real), list(real.ids), list(real_classes.values())),
-        protocol=settings.protocol, reader=reader, corpus=settings.corpus, seed=settings.seed,
-    )  # fmt: skip
+        protocol=settings.protocol,
+        reader=reader,
+        corpus=settings.corpus,
+        seed=settings.seed,
+    )
 
 
 def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | None]:

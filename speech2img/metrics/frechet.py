@@ -58,9 +58,17 @@ def frechet_distance(a: Gaussian, b: Gaussian, *, legacy_eps: float | None = Non
     return max(0.0, float(distance))
 
 
-def frechet_score(a: Gaussian, b: Gaussian, *, features_a: NDArray[np.floating] | None = None,
-                  features_b: NDArray[np.floating] | None = None, allow_small: bool = False,
-                  legacy_eps: float | None = None, num_bootstrap: int = 1000, seed: int = 0) -> Score:
+def frechet_score(
+    a: Gaussian,
+    b: Gaussian,
+    *,
+    features_a: NDArray[np.floating] | None = None,
+    features_b: NDArray[np.floating] | None = None,
+    allow_small: bool = False,
+    legacy_eps: float | None = None,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> Score:
     """Frechet distance with its interval, refused or warned about where there are too few pictures.
 
     Parameters
@@ -94,16 +102,30 @@ def frechet_score(a: Gaussian, b: Gaussian, *, features_a: NDArray[np.floating] 
     interval, scope = None, "no interval: it needs the features, not their statistics alone"
     if num_bootstrap > 0 and not (features_a is None and features_b is None):
         interval = _interval(value, a, b, features_a, features_b, num_bootstrap, seed)
-        of = "both sets" if features_a is not None and features_b is not None else \
-            ("the generated set alone" if features_b is None else "the real set alone")
+        of = (
+            "both sets"
+            if features_a is not None and features_b is not None
+            else ("the generated set alone" if features_b is None else "the real set alone")
+        )
         scope = f"interval by {num_bootstrap:,} linearised resamples of {of}"
-    settings: dict[str, Any] = {"dimensions": a.dim, "num_generated": a.num_samples, "num_real": b.num_samples,
-                                "legacy_eps": legacy_eps}
+    settings: dict[str, Any] = {
+        "dimensions": a.dim,
+        "num_generated": a.num_samples,
+        "num_real": b.num_samples,
+        "legacy_eps": legacy_eps,
+    }
     against = "an unknown number of" if b.num_samples is None else f"{b.num_samples:,}"
     return Score(
-        name="frechet_distance", value=value, num_samples=a.num_samples or 0, seed=seed, interval=interval,
+        name="frechet_distance",
+        value=value,
+        num_samples=a.num_samples or 0,
+        seed=seed,
+        interval=interval,
         protocol=f"Frechet distance in {a.dim:,} dimensions, against {against} real pictures; {scope}",
-        higher_is_better=False, settings=settings, warnings=tuple(dict.fromkeys(warnings)))
+        higher_is_better=False,
+        settings=settings,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
 
 
 def fit_gaussian(features: NDArray[np.floating]) -> Gaussian:
@@ -111,8 +133,9 @@ def fit_gaussian(features: NDArray[np.floating]) -> Gaussian:
     return FeatureStatistics().update(features).gaussian()
 
 
-def influences(a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None,
-               features_b: NDArray[np.floating] | None) -> list[NDArray[np.float64] | None]:
+def influences(
+    a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None, features_b: NDArray[np.floating] | None
+) -> list[NDArray[np.float64] | None]:
     """First-order change of the distance by the weight of each picture: the way to its interval at 2,048 dimensions.
 
     Parameters
@@ -148,21 +171,34 @@ def influences(a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None
             found.append(None)
             continue
         if np.ndim(features) != 2 or features.shape[1] != own.dim or own.num_samples not in (None, len(features)):
-            raise MetricError.about("features", f"shape {np.shape(features)}, but statistics of {own.num_samples} "
-                                    f"pictures in {own.dim} dimensions", "give the features they were made of")
-        whiten = map_root.T @ np.linalg.pinv(root.T) if own.root is not None or len(root) < own.dim else \
-            solve_triangular(root, map_root, lower=False).T
+            raise MetricError.about(
+                "features",
+                f"shape {np.shape(features)}, but statistics of {own.num_samples} pictures in {own.dim} dimensions",
+                "give the features they were made of",
+            )
+        whiten = (
+            map_root.T @ np.linalg.pinv(root.T)
+            if own.root is not None or len(root) < own.dim
+            else solve_triangular(root, map_root, lower=False).T
+        )
         changes = []
         for rows in float64_blocks(features, "features"):
             rows = rows - own.mean
-            changes.append(sign * (rows @ gap) + (rows ** 2).sum(axis=1) - ((rows @ whiten.T) ** 2).sum(axis=1))
+            changes.append(sign * (rows @ gap) + (rows**2).sum(axis=1) - ((rows @ whiten.T) ** 2).sum(axis=1))
         change = np.concatenate(changes)
         found.append(change - change.mean())
     return found
 
 
-def _interval(value: float, a: Gaussian, b: Gaussian, features_a: NDArray[np.floating] | None,
-              features_b: NDArray[np.floating] | None, num_bootstrap: int, seed: int) -> Interval:
+def _interval(
+    value: float,
+    a: Gaussian,
+    b: Gaussian,
+    features_a: NDArray[np.floating] | None,
+    features_b: NDArray[np.floating] | None,
+    num_bootstrap: int,
+    seed: int,
+) -> Interval:
     rng = np.random.default_rng(seed)
     replicates = np.full(num_bootstrap, value)
     for change in influences(a, b, features_a, features_b):
@@ -177,23 +213,33 @@ def _size_warnings(part: Gaussian, what: str, allow_small: bool) -> list[str]:
     if part.num_samples is None:
         return [f"the statistics of the {what} do not say of how many they were made"]
     if part.num_samples <= part.dim:
-        reason = (f"{part.num_samples:,} pictures in {part.dim:,} dimensions: their covariance is singular, and the "
-                  "distance depends mostly on the number of pictures")
+        reason = (
+            f"{part.num_samples:,} pictures in {part.dim:,} dimensions: their covariance is singular, and the "
+            "distance depends mostly on the number of pictures"
+        )
         if not allow_small:
-            raise MetricError.about(f"Frechet distance, {what}", reason,
-                                    f"use more than {part.dim:,} pictures, a smaller layer (64, 192, 768) or the "
-                                    "kernel distance, or allow small sets")
+            raise MetricError.about(
+                f"Frechet distance, {what}",
+                reason,
+                f"use more than {part.dim:,} pictures, a smaller layer (64, 192, 768) or the "
+                "kernel distance, or allow small sets",
+            )
         return [f"{what}: {reason}; trust the kernel distance instead"]
     if part.num_samples < FEW:
-        return [f"{what}: {part.num_samples:,} pictures bias the Frechet distance upwards; compare only with numbers "
-                "of as many pictures, and read the kernel distance beside it"]
+        return [
+            f"{what}: {part.num_samples:,} pictures bias the Frechet distance upwards; compare only with numbers "
+            "of as many pictures, and read the kernel distance beside it"
+        ]
     return []
 
 
 def _check_same_space(a: Gaussian, b: Gaussian) -> None:
     if a.dim != b.dim:
-        raise MetricError.about("Frechet distance", f"features of {a.dim} and {b.dim} dimensions",
-                                "use the same network and layer for both sets")
+        raise MetricError.about(
+            "Frechet distance",
+            f"features of {a.dim} and {b.dim} dimensions",
+            "use the same network and layer for both sets",
+        )
 
 
 def _root(gaussian: Gaussian) -> NDArray[np.float64]:
@@ -205,8 +251,9 @@ def _root(gaussian: Gaussian) -> NDArray[np.float64]:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(gaussian.covariance)
     if values[0] < -_NEGATIVE * max(values[-1], 0.0) or values[-1] < 0.0:
-        raise MetricError.about("covariance", f"its smallest eigenvalue is {values[0]:.3g}, so it is none",
-                                "make the statistics again")
+        raise MetricError.about(
+            "covariance", f"its smallest eigenvalue is {values[0]:.3g}, so it is none", "make the statistics again"
+        )
     kept = values > values[-1] * gaussian.dim * np.finfo(np.float64).eps
     root: NDArray[np.float64] = (vectors[:, kept] * np.sqrt(values[kept])).T
     return root

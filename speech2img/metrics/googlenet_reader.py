@@ -70,7 +70,7 @@ class GoogLeNetReader:
         logits: list[NDArray[np.float32]] = []
         with torch.inference_mode():
             for start in range(0, len(images), batch_size):
-                batch = to_network(images[start:start + batch_size], IMAGE_SIZE, device=self._device)
+                batch = to_network(images[start : start + batch_size], IMAGE_SIZE, device=self._device)
                 pooled = self._network.features(bvlc_preprocess((batch + 1.0) * 127.5))
                 features.append(pooled.cpu().numpy())
                 logits.append(self._network.classifier(pooled).cpu().numpy())

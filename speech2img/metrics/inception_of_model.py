@@ -70,19 +70,33 @@ class InceptionOfModel:
     """
 
     def __init__(
-        self, reader: InceptionReader | None, manifest: ManifestLike, *, size: int,
-        classifier: ClassifierReader | None = None, warnings: Sequence[str] = (), retrieval: bool = False,
-        store: ImageStoreLike | None = None, work: Path | None = None, protocol: str | None = None,
-        allow_small: bool = False, seed: int = 0, batch_size: int = 16, workers: int = 2, progress: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        reader: InceptionReader | None,
+        manifest: ManifestLike,
+        *,
+        size: int,
+        classifier: ClassifierReader | None = None,
+        warnings: Sequence[str] = (),
+        retrieval: bool = False,
+        store: ImageStoreLike | None = None,
+        work: Path | None = None,
+        protocol: str | None = None,
+        allow_small: bool = False,
+        seed: int = 0,
+        batch_size: int = 16,
+        workers: int = 2,
+        progress: bool = True,
+    ) -> None:
         if reader is None and (retrieval or classifier is None):
             raise ConfigError.about("--retrieval", "no network ranks the pictures", "give --inception")
         self._reader, self._manifest, self._work, self._protocol = reader, manifest, work, protocol
         self._classifier, self._warnings = classifier, tuple(warnings)
         self._rule = retrieval_rule(protocol) if retrieval else None
-        self._plan = None if reader is None else make_plan(
-            reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small
-        )  # fmt: skip
+        self._plan = (
+            None
+            if reader is None
+            else make_plan(reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small)
+        )
         self._real = RealPictures(manifest, size=size, store=store)
         self._seed, self._batch_size, self._workers, self._progress = seed, batch_size, workers, progress
 
@@ -104,9 +118,10 @@ class InceptionOfModel:
             ]
         lines = comparison_markdown(
             [row for row in report.rows[before:] if row.name != "frechet_distance" or self._is_deepest(row.group)],
-            corpus=self._manifest.corpus, protocol=self._protocol,
+            corpus=self._manifest.corpus,
+            protocol=self._protocol,
             is_whole_test_set=split == "test" and is_published_set(self._manifest.corpus, self._protocol, len(ids)),
-        )  # fmt: skip
+        )
         if lines:
             report.sections[f"Beside published numbers: {group.name}"] = lines
 
@@ -114,52 +129,75 @@ class InceptionOfModel:
         return self._plan is not None and group.endswith(self._plan.taps[-1])
 
     def _add_distances(
-        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
-        reader: InceptionReader, plan: InceptionPlan,
-    ) -> None:  # fmt: skip
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
+        reader: InceptionReader,
+        plan: InceptionPlan,
+    ) -> None:
         made, true = (
             PictureSet(source.name, self._read(source, reader, settings))
             for source, settings in ((generated, plan.settings), (real, plan.real_settings))
         )
         add_inception_rows(
             report, made, true, plan, reader=reader, group=group.name, seed=self._seed, progress=self._progress
-        )  # fmt: skip
+        )
         report.notes += [note for note in plan.notes if note not in report.notes]
 
     def _add_retrieval(
-        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
         reader: InceptionReader,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if self._rule is None:
             return
         wanted = retrieval_settings(reader, self._rule)
         class_of = {item.id: item.class_id for item in self._manifest.items}
         items = [record.item_id for record in group.records]
         add_retrieval_rows(
-            report, LabelledPictures(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
+            report,
+            LabelledPictures(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
             LabelledPictures(self._read(real, reader, wanted), real.ids, [class_of[item] for item in real.ids]),
-            protocol=self._protocol, reader=reader, corpus=self._manifest.corpus, group=group.name, seed=self._seed,
-        )  # fmt: skip
+            protocol=self._protocol,
+            reader=reader,
+            corpus=self._manifest.corpus,
+            group=group.name,
+            seed=self._seed,
+        )
 
     def _add_own_score(
-        self, report: MetricReport, group: PaintedGroup, generated: PictureSource, real: PictureSource,
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
         classifier: ClassifierReader,
-    ) -> None:  # fmt: skip
+    ) -> None:
         plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
         plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
         for source, are_real in ((generated, False), (real, True)):
             pictures = PictureSet(source.name, self._read(source, classifier, plan.settings))
             add_score_row(
                 report, pictures, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
-            )  # fmt: skip
+            )
         if classifier.facts not in report.notes:
             report.notes.append(classifier.facts)
 
     def _read(self, source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> PictureFeatures:
         return extract_features(
-            source, reader, settings=settings, batch_size=self._batch_size, workers=self._workers,
-            work=self._work, progress=self._progress,
-        )  # fmt: skip
+            source,
+            reader,
+            settings=settings,
+            batch_size=self._batch_size,
+            workers=self._workers,
+            work=self._work,
+            progress=self._progress,
+        )
 
 
 class SplitPictures:

@@ -42,9 +42,15 @@ class InceptionPlan:
 
 
 def make_plan(
-    reader: InceptionReader, *, protocol: str | None = None, taps: Sequence[str] = (), corpus: str = "",
-    fit: str | None = None, side: int | None = None, allow_small: bool = False,
-) -> InceptionPlan:  # fmt: skip
+    reader: InceptionReader,
+    *,
+    protocol: str | None = None,
+    taps: Sequence[str] = (),
+    corpus: str = "",
+    fit: str | None = None,
+    side: int | None = None,
+    allow_small: bool = False,
+) -> InceptionPlan:
     """Decide what to measure.
 
     Parameters
@@ -87,17 +93,23 @@ def make_plan(
             notes.append(f"{named.title} has FID at {named.frechet.layer}; these weights reach {reached[-1]} only.")
     pools = tuple(tap for tap in WIDTHS if tap in wanted)
     plan = InceptionPlan(
-        settings=_input_settings(named, pools, fit=fit, side=side), taps=pools,
-        allow_small=allow_small or (named is not None and named.frechet.allow_small), notes=tuple(notes),
+        settings=_input_settings(named, pools, fit=fit, side=side),
+        taps=pools,
+        allow_small=allow_small or (named is not None and named.frechet.allow_small),
+        notes=tuple(notes),
         num_subsets=named.kernel_subsets[0] if named is not None and named.kernel_subsets else USUAL_SUBSETS,
-    )  # fmt: skip
+    )
     return _with_score(plan, reader, protocol, corpus) if "logits" in wanted else plan
 
 
 def make_score_plan(
-    classifier: PictureReader, *, protocol: str | None = None, corpus: str = "", fit: str | None = None,
+    classifier: PictureReader,
+    *,
+    protocol: str | None = None,
+    corpus: str = "",
+    fit: str | None = None,
     side: int | None = None,
-) -> InceptionPlan:  # fmt: skip
+) -> InceptionPlan:
     """Decide how the Inception Score of a classifier of one's own is measured: no distance, one score.
 
     Parameters
@@ -115,15 +127,13 @@ def make_score_plan(
         For an unknown protocol.
     """
     named = None if protocol is None else find_protocol(protocol)
-    plan = InceptionPlan(
-        settings=_input_settings(named, (), fit=fit, side=side), taps=(), score_label="own classifier"
-    )  # fmt: skip
+    plan = InceptionPlan(settings=_input_settings(named, (), fit=fit, side=side), taps=(), score_label="own classifier")
     return _with_score(plan, classifier, protocol, corpus)
 
 
 def _input_settings(
     named: Protocol | None, taps: tuple[str, ...], *, fit: str | None, side: int | None
-) -> FeatureSettings:  # fmt: skip
+) -> FeatureSettings:
     """How pictures are brought to the network: as the user wishes, else as the protocol has it."""
     if named is not None and fit is None and named.frechet.squash is not None:
         fit, side = "squash", named.frechet.squash
@@ -145,6 +155,9 @@ def _with_score(plan: InceptionPlan, reader: PictureReader, protocol: str | None
         rule = replace(rule, classifier=own, leave_out_first=0)
     tap = "logits_unbiased" if own == "fid" else "logits"
     return replace(
-        plan, settings=replace(plan.settings, taps=(*plan.taps, tap)), score=rule, score_tap=tap,
+        plan,
+        settings=replace(plan.settings, taps=(*plan.taps, tap)),
+        score=rule,
+        score_tap=tap,
         score_warnings=tuple(warnings),
-    )  # fmt: skip
+    )

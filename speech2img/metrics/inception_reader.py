@@ -52,9 +52,14 @@ class InceptionReader:
     """
 
     def __init__(
-        self, network: InceptionV3, *, name: str, weights_sha256: str, precision: str = "float32",
+        self,
+        network: InceptionV3,
+        *,
+        name: str,
+        weights_sha256: str,
+        precision: str = "float32",
         device: str | torch.device = "cpu",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if precision not in PRECISIONS:
             raise ConfigError.about(f"precision {precision!r}", "unknown", f"use {' or '.join(PRECISIONS)}")
         self._device = torch.device(device)
@@ -87,9 +92,7 @@ class InceptionReader:
             If it is missing, damaged, hostile or another network.
         """
         found = load_inception(path)
-        return cls(
-            found.network, name=found.name, weights_sha256=found.sha256, precision=precision, device=device
-        )  # fmt: skip
+        return cls(found.network, name=found.name, weights_sha256=found.sha256, precision=precision, device=device)
 
     @property
     def taps(self) -> tuple[str, ...]:

@@ -48,9 +48,16 @@ def retrieval_settings(reader: PictureReader, rule: RetrievalRule) -> FeatureSet
 
 
 def add_retrieval_rows(
-    report: MetricReport, generated: LabelledPictures, real: LabelledPictures, *, protocol: str | None,
-    reader: PictureReader, corpus: str = "", group: str = "", seed: int = 0,
-) -> None:  # fmt: skip
+    report: MetricReport,
+    generated: LabelledPictures,
+    real: LabelledPictures,
+    *,
+    protocol: str | None,
+    reader: PictureReader,
+    corpus: str = "",
+    group: str = "",
+    seed: int = 0,
+) -> None:
     """Add recall at K, mean average precision and median rank in the directions that a protocol has.
 
     Parameters
@@ -86,27 +93,34 @@ def add_retrieval_rows(
             report.notes.append(f"{what}{f' of {group}' if group else ''}: not measured ({error}).")
             return
         for score in scores:
-            report.add(replace(score, warnings=(*score.warnings, *ranking.warnings)).row(
-                group=f"{group}, {ranking.tap}" if group else ranking.tap, network=reader.name,
-                weights_sha256=reader.weights_sha256, pictures=f"{relevant}; {ranking.words}", details=ranking.details,
-            ))  # fmt: skip
+            report.add(
+                replace(score, warnings=(*score.warnings, *ranking.warnings)).row(
+                    group=f"{group}, {ranking.tap}" if group else ranking.tap,
+                    network=reader.name,
+                    weights_sha256=reader.weights_sha256,
+                    pictures=f"{relevant}; {ranking.words}",
+                    details=ranking.details,
+                )
+            )
 
     add("Recall between pictures", "pictures generated for the same real picture are relevant", ranking.recall)
     per_class = (rule.queries_per_class or {}).get(corpus)
     queries = "every picture is a query" if per_class is None else f"{per_class} real pictures a class are queries"
-    add(
-        "mAP by class", f"pictures of the same class are relevant, {queries}",
-        lambda: ranking.by_class(per_class),
-    )  # fmt: skip
+    add("mAP by class", f"pictures of the same class are relevant, {queries}", lambda: ranking.by_class(per_class))
 
 
 class _Ranking:
     """The two sets as a protocol ranks them."""
 
     def __init__(
-        self, generated: LabelledPictures, real: LabelledPictures, rule: RetrievalRule, *, reader: PictureReader,
+        self,
+        generated: LabelledPictures,
+        real: LabelledPictures,
+        rule: RetrievalRule,
+        *,
+        reader: PictureReader,
         seed: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._generated, self._real, self._rule, self._seed = generated, real, rule, seed
         told = real.features.protocol
         (self.tap,) = told.taps
@@ -115,24 +129,30 @@ class _Ranking:
         if rule.whole_batches_of > 1:
             self.words += f"; pictures that do not fill a batch of {rule.whole_batches_of} are dropped"
         self.details: dict[str, Any] = {
-            "dimensions": WIDTHS[self.tap], "build": reader.build, "resize": told.resize, "precision": told.precision,
-            "generated": _told(generated), "real": _told(real), "whole_batches_of": rule.whole_batches_of,
-        }  # fmt: skip
+            "dimensions": WIDTHS[self.tap],
+            "build": reader.build,
+            "resize": told.resize,
+            "precision": told.precision,
+            "generated": _told(generated),
+            "real": _told(real),
+            "whole_batches_of": rule.whole_batches_of,
+        }
         self.warnings: tuple[str, ...] = ()
         if reader.build != rule.build or self.tap != "pool2048":
             self.warnings = (
                 f"the protocol ranks by 2,048 features of the {rule.build} Inception, this is {self.tap} of "
                 f"{reader.build}: not comparable",
-            )  # fmt: skip
+            )
 
     def recall(self) -> list[Score]:
         """Recall at K and median rank, where it is known which real picture each generated one is of."""
         if None in self._generated.items:
             lost = self._generated.features.ids[list(self._generated.items).index(None)]
             raise MetricError.about(
-                lost, "its name fits no real picture, so there is no right answer",
+                lost,
+                "its name fits no real picture, so there is no right answer",
                 "name generated pictures after real ones: NAME.png, NAME_0.png, NAME_1.png, ...",
-            )  # fmt: skip
+            )
         has_answer = set(self._generated.items[: self._kept[self._generated]])
         queries = [row for row in range(self._kept[self._real]) if self._real.items[row] in has_answer]
         scores = self._both(queries, list(range(self._kept[self._generated])), lambda side: side.items)
@@ -148,9 +168,14 @@ class _Ranking:
         if per_class is not None:
             names = [str(self._real.items[row]) for row in queries]
             codes = {label: number for number, label in enumerate(sorted(map(str, set(self._real.classes))))}
-            chosen = set(queries_of_each_class(
-                names, [codes[str(self._real.classes[row])] for row in queries], per_class=per_class, seed=self._seed
-            ))  # fmt: skip
+            chosen = set(
+                queries_of_each_class(
+                    names,
+                    [codes[str(self._real.classes[row])] for row in queries],
+                    per_class=per_class,
+                    seed=self._seed,
+                )
+            )
             queries = [row for row, name in zip(queries, names, strict=True) if name in chosen]
             gallery = [row for row in gallery if str(self._generated.items[row]) in chosen]
         scores = self._both(queries, gallery, lambda side: side.classes)
@@ -170,9 +195,12 @@ class _Ranking:
             if not queries:
                 raise MetricError.about("retrieval", "no query or no gallery is left", "give more pictures")
             scores = retrieval_scores(
-                asking.features.features[self.tap][queries], asked.features.features[self.tap][gallery],
-                [labels_of(asking)[row] for row in queries], gallery_labels, ks=self._rule.ks,
-            )  # fmt: skip
+                asking.features.features[self.tap][queries],
+                asked.features.features[self.tap][gallery],
+                [labels_of(asking)[row] for row in queries],
+                gallery_labels,
+                ks=self._rule.ks,
+            )
             found += scores.scores(direction, groups=[asking.items[row] for row in queries], seed=self._seed)
         return found
 

@@ -24,9 +24,16 @@ UNTOLD = "not told by the statistics"
 
 
 def add_inception_rows(
-    report: MetricReport, generated: PictureSet, real: PictureSet, plan: InceptionPlan, *,
-    reader: PictureReader | None, group: str = "", seed: int = 0, progress: bool = True,
-) -> int:  # fmt: skip
+    report: MetricReport,
+    generated: PictureSet,
+    real: PictureSet,
+    plan: InceptionPlan,
+    *,
+    reader: PictureReader | None,
+    group: str = "",
+    seed: int = 0,
+    progress: bool = True,
+) -> int:
     """Measure two sets and add every number that can be had.
 
     Parameters
@@ -77,9 +84,15 @@ def add_inception_rows(
 
 
 def add_score_row(
-    report: MetricReport, pictures: PictureSet, plan: InceptionPlan, *, reader: PictureReader | None, group: str = "",
-    are_real: bool = False, seed: int = 0,
-) -> None:  # fmt: skip
+    report: MetricReport,
+    pictures: PictureSet,
+    plan: InceptionPlan,
+    *,
+    reader: PictureReader | None,
+    group: str = "",
+    are_real: bool = False,
+    seed: int = 0,
+) -> None:
     """Add the Inception Score of one set, or a note why there is none.
 
     Parameters
@@ -100,9 +113,17 @@ class _Adder:
     """Adds the scores of one output with all that must be told with them."""
 
     def __init__(
-        self, report: MetricReport, generated: PictureSet, real: PictureSet | None, plan: InceptionPlan, *,
-        reader: PictureReader | None, group: str, tap: str, are_real: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        report: MetricReport,
+        generated: PictureSet,
+        real: PictureSet | None,
+        plan: InceptionPlan,
+        *,
+        reader: PictureReader | None,
+        group: str,
+        tap: str,
+        are_real: bool = False,
+    ) -> None:
         self._report = report
         self._group = f"{group}, {tap}" if group else tap
         warnings = () if real is None else check_sides(generated, real, tap)
@@ -137,10 +158,15 @@ class _Adder:
             return
         for score in scores:
             marked = replace(score, warnings=(*score.warnings, *self._warnings))
-            self._report.add(marked.row(
-                group=self._group, network=self._network, weights_sha256=self._weights, pictures=self._pictures,
-                details=self._details,
-            ))  # fmt: skip
+            self._report.add(
+                marked.row(
+                    group=self._group,
+                    network=self._network,
+                    weights_sha256=self._weights,
+                    pictures=self._pictures,
+                    details=self._details,
+                )
+            )
 
 
 def _details(pictures: PictureSet) -> dict[str, Any]:
@@ -153,9 +179,13 @@ def _details(pictures: PictureSet) -> dict[str, Any]:
 
 def _frechet(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
     score = frechet_score(
-        generated.gaussian(tap), real.gaussian(tap), features_a=generated.rows(tap), features_b=real.rows(tap),
-        allow_small=plan.allow_small, seed=seed,
-    )  # fmt: skip
+        generated.gaussian(tap),
+        real.gaussian(tap),
+        features_a=generated.rows(tap),
+        features_b=real.rows(tap),
+        allow_small=plan.allow_small,
+        seed=seed,
+    )
     if score.num_samples < 1:
         raise MetricError.about(
             generated.name, "does not say of how many pictures it is", "give the pictures, or a file of --save-stats"
@@ -166,9 +196,7 @@ def _frechet(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: 
 def _kernel(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
     made, true = generated.rows(tap), real.rows(tap)
     assert made is not None and true is not None
-    return [kernel_score(
-        made, true, num_subsets=plan.num_subsets, ids_a=generated.ids, ids_b=real.ids, seed=seed
-    )]  # fmt: skip
+    return [kernel_score(made, true, num_subsets=plan.num_subsets, ids_a=generated.ids, ids_b=real.ids, seed=seed)]
 
 
 def _precision_recall(generated: PictureSet, real: PictureSet, tap: str, seed: int) -> Sequence[Score]:
@@ -181,9 +209,14 @@ def _inception_score(pictures: PictureSet, plan: InceptionPlan, seed: int, are_r
     rule, logits = plan.score, pictures.rows(plan.score_tap)
     assert rule is not None and logits is not None
     score = inception_score(
-        logits, num_splits=rule.num_splits, order=rule.order, ids=pictures.ids,
-        leave_out_first=rule.leave_out_first, whole_batches_of=rule.whole_batches_of, equal_splits=rule.equal_splits,
+        logits,
+        num_splits=rule.num_splits,
+        order=rule.order,
+        ids=pictures.ids,
+        leave_out_first=rule.leave_out_first,
+        whole_batches_of=rule.whole_batches_of,
+        equal_splits=rule.equal_splits,
         seed=seed,
-    )  # fmt: skip
+    )
     name = f"{score.name}_of_real_pictures" if are_real else score.name
     return [replace(score, name=name, warnings=(*score.warnings, *plan.score_warnings))]

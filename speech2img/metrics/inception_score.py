@@ -19,9 +19,17 @@ _SUM_TOLERANCE = 1e-3
 
 
 def inception_score(
-    outputs: NDArray[np.floating], *, num_splits: int = 10, order: Order = "shuffled", ids: Sequence[str] | None = None,
-    are_probabilities: bool = False, leave_out_first: int = 0, whole_batches_of: int = 1, equal_splits: bool = False,
-    num_bootstrap: int = 200, seed: int = 0,
+    outputs: NDArray[np.floating],
+    *,
+    num_splits: int = 10,
+    order: Order = "shuffled",
+    ids: Sequence[str] | None = None,
+    are_probabilities: bool = False,
+    leave_out_first: int = 0,
+    whole_batches_of: int = 1,
+    equal_splits: bool = False,
+    num_bootstrap: int = 200,
+    seed: int = 0,
 ) -> Score:
     """Inception Score: exp of the mean divergence of each picture's class distribution from the marginal one.
 
@@ -66,15 +74,19 @@ def inception_score(
     """
     rows = check_rows(outputs, "outputs of the classifier")
     if leave_out_first < 0 or rows.shape[1] - leave_out_first < 2:
-        raise MetricError.about("Inception Score", f"{leave_out_first} of {rows.shape[1]} classes left out",
-                                "keep at least two classes")
+        raise MetricError.about(
+            "Inception Score", f"{leave_out_first} of {rows.shape[1]} classes left out", "keep at least two classes"
+        )
     places = _places(rows, order, ids, seed)
     if whole_batches_of < 1:
         raise MetricError.about("Inception Score", f"batches of {whole_batches_of}", "use batches of at least 1")
-    places = places[:len(places) - len(places) % whole_batches_of]
+    places = places[: len(places) - len(places) % whole_batches_of]
     if not 1 <= num_splits <= len(places):
-        raise MetricError.about("Inception Score", f"{num_splits} splits of {len(places)} pictures",
-                                "take between 1 split and as many as there are pictures")
+        raise MetricError.about(
+            "Inception Score",
+            f"{num_splits} splits of {len(places)} pictures",
+            "take between 1 split and as many as there are pictures",
+        )
     part = len(places) // num_splits
     edges = [number * part if equal_splits else number * len(places) // num_splits for number in range(num_splits + 1)]
     rng = np.random.default_rng(seed)
@@ -91,18 +103,30 @@ def inception_score(
     words = {"shuffled": "shuffled", "given": "in the order given", "sorted": "sorted by name"}[order]
     left_out = f", the first {leave_out_first} output(s) left out" if leave_out_first else ""
     return Score(
-        name="inception_score", value=value, num_samples=edges[-1], seed=seed, spread=float(np.std(scores)),
+        name="inception_score",
+        value=value,
+        num_samples=edges[-1],
+        seed=seed,
+        spread=float(np.std(scores)),
         interval=recentred_interval(value, replicates / num_splits),
         protocol=f"Inception Score over {rows.shape[1] - leave_out_first:,} classes, {num_splits} split(s), {words}"
-                 f"{left_out}; interval by {num_bootstrap} resamples within the splits",
-        settings={"num_classes": rows.shape[1] - leave_out_first, "num_splits": num_splits, "order": order,
-                  "leave_out_first": leave_out_first, "whole_batches_of": whole_batches_of,
-                  "equal_splits": equal_splits, "pictures_dropped": len(rows) - edges[-1]},
-        warnings=_warnings(part, rows.shape[1] - leave_out_first))
+        f"{left_out}; interval by {num_bootstrap} resamples within the splits",
+        settings={
+            "num_classes": rows.shape[1] - leave_out_first,
+            "num_splits": num_splits,
+            "order": order,
+            "leave_out_first": leave_out_first,
+            "whole_batches_of": whole_batches_of,
+            "equal_splits": equal_splits,
+            "pictures_dropped": len(rows) - edges[-1],
+        },
+        warnings=_warnings(part, rows.shape[1] - leave_out_first),
+    )
 
 
-def _scores(weights: NDArray[np.float64], p: NDArray[np.float64], information: NDArray[np.float64]
-            ) -> NDArray[np.float64]:
+def _scores(
+    weights: NDArray[np.float64], p: NDArray[np.float64], information: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Score for each row of weights (B, N) that sum to 1: exp of the mutual information of picture and class."""
     marginal = (weights @ p).clip(min=np.finfo(np.float64).tiny)
     scores: NDArray[np.float64] = np.exp(weights @ information - (marginal * np.log(marginal)).sum(axis=1))
@@ -119,8 +143,7 @@ def _places(rows: NDArray[np.floating], order: Order, ids: Sequence[str] | None,
     return canonical_order(rows, ids)[np.random.default_rng(seed).permutation(len(rows))]
 
 
-def _log_probabilities(rows: NDArray[np.float64], are_probabilities: bool, leave_out_first: int
-                       ) -> NDArray[np.float64]:
+def _log_probabilities(rows: NDArray[np.float64], are_probabilities: bool, leave_out_first: int) -> NDArray[np.float64]:
     if are_probabilities:
         _check_probabilities(rows)
     logits = np.log(rows.clip(min=_SMALLEST)) if are_probabilities else rows
@@ -133,12 +156,17 @@ def _log_probabilities(rows: NDArray[np.float64], are_probabilities: bool, leave
 def _check_probabilities(rows: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero((rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1) - 1.0) > _SUM_TOLERANCE))
     if len(wrong):
-        raise MetricError.about("probabilities", f"a row is negative or sums to {rows[wrong[0]].sum():.4g}",
-                                "give probabilities, or logits without are_probabilities")
+        raise MetricError.about(
+            "probabilities",
+            f"a row is negative or sums to {rows[wrong[0]].sum():.4g}",
+            "give probabilities, or logits without are_probabilities",
+        )
 
 
 def _warnings(part: int, num_classes: int) -> tuple[str, ...]:
     if part >= num_classes:
         return ()
-    return (f"{part:,} pictures a split for {num_classes:,} classes: the score cannot exceed {part:,} and is too low; "
-            "compare only with numbers of as many pictures",)
+    return (
+        f"{part:,} pictures a split for {num_classes:,} classes: the score cannot exceed {part:,} and is too low; "
+        "compare only with numbers of as many pictures",
+    )

@@ -81,11 +81,16 @@ def judge_independence(judge_sha256: str, config: Mapping[str, Any], *, own_sha2
     recorded = trained_with(config)
     roles = sorted(role for role, sha256 in (recorded or {}).items() if sha256 == judge != "")
     if not roles and (recorded is None or not judge or UNKNOWN in recorded.values()):
-        return Independence("unknown", "the release does not record all networks that it was trained with, so the "
-                                       "judge may be one of them")
+        return Independence(
+            "unknown",
+            "the release does not record all networks that it was trained with, so the judge may be one of them",
+        )
     if roles:
-        return Independence("trained with it", f"the judge ({judge[:12]}) was the generator's own {', '.join(roles)} "
-                                               "in training: the number is a training loss, not a grade")
+        return Independence(
+            "trained with it",
+            f"the judge ({judge[:12]}) was the generator's own {', '.join(roles)} "
+            "in training: the number is a training loss, not a grade",
+        )
     return Independence("independent", f"the judge ({judge[:12]}) had no part in the training")
 
 
@@ -112,6 +117,7 @@ def require_independent(metric: str, independence: Independence, *, allow: bool 
         If the judge was part of the training and ``allow`` is False.
     """
     if independence.verdict == "trained with it" and not allow:
-        raise MetricError.about(metric, independence.reason,
-                                "give another judge, or allow it to have the number marked in the report")
+        raise MetricError.about(
+            metric, independence.reason, "give another judge, or allow it to have the number marked in the report"
+        )
     return independence.warnings

@@ -69,9 +69,17 @@ class Judge:
         Where it computes.
     """
 
-    def __init__(self, network: AttributeNetwork, *, values: Mapping[str, Sequence[str]], image_size: int,
-                 accuracy: Mapping[str, float], name: str, weights_sha256: str,
-                 device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        network: AttributeNetwork,
+        *,
+        values: Mapping[str, Sequence[str]],
+        image_size: int,
+        accuracy: Mapping[str, float],
+        name: str,
+        weights_sha256: str,
+        device: str | torch.device = "cpu",
+    ) -> None:
         self._network = network.eval().to(device)
         self._device = torch.device(device)
         self.values = {head: tuple(names) for head, names in values.items()}
@@ -101,18 +109,29 @@ class Judge:
         """
         tensors, config = load_release(Path(folder))
         if config.get("kind") != "attribute-network":
-            raise CheckpointError.about(folder, f"it holds a {config.get('kind')!r}, not an attribute network",
-                                        "name the release folder of a judge or teacher")
+            raise CheckpointError.about(
+                folder,
+                f"it holds a {config.get('kind')!r}, not an attribute network",
+                "name the release folder of a judge or teacher",
+            )
         heads, image_size = config.get("heads"), config.get("image_size")
         if not isinstance(heads, dict) or not heads or not isinstance(image_size, int):
             raise CheckpointError.about(folder, "its config names no heads or no image size", "export the judge again")
-        network = AttributeNetwork({name: len(values) for name, values in heads.items()},
-                                   width=int(config.get("width", 32)),
-                                   feature_dim=int(config.get("feature_dim", 1024)))
+        network = AttributeNetwork(
+            {name: len(values) for name, values in heads.items()},
+            width=int(config.get("width", 32)),
+            feature_dim=int(config.get("feature_dim", 1024)),
+        )
         load_weights(network, tensors, name=str(folder))
-        return cls(network, values=heads, image_size=image_size, accuracy=config.get("accuracy") or {},
-                   name=f"attribute {config.get('role', 'judge')}", weights_sha256=release_sha256(Path(folder)),
-                   device=device)
+        return cls(
+            network,
+            values=heads,
+            image_size=image_size,
+            accuracy=config.get("accuracy") or {},
+            name=f"attribute {config.get('role', 'judge')}",
+            weights_sha256=release_sha256(Path(folder)),
+            device=device,
+        )
 
     def read(self, images: NDArray[np.uint8], *, batch_size: int = 64) -> FeatureReading:
         """Attributes, features and logits of pictures in one pass.
@@ -140,7 +159,7 @@ class Judge:
         values: dict[str, list[str]] = {head: [] for head in self.values}
         with torch.inference_mode():
             for start in range(0, len(images), batch_size):
-                batch = to_network(images[start:start + batch_size], self.image_size, device=self._device)
+                batch = to_network(images[start : start + batch_size], self.image_size, device=self._device)
                 pooled, logits = self._network(batch)
                 features.append(pooled.float().cpu().numpy())
                 score_logits.append(logits[self._score_head].float().cpu().numpy())
@@ -159,7 +178,12 @@ class Judge:
 
 def check_images(images: NDArray[np.uint8]) -> None:
     """Raise MetricError unless ``images`` is a non-empty uint8 array (N, H, W, 3)."""
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 \
-            or 0 in images.shape:
+    if (
+        not isinstance(images, np.ndarray)
+        or images.dtype != np.uint8
+        or images.ndim != 4
+        or images.shape[-1] != 3
+        or 0 in images.shape
+    ):
         found = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise MetricError.about("pictures", f"got {found}", "give a non-empty uint8 array of shape (N, H, W, 3)")

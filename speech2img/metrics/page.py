@@ -79,27 +79,50 @@ def write_page(path: Path, data: PageData) -> None:
 def page_html(data: PageData) -> str:
     """The page as text."""
     report = data.report
-    sections = [_header(report), _section(
-        "How much of what is said does the picture show?",
-        "A judge network reads the attributes off each picture. Every bar starts where chance is (the same pictures "
-        "against other utterances) and should end at the mark of the real pictures: the figure says how much of that "
-        "way is done.",
-        way_bars(report)), _section(
-        "Listen and look",
-        "These utterances were drawn by the seed, not picked by eye. The model heard the recording only: the sentence "
-        "is printed for you. Small pictures: the generator's earlier stages, and the real picture that was described.",
-        _gallery(data.gallery)), _section(
-        "One utterance, several noises",
-        "What is said should stay, what is not said may vary. A generator that ignores its noise makes one picture "
-        "over and over.", _diversity(data.diversity, report)), _section(
-        "By attribute", "Grouped by utterances; the last column is the judge's own accuracy on real pictures, "
-        "beyond which no number here can be trusted.", attribute_tables(report)), _section(
-        "Learning curves", "Faint: as logged. Bold: running mean. The figure is the end of the curve.",
-        charts_html(data.curves)), _section(
-        "Every number and how it was measured", "", metric_table(report)), _footer(report)]
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(report.title)}</title>'
-            f"<style>{STYLE}</style></head><body><main>{''.join(sections)}</main></body></html>\n")
+    sections = [
+        _header(report),
+        _section(
+            "How much of what is said does the picture show?",
+            "A judge network reads the attributes off each picture. Every bar starts where chance is (the same "
+            "pictures "
+            "against other utterances) and should end at the mark of the real pictures: the figure says how "
+            "much of that "
+            "way is done.",
+            way_bars(report),
+        ),
+        _section(
+            "Listen and look",
+            "These utterances were drawn by the seed, not picked by eye. The model heard the recording only: "
+            "the sentence "
+            "is printed for you. Small pictures: the generator's earlier stages, and the real picture that was "
+            "described.",
+            _gallery(data.gallery),
+        ),
+        _section(
+            "One utterance, several noises",
+            "What is said should stay, what is not said may vary. A generator that ignores its noise makes one picture "
+            "over and over.",
+            _diversity(data.diversity, report),
+        ),
+        _section(
+            "By attribute",
+            "Grouped by utterances; the last column is the judge's own accuracy on real pictures, "
+            "beyond which no number here can be trusted.",
+            attribute_tables(report),
+        ),
+        _section(
+            "Learning curves",
+            "Faint: as logged. Bold: running mean. The figure is the end of the curve.",
+            charts_html(data.curves),
+        ),
+        _section("Every number and how it was measured", "", metric_table(report)),
+        _footer(report),
+    ]
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(report.title)}</title>'
+        f"<style>{STYLE}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
+    )
 
 
 def picture_tag(picture: NDArray[np.uint8], alt: str) -> str:
@@ -131,9 +154,11 @@ def _section(title: str, lead: str, body: str) -> str:
 
 
 def _header(report: MetricReport) -> str:
-    facts = [*(("model" if key == "name" else key, value) for key, value in report.model.items()),
-             *(("corpus" if key == "name" else key, value) for key, value in report.corpus.items()),
-             ("seed", report.settings.get("seed"))]
+    facts = [
+        *(("model" if key == "name" else key, value) for key, value in report.model.items()),
+        *(("corpus" if key == "name" else key, value) for key, value in report.corpus.items()),
+        ("seed", report.settings.get("seed")),
+    ]
     items = "".join(f"<li>{escape(key.replace('_', ' '))} <b>{escape(_brief(value))}</b></li>" for key, value in facts)
     return f'<header><h1>{escape(report.title)}</h1><ul class="facts">{items}</ul></header>'
 
@@ -146,13 +171,20 @@ def _brief(value: object) -> str:
 def _gallery(entries: Sequence[GalleryEntry]) -> str:
     groups = dict.fromkeys(entry.group for entry in entries)
     read = any(entry.reading is not None for entry in entries)
-    legend = ('<div class="legend"><ul class="chips"><li>✓ said, and the judge sees it</li>'
-              '<li class="miss">✗ <s>said</s> → what the judge sees instead</li>'
-              '<li class="manner">outlined: given by the manner of speaking alone</li></ul></div>') if read else ""
+    legend = (
+        (
+            '<div class="legend"><ul class="chips"><li>✓ said, and the judge sees it</li>'
+            '<li class="miss">✗ <s>said</s> → what the judge sees instead</li>'
+            '<li class="manner">outlined: given by the manner of speaking alone</li></ul></div>'
+        )
+        if read
+        else ""
+    )
     return legend + "".join(
         f"<h3>{escape(group.capitalize())}</h3>"
         f'<div class="gallery">{"".join(_card(entry) for entry in entries if entry.group == group)}</div>'
-        for group in groups)
+        for group in groups
+    )
 
 
 def _card(entry: GalleryEntry) -> str:
@@ -160,17 +192,21 @@ def _card(entry: GalleryEntry) -> str:
     result, name = entry.stages[-1], species_name(record.class_name)
     side = [(stage, f"stage {number}, {stage.shape[0]} px") for number, stage in enumerate(entry.stages[:-1], start=1)]
     side.append((entry.real, "real"))
-    small = "".join(f"<figure>{picture_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
-                    for picture, label in side)
+    small = "".join(
+        f"<figure>{picture_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
+        for picture, label in side
+    )
     tags = [name, f"voice {record.voice}" + (" (unseen)" if record.held_out_voice else "")]
     if record.manner is not None:
         tags.append(f"spoken {record.manner}")
-    return (f'<article class="card utterance"><div class="pictures"><figure class="big">'
-            f"{picture_tag(result, f'generated: {record.text}')}"
-            f"<figcaption>generated, {result.shape[0]} px</figcaption>"
-            f'</figure><div class="side">{small}</div></div>{audio_tag(record.audio)}'
-            f"<blockquote>“{escape(record.text)}”</blockquote>{_chips(entry)}"
-            f'<div class="who">{" ".join(f"<span class=tag>{escape(tag)}</span>" for tag in tags)}</div></article>')
+    return (
+        f'<article class="card utterance"><div class="pictures"><figure class="big">'
+        f"{picture_tag(result, f'generated: {record.text}')}"
+        f"<figcaption>generated, {result.shape[0]} px</figcaption>"
+        f'</figure><div class="side">{small}</div></div>{audio_tag(record.audio)}'
+        f"<blockquote>“{escape(record.text)}”</blockquote>{_chips(entry)}"
+        f'<div class="who">{" ".join(f"<span class=tag>{escape(tag)}</span>" for tag in tags)}</div></article>'
+    )
 
 
 def _chips(entry: GalleryEntry) -> str:
@@ -193,18 +229,28 @@ def _chips(entry: GalleryEntry) -> str:
 
 def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
     """Mean distances first, then the pictures behind them."""
-    distances = "".join(f"<li>{escape(row.group)} <b>{escape(format_value(row))}</b></li>"
-                        for row in report.rows if row.name == "diversity_features")
+    distances = "".join(
+        f"<li>{escape(row.group)} <b>{escape(format_value(row))}</b></li>"
+        for row in report.rows
+        if row.name == "diversity_features"
+    )
     rows = []
     for entry in entries:
-        strips = [("generated, other noise each", entry.generated), ("real pictures that fit", entry.fitting),
-                  ("same bird drawn anew", entry.drawn)]
+        strips = [
+            ("generated, other noise each", entry.generated),
+            ("real pictures that fit", entry.fitting),
+            ("same bird drawn anew", entry.drawn),
+        ]
         shown = "".join(_strip(label, pictures) for label, pictures in strips if pictures is not None)
         rows.append(f'<div class="row"><p>“{escape(entry.record.text)}”</p>{shown}</div>')
     if not rows:
         return ""
-    numbers = f'<p class="note">Mean distance between two pictures of a set, in features:</p><ul class="facts">' \
-        f"{distances}</ul>" if distances else ""
+    numbers = (
+        f'<p class="note">Mean distance between two pictures of a set, in features:</p><ul class="facts">'
+        f"{distances}</ul>"
+        if distances
+        else ""
+    )
     return f'{numbers}<div class="card rows">{"".join(rows)}</div>'
 
 

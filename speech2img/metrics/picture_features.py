@@ -53,8 +53,9 @@ class FeatureSettings:
             raise ConfigError.about(f"fit {self.fit!r}", "unknown", f"use {', '.join(FITS)}")
         needs_side = self.fit in ("squash", "middle")
         if needs_side != (self.side is not None) or self.side is not None and self.side < 1:
-            raise ConfigError.about(f"fit {self.fit!r}", f"side {self.side}",
-                                    "give a side in pixels with squash and middle, and only there")  # fmt: skip
+            raise ConfigError.about(
+                f"fit {self.fit!r}", f"side {self.side}", "give a side in pixels with squash and middle, and only there"
+            )
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,15 @@ class PictureFeatures:
 
 
 def extract_features(
-    source: PictureSource, reader: PictureReader, *, settings: FeatureSettings, batch_size: int = 16,
-    workers: int = 2, work: str | Path | None = None, progress: bool = True,
-) -> PictureFeatures:  # fmt: skip
+    source: PictureSource,
+    reader: PictureReader,
+    *,
+    settings: FeatureSettings,
+    batch_size: int = 16,
+    workers: int = 2,
+    work: str | Path | None = None,
+    progress: bool = True,
+) -> PictureFeatures:
     """Read pictures with a network.
 
     Parameters
@@ -203,9 +210,15 @@ def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
 
 
 def _read_chunk(
-    source: PictureSource, reader: PictureReader, settings: FeatureSettings, pictures: Iterator[_Picture],
-    start: int, stop: int, batch_size: int, bar: tqdm,
-) -> Chunk:  # fmt: skip
+    source: PictureSource,
+    reader: PictureReader,
+    settings: FeatureSettings,
+    pictures: Iterator[_Picture],
+    start: int,
+    stop: int,
+    batch_size: int,
+    bar: tqdm,
+) -> Chunk:
     """Features of pictures ``start`` to ``stop``, the next ones to come."""
     parts: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in settings.taps}
     hashes: list[str] = []
@@ -235,17 +248,29 @@ def _assemble(
         for row, sha256 in enumerate(chunks.hashes(start), start):
             digest.update(f"{source.ids[row]}\0{sha256}\n".encode())
     protocol = FeatureProtocol(
-        n=n, network=reader.name, weights_sha256=reader.weights_sha256, precision=reader.precision, taps=settings.taps,
-        resize=settings.resize, fit=FITS[settings.fit].format(side=settings.side), crop=source.crop,
+        n=n,
+        network=reader.name,
+        weights_sha256=reader.weights_sha256,
+        precision=reader.precision,
+        taps=settings.taps,
+        resize=settings.resize,
+        fit=FITS[settings.fit].format(side=settings.side),
+        crop=source.crop,
         files_sha256=digest.hexdigest(),
-    )  # fmt: skip
+    )
     return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol)
 
 
 def _key(source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> str:
     """Hash of everything that decides about the features."""
     parts = {
-        **asdict(settings), "weights": reader.weights_sha256, "network": reader.name, "precision": reader.precision,
-        "crop": source.crop, "ids": list(source.ids), "pictures": source.fingerprint(), "chunk": CHUNK,
-    }  # fmt: skip
+        **asdict(settings),
+        "weights": reader.weights_sha256,
+        "network": reader.name,
+        "precision": reader.precision,
+        "crop": source.crop,
+        "ids": list(source.ids),
+        "pictures": source.fingerprint(),
+        "chunk": CHUNK,
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

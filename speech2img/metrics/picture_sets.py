@@ -106,9 +106,16 @@ def check_against_network(statistics: PictureSet, reader: PictureReader, setting
     if statistics.source is None:
         return
     ours = FeatureProtocol(
-        n=0, network=reader.name, weights_sha256=reader.weights_sha256, precision=reader.precision,
-        taps=settings.taps, resize=settings.resize, fit=FITS[settings.fit], crop="", files_sha256="",
-    )  # fmt: skip
+        n=0,
+        network=reader.name,
+        weights_sha256=reader.weights_sha256,
+        precision=reader.precision,
+        taps=settings.taps,
+        resize=settings.resize,
+        fit=FITS[settings.fit],
+        crop="",
+        files_sha256="",
+    )
     try:
         ours.check_comparable(statistics.source.protocol)
     except MetricError as error:
@@ -141,6 +148,8 @@ def save_set(path: str | Path, pictures: PictureSet) -> None:
     *others, deepest = pictures.taps
     protocol = replace(pictures.features.protocol, taps=pictures.taps)
     save_statistics(
-        path, pictures.gaussian(deepest), StatisticsSource(tap=deepest, protocol=protocol),
+        path,
+        pictures.gaussian(deepest),
+        StatisticsSource(tap=deepest, protocol=protocol),
         others={tap: pictures.gaussian(tap) for tap in others},
-    )  # fmt: skip
+    )

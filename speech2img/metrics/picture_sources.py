@@ -204,9 +204,11 @@ def folder_pictures(
         If a folder holds pictures of a format that is not read: leaving them out would change the number.
     """
     roots = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
-    boxes = None if manifest is None else {
-        (manifest.root / item.image).resolve(): item.box for item in manifest.items if item.box is not None
-    }  # fmt: skip
+    boxes = (
+        None
+        if manifest is None
+        else {(manifest.root / item.image).resolve(): item.box for item in manifest.items if item.box is not None}
+    )
     files: list[PictureFile] = []
     for number, root in enumerate(roots):
         prefix = f"{number}:" if len(roots) > 1 else ""

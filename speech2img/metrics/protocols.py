@@ -82,8 +82,9 @@ class Protocol:
         named = (rule for rule in self.inception_scores if corpus in rule.corpora)
         rule = next(named, None) or next((rule for rule in self.inception_scores if not rule.corpora), None)
         if rule is None:
-            raise MetricError.about(f"protocol {self.name}", f"the paper has no Inception Score of {corpus}",
-                                    "choose --protocol clean")
+            raise MetricError.about(
+                f"protocol {self.name}", f"the paper has no Inception Score of {corpus}", "choose --protocol clean"
+            )
         return rule
 
     def describe(self) -> list[str]:
@@ -91,76 +92,101 @@ class Protocol:
         return [f"{self.title} ({self.source}): {self.num_generated}.", *self.quirks]
 
 
-_FINE_TUNED = ("Inception Score on birds and flowers: Inception-v3 fine-tuned on the test classes (50 birds or 20 "
-               "flowers, and a background class that is dropped before the softmax), pictures shuffled, 10 splits; its "
-               "weights are no longer to be had, so the numbers of another classifier are not comparable with it.")
+_FINE_TUNED = (
+    "Inception Score on birds and flowers: Inception-v3 fine-tuned on the test classes (50 birds or 20 "
+    "flowers, and a background class that is dropped before the softmax), pictures shuffled, 10 splits; its "
+    "weights are no longer to be had, so the numbers of another classifier are not comparable with it."
+)
 _LAST_BATCH = "The pictures that do not fill the last batch of 64 are dropped."
 _LEGACY_FID = "FID: resized to 299 px bilinearly without antialiasing, 2,048 dimensions."
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "stackgan": Protocol(
-        name="stackgan", title="StackGAN and StackGAN++", source="Zhang et al. 2017 and 2018, arXiv:1710.10916",
+        name="stackgan",
+        title="StackGAN and StackGAN++",
+        source="Zhang et al. 2017 and 2018, arXiv:1710.10916",
         num_generated="about 30,000 pictures of randomly chosen test captions (recalled, not in the released code)",
         inception_scores=(InceptionScoreRule(classifier="fine-tuned", whole_batches_of=64, leave_out_first=1),),
         frechet=FrechetRule(),
-        quirks=(_FINE_TUNED, _LAST_BATCH,
-                "The shuffle has no seed, so users measure 4.15 to 4.17 where 4.36 was published; here it has one.",
-                "Real test pictures score 22.7 and training pictures 5.1 with that classifier: it knows the test "
-                "classes, so the score rewards pictures that look like one species, whichever was asked for.",
-                _LEGACY_FID + " Real pictures cropped as in training (recalled).")),
+        quirks=(
+            _FINE_TUNED,
+            _LAST_BATCH,
+            "The shuffle has no seed, so users measure 4.15 to 4.17 where 4.36 was published; here it has one.",
+            "Real test pictures score 22.7 and training pictures 5.1 with that classifier: it knows the test "
+            "classes, so the score rewards pictures that look like one species, whichever was asked for.",
+            _LEGACY_FID + " Real pictures cropped as in training (recalled).",
+        ),
+    ),
     "s2igan": Protocol(
-        name="s2igan", title="S2IGAN", source="Wang et al. 2020, arXiv:2005.06968, released code",
+        name="s2igan",
+        title="S2IGAN",
+        source="Wang et al. 2020, arXiv:2005.06968, released code",
         num_generated="one picture for every caption of every test picture (CUB 29,330, Oxford-102 11,550, Flickr8k "
-                      "4,970, Places 2,779)",
+        "4,970, Places 2,779)",
         fresh_noise="picture",
         inception_scores=(
             InceptionScoreRule(corpora=WITH_CLASSES, classifier="fine-tuned", whole_batches_of=64, leave_out_first=1),
-            InceptionScoreRule(corpora=WITHOUT_CLASSES, classifier="torchvision", order="sorted", equal_splits=True)),
+            InceptionScoreRule(corpora=WITHOUT_CLASSES, classifier="torchvision", order="sorted", equal_splits=True),
+        ),
         frechet=FrechetRule(),
-        retrieval=RetrievalRule(directions=("real_to_generated",), input_filter="centre-unit",
-                                queries_per_class={"cub": 2, "oxford102": 2}),
-        quirks=("The noise is drawn once a batch and shared by all captions of a picture, which hides variety.",
-                _FINE_TUNED, _LAST_BATCH,
-                "Inception Score on Flickr8k and Places: torchvision's ImageNet Inception-v3, 10 contiguous splits in "
-                "the order of the files, not shuffled; the rest after the tenth split is dropped.",
-                _LEGACY_FID + " All generated pictures against the real test pictures; the script itself was not "
-                "released.",
-                "mAP: 100 (CUB) or 40 (Oxford-102) real pictures are queries, 2 of each test class, against their own "
-                "1,000 or 400 generated pictures; same class counts as relevant, 20 a query: chance is 2 to 5 %.",
-                "Recall at K: a real picture looks for its own generated ones (5 on Flickr8k, 1 on Places); a hit if "
-                "any of them is among the first K, so chance grows with captions a picture (about 4.9 % for R@50 on "
-                "Flickr8k).",
-                "In both retrieval scripts the shorter side is scaled to 299 px and the middle square cut out, "
-                "features are compared by cosine, and pixels are in 0..1 though the Inception weights expect -1..1.")),
+        retrieval=RetrievalRule(
+            directions=("real_to_generated",), input_filter="centre-unit", queries_per_class={"cub": 2, "oxford102": 2}
+        ),
+        quirks=(
+            "The noise is drawn once a batch and shared by all captions of a picture, which hides variety.",
+            _FINE_TUNED,
+            _LAST_BATCH,
+            "Inception Score on Flickr8k and Places: torchvision's ImageNet Inception-v3, 10 contiguous splits in "
+            "the order of the files, not shuffled; the rest after the tenth split is dropped.",
+            _LEGACY_FID + " All generated pictures against the real test pictures; the script itself was not released.",
+            "mAP: 100 (CUB) or 40 (Oxford-102) real pictures are queries, 2 of each test class, against their own "
+            "1,000 or 400 generated pictures; same class counts as relevant, 20 a query: chance is 2 to 5 %.",
+            "Recall at K: a real picture looks for its own generated ones (5 on Flickr8k, 1 on Places); a hit if "
+            "any of them is among the first K, so chance grows with captions a picture (about 4.9 % for R@50 on "
+            "Flickr8k).",
+            "In both retrieval scripts the shorter side is scaled to 299 px and the middle square cut out, "
+            "features are compared by cosine, and pixels are in 0..1 though the Inception weights expect -1..1.",
+        ),
+    ),
     "sta": Protocol(
-        name="sta", title="Speak the Art (S2IVQ-D)", source="released code, farida752/Speak-The-Art",
+        name="sta",
+        title="Speak the Art (S2IVQ-D)",
+        source="released code, farida752/Speak-The-Art",
         num_generated="one picture a test caption",
         inception_scores=(InceptionScoreRule(classifier="torchvision", order="sorted", equal_splits=True),),
         frechet=FrechetRule(squash=256, real_pictures="all", real_crop="none"),
         retrieval=RetrievalRule(directions=("real_to_generated",), input_filter="centre-unit", whole_batches_of=7),
-        quirks=("Inception Score with torchvision's ImageNet Inception-v3 even on CUB, 10 splits: 4.07 on CUB is not "
-                "comparable with the 4.x of the fine-tuned classifier.",
-                "FID: both sides are first squashed to 256 x 256 by PIL, whatever their shape; real birds are not "
-                "cropped to their box.",
-                "FID: the real set is the whole folder of pictures (CUB: all 11,788, training pictures included), so "
-                "the number also rewards remembering the training set.",
-                "R@50 with S2IGAN's script in batches of 7; pictures that do not fill the last batch are dropped; "
-                "pixels in 0..1 though the weights expect -1..1.")),
+        quirks=(
+            "Inception Score with torchvision's ImageNet Inception-v3 even on CUB, 10 splits: 4.07 on CUB is not "
+            "comparable with the 4.x of the fine-tuned classifier.",
+            "FID: both sides are first squashed to 256 x 256 by PIL, whatever their shape; real birds are not "
+            "cropped to their box.",
+            "FID: the real set is the whole folder of pictures (CUB: all 11,788, training pictures included), so "
+            "the number also rewards remembering the training set.",
+            "R@50 with S2IGAN's script in batches of 7; pictures that do not fill the last batch are dropped; "
+            "pixels in 0..1 though the weights expect -1..1.",
+        ),
+    ),
     "clean": Protocol(
-        name="clean", title="Recommended here", source="clean-fid's resizing, arXiv:2104.11222",
+        name="clean",
+        title="Recommended here",
+        source="clean-fid's resizing, arXiv:2104.11222",
         num_generated="one picture a test caption, fresh noise for each, PNG",
         inception_scores=(InceptionScoreRule(classifier="fid"),),
         frechet=FrechetRule(input_filter="clean", allow_small=False),
         retrieval=RetrievalRule(build="fid"),
         kernel_subsets=(100, 1000),
-        quirks=("Resized to 299 px by PIL's antialiased bicubic filter in float: no number of the 'legacy' filter is "
-                "comparable.",
-                "Real pictures: the test pictures, cropped as in training; never training pictures.",
-                "FID is refused where there are no more pictures than dimensions; KID stands beside it always.",
-                "Inception Score over 1,008 ImageNet classes, shuffled by a seed, 10 splits: on CUB about 4 to 6, not "
-                "comparable with the fine-tuned classifier's.",
-                "Retrieval in both directions against the whole gallery, pixels in -1..1 as the weights expect; ties "
-                "count against the model.")),
+        quirks=(
+            "Resized to 299 px by PIL's antialiased bicubic filter in float: no number of the 'legacy' filter is "
+            "comparable.",
+            "Real pictures: the test pictures, cropped as in training; never training pictures.",
+            "FID is refused where there are no more pictures than dimensions; KID stands beside it always.",
+            "Inception Score over 1,008 ImageNet classes, shuffled by a seed, 10 splits: on CUB about 4 to 6, not "
+            "comparable with the fine-tuned classifier's.",
+            "Retrieval in both directions against the whole gallery, pixels in -1..1 as the weights expect; ties "
+            "count against the model.",
+        ),
+    ),
 }
 
 

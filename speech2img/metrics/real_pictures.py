@@ -43,16 +43,20 @@ class RealPictures:
         Crop files to their bounding box as in training; None: yes, but for ``songbirds``, which is drawn to measure.
     """
 
-    def __init__(self, manifest: ManifestLike, *, size: int, store: ImageStoreLike | None = None,
-                 crop: bool | None = None) -> None:
+    def __init__(
+        self, manifest: ManifestLike, *, size: int, store: ImageStoreLike | None = None, crop: bool | None = None
+    ) -> None:
         self.size = size
         self._root = manifest.root
         self._items: Mapping[str, Any] = {item.id: item for item in manifest.items}
         self._store = store if store is not None and store.size >= size else None
         self._rows = {item_id: row for row, item_id in enumerate(self._store.ids)} if self._store is not None else {}
         self._crop = manifest.corpus != "songbirds" if crop is None else crop
-        source = f"image store of {self._store.size} px" if self._store is not None else \
-            "image files, " + ("cropped to their box" if self._crop else "not cropped")
+        source = (
+            f"image store of {self._store.size} px"
+            if self._store is not None
+            else "image files, " + ("cropped to their box" if self._crop else "not cropped")
+        )
         self.protocol = f"from {source}, resized antialiased to {size} px"
 
     def read(self, item_ids: Sequence[str]) -> NDArray[np.uint8]:
@@ -70,8 +74,9 @@ class RealPictures:
     def _read(self, item_id: str) -> NDArray[np.uint8]:
         if self._store is not None:
             if item_id not in self._rows:
-                raise DataError.about(f"picture {item_id}", "it is not in the image store",
-                                      "make the store again ('speech2img features')")
+                raise DataError.about(
+                    f"picture {item_id}", "it is not in the image store", "make the store again ('speech2img features')"
+                )
             stored: NDArray[np.uint8] = resize(self._store.read([self._rows[item_id]]), self.size)[0]
             return stored
         if item_id not in self._items:

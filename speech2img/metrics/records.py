@@ -74,11 +74,16 @@ def utterances_of(manifest: ManifestLike, splits: Iterable[str]) -> list[Utteran
             known = sorted({item.split for item in manifest.items})
             raise DataError.about(f"{manifest.root}, split {split}", "no items", f"choose among {', '.join(known)}")
         before = len(records)
-        records.extend(_record(manifest.root, item, caption) for item in items for caption in item.captions
-                       if caption.audio is not None)
+        records.extend(
+            _record(manifest.root, item, caption)
+            for item in items
+            for caption in item.captions
+            if caption.audio is not None
+        )
         if len(records) == before:
-            raise DataError.about(f"{manifest.root}, split {split}", "no caption has a recording",
-                                  "run 'speech2img synthesize' first")
+            raise DataError.about(
+                f"{manifest.root}, split {split}", "no caption has a recording", "run 'speech2img synthesize' first"
+            )
     return records
 
 
@@ -113,8 +118,9 @@ def choose_utterances(records: Sequence[UtteranceRecord], *, count: int, seed: i
     return chosen + _take_turns(heard, count - share, rng, used={record.item_id for record in chosen})
 
 
-def _take_turns(records: Sequence[UtteranceRecord], count: int, rng: np.random.Generator, *,
-                used: set[str]) -> list[UtteranceRecord]:
+def _take_turns(
+    records: Sequence[UtteranceRecord], count: int, rng: np.random.Generator, *, used: set[str]
+) -> list[UtteranceRecord]:
     shuffled = [records[row] for row in rng.permutation(len(records))]
     times_used: dict[str, int] = dict.fromkeys(used, 1)
     places: list[tuple[int, int, UtteranceRecord]] = []
@@ -133,7 +139,18 @@ def _take_turns(records: Sequence[UtteranceRecord], count: int, rng: np.random.G
 
 def _record(root: Path, item: Any, caption: Any) -> UtteranceRecord:
     return UtteranceRecord(
-        id=f"{item.id}_{caption.index}", item_id=item.id, audio=root / caption.audio, text=caption.text,
-        image=root / item.image, class_id=item.class_id, class_name=item.class_name, split=item.split,
-        mentions=dict(caption.mentions), voice=caption.voice, manner=caption.manner,
-        held_out_voice=caption.held_out_voice, attributes=item.attributes, box=item.box)
+        id=f"{item.id}_{caption.index}",
+        item_id=item.id,
+        audio=root / caption.audio,
+        text=caption.text,
+        image=root / item.image,
+        class_id=item.class_id,
+        class_name=item.class_name,
+        split=item.split,
+        mentions=dict(caption.mentions),
+        voice=caption.voice,
+        manner=caption.manner,
+        held_out_voice=caption.held_out_voice,
+        attributes=item.attributes,
+        box=item.box,
+    )

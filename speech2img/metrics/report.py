@@ -14,8 +14,10 @@ from speech2img.metrics.spoken_attributes import AttributeScore
 from speech2img.storage.atomic import write_json, write_text
 
 MENTION_KINDS: Mapping[str, str] = {
-    "spoken_attribute": "all that is said", "worded_attribute": "said in words",
-    "manner_attribute": "light, by manner of speaking alone"}
+    "spoken_attribute": "all that is said",
+    "worded_attribute": "said in words",
+    "manner_attribute": "light, by manner of speaking alone",
+}
 """First part of the names of the spoken-attribute metrics -> what is counted."""
 
 
@@ -73,9 +75,14 @@ class MetricReport:
     """Heading -> lines of Markdown, after the numbers."""
     every_row: dict[str, Any] = field(default_factory=dict)
     """What holds for all numbers and goes into the details of each, as JSON values: whether weights are averaged."""
-    environment: dict[str, str] = field(default_factory=lambda: {
-        "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-        "machine": platform.machine()})
+    environment: dict[str, str] = field(
+        default_factory=lambda: {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+        }
+    )
 
     def add(self, row: MetricRow) -> None:
         """Add a number.
@@ -87,13 +94,17 @@ class MetricReport:
         """
         for name in ("protocol", "network", "weights_sha256", "group"):
             if not getattr(row, name).strip():
-                raise MetricError.about(f"metric {row.name}", f"it has no {name}",
-                                        "say it: a number without its protocol cannot be compared with any other")
+                raise MetricError.about(
+                    f"metric {row.name}",
+                    f"it has no {name}",
+                    "say it: a number without its protocol cannot be compared with any other",
+                )
         if row.num_samples < 1:
             raise MetricError.about(f"metric {row.name}", "it counts no samples", "say on how many it was measured")
         if not np.isfinite(row.value):
-            raise MetricError.about(f"metric {row.name}", f"its value is {row.value}",
-                                    "find out why before reporting it")
+            raise MetricError.about(
+                f"metric {row.name}", f"its value is {row.value}", "find out why before reporting it"
+            )
         if any(row.name == other.name and row.group == other.group for other in self.rows):
             raise MetricError.about(f"metric {row.name}", f"'{row.group}' has it already", "name the second one apart")
         self.rows.append(replace(row, details={**self.every_row, **row.details}))
@@ -114,22 +125,36 @@ class MetricReport:
     def to_markdown(self) -> str:
         """The report as a Markdown text."""
         lines = [f"# {self.title}", ""]
-        lines += [f"- {label}: {_inline(values)}" for label, values in (
-            ("model", self.model), ("corpus", self.corpus), ("settings", self.settings),
-            ("environment", self.environment))]
+        lines += [
+            f"- {label}: {_inline(values)}"
+            for label, values in (
+                ("model", self.model),
+                ("corpus", self.corpus),
+                ("settings", self.settings),
+                ("environment", self.environment),
+            )
+        ]
         lines += self._spoken_attributes()
         lines += ["", "## All numbers", "", "| metric | measured on | value | n | seed | network | weights |"]
         lines += ["|---|---|---|---|---|---|---|"]
-        lines += [f"| {row.name} | {row.group} | {format_value(row)} | {row.num_samples} | {row.seed} | {row.network} "
-                  f"| `{row.weights_sha256[:12]}` |" for row in self.rows]
+        lines += [
+            f"| {row.name} | {row.group} | {format_value(row)} | {row.num_samples} | {row.seed} | {row.network} "
+            f"| `{row.weights_sha256[:12]}` |"
+            for row in self.rows
+        ]
         if self.attributes:
             lines += ["", "## By attribute", ""]
-            lines += ["| measured on | attribute | accuracy | chance | real | the way | mentions | judge alone |",
-                      "|---|---|---|---|---|---|---|---|"]
-            lines += [f"| {group} | {name} | {percent(score.accuracy)} | {percent(score.chance)} "
-                      f"| {percent(score.real)} | {percent(score.way)} | {score.num_mentions} "
-                      f"| {percent(self.judge_accuracy.get(name))} |"
-                      for group, scores in self.attributes.items() for name, score in scores.items()]
+            lines += [
+                "| measured on | attribute | accuracy | chance | real | the way | mentions | judge alone |",
+                "|---|---|---|---|---|---|---|---|",
+            ]
+            lines += [
+                f"| {group} | {name} | {percent(score.accuracy)} | {percent(score.chance)} "
+                f"| {percent(score.real)} | {percent(score.way)} | {score.num_mentions} "
+                f"| {percent(self.judge_accuracy.get(name))} |"
+                for group, scores in self.attributes.items()
+                for name, score in scores.items()
+            ]
         for heading, section in self.sections.items():
             lines += ["", f"## {heading}", "", *section]
         lines += ["", "## Protocols", ""]
@@ -154,8 +179,14 @@ class MetricReport:
                     lines.append(f"| {group} | {what} | {shown} |")
         if not lines:
             return []
-        return ["", "## How much of what is said does the picture show?", "",
-                "| measured on | mentions | accuracy | chance | real | the way |", "|---|---|---|---|---|---|", *lines]
+        return [
+            "",
+            "## How much of what is said does the picture show?",
+            "",
+            "| measured on | mentions | accuracy | chance | real | the way |",
+            "|---|---|---|---|---|---|",
+            *lines,
+        ]
 
     def save(self, folder: Path) -> None:
         """Write ``report.json`` and ``report.md`` into ``folder``, each whole or not at all."""

@@ -43,8 +43,9 @@ class RetrievalScores:
     num_tied: int = 0
     """Queries with a relevant item that ties with one that is not."""
 
-    def scores(self, direction: str, *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000,
-               seed: int = 0) -> list[Score]:
+    def scores(
+        self, direction: str, *, groups: Sequence[object] | None = None, num_bootstrap: int = 1000, seed: int = 0
+    ) -> list[Score]:
         """The numbers for a report: recall at every K, mean average precision, median rank.
 
         Parameters
@@ -66,20 +67,45 @@ class RetrievalScores:
 
         def mean(values: NDArray[np.floating], name: str, what: str, chance: float) -> Score:
             return Score(
-                name=f"{name}_{direction}", value=float(values.mean()), num_samples=count, is_share=True, seed=seed,
+                name=f"{name}_{direction}",
+                value=float(values.mean()),
+                num_samples=count,
+                is_share=True,
+                seed=seed,
                 protocol=f"{what} (chance {100 * chance:.2g} %); {base}; interval by {num_bootstrap:,} resamples",
                 interval=mean_interval(values, groups=groups, num_bootstrap=num_bootstrap, seed=seed),
-                settings={**sizes, "chance": chance})
+                settings={**sizes, "chance": chance},
+            )
 
-        found = [mean((self.first_ranks <= k).astype(np.float64), f"recall_at_{k}", f"a relevant one in the first {k}",
-                      self.chance_recall[k]) for k in self.recall]
-        found.append(mean(self.average_precisions, "mean_average_precision", "mean precision at the relevant ranks",
-                          self.chance_average_precision))
-        found.append(Score(name=f"median_rank_{direction}", value=self.median_rank, num_samples=count, settings=sizes,
-                           protocol=f"median rank of the first relevant one; {base}; interval by {num_bootstrap:,} "
-                                    "resamples", seed=seed, higher_is_better=False,
-                           interval=median_interval(self.first_ranks, groups=groups, num_bootstrap=num_bootstrap,
-                                                    seed=seed)))
+        found = [
+            mean(
+                (self.first_ranks <= k).astype(np.float64),
+                f"recall_at_{k}",
+                f"a relevant one in the first {k}",
+                self.chance_recall[k],
+            )
+            for k in self.recall
+        ]
+        found.append(
+            mean(
+                self.average_precisions,
+                "mean_average_precision",
+                "mean precision at the relevant ranks",
+                self.chance_average_precision,
+            )
+        )
+        found.append(
+            Score(
+                name=f"median_rank_{direction}",
+                value=self.median_rank,
+                num_samples=count,
+                settings=sizes,
+                protocol=f"median rank of the first relevant one; {base}; interval by {num_bootstrap:,} resamples",
+                seed=seed,
+                higher_is_better=False,
+                interval=median_interval(self.first_ranks, groups=groups, num_bootstrap=num_bootstrap, seed=seed),
+            )
+        )
         return found
 
 
@@ -89,19 +115,30 @@ def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return unit
 
 
-def similarity(queries: NDArray[np.floating], gallery: NDArray[np.floating], *,
-               metric: Similarity = "cosine") -> NDArray[np.float64]:
+def similarity(
+    queries: NDArray[np.floating], gallery: NDArray[np.floating], *, metric: Similarity = "cosine"
+) -> NDArray[np.float64]:
     """Similarity (Q, G) of queries (Q, D) with a gallery (G, D): cosine or plain dot product."""
     q, g = check_features(queries, "queries"), check_features(gallery, "gallery")
     if q.shape[1] != g.shape[1]:
-        raise MetricError.about("retrieval", f"queries of {q.shape[1]} and a gallery of {g.shape[1]} dimensions",
-                                "use embeddings of the same space")
+        raise MetricError.about(
+            "retrieval",
+            f"queries of {q.shape[1]} and a gallery of {g.shape[1]} dimensions",
+            "use embeddings of the same space",
+        )
     return unit_rows(q) @ unit_rows(g).T if metric == "cosine" else q @ g.T
 
 
-def retrieval_scores(queries: NDArray[np.floating], gallery: NDArray[np.floating], query_ids: Sequence[object],
-                     gallery_ids: Sequence[object], *, ks: Sequence[int] = (1, 5, 10, 50),
-                     metric: Similarity = "cosine", ties: Ties = "worst") -> RetrievalScores:
+def retrieval_scores(
+    queries: NDArray[np.floating],
+    gallery: NDArray[np.floating],
+    query_ids: Sequence[object],
+    gallery_ids: Sequence[object],
+    *,
+    ks: Sequence[int] = (1, 5, 10, 50),
+    metric: Similarity = "cosine",
+    ties: Ties = "worst",
+) -> RetrievalScores:
     """Recall at K, mean average precision and median rank of queries against a gallery.
 
     Parameters
@@ -137,14 +174,15 @@ def retrieval_scores(queries: NDArray[np.floating], gallery: NDArray[np.floating
         rows_of.setdefault(value, []).append(row)
     missing = next((value for value in query_ids if value not in rows_of), None)
     if missing is not None:
-        raise MetricError.about(f"query {missing!r}", "nothing in the gallery is relevant to it",
-                                "drop the query or complete the gallery")
+        raise MetricError.about(
+            f"query {missing!r}", "nothing in the gallery is relevant to it", "drop the query or complete the gallery"
+        )
     first_ranks = np.empty(len(queries), dtype=np.int64)
     precisions = np.empty(len(queries))
     tied = 0
     step = max(1, _BLOCK // len(gallery))
     for start in range(0, len(queries), step):
-        scores = similarity(queries[start:start + step], gallery, metric=metric)
+        scores = similarity(queries[start : start + step], gallery, metric=metric)
         margins = TIE * np.abs(scores).max(axis=1)
         ordered = np.sort(scores, axis=1)
         for row, (line, sort, margin) in enumerate(zip(scores, ordered, margins, strict=True), start=start):
@@ -157,11 +195,16 @@ def retrieval_scores(queries: NDArray[np.floating], gallery: NDArray[np.floating
             precisions[row] = (counted / ranks).mean()
     sizes = np.array([len(rows_of[value]) for value in query_ids])
     return RetrievalScores(
-        recall={k: float((first_ranks <= k).mean()) for k in ks}, mean_average_precision=float(precisions.mean()),
-        median_rank=float(np.median(first_ranks)), gallery_size=len(gallery), num_tied=tied,
+        recall={k: float((first_ranks <= k).mean()) for k in ks},
+        mean_average_precision=float(precisions.mean()),
+        median_rank=float(np.median(first_ranks)),
+        gallery_size=len(gallery),
+        num_tied=tied,
         chance_recall={k: float(np.mean([chance_recall(len(gallery), size, k) for size in sizes])) for k in ks},
         chance_average_precision=float(np.mean([chance_average_precision(len(gallery), size) for size in sizes])),
-        first_ranks=first_ranks, average_precisions=precisions)
+        first_ranks=first_ranks,
+        average_precisions=precisions,
+    )
 
 
 def chance_recall(gallery_size: int, num_relevant: int, k: int) -> float:
@@ -179,8 +222,9 @@ def chance_average_precision(gallery_size: int, num_relevant: int) -> float:
     return ((num_relevant - 1) / (gallery_size - 1) * (gallery_size - harmonic) + harmonic) / gallery_size
 
 
-def queries_of_each_class(item_ids: Sequence[str], classes: Sequence[int], *, per_class: int, seed: int = 0
-                          ) -> list[str]:
+def queries_of_each_class(
+    item_ids: Sequence[str], classes: Sequence[int], *, per_class: int, seed: int = 0
+) -> list[str]:
     """Items to be queries of the mean average precision by class, as S2IGAN has two of each test class.
 
     Parameters
@@ -212,8 +256,11 @@ def queries_of_each_class(item_ids: Sequence[str], classes: Sequence[int], *, pe
     for class_id in sorted(of_class):
         items = of_class[class_id]
         if not 1 <= per_class <= len(items):
-            raise MetricError.about(f"class {class_id}", f"{len(items)} pictures, {per_class} are to be queries",
-                                    "give more pictures of it or take fewer queries a class")
+            raise MetricError.about(
+                f"class {class_id}",
+                f"{len(items)} pictures, {per_class} are to be queries",
+                "give more pictures of it or take fewer queries a class",
+            )
         chosen.extend(items[place] for place in rng.permutation(len(items))[:per_class])
     return sorted(chosen)
 
@@ -224,9 +271,11 @@ def check_labels(rows: NDArray[np.floating], labels: Sequence[object], name: str
         raise MetricError.about(name, f"{len(rows)} rows but {len(labels)} labels", "give one label a row")
 
 
-def _others_above(ordered: NDArray[np.float64], relevant: NDArray[np.float64], limits: NDArray[np.float64]
-                  ) -> NDArray[np.int64]:
+def _others_above(
+    ordered: NDArray[np.float64], relevant: NDArray[np.float64], limits: NDArray[np.float64]
+) -> NDArray[np.int64]:
     """How many items that are not relevant reach each limit; ``ordered`` has all similarities, ascending."""
-    reached: NDArray[np.int64] = len(ordered) - np.searchsorted(ordered, limits) - \
-        (len(relevant) - np.searchsorted(relevant, limits))
+    reached: NDArray[np.int64] = (
+        len(ordered) - np.searchsorted(ordered, limits) - (len(relevant) - np.searchsorted(relevant, limits))
+    )
     return reached

@@ -32,8 +32,9 @@ class Score:
     warnings: tuple[str, ...] = ()
     """What a reader must know before trusting the number."""
 
-    def row(self, *, group: str, network: str, weights_sha256: str, pictures: str,
-            details: Mapping[str, Any] | None = None) -> MetricRow:
+    def row(
+        self, *, group: str, network: str, weights_sha256: str, pictures: str, details: Mapping[str, Any] | None = None
+    ) -> MetricRow:
         """The report's row of this number.
 
         Parameters
@@ -48,7 +49,18 @@ class Score:
             The same as fields of JSON: resize filter, crop rule, EMA, hash of the file list.
         """
         return MetricRow(
-            name=self.name, group=group, value=self.value, num_samples=self.num_samples,
-            protocol=f"{self.protocol}; {pictures}", seed=self.seed, network=network, weights_sha256=weights_sha256,
-            interval=self.interval, spread=self.spread, higher_is_better=self.higher_is_better,
-            is_share=self.is_share, details={**self.settings, **(details or {})}, warnings=self.warnings)
+            name=self.name,
+            group=group,
+            value=self.value,
+            num_samples=self.num_samples,
+            protocol=f"{self.protocol}; {pictures}",
+            seed=self.seed,
+            network=network,
+            weights_sha256=weights_sha256,
+            interval=self.interval,
+            spread=self.spread,
+            higher_is_better=self.higher_is_better,
+            is_share=self.is_share,
+            details={**self.settings, **(details or {})},
+            warnings=self.warnings,
+        )

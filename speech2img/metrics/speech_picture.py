@@ -12,9 +12,15 @@ KS = (1, 5, 10, 50)
 
 
 def speech_picture_scores(
-    speech: NDArray[np.floating], spoken_of: Sequence[str], pictures: NDArray[np.floating], items: Sequence[str],
-    classes: Sequence[int], *, num_bootstrap: int = 1000, seed: int = 0,
-) -> list[Score]:  # fmt: skip
+    speech: NDArray[np.floating],
+    spoken_of: Sequence[str],
+    pictures: NDArray[np.floating],
+    items: Sequence[str],
+    classes: Sequence[int],
+    *,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> list[Score]:
     """How well utterances and pictures find each other.
 
     Parameters
@@ -61,16 +67,18 @@ def speech_picture_scores(
             asked = [class_of[spoken_of[row]] for row in rows]
             found = retrieval_scores(speech[list(rows)], pictures, asked, classes, ks=(1,))
             scores += [
-                score for score in found.scores(direction, num_bootstrap=num_bootstrap, seed=seed)
+                score
+                for score in found.scores(direction, num_bootstrap=num_bootstrap, seed=seed)
                 if score.name.startswith("mean_average_precision")
-            ]  # fmt: skip
+            ]
     for direction, queries, query_ids, gallery, gallery_ids in (
         ("speech_to_picture", speech, spoken_of, pictures, items),
         ("picture_to_speech", pictures, items, speech, spoken_of),
     ):
         found = retrieval_scores(queries, gallery, query_ids, gallery_ids, ks=KS)
         scores += [
-            score for score in found.scores(direction, groups=query_ids, num_bootstrap=num_bootstrap, seed=seed)
+            score
+            for score in found.scores(direction, groups=query_ids, num_bootstrap=num_bootstrap, seed=seed)
             if not score.name.startswith("mean_average_precision")
-        ]  # fmt: skip
+        ]
     return scores

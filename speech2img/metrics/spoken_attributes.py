@@ -67,8 +67,15 @@ def per_picture(columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def score_mentions(readings: Readings, mentions: Mentions, *, real_readings: Readings | None = None,
-                   attributes: Iterable[str] | None = None, num_bootstrap: int = 1000, seed: int = 0) -> AttributeScore:
+def score_mentions(
+    readings: Readings,
+    mentions: Mentions,
+    *,
+    real_readings: Readings | None = None,
+    attributes: Iterable[str] | None = None,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> AttributeScore:
     """Spoken-attribute accuracy over all mentions of a group of utterances.
 
     Parameters
@@ -103,15 +110,22 @@ def score_mentions(readings: Readings, mentions: Mentions, *, real_readings: Rea
     values read and of the values mentioned, without a random pairing.
     """
     if len(readings) != len(mentions) or (real_readings is not None and len(real_readings) != len(mentions)):
-        raise MetricError.about("spoken attributes", f"{len(readings)} readings for {len(mentions)} utterances",
-                                "give one reading an utterance")
+        raise MetricError.about(
+            "spoken attributes",
+            f"{len(readings)} readings for {len(mentions)} utterances",
+            "give one reading an utterance",
+        )
     counted = None if attributes is None else frozenset(attributes)
-    said = [{name: value for name, value in mention.items() if counted is None or name in counted}
-            for mention in mentions]
+    said = [
+        {name: value for name, value in mention.items() if counted is None or name in counted} for mention in mentions
+    ]
     keep = [row for row, mention in enumerate(said) if mention]
     if len(keep) < 2:
-        raise MetricError.about("spoken attributes", f"{len(keep)} utterances mention what is counted",
-                                "give at least 2: chance is taken over the other utterances")
+        raise MetricError.about(
+            "spoken attributes",
+            f"{len(keep)} utterances mention what is counted",
+            "give at least 2: chance is taken over the other utterances",
+        )
     said = [said[row] for row in keep]
     shown = [readings[row] for row in keep]
     _check_read(shown, said)
@@ -130,16 +144,27 @@ def score_mentions(readings: Readings, mentions: Mentions, *, real_readings: Rea
     way = float(value.way[0]) if np.isfinite(value.way[0]) else None
     ways, chances = (values[np.isfinite(values)] for values in (spread.way, spread.chance))
     return AttributeScore(
-        accuracy=float(value.accuracy[0]), accuracy_interval=_interval(spread.accuracy), chance=float(value.chance[0]),
-        real=None if value.real is None else float(value.real[0]), way=way,
+        accuracy=float(value.accuracy[0]),
+        accuracy_interval=_interval(spread.accuracy),
+        chance=float(value.chance[0]),
+        real=None if value.real is None else float(value.real[0]),
+        way=way,
         way_interval=None if way is None or not len(ways) else _interval(ways),
-        num_mentions=int(said_NV.sum()), num_utterances=len(keep),
+        num_mentions=int(said_NV.sum()),
+        num_utterances=len(keep),
         chance_interval=_interval(chances) if len(chances) else None,
-        real_interval=None if spread.real is None else _interval(spread.real))
+        real_interval=None if spread.real is None else _interval(spread.real),
+    )
 
 
-def score_by_attribute(readings: Readings, mentions: Mentions, *, real_readings: Readings | None = None,
-                       num_bootstrap: int = 1000, seed: int = 0) -> dict[str, AttributeScore]:
+def score_by_attribute(
+    readings: Readings,
+    mentions: Mentions,
+    *,
+    real_readings: Readings | None = None,
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> dict[str, AttributeScore]:
     """``score_mentions`` for each attribute that at least two utterances mention, in order of first mention.
 
     Parameters and errors are those of ``score_mentions``.
@@ -148,9 +173,13 @@ def score_by_attribute(readings: Readings, mentions: Mentions, *, real_readings:
     for mention in mentions:
         for name in mention:
             counts[name] = counts.get(name, 0) + 1
-    return {name: score_mentions(readings, mentions, real_readings=real_readings, attributes=(name,),
-                                 num_bootstrap=num_bootstrap, seed=seed)
-            for name, count in counts.items() if count >= 2}
+    return {
+        name: score_mentions(
+            readings, mentions, real_readings=real_readings, attributes=(name,), num_bootstrap=num_bootstrap, seed=seed
+        )
+        for name, count in counts.items()
+        if count >= 2
+    }
 
 
 @dataclass(frozen=True)
@@ -163,13 +192,18 @@ class _Draws:
     way: NDArray[np.float64]
 
 
-def _score(weights_RN: NDArray[np.float64], hits_N: NDArray[np.float64], real_hits_N: NDArray[np.float64] | None,
-           shown_NV: NDArray[np.float64], said_NV: NDArray[np.float64]) -> _Draws:
+def _score(
+    weights_RN: NDArray[np.float64],
+    hits_N: NDArray[np.float64],
+    real_hits_N: NDArray[np.float64] | None,
+    shown_NV: NDArray[np.float64],
+    said_NV: NDArray[np.float64],
+) -> _Draws:
     said_N = said_NV.sum(axis=1)
     num_said = weights_RN @ said_N
     accuracy = weights_RN @ hits_N / num_said
     # a picture drawn w times meets its own utterance w * w times: those pairs are no chance and leave the average
-    squares = weights_RN ** 2
+    squares = weights_RN**2
     chance_hits = ((weights_RN @ shown_NV) * (weights_RN @ said_NV)).sum(axis=1) - squares @ hits_N
     chance_pairs = num_said * weights_RN.sum(axis=1) - squares @ said_N
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -182,8 +216,13 @@ def _score(weights_RN: NDArray[np.float64], hits_N: NDArray[np.float64], real_hi
 
 
 def _hits(shown: Readings, said: Mentions) -> NDArray[np.float64]:
-    return np.array([sum(reading[name] == value for name, value in mention.items())
-                     for reading, mention in zip(shown, said, strict=True)], dtype=np.float64)
+    return np.array(
+        [
+            sum(reading[name] == value for name, value in mention.items())
+            for reading, mention in zip(shown, said, strict=True)
+        ],
+        dtype=np.float64,
+    )
 
 
 def _one_hot(shown: Readings, said: Mentions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -205,9 +244,11 @@ def _check_read(shown: Readings, said: Mentions) -> None:
     for row, reading in enumerate(shown):
         unread = sorted(mentioned - reading.keys())
         if unread:
-            raise MetricError.about(f"attribute {unread[0]}",
-                                    f"it is mentioned, but picture {row} has no reading of it",
-                                    "use a judge that reads every attribute that the captions mention")
+            raise MetricError.about(
+                f"attribute {unread[0]}",
+                f"it is mentioned, but picture {row} has no reading of it",
+                "use a judge that reads every attribute that the captions mention",
+            )
 
 
 def _interval(values: NDArray[np.float64]) -> Interval:

@@ -68,8 +68,9 @@ class FeatureStatistics:
         """
         for rows in float64_blocks(features, "features"):
             if self.dim not in (0, rows.shape[1]):
-                raise MetricError.about("features", f"{rows.shape[1]} dimensions after batches of {self.dim}",
-                                        _SAME_NETWORK)
+                raise MetricError.about(
+                    "features", f"{rows.shape[1]} dimensions after batches of {self.dim}", _SAME_NETWORK
+                )
             self._waiting.append(rows.copy())
             if sum(map(len, self._waiting)) > rows.shape[1]:
                 self._merge_waiting()
@@ -141,7 +142,7 @@ def float64_blocks(features: NDArray[np.floating], name: str) -> Iterator[NDArra
         yield check_features(features, name)
         return
     for start in range(0, len(features), BLOCK_ROWS):
-        yield check_features(features[start:start + BLOCK_ROWS], name, first_row=start)
+        yield check_features(features[start : start + BLOCK_ROWS], name, first_row=start)
 
 
 def check_rows(features: NDArray[np.floating], name: str) -> NDArray[np.floating]:
@@ -174,8 +175,9 @@ def check_features(features: NDArray[np.floating], name: str, *, first_row: int 
     try:
         array = np.asarray(features, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise MetricError.about(name, f"not an array of numbers ({error})",
-                                "give an array of shape (pictures, dimensions)") from error
+        raise MetricError.about(
+            name, f"not an array of numbers ({error})", "give an array of shape (pictures, dimensions)"
+        ) from error
     if array.ndim != 2 or 0 in array.shape:
         raise MetricError.about(name, f"shape {array.shape}", "give a non-empty array of shape (pictures, dimensions)")
     if not np.isfinite(array).all():

@@ -19,7 +19,7 @@ from speech2img.storage.atomic import atomic_path, read_bytes
 MAX_DIM = 8192
 """Dimensions that a statistics file may have."""
 
-_MAX_BYTES = 3 * 8 * MAX_DIM ** 2
+_MAX_BYTES = 3 * 8 * MAX_DIM**2
 _FIX = "give a .npz that 'evaluate --save-stats' or pytorch-fid wrote"
 _MAX_SOURCE = 1 << 16
 _NAME = re.compile(r"(pool\d+\.)?(mu|sigma|root)|num_samples|source")
@@ -137,12 +137,15 @@ def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) ->
         If they are of different networks, outputs, precisions or resize filters.
     """
     if a is None or b is None:
-        return ("the statistics do not say of which network and resize filter they are: trust the number only if you "
-                "know that both are those of this report",)
+        return (
+            "the statistics do not say of which network and resize filter they are: trust the number only if you "
+            "know that both are those of this report",
+        )
     a.protocol.check_comparable(b.protocol)
     if a.tap != b.tap:
-        raise MetricError.about("statistics", f"of {a.tap} in one set, {b.tap} in the other",
-                                "take the same output of the network")
+        raise MetricError.about(
+            "statistics", f"of {a.tap} in one set, {b.tap} in the other", "take the same output of the network"
+        )
     return ()
 
 
@@ -156,12 +159,16 @@ def _gaussian(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Gaussian:
     count = None
     if "num_samples" in arrays:
         number = arrays["num_samples"]
-        if number.shape != () or number.dtype.kind not in "iu" or not 2 <= number < 2 ** 62:
+        if number.shape != () or number.dtype.kind not in "iu" or not 2 <= number < 2**62:
             raise ValueError(f"num_samples is {number!r}")
         count = int(number)
     root = _floats(arrays, f"{prefix}root") if f"{prefix}root" in arrays else None
-    if root is not None and (root.ndim != 2 or root.shape[1] != len(mean) or len(root) > len(mean)
-                             or not np.allclose(root.T @ root, covariance, rtol=0.0, atol=1e-8 * max(scale, 1e-300))):
+    if root is not None and (
+        root.ndim != 2
+        or root.shape[1] != len(mean)
+        or len(root) > len(mean)
+        or not np.allclose(root.T @ root, covariance, rtol=0.0, atol=1e-8 * max(scale, 1e-300))
+    ):
         raise ValueError("root is not that of sigma")
     return Gaussian(mean, covariance, count, root)
 
@@ -182,8 +189,13 @@ def _source(array: NDArray[Any]) -> StatisticsSource:
     values = json.loads(str(array))
     told = values["protocol"] if isinstance(values, dict) else None
     texts = [field.name for field in fields(FeatureProtocol) if field.name not in ("n", "taps")]
-    if not isinstance(told, dict) or not isinstance(values["tap"], str) or not isinstance(told["n"], int) or \
-            not isinstance(told["taps"], list) or not all(isinstance(told[name], str) for name in texts):
+    if (
+        not isinstance(told, dict)
+        or not isinstance(values["tap"], str)
+        or not isinstance(told["n"], int)
+        or not isinstance(told["taps"], list)
+        or not all(isinstance(told[name], str) for name in texts)
+    ):
         raise ValueError("source is no record of a protocol")
     protocol = FeatureProtocol(n=told["n"], taps=tuple(map(str, told["taps"])), **{name: told[name] for name in texts})
     return StatisticsSource(tap=values["tap"], protocol=protocol)

@@ -26,9 +26,7 @@ class ConvNorm(nn.Module):
 class Inception(nn.Module):
     """Four branches side by side: 1x1, 3x3, two 3x3 in a row, pooled; all of one size."""
 
-    def __init__(
-        self, in_channels: int, *, one: int, three: tuple[int, int], five: tuple[int, int], pool: int
-    ) -> None:
+    def __init__(self, in_channels: int, *, one: int, three: tuple[int, int], five: tuple[int, int], pool: int) -> None:
         super().__init__()
         self.one = ConvNorm(in_channels, one, 1)
         self.three = nn.Sequential(ConvNorm(in_channels, three[0], 1), ConvNorm(three[0], three[1], 3, padding=1))
@@ -51,9 +49,7 @@ class Reduction(nn.Module):
 
     def __init__(self, in_channels: int, *, squeeze: int, conv: int) -> None:
         super().__init__()
-        self.conv = nn.Sequential(
-            ConvNorm(in_channels, squeeze, 1), ConvNorm(squeeze, conv, 3, stride=2, padding=1)
-        )
+        self.conv = nn.Sequential(ConvNorm(in_channels, squeeze, 1), ConvNorm(squeeze, conv, 3, stride=2, padding=1))
         self.out_channels = in_channels + conv
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,9 +99,7 @@ class AttributeNetwork(nn.Module):
             reduce1.out_channels, one=3 * w // 4, three=(3 * w // 4, w), five=(w // 4, w // 2), pool=w // 2
         )
         reduce2 = Reduction(mixed1.out_channels, squeeze=w, conv=2 * w)
-        mixed2 = Inception(
-            reduce2.out_channels, one=2 * w, three=(5 * w // 4, 5 * w // 2), five=(w // 2, w), pool=w
-        )
+        mixed2 = Inception(reduce2.out_channels, one=2 * w, three=(5 * w // 4, 5 * w // 2), five=(w // 2, w), pool=w)
         reduce3 = Reduction(mixed2.out_channels, squeeze=2 * w, conv=4 * w)
         self.body = nn.Sequential(reduce1, mixed1, reduce2, mixed2, reduce3)
         self.map_channels = (mixed1.out_channels, mixed2.out_channels, feature_dim)

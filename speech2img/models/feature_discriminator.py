@@ -56,8 +56,7 @@ class MapHead(nn.Module):
         self.register_buffer("mixing", torch.randn(width, channels, 1, 1) / math.sqrt(channels))
         self.scale = nn.GroupNorm(1, width)
         self.code = nn.Sequential(
-            *(NormalisedConv(width, width, downsample=True) for _ in range(halvings)),
-            NormalisedConv(width, width),
+            *(NormalisedConv(width, width, downsample=True) for _ in range(halvings)), NormalisedConv(width, width)
         )
         self.joint = NormalisedConv(condition_dim + width, width)
         self.conditional = nn.Conv2d(width, 1, 1)
@@ -69,9 +68,10 @@ class MapHead(nn.Module):
         tiled = mu[:, :, None, None].expand(-1, -1, *code.shape[2:]).to(code.dtype)
         joint = self.joint(torch.cat([tiled, code], dim=1))
         return (
-            self.conditional(joint).float().mean(dim=(1, 2, 3)), self.unconditional(code).float().mean(dim=(1, 2, 3)),
+            self.conditional(joint).float().mean(dim=(1, 2, 3)),
+            self.unconditional(code).float().mean(dim=(1, 2, 3)),
             code.flatten(1),
-        )  # fmt: skip
+        )
 
 
 class FeatureDiscriminator(nn.Module):

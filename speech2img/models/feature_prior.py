@@ -65,9 +65,15 @@ class FeaturePrior(nn.Module):
     rest: Tensor
 
     def __init__(
-        self, *, embedding_dim: int = 1024, feature_dim: int = 1024, components: int = 96, width: int = 512,
-        blocks: int = 3, dropout: float = 0.1,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        embedding_dim: int = 1024,
+        feature_dim: int = 1024,
+        components: int = 96,
+        width: int = 512,
+        blocks: int = 3,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         if not 0 < components <= feature_dim:
             raise ValueError(f"components must be 1..{feature_dim}, got {components}")
@@ -159,9 +165,15 @@ class FeaturePrior(nn.Module):
         return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
 
     def sample(
-        self, embedding_BD: Tensor, noise_BK: Tensor, *, steps: int = 12, stretch: float = 1.0, guidance: float = 1.0,
+        self,
+        embedding_BD: Tensor,
+        noise_BK: Tensor,
+        *,
+        steps: int = 12,
+        stretch: float = 1.0,
+        guidance: float = 1.0,
         temperature: float = 1.0,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Draw picture features that fit what was said (midpoint rule).
 
         Parameters

@@ -150,8 +150,13 @@ def hifigan_settings(state: State) -> dict[str, Any]:
     if any(kernel % 2 for kernel in kernels):
         raise ValueError(f"the upsampling kernels {kernels} are not twice their rates, as in all published sizes")
     block = "1" if "blocks.0.plain.0.weight" in state else "2"
-    return {"n_mels": n_mels, "width": width, "rates": [kernel // 2 for kernel in kernels], "kernels": kernels,
-            "block": block}  # fmt: skip
+    return {
+        "n_mels": n_mels,
+        "width": width,
+        "rates": [kernel // 2 for kernel in kernels],
+        "kernels": kernels,
+        "block": block,
+    }
 
 
 def fold_weight_norm(state: State) -> dict[str, Tensor]:

@@ -22,9 +22,14 @@ class RectifiedConv(nn.Conv2d):
     """Convolution with bias and ReLU, padded so that a stride of 1 keeps the size unless ``padding`` says otherwise."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel: int | tuple[int, int], *, stride: int = 1,
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
         padding: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
         same = (height // 2, width // 2) if padding is None else (padding, padding)
         super().__init__(in_channels, out_channels, (height, width), stride=stride, padding=same)
@@ -136,9 +141,7 @@ class Mixed7(nn.Module):
         super().__init__()
         self.one = RectifiedConv(in_channels, 320, 1)
         self.three = nn.Sequential(RectifiedConv(in_channels, 384, 1), Fork(384, 384))
-        self.doubled = nn.Sequential(
-            RectifiedConv(in_channels, 448, 1), RectifiedConv(448, 384, 3), Fork(384, 384)
-        )  # fmt: skip
+        self.doubled = nn.Sequential(RectifiedConv(in_channels, 448, 1), RectifiedConv(448, 384, 3), Fork(384, 384))
         self.pool = PoolBranch(in_channels, 192, pool=pool)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -174,20 +177,24 @@ class InceptionV3(nn.Module):
         self.build = build
         pool = "average" if build == "fid" else "average with padding"
         last_pool = "max" if build == "fid" else pool
-        self.stem = nn.Sequential(*(
-            RectifiedConv(before, after, kernel, stride=stride, padding=padding)
-            for before, after, kernel, stride, padding in STEM
-        ))
-        self.blocks = nn.ModuleDict({
-            "5b": Mixed5(192, 32, pool=pool),
-            "5c": Mixed5(256, 64, pool=pool),
-            "5d": Mixed5(288, 64, pool=pool),
-            "6a": Reduction6(288),
-            "6b": Mixed6(128, pool=pool),
-            "6c": Mixed6(160, pool=pool),
-            "6d": Mixed6(160, pool=pool),
-            "6e": Mixed6(192, pool=pool),
-        })
+        self.stem = nn.Sequential(
+            *(
+                RectifiedConv(before, after, kernel, stride=stride, padding=padding)
+                for before, after, kernel, stride, padding in STEM
+            )
+        )
+        self.blocks = nn.ModuleDict(
+            {
+                "5b": Mixed5(192, 32, pool=pool),
+                "5c": Mixed5(256, 64, pool=pool),
+                "5d": Mixed5(288, 64, pool=pool),
+                "6a": Reduction6(288),
+                "6b": Mixed6(128, pool=pool),
+                "6c": Mixed6(160, pool=pool),
+                "6d": Mixed6(160, pool=pool),
+                "6e": Mixed6(192, pool=pool),
+            }
+        )
         if depth == "7c":
             self.blocks["7a"] = Reduction7()
             self.blocks["7b"] = Mixed7(1280, pool=pool)

@@ -62,9 +62,14 @@ class PictureReader(nn.Module):
     std: Tensor
 
     def __init__(
-        self, *, heads: Mapping[str, int], width: int = 32, feature_dim: int = 1024, image_size: int = 64,
+        self,
+        *,
+        heads: Mapping[str, int],
+        width: int = 32,
+        feature_dim: int = 1024,
+        image_size: int = 64,
         head_dim: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.network = AttributeNetwork(heads, width=width, feature_dim=feature_dim)
         self.feature_dim, self.image_size = feature_dim, image_size
@@ -103,9 +108,13 @@ class Painter(nn.Module):
     """
 
     def __init__(
-        self, generator: StackGenerator, *, prior: FeaturePrior | None = None, reader: PictureReader | None = None,
+        self,
+        generator: StackGenerator,
+        *,
+        prior: FeaturePrior | None = None,
+        reader: PictureReader | None = None,
         options: PaintingOptions = PaintingOptions(),
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.embedding_dim = generator.embedding_dim if prior is None else prior.embedding_dim
         if prior is not None and prior.feature_dim != generator.embedding_dim:
@@ -142,9 +151,13 @@ class Painter(nn.Module):
         features = speech
         if self.prior is not None:
             features = self.prior.sample(
-                speech, state_BCK.flatten(0, 1), steps=self.options.prior_steps, stretch=self.options.stretch,
-                guidance=self.options.guidance, temperature=self.options.temperature,
-            )  # fmt: skip
+                speech,
+                state_BCK.flatten(0, 1),
+                steps=self.options.prior_steps,
+                stretch=self.options.stretch,
+                guidance=self.options.guidance,
+                temperature=self.options.temperature,
+            )
         stages = self.generator(features, noise_BCN.flatten(0, 1), eps=eps_BCE.flatten(0, 1)).images
         stages = [stage.float() for stage in stages]
         if count == 1:

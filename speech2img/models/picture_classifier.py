@@ -6,13 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.googlenet import (
-    CROP_SIZE,
-    FEATURE_DIM,
-    BVLCGoogLeNet,
-    TorchvisionGoogLeNet,
-    bvlc_preprocess,
-)
+from speech2img.models.googlenet import CROP_SIZE, FEATURE_DIM, BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
 from speech2img.models.inception import INPUT_SIZE, InceptionV3
 
 BACKBONES = ("inception", "bvlc", "torchvision")

@@ -160,9 +160,7 @@ class StackGenerator(nn.Module):
             NextStage(width >> i, condition_dim, residual_blocks if i < 2 else 1, dense=dense)
             for i in range(num_stages - 1)
         )
-        self.to_image = nn.ModuleList(
-            nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages)
-        )
+        self.to_image = nn.ModuleList(nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages))
         self.recompute: Recompute = "nothing"
 
     def recompute_(self, what: Recompute) -> None:

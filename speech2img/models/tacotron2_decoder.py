@@ -190,9 +190,15 @@ class DecoderStep:
         )
         frame_BO = F.linear(torch.cat((output_BH, context_BD), dim=1), self.output_OI, self.output_bias_O)
         next_state = DecoderState(
-            frame_BO[:, :-1], hidden_BH, cell_BH, output_BH, output_cell_BH, context_BD, weights_BS,
+            frame_BO[:, :-1],
+            hidden_BH,
+            cell_BH,
+            output_BH,
+            output_cell_BH,
+            context_BD,
+            weights_BS,
             state.total_BS + weights_BS,
-        )  # fmt: skip
+        )
         return next_state, frame_BO[:, -1]
 
 

@@ -12,9 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DAMAGED = (
-    ValueError, EOFError, KeyError, TypeError, SyntaxError, NotImplementedError, RuntimeError, OverflowError,
-    tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 """What NumPy and zipfile raise at members that were tampered with."""
 
 

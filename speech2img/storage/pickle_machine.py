@@ -62,7 +62,6 @@ def run_pickle(data: bytes) -> Any:
 
 
 class _Machine:
-
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
         self.stack: list[Any] = []

@@ -18,13 +18,7 @@ from speech2img.metrics.inception_reader import load_inception
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
-from speech2img.training.classifier_data import (
-    PictureInputs,
-    choose_items,
-    compute_features,
-    deal,
-    item_pictures,
-)
+from speech2img.training.classifier_data import PictureInputs, choose_items, compute_features, deal, item_pictures
 from speech2img.training.classifier_settings import ClassifierSettings
 from speech2img.training.descent import Descent
 from speech2img.training.device import resolve_device, resolve_precision, sent
@@ -83,9 +77,16 @@ class ClassifierTask(Task):
     name = "classifier"
 
     def __init__(
-        self, settings: ClassifierSettings, classifier: PictureClassifier, *, inputs: Inputs, labels: np.ndarray,
-        parts: dict[str, np.ndarray], facts: dict[str, Any], device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: ClassifierSettings,
+        classifier: PictureClassifier,
+        *,
+        inputs: Inputs,
+        labels: np.ndarray,
+        parts: dict[str, np.ndarray],
+        facts: dict[str, Any],
+        device: torch.device,
+    ) -> None:
         self.settings, self.classifier, self.device, self.facts = settings, classifier.to(device), device, facts
         self.inputs, self.labels, self.parts = inputs, labels, parts
         whole = settings.tune == "all"
@@ -94,14 +95,20 @@ class ClassifierTask(Task):
         self.sampler = ResumableSampler(len(parts["training"]), settings.batch_size, seed=settings.loop.seed)
         self.batch_size = self.sampler.batch_size
         adam = torch.optim.AdamW(
-            [value for value in self.trained.parameters() if value.requires_grad], lr=settings.learning_rate,
+            [value for value in self.trained.parameters() if value.requires_grad],
+            lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-        )  # fmt: skip
+        )
         self.precision = resolve_precision(settings.loop.precision, device)
         self.descent = Descent(
-            self.trained, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
-            warmup=settings.warmup, clip=_LARGEST_GRADIENT,
-        )  # fmt: skip
+            self.trained,
+            adam,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=_LARGEST_GRADIENT,
+        )
         self.best = BestWeights()
 
     def next_batch(self) -> ClassifierBatch:
@@ -153,9 +160,11 @@ class ClassifierTask(Task):
     def state_dict(self) -> dict[str, Any]:
         """What is trained, optimizer, scaler, sampler and best weights."""
         return {
-            "trained": self.trained.state_dict(), **self.descent.state_dict(), "sampler": self.sampler.state_dict(),
+            "trained": self.trained.state_dict(),
+            **self.descent.state_dict(),
+            "sampler": self.sampler.state_dict(),
             "best": self.best.state_dict(),
-        }  # fmt: skip
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
@@ -169,10 +178,16 @@ class ClassifierTask(Task):
         with _weights_in(self.trained, self.best.weights(self.trained)):
             accuracy = {part: self._measure(part)[0] for part in ("validation", "held-out")}
             config = {
-                "kind": KIND, **self.facts, "accuracy": accuracy,
-                "pictures": {part: len(rows) for part, rows in self.parts.items()}, "hidden": self.settings.hidden,
-                "step": step, "best_step": self.best.step, "images_seen": images_seen, "tuned": self.settings.tune,
-            }  # fmt: skip
+                "kind": KIND,
+                **self.facts,
+                "accuracy": accuracy,
+                "pictures": {part: len(rows) for part, rows in self.parts.items()},
+                "hidden": self.settings.hidden,
+                "step": step,
+                "best_step": self.best.step,
+                "images_seen": images_seen,
+                "tuned": self.settings.tune,
+            }
             save_release(folder, self.classifier.state_dict(), config, _card(config), half=False)
 
 
@@ -235,18 +250,29 @@ def train_classifier(
             num_views = np.ones(len(items), dtype=np.int64)
             num_views[parts["training"]] = settings.views
             inputs = compute_features(
-                source, _feature_reader(classifier, where), num_views=num_views, smallest=settings.smallest,
-                key=facts["features_sha256"], folder=run_dir, workers=settings.workers, progress=progress,
-            )  # fmt: skip
+                source,
+                _feature_reader(classifier, where),
+                num_views=num_views,
+                smallest=settings.smallest,
+                key=facts["features_sha256"],
+                folder=run_dir,
+                workers=settings.workers,
+                progress=progress,
+            )
             if settings.initial is None:
                 mean, std = inputs.statistics(parts["training"])
                 classifier.mean.copy_(mean)
                 classifier.std.copy_(std)
             classifier.head.requires_grad_(True)
         task = ClassifierTask(
-            settings, classifier, inputs=inputs, labels=labels, parts=parts, device=where,
+            settings,
+            classifier,
+            inputs=inputs,
+            labels=labels,
+            parts=parts,
+            device=where,
             facts={key: value for key, value in facts.items() if key != "features_sha256"},
-        )  # fmt: skip
+        )
         return run_training(task, run=run, device=where, progress=progress)
 
 
@@ -268,9 +294,7 @@ def _build(settings: ClassifierSettings, classes: list[str]) -> tuple[PictureCla
         return classifier, {**kept, "initial_sha256": release_sha256(folder), "features_sha256": release_sha256(folder)}
     path = Path(str(settings.network))
     facts = _published(path)
-    classifier = PictureClassifier(
-        facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout
-    )  # fmt: skip
+    classifier = PictureClassifier(facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout)
     return classifier, {**facts, "features_sha256": facts["network_sha256"]}
 
 
@@ -294,9 +318,12 @@ def _published(path: Path) -> dict[str, Any]:
         return {"module": network, "backbone": kind, "network": name, "network_sha256": teacher.sha256}
     reach = "" if found.settings["depth"] == "7c" else ", up to mixed_7"
     return {
-        "module": found.network, "backbone": "inception", "inception": found.settings, "network": found.name + reach,
+        "module": found.network,
+        "backbone": "inception",
+        "inception": found.settings,
+        "network": found.name + reach,
         "network_sha256": found.sha256,
-    }  # fmt: skip
+    }
 
 
 def _initialise(classifier: PictureClassifier, *, seed: int) -> None:

@@ -22,8 +22,10 @@ from speech2img.training.shared_parts import compute_parts, shared_chunks
 PARTS = ("training", "validation", "held-out")
 CHUNK = 64
 _SPLITS: Mapping[Classes, tuple[str, ...]] = {
-    "unseen": ("test",), "seen": ("train", "val", "test_seen"), "all": ("train", "val", "test_seen", "test"),
-}  # fmt: skip
+    "unseen": ("test",),
+    "seen": ("train", "val", "test_seen"),
+    "all": ("train", "val", "test_seen", "test"),
+}
 
 
 def choose_items(manifest: Manifest, classes: Classes) -> list[Item]:
@@ -38,9 +40,10 @@ def choose_items(manifest: Manifest, classes: Classes) -> list[Item]:
     found = len({item.class_name for item in items})
     if found < 2:
         raise DataError.about(
-            manifest.root, f"{found} {classes} classes", f"set classes to one of {', '.join(_SPLITS)}, or give another "
-            "corpus",
-        )  # fmt: skip
+            manifest.root,
+            f"{found} {classes} classes",
+            f"set classes to one of {', '.join(_SPLITS)}, or give another corpus",
+        )
     return items
 
 
@@ -176,9 +179,16 @@ class FeatureInputs:
 
 
 def compute_features(
-    source: PictureSource, read: Callable[[Tensor], Tensor], *, num_views: np.ndarray, smallest: float, key: str,
-    folder: Path, workers: int, progress: bool,
-) -> FeatureInputs:  # fmt: skip
+    source: PictureSource,
+    read: Callable[[Tensor], Tensor],
+    *,
+    num_views: np.ndarray,
+    smallest: float,
+    key: str,
+    folder: Path,
+    workers: int,
+    progress: bool,
+) -> FeatureInputs:
     """Features of all pictures, by all processes of the job, in a folder where an interrupted computation goes on.
 
     Parameters

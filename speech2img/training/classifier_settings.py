@@ -64,14 +64,16 @@ class ClassifierSettings:
         """Raise ConfigError unless it is said, and makes sense, what the training starts from."""
         if (self.network is None) == (self.initial is None):
             raise ConfigError.about(
-                "network", "neither or both of network and initial are set",
+                "network",
+                "neither or both of network and initial are set",
                 "give --set network=FILE with published weights, or --set initial=RUN to go on from a run",
-            )  # fmt: skip
+            )
         if self.tune == "all" and self.initial is None:
             raise ConfigError.about(
-                "tune", "a new classifier would spoil the network's weights",
+                "tune",
+                "a new classifier would spoil the network's weights",
                 "train with tune=head first, and give that run as initial",
-            )  # fmt: skip
+            )
 
     def __post_init__(self) -> None:
         for name in ("validation", "held_out"):
@@ -79,6 +81,7 @@ class ClassifierSettings:
                 raise ConfigError.about(name, f"{getattr(self, name)} is no usable part", "set it between 0 and 0.5")
         if not 0.0 < self.smallest <= 1.0 or self.views < 1 or self.workers < 1 or self.hidden < 0:
             raise ConfigError.about(
-                "views", f"{self.views} views down to {self.smallest}, {self.hidden} hidden units, {self.workers} "
-                "workers", "set views and workers to 1 or more, smallest to 0..1, hidden to 0 or more",
-            )  # fmt: skip
+                "views",
+                f"{self.views} views down to {self.smallest}, {self.hidden} hidden units, {self.workers} workers",
+                "set views and workers to 1 or more, smallest to 0..1, hidden to 0 or more",
+            )

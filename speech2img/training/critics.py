@@ -37,9 +37,14 @@ class Discriminators:
     """
 
     def __init__(
-        self, settings: GeneratorSettings, image_sizes: Sequence[int], *, precision: Precision,
-        scaler: torch.amp.GradScaler, device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: GeneratorSettings,
+        image_sizes: Sequence[int],
+        *,
+        precision: Precision,
+        scaler: torch.amp.GradScaler,
+        device: torch.device,
+    ) -> None:
         self.settings, self.precision, self.scaler, self.device = settings, precision, scaler, device
         model = settings.model
         self.networks = nn.ModuleList(
@@ -50,10 +55,15 @@ class Discriminators:
         lay_out_(self.networks, compute.channels_last, precision)
         self.forwards = [torch.compile(network) if compute.compile else network for network in self.networks]
         self.optimizers = [
-            adam(network.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device,
-                 graphs=compute.graphs)
+            adam(
+                network.parameters(),
+                settings.discriminator_learning_rate,
+                betas=ADAM_BETAS,
+                device=device,
+                graphs=compute.graphs,
+            )
             for network in self.networks
-        ]  # fmt: skip
+        ]
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of all of them."""

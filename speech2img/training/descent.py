@@ -34,9 +34,18 @@ class Descent:
     """
 
     def __init__(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, precision: Precision, *, base: float,
-        schedule: Schedule, warmup: float, clip: float, step_parts: float = 5.0, step_factor: float = 0.5,
-    ) -> None:  # fmt: skip
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        precision: Precision,
+        *,
+        base: float,
+        schedule: Schedule,
+        warmup: float,
+        clip: float,
+        step_parts: float = 5.0,
+        step_factor: float = 0.5,
+    ) -> None:
         self.network, self.optimizer, self.scaler = network, optimizer, precision.scaler()
         self.base, self.schedule, self.warmup, self.clip = base, schedule, warmup, clip
         self.step_parts, self.step_factor = step_parts, step_factor
@@ -44,9 +53,13 @@ class Descent:
     def begin(self, progress: float) -> None:
         """Set the rate of this point of the run, 0..1, and put the network into training mode."""
         rate = learning_rate(
-            progress, base=self.base, schedule=self.schedule, warmup=self.warmup, step_parts=self.step_parts,
+            progress,
+            base=self.base,
+            schedule=self.schedule,
+            warmup=self.warmup,
+            step_parts=self.step_parts,
             step_factor=self.step_factor,
-        )  # fmt: skip
+        )
         set_learning_rate(self.optimizer, rate)
         self.network.train()
 

@@ -122,9 +122,14 @@ def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
 
 
 def adam(
-    parameters: Iterable[nn.Parameter], rate: float, *, betas: tuple[float, float] = (0.9, 0.999),
-    weight_decay: float = 0.0, device: torch.device, graphs: bool = False,
-) -> torch.optim.Adam:  # fmt: skip
+    parameters: Iterable[nn.Parameter],
+    rate: float,
+    *,
+    betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float = 0.0,
+    device: torch.device,
+    graphs: bool = False,
+) -> torch.optim.Adam:
     """Adam as the device computes it best: in one fused kernel on CUDA, a tensor at a time on the CPU.
 
     Parameters

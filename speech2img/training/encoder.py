@@ -62,14 +62,23 @@ class EncoderTask(Task):
         ).to(device)
         self.precision = resolve_precision(settings.loop.precision, device)
         optimizer = adam(
-            self.pupil.parameters(), settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay,
+            self.pupil.parameters(),
+            settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
             device=device,
-        )  # fmt: skip
+        )
         self.descent = Descent(
-            self.pupil, optimizer, self.precision, base=settings.learning_rate, schedule=settings.schedule,
-            warmup=settings.warmup, clip=settings.clip, step_parts=settings.step_parts,
+            self.pupil,
+            optimizer,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=settings.clip,
+            step_parts=settings.step_parts,
             step_factor=settings.step_factor,
-        )  # fmt: skip
+        )
         self.best = BestWeights()
 
     def next_batch(self) -> SpeechBatch:
@@ -214,9 +223,10 @@ def train_encoder(
     size, table = features.features.shape[2], "crnn" if settings.network == "s2igan" else "model"
     if size != settings.embedding_dim and not settings.image_head:
         raise ConfigError.about(
-            f"{table}.embedding_dim", f"{settings.embedding_dim} beside features of {size}",
+            f"{table}.embedding_dim",
+            f"{settings.embedding_dim} beside features of {size}",
             f"set it to {size}, or image_head to true",
-        )  # fmt: skip
+        )
     with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}, parallel=True) as run:
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)

@@ -88,7 +88,15 @@ def encoder_data(manifest: Manifest, store: MelStore, features: FeatureFile, set
     mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
     names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
     batches = SpeechBatches(
-        mels, rows, images, labels.astype(np.int64), targets, batch_size=settings.batch_size, seed=settings.loop.seed,
-        mask_bands=settings.mask_bands, mask_time=settings.mask_time, per_picture=settings.draw == "pictures",
-    )  # fmt: skip
+        mels,
+        rows,
+        images,
+        labels.astype(np.int64),
+        targets,
+        batch_size=settings.batch_size,
+        seed=settings.loop.seed,
+        mask_bands=settings.mask_bands,
+        mask_time=settings.mask_time,
+        per_picture=settings.draw == "pictures",
+    )
     return EncoderData(mels, batches, held_out, targets, standard, features.sha256, len(names))

@@ -9,9 +9,14 @@ from speech2img.training.run import LoopSettings
 from speech2img.training.task import Schedule
 
 Selection = Literal[
-    "score", "centroid_accuracy", "recall_at_1", "recall_at_10", "ap_at_50", "mean_average_precision",
+    "score",
+    "centroid_accuracy",
+    "recall_at_1",
+    "recall_at_10",
+    "ap_at_50",
+    "mean_average_precision",
     "recall_at_10_both",
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)
@@ -175,19 +180,40 @@ class EncoderSettings:
 
 
 _SEN = EncoderSettings(
-    mel_preset="s2igan", network="s2igan", image_head=True, batch_size=128, draw="pictures", mask_bands=0,
-    mask_time=0.0, learning_rate=1e-3, weight_decay=1e-3, betas=(0.95, 0.999), schedule="step", step_parts=3.0,
-    step_factor=0.1, warmup=0.0, clip=1e6, selection="mean_average_precision",
+    mel_preset="s2igan",
+    network="s2igan",
+    image_head=True,
+    batch_size=128,
+    draw="pictures",
+    mask_bands=0,
+    mask_time=0.0,
+    learning_rate=1e-3,
+    weight_decay=1e-3,
+    betas=(0.95, 0.999),
+    schedule="step",
+    step_parts=3.0,
+    step_factor=0.1,
+    warmup=0.0,
+    clip=1e6,
+    selection="mean_average_precision",
     losses=EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0, matching=1.0, distinctive=1.0),
-)  # fmt: skip
+)
 
 ENCODER_PRESETS: Mapping[str, EncoderSettings] = {
     "li2020": EncoderSettings(),
     "s2igan": _SEN,  # Wang et al. 2020: their recipe for CUB, with padding masked
     "s2igan-published": replace(_SEN, crnn=CRNNSettings(masked=False, attention_start="published")),
     "ours": replace(  # SEN; every utterance of an epoch, and a rate that rises and falls evenly
-        _SEN, draw="utterances", standardise=True, batch_size=64, learning_rate=2e-3, weight_decay=1e-5,
-        schedule="cosine", warmup=0.3, clip=5.0, selection="score",
-    ),  # fmt: skip
+        _SEN,
+        draw="utterances",
+        standardise=True,
+        batch_size=64,
+        learning_rate=2e-3,
+        weight_decay=1e-5,
+        schedule="cosine",
+        warmup=0.3,
+        clip=5.0,
+        selection="score",
+    ),
 }
 """Settings by the name that ``--preset`` takes."""

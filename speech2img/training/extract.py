@@ -121,9 +121,8 @@ def extract_embeddings(
         embeddings = np.empty_like(found)
         embeddings[np.concatenate(batches)] = found
         write_embeddings(
-            manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256,
-            mel_preset=config["mel_preset"],
-        )  # fmt: skip
+            manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256, mel_preset=config["mel_preset"]
+        )
         _copy_release(source, folder / "encoder")
         _write_pickles(manifest, embeddings, mels.lengths, folder)
 
@@ -160,17 +159,17 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
     counts = [len(item.captions) for item in manifest.items]
     embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
     folder = write_embeddings(
-        manifest, embeddings, name=name, lengths=np.ones(len(embeddings), dtype=np.int64), sha256=found.sha256,
+        manifest,
+        embeddings,
+        name=name,
+        lengths=np.ones(len(embeddings), dtype=np.int64),
+        sha256=found.sha256,
         mel_preset="none",
-    )  # fmt: skip
-    tensors = {
-        f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")
-    }
+    )
+    tensors = {f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")}
     card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
     recorded = {TRAINED_WITH: {"feature network": found.sha256}}
-    save_release(
-        folder / "encoder", tensors, {"kind": "feature-statistics", "features": features, **recorded}, card
-    )
+    save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features, **recorded}, card)
     return folder
 
 
@@ -299,9 +298,10 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     if not path.is_file():
         have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))) or "none"
         raise DataError.about(
-            path, f"no speech embeddings of that name (there are: {have})",
+            path,
+            f"no speech embeddings of that name (there are: {have})",
             f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
-        )  # fmt: skip
+        )
     fix = "delete the folder and run 'speech2img extract' again"
     with open_results(path, fix=fix) as file:
         embeddings = np.asarray(file["embeddings"], dtype=np.float32)

@@ -34,21 +34,29 @@ class FeatureDiscriminators:
     """
 
     def __init__(
-        self, settings: GeneratorSettings, teacher: MapTeacher, image_sizes: Sequence[int], *, precision: Precision,
-        scaler: torch.amp.GradScaler, device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: GeneratorSettings,
+        teacher: MapTeacher,
+        image_sizes: Sequence[int],
+        *,
+        precision: Precision,
+        scaler: torch.amp.GradScaler,
+        device: torch.device,
+    ) -> None:
         self.settings, self.teacher = settings, teacher
         self.precision, self.scaler, self.device = precision, scaler, device
         model, shapes = settings.model, teacher.map_shapes
         self.networks = nn.ModuleList(
             init_stackgan_(
                 FeatureDiscriminator(
-                    shapes.channels, [size // stride for stride in shapes.strides], condition_dim=model.condition_dim,
+                    shapes.channels,
+                    [size // stride for stride in shapes.strides],
+                    condition_dim=model.condition_dim,
                     width=model.feature_discriminator_width,
                 )
             )
             for size in image_sizes
-        ).to(device)  # fmt: skip
+        ).to(device)
         self.optimizer = adam(
             self.networks.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device
         )

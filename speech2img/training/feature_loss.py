@@ -35,9 +35,15 @@ class FeatureLoss:
     """
 
     def __init__(
-        self, losses: GeneratorLossSettings, *, teacher: Teacher | None,
-        features: np.ndarray | None, standard: Mapping[str, Tensor], precision: Precision, device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        losses: GeneratorLossSettings,
+        *,
+        teacher: Teacher | None,
+        features: np.ndarray | None,
+        standard: Mapping[str, Tensor],
+        precision: Precision,
+        device: torch.device,
+    ) -> None:
         self.losses, self.teacher, self.features = losses, teacher, features
         self.standard = {
             name: value.to(device) for name, value in standard.items() if name in ("target.mean", "target.std")
@@ -72,9 +78,10 @@ class FeatureLoss:
                 seen = self.teacher.features(self._blurred_sight(stage)).float()
             if seen.shape[1] != target.shape[1]:
                 raise ConfigError.about(
-                    "losses.feature_target", f"the teacher has {seen.shape[1]} features, the speech {target.shape[1]}",
+                    "losses.feature_target",
+                    f"the teacher has {seen.shape[1]} features, the speech {target.shape[1]}",
                     "set it to image",
-                )  # fmt: skip
+                )
             total = total + feature_consistency_loss(self.standardised(seen), target)
         return total / len(images)
 

@@ -173,9 +173,10 @@ def load_features(root: Path, name: str) -> FeatureFile:
             ", ".join(sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))) or "none"
         )
         raise DataError.about(
-            path, f"no teacher features of that name (there are: {have})",
+            path,
+            f"no teacher features of that name (there are: {have})",
             f"run speech2img features --root {root} --teacher RUN, or set features to another name",
-        )  # fmt: skip
+        )
     with open_results(path, fix=_AGAIN) as file:
         features = np.asarray(file["features"], dtype=np.float32)
         ids = [str(value) for value in file["ids"].asstr()[:]]

@@ -17,9 +17,7 @@ from speech2img.training.run import open_run
 from speech2img.training.stores import image_store
 from speech2img.training.teachers import load_teacher
 
-__all__ = [
-    "GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "GeneratorTask", "train_generator",
-]  # fmt: skip
+__all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "GeneratorTask", "train_generator"]
 
 
 def train_generator(
@@ -68,17 +66,29 @@ def train_generator(
         store = image_store(manifest, size=stored, workers=settings.workers, progress=progress)
         source = PairSource(manifest.items, "train", store.pixels(), embeddings.embeddings)
         batches = PairBatches(
-            source, batch_size=settings.batch_size, seed=settings.loop.seed, size=size,
-            augmentation=settings.augmentation, shift=settings.shift, wrong_same_class=settings.wrong_same_class,
+            source,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            size=size,
+            augmentation=settings.augmentation,
+            shift=settings.shift,
+            wrong_same_class=settings.wrong_same_class,
             positive=relation.positive if relation.weight else None,
-        )  # fmt: skip
+        )
         if settings.features is not None:
             found = load_features(root, settings.features)
             teacher = found.open_teacher(device=where)
             features = found.features[:, 0].copy()
         task = GeneratorTask(
-            settings, batches=batches, probe=Probe.of(manifest.items, source, settings), encoder=embeddings,
-            features=features, teacher=teacher, sight=sight, seen_through=looks_through, device=where,
-        )  # fmt: skip
+            settings,
+            batches=batches,
+            probe=Probe.of(manifest.items, source, settings),
+            encoder=embeddings,
+            features=features,
+            teacher=teacher,
+            sight=sight,
+            seen_through=looks_through,
+            device=where,
+        )
         with tried_kernels(where, settings.compute.memory == "normal"):
             return run_training(task, run=run, device=where, progress=progress)

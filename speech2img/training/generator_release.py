@@ -17,10 +17,16 @@ ENCODER_PARTS = ("encoder.", "target.", "image_head.")
 
 
 def save_generator(
-    folder: Path, weights: Mapping[str, Tensor], *, arguments: Mapping[str, Any], settings: GeneratorSettings,
-    encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]], trained_with: Mapping[str, str], step: int,
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    arguments: Mapping[str, Any],
+    settings: GeneratorSettings,
+    encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    trained_with: Mapping[str, str],
+    step: int,
     images_seen: int,
-) -> None:  # fmt: skip
+) -> None:
     """Write a release of kind ``speech-to-image``, or ``image-generator`` where no encoder made the embeddings.
 
     Parameters

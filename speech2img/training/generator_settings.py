@@ -174,9 +174,10 @@ class GeneratorSettings:
             raise ConfigError.about("losses.adversarial_from", f"{self.losses.adversarial_from}", "choose 0 to 1")
         if self.losses.adversarial_from > 0 and not (self.losses.reconstruction or self.losses.feature):
             raise ConfigError.about(
-                "losses.adversarial_from", "without discriminators there is nothing to learn from",
+                "losses.adversarial_from",
+                "without discriminators there is nothing to learn from",
                 "set losses.reconstruction or losses.feature, or adversarial_from to 0",
-            )  # fmt: skip
+            )
         if self.initial is not None and self.features is None:
             raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
         if self.embedding_noise < 0:
@@ -199,13 +200,17 @@ class GeneratorSettings:
         if self.compute.graphs and self.loop.nonfinite == "skip":
             raise ConfigError.about("loop.nonfinite", "a captured step cannot be taken back", "set it to stop")
         if self.compute.graphs and (
-            losses.feature or losses.reconstruction or losses.adversarial_from or self.relation.weight
+            losses.feature
+            or losses.reconstruction
+            or losses.adversarial_from
+            or self.relation.weight
             or self.model.discriminators != "pixels"
-        ):  # fmt: skip
+        ):
             raise ConfigError.about(
-                "compute.graphs", "feature, reconstruction and relation losses change from step to step",
+                "compute.graphs",
+                "feature, reconstruction and relation losses change from step to step",
                 "set it to false, or these losses to 0",
-            )  # fmt: skip
+            )
         if self.batch_size < 2:
             raise ConfigError.about(
                 "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
@@ -218,21 +223,30 @@ class GeneratorSettings:
 
 
 _STACKGAN = GeneratorSettings(  # Zhang et al. 2019, as for birds
-    features=None, model=GeneratorModelSettings(num_stages=3, standardise_condition=False), augmentation="crop_flip",
+    features=None,
+    model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
+    augmentation="crop_flip",
     evaluation_utterances=0,
-)  # fmt: skip
+)
 _LI = replace(_STACKGAN, losses=GeneratorLossSettings(class_aware=50.0))
 _RDG = replace(_STACKGAN, model=replace(_STACKGAN.model, dense=True), relation=RelationSettings(weight=1.0))
 
 _OURS = GeneratorSettings(  # experiments/results/comparison
-    embeddings="picture", features="googlenet", batch_size=16, learning_rate=1.5e-3,
-    discriminator_learning_rate=4e-4, schedule="cosine", ema_decay=0.998, augmentation="crop_flip",
-    discriminator_augmentation=("translation",), evaluation_utterances=0,
+    embeddings="picture",
+    features="googlenet",
+    batch_size=16,
+    learning_rate=1.5e-3,
+    discriminator_learning_rate=4e-4,
+    schedule="cosine",
+    ema_decay=0.998,
+    augmentation="crop_flip",
+    discriminator_augmentation=("translation",),
+    evaluation_utterances=0,
     model=GeneratorModelSettings(discriminators="features"),
     losses=GeneratorLossSettings(
         kl=0.2, reconstruction=30.0, reconstruction_floor=2.0, adversarial_from=0.25, feature_target="image"
     ),
-)  # fmt: skip
+)
 
 GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
     "stackgan-v2": _STACKGAN,

@@ -40,9 +40,10 @@ def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> 
     """
     if embeddings.shape != target.shape:
         raise ConfigError.about(
-            "initial", f"embeddings of {embeddings.shape[1]} cannot be fitted to {target.shape[1]} features",
+            "initial",
+            f"embeddings of {embeddings.shape[1]} cannot be fitted to {target.shape[1]} features",
             "give embeddings that were learned as these features, or start anew",
-        )  # fmt: skip
+        )
     mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = embeddings - mean
     scale = float(np.vdot(centred, target) / np.vdot(centred, centred))

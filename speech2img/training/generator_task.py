@@ -61,10 +61,18 @@ class GeneratorTask(Task):
     name = "generator"
 
     def __init__(
-        self, settings: GeneratorSettings, *, batches: PairBatches, probe: Probe, encoder: EmbeddingFile,
-        features: np.ndarray | None, teacher: Teacher | None, sight: Sight | None = None,
-        seen_through: Teacher | None = None, device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: GeneratorSettings,
+        *,
+        batches: PairBatches,
+        probe: Probe,
+        encoder: EmbeddingFile,
+        features: np.ndarray | None,
+        teacher: Teacher | None,
+        sight: Sight | None = None,
+        seen_through: Teacher | None = None,
+        device: torch.device,
+    ) -> None:
         self.settings, self.batches, self.device = settings, batches, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
         before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
@@ -77,10 +85,14 @@ class GeneratorTask(Task):
         self.batch_size = batches.sampler.batch_size
         model = settings.model
         self.arguments = {
-            "embedding_dim": batches.source.embeddings.shape[1], "condition_dim": model.condition_dim,
-            "noise_dim": model.noise_dim, "width": model.width, "num_stages": model.num_stages,
-            "residual_blocks": model.residual_blocks, "dense": model.dense,
-        }  # fmt: skip
+            "embedding_dim": batches.source.embeddings.shape[1],
+            "condition_dim": model.condition_dim,
+            "noise_dim": model.noise_dim,
+            "width": model.width,
+            "num_stages": model.num_stages,
+            "residual_blocks": model.residual_blocks,
+            "dense": model.dense,
+        }
         self.generator = StackGenerator(**self.arguments)
         init_stackgan_(self.generator)
         if model.standardise_condition:
@@ -88,21 +100,43 @@ class GeneratorTask(Task):
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
         sizes, looks_at = self.generator.image_sizes, model.discriminators
-        self.critics = None if looks_at == "features" else Discriminators(
-            settings, sizes, precision=self.precision, scaler=self.scaler, device=device
-        )  # fmt: skip
-        self.feature_critics = None if looks_at == "pixels" else FeatureDiscriminators(
-            settings, with_maps(seen_through or teacher), sizes, precision=self.precision, scaler=self.scaler,
-            device=device,
-        )  # fmt: skip
+        self.critics = (
+            None
+            if looks_at == "features"
+            else Discriminators(settings, sizes, precision=self.precision, scaler=self.scaler, device=device)
+        )
+        self.feature_critics = (
+            None
+            if looks_at == "pixels"
+            else FeatureDiscriminators(
+                settings,
+                with_maps(seen_through or teacher),
+                sizes,
+                precision=self.precision,
+                scaler=self.scaler,
+                device=device,
+            )
+        )
         self.feature_loss = FeatureLoss(
-            settings.losses, teacher=teacher, features=features, standard=self.encoder_tensors,
-            precision=self.precision, device=device,
-        )  # fmt: skip
-        self.relation = None if sight is None else RelationSupervisor(
-            settings.relation, sight, rate=settings.discriminator_learning_rate, precision=self.precision,
-            scaler=self.scaler, device=device,
-        )  # fmt: skip
+            settings.losses,
+            teacher=teacher,
+            features=features,
+            standard=self.encoder_tensors,
+            precision=self.precision,
+            device=device,
+        )
+        self.relation = (
+            None
+            if sight is None
+            else RelationSupervisor(
+                settings.relation,
+                sight,
+                rate=settings.discriminator_learning_rate,
+                precision=self.precision,
+                scaler=self.scaler,
+                device=device,
+            )
+        )
         if settings.initial is not None:
             self._start_from(Path(settings.initial))
         compute = settings.compute
@@ -113,9 +147,8 @@ class GeneratorTask(Task):
         self.graph = self._graphed()
         self.average = EMA(self.generator, settings.ema_decay, warmup=True)
         self.optimizer = adam(
-            self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device,
-            graphs=compute.graphs,
-        )  # fmt: skip
+            self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device, graphs=compute.graphs
+        )
         self.best = BestWeights()
         self.previews = Previews(settings, probe, self.average.module, device=device)
 
@@ -162,9 +195,15 @@ class GeneratorTask(Task):
         return self._learn(None, embeddings, real, wrong, classes, progress=0.0)
 
     def _learn(
-        self, batch: PairBatch | None, embeddings: Tensor, real_pictures: Tensor, wrong_pictures: Tensor,
-        classes: Tensor, *, progress: float,
-    ) -> dict[str, Tensor]:  # fmt: skip
+        self,
+        batch: PairBatch | None,
+        embeddings: Tensor,
+        real_pictures: Tensor,
+        wrong_pictures: Tensor,
+        classes: Tensor,
+        *,
+        progress: float,
+    ) -> dict[str, Tensor]:
         """Step of every network; the batch is what only some losses look at."""
         settings, sizes = self.settings, self.generator.image_sizes
         real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_pictures, sizes)
@@ -198,9 +237,15 @@ class GeneratorTask(Task):
         return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
     def _generator_step(
-        self, batch: PairBatch | None, embeddings: Tensor, classes: Tensor, fake: GeneratorOutput,
-        real: list[Tensor], pairs: PairEmbeddings | None, progress: float,
-    ) -> dict[str, Tensor]:  # fmt: skip
+        self,
+        batch: PairBatch | None,
+        embeddings: Tensor,
+        classes: Tensor,
+        fake: GeneratorOutput,
+        real: list[Tensor],
+        pairs: PairEmbeddings | None,
+        progress: float,
+    ) -> dict[str, Tensor]:
         want = self.settings.losses
         terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
         if progress >= want.adversarial_from:
@@ -276,7 +321,12 @@ class GeneratorTask(Task):
         average = self.average.module
         weights = average.state_dict() if self.settings.selection == "last" else self.best.weights(average)
         save_generator(
-            folder, weights, arguments=self.arguments, settings=self.settings,
-            encoder=(self.encoder_tensors, self.encoder_config), trained_with=self.trained_with, step=step,
+            folder,
+            weights,
+            arguments=self.arguments,
+            settings=self.settings,
+            encoder=(self.encoder_tensors, self.encoder_config),
+            trained_with=self.trained_with,
+            step=step,
             images_seen=images_seen,
-        )  # fmt: skip
+        )

@@ -31,9 +31,7 @@ class GraphedStep:
         In a job of several processes, which wait for one another inside a step.
     """
 
-    def __init__(
-        self, step: Callable[..., dict[str, Tensor]], *, device: torch.device, warm_up: int = WARM_UP
-    ) -> None:
+    def __init__(self, step: Callable[..., dict[str, Tensor]], *, device: torch.device, warm_up: int = WARM_UP) -> None:
         if team().count > 1:
             raise ConfigError.about(
                 "compute.graphs", f"torchrun started {team().count} processes", "set it to false, or start one process"

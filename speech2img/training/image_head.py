@@ -60,9 +60,10 @@ def load_image_head(run: Path, *, device: torch.device | None = None) -> Trained
     head = image_head_of(tensors, config, name=str(folder))
     if head is None:
         raise CheckpointError.about(
-            folder, f"holds a {config.get('kind')!r} without an image head",
+            folder,
+            f"holds a {config.get('kind')!r} without an image head",
             "give an encoder trained with one: speech2img train encoder --preset s2igan",
-        )  # fmt: skip
+        )
     head.to(device or torch.device("cpu"))
     recorded = config.get(TRAINED_WITH) or {}
     return TrainedImageHead(

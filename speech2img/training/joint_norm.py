@@ -118,8 +118,12 @@ class _JointNorm(torch.autograd.Function):
             to_input = to_input * valid
         needs = ctx.needs_input_grad
         return (
-            to_input.to(gradients[0].dtype), to_weight if needs[1] else None, to_bias if needs[2] else None, None, None
-        )  # fmt: skip
+            to_input.to(gradients[0].dtype),
+            to_weight if needs[1] else None,
+            to_bias if needs[2] else None,
+            None,
+            None,
+        )
 
 
 def _values(valid: Tensor | None, x: Tensor) -> Tensor:

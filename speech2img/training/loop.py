@@ -183,9 +183,13 @@ class _Loop:
                 now = time.monotonic()
                 speed = (at.step - logged_step) / max(now - logged, 1e-9)
                 self.log.add(
-                    "train", at.step, means,
-                    images_seen=at.images_seen, seconds=round(at.seconds, 1), steps_per_second=round(speed, 3),
-                )  # fmt: skip
+                    "train",
+                    at.step,
+                    means,
+                    images_seen=at.images_seen,
+                    seconds=round(at.seconds, 1),
+                    steps_per_second=round(speed, 3),
+                )
                 status.note(means)
                 self.sums, self.count, logged, logged_step = {}, 0, now, at.step
             if self.leader and settings.evaluate_every and at.step % settings.evaluate_every == 0:
@@ -248,11 +252,9 @@ class _Loop:
     def _save(self) -> None:
         state = {
             "task": self._finite_state(),
-            "loop": {
-                "position": vars(self.at).copy(), "sums": self.sums, "count": self.count, "metrics": self.metrics,
-            },
+            "loop": {"position": vars(self.at).copy(), "sums": self.sums, "count": self.count, "metrics": self.metrics},
             "random": random_state(),
-        }  # fmt: skip
+        }
         self.log.sync()
         self.run.store.save(self.at.step, state, self.run.settings)
         self.saved_step = self.at.step

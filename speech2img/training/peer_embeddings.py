@@ -66,9 +66,13 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
         raise DataError.about(folder, "the parts have embeddings of different sizes", _FIX)
     embeddings = np.concatenate([rows[picture] for picture in range(len(counts))])
     written = write_embeddings(
-        manifest, embeddings, name=name, lengths=np.ones(len(embeddings), dtype=np.int64), sha256=digest.hexdigest(),
+        manifest,
+        embeddings,
+        name=name,
+        lengths=np.ones(len(embeddings), dtype=np.int64),
+        sha256=digest.hexdigest(),
         mel_preset="none",
-    )  # fmt: skip
+    )
     card = "# Embeddings of another program\n\nNo encoder: the embeddings were read from pickles.\n"
     save_release(written / "encoder", {}, {"kind": "embeddings-only", "source": folder.name}, card)
     return written

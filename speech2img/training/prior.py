@@ -62,39 +62,57 @@ class PriorTask(Task):
     name = "prior"
 
     def __init__(
-        self, settings: PriorSettings, *, data: PriorData, encoder: EmbeddingFile,
-        generator: tuple[StackGenerator, dict[str, Any]], teacher: AttributeTeacher | None,
-        trained_with: Mapping[str, str], device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: PriorSettings,
+        *,
+        data: PriorData,
+        encoder: EmbeddingFile,
+        generator: tuple[StackGenerator, dict[str, Any]],
+        teacher: AttributeTeacher | None,
+        trained_with: Mapping[str, str],
+        device: torch.device,
+    ) -> None:
         self.settings, self.data, self.teacher, self.device = settings, data, teacher, device
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
         self.trained_with = {
-            **inherited(self.encoder_config, "speech encoder"), "speech encoder": encoder.sha256, **trained_with
+            **inherited(self.encoder_config, "speech encoder"),
+            "speech encoder": encoder.sha256,
+            **trained_with,
         }
         self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
         self.batch_size = min(settings.batch_size, len(data.train))
         self.arguments = {
-            "embedding_dim": data.embeddings.shape[1], "feature_dim": data.features.shape[1],
-            "components": settings.components, "width": settings.width, "blocks": settings.blocks,
+            "embedding_dim": data.embeddings.shape[1],
+            "feature_dim": data.features.shape[1],
+            "components": settings.components,
+            "width": settings.width,
+            "blocks": settings.blocks,
             "dropout": settings.dropout,
-        }  # fmt: skip
+        }
         self.prior = FeaturePrior(**self.arguments)
         pictures, of_utterance = np.unique(data.train[:, 1], return_inverse=True)
         self.prior.fit_spaces(
-            torch.from_numpy(data.features[pictures]), torch.from_numpy(data.embeddings[data.train[:, 0]]),
-            torch.from_numpy(of_utterance), ridge=settings.ridge,
-        )  # fmt: skip
+            torch.from_numpy(data.features[pictures]),
+            torch.from_numpy(data.embeddings[data.train[:, 0]]),
+            torch.from_numpy(of_utterance),
+            ridge=settings.ridge,
+        )
         self.prior.to(device)
         self.average = EMA(self.prior, settings.ema_decay, warmup=True)
         averaged = self.average.module
         assert isinstance(averaged, FeaturePrior)
         self.painter = Painter(
-            self.generator, prior=averaged, reader=self._reader() if settings.candidates > 1 else None,
+            self.generator,
+            prior=averaged,
+            reader=self._reader() if settings.candidates > 1 else None,
             options=PaintingOptions(
-                prior_steps=settings.steps, stretch=settings.stretch, guidance=settings.guidance,
-                temperature=settings.temperature, candidates=settings.candidates,
+                prior_steps=settings.steps,
+                stretch=settings.stretch,
+                guidance=settings.guidance,
+                temperature=settings.temperature,
+                candidates=settings.candidates,
             ),
-        )  # fmt: skip
+        )
         self.optimizer = torch.optim.AdamW(
             self.prior.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -108,14 +126,19 @@ class PriorTask(Task):
         head = image_head_of(self.encoder_tensors, self.encoder_config, name="the speech encoder")
         if self.teacher is None or (head is None and "target.mean" not in self.encoder_tensors):
             raise ConfigError.about(
-                "candidates", "only a teacher of 'train teacher' can choose among pictures, and only by speech that "
-                "has an image head or learned standardised features", "set candidates to 1",
-            )  # fmt: skip
+                "candidates",
+                "only a teacher of 'train teacher' can choose among pictures, and only by speech that "
+                "has an image head or learned standardised features",
+                "set candidates to 1",
+            )
         network = self.teacher.network
         reader = PictureReader(
-            heads=network.heads, width=network.width, feature_dim=network.feature_dim,
-            image_size=self.teacher.image_size, head_dim=None if head is None else head.embedding_dim,
-        )  # fmt: skip
+            heads=network.heads,
+            width=network.width,
+            feature_dim=network.feature_dim,
+            image_size=self.teacher.image_size,
+            head_dim=None if head is None else head.embedding_dim,
+        )
         reader.network.load_state_dict(network.state_dict())
         if reader.head is not None and head is not None:
             reader.head.load_state_dict(head.state_dict())
@@ -129,8 +152,10 @@ class PriorTask(Task):
         drawn, _ = self.sampler.next()
         utterances, pictures = self.data.train[drawn].T
         return (
-            torch.from_numpy(self.data.embeddings[utterances]), torch.from_numpy(self.data.features[pictures]), drawn
-        )  # fmt: skip
+            torch.from_numpy(self.data.embeddings[utterances]),
+            torch.from_numpy(self.data.features[pictures]),
+            drawn,
+        )
 
     def networks(self) -> list[nn.Module]:
         """The prior."""
@@ -193,18 +218,22 @@ class PriorTask(Task):
         count = min(self.settings.grid_utterances, len(self.data.held))
         rows = np.linspace(0, len(self.data.held) - 1, count).astype(int)
         tiles = [
-            self._paint(torch.from_numpy(self.data.embeddings[self.data.held[row, :1]]).expand(
-                len(self.grid_noise), -1), self.grid_noise).cpu()
+            self._paint(
+                torch.from_numpy(self.data.embeddings[self.data.held[row, :1]]).expand(len(self.grid_noise), -1),
+                self.grid_noise,
+            ).cpu()
             for row in rows
-        ]  # fmt: skip
+        ]
         return {"samples": image_grid(torch.cat(tiles), len(self.grid_noise))} if tiles else {}
 
     def state_dict(self) -> dict[str, Any]:
         """Prior, average, optimizer and sampler."""
         return {
-            "prior": self.prior.state_dict(), "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(), "sampler": self.sampler.state_dict(),
-        }  # fmt: skip
+            "prior": self.prior.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "sampler": self.sampler.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
@@ -224,16 +253,25 @@ class PriorTask(Task):
             tensors |= {f"reader.{name}": value for name, value in reader.state_dict().items()}
             network = reader.network
             extra["reader"] = {
-                "heads": network.heads, "width": network.width, "feature_dim": reader.feature_dim,
-                "image_size": reader.image_size, **({} if reader.head is None else {"head_dim": reader.embedding_dim}),
-            }  # fmt: skip
+                "heads": network.heads,
+                "width": network.width,
+                "feature_dim": reader.feature_dim,
+                "image_size": reader.image_size,
+                **({} if reader.head is None else {"head_dim": reader.embedding_dim}),
+            }
         config = {
             **{key: value for key, value in self.encoder_config.items() if key in ENCODER_KEYS},
-            "kind": "speech-to-image", "generator": self.generator_arguments, "conditioning": "mean",
-            "prior": self.arguments, **asdict(self.painter.options), **extra,
-            "image_size": self.generator.image_sizes[-1], "step": step, "utterances_seen": images_seen,
+            "kind": "speech-to-image",
+            "generator": self.generator_arguments,
+            "conditioning": "mean",
+            "prior": self.arguments,
+            **asdict(self.painter.options),
+            **extra,
+            "image_size": self.generator.image_sizes[-1],
+            "step": step,
+            "utterances_seen": images_seen,
             TRAINED_WITH: self.trained_with,
-        }  # fmt: skip
+        }
         after = "S2IGAN" if self.encoder_config["encoder"].get("network") == "s2igan" else "Li et al. 2020"
         card = (
             f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from "
@@ -276,20 +314,24 @@ def train_prior(
     generator, standard, config = _load_generator(Path(settings.generator))
     if generator.embedding_dim != found.features.shape[2]:
         raise ConfigError.about(
-            "generator", f"it paints from {generator.embedding_dim} features, the teacher has "
-            f"{found.features.shape[2]}", "train it with embeddings = picture",
-        )  # fmt: skip
+            "generator",
+            f"it paints from {generator.embedding_dim} features, the teacher has {found.features.shape[2]}",
+            "train it with embeddings = picture",
+        )
     extra = {"encoder_sha256": embeddings.sha256}
     with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
         teacher = found.open_teacher(device=where)
         data = pair_data(manifest, embeddings, standard(found.features[:, 0]), settings)
         task = PriorTask(
-            settings, data=data, encoder=embeddings,
+            settings,
+            data=data,
+            encoder=embeddings,
             generator=(generator, config["generator"]),
             teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
-            trained_with={**inherited(config, "generator"), "feature network": found.sha256}, device=where,
-        )  # fmt: skip
+            trained_with={**inherited(config, "generator"), "feature network": found.sha256},
+            device=where,
+        )
         return run_training(task, run=run, device=where, progress=progress)
 
 

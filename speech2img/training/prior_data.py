@@ -76,6 +76,4 @@ def pair_data(
                 line[column] = values.index(said[number][name])
     pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
     classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
-    return PriorData(
-        embeddings.embeddings, features_NF, np.array(train, dtype=np.int64), pairs, labels, classes
-    )
+    return PriorData(embeddings.embeddings, features_NF, np.array(train, dtype=np.int64), pairs, labels, classes)

@@ -58,9 +58,15 @@ class Pupil(nn.Module):
         terms = {}
         if want.joint:
             terms["joint"] = want.joint * joint_embedding_loss(
-                image_BD, speech_BD, labels_B, form=want.form, margin=want.margin, loss_diff=want.loss_diff,
-                loss_same=want.loss_same, scale=want.scale,
-            )  # fmt: skip
+                image_BD,
+                speech_BD,
+                labels_B,
+                form=want.form,
+                margin=want.margin,
+                loss_diff=want.loss_diff,
+                loss_same=want.loss_same,
+                scale=want.scale,
+            )
         if want.l1:
             terms["l1"] = want.l1 * l1_loss(speech_BD, image_BD, form=want.form)
         if want.distillation:
@@ -82,17 +88,29 @@ def encoder_arguments(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
     if settings.network == "s2igan":
         crnn = settings.crnn
         return {
-            "network": "s2igan", "n_mels": n_mels, "channels": list(crnn.channels), "rnn_layers": crnn.rnn_layers,
-            "embedding_dim": crnn.embedding_dim, "attention_dim": crnn.attention_dim, "masked": crnn.masked,
+            "network": "s2igan",
+            "n_mels": n_mels,
+            "channels": list(crnn.channels),
+            "rnn_layers": crnn.rnn_layers,
+            "embedding_dim": crnn.embedding_dim,
+            "attention_dim": crnn.attention_dim,
+            "masked": crnn.masked,
             "attention_start": crnn.attention_start,
-        }  # fmt: skip
+        }
     model = settings.model
     return {
-        "n_mels": n_mels, "channels": list(model.channels), "rnn_layers": model.rnn_layers,
-        "bidirectional": model.bidirectional, "embedding_dim": model.embedding_dim, "pooling": model.pooling,
-        "dropout": model.dropout, "masked": model.masked, "last_stride": model.last_stride,
-        "padded_frames": model.padded_frames, "pad_value": pad_value(settings),
-    }  # fmt: skip
+        "n_mels": n_mels,
+        "channels": list(model.channels),
+        "rnn_layers": model.rnn_layers,
+        "bidirectional": model.bidirectional,
+        "embedding_dim": model.embedding_dim,
+        "pooling": model.pooling,
+        "dropout": model.dropout,
+        "masked": model.masked,
+        "last_stride": model.last_stride,
+        "padded_frames": model.padded_frames,
+        "pad_value": pad_value(settings),
+    }
 
 
 def pad_value(settings: EncoderSettings) -> float:

@@ -70,14 +70,16 @@ def open_sight(root: Path, run: Path, settings: RelationSettings, *, device: tor
     size = features.features.shape[-1]
     if found.head.feature_dim != size:
         raise CheckpointError.about(
-            run, f"its image head takes {found.head.feature_dim} features, '{found.features}' of {root} has {size}",
+            run,
+            f"its image head takes {found.head.feature_dim} features, '{found.features}' of {root} has {size}",
             "give an encoder that was trained on this corpus",
-        )  # fmt: skip
+        )
     if found.features_sha256 != features.sha256:
         raise CheckpointError.about(
-            run, f"its image head was trained on another teacher than the one behind '{found.features}' of {root}",
+            run,
+            f"its image head was trained on another teacher than the one behind '{found.features}' of {root}",
             "give an encoder that was trained on this corpus, or compute the features with its teacher",
-        )  # fmt: skip
+        )
     teacher = features.open_teacher(device=device)
     recorded = {"relation's feature network": features.sha256}
     if settings.draws_head:
@@ -113,9 +115,15 @@ class RelationSupervisor:
     """
 
     def __init__(
-        self, settings: RelationSettings, sight: Sight, *, rate: float, precision: Precision,
-        scaler: torch.amp.GradScaler, device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: RelationSettings,
+        sight: Sight,
+        *,
+        rate: float,
+        precision: Precision,
+        scaler: torch.amp.GradScaler,
+        device: torch.device,
+    ) -> None:
         self.settings, self.sight, self.precision, self.scaler = settings, sight, precision, scaler
         published = settings.form == "published"
         self.network = RelationClassifier(
@@ -183,4 +191,3 @@ class RelationSupervisor:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.settings.draws_head:
             self.sight.head.load_state_dict(state["head"])
-

@@ -181,9 +181,14 @@ def restore_random_state(state: dict[str, Any]) -> None:
     """Set the global random states to what `random_state` gave."""
     random.setstate((state["python_version"], tuple(state["python"].tolist()), state["python_gauss"]))
     np.random.set_state(
-        ("MT19937", state["numpy"].numpy().astype(np.uint32), state["numpy_position"], state["numpy_has_gauss"],
-         state["numpy_gauss"])
-    )  # fmt: skip
+        (
+            "MT19937",
+            state["numpy"].numpy().astype(np.uint32),
+            state["numpy_position"],
+            state["numpy_has_gauss"],
+            state["numpy_gauss"],
+        )
+    )
     torch.set_rng_state(state["torch"])
     restore_cuda_random_states(state.get("cuda", []), own=team().count > 1)
 
@@ -217,6 +222,7 @@ def _demand_same(run_dir: Path, old: dict[str, Any], new: dict[str, Any]) -> Non
     ]
     if differing:
         raise ConfigError.about(
-            f"run folder {run_dir}", f"it was trained with other settings: {', '.join(differing)}",
+            f"run folder {run_dir}",
+            f"it was trained with other settings: {', '.join(differing)}",
             "resume with the settings in its config.toml, or choose a new run folder",
-        )  # fmt: skip
+        )

@@ -82,9 +82,12 @@ def compute_parts(
     mine = team().share(starts)
     missing = [start for start in mine if start not in chunks]
     bar = tqdm(
-        total=len(mine), initial=len(mine) - len(missing), desc=desc, unit="part",
+        total=len(mine),
+        initial=len(mine) - len(missing),
+        desc=desc,
+        unit="part",
         disable=None if progress and is_leader() else True,
-    )  # fmt: skip
+    )
     with bar:
         for start in missing:
             chunks.add(start, compute(start))

@@ -117,9 +117,14 @@ class StatusLine:
     def __init__(self, name: str, *, step: int, max_steps: int, shown: bool) -> None:
         self._name, self._step, self._max_steps, self._shown = name, step, max_steps, shown
         self._bar = tqdm(
-            total=max_steps, initial=step, desc=name, unit="step", dynamic_ncols=True, smoothing=0.05,
+            total=max_steps,
+            initial=step,
+            desc=name,
+            unit="step",
+            dynamic_ncols=True,
+            smoothing=0.05,
             disable=None if shown else True,
-        )  # fmt: skip
+        )
         self._start = self._last = time.monotonic()
         self._start_step = step
         self._note = ""
@@ -161,5 +166,7 @@ class StatusLine:
         speed = (step - self._start_step) / max(now - self._start, 1e-9)
         print(
             f"{self._name}: step {step}/{self._max_steps} ({100 * progress:.0f} % of the budget), {speed:.3g} steps/s, "
-            f"{eta} {self._note}", file=sys.stderr, flush=True,
-        )  # fmt: skip
+            f"{eta} {self._note}",
+            file=sys.stderr,
+            flush=True,
+        )

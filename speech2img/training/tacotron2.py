@@ -57,9 +57,14 @@ class Tacotron2Task(Task):
         )
         self.precision = resolve_precision(settings.loop.precision, device)
         self.descent = Descent(
-            self.network, optimizer, self.precision, base=settings.learning_rate, schedule=settings.schedule,
-            warmup=settings.warmup, clip=settings.clip,
-        )  # fmt: skip
+            self.network,
+            optimizer,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=settings.clip,
+        )
 
     def next_batch(self) -> ClipBatch:
         """Draw clips."""
@@ -199,10 +204,14 @@ def train_tacotron2(
     extra = {"clips_sha256": clips_sha256(clips)}
     with open_run(run_dir, settings, name="tacotron2", extra=extra, parallel=True) as run:
         batches = ClipBatches(
-            clips, preset=settings.mel_preset, cleaner=settings.cleaner,
-            frames_per_step=settings.model.frames_per_step, batch_size=settings.batch_size, seed=settings.loop.seed,
+            clips,
+            preset=settings.mel_preset,
+            cleaner=settings.cleaner,
+            frames_per_step=settings.model.frames_per_step,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
             held_out=settings.held_out,
-        )  # fmt: skip
+        )
         first = len(clips) - settings.held_out if settings.held_out else 0
         held = batches.take(np.arange(first, min(len(clips), first + settings.evaluation_clips)))
         task = Tacotron2Task(settings, batches=batches, held=held, device=where)

@@ -55,9 +55,7 @@ def _mean_where(values: Tensor, counted: Tensor) -> Tensor:
     return values.masked_fill(~counted, 0.0).sum() / counted.sum()
 
 
-def guided_attention_loss(
-    alignment_BTS: Tensor, steps_B: Tensor, symbols_B: Tensor, *, width: float = 0.2
-) -> Tensor:  # fmt: skip
+def guided_attention_loss(alignment_BTS: Tensor, steps_B: Tensor, symbols_B: Tensor, *, width: float = 0.2) -> Tensor:
     """How far the attention is from the diagonal: 0 on it, nearly 1 in the opposite corners.
 
     Parameters

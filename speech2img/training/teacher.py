@@ -97,9 +97,15 @@ class TeacherTask(Task):
     """
 
     def __init__(
-        self, settings: TeacherSettings, *, role: Role, heads: dict[str, tuple[str, ...]], batches: ImageBatches,
-        held_out: tuple[np.ndarray, np.ndarray], device: torch.device,
-    ) -> None:  # fmt: skip
+        self,
+        settings: TeacherSettings,
+        *,
+        role: Role,
+        heads: dict[str, tuple[str, ...]],
+        batches: ImageBatches,
+        held_out: tuple[np.ndarray, np.ndarray],
+        device: torch.device,
+    ) -> None:
         self.settings, self.name, self.heads, self.device = settings, role, heads, device
         self.batches, self.held_out = batches, held_out
         self.batch_size = batches.sampler.batch_size
@@ -112,9 +118,14 @@ class TeacherTask(Task):
         )
         self.precision = resolve_precision(settings.loop.precision, device)
         self.descent = Descent(
-            self.network, adam, self.precision, base=settings.learning_rate, schedule=settings.schedule,
-            warmup=settings.warmup, clip=_LARGEST_GRADIENT,
-        )  # fmt: skip
+            self.network,
+            adam,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=_LARGEST_GRADIENT,
+        )
         self.best = BestWeights()
 
     def next_batch(self) -> ImageBatch:
@@ -166,9 +177,11 @@ class TeacherTask(Task):
     def state_dict(self) -> dict[str, Any]:
         """Network, optimizer, scaler, sampler and best weights."""
         return {
-            "network": self.network.state_dict(), **self.descent.state_dict(),
-            "sampler": self.batches.sampler.state_dict(), "best": self.best.state_dict(),
-        }  # fmt: skip
+            "network": self.network.state_dict(),
+            **self.descent.state_dict(),
+            "sampler": self.batches.sampler.state_dict(),
+            "best": self.best.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
@@ -184,12 +197,18 @@ class TeacherTask(Task):
         network.load_state_dict(weights)
         accuracy = head_accuracy(network, *self.held_out, heads=self.heads, device=self.device)
         config = {
-            "kind": "attribute-network", "role": self.name,
+            "kind": "attribute-network",
+            "role": self.name,
             "heads": {name: list(values) for name, values in self.heads.items()},
-            "width": self.settings.width, "image_size": self.settings.image_size, "feature_dim": network.feature_dim,
-            "step": step, "best_step": self.best.step, "images_seen": images_seen,
-            "accuracy": accuracy, "accuracy_images": len(self.held_out[0]),
-        }  # fmt: skip
+            "width": self.settings.width,
+            "image_size": self.settings.image_size,
+            "feature_dim": network.feature_dim,
+            "step": step,
+            "best_step": self.best.step,
+            "images_seen": images_seen,
+            "accuracy": accuracy,
+            "accuracy_images": len(self.held_out[0]),
+        }
         save_release(folder, weights, config, _card(self.name, accuracy))
 
 
@@ -200,9 +219,14 @@ def normalised(images_BCHW: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def head_accuracy(
-    network: AttributeNetwork, images: np.ndarray, labels: np.ndarray, *, heads: dict[str, tuple[str, ...]],
-    device: torch.device, batch_size: int = 256,
-) -> dict[str, float]:  # fmt: skip
+    network: AttributeNetwork,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    heads: dict[str, tuple[str, ...]],
+    device: torch.device,
+    batch_size: int = 256,
+) -> dict[str, float]:
     """Share of right answers of every head that has at least one labelled picture."""
     network.eval()
     guesses = []
@@ -219,9 +243,14 @@ def head_accuracy(
 
 
 def train_teacher(
-    root: Path, run_dir: Path, settings: TeacherSettings, *, role: Role = "teacher", device: str = "auto",
+    root: Path,
+    run_dir: Path,
+    settings: TeacherSettings,
+    *,
+    role: Role = "teacher",
+    device: str = "auto",
     progress: bool = True,
-) -> TrainingResult:  # fmt: skip
+) -> TrainingResult:
     """Train the encoder's teacher, or the judge.
 
     Parameters
@@ -263,9 +292,10 @@ def train_teacher(
             heads = head_values([items[row] for row in training], species=role == "teacher")
             if not heads:
                 raise ConfigError.about(
-                    root, "no known attributes, and one class or a class for each picture: nothing to learn",
+                    root,
+                    "no known attributes, and one class or a class for each picture: nothing to learn",
                     "give a corpus with classes, or take GoogLeNet for a teacher",
-                )  # fmt: skip
+                )
             store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
             images, labels = store.pixels(), label_items(items, heads)
             rows = np.array(training)
@@ -274,22 +304,37 @@ def train_teacher(
                 raise DataError.about(root, "no validation pictures", "prepare the corpus again with a validation part")
             held_out = images[val], labels[val]
         batches = ImageBatches(
-            images, labels, rows, batch_size=settings.batch_size, seed=settings.loop.seed, shift=settings.shift,
+            images,
+            labels,
+            rows,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            shift=settings.shift,
             noise=settings.noise,
-        )  # fmt: skip
+        )
         task = TeacherTask(settings, role=role, heads=heads, batches=batches, held_out=held_out, device=where)
         return run_training(task, run=run, device=where, progress=progress)
 
 
 def _renders(
-    run_dir: Path, name: str, count: int, seed: int, settings: TeacherSettings, heads: dict[str, tuple[str, ...]],
+    run_dir: Path,
+    name: str,
+    count: int,
+    seed: int,
+    settings: TeacherSettings,
+    heads: dict[str, tuple[str, ...]],
     progress: bool,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     with leader_first():
         return render_collection(
-            run_dir / f"{name}.npz", count=count, render_seed=seed, size=settings.image_size, heads=heads,
-            workers=settings.workers, progress=progress and is_leader(),
-        )  # fmt: skip
+            run_dir / f"{name}.npz",
+            count=count,
+            render_seed=seed,
+            size=settings.image_size,
+            heads=heads,
+            workers=settings.workers,
+            progress=progress and is_leader(),
+        )
 
 
 def _card(role: str, accuracy: dict[str, float]) -> str:

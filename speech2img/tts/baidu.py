@@ -20,11 +20,21 @@ from speech2img.tts.baidu_text import MAX_BYTES, clean_text, split_text
 from speech2img.tts.web import Answer
 
 PREFIX = "baidu-"
-VOICES: Mapping[int, str] = MappingProxyType({
-    0: "Xiaomei, woman (basic)", 1: "Xiaoyu, man (basic)", 3: "Xiaoyao, man (basic)", 4: "Yaya, girl (basic)",
-    5: "Xiaojiao, woman", 103: "Miduo, girl", 106: "Bowen, man", 110: "Xiaotong, child", 111: "Xiaomeng, girl",
-    5003: "Xiaoyao, man", 5118: "Xiaolu, woman",
-})  # fmt: skip
+VOICES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "Xiaomei, woman (basic)",
+        1: "Xiaoyu, man (basic)",
+        3: "Xiaoyao, man (basic)",
+        4: "Yaya, girl (basic)",
+        5: "Xiaojiao, woman",
+        103: "Miduo, girl",
+        106: "Bowen, man",
+        110: "Xiaotong, child",
+        111: "Xiaomeng, girl",
+        5003: "Xiaoyao, man",
+        5118: "Xiaolu, woman",
+    }
+)
 """The documented voices by ``per``; all but the basic ones must be bought, and there are more of those."""
 BASIC_VOICES = (0, 1, 3, 4)
 FORMATS: Mapping[int, int] = MappingProxyType({3: 16_000, 4: 16_000, 5: 8_000, 6: 16_000})
@@ -36,9 +46,7 @@ _PIECE = AudioLimits(max_seconds=180.0, min_swing=0.0, max_clipped=1.0)
 _MIN_SECONDS = 0.2
 _WOMEN, _MEN = (0, 4), (1, 3)
 _ESPEAK_VOICE = re.compile(r"(en|cmn|zh)(-[\w-]+)?(\+(?P<variant>\w+))?", re.ASCII)
-_FEMALE_VARIANT = re.compile(
-    r"f\d+|whisperf|alicia|andrea|anika|anikarobot|annie|aunty|belinda|grandma|linda|steph\d?"
-)
+_FEMALE_VARIANT = re.compile(r"f\d+|whisperf|alicia|andrea|anika|anikarobot|annie|aunty|belinda|grandma|linda|steph\d?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +97,23 @@ class BaiduSynthesizer:
     """
 
     def __init__(
-        self, keys: BaiduKeys, settings: BaiduSettings | None = None, *, service: ServiceSettings | None = None,
-        rank: Rank = ALONE, token_file: Path | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        keys: BaiduKeys,
+        settings: BaiduSettings | None = None,
+        *,
+        service: ServiceSettings | None = None,
+        rank: Rank = ALONE,
+        token_file: Path | None = None,
+    ) -> None:
         self._settings = settings or BaiduSettings()
         self._client = BaiduClient(keys, service or ServiceSettings(), rank=rank, token_file=token_file)
-        fixed = {"aue": self._settings.aue, "vol": self._settings.vol, "spd": self._settings.spd,
-                 "pit": self._settings.pit, "max_bytes": self._settings.max_bytes}  # fmt: skip
+        fixed = {
+            "aue": self._settings.aue,
+            "vol": self._settings.vol,
+            "spd": self._settings.spd,
+            "pit": self._settings.pit,
+            "max_bytes": self._settings.max_bytes,
+        }
         self.name = " ".join(["baidu", *(f"{key}={value}" for key, value in fixed.items() if value is not None)])
         self.sample_rate = FORMATS[self._settings.aue]
         self.languages: tuple[str, ...] = ("en", "zh")
@@ -164,11 +182,15 @@ class BaiduSynthesizer:
             raise SynthesisError.about(f"text {text[:40]!r}", reason, f"give at most {MAX_CHARACTERS}")
         settings = self._settings
         form = {
-            "cuid": self._client.cuid, "ctp": "1", "lan": "zh", "aue": str(settings.aue), "vol": str(settings.vol),
+            "cuid": self._client.cuid,
+            "ctp": "1",
+            "lan": "zh",
+            "aue": str(settings.aue),
+            "vol": str(settings.vol),
             "spd": str(speed(rate) if settings.spd is None else settings.spd),
             "pit": str(pitch_step(pitch) if settings.pit is None else settings.pit),
             "per": self.voice_for(voice).removeprefix(PREFIX),
-        }  # fmt: skip
+        }
         pieces = [
             # The documentation asks for text encoded twice: once here, once with the form.
             self._client.speech({**form, "tex": quote_plus(piece)}, self._decode, subject=f"text {piece[:60]!r}")

@@ -146,9 +146,7 @@ class BaiduClient:
                 raise bad_answer(self._secrets.hide(str(error))) from None
         raise fault_of(answer.status, answer.headers, answer.body, hide=self._secrets.hide)
 
-    def _insist(
-        self, prepare: Callable[[], P], ask: Callable[[P], T], subject: str, stop: threading.Event
-    ) -> T:
+    def _insist(self, prepare: Callable[[], P], ask: Callable[[P], T], subject: str, stop: threading.Event) -> T:
         """Ask at the service's pace until there is an answer that counts.
 
         Whatever takes its time is prepared before the slot comes: requests that wait for it afterwards come at once.
@@ -225,9 +223,10 @@ class BaiduClient:
 
     def _ask_token(self, _: None) -> Token:
         form = {
-            "grant_type": "client_credentials", "client_id": self._keys.api_key,
+            "grant_type": "client_credentials",
+            "client_id": self._keys.api_key,
             "client_secret": self._keys.secret_key,
-        }  # fmt: skip
+        }
         answer = self._post(self._settings.token_url, form)
         fields = error_object(answer.body) or {}
         value, seconds = fields.get("access_token"), fields.get("expires_in")

@@ -34,29 +34,31 @@ class Rule:
     """What it comes to when all tries have failed; ``RETRY``: later calls try again."""
 
 
-RULES: Mapping[int, Rule] = MappingProxyType({
-    1: Rule(Action.RETRY, "unknown error of the gateway"),
-    2: Rule(Action.RETRY, "service not available"),
-    4: Rule(Action.SLOW_DOWN, "too many requests of all users"),
-    6: Rule(Action.STOP, "the application may not use speech synthesis", f"add the service to it: {CONSOLE}"),
-    13: Rule(Action.SLOW_DOWN, "more requests a second than the account allows"),
-    14: Rule(Action.STOP, "the keys are not accepted", "check both keys"),
-    15: Rule(Action.SLOW_DOWN, "more requests at once than the account allows"),
-    16: Rule(Action.STOP, "all characters of the account are spent", f"buy more or wait: {CONSOLE}"),
-    17: Rule(Action.STOP, "all requests of the day are spent", "run the same command again tomorrow"),
-    18: Rule(Action.SLOW_DOWN, "the service is busy with all its users"),
-    19: Rule(Action.STOP, "all requests of the account are spent", f"buy more: {CONSOLE}"),
-    100: Rule(Action.REFRESH, "the token is no token"),
-    110: Rule(Action.REFRESH, "the token is not valid any more"),
-    111: Rule(Action.REFRESH, "the token is too old"),
-    330: Rule(Action.RETRY, "the limiter does not know the account", f"{CONSOLE}", 3, Action.STOP),
-    500: Rule(Action.RETRY, "input not supported, or a time-out inside the service"),
-    501: Rule(Action.GIVE_UP, "a parameter is refused", "change the text, or take a voice that the account has"),
-    502: Rule(Action.REFRESH, "the token is not accepted, or the quota of this kind of voice is spent"),
-    503: Rule(Action.RETRY, "error of the synthesis itself", "change the text", 3, Action.GIVE_UP),
-    513: Rule(Action.GIVE_UP, "the text has signs that cannot be spoken, or is too long", "change the text"),
-    999: Rule(Action.RETRY, "forwarding inside the service failed"),
-})  # fmt: skip
+RULES: Mapping[int, Rule] = MappingProxyType(
+    {
+        1: Rule(Action.RETRY, "unknown error of the gateway"),
+        2: Rule(Action.RETRY, "service not available"),
+        4: Rule(Action.SLOW_DOWN, "too many requests of all users"),
+        6: Rule(Action.STOP, "the application may not use speech synthesis", f"add the service to it: {CONSOLE}"),
+        13: Rule(Action.SLOW_DOWN, "more requests a second than the account allows"),
+        14: Rule(Action.STOP, "the keys are not accepted", "check both keys"),
+        15: Rule(Action.SLOW_DOWN, "more requests at once than the account allows"),
+        16: Rule(Action.STOP, "all characters of the account are spent", f"buy more or wait: {CONSOLE}"),
+        17: Rule(Action.STOP, "all requests of the day are spent", "run the same command again tomorrow"),
+        18: Rule(Action.SLOW_DOWN, "the service is busy with all its users"),
+        19: Rule(Action.STOP, "all requests of the account are spent", f"buy more: {CONSOLE}"),
+        100: Rule(Action.REFRESH, "the token is no token"),
+        110: Rule(Action.REFRESH, "the token is not valid any more"),
+        111: Rule(Action.REFRESH, "the token is too old"),
+        330: Rule(Action.RETRY, "the limiter does not know the account", f"{CONSOLE}", 3, Action.STOP),
+        500: Rule(Action.RETRY, "input not supported, or a time-out inside the service"),
+        501: Rule(Action.GIVE_UP, "a parameter is refused", "change the text, or take a voice that the account has"),
+        502: Rule(Action.REFRESH, "the token is not accepted, or the quota of this kind of voice is spent"),
+        503: Rule(Action.RETRY, "error of the synthesis itself", "change the text", 3, Action.GIVE_UP),
+        513: Rule(Action.GIVE_UP, "the text has signs that cannot be spoken, or is too long", "change the text"),
+        999: Rule(Action.RETRY, "forwarding inside the service failed"),
+    }
+)
 """The documented codes (ai.baidu.com/ai-doc/SPEECH/Albxhaijw) and those of the gateway before the service."""
 
 QUOTA_SUBCODE = 4

@@ -57,9 +57,16 @@ class SynthesisCounts:
 
 
 def synthesize_corpus(
-    manifest: Manifest, *, engine: Synthesizer, voice: str | None = None, retry_failed: bool = False,
-    overwrite: bool = False, workers: int = 2, rank: Rank = ALONE, progress: bool = True,
-) -> SynthesisCounts:  # fmt: skip
+    manifest: Manifest,
+    *,
+    engine: Synthesizer,
+    voice: str | None = None,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+    workers: int = 2,
+    rank: Rank = ALONE,
+    progress: bool = True,
+) -> SynthesisCounts:
     """Speak every caption that has a place for its recording, as 16 kHz 16-bit mono wav files.
 
     Parameters
@@ -123,9 +130,13 @@ def synthesize_corpus(
             cast.save()
             logger.warning("%s: the manifest now names voices of %s", cast.root, engine.name)
         bar = tqdm(
-            total=len(plan.jobs) + plan.kept, initial=plan.kept, unit="utt", smoothing=0.05,
-            desc="speech" if rank.count == 1 else f"speech, {rank}", disable=not progress or rank.index > 0,
-        )  # fmt: skip
+            total=len(plan.jobs) + plan.kept,
+            initial=plan.kept,
+            unit="utt",
+            smoothing=0.05,
+            desc="speech" if rank.count == 1 else f"speech, {rank}",
+            disable=not progress or rank.index > 0,
+        )
         run = _Run(cast, engine, journal, bar, workers)
         try:
             with bar, disk_errors(journal.path):
@@ -141,9 +152,12 @@ def synthesize_corpus(
         places = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
         entries = [journal.done[place] for place in places if place in journal.done]
         return SynthesisCounts(
-            made=run.made, kept=plan.kept, failed=run.failed, given_up=plan.given_up,
+            made=run.made,
+            kept=plan.kept,
+            failed=run.failed,
+            given_up=plan.given_up,
             seconds=sum(float(entry["seconds"]) for entry in entries if entry.get("status", DONE) == DONE),
-        )  # fmt: skip
+        )
 
 
 def _check_readable(manifest: Manifest, engine: Synthesizer) -> None:
@@ -250,8 +264,13 @@ def _failure_lines(manifest: Manifest, journal: Journal) -> list[str]:
     for caption in spoken_captions(manifest):
         entry = journal.done.get(str(caption.audio), {})
         if entry.get("status", DONE) != DONE:
-            failed.append({
-                "audio": caption.audio, "voice": caption.voice, "text": caption.text, "status": entry["status"],
-                "reason": entry.get("reason", ""),
-            })  # fmt: skip
+            failed.append(
+                {
+                    "audio": caption.audio,
+                    "voice": caption.voice,
+                    "text": caption.text,
+                    "status": entry["status"],
+                    "reason": entry.get("reason", ""),
+                }
+            )
     return [json.dumps(fields, ensure_ascii=False) for fields in failed]

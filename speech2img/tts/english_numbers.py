@@ -12,9 +12,14 @@ SCALES = (
 ).split(" ")
 MAX_DIGITS = 3 * len(SCALES)
 IRREGULAR_ORDINALS = {
-    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
     "twelve": "twelfth",
-}  # fmt: skip
+}
 
 _GROUPED = re.compile(r"[0-9][0-9,]+[0-9]")
 _POUNDS = re.compile(r"£([0-9]+(?:\.[0-9]+)?)")
@@ -102,8 +107,11 @@ def number_words(digits: str) -> str:
 def _dollars(match: re.Match[str]) -> str:
     whole, fraction = (match[1][:-1], match[2]) if match[1] is not None else (match[2], "")
     dollars, cents = whole.lstrip("0"), fraction.lstrip("0")
-    parts = [f"{amount} {unit}{'' if amount == '1' else 's'}"
-             for amount, unit in ((dollars, "dollar"), (cents, "cent")) if amount]  # fmt: skip
+    parts = [
+        f"{amount} {unit}{'' if amount == '1' else 's'}"
+        for amount, unit in ((dollars, "dollar"), (cents, "cent"))
+        if amount
+    ]
     return ", ".join(parts) or "zero dollars"
 
 

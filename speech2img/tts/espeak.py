@@ -123,9 +123,13 @@ class EspeakSynthesizer:
         """
         self._check(text, voice=voice, rate=rate, pitch=pitch, pitch_range=pitch_range)
         request = {
-            "text": text, "voice": voice, "rate": rate, "pitch": pitch, "pitch_range": pitch_range,
+            "text": text,
+            "voice": voice,
+            "rate": rate,
+            "pitch": pitch,
+            "pitch_range": pitch_range,
             "phonemes": is_phonemic(text),
-        }  # fmt: skip
+        }
         try:
             speaker = self._idle.get_nowait()
         except queue.Empty:

@@ -49,8 +49,14 @@ class Plan:
 def request_digest(request: SpeechRequest, engine_name: str) -> str:
     """Digest of everything that decides a recording's samples; a recording of another digest is out of date."""
     asked = [
-        request.text, request.voice, request.rate, request.pitch, request.pitch_range, engine_name, CORPUS_SAMPLE_RATE,
-    ]  # fmt: skip
+        request.text,
+        request.voice,
+        request.rate,
+        request.pitch,
+        request.pitch_range,
+        engine_name,
+        CORPUS_SAMPLE_RATE,
+    ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
@@ -63,9 +69,14 @@ def spoken_captions(manifest: Manifest) -> Iterator[Caption]:
 
 
 def plan_jobs(
-    manifest: Manifest, engine: Synthesizer, done: Mapping[str, Entry], *, rank: Rank = ALONE,
-    retry_failed: bool = False, overwrite: bool = False,
-) -> Plan:  # fmt: skip
+    manifest: Manifest,
+    engine: Synthesizer,
+    done: Mapping[str, Entry],
+    *,
+    rank: Rank = ALONE,
+    retry_failed: bool = False,
+    overwrite: bool = False,
+) -> Plan:
     """List what is to be spoken by this process.
 
     Parameters

@@ -73,9 +73,12 @@ def failure(job: Job, error: SynthesisError, engine: Synthesizer) -> Outcome:
     """The outcome of a job that failed."""
     status = LATER if isinstance(error, TryLaterError) else FAILED
     fields = {
-        "status": status, "reason": str(error), "engine": engine.name, "voice": job.request.voice,
+        "status": status,
+        "reason": str(error),
+        "engine": engine.name,
+        "voice": job.request.voice,
         "request": job.digest,
-    }  # fmt: skip
+    }
     return Outcome(job, fields)
 
 
@@ -158,8 +161,13 @@ def _keep(job: Job, y: np.ndarray, root: Path, engine: Synthesizer) -> Outcome:
     part.write_bytes(wav)
     part.replace(path)
     fields = {
-        "status": DONE, "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4), "peak": round(float(np.abs(y).max()), 4),
-        "bytes": len(wav), "sha256": hashlib.sha256(wav).hexdigest(), "engine": engine.name,
-        "voice": job.request.voice, "request": job.digest,
-    }  # fmt: skip
+        "status": DONE,
+        "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4),
+        "peak": round(float(np.abs(y).max()), 4),
+        "bytes": len(wav),
+        "sha256": hashlib.sha256(wav).hexdigest(),
+        "engine": engine.name,
+        "voice": job.request.voice,
+        "request": job.digest,
+    }
     return Outcome(job, fields)

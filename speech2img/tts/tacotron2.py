@@ -166,11 +166,14 @@ class Tacotron2Synthesizer:
                 results.append(error)
         spoken = iter(
             speak_texts(
-                self._network, texts,
+                self._network,
+                texts,
                 [self._seed(request) for request, result in zip(requests, results, strict=True) if result is None],
-                rows=self._options.rows, max_steps=self._options.max_steps, gate_threshold=self._options.gate_threshold,
+                rows=self._options.rows,
+                max_steps=self._options.max_steps,
+                gate_threshold=self._options.gate_threshold,
             )
-        )  # fmt: skip
+        )
         return [
             self._finish(request, next(spoken)) if result is None else result
             for request, result in zip(requests, results, strict=True)
@@ -183,8 +186,11 @@ class Tacotron2Synthesizer:
             raise SynthesisError.about(subject, f"{len(text)} characters", f"give 1 to {MAX_CHARACTERS}")
         if request.voice != self._voice:
             raise SynthesisError.about(f'voice "{request.voice}"', "no such voice", f'use "{self._voice}"')
-        ranges = (("rate", request.rate, 80, 450), ("pitch", request.pitch, 0, 99),
-                  ("pitch_range", request.pitch_range, 0, 99))  # fmt: skip
+        ranges = (
+            ("rate", request.rate, 80, 450),
+            ("pitch", request.pitch, 0, 99),
+            ("pitch_range", request.pitch_range, 0, 99),
+        )
         for name, value, low, high in ranges:
             if not low <= value <= high:
                 raise SynthesisError.about(f"{name} {value}", "out of range", f"give {low} to {high}")
@@ -204,9 +210,10 @@ class Tacotron2Synthesizer:
         subject = f"text {request.text[:60]!r}"
         if not spoken.stopped:
             return SpeechUnfinishedError.about(
-                subject, f"hit the maximum of {self._options.max_steps} decoder steps",
+                subject,
+                f"hit the maximum of {self._options.max_steps} decoder steps",
                 "shorten it, end it with a full stop, or lower the gate threshold",
-            )  # fmt: skip
+            )
         read = alignment_scores(spoken.alignment_TS).coverage if len(spoken.alignment_TS) > 1 else 0.0
         if read < self._options.min_coverage:
             return SynthesisError.about(subject, f"only {read:.0%} of it was read", "shorten it or try another seed")

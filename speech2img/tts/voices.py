@@ -45,16 +45,21 @@ def cast_voices(manifest: Manifest, engine: Synthesizer, *, voice: str | None = 
         return manifest
     heard = {
         caption.voice
-        for item in items if item.split == "train"
-        for caption in item.captions if caption.audio is not None and not caption.held_out_voice
-    }  # fmt: skip
-    items = [
-        replace(item, captions=tuple(
-            replace(caption, held_out_voice=False) if caption.held_out_voice and caption.voice in heard else caption
-            for caption in item.captions
-        ))
         for item in items
-    ]  # fmt: skip
+        if item.split == "train"
+        for caption in item.captions
+        if caption.audio is not None and not caption.held_out_voice
+    }
+    items = [
+        replace(
+            item,
+            captions=tuple(
+                replace(caption, held_out_voice=False) if caption.held_out_voice and caption.voice in heard else caption
+                for caption in item.captions
+            ),
+        )
+        for item in items
+    ]
     return Manifest(manifest.root, manifest.corpus, items, meta=manifest.meta)
 
 

@@ -104,8 +104,11 @@ def test_filter_banks_of_the_matlab_reference(realdata: Path) -> None:
             if int(data["htk"][0, 0]):
                 continue
             bank = mel_filter_bank(
-                sample_rate=int(data["sr"][0, 0]), n_fft=int(data["nfft"][0, 0]), n_mels=int(data["nfilts"][0, 0]),
-                fmin=float(data["fmin"][0, 0]), fmax=float(data["fmax"][0, 0]),
+                sample_rate=int(data["sr"][0, 0]),
+                n_fft=int(data["nfft"][0, 0]),
+                n_mels=int(data["nfilts"][0, 0]),
+                fmin=float(data["fmin"][0, 0]),
+                fmax=float(data["fmax"][0, 0]),
             )
             reference = data["wts"][:, : bank.shape[1]]
             np.testing.assert_allclose(bank, reference, atol=1e-6, rtol=1e-5, err_msg=name)

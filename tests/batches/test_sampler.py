@@ -11,9 +11,12 @@ from speech2img.errors import ConfigError, DataError
 
 @settings(max_examples=60, deadline=None)
 @given(
-    count=st.integers(1, 200), batch=st.integers(1, 40), seed=st.integers(0, 2**31), stop=st.integers(0, 60),
+    count=st.integers(1, 200),
+    batch=st.integers(1, 40),
+    seed=st.integers(0, 2**31),
+    stop=st.integers(0, 60),
     bucketed=st.booleans(),
-)  # fmt: skip
+)
 def test_a_resumed_sampler_goes_on_where_it_stopped(
     count: int, batch: int, seed: int, stop: int, bucketed: bool
 ) -> None:

@@ -93,9 +93,15 @@ def test_batches_carry_the_features_of_their_pictures() -> None:
 def test_an_epoch_over_pictures_draws_one_utterance_of_each() -> None:
     rows, images = np.array([0, 5, 1, 2, 3, 4]), np.array([2, 0, 2, 1, 2, 1])
     batches = SpeechBatches(
-        Mels(Store(), max_frames=2048, pad_value=0.0), rows, images, images.copy(),
-        np.arange(3, dtype=np.float32).reshape(3, 1, 1), batch_size=3, seed=0, per_picture=True,
-    )  # fmt: skip
+        Mels(Store(), max_frames=2048, pad_value=0.0),
+        rows,
+        images,
+        images.copy(),
+        np.arange(3, dtype=np.float32).reshape(3, 1, 1),
+        batch_size=3,
+        seed=0,
+        per_picture=True,
+    )
     drawn = set()
     for _ in range(30):
         batch = batches.next()

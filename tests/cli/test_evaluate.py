@@ -63,14 +63,32 @@ def corpus(tmp_path: Path) -> Path:
             audio = f"audio/{row}_{index}.wav"
             wave = 0.3 * np.sin(np.arange(8000) * (0.05 + 0.03 * row + 0.01 * index)).astype(np.float32)
             write_wav(root / audio, wave, sample_rate=16_000)
-            captions.append(Caption(
-                index=index, text="a bird", voice="en-us", audio=audio, rate=175, pitch=50, pitch_range=50,
-                mentions={}, manner=None, held_out_voice=bool(index),
-            ))  # fmt: skip
-        items.append(Item(
-            id=name, image=image, class_id=row % 3, class_name=name.split("/")[0], split="test", box=None,
-            attributes=None, captions=tuple(captions),
-        ))  # fmt: skip
+            captions.append(
+                Caption(
+                    index=index,
+                    text="a bird",
+                    voice="en-us",
+                    audio=audio,
+                    rate=175,
+                    pitch=50,
+                    pitch_range=50,
+                    mentions={},
+                    manner=None,
+                    held_out_voice=bool(index),
+                )
+            )
+        items.append(
+            Item(
+                id=name,
+                image=image,
+                class_id=row % 3,
+                class_name=name.split("/")[0],
+                split="test",
+                box=None,
+                attributes=None,
+                captions=tuple(captions),
+            )
+        )
     Manifest(root, "cub100", tuple(items), meta={}).save()
     return root
 
@@ -124,9 +142,8 @@ def test_without_a_network_one_line_says_what_to_give(
 
 
 def test_speech_is_compared_in_the_space_it_was_trained_for(
-    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from speech2img.metrics import evaluation
 
     taught = tmp_path / "googlenet_bvlc.npz"
@@ -161,9 +178,8 @@ class StubInception:
 
 
 def test_inception_adds_rows_and_changes_no_other(
-    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubInception())
     model = make_release(tmp_path / "model")
     plain = _evaluate(model, corpus, "--network", "x.npz")
@@ -176,9 +192,16 @@ def test_inception_adds_rows_and_changes_no_other(
     assert {row["details"]["ema"] for row in report["metrics"]} == {"not told by the release"}
     assert [row["name"] for row in report["metrics"] if row["interval"] is None] == []
     ranked = _evaluate(
-        make_release(tmp_path / "told", trained_with={"encoder": "ab"}), corpus, "--network", "x.npz", "--inception",
-        "net", "--protocol", "s2igan", "--retrieval",
-    )  # fmt: skip
+        make_release(tmp_path / "told", trained_with={"encoder": "ab"}),
+        corpus,
+        "--network",
+        "x.npz",
+        "--inception",
+        "net",
+        "--protocol",
+        "s2igan",
+        "--retrieval",
+    )
     row = next(row for row in ranked["metrics"] if row["name"] == "recall_at_1_real_to_generated")
     assert (row["num_samples"], row["details"]["gallery_size"]) == (6, 12) and "left in 0..1" in row["protocol"]
     assert "2,048 features of the torchvision Inception, this is pool64 of fid" in row["warnings"][0]
@@ -191,9 +214,13 @@ def test_inception_adds_rows_and_changes_no_other(
 
 
 def test_a_classifier_scores_generated_and_real_pictures(
-    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    loaded: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Stub(StubInception):
         name, build, classifier, taps = "own classifier of 3 classes", "own", "own", ("logits",)
         facts, config = "trained on some", {"network_sha256": "cd" * 32}
@@ -216,13 +243,21 @@ def test_a_classifier_scores_generated_and_real_pictures(
 
 
 def test_an_encoder_judges_only_what_it_did_not_teach(
-    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path],
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    loaded: list[Path],
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     torch.manual_seed(1)
     network = AttributeNetwork({"size": 2}, width=4, feature_dim=DIM)
-    settings = {"kind": "attribute-network", "heads": {"size": ["small", "large"]}, "width": 4, "feature_dim": DIM,
-                "image_size": 64}  # fmt: skip
+    settings = {
+        "kind": "attribute-network",
+        "heads": {"size": ["small", "large"]},
+        "width": 4,
+        "feature_dim": DIM,
+        "image_size": 64,
+    }
     save_release(tmp_path / "teacher", network.state_dict(), settings, "# card")
     sha256 = release_sha256(tmp_path / "teacher")
     _features(corpus, tmp_path / "teacher", kind="attribute-network")

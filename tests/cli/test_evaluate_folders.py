@@ -95,10 +95,15 @@ def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], 
     report = run("--generated", folders[0], "--real", folders[1], "--seed", 3)
     names = [(row["name"], row["group"]) for row in report["metrics"]]
     assert names == [
-        ("frechet_distance", "pool64"), ("kernel_distance", "pool64"), ("kernel_distance", "pool192"),
-        ("kernel_distance", "pool768"), ("kernel_distance", "pool2048"), ("precision", "pool2048"),
-        ("recall", "pool2048"), ("inception_score", "logits_unbiased"),
-    ]  # fmt: skip
+        ("frechet_distance", "pool64"),
+        ("kernel_distance", "pool64"),
+        ("kernel_distance", "pool192"),
+        ("kernel_distance", "pool768"),
+        ("kernel_distance", "pool2048"),
+        ("precision", "pool2048"),
+        ("recall", "pool2048"),
+        ("inception_score", "logits_unbiased"),
+    ]
     refused = [note for note in report["notes"] if "not measured" in note]
     assert len(refused) == 3 and all("pictures in" in note and "singular" in note for note in refused)
     for row in report["metrics"]:
@@ -108,16 +113,18 @@ def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], 
     assert _row(report, "frechet_distance", "pool64")["details"]["real"]["n"] == 80
     assert "pictures bias the Frechet distance" in (tmp_path / "out" / "report.md").read_text()
     allowed = run("--generated", folders[0], "--real", folders[1], "--allow-small", "--taps", "pool192")
-    assert [row["name"] for row in allowed["metrics"]] == [
-        "frechet_distance", "kernel_distance", "precision", "recall",
-    ]  # fmt: skip
+    assert [row["name"] for row in allowed["metrics"]] == ["frechet_distance", "kernel_distance", "precision", "recall"]
     assert any("singular" in warning for warning in allowed["metrics"][0]["warnings"])
 
 
 def test_an_interrupted_call_goes_on_and_batches_and_lists_change_nothing(
-    folders: tuple[Path, Path], run: Run, tmp_path: Path, stub: type[StubReader], monkeypatch: pytest.MonkeyPatch,
+    folders: tuple[Path, Path],
+    run: Run,
+    tmp_path: Path,
+    stub: type[StubReader],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     from speech2img.metrics import picture_features
 
     monkeypatch.setattr(picture_features, "CHUNK", 32)
@@ -149,8 +156,21 @@ def test_an_interrupted_call_goes_on_and_batches_and_lists_change_nothing(
 
 def test_statistics_stand_for_pictures(folders: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
     stats = tmp_path / "photos.npz"
-    main(["evaluate", "--network", "net", "--real", str(folders[1]), "--taps", "pool64", "--save-stats", str(stats),
-          "--out", str(tmp_path / "out")])  # fmt: skip
+    main(
+        [
+            "evaluate",
+            "--network",
+            "net",
+            "--real",
+            str(folders[1]),
+            "--taps",
+            "pool64",
+            "--save-stats",
+            str(stats),
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
     assert not (tmp_path / "out" / "report.json").exists()
     gaussian, source = load_statistics(stats)
     assert gaussian.num_samples == 80 and source is not None and source.tap == "pool64"
@@ -173,8 +193,19 @@ def test_statistics_hold_every_output_that_was_read(
     folders: tuple[Path, Path], run: Run, tmp_path: Path, stub: type[StubReader]
 ) -> None:
     stats = tmp_path / "photos.npz"
-    main(["evaluate", "--network", "net", "--real", str(folders[1]), "--save-stats", str(stats),
-          "--out", str(tmp_path / "out")])  # fmt: skip
+    main(
+        [
+            "evaluate",
+            "--network",
+            "net",
+            "--real",
+            str(folders[1]),
+            "--save-stats",
+            str(stats),
+            "--out",
+            str(tmp_path / "out"),
+        ]
+    )
     with np.load(stats) as file:  # as pytorch-fid opens it
         assert file["mu"].shape == (2048,) and file["pool64.mu"].shape == (64,)
     both = run("--generated", folders[0], "--real", folders[1], "--allow-small")
@@ -197,9 +228,13 @@ def test_statistics_hold_every_output_that_was_read(
 
 
 def test_generated_pictures_alone_have_an_inception_score(
-    folders: tuple[Path, Path], run: Run, stub: type[StubReader], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    folders: tuple[Path, Path],
+    run: Run,
+    stub: type[StubReader],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     report = run("--generated", folders[0], "--ema", "no")
     (row,) = report["metrics"]
     assert (row["name"], row["group"], row["num_samples"]) == ("inception_score", "logits_unbiased", 70)
@@ -214,8 +249,9 @@ def test_generated_pictures_alone_have_an_inception_score(
     )
 
 
-def test_protocols_are_told_and_published_rows_stand_beside(folders: tuple[Path, Path], run: Run, tmp_path: Path
-                                                            ) -> None:  # fmt: skip
+def test_protocols_are_told_and_published_rows_stand_beside(
+    folders: tuple[Path, Path], run: Run, tmp_path: Path
+) -> None:
     argv = ("--generated", folders[0], "--real", folders[1], "--corpus", "cub")
     report = run(*argv, "--protocol", "sta")
     assert _row(report, "frechet_distance", "pool2048")["details"]["fit"] == "squash"
@@ -236,10 +272,18 @@ def test_real_pictures_of_a_corpus_are_cropped_as_the_protocol_has_it(
 ) -> None:
     root = folders[1]
     items = [
-        Item(id=path.stem, image=path.relative_to(root).as_posix(), class_id=0, class_name="a", box=(2, 2, 8, 6),
-             split="test" if number < 70 else "val", attributes=None, captions=())
+        Item(
+            id=path.stem,
+            image=path.relative_to(root).as_posix(),
+            class_id=0,
+            class_name="a",
+            box=(2, 2, 8, 6),
+            split="test" if number < 70 else "val",
+            attributes=None,
+            captions=(),
+        )
         for number, path in enumerate(sorted(root.glob("*/*.png")))
-    ]  # fmt: skip
+    ]
     Manifest(root, "cub", tuple(items), meta={}).save()
     argv = ("--generated", folders[0], "--root", root)
     real = _row(run(*argv), "kernel_distance", "pool64")["details"]["real"]
@@ -282,16 +326,25 @@ def _refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *argv: object) 
     return lines[0]
 
 
-@pytest.mark.parametrize(("spoil", "words"), [
-    (_bomb, "pixels"), (_truncate, "5.png"), (lambda path: path.write_bytes(b""), "5.png: the file is empty"),
-    (lambda path: path.write_text("words"), "5.png: not a picture"),
-    (lambda path: Image.new("RGB", (9, 9)).save(path), "2/5.png: 9 x 9 pixels; 0/0.png has 20 x 16"),
-    (lambda path: path.rename(path.with_suffix(".tiff")), "5.tiff: a format that is not read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_bomb, "pixels"),
+        (_truncate, "5.png"),
+        (lambda path: path.write_bytes(b""), "5.png: the file is empty"),
+        (lambda path: path.write_text("words"), "5.png: not a picture"),
+        (lambda path: Image.new("RGB", (9, 9)).save(path), "2/5.png: 9 x 9 pixels; 0/0.png has 20 x 16"),
+        (lambda path: path.rename(path.with_suffix(".tiff")), "5.tiff: a format that is not read"),
+    ],
+)
 def test_a_bad_picture_is_named(
-    spoil: Callable[[Path], Any], words: str, folders: tuple[Path, Path], stub: type[StubReader], tmp_path: Path,
+    spoil: Callable[[Path], Any],
+    words: str,
+    folders: tuple[Path, Path],
+    stub: type[StubReader],
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     spoil(folders[0] / "2" / "5.png")
     line = _refused(capsys, tmp_path, "--generated", folders[0], "--real", folders[1], "--network", "net")
     assert words in line
@@ -303,18 +356,23 @@ def test_grey_alpha_and_16_bits_are_read_as_rgb(folders: tuple[Path, Path], run:
     argv = ("--generated", folders[0], "--real", folders[1], "--taps", "pool64")
     values = []
     for picture in (
-        Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey).convert("RGBA"),
+        Image.fromarray(grey),
+        Image.fromarray(grey.astype(np.uint16) * 257),
+        Image.fromarray(grey).convert("RGBA"),
         Image.fromarray(np.repeat(grey[..., None], 3, axis=2)),
-    ):  # fmt: skip
+    ):
         picture.save(folders[0] / "2" / "5.png")
         values.append(_row(run(*argv), "kernel_distance", "pool64")["value"])
     assert values == pytest.approx(values[-1:] * 4, rel=1e-6)
 
 
 def test_what_cannot_be_compared_is_one_line(
-    folders: tuple[Path, Path], stub: type[StubReader], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    folders: tuple[Path, Path],
+    stub: type[StubReader],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     made, photos = folders
     (tmp_path / "empty").mkdir()
     one = _pictures(tmp_path / "one", 1, seed=3)
@@ -345,12 +403,13 @@ def test_what_cannot_be_compared_is_one_line(
         (("--generated", made, "--real", stats, photos, *net), "give it alone"),
         (("--generated", made, "--real", photos, "--candidates", 2, *net), "--candidates: only for --model"),
         (("--model", "m", "--root", "r", "--generated", made), "--generated: not for --model"),
-        ((), "nothing to measure"), (("--root", "x"), "give --model with --root"),
+        ((), "nothing to measure"),
+        (("--root", "x"), "give --model with --root"),
         (("--model", "m"), "no corpus to measure it on"),
         (("--real", photos, *net), "no generated pictures"),
         (("--generated", made, "--real", photos, "--fit", "squash", *net), "give a side in pixels"),
         (("--generated", made, "--list-real", tmp_path / "none.txt", *net), "none.txt"),
-    ):  # fmt: skip
+    ):
         assert words in _refused(capsys, tmp_path, *argv), argv
     monkeypatch.setattr(stub, "weights_sha256", "cd" * 32)
     line = _refused(capsys, tmp_path, "--generated", made, "--real", stats, *net)
@@ -365,8 +424,18 @@ def test_golden_distances_of_pytorch_fid(realdata: Path, tmp_path: Path) -> None
         path = tmp_path / ("a" if number < 4 else "b") / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(path)
-    argv = ["evaluate", "--generated", str(tmp_path / "a"), "--real", str(tmp_path / "b"), "--allow-small", "--network",
-            str(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz"), "--out", str(tmp_path)]  # fmt: skip
+    argv = [
+        "evaluate",
+        "--generated",
+        str(tmp_path / "a"),
+        "--real",
+        str(tmp_path / "b"),
+        "--allow-small",
+        "--network",
+        str(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz"),
+        "--out",
+        str(tmp_path),
+    ]
     assert main(argv) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     for tap in ("pool64", "pool192", "pool768"):

@@ -72,11 +72,10 @@ def test_s2igan_generator_paints_as_published(recipe: ModuleType, tmp_path: Path
     np.testing.assert_allclose(output.images[2][:, :, ::8, ::8].numpy(), golden["img256_every8"], atol=1e-4)
 
 
-def test_stacked_generators_are_not_mistaken_for_each_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stacked_generators_are_not_mistaken_for_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for dense, wrong, right in (
-        (True, "stackgan-v2-generator", "s2igan-generator"), (False, "s2igan-generator", "stackgan-v2-generator")
+        (True, "stackgan-v2-generator", "s2igan-generator"),
+        (False, "s2igan-generator", "stackgan-v2-generator"),
     ):
         network = StackGenerator(embedding_dim=4, condition_dim=2, noise_dim=2, width=4, num_stages=2, dense=dense)
         torch.save(_published_names(network.state_dict()), tmp_path / "netG.pth")

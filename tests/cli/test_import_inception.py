@@ -33,9 +33,7 @@ def test_folded_layers_of_the_fid_network(realdata: Path, tmp_path: Path) -> Non
     ("source", "picture", "tap"),
     [("fid-inception", ("fid299", 3), "pool2048"), ("torchvision-inception", ("inception", 2), "logits")],
 )
-def test_whole_published_files(
-    source: str, picture: tuple[str, int], tap: str, realdata: Path, tmp_path: Path
-) -> None:
+def test_whole_published_files(source: str, picture: tuple[str, int], tap: str, realdata: Path, tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location("golden_recipe", realdata / "golden_peers" / "recipe.py")
     assert spec and spec.loader
     recipe = importlib.util.module_from_spec(spec)

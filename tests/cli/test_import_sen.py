@@ -36,8 +36,13 @@ def test_weights_of_spoken_photographs_take_sound_at_its_own_rate(tmp_path: Path
     from speech2img.models.crnn_encoder import CRNNEncoder
 
     state = CRNNEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3).state_dict()
-    names = (("convs.0.", "Conv1."), ("convs.1.", "Conv2."), ("norms.0.", "bnorm1."), ("norms.1.", "bnorm2."),
-             ("attention.", "att.att_heads.0."))  # fmt: skip
+    names = (
+        ("convs.0.", "Conv1."),
+        ("convs.1.", "Conv2."),
+        ("norms.0.", "bnorm1."),
+        ("norms.1.", "bnorm2."),
+        ("attention.", "att.att_heads.0."),
+    )
     for ours, theirs in names:
         state = {key.replace(ours, theirs): value for key, value in state.items()}
     torch.save(state, tmp_path / "best_audio_model.pth")

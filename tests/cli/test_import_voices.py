@@ -63,8 +63,13 @@ def test_other_files_are_one_line_naming_the_file(
 ) -> None:
     foreign, half, empty = (tmp_path / name for name in ("foreign.pt", "half.pt", "empty.pt"))
     torch.save({"some.weight": torch.zeros(3)}, foreign)
-    torch.save({"generator": {"conv_pre.weight_g": torch.ones(4, 1, 1), "conv_pre.weight_v": torch.ones(4, 8, 7)},
-                "state_dict": {"embedding.weight": torch.zeros(148, 8)}}, half)  # fmt: skip
+    torch.save(
+        {
+            "generator": {"conv_pre.weight_g": torch.ones(4, 1, 1), "conv_pre.weight_v": torch.ones(4, 8, 7)},
+            "state_dict": {"embedding.weight": torch.zeros(148, 8)},
+        },
+        half,
+    )
     torch.save({"generator": {}}, empty)
     for file in (foreign, half, empty, tmp_path / "missing.pt"):
         assert main(["import", source, str(file), "--out", str(tmp_path / "out")]) == 1
@@ -79,10 +84,12 @@ def test_sizes_that_no_machine_has_room_for(tmp_path: Path, capsys: pytest.Captu
     names = {
         "decoder.attention.location_dense": "decoder.attention_layer.location_layer.location_dense.linear_layer",
         "decoder.attention.location_conv": "decoder.attention_layer.location_layer.location_conv.conv",
-        "decoder.attention_rnn": "decoder.attention_rnn", "decoder.decoder_rnn": "decoder.decoder_rnn",
-        "decoder.prenet.layers.0": "decoder.prenet.layers.0.linear_layer", "embedding": "embedding",
+        "decoder.attention_rnn": "decoder.attention_rnn",
+        "decoder.decoder_rnn": "decoder.decoder_rnn",
+        "decoder.prenet.layers.0": "decoder.prenet.layers.0.linear_layer",
+        "embedding": "embedding",
         "postnet.layers.0.conv": "postnet.convolutions.0.0.conv",
-    }  # fmt: skip
+    }
     state = {}
     for key, value in small.state_dict().items():
         layer, _, part = key.rpartition(".")

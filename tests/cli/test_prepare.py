@@ -23,7 +23,8 @@ def fake_corpus(seen: dict[str, object], **meta: object) -> Corpus:
         return Manifest(root, "fake", items, meta=meta)
 
     options = (
-        Option("split_by", "how", choices=("item", "class")), Option("share", "how much", kind=float, default=0.5),
+        Option("split_by", "how", choices=("item", "class")),
+        Option("share", "how much", kind=float, default=0.5),
         Option("keep_all", "whether", is_flag=True),
     )
     return Corpus(make, "a corpus of two", "What lies where.", "speech2img prepare fake --root x", options)
@@ -42,9 +43,7 @@ def fake(monkeypatch):
 def test_options_reach_the_corpus(fake, capsys):
     seen = fake()
     assert main(["prepare", "fake", "--root", "r", "--split-by", "class", "--keep-all", "--seed", "3"]) == 0
-    assert seen == {
-        "split_by": "class", "share": 0.5, "keep_all": True, "seed": 3, "workers": 2, "progress": True,
-    }
+    assert seen == {"split_by": "class", "share": 0.5, "keep_all": True, "seed": 3, "workers": 2, "progress": True}
     assert capsys.readouterr().out == "r: 2 pictures (1 train, 1 test), 2 classes, 0 captions\n"
 
 
@@ -53,7 +52,9 @@ def test_notes_and_leaks_are_one_line_each(fake, capsys):
     fake(notes=["first", "second"], leaks=leak_report([leak], ["picture"], unknown={}))
     main(["prepare", "fake", "--root", "r"])
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "note: first", "note: second", "leaks: 1 picture of train is in test as well (item of test y/b)",
+        "note: first",
+        "note: second",
+        "leaks: 1 picture of train is in test as well (item of test y/b)",
     ]
 
 

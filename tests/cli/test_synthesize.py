@@ -115,9 +115,7 @@ def test_tacotron2_from_the_command_line(
     assert {line["voice"] for line in lines} == {"tacotron2"} and len(lines) == 2
 
 
-def test_espeak_from_the_command_line(
-    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_espeak_from_the_command_line(humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("espeakng_loader", reason="the tts extra is not installed")
     humming.make(tmp_path, ["a red bird", "a blue bird"], voice="en-us+f3").save()
     argv = ["synthesize", "--root", str(tmp_path)]

@@ -96,9 +96,15 @@ def test_evaluate_without_a_judge_says_where_to_get_one(
     from speech2img.storage import releases
 
     item = {
-        "id": "001.A/1", "image": "1.jpg", "class_id": 0, "class_name": "001.A", "split": "test", "box": None,
-        "attributes": {"size": "small"}, "captions": [],
-    }  # fmt: skip
+        "id": "001.A/1",
+        "image": "1.jpg",
+        "class_id": 0,
+        "class_name": "001.A",
+        "split": "test",
+        "box": None,
+        "attributes": {"size": "small"},
+        "captions": [],
+    }
     header = {"format": "speech2img-manifest", "version": 1, "corpus": "songbirds", "items": 1, "meta": {}}
     (tmp_path / "manifest.jsonl").write_text(f"{json.dumps(header)}\n{json.dumps(item)}\n")
     monkeypatch.setattr(releases, "shipped_folder", lambda: tmp_path / "none")

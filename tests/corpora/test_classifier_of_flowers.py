@@ -31,9 +31,15 @@ def test_twenty_classes(make_oxford: Callable[..., Path], tmp_path: Path) -> Non
     save_release(tmp_path / "net", make_backbone("bvlc").state_dict(), config, "# card", half=False)
     argv = ["train", "classifier", "--config", RECIPE, "--root", root, "--out", tmp_path / "run", "--device", "cpu"]
     changes = {
-        "network": tmp_path / "net", "views": 1, "loop.max_steps": 40, "loop.evaluate_every": 20, "batch_size": 20,
-        "learning_rate": 0.01, "loop.threads": 1, "workers": 1,
-    }  # fmt: skip
+        "network": tmp_path / "net",
+        "views": 1,
+        "loop.max_steps": 40,
+        "loop.evaluate_every": 20,
+        "batch_size": 20,
+        "learning_rate": 0.01,
+        "loop.threads": 1,
+        "workers": 1,
+    }
     assert main([*map(str, argv), *(f"--set={name}={value}" for name, value in changes.items())]) == 0
     reader = ClassifierReader.load(tmp_path / "run")
     assert reader.config["classes"] == [f"class_{label:05d}" for label in sorted(UNSEEN_CLASSES)]

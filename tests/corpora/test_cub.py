@@ -93,24 +93,32 @@ def test_all_that_is_missing_is_named_at_once(cub, prepare):
     assert not (cub / "manifest.jsonl").exists()
 
 
-@pytest.mark.parametrize("name, old, new, reason", [
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 43.0", r"outside its picture: 1 box \(first .* 40 x 30 pixels"),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 0.0", "outside its picture: 1 box "),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 nan", "outside its picture: 1 box "),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 x", "picture 3: could not convert"),
-    ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0", "line 3 is not"),
-    ("bounding_boxes.txt", "3 2.0", "4 2.0", "line 4 is not"),
-    ("image_class_labels.txt", "1 1\n", "", "74 pictures, images.txt has 75"),
-    ("image_class_labels.txt", "1 1\n", "1 2\n", "is not in the folder of class 2"),
-    ("image_class_labels.txt", "1 1\n", "1 77\n", "is not in the folder of class 77"),
-    ("images.txt", "1 001.Black_footed_Albatross/", "1 001.Black_footed_Albatross/../", "picture 1"),
-    ("classes.txt", "1 001", "one 001", "line 1 is not"),
-    ("classes.txt", "1 001", "1 \udce4", "no text"),
-    ("classes.txt", "1 001", "1" * 5000 + " 001", "line 1 is not"),
-    ("classes.txt", "5 005.Crested_Auklet", "5 002.Laysan_Albatross", "classes.txt: listed twice: 002.Laysan"),
-    ("images.txt", "ross_0001_1.jpg", "ross_0000_0.jpg", "images.txt: listed twice: .*ross_0000_0.jpg;"),
-    ("images.txt", "ross_0001_1.jpg", "ross_\0001_1.jpg", "missing or empty: 1 of 75 pictures"),
-])
+@pytest.mark.parametrize(
+    "name, old, new, reason",
+    [
+        (
+            "bounding_boxes.txt",
+            "3 2.0 3.0 38.0",
+            "3 2.0 3.0 43.0",
+            r"outside its picture: 1 box \(first .* 40 x 30 pixels",
+        ),
+        ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 0.0", "outside its picture: 1 box "),
+        ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 nan", "outside its picture: 1 box "),
+        ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0 x", "picture 3: could not convert"),
+        ("bounding_boxes.txt", "3 2.0 3.0 38.0", "3 2.0 3.0", "line 3 is not"),
+        ("bounding_boxes.txt", "3 2.0", "4 2.0", "line 4 is not"),
+        ("image_class_labels.txt", "1 1\n", "", "74 pictures, images.txt has 75"),
+        ("image_class_labels.txt", "1 1\n", "1 2\n", "is not in the folder of class 2"),
+        ("image_class_labels.txt", "1 1\n", "1 77\n", "is not in the folder of class 77"),
+        ("images.txt", "1 001.Black_footed_Albatross/", "1 001.Black_footed_Albatross/../", "picture 1"),
+        ("classes.txt", "1 001", "one 001", "line 1 is not"),
+        ("classes.txt", "1 001", "1 \udce4", "no text"),
+        ("classes.txt", "1 001", "1" * 5000 + " 001", "line 1 is not"),
+        ("classes.txt", "5 005.Crested_Auklet", "5 002.Laysan_Albatross", "classes.txt: listed twice: 002.Laysan"),
+        ("images.txt", "ross_0001_1.jpg", "ross_0000_0.jpg", "images.txt: listed twice: .*ross_0000_0.jpg;"),
+        ("images.txt", "ross_0001_1.jpg", "ross_\0001_1.jpg", "missing or empty: 1 of 75 pictures"),
+    ],
+)
 def test_contradictions_are_named(cub, prepare, name, old, new, reason):
     path = cub / "CUB_200_2011" / name
     path.write_bytes(path.read_bytes().replace(old.encode(), new.encode(errors="surrogateescape"), 1))

@@ -24,15 +24,24 @@ from speech2img.corpora.splits import read_split_pickles
 from speech2img.errors import ConfigError, DataError
 
 FACTS = {
-    "crown_color": (("red", 80.0), ("grey", 30.0)), "wing_color": (("blue", 90.0),), "bill_shape": (("cone", 60.0),),
-    "bill_length": (("shorter_than_head", 70.0),), "head_pattern": (("crested", 50.0),),
+    "crown_color": (("red", 80.0), ("grey", 30.0)),
+    "wing_color": (("blue", 90.0),),
+    "bill_shape": (("cone", 60.0),),
+    "bill_length": (("shorter_than_head", 70.0),),
+    "head_pattern": (("crested", 50.0),),
     "size": (("small_(5_-_9_in)", 80.0),),
-    "primary_color": (("blue", 70.0),), "belly_color": (("white", 99.0),), "tail_shape": (("forked_tail", 40.0),),
+    "primary_color": (("blue", 70.0),),
+    "belly_color": (("white", 99.0),),
+    "tail_shape": (("forked_tail", 40.0),),
 }
 LABELS = {
-    "body shape": "small body", "crest shape": "no crest", "crown color and marking": "olive-green crown",
-    "feet color": "black feet", "upper chest color and marking": "white chest with brown streaks",
-    "upside tail color and marking": "not clearly visible tail", "eye color and marking": "black eyes",
+    "body shape": "small body",
+    "crest shape": "no crest",
+    "crown color and marking": "olive-green crown",
+    "feet color": "black feet",
+    "upper chest color and marking": "white chest with brown streaks",
+    "upside tail color and marking": "not clearly visible tail",
+    "eye color and marking": "black eyes",
 }
 
 
@@ -50,12 +59,15 @@ def test_facts_hold_what_people_named():
     assert facts[1] == {"crown_color": (("blue", 12.0),)}
 
 
-@pytest.mark.parametrize("names, text, reason", [
-    ("1 has_a::b", "", "1 attribute names instead of 312"),
-    (attribute_names(), "1 2 3", "line 1 of the class attributes: not 312"),
-    (attribute_names(), " ".join(["101"] * 312), "not 312 percentages"),
-    (attribute_names(), " ".join(["x"] * 312), "line 1 of the class attributes: could not convert"),
-])
+@pytest.mark.parametrize(
+    "names, text, reason",
+    [
+        ("1 has_a::b", "", "1 attribute names instead of 312"),
+        (attribute_names(), "1 2 3", "line 1 of the class attributes: not 312"),
+        (attribute_names(), " ".join(["101"] * 312), "not 312 percentages"),
+        (attribute_names(), " ".join(["x"] * 312), "line 1 of the class attributes: could not convert"),
+    ],
+)
 def test_wrong_attribute_files(names, text, reason):
     with pytest.raises(DataError, match=reason):
         read_class_facts(names, text, source="attributes")
@@ -121,7 +133,9 @@ def test_miniature(miniature, tmp_path):
     root = tmp_path / "corpus"
     manifest = prepare_cub100(root, miniature, progress=False)
     assert [(item.id, item.class_id, item.split) for item in manifest.items][0] == (
-        "001.Black_footed_Albatross/Black_footed_Albatross_0000", 0, "test",
+        "001.Black_footed_Albatross/Black_footed_Albatross_0000",
+        0,
+        "test",
     )
     assert Counter(item.split for item in manifest.items) == {"test": 1, "train": 1, "val": 1}
     for item in manifest.items:
@@ -146,13 +160,16 @@ def replace_member(path: Path, name: str, data: bytes) -> None:
             archive.writestr(member, content)
 
 
-@pytest.mark.parametrize("name, data, reason", [
-    ("images/Laysan_Albatross/0001.jpg", b"no picture", "0001.jpg is no JPEG picture"),
-    ("manifest.csv", b"", "manifest.csv lists no pictures"),
-    ("manifest.csv", b"file,cub_class_id\na.jpg,1\n", "manifest.csv line 2"),
-    ("manifest.csv", b"file,cub_class_id,zero_shot_split\n../a.jpg,1,train\n", "line 2"),
-    ("manifest.csv", b"\xff\xfe", "damaged or another archive"),
-])
+@pytest.mark.parametrize(
+    "name, data, reason",
+    [
+        ("images/Laysan_Albatross/0001.jpg", b"no picture", "0001.jpg is no JPEG picture"),
+        ("manifest.csv", b"", "manifest.csv lists no pictures"),
+        ("manifest.csv", b"file,cub_class_id\na.jpg,1\n", "manifest.csv line 2"),
+        ("manifest.csv", b"file,cub_class_id,zero_shot_split\n../a.jpg,1,train\n", "line 2"),
+        ("manifest.csv", b"\xff\xfe", "damaged or another archive"),
+    ],
+)
 def test_damaged_archive(miniature, tmp_path, name, data, reason):
     replace_member(miniature / "cub100_crops227.zip", name, data)
     with pytest.raises(DataError, match=f"cub100_crops227.zip: .*{reason}"):

@@ -42,7 +42,9 @@ def fetches(folder: Path, url: str) -> tuple[Fetch, ...]:
     return tuple(
         Fetch(
             remote=Remote(url=f"{url}/{name}", sha256=hashlib.sha256((folder / name).read_bytes()).hexdigest()),
-            provides=provides, terms="for research", is_archive=name.endswith("tgz"),
+            provides=provides,
+            terms="for research",
+            is_archive=name.endswith("tgz"),
         )
         for name, provides in (("birds.tgz", "birds/images.txt"), ("list.mat", "list.mat"))
     )

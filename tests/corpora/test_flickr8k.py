@@ -59,7 +59,10 @@ def test_the_authors_layout(flickr):
     assert caption.audio == f"flickr_audio/wavs/{KEYS[0]}_1.wav" and caption.speaker == "7" and caption.recorded
     assert caption.text == f"A dog runs, then sits on {KEYS[0]}.jpg."
     assert manifest.meta["speech"] | {"hours": 0} == {
-        "recordings": 16, "hours": 0, "sample_rates": [16_000], "speakers": 3,
+        "recordings": 16,
+        "hours": 0,
+        "sample_rates": [16_000],
+        "speakers": 3,
     }
     unheard = {c.speaker for item in manifest.items for c in item.captions if c.held_out_voice}
     assert unheard == {"9"}
@@ -87,28 +90,31 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-@pytest.mark.parametrize("name, old, new, reason", [
-    ("Flickr8k_text/Flickr8k.token.txt", "#0\tA", "#0 A", "line 1 is not 'picture#number<tab>caption'"),
-    ("Flickr8k_text/Flickr8k.token.txt", "#1\t", "#0\t", "line 2: caption 0 of 100_ab0 occurs twice"),
-    ("Flickr8k_text/Flickr8k.token.txt", "#1\t", "#5\t", "not 2 captions: 1 picture of train"),
-    ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0", "104_ab4", "shares pictures with Flickr_8k.devImages"),
-    ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0.jpg\n", "", "3 pictures instead of 4"),
-    ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0", "101_ab1", "lists a picture twice"),
-    ("flickr_audio/wav2capt.txt", "#1", "1", "line 1 is broken"),
-    ("flickr_audio/wav2capt.txt", "107_ab7.jpg", "107_abc.jpg", "line 1: no caption 1 of 107_abc"),
-    ("flickr_audio/wav2capt.txt", "#1", "#0", "line 2: no caption 0 of 107_ab7, or it has two recordings"),
-    ("flickr_audio/wav2capt.txt", "107_ab7_1.wav 1", "../x.wav 1", "line 1 is broken"),
-    ("flickr_audio/wav2spk.txt", " 4", "", "line 1 is broken"),
-])
+@pytest.mark.parametrize(
+    "name, old, new, reason",
+    [
+        ("Flickr8k_text/Flickr8k.token.txt", "#0\tA", "#0 A", "line 1 is not 'picture#number<tab>caption'"),
+        ("Flickr8k_text/Flickr8k.token.txt", "#1\t", "#0\t", "line 2: caption 0 of 100_ab0 occurs twice"),
+        ("Flickr8k_text/Flickr8k.token.txt", "#1\t", "#5\t", "not 2 captions: 1 picture of train"),
+        ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0", "104_ab4", "shares pictures with Flickr_8k.devImages"),
+        ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0.jpg\n", "", "3 pictures instead of 4"),
+        ("Flickr8k_text/Flickr_8k.trainImages.txt", "100_ab0", "101_ab1", "lists a picture twice"),
+        ("flickr_audio/wav2capt.txt", "#1", "1", "line 1 is broken"),
+        ("flickr_audio/wav2capt.txt", "107_ab7.jpg", "107_abc.jpg", "line 1: no caption 1 of 107_abc"),
+        ("flickr_audio/wav2capt.txt", "#1", "#0", "line 2: no caption 0 of 107_ab7, or it has two recordings"),
+        ("flickr_audio/wav2capt.txt", "107_ab7_1.wav 1", "../x.wav 1", "line 1 is broken"),
+        ("flickr_audio/wav2spk.txt", " 4", "", "line 1 is broken"),
+    ],
+)
 def test_contradictions_are_named(flickr, name, old, new, reason):
     edit(flickr / name, old, new)
     with pytest.raises(DataError, match=reason):
         prepare(flickr)
 
 
-@pytest.mark.parametrize("name", [
-    "Flickr8k_text/Flickr8k.token.txt", "Flickr8k_text/Flickr_8k.trainImages.txt", "flickr_audio/wav2capt.txt",
-])
+@pytest.mark.parametrize(
+    "name", ["Flickr8k_text/Flickr8k.token.txt", "Flickr8k_text/Flickr_8k.trainImages.txt", "flickr_audio/wav2capt.txt"]
+)
 def test_lists_in_another_encoding_are_named(flickr, name):
     path = flickr / name
     path.write_bytes(path.read_bytes() + "Vögel\n".encode("latin-1"))

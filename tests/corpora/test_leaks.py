@@ -46,7 +46,9 @@ def test_agrees_with_sets(pairs):
     values = {split: {value for side, value in pairs if side == split} for split in SPLITS}
     expected = {
         (one, two): len(values[one] & values[two])
-        for k, one in enumerate(SPLITS) for two in SPLITS[k + 1 :] if values[one] & values[two]
+        for k, one in enumerate(SPLITS)
+        for two in SPLITS[k + 1 :]
+        if values[one] & values[two]
     }
     assert {leak.splits: leak.shared for leak in found} == expected
 

@@ -28,7 +28,13 @@ def make_caption(index: int = 0, **changes) -> Caption:
 def make_item(number: int = 0, **changes) -> Item:
     name = f"001.Red_Bird/Red_Bird_{number:04d}"
     plain = Item(
-        name, f"images/{name}.jpg", 0, "001.Red_Bird", "train", (1.0, 2.0, 3.5, 4.0), {"body_color": "red"},
+        name,
+        f"images/{name}.jpg",
+        0,
+        "001.Red_Bird",
+        "train",
+        (1.0, 2.0, 3.5, 4.0),
+        {"body_color": "red"},
         (make_caption(0), make_caption(1)),
     )
     return replace(plain, **changes)
@@ -46,17 +52,30 @@ def load_lines(root: Path, lines: list[str]) -> Manifest:
 @st.composite
 def captions(draw, index: int) -> Caption:
     return Caption(
-        index=index, text=draw(TEXT), voice=draw(NAMES), audio=draw(st.none() | NAMES), rate=draw(st.integers(80, 450)),
-        pitch=draw(LEVELS), pitch_range=draw(LEVELS), mentions=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
-        manner=draw(st.none() | TEXT), language=draw(NAMES), held_out_voice=draw(st.booleans()),
+        index=index,
+        text=draw(TEXT),
+        voice=draw(NAMES),
+        audio=draw(st.none() | NAMES),
+        rate=draw(st.integers(80, 450)),
+        pitch=draw(LEVELS),
+        pitch_range=draw(LEVELS),
+        mentions=draw(st.dictionaries(TEXT, TEXT, max_size=3)),
+        manner=draw(st.none() | TEXT),
+        language=draw(NAMES),
+        held_out_voice=draw(st.booleans()),
     )
 
 
 @st.composite
 def recorded(draw, index: int) -> Caption:
     return recorded_caption(
-        index, draw(NAMES), text=draw(st.just("") | TEXT), speaker=draw(st.none() | TEXT), language=draw(NAMES),
-        mentions=draw(st.dictionaries(TEXT, TEXT, max_size=2)), held_out_voice=draw(st.booleans()),
+        index,
+        draw(NAMES),
+        text=draw(st.just("") | TEXT),
+        speaker=draw(st.none() | TEXT),
+        language=draw(NAMES),
+        mentions=draw(st.dictionaries(TEXT, TEXT, max_size=2)),
+        held_out_voice=draw(st.booleans()),
     )
 
 
@@ -64,8 +83,12 @@ def recorded(draw, index: int) -> Caption:
 def items(draw, number: int) -> Item:
     class_id = draw(st.integers(0, 3))
     return Item(
-        id=f"{number}/{draw(NAMES)}", image=draw(NAMES), class_id=class_id, class_name=f"{class_id:03d}.x",
-        split=draw(st.sampled_from(SPLITS)), box=draw(st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS)),
+        id=f"{number}/{draw(NAMES)}",
+        image=draw(NAMES),
+        class_id=class_id,
+        class_name=f"{class_id:03d}.x",
+        split=draw(st.sampled_from(SPLITS)),
+        box=draw(st.none() | st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS)),
         attributes=draw(st.none() | st.dictionaries(TEXT, TEXT, max_size=3)),
         captions=tuple(draw(captions(index) | recorded(index)) for index in range(draw(st.integers(0, 3)))),
     )
@@ -133,9 +156,11 @@ def test_a_line_that_is_not_utf8_is_named(tmp_path):
 
 
 def test_views(tmp_path):
-    manifest = Manifest(tmp_path, "songbirds", [
-        make_item(0), make_item(1, split="val"), make_item(2, class_id=2, class_name="003.Blue_Bird", split="test"),
-    ])
+    manifest = Manifest(
+        tmp_path,
+        "songbirds",
+        [make_item(0), make_item(1, split="val"), make_item(2, class_id=2, class_name="003.Blue_Bird", split="test")],
+    )
     assert manifest.class_names == ["001.Red_Bird", "", "003.Blue_Bird"]
     assert manifest.splits == ["train", "val", "test"]
     assert [item.id for item in manifest.split("val")] == ["001.Red_Bird/Red_Bird_0001"]
@@ -149,16 +174,19 @@ def test_no_manifest(tmp_path):
         Manifest.load(tmp_path)
 
 
-@pytest.mark.parametrize("broken, reason", [
-    ('{"id": "a"', "line 3: broken"),
-    ("[]", "line 3: broken"),
-    ("", "line 3: broken"),
-    ("{}", "line 3: key 'box' is missing"),
-    ("[" * 100_000, "line 3: broken"),
-    ('{"box": null} {"box": null}', r"line 3: broken \(Extra data"),
-    ("{'id': 'a'}", "line 3: broken"),
-    ('"\\', "line 3: broken"),
-])
+@pytest.mark.parametrize(
+    "broken, reason",
+    [
+        ('{"id": "a"', "line 3: broken"),
+        ("[]", "line 3: broken"),
+        ("", "line 3: broken"),
+        ("{}", "line 3: key 'box' is missing"),
+        ("[" * 100_000, "line 3: broken"),
+        ('{"box": null} {"box": null}', r"line 3: broken \(Extra data"),
+        ("{'id': 'a'}", "line 3: broken"),
+        ('"\\', "line 3: broken"),
+    ],
+)
 def test_broken_line_is_named(tmp_path, broken, reason):
     lines = written_lines(tmp_path, [make_item(0), make_item(1)])
     lines[2] = broken
@@ -166,12 +194,27 @@ def test_broken_line_is_named(tmp_path, broken, reason):
         load_lines(tmp_path, lines)
 
 
-@pytest.mark.parametrize("key, value", [
-    ("image", "../outside.jpg"), ("image", "/etc/passwd"), ("image", ""), ("image", None), ("class_id", 1.0),
-    ("class_id", -1), ("class_id", 10**9), ("class_id", True), ("box", [1, 2, 3]), ("box", [1, 2, 3, "4"]),
-    ("box", [1, 2, 3, float("nan")]), ("attributes", {"a": 1}), ("attributes", []), ("captions", 3), ("captions", [{}]),
-    ("id", "\ud800"),
-])
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("image", "../outside.jpg"),
+        ("image", "/etc/passwd"),
+        ("image", ""),
+        ("image", None),
+        ("class_id", 1.0),
+        ("class_id", -1),
+        ("class_id", 10**9),
+        ("class_id", True),
+        ("box", [1, 2, 3]),
+        ("box", [1, 2, 3, "4"]),
+        ("box", [1, 2, 3, float("nan")]),
+        ("attributes", {"a": 1}),
+        ("attributes", []),
+        ("captions", 3),
+        ("captions", [{}]),
+        ("id", "\ud800"),
+    ],
+)
 def test_wrong_values_are_refused(tmp_path, key, value):
     lines = written_lines(tmp_path, [make_item(0), make_item(1)])
     lines[1] = json.dumps({**json.loads(lines[1]), key: value})
@@ -179,9 +222,10 @@ def test_wrong_values_are_refused(tmp_path, key, value):
         load_lines(tmp_path, lines)
 
 
-@pytest.mark.parametrize("key, value", [
-    ("audio", "a/../../b.wav"), ("rate", 0), ("pitch", 100), ("pitch_range", -1), ("mentions", None), ("text", 5),
-])
+@pytest.mark.parametrize(
+    "key, value",
+    [("audio", "a/../../b.wav"), ("rate", 0), ("pitch", 100), ("pitch_range", -1), ("mentions", None), ("text", 5)],
+)
 def test_wrong_captions_are_refused(tmp_path, key, value):
     lines = written_lines(tmp_path, [make_item(0)])
     fields = json.loads(lines[1])
@@ -190,10 +234,16 @@ def test_wrong_captions_are_refused(tmp_path, key, value):
         load_lines(tmp_path, [lines[0], json.dumps(fields)])
 
 
-@pytest.mark.parametrize("changed, reason", [
-    ({"version": 2}, "version 2"), ({"format": "x"}, "not a manifest header"), ({"items": 3}, "promises 3"),
-    ({"meta": None}, "'meta' is missing or no dict"), ({"corpus": 1}, "'corpus'"),
-])
+@pytest.mark.parametrize(
+    "changed, reason",
+    [
+        ({"version": 2}, "version 2"),
+        ({"format": "x"}, "not a manifest header"),
+        ({"items": 3}, "promises 3"),
+        ({"meta": None}, "'meta' is missing or no dict"),
+        ({"corpus": 1}, "'corpus'"),
+    ],
+)
 def test_wrong_header(tmp_path, changed, reason):
     lines = written_lines(tmp_path, [make_item(0), make_item(1)])
     lines[0] = json.dumps({**json.loads(lines[0]), **changed})
@@ -201,13 +251,16 @@ def test_wrong_header(tmp_path, changed, reason):
         load_lines(tmp_path, lines)
 
 
-@pytest.mark.parametrize("made, reason", [
-    ([make_item(0), make_item(0)], "occurs twice"),
-    ([make_item(0, split="dev")], "unknown split 'dev'"),
-    ([make_item(0), make_item(1, class_name="002.Other")], "used for two classes"),
-    ([make_item(0), make_item(1, class_id=1)], "two class numbers"),
-    ([make_item(0, captions=(make_caption(1), make_caption(1)))], "same index"),
-])
+@pytest.mark.parametrize(
+    "made, reason",
+    [
+        ([make_item(0), make_item(0)], "occurs twice"),
+        ([make_item(0, split="dev")], "unknown split 'dev'"),
+        ([make_item(0), make_item(1, class_name="002.Other")], "used for two classes"),
+        ([make_item(0), make_item(1, class_id=1)], "two class numbers"),
+        ([make_item(0, captions=(make_caption(1), make_caption(1)))], "same index"),
+    ],
+)
 def test_contradictions(tmp_path, made, reason):
     with pytest.raises(DataError, match=reason):
         Manifest(tmp_path, "songbirds", made)

@@ -36,18 +36,21 @@ def test_read(tmp_path, compressed, dtype):
     assert found.tolist() == [77, 77, 1, 102] and found.dtype == np.int64
 
 
-@pytest.mark.parametrize("content, reason", [
-    ({"labels": np.array([{"a": 1}], object)}, "more than arrays of numbers"),
-    ({"labels": LABELS, "more": {"a": 1}}, "more than arrays of numbers"),
-    ({"labels": "text"}, "more than arrays of numbers"),
-    ({"labels": np.eye(3)}, "'labels' is no vector of numbers"),
-    ({"labels": np.zeros((1, 0))}, "'labels' is no vector of numbers"),
-    ({"labels": np.array([[1j, 2]])}, "'labels' is no vector of numbers"),
-    ({"labels": np.array([[1.5, 2]])}, "no whole numbers"),
-    ({"labels": np.array([[np.nan, 2]])}, "no whole numbers"),
-    ({"labels": np.array([[1e300, 2]])}, "no whole numbers"),
-    ({"label": LABELS}, "has no variable 'labels'"),
-])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ({"labels": np.array([{"a": 1}], object)}, "more than arrays of numbers"),
+        ({"labels": LABELS, "more": {"a": 1}}, "more than arrays of numbers"),
+        ({"labels": "text"}, "more than arrays of numbers"),
+        ({"labels": np.eye(3)}, "'labels' is no vector of numbers"),
+        ({"labels": np.zeros((1, 0))}, "'labels' is no vector of numbers"),
+        ({"labels": np.array([[1j, 2]])}, "'labels' is no vector of numbers"),
+        ({"labels": np.array([[1.5, 2]])}, "no whole numbers"),
+        ({"labels": np.array([[np.nan, 2]])}, "no whole numbers"),
+        ({"labels": np.array([[1e300, 2]])}, "no whole numbers"),
+        ({"label": LABELS}, "has no variable 'labels'"),
+    ],
+)
 @pytest.mark.parametrize("compressed", [False, True])
 def test_other_content(tmp_path, content, reason, compressed):
     savemat(tmp_path / "x.mat", content, do_compression=compressed)
@@ -55,22 +58,26 @@ def test_other_content(tmp_path, content, reason, compressed):
         read_mat_vectors(tmp_path / "x.mat", ("labels",))
 
 
-@pytest.mark.parametrize("data, reason", [
-    (b"", "not a MATLAB 5 file"),
-    (b"\x89HDF\r\n\x1a\n" * 40, "not a MATLAB 5 file"),
-    (header() + b"\0\0", "ends too early"),
-    (header() + element(14, b"\0" * 8)[:-4], "larger than the file"),
-    (header() + element(9, b"\0" * 8), "an element is no array"),
-    (header() + element(14, b"\0" * 8), "ends too early"),
-    (header() + matrix(1) * 2, "more than arrays of numbers"),
-    (header() + matrix(17), "more than arrays of numbers"),
-    (header() + element(15, b"nonsense"), "damaged"),
-    (header() + element(15, zlib.compress(b"\0" * (MAX_BYTES + 1))), "larger than 4,194,304 bytes when unpacked"),
-    (header() + element(15, zlib.compress(matrix(6))[:-9]), "cut off"),
-    (header() + element(15, zlib.compress(element(15, b"\0" * 32))), "an element is no array"),
-    (header() + matrix(6), "damaged"),
-    (header() + element(15, zlib.compress(matrix(6, b"\0" * (3 << 20)))) * 2, "larger than 4,194,304 bytes"),
-], ids=range(14))
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        (b"", "not a MATLAB 5 file"),
+        (b"\x89HDF\r\n\x1a\n" * 40, "not a MATLAB 5 file"),
+        (header() + b"\0\0", "ends too early"),
+        (header() + element(14, b"\0" * 8)[:-4], "larger than the file"),
+        (header() + element(9, b"\0" * 8), "an element is no array"),
+        (header() + element(14, b"\0" * 8), "ends too early"),
+        (header() + matrix(1) * 2, "more than arrays of numbers"),
+        (header() + matrix(17), "more than arrays of numbers"),
+        (header() + element(15, b"nonsense"), "damaged"),
+        (header() + element(15, zlib.compress(b"\0" * (MAX_BYTES + 1))), "larger than 4,194,304 bytes when unpacked"),
+        (header() + element(15, zlib.compress(matrix(6))[:-9]), "cut off"),
+        (header() + element(15, zlib.compress(element(15, b"\0" * 32))), "an element is no array"),
+        (header() + matrix(6), "damaged"),
+        (header() + element(15, zlib.compress(matrix(6, b"\0" * (3 << 20)))) * 2, "larger than 4,194,304 bytes"),
+    ],
+    ids=range(14),
+)
 def test_hostile_files(tmp_path, data, reason):
     (tmp_path / "x.mat").write_bytes(data)
     with pytest.raises(DataError, match=f"x.mat: .*{reason}"):

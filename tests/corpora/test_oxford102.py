@@ -31,11 +31,16 @@ def test_read(oxford, prepare):
     assert Manifest.load(oxford).items == manifest.items
     assert Counter(item.split for item in manifest.items) == {"train": 27, "val": 3, "test": 10}
     assert [item.id for item in manifest.items[:6]] == [
-        *(f"class_00001/image_{number:05d}" for number in range(36, 41)), "class_00003/image_00021",
+        *(f"class_00001/image_{number:05d}" for number in range(36, 41)),
+        "class_00003/image_00021",
     ]
     item = manifest.items[5]
     assert (item.image, item.class_id, item.class_name, item.split, item.box) == (
-        "jpg/image_00021.jpg", 2, "class_00003", "test", None,
+        "jpg/image_00021.jpg",
+        2,
+        "class_00003",
+        "test",
+        None,
     )
     assert item.captions[3].text == "a bird with 3 feathers and 21 eyes"
     assert item.captions[3].audio.endswith("/class_00003/image_00021_3.wav")
@@ -101,7 +106,8 @@ def test_real_flowers(realdata, make_oxford, tmp_path, prepare):
     assert len(names) == 40
     manifest = prepare(root)
     assert manifest.meta["leaks"] == {
-        "checked": ["picture", "utterance"], "found": [],
+        "checked": ["picture", "utterance"],
+        "found": [],
         "unknown": {"speaker": "synthetic voices", "photographer": "the corpus does not name them"},
     }
     states = [json.loads(line) for line in (root / "files.jsonl").read_text().splitlines()]

@@ -50,9 +50,9 @@ def test_pickles_of_windows_and_python_2(tmp_path, numbers):
     assert read_names(tmp_path / "train/filenames.pickle") == ["002.B/x1", "002.B/y1"]
 
 
-@pytest.mark.parametrize("image, class_name, test_file", [
-    ("image", "{folder}", "test.json"), ("img", "{number}", "val.json"),
-])
+@pytest.mark.parametrize(
+    "image, class_name, test_file", [("image", "{folder}", "test.json"), ("img", "{number}", "val.json")]
+)
 def test_json_of_li2020(tmp_path, image, class_name, test_file):
     for side, number, folder, file in (("train", 2, "002.B", "train.json"), ("test", 1, "001.A", test_file)):
         names = [name for name, of in SIDES.items() if of == side]
@@ -84,11 +84,14 @@ def test_class_lists_and_name_lists(tmp_path):
     assert [sides_of_items(found, ITEMS) for found in find_peer_splits(tmp_path)] == [SIDES, SIDES]
 
 
-@pytest.mark.parametrize("train, test, reason", [
-    (["002.B/x1", "002.B/z"], ["001.A/x0"], "not in this corpus: 1 name \\(002.B/z\\)"),
-    (["002.B/x1", "001.A/x0"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(001.A/x0\\)"),
-    (["002.B/x1", "002.B\\x1"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(002.B/x1\\)"),
-])
+@pytest.mark.parametrize(
+    "train, test, reason",
+    [
+        (["002.B/x1", "002.B/z"], ["001.A/x0"], "not in this corpus: 1 name \\(002.B/z\\)"),
+        (["002.B/x1", "001.A/x0"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(001.A/x0\\)"),
+        (["002.B/x1", "002.B\\x1"], ["001.A/x0"], "listed twice or on both sides: 1 name \\(002.B/x1\\)"),
+    ],
+)
 def test_nonsense_is_named(tmp_path, train, test, reason):
     write_pickles(tmp_path, "train", train)
     write_pickles(tmp_path, "test", test)
@@ -105,11 +108,17 @@ def test_other_classes_are_named(tmp_path):
         sides_in(tmp_path)
 
 
-@pytest.mark.parametrize("content, reason", [
-    ('["a"]', "not a split as Li et al. wrote them"), ('{"data": {}}', "not a split"), ("{", "is not valid JSON"),
-    ('{"data": [3]}', "entry 0 of 'data' names no picture"), ('{"data": [{"image": 3}]}', "entry 0"),
-    ('{"data": [{"img": "002.B/q.jpg"}]}', "not in this corpus: 1 name"),
-])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ('["a"]', "not a split as Li et al. wrote them"),
+        ('{"data": {}}', "not a split"),
+        ("{", "is not valid JSON"),
+        ('{"data": [3]}', "entry 0 of 'data' names no picture"),
+        ('{"data": [{"image": 3}]}', "entry 0"),
+        ('{"data": [{"img": "002.B/q.jpg"}]}', "not in this corpus: 1 name"),
+    ],
+)
 def test_broken_json(tmp_path, content, reason):
     (tmp_path / "train.json").write_text(content)
     with pytest.raises(DataError, match=reason):
@@ -239,7 +248,11 @@ def test_real_lists_of_s2igan(realdata, tmp_path):
     found = sorted(tmp_path.glob("evaluation/*/*.pickle"))
     sizes = {path.parent.name + path.stem.split("_")[1]: len(read_names(path)) for path in found}
     assert sizes == {
-        "birdsGen": 1_000, "birdsground": 100, "flowersGen": 400, "flowersground": 40, "flickrGen": 994,
+        "birdsGen": 1_000,
+        "birdsground": 100,
+        "flowersGen": 400,
+        "flowersground": 40,
+        "flickrGen": 994,
         "placesGen": 2_779,
     }
     for path in found:

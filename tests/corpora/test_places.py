@@ -32,8 +32,13 @@ def write_lists(root: Path, parts: dict[str, list[str]], *, speakers: int = 3) -
     metadata.mkdir(parents=True, exist_ok=True)
     for name, images in parts.items():
         data = [
-            {"image": image, "wav": f"wavs/1/utterance_{image[-7:-4]}.wav", "speaker": f"A{row % speakers}",
-             "uttid": f"u{row}", "asr_text": "there is a  room"}
+            {
+                "image": image,
+                "wav": f"wavs/1/utterance_{image[-7:-4]}.wav",
+                "speaker": f"A{row % speakers}",
+                "uttid": f"u{row}",
+                "asr_text": "there is a  room",
+            }
             for row, image in enumerate(images)
         ]
         (metadata / name).write_text(json.dumps({"image_base_path": "/x", "audio_base_path": "/y", "data": data}))
@@ -70,14 +75,23 @@ def test_lists_of_2018(places):
 
 def test_lists_of_2020(places):
     images = [image_of("bedroom", number) for number in range(10)]
-    write_lists(places, {
-        "train_2020.json": images[:5] + images[9:], "dev_seen_2020.json": images[5:6],
-        "dev_unseen_2020.json": images[6:7], "test_seen_2020.json": images[7:8], "test_unseen_2020.json": images[8:10],
-    }, speakers=2)
+    write_lists(
+        places,
+        {
+            "train_2020.json": images[:5] + images[9:],
+            "dev_seen_2020.json": images[5:6],
+            "dev_unseen_2020.json": images[6:7],
+            "test_seen_2020.json": images[7:8],
+            "test_unseen_2020.json": images[8:10],
+        },
+        speakers=2,
+    )
     manifest = prepare(places)
     assert Counter(item.split for item in manifest.items) == {"train": 5, "val": 2, "test_seen": 3}
-    assert any(note.startswith("recordings of pictures that another list has too, left out: 1") for note in
-               manifest.meta["notes"])
+    assert any(
+        note.startswith("recordings of pictures that another list has too, left out: 1")
+        for note in manifest.meta["notes"]
+    )
     (places / "PlacesAudio_400k_distro/metadata/dev_seen_2020.json").unlink()
     with pytest.raises(DataError, match="no dev_seen_2020.json in it; take them from"):
         prepare(places)
@@ -115,15 +129,18 @@ def test_unheard_speakers_are_marked(places):
     assert sum(unheard) == 3
 
 
-@pytest.mark.parametrize("data, reason", [
-    ("[]", "not an object with a list 'data'"),
-    ('{"data": []}', "not an object with a list 'data'"),
-    ('{"data": [{"image": "b/x.jpg"}]}', "entry 0 of 'data' has no 'image' and 'wav'"),
-    ('{"data": [{"image": "../x.jpg", "wav": "a.wav"}]}', "entry 0"),
-    ('{"data": [{"image": "b/x.jpg", "wav": "/a.wav"}]}', "entry 0"),
-    ('{"data": [7]}', "entry 0"),
-    ("{", "not valid JSON"),
-])
+@pytest.mark.parametrize(
+    "data, reason",
+    [
+        ("[]", "not an object with a list 'data'"),
+        ('{"data": []}', "not an object with a list 'data'"),
+        ('{"data": [{"image": "b/x.jpg"}]}', "entry 0 of 'data' has no 'image' and 'wav'"),
+        ('{"data": [{"image": "../x.jpg", "wav": "a.wav"}]}', "entry 0"),
+        ('{"data": [{"image": "b/x.jpg", "wav": "/a.wav"}]}', "entry 0"),
+        ('{"data": [7]}', "entry 0"),
+        ("{", "not valid JSON"),
+    ],
+)
 def test_broken_lists_are_named(places, data, reason):
     (places / "PlacesAudio_400k_distro/metadata/val.json").write_text(data)
     with pytest.raises(DataError, match=f"val.json.*{reason}"):

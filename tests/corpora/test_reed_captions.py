@@ -25,21 +25,28 @@ def zip_with(path, **members: bytes):
             archive.writestr(name, data)
 
 
-@pytest.mark.parametrize("data, texts", [
-    (b"one bird\ntwo birds\n", ["one bird", "two birds"]),
-    (b"\xef\xbb\xbfone bird\r\ntwo  birds\rthree", ["one bird", "two birds", "three"]),
-    ("a caf\xe9 \ufffd\ufffd bird\u2028of grey\n".encode(), ["a café bird of grey"]),
-    (b"\n . \n\x0cred\x07 bird\n", ["red bird"]),
-    (b"".join(b"bird %d\n" % k for k in range(14)), [f"bird {k}" for k in range(10)]),
-])
+@pytest.mark.parametrize(
+    "data, texts",
+    [
+        (b"one bird\ntwo birds\n", ["one bird", "two birds"]),
+        (b"\xef\xbb\xbfone bird\r\ntwo  birds\rthree", ["one bird", "two birds", "three"]),
+        ("a caf\xe9 \ufffd\ufffd bird\u2028of grey\n".encode(), ["a café bird of grey"]),
+        (b"\n . \n\x0cred\x07 bird\n", ["red bird"]),
+        (b"".join(b"bird %d\n" % k for k in range(14)), [f"bird {k}" for k in range(10)]),
+    ],
+)
 def test_lines(tmp_path, data, texts):
     assert read_captions(folder_with(tmp_path, data), [NAME])[NAME] == texts
 
 
-@pytest.mark.parametrize("data, codec", [
-    ("grün\n".encode("utf-16"), "utf-16"), ("grün\n".encode("latin-1"), "cp1252"),
-    ("grün “bird”\n".encode("cp1252"), "cp1252"),
-])
+@pytest.mark.parametrize(
+    "data, codec",
+    [
+        ("grün\n".encode("utf-16"), "utf-16"),
+        ("grün\n".encode("latin-1"), "cp1252"),
+        ("grün “bird”\n".encode("cp1252"), "cp1252"),
+    ],
+)
 def test_other_encodings_are_named_and_read_on_demand(tmp_path, data, codec):
     files = folder_with(tmp_path, data)
     with pytest.raises(DataError, match=rf"text: not in utf-8: 1 text \(001.A/b\);.* give --encoding {codec} "):
@@ -70,9 +77,15 @@ def test_first_place_wins(tmp_path):
 
 
 def test_archive(tmp_path):
-    zip_with(tmp_path / "text.zip", **{
-        "__MACOSX/001.A/._b.txt": b"x", "birds/text/001.A/b.txt": b"a bird", "../../001.A/c.txt": b"c", "README": b"",
-    })
+    zip_with(
+        tmp_path / "text.zip",
+        **{
+            "__MACOSX/001.A/._b.txt": b"x",
+            "birds/text/001.A/b.txt": b"a bird",
+            "../../001.A/c.txt": b"c",
+            "README": b"",
+        },
+    )
     found = find_captions(tmp_path, ("",))
     assert read_captions(found, [NAME, "001.A/c"]) == {NAME: ["a bird"], "001.A/c": ["c"]}
     assert not found.has("001.A/._b") and found.file_of(NAME) is None

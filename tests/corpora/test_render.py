@@ -1,6 +1,5 @@
 """The renderer: same arguments, same bytes; every attribute shows; the box holds the bird; bad input is told."""
 
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,10 +9,24 @@ from speech2img.corpora.songbirds.render import bird_box, contact_sheet, random_
 from speech2img.errors import DataError
 
 BIRD = {
-    "body_color": "brown", "wing_color": "blue", "wing_bars": "none", "crown_color": "red", "breast_color": "orange",
-    "belly_color": "white", "beak_color": "yellow", "beak_length": "short", "beak_shape": "pointed", "eye_ring": "none",
-    "tail_length": "short", "tail_shape": "rounded", "leg_color": "black", "size": "small", "pose": "standing",
-    "direction": "right", "background": "snow", "light": "day",
+    "body_color": "brown",
+    "wing_color": "blue",
+    "wing_bars": "none",
+    "crown_color": "red",
+    "breast_color": "orange",
+    "belly_color": "white",
+    "beak_color": "yellow",
+    "beak_length": "short",
+    "beak_shape": "pointed",
+    "eye_ring": "none",
+    "tail_length": "short",
+    "tail_shape": "rounded",
+    "leg_color": "black",
+    "size": "small",
+    "pose": "standing",
+    "direction": "right",
+    "background": "snow",
+    "light": "day",
 }
 
 
@@ -97,12 +110,15 @@ def test_size_is_size() -> None:
     assert 1.3 < large[2] / tiny[2] < 1.8
 
 
-@pytest.mark.parametrize(("change", "told"), [
-    ({"crown_color": "pink"}, "pink"),
-    ({"pose": "swimming", "background": "sky"}, "sky"),
-    ({"hat": "tall"}, "hat"),
-    ({"light": None}, "light"),
-])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"crown_color": "pink"}, "pink"),
+        ({"pose": "swimming", "background": "sky"}, "sky"),
+        ({"hat": "tall"}, "hat"),
+        ({"light": None}, "light"),
+    ],
+)
 def test_bad_attributes_are_told_by_name(change: dict[str, str], told: str) -> None:
     with pytest.raises(DataError, match=told):
         render_bird({**BIRD, **change}, seed=0)
@@ -126,12 +142,15 @@ def test_contact_sheet_is_saved(tmp_path) -> None:
         assert np.array_equal(np.asarray(saved), np.asarray(sheet))
 
 
-@pytest.mark.parametrize(("scene", "quarters"), [
-    (("standing", "snow", "day"), [[166, 182, 203], [156, 141, 149], [175, 187, 207], [198, 197, 199]]),
-    (("flying", "sky", "dusk"), [[110, 84, 131], [174, 94, 96], [150, 125, 125], [201, 133, 95]]),
-    (("perched", "foliage", "night"), [[71, 86, 95], [62, 56, 66], [46, 68, 103], [67, 85, 105]]),
-    (("swimming", "water", "noon"), [[186, 212, 179], [181, 171, 151], [100, 158, 186], [125, 169, 174]]),
-])
+@pytest.mark.parametrize(
+    ("scene", "quarters"),
+    [
+        (("standing", "snow", "day"), [[166, 182, 203], [156, 141, 149], [175, 187, 207], [198, 197, 199]]),
+        (("flying", "sky", "dusk"), [[110, 84, 131], [174, 94, 96], [150, 125, 125], [201, 133, 95]]),
+        (("perched", "foliage", "night"), [[71, 86, 95], [62, 56, 66], [46, 68, 103], [67, 85, 105]]),
+        (("swimming", "water", "noon"), [[186, 212, 179], [181, 171, 151], [100, 158, 186], [125, 169, 174]]),
+    ],
+)
 def test_the_look_is_that_of_the_released_weights(scene: tuple[str, str, str], quarters: list[list[int]]) -> None:
     bird = dict(BIRD, pose=scene[0], background=scene[1], light=scene[2], size="large")
     means = render_bird(bird, seed=7).reshape(2, 128, 2, 128, 3).mean(axis=(1, 3)).reshape(4, 3)

@@ -126,9 +126,10 @@ def test_another_corpus_is_refused(tmp_path):
         prepare_songbirds(tmp_path, size="tiny", progress=False)
 
 
-@pytest.mark.parametrize("settings, what", [
-    ({"size": "huge"}, "tiny, small, full"), ({"seed": -1}, "negative"), ({"workers": 0}, "1 or more"),
-])
+@pytest.mark.parametrize(
+    "settings, what",
+    [({"size": "huge"}, "tiny, small, full"), ({"seed": -1}, "negative"), ({"workers": 0}, "1 or more")],
+)
 def test_senseless_settings(tmp_path, settings, what):
     with pytest.raises(ConfigError, match=what):
         prepare_songbirds(tmp_path, progress=False, **settings)
@@ -143,7 +144,10 @@ def test_small_is_what_it_was_before_there_were_other_languages(small):
 def test_plan_of_small(small):
     assert len(small.class_names) == 64
     assert Counter(item.split for item in small.items) == {
-        "train": 52 * 33, "val": 52 * 4, "test_seen": 52 * 7, "test": 12 * 44,
+        "train": 52 * 33,
+        "val": 52 * 4,
+        "test_seen": 52 * 7,
+        "test": 12 * 44,
     }
     classes = {split: {item.class_id for item in small.split(split)} for split in small.splits}
     assert classes["train"] == classes["val"] == classes["test_seen"] and not classes["train"] & classes["test"]

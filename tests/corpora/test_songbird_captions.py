@@ -66,7 +66,8 @@ def test_light_is_never_in_the_words(bird, seed):
 
 
 @given(
-    bird=birds(), seed=st.integers(0, 2**32),
+    bird=birds(),
+    seed=st.integers(0, 2**32),
     names=st.sets(st.sampled_from(sorted(set(ATTRIBUTES) - {"light"})), min_size=1),
 )
 @settings(max_examples=150, deadline=None)
@@ -110,14 +111,17 @@ def test_what_is_absent_is_rarely_said():
     assert 0 < counts["eye_ring"] < counts["beak_length"] / 2
 
 
-@pytest.mark.parametrize("mentions, expected", [
-    ({"crown_color": "red"}, r"\b(crown|cap)\b"),
-    ({"pose": "swimming", "background": "water"}, r"\b(swimming|floating|paddling) (on|in) (the )?water\b"),
-    ({"eye_ring": "none"}, r"\b(no ring around its eye|its eye has no ring)\b"),
-    ({"wing_bars": "none", "wing_color": "blue"}, r"\b(plain|without bars|have no bars)\b"),
-    ({"size": "small"}, r"\b(small|little|tiny) (song)?bird\b"),
-    ({"direction": "left"}, r"\bleft\b"),
-])
+@pytest.mark.parametrize(
+    "mentions, expected",
+    [
+        ({"crown_color": "red"}, r"\b(crown|cap)\b"),
+        ({"pose": "swimming", "background": "water"}, r"\b(swimming|floating|paddling) (on|in) (the )?water\b"),
+        ({"eye_ring": "none"}, r"\b(no ring around its eye|its eye has no ring)\b"),
+        ({"wing_bars": "none", "wing_color": "blue"}, r"\b(plain|without bars|have no bars)\b"),
+        ({"size": "small"}, r"\b(small|little|tiny) (song)?bird\b"),
+        ({"direction": "left"}, r"\bleft\b"),
+    ],
+)
 def test_phrases(mentions, expected):
     for seed in range(20):
         assert re.search(expected, ENGLISH.write(mentions, random.Random(seed), 0.5))

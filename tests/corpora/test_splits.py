@@ -19,12 +19,15 @@ def test_read(tmp_path, protocol):
     assert read_split_pickles(tmp_path) == [("001.A/x", 1), ("002.B/y", 2)]
 
 
-@pytest.mark.parametrize("names, classes, reason", [
-    (["001.A/x"], [1, 2], "1 file names but 2 class numbers"),
-    ({"a": 1}, [1], "not a list of image names"),
-    ([1], [1], "not a list of image names"),
-    (["001.A/x"], ["1"], "not a list of class numbers"),
-])
+@pytest.mark.parametrize(
+    "names, classes, reason",
+    [
+        (["001.A/x"], [1, 2], "1 file names but 2 class numbers"),
+        ({"a": 1}, [1], "not a list of image names"),
+        ([1], [1], "not a list of image names"),
+        (["001.A/x"], ["1"], "not a list of class numbers"),
+    ],
+)
 def test_nonsense_is_refused(tmp_path, names, classes, reason):
     write(tmp_path, names, classes)
     with pytest.raises(DataError, match=reason):

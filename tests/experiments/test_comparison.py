@@ -19,10 +19,14 @@ def write(path: Path, *lines: dict) -> None:
 
 
 def scores(centroid: float) -> dict:
-    published = dict.fromkeys((
-        "mean_average_precision_speech_to_picture", "mean_average_precision_as_published",
-        "recall_at_50_speech_to_picture",
-    ), 0.5)  # fmt: skip
+    published = dict.fromkeys(
+        (
+            "mean_average_precision_speech_to_picture",
+            "mean_average_precision_as_published",
+            "recall_at_50_speech_to_picture",
+        ),
+        0.5,
+    )
     own = {"centroid_cosine": centroid, "recall_at_10_own_photograph": 0.25}
     return {"test": own, "test, as S2IGAN": published}
 
@@ -32,11 +36,17 @@ def evaluation(step: int, centroid: float) -> dict:
 
 
 def report(words: float) -> dict:
-    rows = [{"name": "speech_centroid_accuracy", "group": "seen", "value": 0.5, "interval": None, "is_share": True},
-            {"name": "worded_attribute_way", "group": "seen", "value": words, "interval": [words - 0.1, words + 0.1],
-             "is_share": True},
-            {"name": "kernel_distance", "group": "seen, pool768", "value": 0.00872, "interval": None,
-             "is_share": False}]  # fmt: skip
+    rows = [
+        {"name": "speech_centroid_accuracy", "group": "seen", "value": 0.5, "interval": None, "is_share": True},
+        {
+            "name": "worded_attribute_way",
+            "group": "seen",
+            "value": words,
+            "interval": [words - 0.1, words + 0.1],
+            "is_share": True,
+        },
+        {"name": "kernel_distance", "group": "seen, pool768", "value": 0.00872, "interval": None, "is_share": False},
+    ]
     return {"metrics": rows}
 
 

@@ -19,8 +19,9 @@ def report(words: float) -> dict:
 
     metrics = [
         metric("worded_attribute_way", words, [words - 0.02, words + 0.02]),
-        metric("worded_attribute_chance", 0.25, None), metric("manner_attribute_way", 0.97, [0.96, 0.98]),
-    ]  # fmt: skip
+        metric("worded_attribute_chance", 0.25, None),
+        metric("manner_attribute_way", 0.97, [0.96, 0.98]),
+    ]
     return {"corpus": {"utterances": 30}, "metrics": metrics}
 
 

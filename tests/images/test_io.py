@@ -153,9 +153,7 @@ def test_impossible_boxes(box: tuple[float, float, float, float]) -> None:
     box=st.tuples(*[st.floats(-100, 200)] * 2, *[st.floats(0.1, 200)] * 2),
 )
 @settings(max_examples=100, deadline=None)
-def test_a_crop_lies_inside_the_picture(
-    size: tuple[int, int], box: tuple[float, float, float, float]
-) -> None:
+def test_a_crop_lies_inside_the_picture(size: tuple[int, int], box: tuple[float, float, float, float]) -> None:
     try:
         cropped = crop_to_box(Image.new("RGB", size), box)
     except ImageError:

@@ -29,14 +29,38 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "train", "teacher", "--root", root, "--out", runs / "teacher", "--set", "width=8", "--set", "batch_size=8", *few
     )
     _run(
-        "train", "judge", "--root", root, "--out", runs / "judge", "--set", "width=8", "--set", "batch_size=8",
-        "--set", "renders=16", "--set", "held_out_renders=8", *few,
-    )  # fmt: skip
+        "train",
+        "judge",
+        "--root",
+        root,
+        "--out",
+        runs / "judge",
+        "--set",
+        "width=8",
+        "--set",
+        "batch_size=8",
+        "--set",
+        "renders=16",
+        "--set",
+        "held_out_renders=8",
+        *few,
+    )
     _run("features", "--root", root, "--teacher", runs / "teacher")
     _run(
-        "train", "encoder", "--root", root, "--out", runs / "encoder", "--set", ENCODER, "--set", "batch_size=8",
-        "--set", "standardise=true", *few,
-    )  # fmt: skip
+        "train",
+        "encoder",
+        "--root",
+        root,
+        "--out",
+        runs / "encoder",
+        "--set",
+        ENCODER,
+        "--set",
+        "batch_size=8",
+        "--set",
+        "standardise=true",
+        *few,
+    )
     _run("extract", "--run", runs / "encoder", "--root", root, "--device", "cpu")
     _run(
         "train", "generator", "--root", root, "--out", runs / "generator", "--set", "model.width=8",
@@ -45,13 +69,39 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     _run("extract", "--features", "teacher", "--root", root)
     _run(
-        "train", "generator", "--root", root, "--out", runs / "painter", "--set", "model.width=8",
-        "--set", "model.discriminator_width=8", "--set", "batch_size=4", "--set", "embeddings=picture", *few,
-    )  # fmt: skip
+        "train",
+        "generator",
+        "--root",
+        root,
+        "--out",
+        runs / "painter",
+        "--set",
+        "model.width=8",
+        "--set",
+        "model.discriminator_width=8",
+        "--set",
+        "batch_size=4",
+        "--set",
+        "embeddings=picture",
+        *few,
+    )
     _run(
-        "train", "prior", "--root", root, "--out", runs / "prior", "--set", f"generator={runs / 'painter'}",
-        "--set", "components=8", "--set", "width=16", "--set", "batch_size=8", *few,
-    )  # fmt: skip
+        "train",
+        "prior",
+        "--root",
+        root,
+        "--out",
+        runs / "prior",
+        "--set",
+        f"generator={runs / 'painter'}",
+        "--set",
+        "components=8",
+        "--set",
+        "width=16",
+        "--set",
+        "batch_size=8",
+        *few,
+    )
     _run(
         "evaluate", "--model", runs / "generator", "--root", root, "--judge", runs / "judge", "--limit", "8",
         "--split", "test_seen", "test", "--curves", runs / "encoder", "--out", base / "report", "--device", "cpu",

@@ -19,9 +19,11 @@ def test_relations_of_the_four_kinds_of_pairs() -> None:
 
 def test_every_kind_by_hand() -> None:
     pairs = {
-        "identical": scores((0.7, 0.2, 0.1), (0.5, 0.3, 0.2)), "same_class": scores((0.1, 0.6, 0.3), (0.2, 0.4, 0.4)),
-        "generated": scores((0.3, 0.3, 0.4), (0.1, 0.8, 0.1)), "other_class": scores((0.2, 0.3, 0.5), (0.1, 0.1, 0.8)),
-    }  # fmt: skip
+        "identical": scores((0.7, 0.2, 0.1), (0.5, 0.3, 0.2)),
+        "same_class": scores((0.1, 0.6, 0.3), (0.2, 0.4, 0.4)),
+        "generated": scores((0.3, 0.3, 0.4), (0.1, 0.8, 0.1)),
+        "other_class": scores((0.2, 0.3, 0.5), (0.1, 0.1, 0.8)),
+    }
     right = [(0.7, 0.5), (0.6, 0.4), (0.3, 0.8), (0.5, 0.8)]
     wanted = sum(-(math.log(a) + math.log(b)) / 2 for a, b in right)
     assert relation_loss(pairs).item() == pytest.approx(wanted, rel=1e-6)

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 
 from speech2img.errors import MetricError
-from speech2img.metrics.centroids import (
-    class_centroid_scores,
-    k_way_centroid_accuracy,
-    leave_one_out_centroid_accuracy,
-)
+from speech2img.metrics.centroids import class_centroid_scores, k_way_centroid_accuracy, leave_one_out_centroid_accuracy
 
 
 def test_class_centroids_hand_counted() -> None:

@@ -20,10 +20,18 @@ def _group(*, deaf: bool = False) -> tuple[PaintedGroup, np.ndarray]:
     rng = np.random.default_rng(0)
     features = rng.integers(0, 256, (120, 32), dtype=np.uint8)
     records = [
-        UtteranceRecord(id=f"{row:03d}_0", item_id=f"{row:03d}", audio=Path(f"{row}.wav"), text="", image=Path("x"),
-                        class_id=row % 12, class_name=str(row % 12), split="test")
+        UtteranceRecord(
+            id=f"{row:03d}_0",
+            item_id=f"{row:03d}",
+            audio=Path(f"{row}.wav"),
+            text="",
+            image=Path("x"),
+            class_id=row % 12,
+            class_name=str(row % 12),
+            split="test",
+        )
         for row in range(120)
-    ]  # fmt: skip
+    ]
     pictures = np.repeat(features[:, None, :, None], 3, axis=3)
     made = np.broadcast_to(pictures[:1], pictures.shape) if deaf else pictures
     return PaintedGroup("unseen species", records, features.astype(np.float32), made, pictures, 0), features
@@ -34,9 +42,11 @@ def _report(*, deaf: bool = False, warnings: tuple[str, ...] = ()) -> MetricRepo
     report = MetricReport(title="t", model={}, corpus={}, settings={})
     EncoderJudge(
         encode=lambda paths: features[[int(path.stem) for path in paths]].astype(np.float32) - 128,
-        read=lambda pictures: pictures[:, 0, :, 0].astype(np.float32) - 128, name="judge", weights_sha256="aa" * 32,
+        read=lambda pictures: pictures[:, 0, :, 0].astype(np.float32) - 128,
+        name="judge",
+        weights_sha256="aa" * 32,
         warnings=warnings,
-    )(report, group)  # fmt: skip
+    )(report, group)
     return report
 
 
@@ -44,10 +54,17 @@ def test_a_model_that_paints_what_it_hears() -> None:
     report = _report()
     names = {row.name for row in report.rows}
     assert names == {"r_precision"} | {
-        f"{metric}_{direction}" for direction in ("real_to_generated", "generated_to_real")
-        for metric in ("recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50", "median_rank",
-                       "mean_average_precision")
-    }  # fmt: skip
+        f"{metric}_{direction}"
+        for direction in ("real_to_generated", "generated_to_real")
+        for metric in (
+            "recall_at_1",
+            "recall_at_5",
+            "recall_at_10",
+            "recall_at_50",
+            "median_rank",
+            "mean_average_precision",
+        )
+    }
     assert report.row("r_precision", "unseen species").value == 1.0
     assert report.row("recall_at_1_real_to_generated", "unseen species").value == 1.0
     by_class = report.row("mean_average_precision_generated_to_real", "unseen species")

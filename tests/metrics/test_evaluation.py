@@ -63,8 +63,15 @@ class Painter:
             rows.append([*(float(color == name) for name in COLORS), float(light == "day")])
         return np.array(rows, np.float32)
 
-    def generate(self, embeddings: np.ndarray, *, seed: int = 0, num_images: int = 1, return_stages: bool = False,
-                 first_index: int = 0) -> Any:
+    def generate(
+        self,
+        embeddings: np.ndarray,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: bool = False,
+        first_index: int = 0,
+    ) -> Any:
         images = []
         for row, vector in enumerate(embeddings):
             color = list(COLORS)[int(vector[:4].argmax())]
@@ -91,35 +98,74 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
             for index in range(2):
                 audio = f"{color}-{light}-{name}_{index}.wav"
                 (root / audio).write_bytes(b"RIFF")
-                captions.append(Caption(index=index, text=f"a {color} bird", voice=f"v{index}", audio=audio, rate=175,
-                                        pitch=50, pitch_range=50, mentions={"body_color": color, "light": light},
-                                        manner="plain", held_out_voice=index == 1))
+                captions.append(
+                    Caption(
+                        index=index,
+                        text=f"a {color} bird",
+                        voice=f"v{index}",
+                        audio=audio,
+                        rate=175,
+                        pitch=50,
+                        pitch_range=50,
+                        mentions={"body_color": color, "light": light},
+                        manner="plain",
+                        held_out_voice=index == 1,
+                    )
+                )
             class_id = number % 4 + 4 * (split == "test")
-            items.append(Item(id=name, image=f"{name}.png", class_id=class_id, class_name=f"{class_id}.{color}",
-                              split=split, box=None,
-                              attributes={"body_color": color, "light": light}, captions=tuple(captions)))
+            items.append(
+                Item(
+                    id=name,
+                    image=f"{name}.png",
+                    class_id=class_id,
+                    class_name=f"{class_id}.{color}",
+                    split=split,
+                    box=None,
+                    attributes={"body_color": color, "light": light},
+                    captions=tuple(captions),
+                )
+            )
     return Manifest(root, "songbirds", items)
 
 
 def evaluate(corpus: Manifest, out: Path, pipeline: Painter, **settings: Any) -> Any:
-    options: dict[str, Any] = {"judge": ColorJudge(), "num_utterances": 20, "num_shown": 4, "out": out,
-                               "progress": False}
+    options: dict[str, Any] = {
+        "judge": ColorJudge(),
+        "num_utterances": 20,
+        "num_shown": 4,
+        "out": out,
+        "progress": False,
+    }
     return evaluate_pipeline(pipeline, corpus, **(options | settings))
 
 
 def test_a_model_that_listens(corpus: Manifest, tmp_path: Path) -> None:
-    report = evaluate(corpus, tmp_path, Painter(), renderer=lambda attributes, seed, size: paint(
-        attributes["body_color"], attributes["light"], np.random.default_rng(seed), size))
-    for group in ("seen species", "unseen species", "all species", "unseen species, unseen voices",
-                  "seen species, voices heard in training"):
+    report = evaluate(
+        corpus,
+        tmp_path,
+        Painter(),
+        renderer=lambda attributes, seed, size: paint(
+            attributes["body_color"], attributes["light"], np.random.default_rng(seed), size
+        ),
+    )
+    for group in (
+        "seen species",
+        "unseen species",
+        "all species",
+        "unseen species, unseen voices",
+        "seen species, voices heard in training",
+    ):
         for prefix in ("spoken", "worded", "manner"):
             assert report.row(f"{prefix}_attribute_way", group).value == pytest.approx(1.0)
     assert 0.2 < report.row("worded_attribute_chance", "seen species").value < 0.3
     assert report.row("speech_centroid_accuracy", "unseen species").value == 1.0
     assert report.row("inception_score", "seen species").value > 3.5
     groups = {row.group for row in report.rows if row.name == "diversity_pixels"}
-    assert {"generated, one utterance, 8 noises", "real renders of one bird",
-            "real pictures that fit one utterance"} <= groups
+    assert {
+        "generated, one utterance, 8 noises",
+        "real renders of one bird",
+        "real pictures that fit one utterance",
+    } <= groups
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"report.json", "report.md", "report.html", "utterances.json", "pictures"}
     utterances = json.loads((tmp_path / "utterances.json").read_text())
@@ -188,9 +234,10 @@ def test_real_pictures_from_a_store_or_from_files(corpus: Manifest) -> None:
             pictures.read(["nobody"])
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"judge": None}, "neither a judge"), ({"splits": ["train"]}, "training data"), ({"splits": []}, r"\(none\)"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"judge": None}, "neither a judge"), ({"splits": ["train"]}, "training data"), ({"splits": []}, r"\(none\)")],
+)
 def test_bad_input(corpus: Manifest, tmp_path: Path, settings: dict, message: str) -> None:
     pipeline = Painter()
     with pytest.raises(MetricError, match=message):

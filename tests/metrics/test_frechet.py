@@ -52,10 +52,11 @@ def test_commuting_gaussians_have_a_closed_form(seed: int, dim: int) -> None:
     rng = np.random.default_rng(seed)
     turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
     first, second, offset = rng.uniform(0.0, 3.0, dim), rng.uniform(0.01, 3.0, dim), rng.normal(size=dim)
-    a = Gaussian(np.zeros(dim), turn @ np.diag(first ** 2) @ turn.T)
-    b = Gaussian(offset, turn @ np.diag(second ** 2) @ turn.T)
-    assert frechet_distance(a, b) == pytest.approx(((first - second) ** 2).sum() + (offset ** 2).sum(), rel=1e-9,
-                                                   abs=1e-9)
+    a = Gaussian(np.zeros(dim), turn @ np.diag(first**2) @ turn.T)
+    b = Gaussian(offset, turn @ np.diag(second**2) @ turn.T)
+    assert frechet_distance(a, b) == pytest.approx(
+        ((first - second) ** 2).sum() + (offset**2).sum(), rel=1e-9, abs=1e-9
+    )
 
 
 def test_shift_and_identity() -> None:
@@ -64,8 +65,9 @@ def test_shift_and_identity() -> None:
     assert distance(features, features + 3.0) == pytest.approx(9.0 * 8, rel=1e-12)
     same = np.ones((5, 3))
     assert distance(same, same + 1.0) == pytest.approx(3.0)
-    collapsed = frechet_score(fit_gaussian(same), fit_gaussian(features[:, :3]), features_a=same,
-                              features_b=features[:, :3])
+    collapsed = frechet_score(
+        fit_gaussian(same), fit_gaussian(features[:, :3]), features_a=same, features_b=features[:, :3]
+    )
     assert collapsed.interval is not None and collapsed.interval[0] < collapsed.value < collapsed.interval[1]
 
 
@@ -77,7 +79,7 @@ def test_few_pictures_give_the_same_from_features_and_from_statistics(num_a: int
     # the trace of the root is the sum of singular values of the cross products of the centred features
     root = np.linalg.svd(centred_a @ centred_b.T, compute_uv=False).sum() / np.sqrt((num_a - 1) * (num_b - 1))
     gap = a.mean(axis=0) - b.mean(axis=0)
-    expected = gap @ gap + (centred_a ** 2).sum() / (num_a - 1) + (centred_b ** 2).sum() / (num_b - 1) - 2 * root
+    expected = gap @ gap + (centred_a**2).sum() / (num_a - 1) + (centred_b**2).sum() / (num_b - 1) - 2 * root
     assert distance(a, b) == pytest.approx(expected, rel=1e-12)
     rounded = [Gaussian(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (a, b)]
     assert frechet_distance(*rounded) == pytest.approx(expected, rel=1e-5)
@@ -110,8 +112,12 @@ def test_symmetric_never_negative_and_blind_to_order_and_rotation(seed: int, num
     turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
     value = distance(a, b)
     assert value >= 0.0
-    for other in (distance(b, a), distance(rng.permutation(a), b), distance(a @ turn + 5.0, b @ turn + 5.0),
-                  distance(3.0 * a, 3.0 * b) / 9.0):
+    for other in (
+        distance(b, a),
+        distance(rng.permutation(a), b),
+        distance(a @ turn + 5.0, b @ turn + 5.0),
+        distance(3.0 * a, 3.0 * b) / 9.0,
+    ):
         assert other == pytest.approx(value, rel=1e-7, abs=1e-7)
 
 
@@ -145,8 +151,9 @@ def test_interval_is_as_wide_as_the_spread_of_new_samples(num: int) -> None:
     values, widths = [], []
     for _ in range(60):
         a, b = rng.normal(size=(num, 24)).clip(0), rng.normal(0.4, 1.3, size=(num, 24)).clip(0)
-        score = frechet_score(fit_gaussian(a), fit_gaussian(b), features_a=a, features_b=b, allow_small=True,
-                              num_bootstrap=200)
+        score = frechet_score(
+            fit_gaussian(a), fit_gaussian(b), features_a=a, features_b=b, allow_small=True, num_bootstrap=200
+        )
         assert score.interval is not None and score.interval[0] < score.value < score.interval[1]
         values.append(score.value)
         widths.append(score.interval[1] - score.interval[0])

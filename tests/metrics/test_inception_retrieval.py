@@ -40,9 +40,17 @@ class StubReader:
 
 def labelled(features: np.ndarray, items: list[str | None], classes: list[Any], **told: Any) -> LabelledPictures:
     protocol = FeatureProtocol(
-        n=len(features), network="n", weights_sha256="ab", precision="float32", taps=("pool2048",),
-        resize="centre-unit", fit="each", crop="none", files_sha256="ef", **told,
-    )  # fmt: skip
+        n=len(features),
+        network="n",
+        weights_sha256="ab",
+        precision="float32",
+        taps=("pool2048",),
+        resize="centre-unit",
+        fit="each",
+        crop="none",
+        files_sha256="ef",
+        **told,
+    )
     ids = tuple(f"{row:04d}" for row in range(len(features)))
     return LabelledPictures(PictureFeatures({"pool2048": features.astype(np.float32)}, ids, protocol), items, classes)
 
@@ -149,9 +157,7 @@ def test_sta_drops_what_fills_no_batch_of_seven() -> None:
 def test_names_lead_to_real_pictures() -> None:
     real = ["a/x.jpg", "a/y_2.jpg", "b/z.jpg", "b/y_2.jpg"]
     made = ["a/x.png", "a/x_0.png", "x_256_sentence3.png", "b/z_1_2.png", "a/y_2.png", "a/y_2_7.png", "y_2.png", "q"]
-    assert match_names(made, real) == [
-        "a/x.jpg", "a/x.jpg", "a/x.jpg", "b/z.jpg", "a/y_2.jpg", "a/y_2.jpg", None, None,
-    ]  # fmt: skip
+    assert match_names(made, real) == ["a/x.jpg", "a/x.jpg", "a/x.jpg", "b/z.jpg", "a/y_2.jpg", "a/y_2.jpg", None, None]
     with pytest.raises(MetricError, match="has the same name"):
         match_names(made, ["a/x.jpg", "a/x.png"])
     assert folder_of("b/z.jpg") == "b" and folder_of("z.jpg") is None
@@ -183,9 +189,13 @@ def test_folders_are_ranked_as_the_protocol_has_it(
     read = reader.read
     reader.read = lambda prepared, taps: (seen.append(float(prepared.min())), read(prepared, taps))[1]  # type: ignore
     found = evaluate_folders(
-        folder_pictures(sides[0]), folder_pictures(sides[1]), reader=reader, out=tmp_path / "out", progress=False,
+        folder_pictures(sides[0]),
+        folder_pictures(sides[1]),
+        reader=reader,
+        out=tmp_path / "out",
+        progress=False,
         settings=FolderSettings(protocol=protocol, retrieval=True, corpus="cub", fit="each"),
-    )  # fmt: skip
+    )
     assert found is not None
     row = found.row("recall_at_1_real_to_generated", "pool2048")
     assert row.value == pytest.approx(5 / 6) and (row.num_samples, row.details["gallery_size"]) == (6, 12)
@@ -198,16 +208,24 @@ def test_ranking_needs_pictures_on_both_sides(sides: tuple[Path, Path], tmp_path
     for real, words in ((None, "no real pictures"),):
         with pytest.raises(ConfigError, match=words):
             evaluate_folders(
-                folder_pictures(sides[0]), real, reader=StubReader(), out=tmp_path / "out", progress=False,
+                folder_pictures(sides[0]),
+                real,
+                reader=StubReader(),
+                out=tmp_path / "out",
+                progress=False,
                 settings=FolderSettings(retrieval=True),
-            )  # fmt: skip
+            )
     lonely = tmp_path / "lonely"
     paint(lonely / "a.png", (1, 2, 3))
     paint(lonely / "b.png", (3, 2, 1))
     found = evaluate_folders(
-        folder_pictures(lonely), folder_pictures(sides[1]), reader=StubReader(), out=tmp_path / "out", progress=False,
+        folder_pictures(lonely),
+        folder_pictures(sides[1]),
+        reader=StubReader(),
+        out=tmp_path / "out",
+        progress=False,
         settings=FolderSettings(retrieval=True, fit="each"),
-    )  # fmt: skip
+    )
     assert found is not None
     assert any("a.png: its name fits no real picture" in note for note in found.notes)
     assert any("mAP by class: not measured" in note for note in found.notes)

@@ -50,10 +50,10 @@ def test_background_class_is_left_out_before_the_softmax() -> None:
 def test_peers_ways_of_cutting() -> None:
     p = softmax(np.random.default_rng(1).normal(0, 2, (139, 6)), axis=1)
     equal = inception_score(p, num_splits=10, order="given", equal_splits=True, are_probabilities=True)
-    assert equal.value == pytest.approx(np.mean([counted(p[13 * k:13 * (k + 1)]) for k in range(10)]))
+    assert equal.value == pytest.approx(np.mean([counted(p[13 * k : 13 * (k + 1)]) for k in range(10)]))
     assert equal.num_samples == 130
     whole = inception_score(p, num_splits=3, order="given", whole_batches_of=64, are_probabilities=True)
-    parts = [counted(p[128 * k // 3:128 * (k + 1) // 3]) for k in range(3)]
+    parts = [counted(p[128 * k // 3 : 128 * (k + 1) // 3]) for k in range(3)]
     assert (whole.value, whole.spread) == (pytest.approx(np.mean(parts)), pytest.approx(np.std(parts)))
     assert whole.settings["pictures_dropped"] == 11
 

@@ -20,8 +20,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     network = AttributeNetwork({name: len(values) for name, values in HEADS.items()}, width=8, feature_dim=32)
     path = tmp_path_factory.mktemp("judge") / "release"
-    config = {"kind": "attribute-network", "role": "judge", "heads": HEADS, "width": 8, "feature_dim": 32,
-              "image_size": 64, "accuracy": {"body_color": 0.99, "light": 0.98}}
+    config = {
+        "kind": "attribute-network",
+        "role": "judge",
+        "heads": HEADS,
+        "width": 8,
+        "feature_dim": 32,
+        "image_size": 64,
+        "accuracy": {"body_color": 0.99, "light": 0.98},
+    }
     save_release(path, network.state_dict(), config, "# a judge\n", half=False)
     return path
 
@@ -65,9 +72,9 @@ def test_any_picture_size(folder: Path, size: int) -> None:
     assert Judge.load(folder).features(pictures(2, size)).shape == (2, 32)
 
 
-@pytest.mark.parametrize("bad", [
-    np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3), np.float32), [[1]],
-])
+@pytest.mark.parametrize(
+    "bad", [np.zeros((0, 8, 8, 3), np.uint8), np.zeros((2, 8, 8), np.uint8), np.zeros((2, 8, 8, 3), np.float32), [[1]]]
+)
 def test_bad_pictures(folder: Path, bad: object) -> None:
     with pytest.raises(MetricError, match="uint8 array"):
         Judge.load(folder).predict(bad)
@@ -82,8 +89,12 @@ def test_bad_folders(tmp_path: Path) -> None:
     save_release(tmp_path / "bare", {"w": torch.zeros(2)}, {"kind": "attribute-network"}, "card")
     with pytest.raises(CheckpointError, match="no heads or no image size"):
         Judge.load(tmp_path / "bare")
-    save_release(tmp_path / "short", {"w": torch.zeros(2)},
-                 {"kind": "attribute-network", "heads": HEADS, "image_size": 64}, "card")
+    save_release(
+        tmp_path / "short",
+        {"w": torch.zeros(2)},
+        {"kind": "attribute-network", "heads": HEADS, "image_size": 64},
+        "card",
+    )
     with pytest.raises(CheckpointError):
         Judge.load(tmp_path / "short")
 

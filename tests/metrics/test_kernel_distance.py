@@ -21,7 +21,7 @@ def counted(x: np.ndarray, y: np.ndarray) -> float:
 
     pairs = [(i, j) for i in range(size) for j in range(size) if i != j]
     within = sum(kernel(x[i], x[j]) + kernel(y[i], y[j]) for i, j in pairs) / (size * (size - 1))
-    return within - 2 * sum(kernel(p, q) for p in x for q in y) / size ** 2
+    return within - 2 * sum(kernel(p, q) for p in x for q in y) / size**2
 
 
 def test_equals_torch_fidelity_with_its_own_draws(realdata: Path) -> None:
@@ -29,8 +29,10 @@ def test_equals_torch_fidelity_with_its_own_draws(realdata: Path) -> None:
     with np.load(realdata / "metric_golden.npz") as arrays:
         a, b = arrays["features_a"], arrays["features_b"]
     draws = np.random.RandomState(2020)
-    values = [unbiased_mmd(a[draws.choice(len(a), 200, replace=False)], b[draws.choice(len(b), 200, replace=False)])
-              for _ in range(20)]
+    values = [
+        unbiased_mmd(a[draws.choice(len(a), 200, replace=False)], b[draws.choice(len(b), 200, replace=False)])
+        for _ in range(20)
+    ]
     assert np.mean(values) == pytest.approx(numbers["kernel_inception_distance_mean"], rel=1e-6)
     assert np.std(values) == pytest.approx(numbers["kernel_inception_distance_std"], rel=1e-6)
 
@@ -70,8 +72,9 @@ def test_interval_is_as_wide_as_the_spread_of_new_samples() -> None:
     rng = np.random.default_rng(7)
     values, widths = [], []
     for _ in range(50):
-        score = kernel_score(rng.normal(size=(120, 12)).clip(0), rng.normal(0.4, 1.3, size=(120, 12)).clip(0),
-                             num_bootstrap=100)
+        score = kernel_score(
+            rng.normal(size=(120, 12)).clip(0), rng.normal(0.4, 1.3, size=(120, 12)).clip(0), num_bootstrap=100
+        )
         assert score.interval is not None
         values.append(score.value)
         widths.append(score.interval[1] - score.interval[0])

@@ -62,22 +62,54 @@ def data(tmp_path: Path) -> PageData:
     audio.write_bytes(b"RIFF....WAVE")
     rng = np.random.default_rng(0)
     record = UtteranceRecord(
-        id="x_0", item_id="x", audio=audio, text="a <b>small</b> & \"grey\" bird", image=tmp_path / "x.jpg", class_id=0,
-        class_name="001.Crested_Marshlark", split="test", mentions={"size": "small", "light": "day"}, voice="en-gb",
-        manner="plain", held_out_voice=True)
-    report = MetricReport(title="T <script>", model={"name": "m", "weights_sha256": "cd" * 32}, corpus={"name": "c"},
-                          settings={"seed": 0}, notes=["note <i>"])
+        id="x_0",
+        item_id="x",
+        audio=audio,
+        text='a <b>small</b> & "grey" bird',
+        image=tmp_path / "x.jpg",
+        class_id=0,
+        class_name="001.Crested_Marshlark",
+        split="test",
+        mentions={"size": "small", "light": "day"},
+        voice="en-gb",
+        manner="plain",
+        held_out_voice=True,
+    )
+    report = MetricReport(
+        title="T <script>",
+        model={"name": "m", "weights_sha256": "cd" * 32},
+        corpus={"name": "c"},
+        settings={"seed": 0},
+        notes=["note <i>"],
+    )
     said = [{"size": "small", "light": "day"}, {"size": "large", "light": "night"}]
     measures.add_spoken_attributes(report, "unseen species", said, said, said, judge=FakeJudge, seed=0)
-    report.add(MetricRow(name="diversity_features", group="generated", value=0.5, num_samples=4, protocol="p <&>",
-                         seed=0, network="judge", weights_sha256="ab" * 32))
+    report.add(
+        MetricRow(
+            name="diversity_features",
+            group="generated",
+            value=0.5,
+            num_samples=4,
+            protocol="p <&>",
+            seed=0,
+            network="judge",
+            weights_sha256="ab" * 32,
+        )
+    )
     picture = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
     pictures = rng.integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     stats = tmp_path / "stats.jsonl"
-    stats.write_text("\n".join(json.dumps({"kind": "train", "step": step, "loss": 1 / step, "seconds": 1.0})
-                               for step in range(1, 400)) + '\n{"kind": "tra')
-    gallery = [GalleryEntry(record, "unseen species", [picture[:8, :8], picture], picture,
-                            {"size": "large", "light": "day"}, None)]
+    stats.write_text(
+        "\n".join(
+            json.dumps({"kind": "train", "step": step, "loss": 1 / step, "seconds": 1.0}) for step in range(1, 400)
+        )
+        + '\n{"kind": "tra'
+    )
+    gallery = [
+        GalleryEntry(
+            record, "unseen species", [picture[:8, :8], picture], picture, {"size": "large", "light": "day"}, None
+        )
+    ]
     return PageData(report, gallery, [DiversityEntry(record, pictures, pictures[:2], None)], {"run <1>": stats})
 
 
@@ -99,8 +131,10 @@ def test_the_page_is_one_sound_file(data: PageData, tmp_path: Path) -> None:
 
 def test_pictures_and_sound_survive(data: PageData) -> None:
     page = page_html(data)
-    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(code))))
-                for code in re.findall(r"data:image/png;base64,([^\"]+)", page)]
+    pictures = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(code))))
+        for code in re.findall(r"data:image/png;base64,([^\"]+)", page)
+    ]
     assert any(np.array_equal(picture, data.gallery[0].stages[-1]) for picture in pictures)
     (sound,) = re.findall(r"data:audio/wav;base64,([^\"]+)", page)
     assert base64.b64decode(sound) == b"RIFF....WAVE"
@@ -135,10 +169,14 @@ def test_species_names() -> None:
 
 def test_curves_are_read_from_any_run(tmp_path: Path) -> None:
     path = tmp_path / "stats.jsonl"
-    lines = [{"kind": "train", "step": 1, "loss": 2.0, "lr": 1.0, "flag": True, "bad": None},
-             {"kind": "train", "step": 2, "loss": 1.0, "once": 5.0},
-             {"kind": "evaluation", "step": 2, "loss": 3.0, "accuracy_size": 0.5},
-             {"kind": "evaluation", "step": 4, "loss": 2.5, "accuracy_size": 0.6}, ["no", "dict"], {"loss": 3.0}]
+    lines = [
+        {"kind": "train", "step": 1, "loss": 2.0, "lr": 1.0, "flag": True, "bad": None},
+        {"kind": "train", "step": 2, "loss": 1.0, "once": 5.0},
+        {"kind": "evaluation", "step": 2, "loss": 3.0, "accuracy_size": 0.5},
+        {"kind": "evaluation", "step": 4, "loss": 2.5, "accuracy_size": 0.6},
+        ["no", "dict"],
+        {"loss": 3.0},
+    ]
     path.write_text("\n".join(json.dumps(line) for line in lines) + "\nnot json\n\xff")
     assert read_curves(path) == {"loss": [(1.0, 2.0), (2.0, 1.0)], "held-out loss": [(2.0, 3.0), (4.0, 2.5)]}
     assert read_curves(tmp_path / "absent.jsonl") == {}

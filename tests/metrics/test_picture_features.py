@@ -72,8 +72,9 @@ def test_batch_size_workers_and_order_change_nothing(folder: Path, reader: Count
     assert whole.features["pool64"].shape == (11, 64) and whole.features["pool64"].std(axis=0).max() > 1e-3
     assert whole.ids[:3] == ("0/0.png", "0/3.png", "0/6.png") and whole.protocol.n == 11
     for batch_size, workers in ((1, 1), (3, 4), (100, 2)):
-        again = extract_features(folder_pictures(folder), reader, settings=SETTINGS, batch_size=batch_size,
-                                 workers=workers, progress=False)  # fmt: skip
+        again = extract_features(
+            folder_pictures(folder), reader, settings=SETTINGS, batch_size=batch_size, workers=workers, progress=False
+        )
         np.testing.assert_allclose(again.features["pool64"], whole.features["pool64"], rtol=1e-5, atol=1e-6)
         assert again.protocol == whole.protocol
     files = [PictureFile(f"{n % 3}/{n}.png", folder / f"{n % 3}/{n}.png") for n in reversed(range(11))]
@@ -197,8 +198,13 @@ def test_unequal_sizes_need_a_rule(folder: Path, reader: CountingReader) -> None
 
 
 def test_bad_settings_are_refused(reader: CountingReader) -> None:
-    for settings in ({"resize": "nearest"}, {"fit": "stretch"}, {"fit": "squash"}, {"side": 64}, {"fit": "middle",
-                     "side": 0}):  # fmt: skip
+    for settings in (
+        {"resize": "nearest"},
+        {"fit": "stretch"},
+        {"fit": "squash"},
+        {"side": 64},
+        {"fit": "middle", "side": 0},
+    ):
         with pytest.raises(ConfigError):
             FeatureSettings(**settings)
     pictures = ArrayPictures(np.zeros((1, 8, 8, 3), dtype=np.uint8))
@@ -241,8 +247,12 @@ def test_the_protocol_says_all_and_refuses_other_networks(folder: Path, network:
 def test_bfloat16_takes_effect_says_so_and_stays_near(folder: Path) -> None:
     torch.manual_seed(0)
     network = InceptionV3(depth="6e", num_classes=None)
-    exact = extract_features(folder_pictures(folder), InceptionReader(network, name="n", weights_sha256="0"),
-                             settings=SETTINGS, progress=False)  # fmt: skip
+    exact = extract_features(
+        folder_pictures(folder),
+        InceptionReader(network, name="n", weights_sha256="0"),
+        settings=SETTINGS,
+        progress=False,
+    )
     rough = InceptionReader(network, name="n", weights_sha256="0", precision="bfloat16")
     found = extract_features(folder_pictures(folder), rough, settings=SETTINGS, progress=False)
     difference = np.abs(found.features["pool64"] - exact.features["pool64"]).max() / exact.features["pool64"].max()
@@ -259,17 +269,24 @@ def test_a_gpu_gives_the_same(folder: Path) -> None:
     network = InceptionV3()
     settings = FeatureSettings(taps=network.taps)
     on_cpu, on_gpu = (
-        extract_features(folder_pictures(folder), InceptionReader(network, name="n", weights_sha256="0", device=device),
-                         settings=settings, progress=False).features
+        extract_features(
+            folder_pictures(folder),
+            InceptionReader(network, name="n", weights_sha256="0", device=device),
+            settings=settings,
+            progress=False,
+        ).features
         for device in ("cpu", "cuda")
-    )  # fmt: skip
+    )
     for tap in settings.taps:
         np.testing.assert_allclose(on_gpu[tap], on_cpu[tap], rtol=1e-4, atol=1e-5)
 
 
 def test_releases_and_files_that_are_no_inception(network: InceptionV3, tmp_path: Path) -> None:
-    config = {"kind": "inception", "source_sha256": "ab" * 32,
-              "inception": {"build": "fid", "depth": "6e", "num_classes": None}}  # fmt: skip
+    config = {
+        "kind": "inception",
+        "source_sha256": "ab" * 32,
+        "inception": {"build": "fid", "depth": "6e", "num_classes": None},
+    }
     save_release(tmp_path / "ours", network.float().state_dict(), config, "# card", half=False)
     reader = InceptionReader.load(tmp_path / "ours")
     assert reader.weights_sha256 == "ab" * 32 and reader.taps == ("pool64", "pool192", "pool768")
@@ -286,8 +303,13 @@ def test_releases_and_files_that_are_no_inception(network: InceptionV3, tmp_path
 def test_golden_distances_of_pytorch_fid(realdata: Path) -> None:
     reader = InceptionReader.load(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
-    found = extract_features(ArrayPictures(golden["rgb227"]), reader, settings=FeatureSettings(taps=reader.taps),
-                             batch_size=3, progress=False)  # fmt: skip
+    found = extract_features(
+        ArrayPictures(golden["rgb227"]),
+        reader,
+        settings=FeatureSettings(taps=reader.taps),
+        batch_size=3,
+        progress=False,
+    )
     for tap in reader.taps:
         np.testing.assert_allclose(found.features[tap], golden[tap], rtol=0, atol=1e-5)
         ours, published = (

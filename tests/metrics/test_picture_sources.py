@@ -66,8 +66,12 @@ def test_lists(tmp_path: Path) -> None:
     assert listed_pictures(names).ids == ["x/a.png", "x/b.png"]
     names.write_text("b.png\n")
     assert listed_pictures(names, root=tmp_path / "x").ids == ["b.png"]
-    for text, message in (("b.png\nb.png\n", "twice"), ("gone.png\n", "gone.png"), ("\n", "holds no pictures"),
-                          ("a\0b.png", "holds the name")):  # fmt: skip
+    for text, message in (
+        ("b.png\nb.png\n", "twice"),
+        ("gone.png\n", "gone.png"),
+        ("\n", "holds no pictures"),
+        ("a\0b.png", "holds the name"),
+    ):
         names.write_text(text)
         with pytest.raises(DataError, match=message):
             listed_pictures(names, root=tmp_path / "x")
@@ -144,8 +148,9 @@ def _truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:70])
 
 
-@pytest.mark.parametrize("spoil", [_bomb, _truncated, lambda path: path.write_bytes(b""),
-                                   lambda path: path.write_text("hello")])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil", [_bomb, _truncated, lambda path: path.write_bytes(b""), lambda path: path.write_text("hello")]
+)
 def test_pictures_that_cannot_be_read_are_named(spoil: Callable[[Path], None], tmp_path: Path) -> None:
     spoil(tmp_path / "bad.png")
     with pytest.raises(Speech2ImgError, match=r"bad\.png: ") as caught:

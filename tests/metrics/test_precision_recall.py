@@ -55,8 +55,9 @@ def test_unequal_sets_are_cut_or_warned_about() -> None:
     assert not cut[0].warnings and cut[0].num_samples == cut[1].num_samples == 10
     assert precision_recall(made[::-1], real[::-1]) == cut
     names = [f"{row:02d}" for row in range(20)]
-    assert precision_recall(made, real, ids_generated=names) == precision_recall(made[::-1], real,
-                                                                                 ids_generated=names[::-1])
+    assert precision_recall(made, real, ids_generated=names) == precision_recall(
+        made[::-1], real, ids_generated=names[::-1]
+    )
 
 
 def test_bad_input() -> None:

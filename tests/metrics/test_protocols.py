@@ -15,8 +15,17 @@ from speech2img.metrics.score import Score
 
 
 def row(name: str = "frechet_distance", value: float = 20.0, **details: object) -> MetricRow:
-    return MetricRow(name=name, group="unseen species", value=value, num_samples=29_330, protocol="as said", seed=0,
-                     network="Inception-v3", weights_sha256="ab" * 32, details=details)
+    return MetricRow(
+        name=name,
+        group="unseen species",
+        value=value,
+        num_samples=29_330,
+        protocol="as said",
+        seed=0,
+        network="Inception-v3",
+        weights_sha256="ab" * 32,
+        details=details,
+    )
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -47,8 +56,9 @@ def test_what_the_papers_did() -> None:
 
 
 def test_published_numbers_are_those_of_the_papers() -> None:
-    values = {(number.corpus, number.method, number.metric): number.value for number in PUBLISHED
-              if number.input == "speech"}
+    values = {
+        (number.corpus, number.method, number.metric): number.value for number in PUBLISHED if number.input == "speech"
+    }
     assert values["cub", "S2IGAN", "frechet_distance"] == 14.50
     assert values["cub", "Speak the Art", "frechet_distance"] == 9.76
     assert values["flickr8k", "Fusion-S2iGan", "recall_at_50_real_to_generated"] == pytest.approx(0.3495)
@@ -63,9 +73,12 @@ def test_comparable_only_with_the_same_protocol_network_and_pictures() -> None:
     fair = {"corpus": "cub", "protocol": "s2igan", "is_whole_test_set": True}
     assert reasons_against(number, row(dimensions=2048), **fair) == ()
     for changes, details, reason in (
-            ({"protocol": "clean"}, 2048, "ours by clean"), ({"protocol": None}, 2048, "none of the published"),
-            ({"is_whole_test_set": False}, 2048, "other pictures"), ({"corpus": "songbirds"}, 2048, "other pictures"),
-            ({}, 768, "FID in 768 dimensions")):
+        ({"protocol": "clean"}, 2048, "ours by clean"),
+        ({"protocol": None}, 2048, "none of the published"),
+        ({"is_whole_test_set": False}, 2048, "other pictures"),
+        ({"corpus": "songbirds"}, 2048, "other pictures"),
+        ({}, 768, "FID in 768 dimensions"),
+    ):
         found = reasons_against(number, row(dimensions=details), **{**fair, **changes})
         assert len(found) == 1 and reason in found[0]
     fine_tuned = next(entry for entry in published_on("cub", ["inception_score"]) if entry.method == "S2IGAN")
@@ -75,18 +88,28 @@ def test_comparable_only_with_the_same_protocol_network_and_pictures() -> None:
 
 
 def test_comparison_table() -> None:
-    lines = comparison_markdown([row(dimensions=2048), row("diversity", 1.0)], corpus="cub", protocol="sta",
-                                is_whole_test_set=True)
+    lines = comparison_markdown(
+        [row(dimensions=2048), row("diversity", 1.0)], corpus="cub", protocol="sta", is_whole_test_set=True
+    )
     assert lines[2].startswith("| FID | **ours**, unseen species | speech | 20 | sta |")
     assert sum("| comparable |" in line for line in lines) == 1
-    assert any("S2IGAN | speech | 14.50 | s2igan | not comparable: measured by protocol s2igan" in line
-               for line in lines)
+    assert any(
+        "S2IGAN | speech | 14.50 | s2igan | not comparable: measured by protocol s2igan" in line for line in lines
+    )
     assert comparison_markdown([row()], corpus="songbirds", protocol="clean", is_whole_test_set=True) == []
 
 
 def test_a_score_becomes_a_row_with_its_warnings_in_the_notes() -> None:
-    score = Score(name="frechet_distance", value=3.0, num_samples=40, protocol="Frechet distance", interval=(2.0, 4.0),
-                  higher_is_better=False, settings={"dimensions": 64}, warnings=("few pictures",))
+    score = Score(
+        name="frechet_distance",
+        value=3.0,
+        num_samples=40,
+        protocol="Frechet distance",
+        interval=(2.0, 4.0),
+        higher_is_better=False,
+        settings={"dimensions": 64},
+        warnings=("few pictures",),
+    )
     report = MetricReport(title="t", model={}, corpus={}, settings={})
     report.add(score.row(group="birds", network="N", weights_sha256="ab", pictures="cropped", details={"ema": True}))
     saved = report.to_dict()["metrics"][0]

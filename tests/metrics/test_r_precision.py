@@ -54,8 +54,13 @@ def test_the_same_for_any_file_order_and_block(monkeypatch: pytest.MonkeyPatch) 
     place = np.argsort(caption_turn)
     monkeypatch.setattr("speech2img.metrics.r_precision._BLOCK", 5000)
     turned = r_precision(
-        pictures[turn], captions[caption_turn], place[true[turn]].tolist(), [items[row] for row in caption_turn],
-        picture_ids=[names[row] for row in turn], caption_ids=[caption_names[row] for row in caption_turn])
+        pictures[turn],
+        captions[caption_turn],
+        place[true[turn]].tolist(),
+        [items[row] for row in caption_turn],
+        picture_ids=[names[row] for row in turn],
+        caption_ids=[caption_names[row] for row in caption_turn],
+    )
     assert (turned.value, turned.spread, turned.interval) == (first.value, first.spread, first.interval)
 
 

@@ -16,8 +16,17 @@ from speech2img.metrics.records import UtteranceRecord, choose_utterances, utter
 
 def record(class_id: int, picture: int, caption: int, *, held_out: bool) -> UtteranceRecord:
     item = f"{class_id}/{picture}"
-    return UtteranceRecord(id=f"{item}_{caption}", item_id=item, audio=Path("a.wav"), text="", image=Path("a.jpg"),
-                           class_id=class_id, class_name="", split="test", held_out_voice=held_out)
+    return UtteranceRecord(
+        id=f"{item}_{caption}",
+        item_id=item,
+        audio=Path("a.wav"),
+        text="",
+        image=Path("a.jpg"),
+        class_id=class_id,
+        class_name="",
+        split="test",
+        held_out_voice=held_out,
+    )
 
 
 RECORDS = [record(c, p, k, held_out=k % 4 == 0) for c in range(5) for p in range(6) for k in range(10)]
@@ -46,20 +55,42 @@ def test_never_too_many_never_twice(count: int, seed: int, num_held_out: int) ->
 
 
 def caption(**changes: Any) -> Caption:
-    base: dict[str, Any] = {"index": 0, "text": "a bird", "voice": "en", "audio": "audio/a_0.wav", "rate": 175,
-                            "pitch": 50, "pitch_range": 50, "mentions": {"size": "small"}, "manner": "plain"}
+    base: dict[str, Any] = {
+        "index": 0,
+        "text": "a bird",
+        "voice": "en",
+        "audio": "audio/a_0.wav",
+        "rate": 175,
+        "pitch": 50,
+        "pitch_range": 50,
+        "mentions": {"size": "small"},
+        "manner": "plain",
+    }
     return Caption(**(base | changes))
 
 
 def item(split: str, *captions: Caption, name: str = "001.A/a") -> Item:
-    return Item(id=name, image="images/a.jpg", class_id=0, class_name="001.A", split=split, box=(1.0, 2.0, 3.0, 4.0),
-                attributes={"size": "small"}, captions=captions)
+    return Item(
+        id=name,
+        image="images/a.jpg",
+        class_id=0,
+        class_name="001.A",
+        split=split,
+        box=(1.0, 2.0, 3.0, 4.0),
+        attributes={"size": "small"},
+        captions=captions,
+    )
 
 
 def test_records_of_a_manifest(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path, "songbirds", [
-        item("test", caption(), caption(index=3, held_out_voice=True, audio="audio/a_3.wav")),
-        item("train", caption(), name="001.A/b")])
+    manifest = Manifest(
+        tmp_path,
+        "songbirds",
+        [
+            item("test", caption(), caption(index=3, held_out_voice=True, audio="audio/a_3.wav")),
+            item("train", caption(), name="001.A/b"),
+        ],
+    )
     first, second = utterances_of(manifest, ["test"])
     assert (first.id, second.id) == ("001.A/a_0", "001.A/a_3")
     assert first.audio == tmp_path / "audio/a_0.wav" and first.image == tmp_path / "images/a.jpg"

@@ -10,19 +10,35 @@ from speech2img.errors import MetricError
 from speech2img.metrics.report import MetricReport, MetricRow, format_value
 from speech2img.metrics.spoken_attributes import score_by_attribute
 
-ROW = MetricRow(name="kernel_distance", group="unseen species", value=0.01234567, num_samples=200,
-                protocol="50 subsets of 100", seed=3, network="a judge", weights_sha256="ab" * 32, spread=0.5)
+ROW = MetricRow(
+    name="kernel_distance",
+    group="unseen species",
+    value=0.01234567,
+    num_samples=200,
+    protocol="50 subsets of 100",
+    seed=3,
+    network="a judge",
+    weights_sha256="ab" * 32,
+    spread=0.5,
+)
 
 
 def report() -> MetricReport:
     return MetricReport(title="A model", model={"name": "m"}, corpus={"name": "songbirds"}, settings={"seed": 3})
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"protocol": " "}, "no protocol"), ({"network": ""}, "no network"), ({"weights_sha256": ""}, "no weights_sha256"),
-    ({"group": ""}, "no group"), ({"num_samples": 0}, "no samples"), ({"value": float("nan")}, "its value is nan"),
-    ({"value": float("inf")}, "its value is inf"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"protocol": " "}, "no protocol"),
+        ({"network": ""}, "no network"),
+        ({"weights_sha256": ""}, "no weights_sha256"),
+        ({"group": ""}, "no group"),
+        ({"num_samples": 0}, "no samples"),
+        ({"value": float("nan")}, "its value is nan"),
+        ({"value": float("inf")}, "its value is inf"),
+    ],
+)
 def test_refuses_a_number_that_cannot_be_compared(change: dict, message: str) -> None:
     made = report()
     with pytest.raises(MetricError, match=message):

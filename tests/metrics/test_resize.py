@@ -15,8 +15,9 @@ def test_plain_colours_stay(size: int) -> None:
 
 def test_reduction_is_that_of_pillow() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 90, 60, 3), dtype=np.uint8)
-    expected = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR))
-                         for image in images])
+    expected = np.stack(
+        [np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)) for image in images]
+    )
     assert np.abs(resize(images, 32).astype(int) - expected.astype(int)).max() <= 1
 
 

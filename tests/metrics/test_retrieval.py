@@ -45,8 +45,9 @@ def test_average_precision_like_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     queries, gallery = rng.normal(size=(4, 6)), rng.normal(size=(25, 6))
     ids = np.concatenate([np.arange(4), rng.integers(0, 4, 21)])
-    expected = np.mean([average_precision_score(ids == query, row)
-                        for query, row in enumerate(similarity(queries, gallery))])
+    expected = np.mean(
+        [average_precision_score(ids == query, row) for query, row in enumerate(similarity(queries, gallery))]
+    )
     scores = retrieval_scores(queries, gallery, range(4), ids.tolist())
     assert scores.mean_average_precision == pytest.approx(expected)
     turn = rng.permutation(25)
@@ -78,8 +79,9 @@ def test_chance_of_the_published_galleries() -> None:
     assert chance_average_precision(1000, 20) == pytest.approx(0.026, abs=0.001)
     rng = np.random.default_rng(0)
     ids = np.repeat(np.arange(100), 5)
-    scores = retrieval_scores(rng.normal(size=(2000, 8)), rng.normal(size=(500, 8)), (np.arange(2000) % 100).tolist(),
-                              ids.tolist(), ks=(50,))
+    scores = retrieval_scores(
+        rng.normal(size=(2000, 8)), rng.normal(size=(500, 8)), (np.arange(2000) % 100).tolist(), ids.tolist(), ks=(50,)
+    )
     assert scores.recall[50] == pytest.approx(scores.chance_recall[50], abs=0.04)
     assert scores.mean_average_precision == pytest.approx(scores.chance_average_precision, abs=0.005)
 
@@ -100,8 +102,12 @@ def test_numbers_for_a_report() -> None:
     gallery = rng.normal(size=(40, 6))
     scores = retrieval_scores(gallery + rng.normal(0, 1, (40, 6)), gallery, range(40), range(40), ks=(1, 5))
     rows = {score.name: score for score in scores.scores("real_to_generated", groups=[*range(20)] * 2)}
-    assert list(rows) == ["recall_at_1_real_to_generated", "recall_at_5_real_to_generated",
-                          "mean_average_precision_real_to_generated", "median_rank_real_to_generated"]
+    assert list(rows) == [
+        "recall_at_1_real_to_generated",
+        "recall_at_5_real_to_generated",
+        "mean_average_precision_real_to_generated",
+        "median_rank_real_to_generated",
+    ]
     first = rows["recall_at_1_real_to_generated"]
     assert first.value == scores.recall[1] and first.num_samples == 40 and first.settings["gallery_size"] == 40
     assert first.interval is not None and first.interval[0] < first.value < first.interval[1]

@@ -14,9 +14,11 @@ VALUES = {"body_color": ("red", "blue", "green"), "light": ("day", "night"), "si
 
 readings = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in VALUES.items()})
 mentions = st.dictionaries(st.sampled_from(sorted(VALUES)), st.integers(0, 1), min_size=0).map(
-    lambda chosen: {name: VALUES[name][index] for name, index in chosen.items()})
+    lambda chosen: {name: VALUES[name][index] for name, index in chosen.items()}
+)
 groups = st.lists(st.tuples(readings, readings, mentions), min_size=2, max_size=9).filter(
-    lambda rows: sum(bool(row[2]) for row in rows) >= 2)
+    lambda rows: sum(bool(row[2]) for row in rows) >= 2
+)
 
 
 def brute_force_chance(shown: Sequence[Mapping[str, str]], said: Sequence[Mapping[str, str]]) -> float:
@@ -123,17 +125,22 @@ def test_seed_moves_only_the_interval() -> None:
 
 def test_per_picture() -> None:
     assert per_picture({"size": ["small", "large"], "light": ["day", "night"]}) == [
-        {"size": "small", "light": "day"}, {"size": "large", "light": "night"}]
+        {"size": "small", "light": "day"},
+        {"size": "large", "light": "night"},
+    ]
     with pytest.raises(MetricError, match="one value a picture"):
         per_picture({"size": ["small"], "light": []})
 
 
-@pytest.mark.parametrize(("shown", "said", "message"), [
-    ([{"size": "small"}], [{"size": "small"}, {"size": "large"}], "one reading an utterance"),
-    ([{"size": "small"}], [{"size": "small"}], "at least 2"),
-    ([{"size": "small"}] * 2, [{}, {"size": "small"}], "at least 2"),
-    ([{"size": "small"}] * 2, [{"light": "day"}] * 2, "attribute light"),
-])
+@pytest.mark.parametrize(
+    ("shown", "said", "message"),
+    [
+        ([{"size": "small"}], [{"size": "small"}, {"size": "large"}], "one reading an utterance"),
+        ([{"size": "small"}], [{"size": "small"}], "at least 2"),
+        ([{"size": "small"}] * 2, [{}, {"size": "small"}], "at least 2"),
+        ([{"size": "small"}] * 2, [{"light": "day"}] * 2, "attribute light"),
+    ],
+)
 def test_bad_input(shown: list, said: list, message: str) -> None:
     with pytest.raises(MetricError, match=message):
         score_mentions(shown, said)

@@ -10,22 +10,27 @@ from speech2img.metrics.frechet import fit_gaussian
 from speech2img.metrics.statistics import FeatureStatistics, check_features
 
 
-@given(st.integers(0, 10_000), st.integers(1, 8), st.lists(st.integers(1, 40), min_size=1, max_size=6),
-       st.lists(st.integers(1, 40), min_size=1, max_size=6))
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 8),
+    st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    st.lists(st.integers(1, 40), min_size=1, max_size=6),
+)
 def test_any_batches_and_merges_equal_numpy(seed: int, dim: int, sizes: list[int], others: list[int]) -> None:
     rng = np.random.default_rng(seed)
     batches = [rng.normal(1e4, 1.0, (size, dim)) for size in (*sizes, *others)]
     first, second = FeatureStatistics(), FeatureStatistics()
-    for batch in batches[:len(sizes)]:
+    for batch in batches[: len(sizes)]:
         first.update(batch)
-    for batch in batches[len(sizes):]:
+    for batch in batches[len(sizes) :]:
         second.update(batch)
     features = np.concatenate(batches)
     merged = first.merge(second).gaussian()
     assert merged.num_samples == len(features) == first.num_samples
     np.testing.assert_allclose(merged.mean, features.mean(axis=0), rtol=1e-13)
-    np.testing.assert_allclose(merged.covariance, np.cov(features, rowvar=False).reshape(dim, dim), rtol=1e-8,
-                               atol=1e-8)
+    np.testing.assert_allclose(
+        merged.covariance, np.cov(features, rowvar=False).reshape(dim, dim), rtol=1e-8, atol=1e-8
+    )
 
 
 def test_few_pictures_keep_a_low_rank_root() -> None:

@@ -14,16 +14,19 @@ from speech2img.errors import DataError, MetricError
 from speech2img.metrics.frechet import fit_gaussian, frechet_distance
 from speech2img.metrics.picture_features import FeatureProtocol
 from speech2img.metrics.statistics import Gaussian
-from speech2img.metrics.statistics_files import (
-    StatisticsSource,
-    check_same_source,
-    load_statistics,
-    save_statistics,
-)
+from speech2img.metrics.statistics_files import StatisticsSource, check_same_source, load_statistics, save_statistics
 
-PROTOCOL = FeatureProtocol(n=40, network="Inception-v3", weights_sha256="ab" * 32, precision="float32",
-                           taps=("pool64", "pool192"), resize="legacy", fit="all of one size", crop="to the box",
-                           files_sha256="cd" * 32)
+PROTOCOL = FeatureProtocol(
+    n=40,
+    network="Inception-v3",
+    weights_sha256="ab" * 32,
+    precision="float32",
+    taps=("pool64", "pool192"),
+    resize="legacy",
+    fit="all of one size",
+    crop="to the box",
+    files_sha256="cd" * 32,
+)
 SOURCE = StatisticsSource(tap="pool64", protocol=PROTOCOL)
 
 
@@ -54,9 +57,11 @@ def test_statistics_of_another_network_are_refused() -> None:
     others = replace(PROTOCOL, n=7, crop="none", files_sha256="ef" * 32)
     assert check_same_source(SOURCE, StatisticsSource(tap="pool64", protocol=others)) == ()
     assert "do not say" in check_same_source(SOURCE, None)[0]
-    for change, words in (({"weights_sha256": "ef" * 32}, "weights_sha256 abab.* in one set, efef"),
-                          ({"resize": "clean"}, "resize legacy in one set, clean"),
-                          ({"precision": "bfloat16"}, "precision float32 in one set")):
+    for change, words in (
+        ({"weights_sha256": "ef" * 32}, "weights_sha256 abab.* in one set, efef"),
+        ({"resize": "clean"}, "resize legacy in one set, clean"),
+        ({"precision": "bfloat16"}, "precision float32 in one set"),
+    ):
         with pytest.raises(MetricError, match=words):
             check_same_source(SOURCE, StatisticsSource(tap="pool64", protocol=replace(PROTOCOL, **change)))
     with pytest.raises(MetricError, match="of pool64 in one set, pool192 in the other"):
@@ -71,14 +76,21 @@ def written(folder: Path, **arrays: object) -> Path:
 def test_bad_files(tmp_path: Path) -> None:
     good = {"mu": np.zeros(3), "sigma": np.eye(3)}
     for change, reason in (
-            ({"mu": np.zeros(4)}, "shape"), ({"mu": np.zeros((3, 1))}, "shape"),
-            ({"sigma": -np.eye(3)}, "no covariance"), ({"sigma": np.triu(np.ones((3, 3)))}, "not symmetric"),
-            ({"sigma": np.full((3, 3), np.nan)}, "not finite"),
-            ({"mu": np.array(["a"] * 3)}, "holds <U1"), ({"mu": np.array([object()] * 3)}, "not of plain numbers"),
-            ({"num_samples": np.array(1)}, "num_samples"), ({"num_samples": np.array(2.5)}, "num_samples"),
-            ({"root": np.ones((2, 3))}, "root"), ({"source": np.array("[1]")}, "no record"),
-            ({"source": np.array("{}")}, "lacks 'protocol'"), ({"source": np.array("{")}, "Expecting"),
-            ({"source": np.zeros(2)}, "no text")):
+        ({"mu": np.zeros(4)}, "shape"),
+        ({"mu": np.zeros((3, 1))}, "shape"),
+        ({"sigma": -np.eye(3)}, "no covariance"),
+        ({"sigma": np.triu(np.ones((3, 3)))}, "not symmetric"),
+        ({"sigma": np.full((3, 3), np.nan)}, "not finite"),
+        ({"mu": np.array(["a"] * 3)}, "holds <U1"),
+        ({"mu": np.array([object()] * 3)}, "not of plain numbers"),
+        ({"num_samples": np.array(1)}, "num_samples"),
+        ({"num_samples": np.array(2.5)}, "num_samples"),
+        ({"root": np.ones((2, 3))}, "root"),
+        ({"source": np.array("[1]")}, "no record"),
+        ({"source": np.array("{}")}, "lacks 'protocol'"),
+        ({"source": np.array("{")}, "Expecting"),
+        ({"source": np.zeros(2)}, "no text"),
+    ):
         with pytest.raises(DataError, match="bad.npz") as caught:
             load_statistics(written(tmp_path, **{**good, **change}))
         assert reason in str(caught.value) and "give a .npz" in str(caught.value)
@@ -95,8 +107,10 @@ def test_bad_files(tmp_path: Path) -> None:
 
 def test_bombs_are_refused_before_they_unfold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("speech2img.metrics.statistics_files._MAX_BYTES", 1 << 20)
-    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive, \
-            archive.open("mu.npy", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("mu.npy", "w", force_zip64=True) as member,
+    ):
         member.write(bytes(2 << 20))
     with pytest.raises(DataError, match="its arrays have"):
         load_statistics(tmp_path / "bomb.npz")
@@ -117,7 +131,7 @@ def test_mutated_files_are_plausible_or_named(tmp_path: Path, changes: list[tupl
     data = bytearray(path.read_bytes())
     for place, value in changes:
         data[place % len(data)] = value
-    path.write_bytes(bytes(data[:len(data) - cut if cut < 400 else len(data)]))
+    path.write_bytes(bytes(data[: len(data) - cut if cut < 400 else len(data)]))
     try:
         gaussian, _ = load_statistics(path)
     except DataError as error:

@@ -53,9 +53,11 @@ def test_it_learns_which_features_go_with_what_was_said() -> None:
         rows = torch.randint(512, (128,), generator=generator)
         target = prior.compress(features[rows], embeddings[rows])
         loss = rectified_flow_loss(
-            lambda state, time, rows=rows: prior(state, time, embeddings[rows]), target,
-            torch.randn(target.shape, generator=generator), torch.rand(128, generator=generator),
-        )  # fmt: skip
+            lambda state, time, rows=rows: prior(state, time, embeddings[rows]),
+            target,
+            torch.randn(target.shape, generator=generator),
+            torch.rand(128, generator=generator),
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

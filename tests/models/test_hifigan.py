@@ -20,8 +20,9 @@ def test_the_published_waveforms(realdata: Path, version: int) -> None:
     published = {key: torch.from_numpy(np.asarray(value)) for key, value in recipe.weights(name).items()}
     state = convert_hifigan(published)
     settings = hifigan_settings(state)
-    expected = {name: list(value) if isinstance(value, tuple) else value
-                for name, value in PUBLISHED[f"v{version}"].items()}  # fmt: skip
+    expected = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in PUBLISHED[f"v{version}"].items()
+    }
     assert settings == {"n_mels": 80, **expected}
     generator = HifiGan(**settings)
     generator.load_state_dict(state)

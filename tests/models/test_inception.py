@@ -136,7 +136,7 @@ def _tensorflow(key: str) -> str | None:
         (lambda s: s.update({"Conv2d_1a_3x3.conv.weight": torch.zeros(32, 3, 5, 5)}), "has shape (32, 3, 5, 5)"),
         (lambda s: s.update({"fc.weight": torch.zeros(1008)}), "classifier.weight with 2 axes is missing"),
     ],
-)  # fmt: skip
+)
 def test_damaged_files_are_named(fid: tuple[torch.nn.Module, InceptionV3], change, message: str) -> None:
     state = dict(fid[0].state_dict())
     change(state)

@@ -154,9 +154,14 @@ def test_a_small_state_survives_the_round_trip_of_settings() -> None:
     generator = StackGenerator(embedding_dim=10, condition_dim=6, noise_dim=4, width=8, num_stages=2, residual_blocks=1)
     settings = published.stackgan_v2_generator_settings(generator.state_dict())
     assert json.loads(json.dumps(settings)) == {
-        "embedding_dim": 10, "condition_dim": 6, "noise_dim": 4, "width": 8, "num_stages": 2, "residual_blocks": 1,
+        "embedding_dim": 10,
+        "condition_dim": 6,
+        "noise_dim": 4,
+        "width": 8,
+        "num_stages": 2,
+        "residual_blocks": 1,
         "dense": False,
-    }  # fmt: skip
+    }
     encoder = SpeechEncoder(n_mels=8, channels=(4,) * 8, embedding_dim=6, rnn_layers=2)
     settings = published.li2020_encoder_settings(encoder.state_dict())
     assert (settings["n_mels"], settings["channels"], settings["rnn_layers"]) == (8, (4,) * 8, 2)

@@ -54,8 +54,13 @@ def test_embeddings_are_the_published_ones_in_any_batch(
 def test_settings_are_read_off_the_state() -> None:
     encoder = CRNNEncoder(n_mels=8, channels=(6, 10), rnn_layers=3, embedding_dim=14, attention_dim=5)
     assert s2igan_sen_settings(encoder.state_dict()) == {
-        "n_mels": 8, "channels": [6, 10], "rnn_layers": 3, "embedding_dim": 14, "attention_dim": 5, "masked": True,
-    }  # fmt: skip
+        "n_mels": 8,
+        "channels": [6, 10],
+        "rnn_layers": 3,
+        "embedding_dim": 14,
+        "attention_dim": 5,
+        "masked": True,
+    }
 
 
 @pytest.mark.parametrize("key", ["surprise", "Conv3.weight", "att.att_heads.1.out.bias", "bnorm1.x.weight"])

@@ -18,9 +18,16 @@ from speech2img.models.tacotron2_published import convert_tacotron2, tacotron2_s
 from speech2img.models.tacotron2_speaking import TEXT_BLOCK, Utterance, speak_texts
 
 SMALL: dict[str, Any] = {
-    "n_mels": 8, "encoder_dim": 32, "attention_dim": 16, "location_filters": 4, "location_kernel": 7,
-    "prenet_dim": 16, "attention_rnn_dim": 48, "decoder_rnn_dim": 40, "postnet_dim": 16,
-}  # fmt: skip
+    "n_mels": 8,
+    "encoder_dim": 32,
+    "attention_dim": 16,
+    "location_filters": 4,
+    "location_kernel": 7,
+    "prenet_dim": 16,
+    "attention_rnn_dim": 48,
+    "decoder_rnn_dim": 40,
+    "postnet_dim": 16,
+}
 
 
 def small(**changes: Any) -> Tacotron2:
@@ -99,8 +106,12 @@ def test_a_masked_row_is_what_it_would_be_alone(frames_per_step: int) -> None:
         together = model(ids, lengths, mel, counts)
         for row, count in enumerate(frames):
             symbols = int(lengths[row])
-            alone = model(ids[row : row + 1, :symbols], lengths[row : row + 1], mel[row : row + 1, :, :count],
-                          counts[row : row + 1])  # fmt: skip
+            alone = model(
+                ids[row : row + 1, :symbols],
+                lengths[row : row + 1],
+                mel[row : row + 1, :, :count],
+                counts[row : row + 1],
+            )
             steps = math.ceil(count / frames_per_step)
             assert alone.gate_BT.shape == (1, steps) and alone.mel_BMT.shape == (1, 8, count)
             torch.testing.assert_close(together.refined_BMT[row, :, :count], alone.refined_BMT[0])

@@ -65,9 +65,9 @@ def test_what_macs_and_windows_add(tmp_path):
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-@pytest.mark.parametrize("name", [
-    "../evil", "a/../../evil", "/evil", "//evil", "\\evil", "..\\evil", "C:\\evil", "c:/evil", "a/..", "..",
-])
+@pytest.mark.parametrize(
+    "name", ["../evil", "a/../../evil", "/evil", "//evil", "\\evil", "..\\evil", "C:\\evil", "c:/evil", "a/..", ".."]
+)
 def test_paths_that_leave_the_folder(tmp_path, make, name):
     path = make(tmp_path / "a.bin", {"good.txt": b"1", name: b"evil"})
     refuse(path, tmp_path, "which leaves the folder")
@@ -79,10 +79,17 @@ def special(kind: bytes, target: str = "") -> tarfile.TarInfo:
     return member
 
 
-@pytest.mark.parametrize("kind, target", [
-    (tarfile.SYMTYPE, "/etc"), (tarfile.SYMTYPE, "good.txt"), (tarfile.LNKTYPE, "../../x"), (tarfile.CHRTYPE, ""),
-    (tarfile.BLKTYPE, ""), (tarfile.FIFOTYPE, ""),
-])
+@pytest.mark.parametrize(
+    "kind, target",
+    [
+        (tarfile.SYMTYPE, "/etc"),
+        (tarfile.SYMTYPE, "good.txt"),
+        (tarfile.LNKTYPE, "../../x"),
+        (tarfile.CHRTYPE, ""),
+        (tarfile.BLKTYPE, ""),
+        (tarfile.FIFOTYPE, ""),
+    ],
+)
 def test_links_and_devices_in_tar(tmp_path, kind, target):
     path = tmp_path / "a.tar"
     with tarfile.open(path, "w") as archive:

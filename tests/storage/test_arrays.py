@@ -26,9 +26,10 @@ def test_reads_what_numpy_wrote(tmp_path):
         assert all(np.array_equal(loaded[name], arrays[name]) for name in arrays)
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    (b"", "no .npz archive"), (b"plain text\n", "no .npz archive"), (b"\x80\x04N.", "no .npz archive"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "no .npz archive"), (b"plain text\n", "no .npz archive"), (b"\x80\x04N.", "no .npz archive")],
+)
 def test_what_is_no_archive(content, reason):
     with pytest.raises(ValueError, match=reason) as caught:
         load_arrays(content)

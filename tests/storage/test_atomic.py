@@ -113,9 +113,16 @@ def test_leftovers_are_known_by_name(tmp_path: Path) -> None:
 
 
 @settings(max_examples=30)
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False,
-       allow_infinity=False) | st.text(st.characters(codec="utf-8")),
-       lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner)))  # fmt: skip
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**53), 2**53)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.characters(codec="utf-8")),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    )
+)
 def test_json_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     path = tmp_path_factory.getbasetemp() / "value.json"
     write_json(path, value)
@@ -163,7 +170,10 @@ def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
 
 
 def test_plain_storage_does_not_import_torch() -> None:
-    modules = ("errors", "config", *(f"storage.{name}" for name in ("atomic", "seal", "pickles", "embeddings",
-                                                                    "journal", "lock")))
+    modules = (
+        "errors",
+        "config",
+        *(f"storage.{name}" for name in ("atomic", "seal", "pickles", "embeddings", "journal", "lock")),
+    )
     code = f"import sys, {', '.join(f'speech2img.{name}' for name in modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -23,10 +23,20 @@ def training_state(seed: int) -> dict[str, Any]:
     """Return the state of a tiny run: model, optimizer and random generators."""
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-    optimizer = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.randn(4, 3)}},
-                 "param_groups": [{"lr": 1e-3, "betas": (0.5, 0.999), "amsgrad": False, "params": [0]}]}
-    return {"model": model.state_dict(), "optimizer": optimizer, "torch": torch.get_rng_state(),
-            "python": random.getstate(), "step": seed, "best": None, "name": "é", "rate": 0.1}  # fmt: skip
+    optimizer = {
+        "state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.randn(4, 3)}},
+        "param_groups": [{"lr": 1e-3, "betas": (0.5, 0.999), "amsgrad": False, "params": [0]}],
+    }
+    return {
+        "model": model.state_dict(),
+        "optimizer": optimizer,
+        "torch": torch.get_rng_state(),
+        "python": random.getstate(),
+        "step": seed,
+        "best": None,
+        "name": "é",
+        "rate": 0.1,
+    }
 
 
 def equal(left: Any, right: Any) -> bool:
@@ -81,9 +91,20 @@ def test_one_checkpoint_is_too_few(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [np.float64(1), np.zeros(3), nn.Linear(1, 1), print, torch.zeros(3).to_sparse(), torch.device("cpu"),
-              {1: [np.int64(1)]}, torch.zeros(1).expand(10**9), torch.zeros(2, device="meta")], ids=range(9)
-)  # fmt: skip
+    "value",
+    [
+        np.float64(1),
+        np.zeros(3),
+        nn.Linear(1, 1),
+        print,
+        torch.zeros(3).to_sparse(),
+        torch.device("cpu"),
+        {1: [np.int64(1)]},
+        torch.zeros(1).expand(10**9),
+        torch.zeros(2, device="meta"),
+    ],
+    ids=range(9),
+)
 def test_what_could_not_be_loaded_is_not_saved(store: CheckpointStore, value: object) -> None:
     with pytest.raises(CheckpointError, match=r"state of step 3\['a'\]"):
         store.save(3, {"a": value}, {})

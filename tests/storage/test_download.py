@@ -120,6 +120,7 @@ def test_a_part_that_fits_no_more_is_not_joined(server, fetch, change):
     """The file changed on the server, or the server cannot or will not go on: it begins anew, never mixes."""
     server.plan = [{"cut": 900_000}, {"status": 416} if change == "416" else {change: 1}]
     if change == "etag":
+
         def renew(seconds: float) -> None:
             server.etag = '"two"'
 

@@ -104,10 +104,20 @@ def payloads(sentinel: Path) -> dict[str, Any]:
     }
     found = {name: Calls(*call) for name, call in calls.items()}
     nested = [1, {"a": (found["os.system"],)}]
-    return {**found, "nested": nested, "object": Unusual(), "class": Unusual, "module function": os.getcwd,
-            "object array": np.array([found["os.system"], None], object), "structured": np.zeros(2, "i4,f4"),
-            "datetime": np.array(["2020-01-01"], "M8[D]"), "masked": np.ma.array([1]), "set": {1}, "complex": 1j,
-            "record": np.zeros(1, "V8")}  # fmt: skip
+    return {
+        **found,
+        "nested": nested,
+        "object": Unusual(),
+        "class": Unusual,
+        "module function": os.getcwd,
+        "object array": np.array([found["os.system"], None], object),
+        "structured": np.zeros(2, "i4,f4"),
+        "datetime": np.array(["2020-01-01"], "M8[D]"),
+        "masked": np.ma.array([1]),
+        "set": {1},
+        "complex": 1j,
+        "record": np.zeros(1, "V8"),
+    }
 
 
 class Watch:
@@ -208,8 +218,15 @@ def test_handmade_pickles_are_refused(tmp_path: Path, watch: Watch, name: str) -
 
 
 def array_bomb(shape: bytes, kind: bytes, raw: bytes) -> bytes:
-    return (b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n" + shape + DTYPE % kind
-            + b"I0\nC" + bytes([len(raw)]) + raw + b"tb.")  # fmt: skip
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n"
+        + shape
+        + DTYPE % kind
+        + b"I0\nC"
+        + bytes([len(raw)])
+        + raw
+        + b"tb."
+    )
 
 
 BOMBS = {
@@ -233,8 +250,13 @@ BOMBS = {
     "lists": b"]" * 100_000 + b".",
     "marks": b"(" * 100_000 + b".",
     "nothings": b"N" * 200_000 + b".",
-    "the same array": b"\x80\x03C\xff" + b"x" * 255 + b"q\x00" + DTYPE % b"S255" + b"q\x010("
-    + (b"cnumpy.core.multiarray\nscalar\nh\x01h\x00\x86R") * 30_000 + b"t.",
+    "the same array": b"\x80\x03C\xff"
+    + b"x" * 255
+    + b"q\x00"
+    + DTYPE % b"S255"
+    + b"q\x010("
+    + (b"cnumpy.core.multiarray\nscalar\nh\x01h\x00\x86R") * 30_000
+    + b"t.",
     "tuples of tuples as key": b"}" + b"(tq\x00" + b"h\x00h\x00\x86q\x00" * 5000 + b"h\x00N\x86I1\ns.",
     "equal hashes": b"}(" + b"".join(b"L%dL\nN" % (i * (2**61 - 1)) for i in range(20_000)) + b"u.",
 }

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from speech2img.storage.json_text import MAX_DEPTH, MAX_INTEGER, parse_json
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.text() | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    st.none()
+    | st.booleans()
+    | st.text()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
     | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)  # fmt: skip
+)
 
 
 @given(PLAIN)

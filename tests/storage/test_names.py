@@ -8,11 +8,24 @@ from speech2img.errors import ConfigError
 from speech2img.storage.names import plain_name, relative_path, same_name
 
 
-@pytest.mark.parametrize(("path", "plain"), [
-    ("a.wav", "a.wav"), ("./a.wav", "a.wav"), ("b//a.wav", "b/a.wav"), ("b\\a.wav", "b/a.wav"),
-    ("b/./a.wav", "b/a.wav"), ("..", None), ("b/../../a", None), ("/a", None), ("C:/a", None), ("", None), (".", None), ("a\0b", None),
-    ("a\udcff.wav", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("a.wav", "a.wav"),
+        ("./a.wav", "a.wav"),
+        ("b//a.wav", "b/a.wav"),
+        ("b\\a.wav", "b/a.wav"),
+        ("b/./a.wav", "b/a.wav"),
+        ("..", None),
+        ("b/../../a", None),
+        ("/a", None),
+        ("C:/a", None),
+        ("", None),
+        (".", None),
+        ("a\0b", None),
+        ("a\udcff.wav", None),
+    ],
+)
 def test_one_spelling_of_each_path(path: str, plain: str | None) -> None:
     assert relative_path(path) == plain
 
@@ -29,9 +42,9 @@ def test_composed_and_decomposed_names_are_the_same() -> None:
     assert same_name("Ku\u0308che.wav") == same_name("K\u00fcche.wav") == "K\u00fcche.wav"
 
 
-@pytest.mark.parametrize("name", [
-    "", ".", "..", "a/b", "../x", "a\\b", "c:x", ".hidden", "-x", "a\nb", " a", "x" * 201, "\udcff",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "../x", "a\\b", "c:x", ".hidden", "-x", "a\nb", " a", "x" * 201, "\udcff"]
+)
 def test_paths_and_odd_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="--name: .*no plain name; use letters"):
         plain_name(name, option="--name")

@@ -25,7 +25,9 @@ def test_a_release_reads_back_to_half_precision(tmp_path: Path) -> None:
     save_release(tmp_path / "r", tensors, {"kind": "x", "sizes": [1, 2]}, "# Card\n")
     assert sorted(os.listdir(tmp_path / "r")) == ["CARD.md", "config.json", "manifest.json", "weights.safetensors"]
     assert {tensor.dtype for tensor in load_file(tmp_path / "r" / "weights.safetensors").values()} == {
-        torch.float16, torch.int64}  # fmt: skip
+        torch.float16,
+        torch.int64,
+    }
     loaded, config = load_release(tmp_path / "r")
     assert config == {"kind": "x", "sizes": [1, 2]}
     assert (tmp_path / "r" / "CARD.md").read_text() == "# Card\n"

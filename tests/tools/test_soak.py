@@ -69,14 +69,17 @@ def test_an_honest_job(kill, tmp_path):
     assert "2 kills" in str(tally) and "none lost" in str(tally)
 
 
-@pytest.mark.parametrize("old, new, reason", [
-    ("touch list", ": > list", "lost|made twice"),
-    ("touch list", "touch list; sed -i 2d list", "promised items lost"),
-    ("touch list", "touch list; sed -i 's/ .*/ again/' list", "made twice"),
-    ("touch list", "[ -e list ] && echo again > again; touch list", "results differ"),
-    ("touch list", "sleep 60 & touch list", "left behind"),
-    ("touch list", "exit 7", "exit status 7"),
-])
+@pytest.mark.parametrize(
+    "old, new, reason",
+    [
+        ("touch list", ": > list", "lost|made twice"),
+        ("touch list", "touch list; sed -i 2d list", "promised items lost"),
+        ("touch list", "touch list; sed -i 's/ .*/ again/' list", "made twice"),
+        ("touch list", "[ -e list ] && echo again > again; touch list", "results differ"),
+        ("touch list", "sleep 60 & touch list", "left behind"),
+        ("touch list", "exit 7", "exit status 7"),
+    ],
+)
 def test_dishonest_jobs(kill, tmp_path, monkeypatch, old, new, reason):
     monkeypatch.setattr(kill, "_ORPHAN_SECONDS", 2.0)
     with pytest.raises(kill.SoakError, match=reason):

@@ -25,11 +25,17 @@ LOOP = LoopSettings(
     max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0
 )
 SETTINGS = GeneratorSettings(
-    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8), batch_size=4,
-    losses=GeneratorLossSettings(class_aware=1.0), augmentation="shift",
-    discriminator_augmentation=("translation", "cutout", "color"), evaluation_utterances=4, grid_utterances=2,
-    grid_noises=2, workers=1, loop=LOOP,
-)  # fmt: skip
+    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
+    batch_size=4,
+    losses=GeneratorLossSettings(class_aware=1.0),
+    augmentation="shift",
+    discriminator_augmentation=("translation", "cutout", "color"),
+    evaluation_utterances=4,
+    grid_utterances=2,
+    grid_noises=2,
+    workers=1,
+    loop=LOOP,
+)
 
 
 def teacher_release(folder: Path, *, seed: int = 0) -> Path:
@@ -38,9 +44,13 @@ def teacher_release(folder: Path, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     network = AttributeNetwork({name: len(values) for name, values in heads.items()}, width=8, feature_dim=FEATURES)
     config = {
-        "kind": "attribute-network", "heads": {name: list(values) for name, values in heads.items()}, "width": 8,
-        "feature_dim": FEATURES, "image_size": 64, "accuracy": {},
-    }  # fmt: skip
+        "kind": "attribute-network",
+        "heads": {name: list(values) for name, values in heads.items()},
+        "width": 8,
+        "feature_dim": FEATURES,
+        "image_size": 64,
+        "accuracy": {},
+    }
     save_release(folder, network.state_dict(), config, "# teacher")
     return folder
 
@@ -49,14 +59,17 @@ def encoder_release(folder: Path, *, features_sha256: str, feature_dim: int = FE
     """What a generator reads of an encoder: statistics of its targets, and its image head."""
     rng = np.random.default_rng(1)
     tensors = {
-        "target.mean": torch.zeros(FEATURES), "target.std": torch.ones(FEATURES),
+        "target.mean": torch.zeros(FEATURES),
+        "target.std": torch.ones(FEATURES),
         "image_head.linear.weight": torch.from_numpy(rng.standard_normal((EMBEDDING, feature_dim)).astype(np.float32)),
         "image_head.linear.bias": torch.zeros(EMBEDDING),
-    }  # fmt: skip
+    }
     config = {
-        "kind": "speech-encoder", "features": "teacher", "trained_with": {"feature network": features_sha256},
+        "kind": "speech-encoder",
+        "features": "teacher",
+        "trained_with": {"feature network": features_sha256},
         "image_head": {"feature_dim": feature_dim, "embedding_dim": EMBEDDING},
-    }  # fmt: skip
+    }
     save_release(folder, tensors, config, "# encoder", half=False)
     return folder
 

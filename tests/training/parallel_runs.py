@@ -141,9 +141,12 @@ class Jobs:
         self.root = root
         here = Path(__file__)
         self.server = subprocess.Popen(
-            [sys.executable, str(here)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, str(here)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(here.parents[2])},
-        )  # fmt: skip
+        )
 
     def __call__(self, case: str, folder: Path, **more: Any) -> Job:
         """Run a job to its end."""

@@ -166,9 +166,13 @@ def _speak(root: Path, run: Path) -> None:
 
 
 AFTER = {
-    "encoder": _extract, "s2igan encoder": _extract, "teacher": _read_features, "prior": _generate,
-    "generator": _generate, "tacotron2": _speak,
-}  # fmt: skip
+    "encoder": _extract,
+    "s2igan encoder": _extract,
+    "teacher": _read_features,
+    "prior": _generate,
+    "generator": _generate,
+    "tacotron2": _speak,
+}
 """What the trained network is for: case -> what is done with its run."""
 
 
@@ -202,8 +206,11 @@ def steps_of(case: str, root: Path) -> dict[str, Any]:
         (classifier, "_feature_reader", lambda network, device: lambda images: torch.zeros(len(images), GOOGLENET_DIM)),
     ]
     for name, new in (("run_training", some_steps), ("resolve_device", lambda name="auto": torch.device(NAME, 0))):
-        replaced += [(module, name, new) for key, module in sys.modules.items()
-                     if key.startswith("speech2img") and name in vars(module)]  # fmt: skip
+        replaced += [
+            (module, name, new)
+            for key, module in sys.modules.items()
+            if key.startswith("speech2img") and name in vars(module)
+        ]
     error = "no step was made"
     with tempfile.TemporaryDirectory() as folder, standin, ExitStack() as patches:
         for target, name, new in replaced:

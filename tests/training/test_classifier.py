@@ -42,10 +42,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         base = np.array(COLOURS.get(name, (128, 128, 128)))
         pixels = (base + rng.integers(-30, 31, (24, 32, 3))).clip(0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(root / f"{number}.png")
-        items.append(Item(
-            f"{name}/{number}", f"{number}.png", list((*COLOURS, "grey")).index(name), name,
-            "train" if name == "grey" else "test", (8.0, 4.0, 12.0, 12.0), None, (),
-        ))  # fmt: skip
+        items.append(
+            Item(
+                f"{name}/{number}",
+                f"{number}.png",
+                list((*COLOURS, "grey")).index(name),
+                name,
+                "train" if name == "grey" else "test",
+                (8.0, 4.0, 12.0, 12.0),
+                None,
+                (),
+            )
+        )
     Manifest(root, "cub", items).save()
     return root
 
@@ -129,9 +137,13 @@ def test_validation_chooses_and_held_out_pictures_do_not(
 
 
 def test_an_interrupted_run_ends_bit_for_bit_the_same(
-    corpus: Path, settings: ClassifierSettings, run: Path, tmp_path: Path, toy: ModuleType,
+    corpus: Path,
+    settings: ClassifierSettings,
+    run: Path,
+    tmp_path: Path,
+    toy: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     for place in run.glob("features-*"):
         shutil.copytree(place, tmp_path / "run" / place.name)
     original, calls = training.ClassifierTask.train_step, 0
@@ -182,9 +194,14 @@ def test_the_whole_network_is_tuned_from_a_head(
     corpus: Path, settings: ClassifierSettings, run: Path, tmp_path: Path
 ) -> None:
     whole = replace(
-        settings, network=None, initial=str(run), tune="all", learning_rate=1e-4, batch_size=3,
+        settings,
+        network=None,
+        initial=str(run),
+        tune="all",
+        learning_rate=1e-4,
+        batch_size=3,
         loop=replace(LOOP, max_steps=2, evaluate_every=1),
-    )  # fmt: skip
+    )
     train_classifier(corpus, tmp_path / "all", whole, device="cpu", progress=False)
     before, after = (load_release(folder / "export") for folder in (run, tmp_path / "all"))
     changed = {name.split(".")[0] for name in before[0] if not torch.equal(before[0][name], after[0][name])}
@@ -194,12 +211,15 @@ def test_the_whole_network_is_tuned_from_a_head(
     assert ClassifierReader.load(tmp_path / "all").weights_sha256 != ClassifierReader.load(run).weights_sha256
 
 
-@pytest.mark.parametrize(("change", "error", "words"), [
-    ({"network": None}, ConfigError, "neither or both of network and initial"),
-    ({"network": "nowhere.npz"}, CheckpointError, "nowhere.npz: no such file"),
-    ({"tune": "all"}, ConfigError, "would spoil"),
-    ({"classes": "seen"}, DataError, "1 seen classes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"network": None}, ConfigError, "neither or both of network and initial"),
+        ({"network": "nowhere.npz"}, CheckpointError, "nowhere.npz: no such file"),
+        ({"tune": "all"}, ConfigError, "would spoil"),
+        ({"classes": "seen"}, DataError, "1 seen classes"),
+    ],
+)
 def test_what_cannot_be_trained(
     change: dict[str, object], error: type, words: str, corpus: Path, settings: ClassifierSettings, tmp_path: Path
 ) -> None:
@@ -229,8 +249,15 @@ def test_one_verb_trains_and_the_other_scores(
     corpus: Path, network: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["train", "classifier", "--root", str(corpus), "--out", str(tmp_path / "run"), "--device", "cpu"]
-    settings = {"network": network, "views": 1, "loop.max_steps": 5, "loop.evaluate_every": 5, "workers": 1,
-                "loop.threads": 1, "hidden": 4}  # fmt: skip
+    settings = {
+        "network": network,
+        "views": 1,
+        "loop.max_steps": 5,
+        "loop.evaluate_every": 5,
+        "workers": 1,
+        "loop.threads": 1,
+        "hidden": 4,
+    }
     assert main([*argv, *(f"--set={name}={value}" for name, value in settings.items())]) == 0
     assert "step 5, finished (accuracy" in capsys.readouterr().out
     rng = np.random.default_rng(3)

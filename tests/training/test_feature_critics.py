@@ -51,9 +51,7 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
     losses = replace(plain.losses, class_aware=0.0)
 
     def looking_through(path: str) -> GeneratorSettings:
-        model = replace(
-            plain.model, discriminators="features", looks_through=path, feature_discriminator_width=8
-        )
+        model = replace(plain.model, discriminators="features", looks_through=path, feature_discriminator_width=8)
         return replace(plain, model=model, features=None, losses=losses)
 
     with pytest.raises(ConfigError, match="no such teacher"):
@@ -69,9 +67,12 @@ def test_a_generator_goes_on_under_other_discriminators(
 ) -> None:
     plain = painted.SETTINGS
     losses = replace(plain.losses, class_aware=0.0)
-    seen = {name: replace(plain, losses=losses, model=replace(plain.model, discriminators=name,
-                                                              feature_discriminator_width=8))
-            for name in (first, then)}  # fmt: skip
+    seen = {
+        name: replace(
+            plain, losses=losses, model=replace(plain.model, discriminators=name, feature_discriminator_width=8)
+        )
+        for name in (first, then)
+    }
     train_generator(root, tmp_path / "first", seen[first], device="cpu", progress=False)
     idle = replace(seen[then], initial=str(tmp_path / "first"), learning_rate=0.0, discriminator_learning_rate=0.0)
     train_generator(root, tmp_path / "then", idle, device="cpu", progress=False)

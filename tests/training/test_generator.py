@@ -29,12 +29,20 @@ MEASURED: dict[str, list[dict[str, float]]] = {
         {"kl": 0.195447, "feature": 0.0062286, "reconstruction": 1.46485},
         {"kl": 0.243255, "feature": 0.00447872, "reconstruction": 1.19682},
         {
-            "discriminator": 4.56813, "kl": 0.192641, "generator": 1.48501, "class_aware": 0.150455,
-            "feature": 0.00573593, "reconstruction": 1.01351,
+            "discriminator": 4.56813,
+            "kl": 0.192641,
+            "generator": 1.48501,
+            "class_aware": 0.150455,
+            "feature": 0.00573593,
+            "reconstruction": 1.01351,
         },
         {
-            "discriminator": 4.59753, "kl": 0.110259, "generator": 1.69917, "class_aware": 0.12064,
-            "feature": 0.00530937, "reconstruction": 0.763195,
+            "discriminator": 4.59753,
+            "kl": 0.110259,
+            "generator": 1.69917,
+            "class_aware": 0.12064,
+            "feature": 0.00530937,
+            "reconstruction": 0.763195,
         },
     ],
     "two stages": [
@@ -43,7 +51,7 @@ MEASURED: dict[str, list[dict[str, float]]] = {
         {"discriminator": 8.8319, "kl": 0.24129, "generator": 3.75279, "class_aware": 0.256765, "color": 0.0897946},
         {"discriminator": 8.82757, "kl": 0.14795, "generator": 3.42036, "class_aware": 0.19696, "color": 0.0759861},
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +69,28 @@ def variant(painted: ModuleType, name: str) -> GeneratorSettings:
             plain, losses=replace(losses, feature=2.0, unconditional=0.0), wrong_same_class=0.5, embedding_noise=0.5
         ),
         "image": replace(
-            plain, augmentation="crop_flip", schedule="cosine", discriminator_augmentation=(),
+            plain,
+            augmentation="crop_flip",
+            schedule="cosine",
+            discriminator_augmentation=(),
             losses=replace(
-                losses, feature=2.0, feature_target="image", feature_noise=0.1, feature_shift=1, reconstruction=3.0,
-                reconstruction_floor=1.0, adversarial_from=0.5,
+                losses,
+                feature=2.0,
+                feature_target="image",
+                feature_noise=0.1,
+                feature_shift=1,
+                reconstruction=3.0,
+                reconstruction_floor=1.0,
+                adversarial_from=0.5,
             ),
         ),
         "two stages": replace(
-            plain, model=replace(model, num_stages=2, residual_blocks=1, standardise_condition=False),
-            losses=replace(losses, color=1.0), features=None,
+            plain,
+            model=replace(model, num_stages=2, residual_blocks=1, standardise_condition=False),
+            losses=replace(losses, color=1.0),
+            features=None,
         ),
-    }[name]  # fmt: skip
+    }[name]
 
 
 @pytest.mark.parametrize("name", ["plain", "speech", "image", "two stages"])

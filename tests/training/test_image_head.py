@@ -12,9 +12,11 @@ from speech2img.storage.weights import save_release
 from speech2img.training.image_head import load_image_head
 
 CONFIG = {
-    "kind": "speech-encoder", "features": "teacher", "image_head": {"feature_dim": 3, "embedding_dim": 2},
+    "kind": "speech-encoder",
+    "features": "teacher",
+    "image_head": {"feature_dim": 3, "embedding_dim": 2},
     "trained_with": {"feature network": "ab" * 32},
-}  # fmt: skip
+}
 
 
 def release(folder: Path, **changes: object) -> Path:

@@ -1,6 +1,5 @@
 """Inception as a teacher: which part of the picture each view shows, and gradients for those who paint by it."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -196,8 +196,14 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path: Path, toy: ModuleTyp
         store.paths()[-1].rename(tmp_path / f"step-{len(change)}-{next(iter(change))}")
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(),
-                                   RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_out_of_memory_names_the_setting(tmp_path: Path, toy: ModuleType, error: Exception) -> None:
     def fail(loss: torch.Tensor) -> torch.Tensor:
         raise error
@@ -292,9 +298,10 @@ def test_the_status_line_speaks_without_a_terminal(
     assert "toy: step 6/6 (100 % of the budget)" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("change", [
-    {"max_steps": 0}, {"keep": 1}, {"max_minutes": -1.0}, {"threads": 0}, {"log_every": 0}, {"evaluate_every": -1},
-])
+@pytest.mark.parametrize(
+    "change",
+    [{"max_steps": 0}, {"keep": 1}, {"max_minutes": -1.0}, {"threads": 0}, {"log_every": 0}, {"evaluate_every": -1}],
+)
 def test_impossible_loop_settings_are_refused(change: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
         LoopSettings(**change)

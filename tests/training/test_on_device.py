@@ -28,15 +28,20 @@ from speech2img.training.run import LoopSettings
 CPU = torch.device("cpu")
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
 CASES = [
-    ("cpu", "fp32", 1e-5), ("cpu", "bf16", 5e-2), pytest.param("cuda", "fp32", 5e-3, marks=pytest.mark.gpu),
+    ("cpu", "fp32", 1e-5),
+    ("cpu", "bf16", 5e-2),
+    pytest.param("cuda", "fp32", 5e-3, marks=pytest.mark.gpu),
     pytest.param("cuda", "bf16", 5e-2, marks=pytest.mark.gpu),
     pytest.param("cuda", "fp16", 2e-2, marks=pytest.mark.gpu),
-]  # fmt: skip
+]
 """Device, precision, and how far it may be from the CPU in float32, relative."""
 SMALL = GeneratorSettings(
     model=GeneratorModelSettings(width=8, discriminator_width=8, num_stages=2, condition_dim=8, noise_dim=8),
-    batch_size=4, features=None, evaluation_utterances=0, loop=LoopSettings(precision="fp32"),
-)  # fmt: skip
+    batch_size=4,
+    features=None,
+    evaluation_utterances=0,
+    loop=LoopSettings(precision="fp32"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +103,10 @@ def test_pictures_and_scores_are_those_of_the_cpu(device: str, precision: str, t
         with torch.autocast(device, dtype, enabled=precision != "fp32"):
             found = generator(*(x.to(device) for x in inputs), eps=eps.to(device))
             score = critic(wanted.images[1].to(device), wanted.mu.to(device))
-    pairs = [*zip(found.images, wanted.images, strict=True),
-             (score.conditional_logits, wanted_score.conditional_logits)]  # fmt: skip
+    pairs = [
+        *zip(found.images, wanted.images, strict=True),
+        (score.conditional_logits, wanted_score.conditional_logits),
+    ]
     for one, other in pairs:
         assert float((one.float().cpu() - other).norm()) <= tolerance * float(other.norm())
 
@@ -161,17 +168,13 @@ def test_a_graphed_step_reads_its_inputs_from_fixed_places(device: str) -> None:
 @pytest.mark.parametrize("change", [{"feature": 1.0}, {"reconstruction": 1.0}])
 def test_graphs_are_refused_where_a_step_changes(change: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="compute.graphs"):
-        replace(
-            SMALL, features="teacher", losses=replace(SMALL.losses, **change), compute=ComputeSettings(graphs=True)
-        )
+        replace(SMALL, features="teacher", losses=replace(SMALL.losses, **change), compute=ComputeSettings(graphs=True))
 
 
 @pytest.mark.usefixtures("host_noise")
 @pytest.mark.parametrize("device", ["cpu", CUDA])
 @pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace")
-def test_compiled_networks_have_the_same_losses(
-    made: ModuleType, device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_networks_have_the_same_losses(made: ModuleType, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if device == "cpu":  # what inductor makes of it takes a compiler and a minute
         monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     compiled = replace(SMALL, compute=ComputeSettings(compile=True))
@@ -224,9 +227,12 @@ def test_memory_of_256_px_and_batch_24_has_a_ceiling(made: ModuleType, memory: A
 def test_a_few_pictures_are_learned_by_heart(made: ModuleType, device: str, steps: int, part: float) -> None:
     """Utterances of eight pictures, each of one colour, come to give these colours."""
     settings = replace(
-        SMALL, batch_size=8, learning_rate=2e-3, model=replace(SMALL.model, num_stages=1),
+        SMALL,
+        batch_size=8,
+        learning_rate=2e-3,
+        model=replace(SMALL.model, num_stages=1),
         losses=replace(SMALL.losses, reconstruction=10.0, adversarial_from=1.0),
-    )  # fmt: skip
+    )
     torch.manual_seed(0)
     task = made.generator_task(settings, torch.device(device), pictures=8)
     colours = np.random.default_rng(0).integers(0, 256, (8, 1, 1, 3), dtype=np.uint8)
@@ -264,8 +270,9 @@ def test_an_optimizer_goes_on_as_the_device_computes_it(device: str) -> None:
 def test_what_is_sent_arrives_and_stays(device: str) -> None:
     tensors = [torch.arange(5), torch.rand(2, 3)]
     found = sent(tensors, torch.device(device))
-    assert all(one.device.type == device and torch.equal(one.cpu(), other)
-               for one, other in zip(found, tensors, strict=True))  # fmt: skip
+    assert all(
+        one.device.type == device and torch.equal(one.cpu(), other) for one, other in zip(found, tensors, strict=True)
+    )
 
 
 @pytest.mark.gpu

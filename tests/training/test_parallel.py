@@ -127,7 +127,7 @@ def test_a_training_that_is_not_parallel_says_so(
         ("Failed to recv, got 0 bytes. Connection was likely closed. Did the remote server crash?", RunInterrupted),
         ("The client socket has timed out after 60000ms while trying to connect to (nowhere, 1)", ConfigError),
     ],
-)  # fmt: skip
+)
 def test_one_that_is_lost_while_all_join_ends_the_job(
     said: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,8 +50,13 @@ def test_schedules_have_the_right_ends() -> None:
     assert learning_rate(0.55, base=1.0, warmup=0.1, floor=0.0) == pytest.approx(0.5)
     assert learning_rate(1.0, base=2.0, warmup=0.1) == pytest.approx(0.02)
     assert [learning_rate(x, base=1.0, schedule="step") for x in (0.1, 0.25, 0.5, 0.7, 0.9, 1.0)] == [
-        1, 0.5, 0.25, 0.125, 0.0625, 0.0625,
-    ]  # fmt: skip
+        1,
+        0.5,
+        0.25,
+        0.125,
+        0.0625,
+        0.0625,
+    ]
     tenths = {"schedule": "step", "step_parts": 2.4, "step_factor": 0.1}
     assert [learning_rate(x, base=1.0, **tenths) for x in (0.41, 0.42, 0.83, 0.84, 1)] == pytest.approx(
         [1.0, 0.1, 0.1, 0.01, 0.01]

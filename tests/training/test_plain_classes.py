@@ -39,10 +39,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         Image.fromarray(paint(name, number)).convert("L").save(root / f"{number}.png")
         (root / f"{name}_{number}.wav").write_bytes(b"RIFF")
         split = "val" if number >= 20 else "test_seen" if number >= 12 else "train"
-        items.append(Item(
-            f"{number}", f"{number}.png", number % 2, name, split, None, None,
-            (recorded_caption(0, f"{name}_{number}.wav", speaker="Ada"),),
-        ))
+        items.append(
+            Item(
+                f"{number}",
+                f"{number}.png",
+                number % 2,
+                name,
+                split,
+                None,
+                None,
+                (recorded_caption(0, f"{name}_{number}.wav", speaker="Ada"),),
+            )
+        )
     manifest = Manifest(root, "folder", items)
     manifest.save()
     return manifest
@@ -106,7 +114,13 @@ class Painter:
 
 def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
     report = evaluate_pipeline(
-        Painter(), corpus, splits=["test_seen"], judge=judge, num_utterances=8, num_shown=2, out=tmp_path,
+        Painter(),
+        corpus,
+        splits=["test_seen"],
+        judge=judge,
+        num_utterances=8,
+        num_shown=2,
+        out=tmp_path,
         progress=False,
     )
     row = report.row("spoken_attribute_accuracy", "seen classes")

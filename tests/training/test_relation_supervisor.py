@@ -57,9 +57,14 @@ def test_both_sides_are_logged_and_the_release_names_what_is_behind_it(
 
 @pytest.mark.parametrize("how", ["killed", "published"])
 def test_a_killed_run_ends_bit_for_bit_the_same(
-    how: str, painted: ModuleType, toy: ModuleType, root: Path, trained: Path, tmp_path: Path,
+    how: str,
+    painted: ModuleType,
+    toy: ModuleType,
+    root: Path,
+    trained: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     wanted, whole = settings(painted), trained
     if how == "published":
         wanted, whole = settings(painted, positive="picture", form="published"), tmp_path / "whole"
@@ -151,9 +156,11 @@ def test_encoders_that_cannot_serve_are_named(painted: ModuleType, root: Path, t
     painted.encoder_release(tmp_path / "other", features_sha256="cd" * 32)
     painted.teacher_release(tmp_path / "teacher")
     for name, words in (
-        ("large", "takes 20 features, 'teacher' of .* has 16"), ("other", "another teacher"),
-        ("teacher", "'attribute-network' without an image head"), ("nothing", "nothing"),
-    ):  # fmt: skip
+        ("large", "takes 20 features, 'teacher' of .* has 16"),
+        ("other", "another teacher"),
+        ("teacher", "'attribute-network' without an image head"),
+        ("nothing", "nothing"),
+    ):
         wanted = settings(painted, encoder=str(tmp_path / name))
         with pytest.raises((CheckpointError, ConfigError), match=words):
             train_generator(root, tmp_path / "run" / name, wanted, device="cpu", progress=False)
@@ -163,9 +170,7 @@ def test_a_run_of_another_corpus_is_refused(painted: ModuleType, root: Path, tmp
     other = painted.build(tmp_path / "other", seed=4)
     encoder = other / "derived" / "embeddings" / "encoder" / "encoder"
     with pytest.raises(CheckpointError, match="another teacher"):
-        train_generator(
-            root, tmp_path / "run", settings(painted, encoder=str(encoder)), device="cpu", progress=False
-        )
+        train_generator(root, tmp_path / "run", settings(painted, encoder=str(encoder)), device="cpu", progress=False)
 
 
 def test_settings_that_contradict_each_other(painted: ModuleType, tmp_path: Path) -> None:

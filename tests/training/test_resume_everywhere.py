@@ -16,8 +16,16 @@ from speech2img.storage.checkpoint import CheckpointStore
 Start = Callable[..., Any]
 STEPS = 4
 TRAINERS = (
-    "encoder", "s2igan encoder", "teacher", "judge", "prior", "generator", "plain generator", "classifier", "tacotron2",
-)  # fmt: skip
+    "encoder",
+    "s2igan encoder",
+    "teacher",
+    "judge",
+    "prior",
+    "generator",
+    "plain generator",
+    "classifier",
+    "tacotron2",
+)
 
 
 def remove_stores(root: Path) -> None:

@@ -21,9 +21,13 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
     root, loop = make_corpus(tmp_path), replace(painted.LOOP, max_steps=2)
     build_teacher_features(root, painted.teacher_release(tmp_path / "teacher"), views=1, progress=False)
     sen = replace(
-        ENCODER_PRESETS["s2igan"], crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8),
-        batch_size=6, features="teacher", workers=1, loop=loop,
-    )  # fmt: skip
+        ENCODER_PRESETS["s2igan"],
+        crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8),
+        batch_size=6,
+        features="teacher",
+        workers=1,
+        loop=loop,
+    )
     train_encoder(root, tmp_path / "encoder", sen, progress=False)
     extract_embeddings(tmp_path / "encoder", root, progress=False)
     rdg = replace(painted.SETTINGS, relation=RelationSettings(weight=1.0, width=8), loop=loop)
@@ -37,9 +41,11 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
     tensors, config = load_release(tmp_path / "generator" / "export")
     teacher, encoder = load_features(root, "teacher").sha256, release_sha256(tmp_path / "encoder" / "export")
     assert config["trained_with"] == {
-        "feature network": teacher, "relation's feature network": teacher, "speech encoder": encoder,
+        "feature network": teacher,
+        "relation's feature network": teacher,
+        "speech encoder": encoder,
         "image head": release_sha256(root / "derived" / "embeddings" / "encoder" / "encoder"),
-    }  # fmt: skip
+    }
     space = picture_space(tensors, config, name="generator")
     assert space is not None and "image head" in space.what
     assert load_image_head(tmp_path / "generator").features == "teacher", "it can supervise another generator"

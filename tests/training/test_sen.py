@@ -47,13 +47,22 @@ from speech2img.training.task import learning_rate
 STEPS = 4
 LOOP = LoopSettings(max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1)
 SEN = replace(
-    ENCODER_PRESETS["s2igan"], crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8), batch_size=6,
-    features="made", workers=1, loop=LOOP,
-)  # fmt: skip
+    ENCODER_PRESETS["s2igan"],
+    crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8),
+    batch_size=6,
+    features="made",
+    workers=1,
+    loop=LOOP,
+)
 LI = EncoderSettings(
-    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=20), features="made",
-    losses=EncoderLossSettings(contrastive=1.0), batch_size=8, workers=1, standardise=True, loop=LOOP,
-)  # fmt: skip
+    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=20),
+    features="made",
+    losses=EncoderLossSettings(contrastive=1.0),
+    batch_size=8,
+    workers=1,
+    standardise=True,
+    loop=LOOP,
+)
 FEATURE_DIM = 20
 
 
@@ -108,12 +117,14 @@ def test_the_preset_of_li_takes_the_very_steps_it_took_before_there_were_two(cor
         encoder.train()
         batch = batches.next()
         speech, image = encoder(batch.mel_BMT, batch.lengths_B).sentence, batch.features_BD
-        loss = torch.stack([
-            1.0 * joint_embedding_loss(image, speech, batch.classes_B),
-            5.0 * l1_loss(speech, image),
-            1.0 * distillation_loss(speech, image, temperature=2.0),
-            1.0 * contrastive_loss(image, speech, scale=10.0),
-        ]).sum()  # fmt: skip
+        loss = torch.stack(
+            [
+                1.0 * joint_embedding_loss(image, speech, batch.classes_B),
+                5.0 * l1_loss(speech, image),
+                1.0 * distillation_loss(speech, image, temperature=2.0),
+                1.0 * contrastive_loss(image, speech, scale=10.0),
+            ]
+        ).sum()
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
@@ -142,8 +153,13 @@ def test_both_losses_and_all_validation_numbers_are_logged(runs: Path) -> None:
         lines = [json.loads(line) for line in (runs / name / "stats.jsonl").read_text().splitlines()]
         train = next(line for line in lines if line["kind"] == "train")
         assert losses <= train.keys() and train["loss"] == pytest.approx(
-            sum(train[k] for k in ("joint", "l1", "distillation", "contrastive", "matching_loss", "distinctive")
-                if k in train), rel=1e-5)  # fmt: skip
+            sum(
+                train[k]
+                for k in ("joint", "l1", "distillation", "contrastive", "matching_loss", "distinctive")
+                if k in train
+            ),
+            rel=1e-5,
+        )
         found = [line for line in lines if line["kind"] == "evaluation"][-1]
         assert {"mean_average_precision", "recall_at_10_both", "score", "centroid_accuracy"} <= found.keys()
         assert 0 < found["mean_average_precision"] <= 1 and found["recall_at_10_both"] == 1.0
@@ -283,10 +299,11 @@ def test_the_published_recipe_is_the_preset() -> None:
     assert (sen.batch_size, sen.learning_rate, sen.weight_decay, sen.betas) == (128, 1e-3, 1e-3, (0.95, 0.999))
     assert sen.losses.weights == (0.0, 0.0, 0.0, 0.0, 1.0, 1.0) and sen.losses.scale == 10.0
     rates = [
-        learning_rate(epoch / 150, base=1e-3, schedule=sen.schedule, step_parts=sen.step_parts,
-                      step_factor=sen.step_factor)
+        learning_rate(
+            epoch / 150, base=1e-3, schedule=sen.schedule, step_parts=sen.step_parts, step_factor=sen.step_factor
+        )
         for epoch in (0, 49, 50, 99, 100, 149)
-    ]  # fmt: skip
+    ]
     assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
     assert ENCODER_PRESETS["li2020"] == EncoderSettings()
     published = ENCODER_PRESETS["s2igan-published"]
@@ -297,9 +314,13 @@ def test_the_published_recipe_is_the_preset() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"crnn": CRNNSettings(channels=(1, 2, 3))}, {"step_factor": 0.0}, {"betas": (0.9, 1.0)},
-     {"losses": EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0)}],
-)  # fmt: skip
+    [
+        {"crnn": CRNNSettings(channels=(1, 2, 3))},
+        {"step_factor": 0.0},
+        {"betas": (0.9, 1.0)},
+        {"losses": EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0)},
+    ],
+)
 def test_settings_out_of_range_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         replace(SEN, **wrong)

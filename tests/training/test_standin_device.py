@@ -31,10 +31,13 @@ def test_all_stays_on_its_device_and_no_step_waits(steps: dict[str, dict[str, An
 
 
 FAULTS = {
-    "total = float(x.sum())": "error", "x = x + torch.ones(3)": "error", "x = x[x > 0]": "error",
-    "x = x * torch.tensor([2.0, 1.0, 3.0]).to(x.device)": "waited", "y = x.sum().cpu()": "fetched",
+    "total = float(x.sum())": "error",
+    "x = x + torch.ones(3)": "error",
+    "x = x[x > 0]": "error",
+    "x = x * torch.tensor([2.0, 1.0, 3.0]).to(x.device)": "waited",
+    "y = x.sum().cpu()": "fetched",
     "x = x * 2 + x[torch.tensor([2, 1, 0])]": None,
-}  # fmt: skip
+}
 """Line of a step, and what the device shall say of it."""
 
 
@@ -57,6 +60,7 @@ os._exit(0)
 """
     place = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
     done = subprocess.run([sys.executable, "-c", program], env=place, capture_output=True, text=True, check=True)
-    found = [next((name for name, value in json.loads(line).items() if value), None)
-             for line in done.stdout.splitlines()]  # fmt: skip
+    found = [
+        next((name for name, value in json.loads(line).items() if value), None) for line in done.stdout.splitlines()
+    ]
     assert found == list(FAULTS.values())

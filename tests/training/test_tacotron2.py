@@ -32,13 +32,26 @@ from speech2img.tts.tacotron2 import Tacotron2Options, Tacotron2Synthesizer
 
 STEPS = 4
 SMALL = Tacotron2ModelSettings(
-    encoder_dim=16, attention_dim=8, location_filters=4, location_kernel=7, prenet_dim=8, attention_rnn_dim=16,
-    decoder_rnn_dim=16, postnet_dim=8, postnet_layers=2, frames_per_step=2,
-)  # fmt: skip
+    encoder_dim=16,
+    attention_dim=8,
+    location_filters=4,
+    location_kernel=7,
+    prenet_dim=8,
+    attention_rnn_dim=16,
+    decoder_rnn_dim=16,
+    postnet_dim=8,
+    postnet_layers=2,
+    frames_per_step=2,
+)
 SETTINGS = Tacotron2Settings(
-    model=SMALL, batch_size=2, guided_attention=1.0, frame_loss="mse+l1", held_out=1, evaluation_clips=2,
+    model=SMALL,
+    batch_size=2,
+    guided_attention=1.0,
+    frame_loss="mse+l1",
+    held_out=1,
+    evaluation_clips=2,
     loop=LoopSettings(max_steps=STEPS, evaluate_every=2, grid_every=2, log_every=1, precision="fp32", threads=1),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +101,12 @@ def test_guided_attention_by_the_papers_formula() -> None:
     total = []
     for row, (count, length) in enumerate(((6, 4), (3, 2))):
         for step in range(count):
-            total.append(sum(
-                float(weights[row, step, symbol]) * (1 - math.exp(-((symbol / length - step / count) ** 2) / 0.08))
-                for symbol in range(4)
-            ))  # fmt: skip
+            total.append(
+                sum(
+                    float(weights[row, step, symbol]) * (1 - math.exp(-((symbol / length - step / count) ** 2) / 0.08))
+                    for symbol in range(4)
+                )
+            )
     assert float(guided_attention_loss(weights, steps, symbols)) == pytest.approx(np.mean(total), rel=1e-5)
     diagonal = torch.eye(8)[None]
     assert float(guided_attention_loss(diagonal, torch.tensor([8]), torch.tensor([8]))) == 0.0
@@ -237,9 +252,11 @@ def test_a_few_steps_lower_the_loss_on_real_speech(realdata: Path, tmp_path: Pat
     )
     loop = LoopSettings(max_steps=8, evaluate_every=1, grid_every=0, log_every=1, precision="fp32", threads=1)
     result = train_tacotron2(
-        tmp_path, tmp_path / "run", Tacotron2Settings(model=SMALL, batch_size=2, learning_rate=1e-2, loop=loop),
+        tmp_path,
+        tmp_path / "run",
+        Tacotron2Settings(model=SMALL, batch_size=2, learning_rate=1e-2, loop=loop),
         progress=False,
-    )  # fmt: skip
+    )
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     first = next(line for line in lines if line["kind"] == "evaluation")
     assert result.metrics["mel"] < 0.9 * first["mel"]
@@ -263,8 +280,9 @@ def test_settings_out_of_range(wrong: dict[str, Any]) -> None:
 
 
 def test_heat_picture_puts_the_first_row_at_the_bottom() -> None:
-    picture = np.asarray(heat_picture(np.array([[1.0, 0.0], [0.0, 0.0]]), title="t", x_label="x", y_label="y",
-                                      scale=(10, 10)))  # fmt: skip
+    picture = np.asarray(
+        heat_picture(np.array([[1.0, 0.0], [0.0, 0.0]]), title="t", x_label="x", y_label="y", scale=(10, 10))
+    )
     height = picture.shape[0]
     bright = np.argwhere(picture[16 : height - 18, 44:64].sum(axis=2) > 600)
     assert bright[:, 0].min() >= 10 and bright[:, 1].max() < 10

@@ -54,15 +54,24 @@ def loop(**changes: Any) -> LoopSettings:
 
 TEACHER = TeacherSettings(width=8, batch_size=8, workers=1, loop=loop())
 ENCODER = EncoderSettings(
-    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16)), losses=EncoderLossSettings(contrastive=1.0),
-    batch_size=8, workers=1, loop=loop(),
-)  # fmt: skip
+    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16)),
+    losses=EncoderLossSettings(contrastive=1.0),
+    batch_size=8,
+    workers=1,
+    loop=loop(),
+)
 GENERATOR = GeneratorSettings(
-    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8), batch_size=4,
-    losses=GeneratorLossSettings(feature=1.0, class_aware=1.0), augmentation="shift", wrong_same_class=0.5,
-    discriminator_augmentation=("translation", "cutout", "color"), evaluation_utterances=4, grid_utterances=2,
-    grid_noises=2, loop=loop(),
-)  # fmt: skip
+    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
+    batch_size=4,
+    losses=GeneratorLossSettings(feature=1.0, class_aware=1.0),
+    augmentation="shift",
+    wrong_same_class=0.5,
+    discriminator_augmentation=("translation", "cutout", "color"),
+    evaluation_utterances=4,
+    grid_utterances=2,
+    grid_noises=2,
+    loop=loop(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -90,15 +99,26 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 TRAINERS: dict[str, tuple[Callable[..., Any], Any]] = {
-    "teacher": (train_teacher, TEACHER), "encoder": (train_encoder, ENCODER), "generator": (train_generator, GENERATOR),
-}  # fmt: skip
+    "teacher": (train_teacher, TEACHER),
+    "encoder": (train_encoder, ENCODER),
+    "generator": (train_generator, GENERATOR),
+}
 
 
 def prior_settings(runs: Path) -> PriorSettings:
     return PriorSettings(
-        generator=str(runs / "painter"), embeddings="standard", components=6, width=16, blocks=1, batch_size=8,
-        evaluation_utterances=4, grid_utterances=2, grid_noises=2, steps=2, loop=loop(),
-    )  # fmt: skip
+        generator=str(runs / "painter"),
+        embeddings="standard",
+        components=6,
+        width=16,
+        blocks=1,
+        batch_size=8,
+        evaluation_utterances=4,
+        grid_utterances=2,
+        grid_noises=2,
+        steps=2,
+        loop=loop(),
+    )
 
 
 def test_the_teacher_exports_heads_and_its_accuracy(trained: Path) -> None:
@@ -152,8 +172,10 @@ def test_the_generators_run_is_a_whole_model(corpus: Path, trained: Path) -> Non
 
     _, config = load_release(trained / "generator" / "export")
     assert config["kind"] == "speech-to-image" and config["mel_preset"] == "li2020"
-    assert config["trained_with"] == {"feature network": load_features(corpus, "teacher").sha256,
-                                      "speech encoder": load_embeddings(corpus, "encoder").sha256}
+    assert config["trained_with"] == {
+        "feature network": load_features(corpus, "teacher").sha256,
+        "speech encoder": load_embeddings(corpus, "encoder").sha256,
+    }
     picture = SpeechToImage.load(trained / "generator", device="cpu")(corpus / "audio" / "3_0.wav", seed=1)
     assert picture.size == (64, 64)
     grid = Image.open(trained / "generator" / "grids" / "samples-00000004.png")
@@ -181,9 +203,11 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     from speech2img.training import encoder, generator, prior, teacher
 
     kind: Any = {
-        "teacher": teacher.TeacherTask, "encoder": encoder.EncoderTask, "generator": generator.GeneratorTask,
+        "teacher": teacher.TeacherTask,
+        "encoder": encoder.EncoderTask,
+        "generator": generator.GeneratorTask,
         "prior": prior.PriorTask,
-    }[name]  # fmt: skip
+    }[name]
     original = kind.train_step
     monkeypatch.setattr(kind, "train_step", lambda self, batch, used: stopping(self, batch, used, step=original))
     sittings = 0
@@ -293,10 +317,12 @@ def test_a_teacher_learns_what_it_is_shown(corpus: Path, tmp_path: Path) -> None
 
 def test_published_losses_and_standardised_targets(corpus: Path, trained: Path, tmp_path: Path) -> None:
     published = replace(
-        ENCODER, standardise=True, loop=loop(max_steps=2),
+        ENCODER,
+        standardise=True,
+        loop=loop(max_steps=2),
         losses=EncoderLossSettings(form="published", distillation=1000.0),
         model=replace(ENCODER.model, masked=False, pooling="padded_mean", padded_frames=2048, pad_value=0.0),
-    )  # fmt: skip
+    )
     result = train_encoder(corpus, tmp_path / "published", published, progress=False)
     assert {"centroid_accuracy", "ap_at_50", "recall_at_1", "recall_at_10", "score"} <= result.metrics.keys()
     tensors, config = load_release(tmp_path / "published" / "export")
@@ -306,9 +332,13 @@ def test_published_losses_and_standardised_targets(corpus: Path, trained: Path, 
 
 def test_more_stages_bf16_and_crops(corpus: Path, trained: Path, tmp_path: Path) -> None:
     settings = replace(
-        GENERATOR, model=replace(GENERATOR.model, num_stages=2), augmentation="crop_flip", features=None,
-        losses=GeneratorLossSettings(color=1.0), loop=loop(max_steps=2, precision="bf16"),
-    )  # fmt: skip
+        GENERATOR,
+        model=replace(GENERATOR.model, num_stages=2),
+        augmentation="crop_flip",
+        features=None,
+        losses=GeneratorLossSettings(color=1.0),
+        loop=loop(max_steps=2, precision="bf16"),
+    )
     train_generator(corpus, tmp_path / "two", settings, progress=False)
     from speech2img.pipeline import SpeechToImage
 
@@ -334,9 +364,7 @@ def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path
     last = CheckpointStore(warm.run_dir / "checkpoints").latest()
     assert last is not None
     before = CheckpointStore(warm.run_dir / "checkpoints").load(last)[0]["task"]["average"]["module"]
-    still = replace(
-        GENERATOR, initial=str(warm.run_dir), losses=losses, learning_rate=1e-12, ema_decay=0.0,
-    )  # fmt: skip
+    still = replace(GENERATOR, initial=str(warm.run_dir), losses=losses, learning_rate=1e-12, ema_decay=0.0)
     tuned = train_generator(corpus, tmp_path / "tuned", still, device="cpu", progress=False)
     after, config = load_release(tuned.run_dir / "export")
     assert config["kind"] == "speech-to-image"

@@ -40,9 +40,7 @@ def test_a_run_that_ends_early_leaves_what_there_was_and_a_later_sitting_adds_it
 
 
 @pytest.mark.parametrize(("flags", "steps"), [([], 0), (["--profile"], 5), (["--profile", "3"], 3)])
-def test_the_flag_sets_the_steps(
-    flags: list[str], steps: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_flag_sets_the_steps(flags: list[str], steps: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: list[Any] = []
 
     def train(root: Path, out: Path, settings: Any, **options: Any) -> Any:

@@ -55,8 +55,13 @@ def build(root: Path) -> Path:
     encoder = root / "derived" / "embeddings" / "encoder" / "encoder"
     tensors, config = load_release(encoder)
     save_release(encoder, tensors, {**config, "mel_preset": "li2020", "encoder": {}, "pad_value": 0.0}, "", half=False)
-    arguments = {"embedding_dim": painted_corpus.FEATURES, "condition_dim": 6, "noise_dim": 4, "width": 4,
-                 "num_stages": 1}  # fmt: skip
+    arguments = {
+        "embedding_dim": painted_corpus.FEATURES,
+        "condition_dim": 6,
+        "noise_dim": 4,
+        "width": 4,
+        "num_stages": 1,
+    }
     torch.manual_seed(0)
     painter = {f"generator.{name}": value for name, value in StackGenerator(**arguments).state_dict().items()}
     painter |= {"target.mean": torch.zeros(painted_corpus.FEATURES), "target.std": torch.ones(painted_corpus.FEATURES)}
@@ -94,22 +99,30 @@ def _build_clips(root: Path) -> None:
 
 
 ENCODER = EncoderSettings(
-    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=16), standardise=True,
-    losses=EncoderLossSettings(contrastive=1.0), batch_size=8, workers=1,
-)  # fmt: skip
-SEN = replace(
-    ENCODER_PRESETS["s2igan"], mel_preset="li2020", crnn=CRNNSettings(channels=(8, 8), embedding_dim=8), batch_size=6,
+    model=EncoderModelSettings(channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=16),
+    standardise=True,
+    losses=EncoderLossSettings(contrastive=1.0),
+    batch_size=8,
     workers=1,
-)  # fmt: skip
+)
+SEN = replace(
+    ENCODER_PRESETS["s2igan"],
+    mel_preset="li2020",
+    crnn=CRNNSettings(channels=(8, 8), embedding_dim=8),
+    batch_size=6,
+    workers=1,
+)
 
 TEACHER = TeacherSettings(width=8, feature_dim=8, batch_size=8, workers=1)
 PRIOR = PriorSettings(components=6, width=16, blocks=1, batch_size=8, evaluation_utterances=4, steps=2, unsaid=0.2)
 _PLAIN = painted_corpus.SETTINGS
 GENERATOR = replace(
-    _PLAIN, model=replace(_PLAIN.model, num_stages=2, residual_blocks=1), embedding_noise=0.5,
+    _PLAIN,
+    model=replace(_PLAIN.model, num_stages=2, residual_blocks=1),
+    embedding_noise=0.5,
     losses=replace(_PLAIN.losses, feature=1.0, color=1.0, reconstruction=1.0),
     relation=RelationSettings(weight=1.0, width=8),
-)  # fmt: skip
+)
 
 PLAIN_GENERATOR = replace(
     GENERATOR, embedding_noise=0.0, losses=_PLAIN.losses, relation=replace(GENERATOR.relation, weight=0.0)
@@ -118,11 +131,22 @@ JUDGE = replace(TEACHER, renders=24, held_out_renders=8)
 CLASSIFIER = ClassifierSettings(views=2, batch_size=6, learning_rate=1e-2, workers=1)
 TACOTRON2 = Tacotron2Settings(
     model=Tacotron2ModelSettings(
-        encoder_dim=16, attention_dim=8, location_filters=4, location_kernel=7, prenet_dim=8, attention_rnn_dim=16,
-        decoder_rnn_dim=16, postnet_dim=8, postnet_layers=2, frames_per_step=4,
+        encoder_dim=16,
+        attention_dim=8,
+        location_filters=4,
+        location_kernel=7,
+        prenet_dim=8,
+        attention_rnn_dim=16,
+        decoder_rnn_dim=16,
+        postnet_dim=8,
+        postnet_layers=2,
+        frames_per_step=4,
     ),
-    batch_size=2, guided_attention=1.0, held_out=1, evaluation_clips=1,
-)  # fmt: skip
+    batch_size=2,
+    guided_attention=1.0,
+    held_out=1,
+    evaluation_clips=1,
+)
 
 CASES: dict[str, tuple[Callable[..., Any], Any]] = {
     "encoder": (train_encoder, ENCODER),
@@ -140,9 +164,15 @@ PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "class
 
 
 def train(
-    case: str, root: Path, folder: Path, *, steps: int = STEPS, device: str = "cpu", workers: int | None = None,
+    case: str,
+    root: Path,
+    folder: Path,
+    *,
+    steps: int = STEPS,
+    device: str = "cpu",
+    workers: int | None = None,
     loop: dict[str, Any] | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Train one of the cases.
 
     Parameters

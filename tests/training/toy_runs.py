@@ -85,9 +85,11 @@ class ToyTask(Task):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "sampler": self.sampler.state_dict(), "best": self.best.state_dict(),
-        }  # fmt: skip
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "sampler": self.sampler.state_dict(),
+            "best": self.best.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.network.load_state_dict(state["network"])

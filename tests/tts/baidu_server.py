@@ -17,21 +17,40 @@ import soundfile
 API_KEY, SECRET_KEY = "Ak4+test/key=EXAMPLE", "Sk9 is/never&shown".replace(" ", "_")
 RATES = {"3": 16_000, "4": 16_000, "5": 8_000, "6": 16_000}
 TYPES = {
-    "3": "audio/mp3", "4": "audio/basic;codec=pcm;rate=16000;channel=1",
-    "5": "audio/basic;codec=pcm;rate=8000;channel=1", "6": "audio/wav",
-}  # fmt: skip
+    "3": "audio/mp3",
+    "4": "audio/basic;codec=pcm;rate=16000;channel=1",
+    "5": "audio/basic;codec=pcm;rate=8000;channel=1",
+    "6": "audio/wav",
+}
 CODES = {
-    "6": "No permission to access data", "13": "Open api qps request limit reached",
-    "15": "Open api concurrency limit reached", "16": "Open api characters limit reached",
-    "18": "Open api cluster limit reached", "330": "invalid user_id or type for limiter", "500": "notsupport.",
-    "501": "parameter error.", "503": "synthesis backend error", "513": "tex param err",
+    "6": "No permission to access data",
+    "13": "Open api qps request limit reached",
+    "15": "Open api concurrency limit reached",
+    "16": "Open api characters limit reached",
+    "18": "Open api cluster limit reached",
+    "330": "invalid user_id or type for limiter",
+    "500": "notsupport.",
+    "501": "parameter error.",
+    "503": "synthesis backend error",
+    "513": "tex param err",
     "999": "nginx forwarding failed",
-}  # fmt: skip
+}
 STALL_SECONDS = 2.0
 BROKEN = (
-    "stall", "reset", "half", "half chunked", "http 500", "http 503", "http 429", "json as audio", "html", "empty",
-    "short", "noise", "riff",
-)  # fmt: skip
+    "stall",
+    "reset",
+    "half",
+    "half chunked",
+    "http 500",
+    "http 503",
+    "http 429",
+    "json as audio",
+    "html",
+    "empty",
+    "short",
+    "noise",
+    "riff",
+)
 """Faults that are no code."""
 ALL_FAULTS = (*CODES, "revoke", *BROKEN)
 
@@ -133,10 +152,16 @@ class _Handler(BaseHTTPRequestHandler):
                 token = f"24.{len(self.server.all_tokens):032x}.2592000.1798284651.282335-8574074"
                 self.server.tokens.add(token)
                 self.server.all_tokens.add(token)
-            self._json({
-                "refresh_token": "25.x", "expires_in": self.server.expires_in, "scope": "public audio_tts_post",
-                "session_key": "y", "access_token": token, "session_secret": "",
-            })  # fmt: skip
+            self._json(
+                {
+                    "refresh_token": "25.x",
+                    "expires_in": self.server.expires_in,
+                    "scope": "public audio_tts_post",
+                    "session_key": "y",
+                    "access_token": token,
+                    "session_secret": "",
+                }
+            )
 
     def _speak(self, form: dict[str, str]) -> None:
         text = unquote_plus(form["tex"])
@@ -212,8 +237,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "riff":
             self._send(200, body[:-1000] if form["aue"] == "6" else b"\0", kind)
         else:
-            self._json({"err_no": 502, "err_msg": "authentication failed.", "err_subcode": 4} if fault == "quota" else
-                       {"err_no": int(fault), "err_msg": "?"})
+            self._json(
+                {"err_no": 502, "err_msg": "authentication failed.", "err_subcode": 4}
+                if fault == "quota"
+                else {"err_no": int(fault), "err_msg": "?"}
+            )
         self.close_connection = True
 
     def _json(self, fields: dict[str, object], status: int = 200) -> None:

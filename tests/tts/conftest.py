@@ -55,14 +55,25 @@ def serve(baidu_server: ModuleType) -> Iterator[Callable[..., Any]]:
 def engine_for(baidu_server: ModuleType) -> Callable[..., BaiduSynthesizer]:
     """An engine that asks a server, with minutes scaled to tenths of seconds."""
 
-    def make(server: Any, *, keys: BaiduKeys | None = None, token_file: Path | None = None, rank: Any = None,
-             settings: BaiduSettings | None = None, **service: Any) -> BaiduSynthesizer:  # fmt: skip
+    def make(
+        server: Any,
+        *,
+        keys: BaiduKeys | None = None,
+        token_file: Path | None = None,
+        rank: Any = None,
+        settings: BaiduSettings | None = None,
+        **service: Any,
+    ) -> BaiduSynthesizer:
         keys = keys or BaiduKeys(baidu_server.API_KEY, baidu_server.SECRET_KEY)
         scaled = {
-            "qps": 1000.0, "backoff_base": 0.002, "backoff_cap": 0.05, "patience": 20.0,
+            "qps": 1000.0,
+            "backoff_base": 0.002,
+            "backoff_cap": 0.05,
+            "patience": 20.0,
             "limits": WebLimits(connect_seconds=5.0, read_seconds=0.25, total_seconds=5.0),
-            "speech_url": server.speech_url, "token_url": server.token_url,
-        }  # fmt: skip
+            "speech_url": server.speech_url,
+            "token_url": server.token_url,
+        }
         options = {} if rank is None else {"rank": rank}
         return BaiduSynthesizer(
             keys, settings, service=ServiceSettings(**{**scaled, **service}), token_file=token_file, **options

@@ -39,8 +39,14 @@ def test_speaks(serve: Serve, engine_for: EngineFor) -> None:
     form = server.forms[0]
     assert list(server.asked) == [TEXT]
     assert {name: form[name] for name in ("per", "spd", "pit", "vol", "aue", "lan", "ctp")} == {
-        "per": "4", "spd": "11", "pit": "11", "vol": "5", "aue": "6", "lan": "zh", "ctp": "1"
-    }  # fmt: skip
+        "per": "4",
+        "spd": "11",
+        "pit": "11",
+        "vol": "5",
+        "aue": "6",
+        "lan": "zh",
+        "ctp": "1",
+    }
     engine.synthesize("one more", voice="baidu-4")
     assert len(server.all_tokens) == 1
 
@@ -67,11 +73,17 @@ def test_long_texts_are_cut_and_joined(serve: Serve, engine_for: EngineFor) -> N
 @pytest.mark.parametrize(
     ("faults", "requests"),
     [
-        (["13", "15", "18"], 4), (["500", "999", "330", "503"], 5), (["330", "330"], 3), (["503", "503"], 3),
-        (["stall", "reset", "half"], 4), (["half chunked", "http 500", "http 503", "http 429"], 5),
-        (["json as audio", "html", "empty", "short", "noise", "riff"], 7), (["revoke"], 2), (["110"], 2),
+        (["13", "15", "18"], 4),
+        (["500", "999", "330", "503"], 5),
+        (["330", "330"], 3),
+        (["503", "503"], 3),
+        (["stall", "reset", "half"], 4),
+        (["half chunked", "http 500", "http 503", "http 429"], 5),
+        (["json as audio", "html", "empty", "short", "noise", "riff"], 7),
+        (["revoke"], 2),
+        (["110"], 2),
     ],
-)  # fmt: skip
+)
 def test_passing_faults_pass(serve: Serve, engine_for: EngineFor, faults: list[str], requests: int) -> None:
     server = serve(first(*faults))
     y = engine_for(server).synthesize(TEXT, voice="baidu-0")
@@ -124,8 +136,10 @@ def test_the_token_is_kept_between_calls_and_renewed(serve: Serve, engine_for: E
     assert len(server.all_tokens) == 1
     server.tokens.clear()
     engine = engine_for(server, token_file=path)
-    threads = [threading.Thread(target=engine.synthesize, args=(f"at once {number}",), kwargs={"voice": "baidu-0"})
-               for number in range(6)]  # fmt: skip
+    threads = [
+        threading.Thread(target=engine.synthesize, args=(f"at once {number}",), kwargs={"voice": "baidu-0"})
+        for number in range(6)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -156,8 +170,10 @@ def test_no_slot_is_taken_while_the_token_is_waited_for(
     monkeypatch.setattr(Pacer, "reserve", noted)
     monkeypatch.setattr(server.RequestHandlerClass, "_give_token", slow)
     engine = engine_for(server, qps=10.0, limits=WebLimits())
-    threads = [threading.Thread(target=engine.synthesize, args=(f"text {number}",), kwargs={"voice": "baidu-0"})
-               for number in range(4)]  # fmt: skip
+    threads = [
+        threading.Thread(target=engine.synthesize, args=(f"text {number}",), kwargs={"voice": "baidu-0"})
+        for number in range(4)
+    ]
     for thread in threads:
         thread.start()
     assert asked.wait(30)
@@ -267,9 +283,14 @@ def test_settings_out_of_range(settings: dict[str, int]) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"qps": 0.0}, {"qps": float("nan")}, {"tries": 0}, {"speech_url": "http://tsn.baidu.com/text2audio"},
-     {"token_url": "http://aip.baidubce.com/"}],
-)  # fmt: skip
+    [
+        {"qps": 0.0},
+        {"qps": float("nan")},
+        {"tries": 0},
+        {"speech_url": "http://tsn.baidu.com/text2audio"},
+        {"token_url": "http://aip.baidubce.com/"},
+    ],
+)
 def test_service_settings_that_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         ServiceSettings(**settings)

@@ -46,14 +46,21 @@ def wavs(root: Path) -> dict[str, str]:
 
 
 def test_nothing_is_lost(
-    serve: Serve, engine_for: EngineFor, humming: ModuleType, baidu_server: ModuleType, tmp_path: Path,
-    slots: list[float], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    serve: Serve,
+    engine_for: EngineFor,
+    humming: ModuleType,
+    baidu_server: ModuleType,
+    tmp_path: Path,
+    slots: list[float],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     caplog.set_level(logging.DEBUG)
     texts = [f"a bird number {number} of {COUNT}" for number in range(COUNT)]
     healthy, faulty = serve(), serve(baidu_server.chaos(0.2))
-    synthesize_corpus(humming.make(tmp_path / "good", texts, voice="en-us+f1"), engine=engine_for(healthy),
-                      progress=False)  # fmt: skip
+    synthesize_corpus(
+        humming.make(tmp_path / "good", texts, voice="en-us+f1"), engine=engine_for(healthy), progress=False
+    )
     del slots[:]
 
     root = tmp_path / "bad"

@@ -12,8 +12,12 @@ def test_cuts_at_sentences_then_clauses_then_words() -> None:
     text = "A small bird. It is red, with a very long tail and 3.5 cm of beak! 一只小鸟。"
     assert split_text(text, max_bytes=1023) == [text]
     assert split_text(text, max_bytes=30) == [
-        "A small bird.", "It is red,", "with a very long tail and 3.5", "cm of beak!", "一只小鸟。",
-    ]  # fmt: skip
+        "A small bird.",
+        "It is red,",
+        "with a very long tail and 3.5",
+        "cm of beak!",
+        "一只小鸟。",
+    ]
     assert split_text("红色的鸟，绿色的尾巴。", max_bytes=12) == ["红色的鸟，", "绿色的尾巴。"]
     assert split_text("one two, three four, five six", max_bytes=22) == ["one two, three four,", "five six"]
     assert split_text("unpronounceable", max_bytes=6) == ["unpron", "ouncea", "ble"]

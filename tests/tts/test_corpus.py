@@ -227,8 +227,10 @@ def test_batches_of_like_length_each_text_with_its_seeds(humming: ModuleType, tm
     assert [seeds[text] for text in texts[8:]] == [[0], [0, 1], [0, 1, 2], [0, 1, 2], [0, 1, 2]]
     first_window = [text for batch in choir.batches[:4] for text, _ in batch]
     assert first_window == sorted(texts, key=len)
-    reasons = {json.loads(line)["text"]: json.loads(line)["reason"] for line in
-               (tmp_path / FAILURES_NAME).read_text().splitlines()}  # fmt: skip
+    reasons = {
+        json.loads(line)["text"]: json.loads(line)["reason"]
+        for line in (tmp_path / FAILURES_NAME).read_text().splitlines()
+    }
     assert "decoder steps" in reasons["an endless way"] and "nothing to say" in reasons["a wordless one"]
     synthesize_corpus(humming.make(tmp_path / "one", texts), engine=humming.Tone(), progress=False)
     together = {name: digest for name, digest in wavs(tmp_path).items() if not name.startswith("one")}
@@ -238,8 +240,12 @@ def test_batches_of_like_length_each_text_with_its_seeds(humming: ModuleType, tm
 def test_the_manifest_takes_the_voices_of_the_engine(humming: ModuleType, tmp_path: Path) -> None:
     """Voices that stand for others are in the manifest at last, and none is called unheard that training hears."""
     held = replace(humming.make(tmp_path, TEXTS[:2], voice="en-gb", split="test").items[0], id="t/0")
-    held = replace(held, captions=tuple(replace(caption, held_out_voice=True, audio=f"t/en-gb/{caption.index}.wav")
-                                        for caption in held.captions))  # fmt: skip
+    held = replace(
+        held,
+        captions=tuple(
+            replace(caption, held_out_voice=True, audio=f"t/en-gb/{caption.index}.wav") for caption in held.captions
+        ),
+    )
     manifest = Manifest(tmp_path, "test", [*humming.make(tmp_path, TEXTS[:4], voice="en-us+f3").items, held])
     manifest.save()
     counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
@@ -296,10 +302,14 @@ def test_captions_without_a_place_are_left_alone(humming: ModuleType, tmp_path: 
 
 def test_what_a_person_recorded_is_left_alone(humming: ModuleType, tmp_path: Path) -> None:
     """One person's recording may even belong to two pictures."""
-    captions = (recorded_caption(0, "mine.ogg", text="my words"), Caption(1, "its words", "hum", "b.wav", 175, 50, 50,
-                                                                          {}, None))
-    items = [Item("c/0", "0.jpg", 0, "c", "train", None, None, captions),
-             Item("c/1", "1.jpg", 0, "c", "train", None, None, captions[:1])]
+    captions = (
+        recorded_caption(0, "mine.ogg", text="my words"),
+        Caption(1, "its words", "hum", "b.wav", 175, 50, 50, {}, None),
+    )
+    items = [
+        Item("c/0", "0.jpg", 0, "c", "train", None, None, captions),
+        Item("c/1", "1.jpg", 0, "c", "train", None, None, captions[:1]),
+    ]
     engine = humming.Tone()
     counts = synthesize_corpus(Manifest(tmp_path, "test", items), engine=engine, progress=False)
     assert (counts.made, counts.kept, engine.calls) == (1, 0, ["its words"])
@@ -337,8 +347,16 @@ def test_espeak_speaks_a_corpus(humming: ModuleType, tmp_path: Path) -> None:
 
     manifest = humming.make(tmp_path, TEXTS[:4])
     items = [
-        Item(i.id, i.image, 0, "c", "train", None, None, tuple(
-            Caption(c.index, c.text, "en-us+whisper", c.audio, 150, 40, 30, {}, "whispered") for c in i.captions))
+        Item(
+            i.id,
+            i.image,
+            0,
+            "c",
+            "train",
+            None,
+            None,
+            tuple(Caption(c.index, c.text, "en-us+whisper", c.audio, 150, 40, 30, {}, "whispered") for c in i.captions),
+        )
         for i in manifest.items
     ]
     with EspeakSynthesizer() as engine:

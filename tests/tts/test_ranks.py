@@ -33,11 +33,14 @@ def start(humming: ModuleType, root: Path, ranks: int, *, pause: float = 0.0) ->
     path = str(Path(__file__).parents[2])
     return [
         subprocess.Popen(
-            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={**os.environ, "RANK": str(index), "WORLD_SIZE": str(ranks), "PYTHONPATH": path},
         )
         for index in range(ranks)
-    ]  # fmt: skip
+    ]
 
 
 def outputs(processes: Sequence[subprocess.Popen[str]]) -> list[str]:

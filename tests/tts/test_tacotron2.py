@@ -15,9 +15,16 @@ from speech2img.tts.base import BatchSynthesizer, SpeechRequest, SpeechUnfinishe
 from speech2img.tts.tacotron2 import MAX_CHARACTERS, Tacotron2Options, Tacotron2Synthesizer
 
 SIZES: dict[str, Any] = {
-    "encoder_dim": 16, "attention_dim": 8, "location_filters": 4, "location_kernel": 7, "prenet_dim": 16,
-    "attention_rnn_dim": 48, "decoder_rnn_dim": 40, "postnet_dim": 8, "postnet_layers": 2,
-}  # fmt: skip
+    "encoder_dim": 16,
+    "attention_dim": 8,
+    "location_filters": 4,
+    "location_kernel": 7,
+    "prenet_dim": 16,
+    "attention_rnn_dim": 48,
+    "decoder_rnn_dim": 40,
+    "postnet_dim": 8,
+    "postnet_layers": 2,
+}
 VOCODER: dict[str, Any] = {"width": 16, "rates": [8, 8, 4], "kernels": [16, 16, 8], "block": "2"}
 LOOSE = Tacotron2Options(rows=4, max_steps=400, min_coverage=0.0)
 CAPTIONS = ["a small red bird", "this bird is 12 cm long", "the crown is grey, the belly white", "a bird", "wings!"]
@@ -184,8 +191,10 @@ def test_a_config_that_contradicts_the_weights(tmp_path: Path, config: dict[str,
 
 
 def test_a_vocoder_for_other_frames_is_refused(voice: Path, tmp_path: Path) -> None:
-    for name, sizes, preset in (("hop", {**VOCODER, "rates": [8, 8, 2], "kernels": [16, 16, 4]}, "tacotron2"),
-                                ("mel", VOCODER, "li2020")):  # fmt: skip
+    for name, sizes, preset in (
+        ("hop", {**VOCODER, "rates": [8, 8, 2], "kernels": [16, 16, 4]}, "tacotron2"),
+        ("mel", VOCODER, "li2020"),
+    ):
         config = {"kind": "vocoder", "mel_preset": preset, "hifigan": sizes}
         save_release(tmp_path / name, HifiGan(**sizes).state_dict(), config, "# card")
         with pytest.raises(CheckpointError, match="not those of tacotron2"):

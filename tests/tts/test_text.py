@@ -61,8 +61,10 @@ def test_ordinals(digits: str, words: str) -> None:
     ("text", "words"),
     [
         ("in 1455,", "in fourteen fifty-five,"),
-        ("1905 1900 2000 2005 2010 1000 3000", "nineteen oh five nineteen hundred two thousand two thousand five"
-         " twenty ten one thousand three thousand"),
+        (
+            "1905 1900 2000 2005 2010 1000 3000",
+            "nineteen oh five nineteen hundred two thousand two thousand five twenty ten one thousand three thousand",
+        ),
         ("$3.50", "three dollars, fifty cents"),
         ("$1", "one dollar"),
         ("$0.01", "one cent"),
@@ -75,7 +77,7 @@ def test_ordinals(digits: str, words: str) -> None:
         ("5 1stone", "five onestone"),
         ("no numbers", "no numbers"),
     ],
-)  # fmt: skip
+)
 def test_numbers_in_a_text(text: str, words: str) -> None:
     assert expand_numbers(text) == words
 

@@ -21,10 +21,18 @@ FORM = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "
 @pytest.mark.parametrize(
     "url",
     [
-        "http://tsn.baidu.com/text2audio", "http://127.0.0.1.example.com/", "http://10.0.0.1/", "ftp://127.0.0.1/",
-        "https://", "https://user@host/", "tsn.baidu.com", "http://[::1", "https://host:port/", "",
+        "http://tsn.baidu.com/text2audio",
+        "http://127.0.0.1.example.com/",
+        "http://10.0.0.1/",
+        "ftp://127.0.0.1/",
+        "https://",
+        "https://user@host/",
+        "tsn.baidu.com",
+        "http://[::1",
+        "https://host:port/",
+        "",
     ],
-)  # fmt: skip
+)
 def test_addresses_that_get_no_keys(url: str) -> None:
     with pytest.raises(ConfigError, match="https"):
         checked_url(url)
@@ -32,7 +40,9 @@ def test_addresses_that_get_no_keys(url: str) -> None:
         Web().post(url, FORM)
 
 
-@pytest.mark.parametrize("url", ["https://tsn.baidu.com/x", "http://127.0.0.1:80/", "http://[::1]/", "http://localhost/"])
+@pytest.mark.parametrize(
+    "url", ["https://tsn.baidu.com/x", "http://127.0.0.1:80/", "http://[::1]/", "http://localhost/"]
+)
 def test_addresses_that_do(url: str) -> None:
     assert checked_url(url) == url
 
@@ -47,8 +57,18 @@ def test_a_whole_answer(serve: Callable[..., Any]) -> None:
 def test_half_an_answer_is_none(serve: Callable[..., Any], baidu_server: ModuleType, fault: str) -> None:
     server = serve(lambda text, nth: fault)
     server.tokens.add("t")
-    form = {"tex": "a+bird", "tok": "t", "cuid": "c", "ctp": "1", "lan": "zh", "aue": "6", "vol": "5", "spd": "5",
-            "pit": "5", "per": "0"}  # fmt: skip
+    form = {
+        "tex": "a+bird",
+        "tok": "t",
+        "cuid": "c",
+        "ctp": "1",
+        "lan": "zh",
+        "aue": "6",
+        "vol": "5",
+        "spd": "5",
+        "pit": "5",
+        "per": "0",
+    }
     with pytest.raises(WebError):
         Web(QUICK).post(server.speech_url, form)
     assert server.injected == [fault]

@@ -80,14 +80,15 @@ def parts_of(make: Callable[[], Any], rounds: int, *, cuda: bool) -> dict[str, d
         for name, spent in watch.spent.items():
             seconds[name].append(dict(spent))
     found = {
-        name: {"flop": flops[name], **{clock: statistics.median(turn[clock] for turn in turns)
-                                       for clock in ("wall", "cpu")}}
+        name: {
+            "flop": flops[name],
+            **{clock: statistics.median(turn[clock] for turn in turns) for clock in ("wall", "cpu")},
+        }
         for name, turns in seconds.items()
-    }  # fmt: skip
+    }
     if len(found) > 1:
         whole = found[WHOLE]
-        found[REST] = {key: whole[key] - sum(one[key] for name, one in found.items() if name != WHOLE)
-                       for key in whole}  # fmt: skip
+        found[REST] = {key: whole[key] - sum(one[key] for name, one in found.items() if name != WHOLE) for key in whole}
     return found
 
 
@@ -159,9 +160,23 @@ def main() -> None:
     if args.serve:
         serve({}, **measure(args))
         return
-    options = ["--serve", "--batch-size", str(args.batch_size), "--stages", str(args.stages), "--width",
-               str(args.width), "--rounds", str(args.rounds), "--device", args.device, "--parts", *args.parts,
-               "--precisions", *args.precisions]  # fmt: skip
+    options = [
+        "--serve",
+        "--batch-size",
+        str(args.batch_size),
+        "--stages",
+        str(args.stages),
+        "--width",
+        str(args.width),
+        "--rounds",
+        str(args.rounds),
+        "--device",
+        args.device,
+        "--parts",
+        *args.parts,
+        "--precisions",
+        *args.precisions,
+    ]
     with servers(__file__, {"tuned": options}, {"tuned": environments()["tuned"]}) as started:
         found = started["tuned"].found
     clock = "wall" if cuda else "cpu"
@@ -172,12 +187,17 @@ def main() -> None:
             rate = one["flop"] / one[clock]
             shares = (f"{100 * rate / peak[action]:.0f} %" for action in ("matmul", "convolution"))
             rows.append((part, stage, f"{one['flop'] / 1e9:,.1f}", f"{one[clock]:.3f}", f"{rate / 1e9:,.0f}", *shares))
-    print_table(f"Arithmetic, generator of {64 << (args.stages - 1)} px with batch {args.batch_size}, "
-                f"{found['threads']} thread(s)", rows,
-                ("training", "part", "GFLOP", f"s ({clock})", "GFLOP/s", "of matmul", "of convolution"))  # fmt: skip
-    print_table("Peaks", [(name, *(f"{value / 1e9:,.0f}" for value in one.values()))
-                          for name, one in found["peaks"].items()],
-                ("type", "matmul, GFLOP/s", "convolution, GFLOP/s"))  # fmt: skip
+    print_table(
+        f"Arithmetic, generator of {64 << (args.stages - 1)} px with batch {args.batch_size}, "
+        f"{found['threads']} thread(s)",
+        rows,
+        ("training", "part", "GFLOP", f"s ({clock})", "GFLOP/s", "of matmul", "of convolution"),
+    )
+    print_table(
+        "Peaks",
+        [(name, *(f"{value / 1e9:,.0f}" for value in one.values())) for name, one in found["peaks"].items()],
+        ("type", "matmul, GFLOP/s", "convolution, GFLOP/s"),
+    )
     machine(cuda).write(args.out, clock=clock, batch_size=args.batch_size, stages_of_generator=args.stages, **found)
 
 

@@ -51,8 +51,9 @@ def exact_gaussians(dim: int) -> tuple[Gaussian, Gaussian, float]:
     axes = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
     first, second = np.exp(rng.normal(0, 1, dim)), np.exp(rng.normal(0, 1, dim))
     gap = rng.normal(0, 0.1, dim)
-    parts = [Gaussian(mean, (axes * deviations**2) @ axes.T) for mean, deviations in
-             ((np.zeros(dim), first), (gap, second))]
+    parts = [
+        Gaussian(mean, (axes * deviations**2) @ axes.T) for mean, deviations in ((np.zeros(dim), first), (gap, second))
+    ]
     return parts[0], parts[1], float(gap @ gap + ((first - second) ** 2).sum())
 
 
@@ -77,15 +78,28 @@ def measure(dim: int, pictures: int, few: int, rounds: int) -> dict[str, object]
         ours, value = timed(lambda a=a, b=b: frechet_distance(a, b), rounds)
         root, other = timed(lambda a=a, b=b: matrix_root_distance(a, b), rounds)
         linear, _ = timed(lambda a=a, b=b, f=features: influences(a, b, *f), 1)
-        cases.append({"pictures": count, "ours_s": ours, "matrix_root_s": root, "times": root / ours, "value": value,
-                      "matrix_root_value": other[0], "imaginary": other[1], "interval_s": linear})
+        cases.append(
+            {
+                "pictures": count,
+                "ours_s": ours,
+                "matrix_root_s": root,
+                "times": root / ours,
+                "value": value,
+                "matrix_root_value": other[0],
+                "imaginary": other[1],
+                "interval_s": linear,
+            }
+        )
     found["cases"] = cases
     first, second, expected = exact_gaussians(dim)
     other = matrix_root_distance(first, second)[0]
-    found["exact"] = {"expected": expected, "ours_error": abs(frechet_distance(first, second) / expected - 1),
-                      "matrix_root_error": abs(other / expected - 1)}
+    found["exact"] = {
+        "expected": expected,
+        "ours_error": abs(frechet_distance(first, second) / expected - 1),
+        "matrix_root_error": abs(other / expected - 1),
+    }
     rows = make_features(pictures, dim, 1).astype(np.float32)
-    batches = [rows[start:start + 50] for start in range(0, len(rows), 50)]
+    batches = [rows[start : start + 50] for start in range(0, len(rows), 50)]
 
     def stream() -> FeatureStatistics:
         statistics = FeatureStatistics()
@@ -94,8 +108,9 @@ def measure(dim: int, pictures: int, few: int, rounds: int) -> dict[str, object]
         return statistics
 
     found["stream_us_a_picture"] = 1e6 * timed(stream, rounds)[0] / len(rows)
-    found["numpy_cov_us_a_picture"] = 1e6 * timed(lambda: np.cov(rows.astype(np.float64), rowvar=False), rounds)[0] / \
-        len(rows)
+    found["numpy_cov_us_a_picture"] = (
+        1e6 * timed(lambda: np.cov(rows.astype(np.float64), rowvar=False), rounds)[0] / len(rows)
+    )
     return found
 
 
@@ -112,20 +127,53 @@ def main() -> None:
     if args.child:
         print(json.dumps(measure(args.dim, args.pictures, args.few, args.rounds)))
         return
-    options = ["--dim", str(args.dim), "--pictures", str(args.pictures), "--few", str(args.few), "--rounds",
-               str(args.rounds)]
+    options = [
+        "--dim",
+        str(args.dim),
+        "--pictures",
+        str(args.pictures),
+        "--few",
+        str(args.few),
+        "--rounds",
+        str(args.rounds),
+    ]
     result = run_child(__file__, ["--child", *options], environ=tuned_environment(os.environ, cores=1))
-    rows = [(case["pictures"], f"{case['matrix_root_s']:.2f}", f"{case['ours_s']:.2f}", f"{case['times']:.1f}",
-             f"{case['imaginary']:.1g}", f"{case['value']:.6f}", f"{case['matrix_root_value']:.6f}",
-             f"{case['interval_s']:.2f}") for case in result["cases"]]
-    print_table(f"Frechet distance in {args.dim} dimensions, one thread, processor seconds", rows,
-                ("pictures a set", "pytorch-fid's way", "ours", "times", "its imaginary part", "our value",
-                 "its value", "interval"))
+    rows = [
+        (
+            case["pictures"],
+            f"{case['matrix_root_s']:.2f}",
+            f"{case['ours_s']:.2f}",
+            f"{case['times']:.1f}",
+            f"{case['imaginary']:.1g}",
+            f"{case['value']:.6f}",
+            f"{case['matrix_root_value']:.6f}",
+            f"{case['interval_s']:.2f}",
+        )
+        for case in result["cases"]
+    ]
+    print_table(
+        f"Frechet distance in {args.dim} dimensions, one thread, processor seconds",
+        rows,
+        (
+            "pictures a set",
+            "pytorch-fid's way",
+            "ours",
+            "times",
+            "its imaginary part",
+            "our value",
+            "its value",
+            "interval",
+        ),
+    )
     exact = result["exact"]
-    print(f"\nGaussians with a known distance, relative error: ours {exact['ours_error']:.1e}, "
-          f"pytorch-fid's way {exact['matrix_root_error']:.1e}")
-    print(f"mean and covariance in batches of 50: {result['stream_us_a_picture']:.0f} us a picture; numpy's cov of "
-          f"all at once: {result['numpy_cov_us_a_picture']:.0f}")
+    print(
+        f"\nGaussians with a known distance, relative error: ours {exact['ours_error']:.1e}, "
+        f"pytorch-fid's way {exact['matrix_root_error']:.1e}"
+    )
+    print(
+        f"mean and covariance in batches of 50: {result['stream_us_a_picture']:.0f} us a picture; numpy's cov of "
+        f"all at once: {result['numpy_cov_us_a_picture']:.0f}"
+    )
     if args.out is not None:
         write_json(args.out, result)
 

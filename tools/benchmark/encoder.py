@@ -40,10 +40,11 @@ def build(root: Path | None, batch_size: int, device: str) -> dict[str, Callable
     lengths = utterance_lengths(root, 64 * batch_size)
     torch.manual_seed(0)
     tasks = {
-        name: encoder_task(EncoderSettings(batch_size=batch_size, loop=LoopSettings(precision=precision)),
-                           lengths, where)
+        name: encoder_task(
+            EncoderSettings(batch_size=batch_size, loop=LoopSettings(precision=precision)), lengths, where
+        )
         for name, precision in ((FLOAT32, "fp32"), (AUTO, "auto"))
-    }  # fmt: skip
+    }
     training = PublishedTraining(where)
     data = next(iter(tasks.values())).data
     draw = np.random.default_rng(1)
@@ -85,17 +86,40 @@ def main() -> None:
         steps = {PLAIN: lambda: started["plain"].step(PUBLISHED), **steps}
         results = take_turns(steps, rounds=args.rounds)
     clock = "wall" if cuda else "cpu"
-    seconds = {way: statistics.fmean(turn[clock] for turn in turns) / (1 if "published" in way else STEPS)
-               for way, turns in results.items()}  # fmt: skip
+    seconds = {
+        way: statistics.fmean(turn[clock] for turn in turns) / (1 if "published" in way else STEPS)
+        for way, turns in results.items()
+    }
     ratios = {base: {way: seconds[base] / one for way, one in seconds.items()} for base in (PLAIN, PUBLISHED)}
     passes = {way: one * CUB_PASSES * CUB_PICTURES / args.batch_size / 60 for way, one in seconds.items()}
-    rows = [(way, f"{one:.3f}", f"{args.batch_size / one:.1f}", *(f"{ratios[base][way]:.2f}" for base in ratios),
-             f"{passes[way]:,.0f}") for way, one in seconds.items()]  # fmt: skip
-    head = ("way", f"s a step ({clock})", "utterances/s", f"times {PLAIN}", f"times {PUBLISHED}",
-            f"minutes for {CUB_PASSES} passes over {CUB_PICTURES} pictures")  # fmt: skip
+    rows = [
+        (
+            way,
+            f"{one:.3f}",
+            f"{args.batch_size / one:.1f}",
+            *(f"{ratios[base][way]:.2f}" for base in ratios),
+            f"{passes[way]:,.0f}",
+        )
+        for way, one in seconds.items()
+    ]
+    head = (
+        "way",
+        f"s a step ({clock})",
+        "utterances/s",
+        f"times {PLAIN}",
+        f"times {PUBLISHED}",
+        f"minutes for {CUB_PASSES} passes over {CUB_PICTURES} pictures",
+    )
     print_table(f"Encoder training, batch {args.batch_size}", rows, head)
-    machine(cuda).write(args.out, clock=clock, batch_size=args.batch_size, seconds=seconds, ratios=ratios,
-                        minutes_of_cub=passes, turns=results)  # fmt: skip
+    machine(cuda).write(
+        args.out,
+        clock=clock,
+        batch_size=args.batch_size,
+        seconds=seconds,
+        ratios=ratios,
+        minutes_of_cub=passes,
+        turns=results,
+    )
 
 
 if __name__ == "__main__":

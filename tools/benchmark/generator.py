@@ -24,8 +24,10 @@ from turns import environments, serve, servers, take_turns, times
 PLAIN = "published, as started by its users"
 PUBLISHED = "published"
 OURS = {  # way: precision, memory
-    "ours, float32": ("fp32", "normal"), "ours, auto": ("auto", "normal"), "ours, auto, low memory": ("auto", "low"),
-}  # fmt: skip
+    "ours, float32": ("fp32", "normal"),
+    "ours, auto": ("auto", "normal"),
+    "ours, auto, low memory": ("auto", "low"),
+}
 CLOSE = 2e-3  # relative; losses of the second step, after Adam divided rounding by rounding
 
 
@@ -36,9 +38,12 @@ def settings_of(stages: int, width: int, batch_size: int, *, precision: str = "f
 
     base = GENERATOR_PRESETS["stackgan-v2"]
     return replace(
-        base, batch_size=batch_size, loop=LoopSettings(precision=precision), compute=ComputeSettings(memory=memory),
+        base,
+        batch_size=batch_size,
+        loop=LoopSettings(precision=precision),
+        compute=ComputeSettings(memory=memory),
         model=replace(base.model, num_stages=stages, width=width, discriminator_width=width),
-    )  # fmt: skip
+    )
 
 
 def published_training(settings: Any, device: Any) -> Any:
@@ -47,11 +52,17 @@ def published_training(settings: Any, device: Any) -> Any:
 
     model = settings.model
     generator = PublishedGenerator(
-        stages=model.num_stages, width=model.width, embedding=1024, condition=model.condition_dim,
-        noise=model.noise_dim, blocks=model.residual_blocks,
-    )  # fmt: skip
-    critics = [PublishedDiscriminator(64 << i, width=model.discriminator_width, condition=model.condition_dim)
-               for i in range(model.num_stages)]  # fmt: skip
+        stages=model.num_stages,
+        width=model.width,
+        embedding=1024,
+        condition=model.condition_dim,
+        noise=model.noise_dim,
+        blocks=model.residual_blocks,
+    )
+    critics = [
+        PublishedDiscriminator(64 << i, width=model.discriminator_width, condition=model.condition_dim)
+        for i in range(model.num_stages)
+    ]
     return PublishedTraining(generator.to(device), [network.to(device) for network in critics])
 
 
@@ -74,8 +85,9 @@ def compare(published: Any, task: Any, settings: Any, steps: int = 2) -> float:
     worst = 0.0
     for step in range(steps):
         batch = task.next_batch()
-        real, wrong = (pyramid(x.to(task.device), task.generator.image_sizes)
-                       for x in (batch.real_BCHW, batch.wrong_BCHW))  # fmt: skip
+        real, wrong = (
+            pyramid(x.to(task.device), task.generator.image_sizes) for x in (batch.real_BCHW, batch.wrong_BCHW)
+        )
         torch.manual_seed(step)
         noise = torch.randn(len(batch.embeddings_BD), settings.model.noise_dim, device=task.device)
         theirs = published.step(batch.embeddings_BD.to(task.device), noise, real, wrong)
@@ -144,8 +156,18 @@ def main() -> None:
         ways, found = build(args)
         serve(ways, cuda=cuda, **found)
         return
-    options = ["--serve", "--batch-size", str(args.batch_size), "--stages", str(args.stages), "--width",
-               str(args.width), "--device", args.device, "--ours"]  # fmt: skip
+    options = [
+        "--serve",
+        "--batch-size",
+        str(args.batch_size),
+        "--stages",
+        str(args.stages),
+        "--width",
+        str(args.width),
+        "--device",
+        args.device,
+        "--ours",
+    ]
     arguments = {"tuned": [*options, *args.ours, "--compare"], "plain": options}
     environs = environments()
     if cuda or args.quick:
@@ -160,14 +182,24 @@ def main() -> None:
     clock = "wall" if cuda else "cpu"
     seconds = {way: statistics.median(turn[clock] for turn in turns) for way, turns in results.items()}
     ratios = {base: times(results, base, clock) for base in (PLAIN, PUBLISHED) if base in results}
-    rows = [(way, f"{one:.2f}", f"{args.batch_size / one:.2f}", *(f"{ratios[base][way]:.2f}" for base in ratios))
-            for way, one in seconds.items()]  # fmt: skip
+    rows = [
+        (way, f"{one:.2f}", f"{args.batch_size / one:.2f}", *(f"{ratios[base][way]:.2f}" for base in ratios))
+        for way, one in seconds.items()
+    ]
     head = ("way", f"s a step ({clock})", "pictures/s", *(f"times {base}" for base in ratios))
     size = 64 << (args.stages - 1)
     print_table(f"Generator training at {size} px, batch {args.batch_size}, {found['threads']} thread(s)", rows, head)
     print(f"\nlosses of two steps from equal weights differ by at most {found['difference']:.1e} (float32)")
-    machine(cuda).write(args.out, clock=clock, size=size, batch_size=args.batch_size, **found, seconds=seconds,
-                        ratios=ratios, turns=results)  # fmt: skip
+    machine(cuda).write(
+        args.out,
+        clock=clock,
+        size=size,
+        batch_size=args.batch_size,
+        **found,
+        seconds=seconds,
+        ratios=ratios,
+        turns=results,
+    )
 
 
 if __name__ == "__main__":

@@ -96,8 +96,11 @@ def customary_features(data: Path, files: Sequence[Path], batch_size: int) -> di
     network = PublishedInception().eval().requires_grad_(False)
     with np.load(data / WEIGHTS, allow_pickle=False) as arrays:
         folded = convert_fid_inception({name: torch.from_numpy(arrays[name]) for name in arrays.files})
-    names = [name.removesuffix(".weight") for name in convert_fid_inception(network.state_dict())
-             if name.endswith(".weight") and "classifier" not in name]  # fmt: skip
+    names = [
+        name.removesuffix(".weight")
+        for name in convert_fid_inception(network.state_dict())
+        if name.endswith(".weight") and "classifier" not in name
+    ]
     layers = [module for module in network.modules() if isinstance(module, ConvNorm)]
     for name, layer in zip(names, layers, strict=True):
         if f"{name}.weight" in folded:
@@ -140,9 +143,7 @@ def measure_distances(data: Path, pictures: int, batch_size: int) -> dict[str, A
                 for source in sources
             ]
     values = {
-        way: {
-            tap: frechet_distance(*(FeatureStatistics().update(one[tap]).gaussian() for one in both)) for tap in TAPS
-        }
+        way: {tap: frechet_distance(*(FeatureStatistics().update(one[tap]).gaussian() for one in both)) for tap in TAPS}
         for way, both in features.items()
     }
     return {"pictures": [len(files) for files in sets], "frechet_distance": values}
@@ -180,20 +181,31 @@ def main() -> None:
         args.out.write_text(json.dumps(result, indent=1) + "\n")
     speeds = {clock: {way: 1 / statistics.median(result[clock][way]) for way in WAYS} for clock in result["ratios"]}
     rows = [
-        (way, *(f"{numbers[clock][way]:.{digits}f}" for numbers, digits in ((speeds, 1), (result["ratios"], 2))
-                for clock in speeds))
+        (
+            way,
+            *(
+                f"{numbers[clock][way]:.{digits}f}"
+                for numbers, digits in ((speeds, 1), (result["ratios"], 2))
+                for clock in speeds
+            ),
+        )
         for way in WAYS
-    ]  # fmt: skip
+    ]
     head = ("way", "images/s, wall", "images/s, processor time", "times, wall", "times, processor time")
     print_table(f"Inception-v3 at 299 px, {result['threads']} thread(s), batch {args.batch_size}", rows, head)
     if "frechet_distance" in result:
         values = result["frechet_distance"]
         rows = [
-            (tap.removeprefix("pool"), f"{values['customary'][tap]:.6f}",
-             *(f"{values[way][tap]:.6f} ({100 * (values[way][tap] / values['customary'][tap] - 1):+.4f} %)"
-               for way in WAYS[1:]))
+            (
+                tap.removeprefix("pool"),
+                f"{values['customary'][tap]:.6f}",
+                *(
+                    f"{values[way][tap]:.6f} ({100 * (values[way][tap] / values['customary'][tap] - 1):+.4f} %)"
+                    for way in WAYS[1:]
+                ),
+            )
             for tap in TAPS
-        ]  # fmt: skip
+        ]
         sizes = " and ".join(map(str, result["pictures"]))
         print_table(f"Frechet distance of {sizes} bird crops", rows, ("dimensions", *WAYS))
 

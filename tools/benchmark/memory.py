@@ -107,8 +107,9 @@ def drawn_nothing() -> Iterator[None]:
     def same(module: Any) -> Any:
         return module
 
-    with patch.object(speech2img.training.critics, "init_stackgan_", same), patch.object(
-        speech2img.training.generator_task, "init_stackgan_", same
+    with (
+        patch.object(speech2img.training.critics, "init_stackgan_", same),
+        patch.object(speech2img.training.generator_task, "init_stackgan_", same),
     ):
         yield
 
@@ -141,12 +142,17 @@ def main() -> None:
         else:
             found[f"{precision}, {memory}"] = counted(task, real=False)
     size = 64 << (args.stages - 1)
-    rows = [(name, *(f"{value / GB:.2f}" for value in (one.weights, one.moments, one.peak)))
-            for name, one in found.items()]  # fmt: skip
-    print_table(f"Generator training at {size} px, batch {args.batch_size}, GB", rows,
-                ("precision, memory", "weights and average", "Adam's moments", "peak, all in all"))  # fmt: skip
-    machine(where.type == "cuda").write(args.out, size=size, batch_size=args.batch_size,
-                                        bytes={name: asdict(one) for name, one in found.items()})  # fmt: skip
+    rows = [
+        (name, *(f"{value / GB:.2f}" for value in (one.weights, one.moments, one.peak))) for name, one in found.items()
+    ]
+    print_table(
+        f"Generator training at {size} px, batch {args.batch_size}, GB",
+        rows,
+        ("precision, memory", "weights and average", "Adam's moments", "peak, all in all"),
+    )
+    machine(where.type == "cuda").write(
+        args.out, size=size, batch_size=args.batch_size, bytes={name: asdict(one) for name, one in found.items()}
+    )
 
 
 if __name__ == "__main__":

@@ -14,8 +14,16 @@ from speech2img.losses.joint_embedding import joint_embedding_loss
 
 FRAMES, BANDS, REDUCTION = 2048, 40, 64
 _LAYERS = (  # (channels, kernel, stride), or None for a pool
-    (64, 3, 1), None, (128, 17, 2), (256, 13, 2), (256, 3, 1), (512, 9, 2), None, (512, 3, 1), (1024, 5, 2),
-)  # fmt: skip
+    (64, 3, 1),
+    None,
+    (128, 17, 2),
+    (256, 13, 2),
+    (256, 3, 1),
+    (512, 9, 2),
+    None,
+    (512, 3, 1),
+    (1024, 5, 2),
+)
 
 
 def _block(before: int, after: int, kernel: tuple[int, int], stride: int) -> nn.Sequential:

@@ -30,49 +30,62 @@ def _layer(before: int, after: int, kernel: int | tuple[int, int], stride: int =
 def _block5(before: int, pool: int) -> dict[str, ConvNorm]:
     return {
         "branch1x1": _layer(before, 64, 1),
-        "branch5x5_1": _layer(before, 48, 1), "branch5x5_2": _layer(48, 64, 5),
-        "branch3x3dbl_1": _layer(before, 64, 1), "branch3x3dbl_2": _layer(64, 96, 3),
+        "branch5x5_1": _layer(before, 48, 1),
+        "branch5x5_2": _layer(48, 64, 5),
+        "branch3x3dbl_1": _layer(before, 64, 1),
+        "branch3x3dbl_2": _layer(64, 96, 3),
         "branch3x3dbl_3": _layer(96, 96, 3),
         "branch_pool": _layer(before, pool, 1),
-    }  # fmt: skip
+    }
 
 
 def _block6a() -> dict[str, ConvNorm]:
     return {
         "branch3x3": _layer(288, 384, 3, 2),
-        "branch3x3dbl_1": _layer(288, 64, 1), "branch3x3dbl_2": _layer(64, 96, 3),
+        "branch3x3dbl_1": _layer(288, 64, 1),
+        "branch3x3dbl_2": _layer(64, 96, 3),
         "branch3x3dbl_3": _layer(96, 96, 3, 2),
-    }  # fmt: skip
+    }
 
 
 def _block6(c: int) -> dict[str, ConvNorm]:
     return {
         "branch1x1": _layer(768, 192, 1),
-        "branch7x7_1": _layer(768, c, 1), "branch7x7_2": _layer(c, c, (1, 7)), "branch7x7_3": _layer(c, 192, (7, 1)),
-        "branch7x7dbl_1": _layer(768, c, 1), "branch7x7dbl_2": _layer(c, c, (7, 1)),
-        "branch7x7dbl_3": _layer(c, c, (1, 7)), "branch7x7dbl_4": _layer(c, c, (7, 1)),
+        "branch7x7_1": _layer(768, c, 1),
+        "branch7x7_2": _layer(c, c, (1, 7)),
+        "branch7x7_3": _layer(c, 192, (7, 1)),
+        "branch7x7dbl_1": _layer(768, c, 1),
+        "branch7x7dbl_2": _layer(c, c, (7, 1)),
+        "branch7x7dbl_3": _layer(c, c, (1, 7)),
+        "branch7x7dbl_4": _layer(c, c, (7, 1)),
         "branch7x7dbl_5": _layer(c, 192, (1, 7)),
         "branch_pool": _layer(768, 192, 1),
-    }  # fmt: skip
+    }
 
 
 def _block7a() -> dict[str, ConvNorm]:
     return {
-        "branch3x3_1": _layer(768, 192, 1), "branch3x3_2": _layer(192, 320, 3, 2),
-        "branch7x7x3_1": _layer(768, 192, 1), "branch7x7x3_2": _layer(192, 192, (1, 7)),
-        "branch7x7x3_3": _layer(192, 192, (7, 1)), "branch7x7x3_4": _layer(192, 192, 3, 2),
-    }  # fmt: skip
+        "branch3x3_1": _layer(768, 192, 1),
+        "branch3x3_2": _layer(192, 320, 3, 2),
+        "branch7x7x3_1": _layer(768, 192, 1),
+        "branch7x7x3_2": _layer(192, 192, (1, 7)),
+        "branch7x7x3_3": _layer(192, 192, (7, 1)),
+        "branch7x7x3_4": _layer(192, 192, 3, 2),
+    }
 
 
 def _block7(before: int) -> dict[str, ConvNorm]:
     return {
         "branch1x1": _layer(before, 320, 1),
-        "branch3x3_1": _layer(before, 384, 1), "branch3x3_2a": _layer(384, 384, (1, 3)),
+        "branch3x3_1": _layer(before, 384, 1),
+        "branch3x3_2a": _layer(384, 384, (1, 3)),
         "branch3x3_2b": _layer(384, 384, (3, 1)),
-        "branch3x3dbl_1": _layer(before, 448, 1), "branch3x3dbl_2": _layer(448, 384, 3),
-        "branch3x3dbl_3a": _layer(384, 384, (1, 3)), "branch3x3dbl_3b": _layer(384, 384, (3, 1)),
+        "branch3x3dbl_1": _layer(before, 448, 1),
+        "branch3x3dbl_2": _layer(448, 384, 3),
+        "branch3x3dbl_3a": _layer(384, 384, (1, 3)),
+        "branch3x3dbl_3b": _layer(384, 384, (3, 1)),
         "branch_pool": _layer(before, 192, 1),
-    }  # fmt: skip
+    }
 
 
 class PublishedInception(nn.Module):
@@ -87,10 +100,18 @@ class PublishedInception(nn.Module):
         self.Conv2d_3b_1x1 = ConvNorm(64, 80, (1, 1), 1, (0, 0))
         self.Conv2d_4a_3x3 = ConvNorm(80, 192, (3, 3), 1, (0, 0))
         parts = {
-            "5b": _block5(192, 32), "5c": _block5(256, 64), "5d": _block5(288, 64), "6a": _block6a(),
-            "6b": _block6(128), "6c": _block6(160), "6d": _block6(160), "6e": _block6(192), "7a": _block7a(),
-            "7b": _block7(1280), "7c": _block7(2048),
-        }  # fmt: skip
+            "5b": _block5(192, 32),
+            "5c": _block5(256, 64),
+            "5d": _block5(288, 64),
+            "6a": _block6a(),
+            "6b": _block6(128),
+            "6c": _block6(160),
+            "6d": _block6(160),
+            "6e": _block6(192),
+            "7a": _block7a(),
+            "7b": _block7(1280),
+            "7c": _block7(2048),
+        }
         for name, layers in parts.items():
             self.add_module(f"Mixed_{name}", nn.ModuleDict(layers))
         self.fc = nn.Linear(2048, 1008 if fid else 1000)
@@ -147,11 +168,17 @@ class PublishedInception(nn.Module):
     def _mixed7(self, layer: nn.Module, x: torch.Tensor, *, maximum: bool) -> torch.Tensor:
         three = layer["branch3x3_1"](x)
         double = layer["branch3x3dbl_2"](layer["branch3x3dbl_1"](x))
-        return torch.cat([
-            layer["branch1x1"](x), layer["branch3x3_2a"](three), layer["branch3x3_2b"](three),
-            layer["branch3x3dbl_3a"](double), layer["branch3x3dbl_3b"](double),
-            layer["branch_pool"](self._pool(x, maximum=maximum)),
-        ], 1)  # fmt: skip
+        return torch.cat(
+            [
+                layer["branch1x1"](x),
+                layer["branch3x3_2a"](three),
+                layer["branch3x3_2b"](three),
+                layer["branch3x3dbl_3a"](double),
+                layer["branch3x3dbl_3b"](double),
+                layer["branch_pool"](self._pool(x, maximum=maximum)),
+            ],
+            1,
+        )
 
 
 def _mean(x: torch.Tensor) -> torch.Tensor:

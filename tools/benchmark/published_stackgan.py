@@ -55,9 +55,12 @@ class Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
-            conv3x3(channels, 2 * channels), nn.BatchNorm2d(2 * channels), GLU(), conv3x3(channels, channels),
+            conv3x3(channels, 2 * channels),
+            nn.BatchNorm2d(2 * channels),
+            GLU(),
+            conv3x3(channels, channels),
             nn.BatchNorm2d(channels),
-        )  # fmt: skip
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Same shape."""
@@ -153,9 +156,10 @@ class PublishedDiscriminator(nn.Module):
     def __init__(self, size: int, *, width: int, condition: int) -> None:
         super().__init__()
         self.img_code_s16 = nn.Sequential(
-            nn.Conv2d(3, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(3, width, 4, 2, 1, bias=False),
+            nn.LeakyReLU(0.2, inplace=True),
             *(part for scale in (1, 2, 4) for part in down(scale * width, 2 * scale * width)),
-        )  # fmt: skip
+        )
         self.rest: list[str] = []
         extra = {64: 0, 128: 1, 256: 2}[size]
         for step in range(extra):

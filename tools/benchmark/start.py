@@ -112,13 +112,29 @@ def write_encoder(folder: Path) -> None:
 def seconds_to_first_step(root: Path, role: str, device: str) -> dict[str, float]:
     """Start a training in a new process and stop it after its first step."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-c", HOOK, "train", role, "--root", str(root), "--out", f"{out}/run",
-                   "--device", device, *SETTINGS[role]]  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            HOOK,
+            "train",
+            role,
+            "--root",
+            str(root),
+            "--out",
+            f"{out}/run",
+            "--device",
+            device,
+            *SETTINGS[role],
+        ]
         start = time.time()
         done = subprocess.run(command, env=environments()["tuned"], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    return {"to_first_step": found["begun"] - start, "to_its_end": found["ended"] - start,
-            "to_first_step_cpu": found["busy"], "to_its_end_cpu": found["busy_at_end"]}  # fmt: skip
+    return {
+        "to_first_step": found["begun"] - start,
+        "to_its_end": found["ended"] - start,
+        "to_first_step_cpu": found["busy"],
+        "to_its_end_cpu": found["busy_at_end"],
+    }
 
 
 def main() -> None:
@@ -143,9 +159,17 @@ def main() -> None:
         for role, turns in results.items()
     }
     rows = [(role, *(f"{value:.1f}" for value in one.values())) for role, one in middle.items()]
-    print_table(f"Seconds from the start of the process, {args.pictures} pictures, {args.pictures * CAPTIONS} captions",
-                rows, ("training", "until the first step begins", "until it is done", "until it begins, processor",
-                       "until it is done, processor"))  # fmt: skip
+    print_table(
+        f"Seconds from the start of the process, {args.pictures} pictures, {args.pictures * CAPTIONS} captions",
+        rows,
+        (
+            "training",
+            "until the first step begins",
+            "until it is done",
+            "until it begins, processor",
+            "until it is done, processor",
+        ),
+    )
     machine().write(args.out, pictures=args.pictures, seconds=middle, turns=results)
 
 

@@ -42,8 +42,9 @@ def make_manifest(folder: Path, corpus: str) -> None:
         texts = [" ".join(draw.choices(WORDS, k=16)) for _ in range(10 if corpus == "cub" else 1)]
         if corpus == "cub":
             audio = f"audio/en-us/{key}"
-            return tuple(Caption(k, text, "en-us", f"{audio}_{k}.wav", 175, 50, 50, {}, None)
-                         for k, text in enumerate(texts))  # fmt: skip
+            return tuple(
+                Caption(k, text, "en-us", f"{audio}_{k}.wav", 175, 50, 50, {}, None) for k, text in enumerate(texts)
+            )
         return (recorded_caption(0, f"wavs/{key}.wav", text=texts[0], speaker=f"A{draw.randrange(2700):013d}"),)
 
     items = []
@@ -95,9 +96,16 @@ def librosa_mels(files: Sequence[str], processes: int) -> Used:
             y, rate = librosa.load(file, sr=16_000)
             y = librosa.effects.preemphasis(y - y.mean(), coef=0.97, zi=np.zeros(1))
             mel = librosa.feature.melspectrogram(
-                y=y, sr=rate, n_fft=400, hop_length=160, window=hamming(400), n_mels=40, fmin=20, fmax=8000,
+                y=y,
+                sr=rate,
+                n_fft=400,
+                hop_length=160,
+                window=hamming(400),
+                n_mels=40,
+                fmin=20,
+                fmax=8000,
                 pad_mode="reflect",
-            )  # fmt: skip
+            )
             stored[number].write(librosa.power_to_db(mel, ref=np.max).T.astype(np.float16).tobytes())
 
     everything, files = files, files[:1]
@@ -171,11 +179,20 @@ def measure_manifests(folder: Path, rounds: int) -> None:
         (folder / name).mkdir()
         make_manifest(folder / name, name)
     results = [{name: in_child("manifest", str(folder / name)) for name in captions} for _ in range(rounds)]
-    print_table(f"Loading a manifest, lowest / median / highest of {rounds}", [
-        (f"{name}, {captions[name]} captions", *(spread([one[name][key] for one in results], digits)
-                                               for key, digits in (("wall", 2), ("cpu", 2), ("megabytes", 0))))
-        for name in captions
-    ], ("manifest", "s", "s of the processor", "MB"))  # fmt: skip
+    print_table(
+        f"Loading a manifest, lowest / median / highest of {rounds}",
+        [
+            (
+                f"{name}, {captions[name]} captions",
+                *(
+                    spread([one[name][key] for one in results], digits)
+                    for key, digits in (("wall", 2), ("cpu", 2), ("megabytes", 0))
+                ),
+            )
+            for name in captions
+        ],
+        ("manifest", "s", "s of the processor", "MB"),
+    )
 
 
 def measure_mels(files: Sequence[str], rounds: int) -> None:
@@ -188,12 +205,21 @@ def measure_mels(files: Sequence[str], rounds: int) -> None:
             Path(file).read_bytes()  # whoever comes first reads from memory as well
         for name in names if turn % 2 == 0 else names[::-1]:
             results[name].append({key: 1000 * value / len(share) for key, value in in_child(name, share).items()})
-    print_table(f"Mels of {len(files)} recordings, lowest / median / highest of {rounds} rounds", [
-        (name, *(spread([one[key] for one in results[name]]) for key in ("wall", "cpu")),
-         *(spread([other[key] / own[key] for other, own in zip(results[name], results[OURS], strict=True)], 1)
-           for key in ("wall", "cpu")))
-        for name in names
-    ], ("way", "ms a file", "ms of the processor", f"times {OURS}'s", "the same of the processor"))  # fmt: skip
+    print_table(
+        f"Mels of {len(files)} recordings, lowest / median / highest of {rounds} rounds",
+        [
+            (
+                name,
+                *(spread([one[key] for one in results[name]]) for key in ("wall", "cpu")),
+                *(
+                    spread([other[key] / own[key] for other, own in zip(results[name], results[OURS], strict=True)], 1)
+                    for key in ("wall", "cpu")
+                ),
+            )
+            for name in names
+        ],
+        ("way", "ms a file", "ms of the processor", f"times {OURS}'s", "the same of the processor"),
+    )
 
 
 def measure_reads(folder: Path, rounds: int) -> None:
@@ -211,10 +237,14 @@ def measure_reads(folder: Path, rounds: int) -> None:
         for name in results:
             results[name].append(read_at_random(path))
     title = f"{READS:,} random reads of {READ_FRAMES} x 40 by two processes"
-    print_table(f"{title}, lowest / median / highest of {rounds} rounds", [
-        (name, *(spread([READS / one[key] for one in ones], 0) for key in ("wall", "cpu")))
-        for name, ones in results.items()
-    ], ("reads", "items/s", "items a second of the processor"))  # fmt: skip
+    print_table(
+        f"{title}, lowest / median / highest of {rounds} rounds",
+        [
+            (name, *(spread([READS / one[key] for one in ones], 0) for key in ("wall", "cpu")))
+            for name, ones in results.items()
+        ],
+        ("reads", "items/s", "items a second of the processor"),
+    )
 
 
 def main() -> None:

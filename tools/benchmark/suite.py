@@ -40,23 +40,37 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "encoder": Benchmark("training step of the speech encoder, times the published",
-                         ("--rounds", "1", "--batch-size", "16"), takes_device=True),
-    "generator": Benchmark("training step of the generator at 256 px, times the published",
-                           ("--rounds", "1", "--batch-size", "2", "--width", "16"), takes_device=True),
+    "encoder": Benchmark(
+        "training step of the speech encoder, times the published",
+        ("--rounds", "1", "--batch-size", "16"),
+        takes_device=True,
+    ),
+    "generator": Benchmark(
+        "training step of the generator at 256 px, times the published",
+        ("--rounds", "1", "--batch-size", "2", "--width", "16"),
+        takes_device=True,
+    ),
     "memory": Benchmark("memory of the generator's step", ("--width", "16"), takes_device=True),
-    "arithmetic": Benchmark("arithmetic rate of each part of a step as a share of the machine's peak",
-                            ("--rounds", "1", "--batch-size", "2", "--width", "16"), takes_device=True),
-    "images": Benchmark("picture pipeline, times decoding and scaling every picture anew",
-                        ("--rounds", "2", "--count", "48")),
+    "arithmetic": Benchmark(
+        "arithmetic rate of each part of a step as a share of the machine's peak",
+        ("--rounds", "1", "--batch-size", "2", "--width", "16"),
+        takes_device=True,
+    ),
+    "images": Benchmark(
+        "picture pipeline, times decoding and scaling every picture anew", ("--rounds", "2", "--count", "48")
+    ),
     "inception": Benchmark("Inception-v3 for FID, times pytorch-fid", ("--rounds", "1", "--batch-size", "2")),
     "distance": Benchmark("Frechet distance, times pytorch-fid", ("--dim", "256", "--pictures", "400", "--few", "200")),
-    "start": Benchmark("start of a training run to its first step, at CUB's size",
-                       ("--pictures", "400", "--rounds", "1"), takes_device=True),
-    "stores": Benchmark("manifests, mels and random reads at full size, times librosa a file",
-                        ("--rounds", "1", "--count", "50")),
+    "start": Benchmark(
+        "start of a training run to its first step, at CUB's size",
+        ("--pictures", "400", "--rounds", "1"),
+        takes_device=True,
+    ),
+    "stores": Benchmark(
+        "manifests, mels and random reads at full size, times librosa a file", ("--rounds", "1", "--count", "50")
+    ),
     "generate": Benchmark("speech2img generate, a whole process", ("--runs", "1", "--more", "2"), needs="a wav file"),
-}  # fmt: skip
+}
 
 
 def run_one(name: str, arguments: list[str]) -> dict[str, Any]:
@@ -91,8 +105,11 @@ def main() -> int:
         own, given = own[: own.index("--")], own[own.index("--") + 1 :]
     args = parser.parse_args(own)
     if args.list:
-        print("\n".join(f"{name:12}{one.what}{f' (needs {one.needs})' * bool(one.needs)}"
-                        for name, one in BENCHMARKS.items()))  # fmt: skip
+        print(
+            "\n".join(
+                f"{name:12}{one.what}{f' (needs {one.needs})' * bool(one.needs)}" for name, one in BENCHMARKS.items()
+            )
+        )
         return 0
     names = args.only or [name for name, one in BENCHMARKS.items() if not one.needs]
     if given and len(names) != 1:

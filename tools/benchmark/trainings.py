@@ -63,9 +63,16 @@ def encoder_task(settings: EncoderSettings, lengths: np.ndarray, device: torch.d
     classes = generator.integers(CLASSES, size=len(lengths))
     mels = Mels(MadeMels(lengths), max_frames=FRAMES, pad_value=-80.0)
     batches = SpeechBatches(
-        mels, rows, classes, classes, features, batch_size=settings.batch_size, seed=settings.loop.seed,
-        mask_bands=settings.mask_bands, mask_time=settings.mask_time,
-    )  # fmt: skip
+        mels,
+        rows,
+        classes,
+        classes,
+        features,
+        batch_size=settings.batch_size,
+        seed=settings.loop.seed,
+        mask_bands=settings.mask_bands,
+        mask_time=settings.mask_time,
+    )
     held = HeldUtterances(rows[:1], classes[:1], classes[:1])
     data = EncoderData(mels, batches, held, features, None, "none", CLASSES)
     return EncoderTask(settings, data=data, device=device)
@@ -86,13 +93,17 @@ def generator_task(settings: GeneratorSettings, device: torch.device, *, picture
     images = generator.integers(0, 256, (pictures, side, side, 3), dtype=np.uint8)
     embeddings = generator.standard_normal((pictures, DIM)).astype(np.float32)
     caption = Caption(0, "a bird", "en-us", None, 175, 50, 50, {}, None)
-    items = [Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,))
-             for n in range(pictures)]  # fmt: skip
+    items = [
+        Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,)) for n in range(pictures)
+    ]
     source = PairSource(items, "train", images, embeddings)
     batches = PairBatches(
-        source, augmentation=settings.augmentation, batch_size=settings.batch_size, seed=settings.loop.seed,
+        source,
+        augmentation=settings.augmentation,
+        batch_size=settings.batch_size,
+        seed=settings.loop.seed,
         size=settings.image_size,
-    )  # fmt: skip
+    )
     encoder = MadeEmbeddings(Path("made-up"), [], embeddings, "none")
     probe = Probe(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
     return GeneratorTask(

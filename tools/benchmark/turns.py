@@ -53,9 +53,12 @@ class Server:
 
     def __init__(self, script: str, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, script, *arguments], env=dict(environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, script, *arguments],
+            env=dict(environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-        )  # fmt: skip
+        )
         self.found: dict[str, Any] = self._answer()
         self.ways: list[str] = self.found.pop("ways")
 
@@ -81,8 +84,9 @@ class Server:
 
 
 @contextmanager
-def servers(script: str, arguments: Mapping[str, Sequence[str]], environs: Mapping[str, Mapping[str, str]],
-            ) -> Iterator[dict[str, Server]]:  # fmt: skip
+def servers(
+    script: str, arguments: Mapping[str, Sequence[str]], environs: Mapping[str, Mapping[str, str]]
+) -> Iterator[dict[str, Server]]:
     """Servers by name, all at work at the same time, and ended with the block."""
     started: dict[str, Server] = {}
     try:
@@ -116,9 +120,10 @@ def times(results: Mapping[str, Sequence[Used]], base: str, clock: str) -> dict[
 def plain_environment() -> dict[str, str]:
     """The environment without the allocator's settings, as the originals are started."""
     return {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if not name.startswith("MALLOC_") and name not in ("GLIBC_TUNABLES", "SPEECH2IMG_TUNED")
-    }  # fmt: skip
+    }
 
 
 def environments() -> dict[str, dict[str, str]]:

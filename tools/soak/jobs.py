@@ -194,13 +194,31 @@ class Train:
     def command(self, folder: Path) -> list[str]:
         """Checkpoints every second; features of a few channels."""
         settings = (
-            "width=8", "batch_size=8", f"loop.max_steps={self.items}", "loop.evaluate_every=50", "loop.threads=1",
-            "loop.checkpoint_minutes=0.01", "loop.log_every=5", "loop.grid_every=0",
-        )  # fmt: skip
+            "width=8",
+            "batch_size=8",
+            f"loop.max_steps={self.items}",
+            "loop.evaluate_every=50",
+            "loop.threads=1",
+            "loop.checkpoint_minutes=0.01",
+            "loop.log_every=5",
+            "loop.grid_every=0",
+        )
         sets = [word for setting in settings for word in ("--set", setting)]
         root = folder.parent / "birds"
-        return [*VERB, "train", "teacher", "--root", str(root), "--out", str(folder / "run"), "--device", "cpu",
-                "--precision", "fp32", *sets]  # fmt: skip
+        return [
+            *VERB,
+            "train",
+            "teacher",
+            "--root",
+            str(root),
+            "--out",
+            str(folder / "run"),
+            "--device",
+            "cpu",
+            "--precision",
+            "fp32",
+            *sets,
+        ]
 
     def promised(self, folder: Path, quiet: Path, told: int) -> dict[str, object]:
         """Steps that the newest sound checkpoint has behind it."""

@@ -352,10 +352,17 @@ def torchrun(ground: Ground, case: str, count: int) -> str:
 
 
 ORDEALS: dict[str, tuple[Callable[[Ground, str, int], str], int]] = {
-    "R1": (kills, 100), "R2": (kills_in_saves, 96), "R5": (stops, 20), "R6": (signals, 50), "R12": (full_disks, 50),
-    "R13": (out_of_memory, 30), "R14": (not_finite, 40), "R15": (pairs, 20), "ranks": (kills_of_ranks, 100),
+    "R1": (kills, 100),
+    "R2": (kills_in_saves, 96),
+    "R5": (stops, 20),
+    "R6": (signals, 50),
+    "R12": (full_disks, 50),
+    "R13": (out_of_memory, 30),
+    "R14": (not_finite, 40),
+    "R15": (pairs, 20),
+    "ranks": (kills_of_ranks, 100),
     "torchrun": (torchrun, 20),
-}  # fmt: skip
+}
 """Name -> test of one trainer, and how often the plan has it done to each."""
 
 

@@ -25,11 +25,20 @@ SPOKEN = "spoken"
 
 
 def prepare_folder(
-    root: str | Path, *, table: str | Path | None = None, classes: Literal["auto", "none"] = "auto",
-    split_by: SplitBy | None = None, test: float = 0.1, val: float = 0.1, test_speakers: Sequence[str] = (),
-    recorded_only: bool = False, leave_out_unusable: bool = False, seed: int = 0, workers: int = 2,
+    root: str | Path,
+    *,
+    table: str | Path | None = None,
+    classes: Literal["auto", "none"] = "auto",
+    split_by: SplitBy | None = None,
+    test: float = 0.1,
+    val: float = 0.1,
+    test_speakers: Sequence[str] = (),
+    recorded_only: bool = False,
+    leave_out_unusable: bool = False,
+    seed: int = 0,
+    workers: int = 2,
     progress: bool = True,
-) -> Manifest:  # fmt: skip
+) -> Manifest:
     """Verify a folder of pictures, recordings and captions, draw its parts, and write its manifest.
 
     Nothing of the user's is moved or changed.
@@ -94,10 +103,18 @@ def prepare_folder(
     summary = speech_summary(items, audio)
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
-    manifest = Manifest(root, "folder", items, meta={
-        "seed": seed, "split": how, "speech": summary, "notes": notes,
-        "leaks": speech_leaks(root, items, progress=progress),
-    })
+    manifest = Manifest(
+        root,
+        "folder",
+        items,
+        meta={
+            "seed": seed,
+            "split": how,
+            "speech": summary,
+            "notes": notes,
+            "leaks": speech_leaks(root, items, progress=progress),
+        },
+    )
     write_split_files(manifest)
     manifest.save()
     return manifest
@@ -124,8 +141,9 @@ def _usable(
         refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=LEAVE_OUT)
     kept = [
         replace(entry, lines=tuple(line for line in entry.lines if line.audio not in bad))
-        for entry in entries if entry.image not in bad
-    ]  # fmt: skip
+        for entry in entries
+        if entry.image not in bad
+    ]
     if not kept:
         raise DataError.about(root, "no picture can be used", LEAVE_OUT)
     some = " | ".join(reason.replace(f"{root}/", "") for reason in list(bad.values())[:3])
@@ -146,9 +164,14 @@ def _captioned(root: Path, entries: Sequence[Entry], recorded_only: bool) -> tup
 
 
 def _parted(
-    entries: Sequence[Entry], split_by: SplitBy | None, *, test: float, val: float, test_speakers: Sequence[str],
+    entries: Sequence[Entry],
+    split_by: SplitBy | None,
+    *,
+    test: float,
+    val: float,
+    test_speakers: Sequence[str],
     seed: int,
-) -> tuple[list[Entry], str]:  # fmt: skip
+) -> tuple[list[Entry], str]:
     """Entries with their parts, and how they came to them."""
     if test_speakers:
         return hold_out_speakers(entries, test_speakers, val=val, seed=seed), f"speakers {', '.join(test_speakers)}"
@@ -175,10 +198,18 @@ def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
     items = []
     for entry in entries:
         name = entry.class_name or _id(entry)
-        items.append(Item(
-            id=_id(entry), image=entry.image, class_id=number[name], class_name=name, split=entry.split or "train",
-            box=None, attributes=None, captions=_captions(entry, seed),
-        ))
+        items.append(
+            Item(
+                id=_id(entry),
+                image=entry.image,
+                class_id=number[name],
+                class_name=name,
+                split=entry.split or "train",
+                box=None,
+                attributes=None,
+                captions=_captions(entry, seed),
+            )
+        )
     return items
 
 
@@ -194,11 +225,11 @@ def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:
     )
     spoken = {line.index: _placed(line, caption, _id(entry)) for line, caption in zip(unspoken, voiced, strict=True)}
     return tuple(
-        spoken[line.index] if line.audio is None else recorded_caption(
-            line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language
-        )
+        spoken[line.index]
+        if line.audio is None
+        else recorded_caption(line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language)
         for line in entry.lines
-    )  # fmt: skip
+    )
 
 
 def _placed(line: Line, caption: Caption, item_id: str) -> Caption:

@@ -62,9 +62,7 @@ def draw_parts(entries: Sequence[Entry], *, by: SplitBy, test: float, val: float
     return [replace(entry, split=split_of[row]) for row, entry in enumerate(entries)]
 
 
-def hold_out_speakers(
-    entries: Sequence[Entry], names: Collection[str], *, val: float, seed: int
-) -> list[Entry]:
+def hold_out_speakers(entries: Sequence[Entry], names: Collection[str], *, val: float, seed: int) -> list[Entry]:
     """Give the test part to speakers by name; validation pictures are drawn from those of the other speakers.
 
     Parameters and errors are those of `draw_parts`; it is an error if a name speaks nowhere.
@@ -88,9 +86,10 @@ def seen_or_unseen(entries: Sequence[Entry]) -> list[Entry]:
     trained = {entry.class_name for entry in entries if entry.split == "train" and entry.class_name is not None}
     return [
         replace(entry, split="test_seen" if entry.class_name in trained else "test")
-        if entry.split in ("test", "test_seen") else entry
+        if entry.split in ("test", "test_seen")
+        else entry
         for entry in entries
-    ]  # fmt: skip
+    ]
 
 
 def _count(share: float, total: int) -> int:

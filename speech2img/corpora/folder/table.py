@@ -70,9 +70,7 @@ def read_table(path: Path) -> tuple[list[Entry], list[str]]:
             fix = "use a code such as en, de or pt-br"
             raise DataError.about(path, f"line {number}: no language {row['language'][:20]!r}", fix)
         if audio or text:
-            captions.append(
-                Line(len(captions), audio, text, row.get("speaker") or None, row.get("language") or "en")
-            )
+            captions.append(Line(len(captions), audio, text, row.get("speaker") or None, row.get("language") or "en"))
     if not lines:
         raise DataError.about(path, "no rows", "list the pictures in it")
     entries = []

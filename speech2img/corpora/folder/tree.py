@@ -128,8 +128,10 @@ def _owners(file: str, by_stem: Mapping[str, Sequence[str]], *, numbered: bool) 
     match = _NUMBERED.fullmatch(path.stem) if numbered else None
     if match:
         candidates += [(picture, int(match[2])) for picture in by_stem.get(match[1], ())]
-    rank = {owner: (_agreement(path.parts[:-1], PurePosixPath(owner[0]).parts[:-1]), owner[1] is None)
-            for owner in candidates}  # fmt: skip
+    rank = {
+        owner: (_agreement(path.parts[:-1], PurePosixPath(owner[0]).parts[:-1]), owner[1] is None)
+        for owner in candidates
+    }
     best = max(rank.values(), default=None)
     return [owner for owner in candidates if rank[owner] == best]
 

@@ -31,8 +31,20 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
 }
 
 SPECIES_ATTRIBUTES: tuple[str, ...] = (
-    "body_color", "wing_color", "wing_bars", "crown_color", "breast_color", "belly_color", "beak_color", "beak_length",
-    "beak_shape", "eye_ring", "tail_length", "tail_shape", "leg_color", "size",
+    "body_color",
+    "wing_color",
+    "wing_bars",
+    "crown_color",
+    "breast_color",
+    "belly_color",
+    "beak_color",
+    "beak_length",
+    "beak_shape",
+    "eye_ring",
+    "tail_length",
+    "tail_shape",
+    "leg_color",
+    "size",
 )
 INDIVIDUAL_ATTRIBUTES: tuple[str, ...] = ("pose", "direction", "background", "light")
 

@@ -17,7 +17,10 @@ _SKIES: Mapping[str, tuple[Color, Color]] = {
     "snow": ((168, 190, 214), (214, 226, 238)),
 }
 _GROUNDS: Mapping[str, Color] = {
-    "foliage": (134, 122, 70), "reeds": (150, 126, 84), "water": (222, 200, 150), "snow": (236, 243, 252),
+    "foliage": (134, 122, 70),
+    "reeds": (150, 126, 84),
+    "water": (222, 200, 150),
+    "snow": (236, 243, 252),
 }
 _LEAF = np.concatenate([arc((0, 0.07), 0.10, 135, 45, 8), arc((0, -0.07), 0.10, -45, -135, 8)])
 
@@ -115,8 +118,11 @@ def _waves(canvas: Canvas, lamp: Light, rng: np.random.Generator, top: float, co
         y = top + (0.97 - top) * k / count
         x = rng.uniform(0.0, 1.0)
         t = np.linspace(0, 1, 9)
-        canvas.line(np.stack([x + 0.16 * (t - 0.5), y + 0.012 * np.sin(2 * np.pi * t)], axis=1),
-                    lamp.on_scene((176, 220, 240)), 0.011)
+        canvas.line(
+            np.stack([x + 0.16 * (t - 0.5), y + 0.012 * np.sin(2 * np.pi * t)], axis=1),
+            lamp.on_scene((176, 220, 240)),
+            0.011,
+        )
 
 
 def _snow(canvas: Canvas, lamp: Light, orb_x: float | None, rng: np.random.Generator) -> None:

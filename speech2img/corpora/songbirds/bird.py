@@ -12,11 +12,31 @@ from speech2img.corpora.songbirds.shapes import Shape, arc, cut, rotate, smooth
 OUTLINE = 0.015
 """Width of the lines between parts, in bird units."""
 
-_BODY = [(0.00, -0.20), (0.24, -0.17), (0.37, 0.03), (0.33, 0.17), (0.13, 0.31), (-0.13, 0.28), (-0.34, 0.11),
-         (-0.22, -0.09)]
+_BODY = [
+    (0.00, -0.20),
+    (0.24, -0.17),
+    (0.37, 0.03),
+    (0.33, 0.17),
+    (0.13, 0.31),
+    (-0.13, 0.28),
+    (-0.34, 0.11),
+    (-0.22, -0.09),
+]
 _WING = [(0.09, -0.09), (0.13, 0.04), (-0.01, 0.16), (-0.19, 0.155), (-0.39, 0.20), (-0.27, 0.03), (-0.08, -0.10)]
-_SPREAD = [(0.07, -0.02), (0.06, -0.26), (-0.05, -0.48), (-0.32, -0.63), (-0.31, -0.50), (-0.41, -0.44),
-           (-0.34, -0.33), (-0.43, -0.24), (-0.34, -0.15), (-0.38, -0.04), (-0.22, 0.05), (-0.06, 0.07)]
+_SPREAD = [
+    (0.07, -0.02),
+    (0.06, -0.26),
+    (-0.05, -0.48),
+    (-0.32, -0.63),
+    (-0.31, -0.50),
+    (-0.41, -0.44),
+    (-0.34, -0.33),
+    (-0.43, -0.24),
+    (-0.34, -0.15),
+    (-0.38, -0.04),
+    (-0.22, 0.05),
+    (-0.06, 0.07),
+]
 _FEATHERED = ("body", "wing", "crown", "breast", "belly")
 _HEAD_RADIUS = 0.205
 _STEPS = 10
@@ -50,8 +70,9 @@ def bird_shapes(attributes: Mapping[str, str], paint: Callable[[Color], Color]) 
     if pose.legs:
         back += _legs(pose, paint(BARE_PARTS[attributes["leg_color"]]), ink, big)
     trunk = _trunk(pose, plumage, ink)
-    beak = _beak(pose, paint(BARE_PARTS[attributes["beak_color"]]), ink, attributes["beak_length"],
-                 attributes["beak_shape"], big)
+    beak = _beak(
+        pose, paint(BARE_PARTS[attributes["beak_color"]]), ink, attributes["beak_length"], attributes["beak_shape"], big
+    )
     head = _head(pose, plumage, ink, big)
     ring = MARKS.get(attributes["eye_ring"])
     eye = _eye(pose, None if ring is None else paint(ring), ink, paint((255, 255, 255)), big)
@@ -114,8 +135,14 @@ def _beak(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: fl
         lower = [(0.45 * reach, 0.042), (0.0, 0.058), (-0.05, 0.06)]
         gape = [(0.0, 0.0), (0.75 * reach, 0.012)]
     else:
-        upper = [(-0.05, -0.08), (0.0, -0.08), (0.40 * reach, -0.085), (0.75 * reach, -0.065), (0.97 * reach, -0.005),
-                 (reach - 0.005, 0.115)]
+        upper = [
+            (-0.05, -0.08),
+            (0.0, -0.08),
+            (0.40 * reach, -0.085),
+            (0.75 * reach, -0.065),
+            (0.97 * reach, -0.005),
+            (reach - 0.005, 0.115),
+        ]
         lower = [(reach - 0.04, 0.045), (0.45 * reach, 0.05), (0.0, 0.06), (-0.05, 0.06)]
         gape = [(0.0, 0.008), (reach - 0.05, 0.02)]
     base = np.array(pose.neck) + np.array([_HEAD_RADIUS * 0.97, 0.02]) * big
@@ -128,18 +155,28 @@ def _tail(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: fl
     reach = 0.14 if length == "short" else 0.30
     root, half = 0.07, 0.105 * big
     if shape == "rounded":
-        outline = np.concatenate([
-            [(0.10, -root), (0.0, -root)],
-            arc((-reach + half * 0.8, 0.0), half, 110, 250, 16) * [1.0, 1.0],
-            [(0.0, root), (0.10, root)],
-        ])
+        outline = np.concatenate(
+            [
+                [(0.10, -root), (0.0, -root)],
+                arc((-reach + half * 0.8, 0.0), half, 110, 250, 16) * [1.0, 1.0],
+                [(0.0, root), (0.10, root)],
+            ]
+        )
     else:
         spread, notch = half * 1.35, 0.45 * reach
-        outline = np.array([
-            (0.10, -root), (0.0, -root), (-0.5 * reach, -root - 0.02), (-reach - 0.04, -spread),
-            (-reach + notch, 0.0),
-            (-reach - 0.04, spread), (-0.5 * reach, root + 0.02), (0.0, root), (0.10, root),
-        ])
+        outline = np.array(
+            [
+                (0.10, -root),
+                (0.0, -root),
+                (-0.5 * reach, -root - 0.02),
+                (-reach - 0.04, -spread),
+                (-reach + notch, 0.0),
+                (-reach - 0.04, spread),
+                (-0.5 * reach, root + 0.02),
+                (0.0, root),
+                (0.10, root),
+            ]
+        )
     rump = rotate([(-0.29, 0.07)], pose.body_angle)[0]
     lines = [Shape(outline, color, ink, 2 * OUTLINE)]
     if shape == "rounded":
@@ -163,8 +200,14 @@ def _legs(pose: Pose, color: Color, ink: Color, big: float) -> list[Shape]:
     return under + over
 
 
-def _bars(wing: np.ndarray, start: np.ndarray, stop: np.ndarray, color: Color, ink: Color,
-          places: tuple[tuple[float, float], ...]) -> list[Shape]:
+def _bars(
+    wing: np.ndarray,
+    start: np.ndarray,
+    stop: np.ndarray,
+    color: Color,
+    ink: Color,
+    places: tuple[tuple[float, float], ...],
+) -> list[Shape]:
     axis = stop - start
     normal = axis / (axis @ axis)
     origin = float(start @ normal)

@@ -18,14 +18,7 @@ from typing import Literal, get_args
 from PIL import Image
 from tqdm import tqdm
 
-from speech2img.corpora.layout import (
-    audio_path,
-    claim_folder,
-    image_path,
-    is_whole_jpeg,
-    write_layout,
-    write_quickly,
-)
+from speech2img.corpora.layout import audio_path, claim_folder, image_path, is_whole_jpeg, write_layout, write_quickly
 from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, Talk, write_captions
 from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_language
@@ -73,9 +66,14 @@ TEST_SEEN_SHARE = 0.16
 
 
 def prepare_songbirds(
-    root: str | Path, *, size: CorpusSize = "small", seed: int = 0, language: str = DEFAULT_LANGUAGE, workers: int = 2,
+    root: str | Path,
+    *,
+    size: CorpusSize = "small",
+    seed: int = 0,
+    language: str = DEFAULT_LANGUAGE,
+    workers: int = 2,
     progress: bool = True,
-) -> Manifest:  # fmt: skip
+) -> Manifest:
     """Make the songbirds corpus in a folder, or finish what an interrupted call began.
 
     Parameters
@@ -109,9 +107,9 @@ def prepare_songbirds(
     root = Path(root)
     _check_settings(size, seed, workers)
     find_language(language)
-    claim_folder(root, {
-        "corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION, **_unless_default(language),
-    })
+    claim_folder(
+        root, {"corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION, **_unless_default(language)}
+    )
     with run_lock(root):
         plan = plan_songbirds(root, size=size, seed=seed, language=language)
         boxes = _draw_pictures(plan, seed=seed, workers=workers, progress=progress)
@@ -129,7 +127,10 @@ def plan_songbirds(
     species = make_species(extent.num_seen, extent.num_unseen, seed=seed)
     items = [item for one in species for item in _plan_species(one, extent, seed, tongue)]
     meta = {
-        "size": size, "seed": seed, "recipe": RECIPE_VERSION, "image_size": IMAGE_SIZE,
+        "size": size,
+        "seed": seed,
+        "recipe": RECIPE_VERSION,
+        "image_size": IMAGE_SIZE,
         **_unless_default(language),
         "species": {
             one.folder: {"unseen": one.unseen, "free": list(one.free), "attributes": dict(one.attributes)}
@@ -164,19 +165,29 @@ def _plan_species(species: Species, extent: Extent, seed: int, language: Languag
         rng = random.Random(f"songbirds individual {seed} {item_id}")
         attributes = draw_individual(species, rng)
         captions = _plan_captions(
-            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent,
-            language=language,
-        )  # fmt: skip
+            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent, language=language
+        )
         yield Item(
-            id=item_id, image=image_path(item_id), class_id=species.number - 1, class_name=species.folder, split=split,
-            box=None, attributes=attributes, captions=captions,
+            id=item_id,
+            image=image_path(item_id),
+            class_id=species.number - 1,
+            class_name=species.folder,
+            split=split,
+            box=None,
+            attributes=attributes,
+            captions=captions,
         )
 
 
 def _plan_captions(
-    item_id: str, attributes: Mapping[str, str], rng: random.Random, *, may_hold_out: bool, extent: Extent,
+    item_id: str,
+    attributes: Mapping[str, str],
+    rng: random.Random,
+    *,
+    may_hold_out: bool,
+    extent: Extent,
     language: Language,
-) -> tuple[Caption, ...]:  # fmt: skip
+) -> tuple[Caption, ...]:
     """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
     num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
@@ -186,14 +197,24 @@ def _plan_captions(
     for index, (text, mentions) in enumerate(written):
         manner = draw_manner(light, rng)
         voice = draw_voice(
-            rng, voices=language.voices, held_out=index in held_out, whispered=manner.whispered,
+            rng,
+            voices=language.voices,
+            held_out=index in held_out,
+            whispered=manner.whispered,
             stride=extent.voice_stride,
-        )  # fmt: skip
+        )
         captions.append(
             Caption(
-                index=index, text=text, voice=voice, audio=audio_path(voice_folder(voice), item_id, index),
-                rate=manner.rate, pitch=manner.pitch, pitch_range=manner.pitch_range,
-                mentions={**mentions, "light": light}, manner=light, held_out_voice=index in held_out,
+                index=index,
+                text=text,
+                voice=voice,
+                audio=audio_path(voice_folder(voice), item_id, index),
+                rate=manner.rate,
+                pitch=manner.pitch,
+                pitch_range=manner.pitch_range,
+                mentions={**mentions, "light": light},
+                manner=light,
+                held_out_voice=index in held_out,
             )
         )
     return tuple(captions)

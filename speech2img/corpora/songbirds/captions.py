@@ -13,9 +13,22 @@ from speech2img.corpora.songbirds.languages.english import ENGLISH
 from speech2img.corpora.songbirds.languages.language import Language
 
 WEIGHTS: Mapping[str, float] = {
-    "body_color": 1.0, "wing_color": 0.9, "crown_color": 0.85, "breast_color": 0.8, "belly_color": 0.8,
-    "pose": 0.5, "background": 0.5, "size": 0.35, "wing_bars": 0.35, "beak_color": 0.35, "direction": 0.3,
-    "eye_ring": 0.3, "beak_length": 0.25, "beak_shape": 0.25, "tail_length": 0.25, "tail_shape": 0.25,
+    "body_color": 1.0,
+    "wing_color": 0.9,
+    "crown_color": 0.85,
+    "breast_color": 0.8,
+    "belly_color": 0.8,
+    "pose": 0.5,
+    "background": 0.5,
+    "size": 0.35,
+    "wing_bars": 0.35,
+    "beak_color": 0.35,
+    "direction": 0.3,
+    "eye_ring": 0.3,
+    "beak_length": 0.25,
+    "beak_shape": 0.25,
+    "tail_length": 0.25,
+    "tail_shape": 0.25,
     "leg_color": 0.25,
 }
 """How readily each attribute is mentioned."""
@@ -38,7 +51,11 @@ BRIEF = Talk({1: 20, 2: 45, 3: 35}, plain_share=0.85)
 
 
 def write_captions(
-    attributes: Mapping[str, str], rng: random.Random, *, count: int = 10, talk: Talk = TALKATIVE,
+    attributes: Mapping[str, str],
+    rng: random.Random,
+    *,
+    count: int = 10,
+    talk: Talk = TALKATIVE,
     language: Language = ENGLISH,
 ) -> list[tuple[str, dict[str, str]]]:
     """Write different captions of one bird.
@@ -68,9 +85,7 @@ def write_captions(
     return list(captions.items())
 
 
-def draw_mentions(
-    attributes: Mapping[str, str], rng: random.Random, *, talk: Talk = TALKATIVE
-) -> dict[str, str]:
+def draw_mentions(attributes: Mapping[str, str], rng: random.Random, *, talk: Talk = TALKATIVE) -> dict[str, str]:
     """Choose the visible attributes that a caption will mention."""
     visible = visible_attributes(attributes)
     weights = {

@@ -18,11 +18,7 @@ PLUMAGE: Mapping[str, Color] = {
 }
 """Feather colour of each colour word; far apart even at night and at 64 pixels."""
 
-BARE_PARTS: Mapping[str, Color] = {
-    "black": (38, 38, 44),
-    "yellow": (255, 206, 30),
-    "red": (216, 34, 36),
-}
+BARE_PARTS: Mapping[str, Color] = {"black": (38, 38, 44), "yellow": (255, 206, 30), "red": (216, 34, 36)}
 """Colour of beak and legs, which carry no feathers."""
 
 MARKS: Mapping[str, Color] = {"white": (255, 255, 255), "yellow": (255, 222, 20)}

@@ -48,9 +48,7 @@ def smooth(points: np.ndarray | list[tuple[float, float]], samples: int = 10) ->
     before, after, beyond = np.roll(knots, 1, 0), np.roll(knots, -1, 0), np.roll(knots, -2, 0)
     t = np.linspace(0.0, 1.0, samples, endpoint=False)[None, :, None]
     p0, p1, p2, p3 = (k[:, None, :] for k in (before, knots, after, beyond))
-    curve = 0.5 * (
-        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    )
+    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
     return curve.reshape(-1, 2)
 
 

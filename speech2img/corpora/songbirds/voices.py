@@ -15,15 +15,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 TRAINING_VOICES: tuple[str, ...] = (
-    "en-us", "en-us+m3", "en-us+f1", "en-us+f4",
-    "en+m2", "en+m7", "en+f2", "en+Annie",
-    "en-gb-x-rp", "en-gb-x-rp+m4", "en-gb-x-rp+f5", "en-gb-x-rp+f1",
-    "en-gb-x-gbclan+m5", "en-gb-x-gbclan+max", "en-gb-x-gbclan+f2", "en-gb-x-gbclan+f4",
-    "en-gb-x-gbcwmd+m8", "en-gb-x-gbcwmd+m3", "en-gb-x-gbcwmd+f5", "en-gb-x-gbcwmd+Alex",
-    "en-us-nyc+m1", "en-us-nyc+m2", "en-us-nyc+f1", "en-us-nyc+Annie",
+    "en-us",
+    "en-us+m3",
+    "en-us+f1",
+    "en-us+f4",
+    "en+m2",
+    "en+m7",
+    "en+f2",
+    "en+Annie",
+    "en-gb-x-rp",
+    "en-gb-x-rp+m4",
+    "en-gb-x-rp+f5",
+    "en-gb-x-rp+f1",
+    "en-gb-x-gbclan+m5",
+    "en-gb-x-gbclan+max",
+    "en-gb-x-gbclan+f2",
+    "en-gb-x-gbclan+f4",
+    "en-gb-x-gbcwmd+m8",
+    "en-gb-x-gbcwmd+m3",
+    "en-gb-x-gbcwmd+f5",
+    "en-gb-x-gbcwmd+Alex",
+    "en-us-nyc+m1",
+    "en-us-nyc+m2",
+    "en-us-nyc+f1",
+    "en-us-nyc+Annie",
 )
 HELD_OUT_VOICES: tuple[str, ...] = (
-    "en-us+m6", "en+f3", "en-gb-x-rp+Gene", "en-us-nyc+belinda", "en-gb-scotland+travis", "en-029+aunty",
+    "en-us+m6",
+    "en+f3",
+    "en-gb-x-rp+Gene",
+    "en-us-nyc+belinda",
+    "en-gb-scotland+travis",
+    "en-029+aunty",
 )
 
 TRAINING_WHISPERS: tuple[str, ...] = tuple(
@@ -37,8 +60,30 @@ HELD_OUT_WHISPERS: tuple[str, ...] = tuple(
 
 
 TIMBRES: tuple[str, ...] = (
-    "", "m3", "f1", "Andy", "m2", "m7", "f2", "Annie", "Alicia", "m4", "f5", "anika",
-    "m5", "max", "Lee", "f4", "m8", "Mario", "Denis", "Alex", "m1", "linda", "steph", "Hugo",
+    "",
+    "m3",
+    "f1",
+    "Andy",
+    "m2",
+    "m7",
+    "f2",
+    "Annie",
+    "Alicia",
+    "m4",
+    "f5",
+    "anika",
+    "m5",
+    "max",
+    "Lee",
+    "f4",
+    "m8",
+    "Mario",
+    "Denis",
+    "Alex",
+    "m1",
+    "linda",
+    "steph",
+    "Hugo",
 )
 """Variants of espeak-ng for training, all different; ``""`` is the accent's own voice."""
 HELD_OUT_TIMBRES: tuple[str, ...] = ("m6", "f3", "Gene", "belinda", "travis", "aunty")
@@ -94,9 +139,13 @@ def _name(accent: str, variant: str) -> str:
 
 
 def draw_voice(
-    rng: random.Random, *, voices: Voices = ENGLISH_VOICES, held_out: bool = False, whispered: bool = False,
+    rng: random.Random,
+    *,
+    voices: Voices = ENGLISH_VOICES,
+    held_out: bool = False,
+    whispered: bool = False,
     stride: int = 1,
-) -> str:  # fmt: skip
+) -> str:
     """Draw a voice.
 
     Parameters

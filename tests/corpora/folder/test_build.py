@@ -44,7 +44,8 @@ def test_the_example_of_the_help(example):
     captions = {item.id: item.captions for item in manifest.items}
     assert [caption.audio for caption in captions["robin/one"]] == ["robin/one_0.wav", "robin/one_1.mp3"]
     assert [(caption.recorded, caption.text) for caption in captions["robin/three"]] == [
-        (True, "line 0 of three"), (False, "line 1 of three"),
+        (True, "line 0 of three"),
+        (False, "line 1 of three"),
     ]
     assert [caption.recorded for caption in captions["wren/one"]] == [True, False]
     unspoken = captions["robin/four"]
@@ -101,9 +102,12 @@ def test_again_with_another_split(example):
 
 def test_what_goes_by_position_does_not_outlive_the_list(example, caplog):
     prepare(example, val=0.0, test=0.0)
-    ours = ["train/image_features_teacher.pickle", "derived/embeddings/enc/speech_embeddings_train.pickle",
-            "derived/embeddings/enc/train/audio_features_enc.pickle",
-            "derived/embeddings/enc/train/audio_features_lens_enc.pickle"]  # fmt: skip
+    ours = [
+        "train/image_features_teacher.pickle",
+        "derived/embeddings/enc/speech_embeddings_train.pickle",
+        "derived/embeddings/enc/train/audio_features_enc.pickle",
+        "derived/embeddings/enc/train/audio_features_lens_enc.pickle",
+    ]
     others = ["train/image_features_googlenet.pickle", "derived/features-teacher.h5", "derived/embeddings/enc/other"]
     for name in ours + others:
         (example / name).parent.mkdir(parents=True, exist_ok=True)
@@ -153,10 +157,18 @@ def test_named_speakers_are_held_out(tmp_path):
 def test_leaks_are_told(tmp_path):
     speakers(tmp_path)
     sounds = [f"sound/{number % 11}.wav" for number in range(12)]
-    table(tmp_path, [
-        {"image": f"{'ab'[number % 2]}/{number}.png", "audio": sounds[number], "speaker": "Ada",
-         "split": "test" if number > 9 else "train"} for number in range(12)
-    ])
+    table(
+        tmp_path,
+        [
+            {
+                "image": f"{'ab'[number % 2]}/{number}.png",
+                "audio": sounds[number],
+                "speaker": "Ada",
+                "split": "test" if number > 9 else "train",
+            }
+            for number in range(12)
+        ],
+    )
     (tmp_path / "a/10.png").write_bytes((tmp_path / "a/2.png").read_bytes())
     manifest = prepare(tmp_path)
     found = {leak["kind"]: (leak["shared"], leak["affected"]) for leak in manifest.meta["leaks"]["found"]}
@@ -187,8 +199,13 @@ def test_table_that_names_missing_files(tmp_path):
 
 
 def test_pictures_only_and_other_options(example, tree):
-    for path in [*example.rglob("*.wav"), *example.rglob("*.mp3"), *example.rglob("*.ogg"), *example.rglob("*.flac"),
-                 *example.rglob("*.txt")]:
+    for path in [
+        *example.rglob("*.wav"),
+        *example.rglob("*.mp3"),
+        *example.rglob("*.ogg"),
+        *example.rglob("*.flac"),
+        *example.rglob("*.txt"),
+    ]:
         path.unlink()
     manifest = prepare(example, classes="none")
     assert len(manifest) == 8 and len(manifest.class_names) == 8
@@ -213,8 +230,13 @@ def test_other_corpora_are_left_alone(tmp_path):
 def test_languages_get_their_own_voice(tmp_path):
     write_file(tmp_path / "a.png", 0)
     write_file(tmp_path / "b.png", 1)
-    table(tmp_path, [{"image": "a.png", "text": "ein Vogel", "language": "de", "split": "train"},
-                     {"image": "b.png", "text": "a bird", "language": "", "split": "test"}])
+    table(
+        tmp_path,
+        [
+            {"image": "a.png", "text": "ein Vogel", "language": "de", "split": "train"},
+            {"image": "b.png", "text": "a bird", "language": "", "split": "test"},
+        ],
+    )
     german, english = (item.captions[0] for item in prepare(tmp_path).items)
     assert (german.voice, german.language, german.audio) == ("de", "de", "spoken/de/a_0.wav")
     assert english.voice.startswith("en") and english.language == "en"
@@ -226,7 +248,9 @@ def test_spokencoco(realdata, tmp_path):
         archive.extractall(tmp_path)
     manifest = prepare(tmp_path, table="manifest.csv")
     assert manifest.meta["speech"] == {
-        "recordings": 50, "hours": pytest.approx(208 / 3600, abs=1e-3), "sample_rates": [16_000, 44_100, 48_000],
+        "recordings": 50,
+        "hours": pytest.approx(208 / 3600, abs=1e-3),
+        "sample_rates": [16_000, 44_100, 48_000],
         "speakers": 0,
     }
     assert [len(manifest.split(name)) for name in ("train", "val", "test")] == [8, 1, 1]
@@ -262,12 +286,21 @@ def test_fsdd(realdata, tmp_path):
             if match and int(match[3]) < 3:
                 archive.extract(name, tmp_path)
                 write_file(tmp_path / f"pictures/{match[1]}.png", int(match[1]))
-                rows.append({"image": f"pictures/{match[1]}.png", "audio": name, "class": match[1], "speaker": match[2],
-                             "split": "train"})
+                rows.append(
+                    {
+                        "image": f"pictures/{match[1]}.png",
+                        "audio": name,
+                        "class": match[1],
+                        "speaker": match[2],
+                        "split": "train",
+                    }
+                )
     table(tmp_path, rows)
     manifest = prepare(tmp_path)
     assert manifest.meta["speech"]["sample_rates"] == [8000] and manifest.meta["speech"]["speakers"] == 3
     assert Counter(caption.speaker for item in manifest.items for caption in item.captions) == {
-        "jackson": 30, "nicolas": 30, "yweweler": 30,
+        "jackson": 30,
+        "nicolas": 30,
+        "yweweler": 30,
     }
     assert min(mel_store(manifest, preset="li2020", progress=False).lengths) >= 10

@@ -39,7 +39,8 @@ def test_by_class():
 
 
 @given(
-    st.lists(st.text("ABCDEF", min_size=0, max_size=4), min_size=4, max_size=40), st.integers(0, 99),
+    st.lists(st.text("ABCDEF", min_size=0, max_size=4), min_size=4, max_size=40),
+    st.integers(0, 99),
     st.sampled_from([0.1, 0.3]),
 )
 @settings(max_examples=100, deadline=None)
@@ -89,23 +90,35 @@ def test_pictures_of_many_speakers_fill_the_parts():
     assert {e.split: len(e.lines) for e in parted} == {"train": 3, "val": 1, "test": 1}
 
 
-@pytest.mark.parametrize("entries, by, reason", [
-    ([entry(0, "a"), entry(1, "b"), entry(2, "a")], "item", "too few"),
-    ([entry(n, "ab"[n % 2]) for n in range(9)], "class", "2 classes: at least two"),
-    ([entry(n) for n in range(9)], "class", "0 classes"),
-    ([entry(n, "a", "AB") for n in range(9)], "speaker", "2 speakers cannot be divided"),
-    ([*(entry(n, "a", "ABC") for n in range(9)), Entry("x.jpg", "a", None, (Line(0, "x.wav"),))], "speaker",
-     "1 recordings have no known speaker"),
-    ([Entry("x.jpg", "a", None, (Line(0, "x.wav"),))], "speaker", "1 recordings have no known speaker"),
-])
+@pytest.mark.parametrize(
+    "entries, by, reason",
+    [
+        ([entry(0, "a"), entry(1, "b"), entry(2, "a")], "item", "too few"),
+        ([entry(n, "ab"[n % 2]) for n in range(9)], "class", "2 classes: at least two"),
+        ([entry(n) for n in range(9)], "class", "0 classes"),
+        ([entry(n, "a", "AB") for n in range(9)], "speaker", "2 speakers cannot be divided"),
+        (
+            [*(entry(n, "a", "ABC") for n in range(9)), Entry("x.jpg", "a", None, (Line(0, "x.wav"),))],
+            "speaker",
+            "1 recordings have no known speaker",
+        ),
+        ([Entry("x.jpg", "a", None, (Line(0, "x.wav"),))], "speaker", "1 recordings have no known speaker"),
+    ],
+)
 def test_too_little_to_divide(entries, by, reason):
     with pytest.raises(DataError, match=reason):
         draw_parts(entries, by=by, test=0.2, val=0.2, seed=0)
 
 
 def test_test_pictures_of_trained_classes_are_told_apart():
-    parted = seen_or_unseen([
-        entry(0, "a", split="train"), entry(1, "a", split="test"), entry(2, "b", split="test_seen"),
-        entry(3, None, split="train"), entry(4, None, split="test"), entry(5, "b", split="val"),
-    ])
+    parted = seen_or_unseen(
+        [
+            entry(0, "a", split="train"),
+            entry(1, "a", split="test"),
+            entry(2, "b", split="test_seen"),
+            entry(3, None, split="train"),
+            entry(4, None, split="test"),
+            entry(5, "b", split="val"),
+        ]
+    )
     assert [e.split for e in parted] == ["train", "test_seen", "test", "train", "test", "val"]

@@ -16,10 +16,17 @@ def read(root):
 
 def test_beside_and_apart(tree):
     """Recordings beside their pictures, or in a tree that goes like theirs; the nearer one wins."""
-    lines, notes = read(tree(
-        "pictures/robin/a.jpg", "pictures/wren/a.jpg", "pictures/wren/b.png", "sound/robin/a.ogg", "sound/wren/a_0.wav",
-        "sound/wren/a_2.wav", "pictures/wren/b.wav",
-    ))
+    lines, notes = read(
+        tree(
+            "pictures/robin/a.jpg",
+            "pictures/wren/a.jpg",
+            "pictures/wren/b.png",
+            "sound/robin/a.ogg",
+            "sound/wren/a_0.wav",
+            "sound/wren/a_2.wav",
+            "pictures/wren/b.wav",
+        )
+    )
     assert lines == {
         "pictures/robin/a.jpg": [(0, "sound/robin/a.ogg", "")],
         "pictures/wren/a.jpg": [(0, "sound/wren/a_0.wav", ""), (2, "sound/wren/a_2.wav", "")],
@@ -57,13 +64,16 @@ def test_what_is_passed_over_is_said(tree):
     ]
 
 
-@pytest.mark.parametrize("names, reason", [
-    (["a.txt"], "no pictures"),
-    (["a.jpg", "b.wav", "c.wav"], r"2 recordings belong to no picture: b.wav, c.wav; name it like its picture"),
-    (["x/a.jpg", "y/a.jpg", "a.wav"], "a.wav: may belong to x/a.jpg or to y/a.jpg"),
-    (["a.jpg", "a.png"], "a.png: has the same name as a.jpg"),
-    (["a.jpg", "a.wav", "a_0.flac"], "a_0.flac: is recording 0 of a.jpg, and so is a.wav"),
-])
+@pytest.mark.parametrize(
+    "names, reason",
+    [
+        (["a.txt"], "no pictures"),
+        (["a.jpg", "b.wav", "c.wav"], r"2 recordings belong to no picture: b.wav, c.wav; name it like its picture"),
+        (["x/a.jpg", "y/a.jpg", "a.wav"], "a.wav: may belong to x/a.jpg or to y/a.jpg"),
+        (["a.jpg", "a.png"], "a.png: has the same name as a.jpg"),
+        (["a.jpg", "a.wav", "a_0.flac"], "a_0.flac: is recording 0 of a.jpg, and so is a.wav"),
+    ],
+)
 def test_what_fits_nowhere_is_named(tree, names, reason):
     with pytest.raises(DataError, match=reason):
         read_tree(tree(*names))
@@ -77,16 +87,19 @@ def test_captions_of_another_encoding(tree, data):
         read_tree(root)
 
 
-@pytest.mark.parametrize("images, facts", [
-    (["a.jpg", "b.jpg"], [(None, None), (None, None)]),
-    (["p/a.jpg", "p/b.jpg"], [(None, None), (None, None)]),
-    (["p/x/a.jpg", "p/y/b.jpg"], [("x", None), ("y", None)]),
-    (["x/1/a.jpg", "y/1/a.jpg"], [("x/1", None), ("y/1", None)]),
-    (["train/x/a.jpg", "Valid/x/b.jpg"], [("x", "train"), ("x", "val")]),
-    (["d/train/a.jpg", "d/test/b.jpg"], [(None, "train"), (None, "test")]),
-    (["train/a.jpg", "robin/b.jpg"], [("train", None), ("robin", None)]),
-    (["a.jpg", "x/b.jpg"], [(None, None), ("x", None)]),
-])
+@pytest.mark.parametrize(
+    "images, facts",
+    [
+        (["a.jpg", "b.jpg"], [(None, None), (None, None)]),
+        (["p/a.jpg", "p/b.jpg"], [(None, None), (None, None)]),
+        (["p/x/a.jpg", "p/y/b.jpg"], [("x", None), ("y", None)]),
+        (["x/1/a.jpg", "y/1/a.jpg"], [("x/1", None), ("y/1", None)]),
+        (["train/x/a.jpg", "Valid/x/b.jpg"], [("x", "train"), ("x", "val")]),
+        (["d/train/a.jpg", "d/test/b.jpg"], [(None, "train"), (None, "test")]),
+        (["train/a.jpg", "robin/b.jpg"], [("train", None), ("robin", None)]),
+        (["a.jpg", "x/b.jpg"], [(None, None), ("x", None)]),
+    ],
+)
 def test_classes_and_splits(images, facts):
     assert classes_and_splits(images) == facts
 

@@ -68,10 +68,7 @@ class _EnglishSentence(Sentence):
             f"{phrases} on {a_or_an(bird)}{tail}",
         ]
         if predicate:
-            frames += [
-                f"{predicate}, {this} {bird} {has} {phrases}",
-                f"{a_or_an(bird)} is {predicate}, and {clauses}",
-            ]
+            frames += [f"{predicate}, {this} {bird} {has} {phrases}", f"{a_or_an(bird)} is {predicate}, and {clauses}"]
         return self.rng.choice(frames)
 
     def _frame_without_parts(self, bird: str, predicate: str) -> str:

@@ -61,8 +61,12 @@ BACKGROUND_PREPOSITIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "perched": {"sky": ("against",), "foliage": ("among",), "reeds": ("among",), "snow": ("above",)},
     "standing": {"foliage": ("among",), "reeds": ("among", "between"), "snow": ("in", "on"), "water": ("in", "by")},
     "swimming": {"water": ("on", "in"), "reeds": ("among", "between"), "snow": ("past", "beside")},
-    "flying": {"sky": ("across", "in", "through"), "foliage": ("past",), "water": ("over", "above"),
-               "snow": ("over", "above")},
+    "flying": {
+        "sky": ("across", "in", "through"),
+        "foliage": ("past",),
+        "water": ("over", "above"),
+        "snow": ("over", "above"),
+    },
 }
 """How a background joins a pose that is said as well."""
 

@@ -22,11 +22,20 @@ from speech2img.corpora.songbirds.voices import cast
 
 _VOWELS = "aeiouyâéèêëîïôûœ"
 _ARTICLES: Mapping[str, tuple[str, str, str]] = {
-    "un": ("un", "une", "des"), "le": ("le", "la", "les"), "à": ("au", "à la", "aux"), "son": ("son", "sa", "ses"),
+    "un": ("un", "une", "des"),
+    "le": ("le", "la", "les"),
+    "à": ("au", "à la", "aux"),
+    "son": ("son", "sa", "ses"),
 }
 """Masculine, feminine, plural."""
 _BEFORE_VOWEL: Mapping[str, str] = {
-    "le": "l'", "la": "l'", "au": "à l'", "à la": "à l'", "sa": "son", "ce": "cet", "de": "d'",
+    "le": "l'",
+    "la": "l'",
+    "au": "à l'",
+    "à la": "à l'",
+    "sa": "son",
+    "ce": "cet",
+    "de": "d'",
 }
 
 
@@ -87,9 +96,7 @@ class _FrenchSentence(Sentence):
             return self._frame_without_parts(bird, verbs, beside)
         return self._frame(bird, [one[0] for one in described], [one[1] for one in described], verbs, beside)
 
-    def _frame(
-        self, bird: _Phrase, parts: Sequence[_Phrase], clauses: Sequence[str], verbs: str, beside: str
-    ) -> str:
+    def _frame(self, bird: _Phrase, parts: Sequence[_Phrase], clauses: Sequence[str], verbs: str, beside: str) -> str:
         this, a_bird = bird.write_this(self.rng.choice(("ce", "le"))), bird.write("un")
         article = self.rng.choice(("un", "le"))
         has = f"a {join_with([part.write(article) for part in parts], 'et')}"
@@ -143,17 +150,17 @@ class _FrenchSentence(Sentence):
             return _Phrase(wings, colors), are
         marks = self._noun("bars")
         if bars == "none":
-            without = self.rng.choice((
-                _Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sans {marks.text}")
-            ))  # fmt: skip
+            without = self.rng.choice((_Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sans {marks.text}")))
             return without, f"{are} et n'ont pas de {marks.text}" if are else f"ses ailes n'ont pas de {marks.text}"
         color = self.synonym(COLORS[bars])
         striped = _Phrase(marks, (color,)).write("")
         behind = self.rng.choice((f"à {striped}", f"avec des {striped}", f"barrées {_of(color)}"))
-        phrase = self.rng.choice((
-            _Phrase(wings, colors, behind),
-            _Phrase(marks, (color,), f"sur {_Phrase(wings, colors).write('le')}", indefinite=True),
-        ))
+        phrase = self.rng.choice(
+            (
+                _Phrase(wings, colors, behind),
+                _Phrase(marks, (color,), f"sur {_Phrase(wings, colors).write('le')}", indefinite=True),
+            )
+        )
         return phrase, f"{are} à {striped}" if are else f"ses ailes ont des {striped}"
 
     def _eye(self) -> tuple[_Phrase, str]:
@@ -161,10 +168,9 @@ class _FrenchSentence(Sentence):
         if self.said["eye_ring"] == "none":
             return _Phrase(eye, (), f"sans {ring.text}"), f"son œil n'a {_no(ring)}"
         color = self.synonym(COLORS[self.said["eye_ring"]])
-        phrase = self.rng.choice((
-            _Phrase(eye, (), f"cerclé {_of(color)}"),
-            _Phrase(ring, (color,), "autour de l'œil", indefinite=True),
-        ))
+        phrase = self.rng.choice(
+            (_Phrase(eye, (), f"cerclé {_of(color)}"), _Phrase(ring, (color,), "autour de l'œil", indefinite=True))
+        )
         return phrase, f"son œil est cerclé {_of(color)}"
 
     def _predicates(self) -> list[tuple[str, str]]:

@@ -15,7 +15,10 @@ COLORS: Adjectives = {
     "blue": (adjective("bleu", "bleue"), invariable("bleu azur"), invariable("bleu cobalt"), invariable("bleu saphir")),
     "brown": (adjective("brun", "brune"), invariable("marron"), invariable("chocolat")),
     "black": (
-        adjective("noir", "noire"), invariable("noir de jais"), invariable("noir charbon"), invariable("noir corbeau")
+        adjective("noir", "noire"),
+        invariable("noir de jais"),
+        invariable("noir charbon"),
+        invariable("noir corbeau"),
     ),
     "white": (adjective("blanc", "blanche"), invariable("ivoire"), invariable("blanc pur")),
 }
@@ -36,11 +39,13 @@ ADJECTIVES: Mapping[str, Adjectives] = {
     },
     "size": {
         "small": (
-            adjective("petit", "petite", before=True), adjective("minuscule", before=True),
+            adjective("petit", "petite", before=True),
+            adjective("minuscule", before=True),
             adjective("tout petit", "toute petite", before=True),
         ),
         "large": (
-            adjective("grand", "grande", before=True), adjective("gros", "grosse", before=True),
+            adjective("grand", "grande", before=True),
+            adjective("gros", "grosse", before=True),
             adjective("énorme", before=True),
         ),
     },
@@ -68,59 +73,73 @@ Clauses = Mapping[str, tuple[tuple[str, str], ...]]
 
 POSES: Clauses = {
     "perched": (
-        ("est perché", "perché"), ("est posé sur une branche", "posé sur une branche"),
+        ("est perché", "perché"),
+        ("est posé sur une branche", "posé sur une branche"),
         ("est perché sur un rameau", "perché sur un rameau"),
         ("se repose sur une branche", "se reposant sur une branche"),
     ),
     "standing": (
-        ("est debout", "debout"), ("se tient debout", "se tenant debout"),
+        ("est debout", "debout"),
+        ("se tient debout", "se tenant debout"),
         ("se dresse sur ses pattes", "dressé sur ses pattes"),
     ),
     "swimming": (("nage", "nageant"), ("flotte", "flottant"), ("barbote", "barbotant")),
     "flying": (
-        ("vole", "volant"), ("est en vol", "en vol"), ("plane", "planant"), ("est en plein vol", "en plein vol")
+        ("vole", "volant"),
+        ("est en vol", "en vol"),
+        ("plane", "planant"),
+        ("est en plein vol", "en plein vol"),
     ),
 }
 """What a bird of a pose does: as a verb after its subject, and beside a noun."""
 
 PLACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "perched": {
-        "sky": ("devant le ciel", "devant le ciel dégagé"), "foliage": ("dans le feuillage", "parmi les feuilles"),
-        "reeds": ("parmi les roseaux", "dans les hauts roseaux"), "snow": ("au-dessus de la neige",),
+        "sky": ("devant le ciel", "devant le ciel dégagé"),
+        "foliage": ("dans le feuillage", "parmi les feuilles"),
+        "reeds": ("parmi les roseaux", "dans les hauts roseaux"),
+        "snow": ("au-dessus de la neige",),
     },
     "standing": {
         "foliage": ("dans le feuillage", "parmi les feuilles"),
         "reeds": ("parmi les roseaux", "entre les hauts roseaux"),
-        "snow": ("dans la neige", "sur la neige"), "water": ("dans l'eau", "au bord de l'eau"),
+        "snow": ("dans la neige", "sur la neige"),
+        "water": ("dans l'eau", "au bord de l'eau"),
     },
     "swimming": {
-        "water": ("sur l'eau", "dans l'eau"), "reeds": ("parmi les roseaux", "entre les hauts roseaux"),
+        "water": ("sur l'eau", "dans l'eau"),
+        "reeds": ("parmi les roseaux", "entre les hauts roseaux"),
         "snow": ("le long de la neige", "à côté de la neige"),
     },
     "flying": {
         "sky": ("dans le ciel", "à travers le ciel", "dans le ciel dégagé"),
-        "foliage": ("le long du feuillage", "devant les feuilles"), "water": ("au-dessus de l'eau", "par-dessus l'eau"),
+        "foliage": ("le long du feuillage", "devant les feuilles"),
+        "water": ("au-dessus de l'eau", "par-dessus l'eau"),
         "snow": ("au-dessus de la neige", "par-dessus la neige"),
     },
 }
 """Where it does so, by pose and background."""
 
 SCENES: Mapping[str, tuple[str, ...]] = {
-    "sky": ("le ciel", "le ciel dégagé"), "foliage": ("des feuilles", "le feuillage", "des buissons feuillus"),
-    "reeds": ("des roseaux", "les roseaux", "de hauts roseaux"), "water": ("l'eau", "une étendue d'eau"),
+    "sky": ("le ciel", "le ciel dégagé"),
+    "foliage": ("des feuilles", "le feuillage", "des buissons feuillus"),
+    "reeds": ("des roseaux", "les roseaux", "de hauts roseaux"),
+    "water": ("l'eau", "une étendue d'eau"),
     "snow": ("la neige", "de la neige"),
 }
 """Names of a background without a pose."""
 
 SEEN: tuple[tuple[str, str], ...] = (
-    ("se trouve devant {}", "devant {}"), ("est vu devant {}", "vu devant {}"),
+    ("se trouve devant {}", "devant {}"),
+    ("est vu devant {}", "vu devant {}"),
     ("apparaît devant {}", "apparaissant devant {}"),
 )
 """How a background is said without a pose."""
 
 DIRECTIONS: Clauses = {
     value: (
-        (f"regarde vers {side}", f"regardant vers {side}"), (f"est tourné vers {side}", f"tourné vers {side}"),
+        (f"regarde vers {side}", f"regardant vers {side}"),
+        (f"est tourné vers {side}", f"tourné vers {side}"),
         (f"est orienté vers {side}", f"orienté vers {side}"),
     )
     for value, side in (("left", "la gauche"), ("right", "la droite"))

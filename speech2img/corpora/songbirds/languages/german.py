@@ -132,9 +132,9 @@ class _GermanSentence(Sentence):
         a_bird = bird.decline("nom")
         if not actions:
             return self.rng.choice((f"hier ist {a_bird}", f"das ist {a_bird}", f"ich sehe {bird.decline('acc')}"))
-        return self.rng.choice((
-            f"{a_bird} {main}", f"{this} {main}", f"hier ist {a_bird}{who}", self._inverted(actions, a_bird)
-        ))  # fmt: skip
+        return self.rng.choice(
+            (f"{a_bird} {main}", f"{this} {main}", f"hier ist {a_bird}{who}", self._inverted(actions, a_bird))
+        )
 
     def _inverted(self, actions: list[_Action], subject: str) -> str:
         first, *others = actions
@@ -170,22 +170,27 @@ class _GermanSentence(Sentence):
             return wings, clause
         if bars == "none":
             noun = self._phrase("bars", []).noun
-            without = self.rng.choice((
-                _Phrase(wings.noun, "p", ("schlicht", *colors)), _Phrase(wings.noun, "p", tuple(colors), f"ohne {noun}")
-            ))  # fmt: skip
+            without = self.rng.choice(
+                (
+                    _Phrase(wings.noun, "p", ("schlicht", *colors)),
+                    _Phrase(wings.noun, "p", tuple(colors), f"ohne {noun}"),
+                )
+            )
             return without, f"{clause} und haben keine {noun}" if colors else f"seine {wings.noun} haben keine {noun}"
         stem = self.synonym(COLORS[bars])
         marks = self._phrase("bars", [stem])
         if not colors:
-            phrase = self.rng.choice((
-                _Phrase(marks.noun, "p", (stem,), "auf den Flügeln"), self._phrase("wing_bars", [stem])
-            ))  # fmt: skip
+            phrase = self.rng.choice(
+                (_Phrase(marks.noun, "p", (stem,), "auf den Flügeln"), self._phrase("wing_bars", [stem]))
+            )
             return phrase, f"seine {wings.noun} haben {marks.decline('nom')}"
         barred = f"mit {marks.decline('dat')}"
-        phrase = self.rng.choice((
-            _Phrase(wings.noun, "p", tuple(colors), barred),
-            _Phrase(marks.noun, "p", (stem,), f"auf {wings.decline('dat', 'der')}"),
-        ))
+        phrase = self.rng.choice(
+            (
+                _Phrase(wings.noun, "p", tuple(colors), barred),
+                _Phrase(marks.noun, "p", (stem,), f"auf {wings.decline('dat', 'der')}"),
+            )
+        )
         return phrase, f"{clause} {barred}"
 
     def _eye(self) -> tuple[_Phrase, str]:

@@ -55,28 +55,36 @@ POSES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 PLACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "perched": {
-        "sky": ("vor dem Himmel", "vor dem offenen Himmel"), "foliage": ("im Laub", "zwischen den Blättern"),
-        "reeds": ("im Schilf", "zwischen hohem Schilf"), "snow": ("über dem Schnee",),
+        "sky": ("vor dem Himmel", "vor dem offenen Himmel"),
+        "foliage": ("im Laub", "zwischen den Blättern"),
+        "reeds": ("im Schilf", "zwischen hohem Schilf"),
+        "snow": ("über dem Schnee",),
     },
     "standing": {
-        "foliage": ("im Laub", "zwischen den Blättern"), "reeds": ("im Schilf", "zwischen hohem Schilf"),
-        "snow": ("im Schnee", "auf dem Schnee"), "water": ("im Wasser", "am Wasser"),
+        "foliage": ("im Laub", "zwischen den Blättern"),
+        "reeds": ("im Schilf", "zwischen hohem Schilf"),
+        "snow": ("im Schnee", "auf dem Schnee"),
+        "water": ("im Wasser", "am Wasser"),
     },
     "swimming": {
-        "water": ("auf dem Wasser", "im Wasser"), "reeds": ("im Schilf", "zwischen hohem Schilf"),
+        "water": ("auf dem Wasser", "im Wasser"),
+        "reeds": ("im Schilf", "zwischen hohem Schilf"),
         "snow": ("am Schnee vorbei", "neben dem Schnee"),
     },
     "flying": {
         "sky": ("am Himmel", "durch den Himmel", "am offenen Himmel"),
-        "foliage": ("am Laub vorbei", "an den Blättern vorbei"), "water": ("über dem Wasser", "über das Wasser"),
+        "foliage": ("am Laub vorbei", "an den Blättern vorbei"),
+        "water": ("über dem Wasser", "über das Wasser"),
         "snow": ("über dem Schnee", "über den Schnee"),
     },
 }
 """Where it does so, by pose and background."""
 
 SCENES: Mapping[str, tuple[str, ...]] = {
-    "sky": ("vor dem Himmel", "vor dem offenen Himmel"), "foliage": ("vor Laub", "vor Blättern"),
-    "reeds": ("vor Schilf", "vor dem Schilf"), "water": ("vor Wasser", "vor dem Wasser"),
+    "sky": ("vor dem Himmel", "vor dem offenen Himmel"),
+    "foliage": ("vor Laub", "vor Blättern"),
+    "reeds": ("vor Schilf", "vor dem Schilf"),
+    "water": ("vor Wasser", "vor dem Wasser"),
     "snow": ("vor Schnee", "vor dem Schnee"),
 }
 """A background without a pose."""

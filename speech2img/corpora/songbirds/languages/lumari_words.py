@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 
 VOWELS: tuple[str, ...] = ("a", "e", "i", "o", "u")
-CONSONANTS: tuple[str, ...] = (
-    "p", "t", "k", "b", "d", "g", "m", "n", "l", "r", "f", "v", "s", "z", "S", "tS", "j"
-)  # fmt: skip
+CONSONANTS: tuple[str, ...] = ("p", "t", "k", "b", "d", "g", "m", "n", "l", "r", "f", "v", "s", "z", "S", "tS", "j")
 """Phonemes as espeak-ng names them (S as in "shoe", tS as in "chew", j as in "you"), which all its accents share."""
 
 CONCEPTS: Mapping[str, int] = {

@@ -12,9 +12,7 @@ from speech2img.corpora.songbirds.languages.spanish import SPANISH
 from speech2img.errors import ConfigError
 
 DEFAULT_LANGUAGE = "en"
-LANGUAGES: Mapping[str, Language] = {
-    "en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "lumari": LUMARI,
-}
+LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "lumari": LUMARI}
 """Code -> language."""
 
 

@@ -47,16 +47,17 @@ class Sentence:
 
     def of_bird(self) -> list[str]:
         """The attributes that are said of the bird as a whole."""
-        return [name for name in ("size", "body_color") if name in self.said and (
-            name == "size" or self.body_is_adjective
-        )]  # fmt: skip
+        return [
+            name for name in ("size", "body_color") if name in self.said and (name == "size" or self.body_is_adjective)
+        ]
 
     def parts(self) -> list[str]:
         """The parts that are spoken of, shuffled."""
         parts = [
-            part for part, names in PARTS.items()
+            part
+            for part, names in PARTS.items()
             if any(name in self.said for name in names) and not (part == "body" and self.body_is_adjective)
-        ]  # fmt: skip
+        ]
         self.rng.shuffle(parts)
         return parts
 

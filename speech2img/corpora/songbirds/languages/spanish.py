@@ -21,7 +21,9 @@ from speech2img.corpora.songbirds.languages.spanish_words import (
 from speech2img.corpora.songbirds.voices import cast
 
 _ARTICLES: Mapping[str, tuple[str, str, str, str]] = {
-    "un": ("un", "una", "", ""), "el": ("el", "la", "los", "las"), "su": ("su", "su", "sus", "sus"),
+    "un": ("un", "una", "", ""),
+    "el": ("el", "la", "los", "las"),
+    "su": ("su", "su", "sus", "sus"),
     "este": ("este", "esta", "estos", "estas"),
 }
 """For each form of an adjective; a plural goes without "un"."""
@@ -86,9 +88,13 @@ class _SpanishSentence(Sentence):
         return self._frame(bird, [phrase for phrase, _ in described], clauses, predicates, ringless)
 
     def _frame(
-        self, bird: _Phrase, parts: Sequence[_Phrase], clauses: Sequence[str], predicates: Sequence[_Predicate],
+        self,
+        bird: _Phrase,
+        parts: Sequence[_Phrase],
+        clauses: Sequence[str],
+        predicates: Sequence[_Predicate],
         ringless: bool,
-    ) -> str:  # fmt: skip
+    ) -> str:
         this, a_bird = bird.write(self.rng.choice(("este", "el"))), bird.write("un")
         verbs = " y ".join(one.after_subject() for one in predicates)
         beside = " y ".join(one.beside_noun() for one in predicates)
@@ -124,9 +130,9 @@ class _SpanishSentence(Sentence):
             return f"{self.rng.choice(('aquí hay', 'veo', 'hay'))} {a_bird}"
         verbs = " y ".join(one.after_subject() for one in predicates)
         beside = " y ".join(one.beside_noun() for one in predicates)
-        return self.rng.choice((
-            f"{a_bird} {verbs}", f"{this} {verbs}", f"aquí hay {a_bird}, {beside}", self._inverted(predicates, a_bird)
-        ))  # fmt: skip
+        return self.rng.choice(
+            (f"{a_bird} {verbs}", f"{this} {verbs}", f"aquí hay {a_bird}, {beside}", self._inverted(predicates, a_bird))
+        )
 
     def _inverted(self, predicates: Sequence[_Predicate], subject: str) -> str:
         """The verb before its subject: "en el agua nada un pájaro rojo"."""
@@ -154,23 +160,23 @@ class _SpanishSentence(Sentence):
         if bars is None:
             return _Phrase(wings, colors), are
         if bars == "none":
-            without = self.rng.choice((
-                _Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sin {marks.text}")
-            ))  # fmt: skip
+            without = self.rng.choice((_Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sin {marks.text}")))
             return without, f"{are} y no tienen {marks.text}" if are else f"sus alas no tienen {marks.text}"
         color = self.synonym(COLORS[bars])
         striped = _Phrase(marks, (color,)).write()
-        phrase = self.rng.choice((
-            _Phrase(wings, colors, f"con {striped}"),
-            _Phrase(marks, (color,), f"en {_Phrase(wings, colors).write('el')}"),
-        ))
+        phrase = self.rng.choice(
+            (
+                _Phrase(wings, colors, f"con {striped}"),
+                _Phrase(marks, (color,), f"en {_Phrase(wings, colors).write('el')}"),
+            )
+        )
         return phrase, f"{are} con {striped}" if are else f"sus alas tienen {striped}"
 
     def _eye(self) -> tuple[_Phrase, str]:
         ring, color = self.synonym(NOUNS["ring"]), self.synonym(COLORS[self.said["eye_ring"]])
-        phrase = self.rng.choice((
-            _Phrase(Noun(f"{ring.text} ocular", "m"), (color,)), _Phrase(ring, (color,), "alrededor del ojo")
-        ))  # fmt: skip
+        phrase = self.rng.choice(
+            (_Phrase(Noun(f"{ring.text} ocular", "m"), (color,)), _Phrase(ring, (color,), "alrededor del ojo"))
+        )
         return phrase, f"su ojo tiene {_Phrase(ring, (color,)).write('un')}"
 
     def _predicates(self, bird: Noun) -> list[_Predicate]:

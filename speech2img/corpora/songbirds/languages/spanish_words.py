@@ -14,15 +14,21 @@ COLORS: Adjectives = {
     "yellow": (adjective("amarillo", "amarilla"), invariable("amarillo limón"), invariable("amarillo canario")),
     "green": (adjective("verde"), invariable("verde esmeralda"), invariable("verde hierba")),
     "blue": (
-        Adjective(("azul", "azul", "azules", "azules")), invariable("azul zafiro"), invariable("azul cobalto"),
+        Adjective(("azul", "azul", "azules", "azules")),
+        invariable("azul zafiro"),
+        invariable("azul cobalto"),
         invariable("azul añil"),
     ),
     "brown": (
-        Adjective(("marrón", "marrón", "marrones", "marrones")), adjective("castaño", "castaña"),
+        Adjective(("marrón", "marrón", "marrones", "marrones")),
+        adjective("castaño", "castaña"),
         invariable("color chocolate"),
     ),
     "black": (
-        adjective("negro", "negra"), invariable("negro azabache"), invariable("negro carbón"), invariable("color ébano")
+        adjective("negro", "negra"),
+        invariable("negro azabache"),
+        invariable("negro carbón"),
+        invariable("color ébano"),
     ),
     "white": (adjective("blanco", "blanca"), invariable("color marfil"), invariable("blanco puro")),
 }
@@ -42,11 +48,10 @@ ADJECTIVES: Mapping[str, Adjectives] = {
         "forked": (adjective("ahorquillado", "ahorquillada"), adjective("partido", "partida")),
     },
     "size": {
-        "small": tuple(
-            adjective(f"{stem}o", f"{stem}a", before=True) for stem in ("pequeñ", "diminut", "minúscul")
-        ),
+        "small": tuple(adjective(f"{stem}o", f"{stem}a", before=True) for stem in ("pequeñ", "diminut", "minúscul")),
         "large": (
-            adjective("gran", before=True), adjective("enorme", before=True),
+            adjective("gran", before=True),
+            adjective("enorme", before=True),
             adjective("inmenso", "inmensa", before=True),
         ),
     },
@@ -73,14 +78,17 @@ Clauses = Mapping[str, tuple[tuple[str, str, str], ...]]
 
 POSES: Clauses = {
     "perched": (
-        ("está", "posad*", "posad*"), ("está", "posad* en una rama", "posad* en una rama"),
+        ("está", "posad*", "posad*"),
+        ("está", "posad* en una rama", "posad* en una rama"),
         ("descansa", "en una rama", "descansando en una rama"),
         ("está", "sentad* en una ramita", "sentad* en una ramita"),
     ),
     "standing": (("está", "de pie", "de pie"), ("está", "erguid*", "erguid*"), ("está", "parad*", "parad*")),
     "swimming": (("nada", "", "nadando"), ("flota", "", "flotando"), ("está", "nadando", "nadando")),
     "flying": (
-        ("vuela", "", "volando"), ("está", "en vuelo", "en vuelo"), ("planea", "", "planeando"),
+        ("vuela", "", "volando"),
+        ("está", "en vuelo", "en vuelo"),
+        ("planea", "", "planeando"),
         ("está", "volando", "volando"),
     ),
 }
@@ -88,28 +96,36 @@ POSES: Clauses = {
 
 PLACES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "perched": {
-        "sky": ("ante el cielo", "contra el cielo abierto"), "foliage": ("entre las hojas", "en el follaje"),
-        "reeds": ("entre los juncos", "en los altos juncos"), "snow": ("sobre la nieve",),
+        "sky": ("ante el cielo", "contra el cielo abierto"),
+        "foliage": ("entre las hojas", "en el follaje"),
+        "reeds": ("entre los juncos", "en los altos juncos"),
+        "snow": ("sobre la nieve",),
     },
     "standing": {
-        "foliage": ("entre las hojas", "en el follaje"), "reeds": ("entre los juncos", "entre los altos juncos"),
-        "snow": ("en la nieve", "sobre la nieve"), "water": ("en el agua", "junto al agua"),
+        "foliage": ("entre las hojas", "en el follaje"),
+        "reeds": ("entre los juncos", "entre los altos juncos"),
+        "snow": ("en la nieve", "sobre la nieve"),
+        "water": ("en el agua", "junto al agua"),
     },
     "swimming": {
-        "water": ("en el agua", "sobre el agua"), "reeds": ("entre los juncos", "entre los altos juncos"),
+        "water": ("en el agua", "sobre el agua"),
+        "reeds": ("entre los juncos", "entre los altos juncos"),
         "snow": ("junto a la nieve", "al lado de la nieve"),
     },
     "flying": {
         "sky": ("en el cielo", "por el cielo", "por el cielo abierto"),
-        "foliage": ("junto a las hojas", "ante el follaje"), "water": ("sobre el agua", "por encima del agua"),
+        "foliage": ("junto a las hojas", "ante el follaje"),
+        "water": ("sobre el agua", "por encima del agua"),
         "snow": ("sobre la nieve", "por encima de la nieve"),
     },
 }
 """Where it does so, by pose and background."""
 
 SCENES: Mapping[str, tuple[str, ...]] = {
-    "sky": ("el cielo", "el cielo abierto"), "foliage": ("las hojas", "el follaje", "unos arbustos frondosos"),
-    "reeds": ("los juncos", "unos juncos", "unos altos juncos"), "water": ("el agua", "un fondo de agua"),
+    "sky": ("el cielo", "el cielo abierto"),
+    "foliage": ("las hojas", "el follaje", "unos arbustos frondosos"),
+    "reeds": ("los juncos", "unos juncos", "unos altos juncos"),
+    "water": ("el agua", "un fondo de agua"),
     "snow": ("la nieve", "un fondo de nieve"),
 }
 """Names of a background without a pose."""
@@ -119,7 +135,8 @@ SEEN: tuple[tuple[str, str], ...] = (("se ve", "ante"), ("aparece", "delante de"
 
 DIRECTIONS: Clauses = {
     value: (
-        ("mira", f"a la {side}", f"mirando a la {side}"), ("mira", f"hacia la {side}", f"mirando hacia la {side}"),
+        ("mira", f"a la {side}", f"mirando a la {side}"),
+        ("mira", f"hacia la {side}", f"mirando hacia la {side}"),
         ("está", f"girad* a la {side}", f"girad* a la {side}"),
         ("está", f"orientad* hacia la {side}", f"orientad* hacia la {side}"),
     )

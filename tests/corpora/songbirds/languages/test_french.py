@@ -12,47 +12,70 @@ def test_a_feminine_part(all_sentences):
     assert all_sentences("fr", {"crown_color": "red"}) == {
         *(f"{title} a {article} calotte rouge." for title in TITLES for article in ("la", "une")),
         *(f"{opening} {link} calotte rouge." for opening in OPENINGS for link in ("avec une", "à la")),
-        "C'est un oiseau, sa calotte est rouge.", "Une calotte rouge chez un oiseau.",
-    }  # fmt: skip
+        "C'est un oiseau, sa calotte est rouge.",
+        "Une calotte rouge chez un oiseau.",
+    }
 
 
 def test_a_plural_and_a_place(all_sentences):
     here = "perché parmi les roseaux"
     assert all_sentences("fr", {"leg_color": "yellow", "pose": "perched", "background": "reeds"}, count=2000) == {
-        *(f"{title} a {article} pattes jaunes, {tail}." for title in TITLES for article in ("les", "des")
-          for tail in (here, f"et il est {here}")),
+        *(
+            f"{title} a {article} pattes jaunes, {tail}."
+            for title in TITLES
+            for article in ("les", "des")
+            for tail in (here, f"et il est {here}")
+        ),
         *(f"{title}, qui est {here}, a {article} pattes jaunes." for title in TITLES for article in ("les", "des")),
-        *(f"P{here[1:]}, {title[0].lower()}{title[1:]} a {article} pattes jaunes."
-          for title in TITLES for article in ("les", "des")),
+        *(
+            f"P{here[1:]}, {title[0].lower()}{title[1:]} a {article} pattes jaunes."
+            for title in TITLES
+            for article in ("les", "des")
+        ),
         *(f"{opening} {link} pattes jaunes, {here}." for opening in OPENINGS for link in ("avec des", "aux")),
         f"C'est un oiseau, ses pattes sont jaunes, et il est {here}.",
-        f"Un oiseau est {here}, et ses pattes sont jaunes.", f"Des pattes jaunes chez un oiseau, {here}.",
-    }  # fmt: skip
+        f"Un oiseau est {here}, et ses pattes sont jaunes.",
+        f"Des pattes jaunes chez un oiseau, {here}.",
+    }
 
 
 def test_without_parts(all_sentences):
     assert all_sentences("fr", {"size": "small"}) == {
-        "Voici un petit oiseau.", "Je vois un petit oiseau.", "Ceci est un petit oiseau.",
-    }  # fmt: skip
+        "Voici un petit oiseau.",
+        "Je vois un petit oiseau.",
+        "Ceci est un petit oiseau.",
+    }
     assert all_sentences("fr", {"size": "large", "background": "sky"}) == {
-        "Un grand oiseau se trouve devant le ciel.", "Ce grand oiseau se trouve devant le ciel.",
+        "Un grand oiseau se trouve devant le ciel.",
+        "Ce grand oiseau se trouve devant le ciel.",
         "Voici un grand oiseau, devant le ciel.",
-    }  # fmt: skip
+    }
 
 
-@pytest.mark.parametrize("mentions, expected", [
-    ({"breast_color": "white"}, "(une|la|à la) poitrine blanche|poitrine est blanche"),
-    ({"belly_color": "white"}, "(un|le|au) ventre blanc|ventre est blanc"),
-    ({"wing_color": "brown"}, "(des|les|aux) ailes brunes|ailes sont brunes"),
-    ({"wing_color": "orange"}, "(des|les|aux) ailes orange[ .,]|ailes sont orange[.,]"),
-    ({"tail_length": "long"}, "(une|à la) longue queue|la queue longue|queue est longue"),
-    ({"beak_length": "short", "beak_shape": "hooked", "beak_color": "black"},
-     "(un|le|au) bec court, crochu et noir|bec est court, crochu et noir"),
-    ({"eye_ring": "yellow"}, "œil cerclé de jaune|un cercle jaune autour de l'œil|œil est cerclé de jaune"),
-    ({"eye_ring": "none"}, "(un|l'|à l')( )?œil sans cercle|œil n'a pas de cercle"),
-    ({"wing_bars": "none", "wing_color": "green"}, "ailes vertes (et unies|sans barres)|vertes et n'ont pas de barres"),
-    ({"body_color": "blue", "size": "small"}, "petit oiseau bleu|petit oiseau.*corps.* bleu|corps bleu.*petit oiseau"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "mentions, expected",
+    [
+        ({"breast_color": "white"}, "(une|la|à la) poitrine blanche|poitrine est blanche"),
+        ({"belly_color": "white"}, "(un|le|au) ventre blanc|ventre est blanc"),
+        ({"wing_color": "brown"}, "(des|les|aux) ailes brunes|ailes sont brunes"),
+        ({"wing_color": "orange"}, "(des|les|aux) ailes orange[ .,]|ailes sont orange[.,]"),
+        ({"tail_length": "long"}, "(une|à la) longue queue|la queue longue|queue est longue"),
+        (
+            {"beak_length": "short", "beak_shape": "hooked", "beak_color": "black"},
+            "(un|le|au) bec court, crochu et noir|bec est court, crochu et noir",
+        ),
+        ({"eye_ring": "yellow"}, "œil cerclé de jaune|un cercle jaune autour de l'œil|œil est cerclé de jaune"),
+        ({"eye_ring": "none"}, "(un|l'|à l')( )?œil sans cercle|œil n'a pas de cercle"),
+        (
+            {"wing_bars": "none", "wing_color": "green"},
+            "ailes vertes (et unies|sans barres)|vertes et n'ont pas de barres",
+        ),
+        (
+            {"body_color": "blue", "size": "small"},
+            "petit oiseau bleu|petit oiseau.*corps.* bleu|corps bleu.*petit oiseau",
+        ),
+    ],
+)
 def test_agreement(all_sentences, mentions, expected):
     sentences = all_sentences("fr", mentions, count=200)
     assert len(sentences) >= 3 and all(re.search(expected, text, re.IGNORECASE) for text in sentences), sentences

@@ -77,8 +77,14 @@ def test_there_is_a_word_for_everything_and_no_english():
     assert values <= set(CONCEPTS)
     for color, synonyms in english_words.COLOR_WORDS.items():
         assert CONCEPTS[color] == len(synonyms)  # as much to learn as in English
-    tables = [english_words.COLOR_WORDS, *english_words.ADJECTIVES.values(), english_words.NOUNS,
-              english_words.POSE_PHRASES, english_words.BACKGROUND_NOUNS, english_words.DIRECTION_PHRASES]  # fmt: skip
+    tables = [
+        english_words.COLOR_WORDS,
+        *english_words.ADJECTIVES.values(),
+        english_words.NOUNS,
+        english_words.POSE_PHRASES,
+        english_words.BACKGROUND_NOUNS,
+        english_words.DIRECTION_PHRASES,
+    ]
     english = {part for table in tables for words in table.values() for text in words for part in text.split()}
     assert not {"".join(root).lower() for root in ROOTS} & english
 
@@ -113,23 +119,32 @@ def test_a_sentence_says_what_is_recorded_and_nothing_else(numbers, seed):
 
 def test_endings(all_sentences):
     mentions = {"wing_color": "blue", "size": "small", "pose": "flying", "background": "sky"}
-    bird, wing, blue, small, sky, flies = (word(lexicon()[name][0]) for name in (
-        "bird", "wing", "blue", "small", "sky", "flying"
-    ))  # fmt: skip
+    bird, wing, blue, small, sky, flies = (
+        word(lexicon()[name][0]) for name in ("bird", "wing", "blue", "small", "sky", "flying")
+    )
     this, behold = (word(lexicon()[name][0]) for name in ("this", "behold"))
     who, has, where = f"{bird}e {small}e", f"{wing}omi {blue}o", f"{sky}uta"
     does, doing, said = f"{flies}ali", f"{flies}ari", f"[[{wing}omi {blue}osi]]"
     sentences = all_sentences("lumari", mentions)
     assert sentences == {
-        f"[[{where} {who} {does}]], {said}.", f"[[{who} {where} {does}]], {said}.",
-        f"{said}, [[{where} {who} {does}]].", f"{said}, [[{who} {where} {does}]].",
-        *(text.replace("[[ ", "[[").replace("  ", " ") for shown in ("", f"{this}e", f"{behold}u") for text in (
-            f"[[{shown} {who} {has} {where} {does}]].", f"[[{shown} {who} {where} {has} {does}]].",
-            f"[[{where} {shown} {who} {has} {does}]].", f"[[{has} {shown} {who} {where} {does}]].",
-            f"[[{shown} {where} {doing} {who} {has}]].", f"[[{shown} {who} {where} {doing} {has}]].",
-            f"[[{has} {shown} {where} {doing} {who}]].",
-        )),
-    }  # fmt: skip
+        f"[[{where} {who} {does}]], {said}.",
+        f"[[{who} {where} {does}]], {said}.",
+        f"{said}, [[{where} {who} {does}]].",
+        f"{said}, [[{who} {where} {does}]].",
+        *(
+            text.replace("[[ ", "[[").replace("  ", " ")
+            for shown in ("", f"{this}e", f"{behold}u")
+            for text in (
+                f"[[{shown} {who} {has} {where} {does}]].",
+                f"[[{shown} {who} {where} {has} {does}]].",
+                f"[[{where} {shown} {who} {has} {does}]].",
+                f"[[{has} {shown} {who} {where} {does}]].",
+                f"[[{shown} {where} {doing} {who} {has}]].",
+                f"[[{shown} {who} {where} {doing} {has}]].",
+                f"[[{has} {shown} {where} {doing} {who}]].",
+            )
+        ),
+    }
     assert f"[[{bird}e {word(lexicon()['eye'][0])}ota {word(lexicon()['ring'][0])}ozu]]." in all_sentences(
         "lumari", {"eye_ring": "none"}
     )
@@ -139,13 +154,15 @@ def test_endings(all_sentences):
 def test_every_voice_speaks_every_phoneme(tmp_path: Path):
     import espeakng_loader
 
-    accents = sorted({
-        voice.partition("+")[0]
-        for voice in LUMARI.voices.training + LUMARI.voices.held_out + LUMARI.voices.held_out_whispers
-    })  # fmt: skip
+    accents = sorted(
+        {
+            voice.partition("+")[0]
+            for voice in LUMARI.voices.training + LUMARI.voices.held_out + LUMARI.voices.held_out_whispers
+        }
+    )
     assert len(accents) == 8
     words = [word(root, ending) for root, ending in zip(ROOTS, itertools.cycle(("emi", "ozu", "uta", "ali")))]
-    texts = [f"[[{' '.join(words[begin:begin + 8])}]]." for begin in range(0, len(words), 8)]
+    texts = [f"[[{' '.join(words[begin : begin + 8])}]]." for begin in range(0, len(words), 8)]
     out = tmp_path / "trace"
     command = [sys.executable, "-c", TRACE, espeakng_loader.get_library_path(), espeakng_loader.get_data_path()]
     subprocess.run([*command, str(out), ",".join(accents), "|".join(texts)], check=True, timeout=60)
