@@ -26,6 +26,7 @@ fi
 
 echo "== ruff"
 "$python" -m ruff check .
+"$python" -m ruff format --check .
 echo "== mypy"
 "$python" -m mypy
 echo "== pytest"
