@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from time import monotonic
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self, TypeVar
 
 from tqdm import tqdm
 
@@ -33,19 +33,17 @@ def say(line: str) -> None:
         return
 
 
-class Progress(Generic[T]):
-    """Tells how much of a job is done; a context manager, and an iterable when it is given items.
+class Progress:
+    """Tells how much of a job is done; a context manager.
 
     Parameters
     ----------
-    items : iterable, optional
-        What to go through: each counts when the next is asked for.
     what : str
         What is done, for example ``"mels"``.
     unit : str
         What is counted, for example ``"utt"``; ``"B"`` is shown in kB, MB, ...
     total : int, optional
-        Number of units; None: the length of ``items``, or unknown.
+        Number of units; None: unknown.
     initial : int
         Units done before this sitting.
     progress : bool
@@ -60,17 +58,9 @@ class Progress(Generic[T]):
     """
 
     def __init__(
-        self,
-        items: Iterable[T] | None = None,
-        *,
-        what: str,
-        unit: str,
-        total: int | None = None,
-        initial: int = 0,
-        progress: bool = True,
+        self, *, what: str, unit: str, total: int | None = None, initial: int = 0, progress: bool = True
     ) -> None:
-        self.n, self.total = initial, total if total is not None else _length(items)
-        self._items: Iterable[T] = () if items is None else items
+        self.n, self.total = initial, total
         self._what, self._unit, self._initial, self._shown = what, unit, initial, progress
         self._bar = self._terminal_bar() if progress and on_terminal() else None
         self._start = self._last = monotonic()
@@ -114,12 +104,6 @@ class Progress(Generic[T]):
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[T]:
-        with self:
-            for item in self._items:
-                yield item
-                self.update()
-
     def _terminal_bar(self) -> tqdm:
         return tqdm(
             total=self.total,
@@ -162,6 +146,24 @@ class Progress(Generic[T]):
         return str(tqdm.format_sizeof(number)) if self._unit == "B" else str(number)
 
 
+def track(items: Iterable[T], *, what: str, unit: str, total: int | None = None, progress: bool = True) -> Iterator[T]:
+    """Go through items; each counts as done when the next is asked for.
+
+    Parameters
+    ----------
+    items : iterable
+        What to go through.
+    what, unit, total, progress
+        As for :class:`Progress`; total None: the length of ``items``, where it has one.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with Progress(what=what, unit=unit, total=total, progress=progress) as shown:
+        for item in items:
+            yield item
+            shown.update()
+
+
 def on_terminal() -> bool:
     """Whether standard error is a terminal that has a width and can move its cursor."""
     try:
@@ -175,7 +177,3 @@ def on_terminal() -> bool:
 def _clock(seconds: float) -> str:
     seconds = int(min(max(seconds, 0.0), 359_999_999.0))
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-
-
-def _length(items: object) -> int | None:
-    return len(items) if hasattr(items, "__len__") else None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from speech2img.storage import progress as progress_module
-from speech2img.storage.progress import Progress, say
+from speech2img.storage.progress import Progress, say, track
 
 COUNT_TWO = (
     "from speech2img.storage import progress\n"
@@ -40,8 +40,8 @@ def test_lines_tell_count_speed_and_time_left(capsys: pytest.CaptureFixture[str]
 
 
 def test_short_jobs_and_silent_ones_write_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(Progress([1, 2], what="short", unit="item")) == [1, 2]
-    for _ in Progress(range(3), what="hidden", unit="item", progress=False):
+    assert list(track([1, 2], what="short", unit="item")) == [1, 2]
+    for _ in track(range(3), what="hidden", unit="item", progress=False):
         pass
     assert capsys.readouterr().err == ""
 
@@ -51,12 +51,13 @@ def test_counts_items_after_they_are_used_and_closes_when_left_early(capsys: pyt
     def items() -> Iterator[int]:
         yield from (10_000, 20_000)
 
-    shown = Progress(items(), what="file", unit="B")
-    for item in shown:
-        shown.update(item)
-        break
+    with Progress(what="file", unit="B") as shown:
+        for item in track(items(), what="parts", unit="part"):
+            shown.update(item)
+            break
     assert shown.n == 10_000
-    assert "file: 10.0k B, " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "file: 10.0k B, " in told and "parts: 0 part, " in told
 
 
 def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines() -> None:
