@@ -11,11 +11,11 @@ from time import monotonic
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from speech2img.errors import DataError
 from speech2img.storage.atomic import fsync
 from speech2img.storage.journal import Journal
+from speech2img.storage.progress import Progress
 
 FRAMES_AT = 1 << 16
 """Byte of the file at which the frames begin; HDF5 writes its own records before and behind them."""
@@ -111,7 +111,7 @@ class Spool:
             while view:
                 view = view[file.write(view) :]
 
-    def fill(self, written: Iterable[int], bar: tqdm) -> None:
+    def fill(self, written: Iterable[int], bar: Progress) -> None:
         """Count what is written, a few times a second; what is written when this ends early counts as well.
 
         A thread waits for the disk meanwhile, and Ctrl-C cannot reach it between a journal line and what follows.
@@ -120,7 +120,7 @@ class Spool:
         ----------
         written : iterable of int
             How many groups, of those that `take` has seen, are written; grows.
-        bar : tqdm
+        bar : Progress
             Tells of what counts.
         """
         groups, since = 0, monotonic()
@@ -135,7 +135,7 @@ class Spool:
                 _demand_success(counting)
                 thread.submit(self._count, groups, file, bar).result()
 
-    def _count(self, groups: int, file: FileIO, bar: tqdm) -> None:
+    def _count(self, groups: int, file: FileIO, bar: Progress) -> None:
         """Let this many groups count."""
         lengths = list(chain.from_iterable(self._groups[self._counted : groups]))
         if lengths:

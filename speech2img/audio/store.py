@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from speech2img.audio.half import half_frames
 from speech2img.audio.io import read_audio
@@ -20,6 +19,7 @@ from speech2img.errors import AudioError, DataError, RunInterrupted
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.forks import talk_in_forks
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import Progress
 from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, open_store
 
 FORMAT = "speech2img-mels-1"
@@ -73,7 +73,7 @@ def build_mel_store(
     with run_lock(building), disk_errors(path):
         spool = Spool(building, source, preset.n_mels)
         done = len(spool.lengths)
-        bar = tqdm(total=len(entries), initial=done, desc=f"mels {preset.name}", unit="utt", disable=not progress)
+        bar = Progress(total=len(entries), initial=done, what=f"mels {preset.name}", unit="utt", progress=progress)
         groups = [entries[start : start + _GROUP_ITEMS] for start in range(done, len(entries), _GROUP_ITEMS)]
         job = partial(_write_mels, preset=preset, spool=spool)
         try:

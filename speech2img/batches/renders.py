@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from speech2img.batches.images import label_attributes
 from speech2img.corpora.songbirds.render import random_attributes, render_bird
@@ -16,6 +15,7 @@ from speech2img.images.store import square_thumbnail
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.forks import map_in_forks
+from speech2img.storage.progress import Progress
 
 _JUDGE = 0x6A75646765
 _CHUNK = 64
@@ -93,7 +93,7 @@ def render_collection(
             ) from error
     plain = {name: tuple(values) for name, values in heads.items()}
     chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
-    bar = tqdm(total=count, desc="renders", unit="image", disable=None if progress else True)
+    bar = Progress(total=count, what="renders", unit="image", progress=progress)
     parts = []
     render = partial(_render_chunk, render_seed, size=size, heads=plain)
     with bar, closing(map_in_forks(render, chunks, workers)) as rendered:

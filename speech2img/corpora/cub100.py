@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
 
 from speech2img.corpora.cub_captions import ClassFacts, label_phrases, read_class_facts, write_cub_captions
 from speech2img.corpora.layout import claim_folder, image_path, is_whole_jpeg, write_layout, write_quickly
@@ -23,6 +22,7 @@ from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import track
 
 CROPS = "cub100_crops227.zip"
 META = "cub_meta.zip"
@@ -210,7 +210,7 @@ def _read_labels(path: Path) -> dict[str, list[str]]:
 
 
 def _unpack(archive: zipfile.ZipFile, crops: Sequence[_Crop], root: Path, progress: bool) -> None:
-    for crop in tqdm(crops, desc="unpacking photographs", unit="photo", disable=not progress):
+    for crop in track(crops, what="unpacking photographs", unit="photo", progress=progress):
         path = root / image_path(crop.id)
         if not is_whole_jpeg(path):
             data = _member(archive, crop.member)

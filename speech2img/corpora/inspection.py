@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from speech2img.corpora.manifest import MANIFEST_NAME
 from speech2img.corpora.wording import MAX_NAMED, counted, some_of
 from speech2img.errors import DataError, ImageError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import disk_errors, file_sha256, write_text
 from speech2img.storage.journal import Journal
+from speech2img.storage.progress import track
 from speech2img.storage.stores import map_in_order
 
 RECORD_NAME = "files.jsonl"
@@ -130,8 +129,7 @@ def inspect_files(
     todo = [(path, True) for path in pictures] + [(path, False) for path in others]
     inspector = _Inspector(root, record)
     results = map_in_order(inspector.look, todo, workers)
-    hidden = None if progress else True
-    for path, old, found in tqdm(results, total=len(todo), desc="inspecting files", unit="file", disable=hidden):
+    for path, old, found in track(results, total=len(todo), what="inspecting files", unit="file", progress=progress):
         if isinstance(found, str):
             damaged.append(f"{path}: {found}")
             continue

@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from speech2img.corpora.items import SPLITS, Item
 from speech2img.storage.atomic import file_sha256
+from speech2img.storage.progress import track
 
 KINDS: tuple[str, ...] = ("picture", "photographer", "utterance", "speaker")
 MAX_EXAMPLES = 3
@@ -133,7 +132,7 @@ def file_traces(root: Path, files: Iterable[Trace], *, what: str, progress: bool
         if (root / path).is_file():
             by_size.setdefault((root / path).stat().st_size, []).append((item_id, path))
     twins = [file for group in by_size.values() if len(group) > 1 for file in group]
-    shown = tqdm(twins, desc=f"comparing {what}", unit="file", disable=None if progress else True)
+    shown = track(twins, what=f"comparing {what}", unit="file", progress=progress)
     return [(item_id, file_sha256(root / path)) for item_id, path in shown]
 
 

@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from tqdm import tqdm
-
 from speech2img.audio.io import AudioFacts, probe_audio
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text
 from speech2img.storage.journal import Journal
+from speech2img.storage.progress import Progress
 from speech2img.storage.stores import map_in_order
 
 Facts = TypeVar("Facts")
@@ -63,7 +62,7 @@ def probe_files(
     facts: dict[str, Facts] = {}
     unusable: dict[str, str] = {}
     unique = list(dict.fromkeys(paths))
-    shown = tqdm(total=len(unique), desc=f"checking {what}", unit="file", disable=not progress)
+    shown = Progress(total=len(unique), what=f"checking {what}", unit="file", progress=progress)
     with shown:
         for path, found, reason in map_in_order(look, unique, workers):
             if found is None:
@@ -116,7 +115,7 @@ class _Memory(Generic[Facts]):
         todo = [path for path in stamps if path not in facts]
         unusable: dict[str, str] = {}
         name = f"checking {self._what}"
-        with tqdm(total=len(stamps), initial=len(facts), desc=name, unit="file", disable=not progress) as bar:
+        with Progress(total=len(stamps), initial=len(facts), what=name, unit="file", progress=progress) as bar:
             for start in range(0, len(todo), _BATCH):
                 part = todo[start : start + _BATCH]
                 found, bad = probe_files(self._root, part, probe, what=self._what, workers=workers, progress=False)

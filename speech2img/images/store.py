@@ -10,13 +10,13 @@ from typing import Any
 import h5py
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from speech2img.errors import DataError, ImageError, RunInterrupted
 from speech2img.images.io import Box, crop_to_box, read_image
 from speech2img.storage.atomic import disk_errors, disk_full, fsync
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import Progress
 from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, map_in_order, open_store
 
 FORMAT = "speech2img-images-1"
@@ -212,7 +212,7 @@ class _Unfinished:
         """Decode what is missing, in order."""
         size = self._shape[1]
         pixels = np.memmap(self.path, np.uint8, "r+", offset=self._offset, shape=self._shape)
-        bar = tqdm(total=len(entries), initial=self.done, desc=f"images {size}", unit="img", disable=not progress)
+        bar = Progress(total=len(entries), initial=self.done, what=f"images {size}", unit="img", progress=progress)
         position, since = self.done, monotonic()
         with bar:
             try:
@@ -225,7 +225,7 @@ class _Unfinished:
             finally:
                 self._commit(pixels, position, bar)
 
-    def _commit(self, pixels: np.memmap, position: int, bar: tqdm) -> None:
+    def _commit(self, pixels: np.memmap, position: int, bar: Progress) -> None:
         if position > self.done:
             pixels.flush()
             fsync(self.path)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from speech2img.corpora.items import CLASS_HEADS
 from speech2img.errors import MetricError
@@ -20,6 +19,7 @@ from speech2img.metrics.records import ManifestLike, UtteranceRecord, choose_utt
 from speech2img.metrics.report import MetricReport
 from speech2img.metrics.spoken_attributes import per_picture
 from speech2img.storage.atomic import atomic_path, write_json
+from speech2img.storage.progress import Progress, track
 
 CHUNK = 32
 DIVERSITY_UTTERANCES = 8
@@ -175,7 +175,7 @@ def evaluate_pipeline(
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
     )
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
-    for group in tqdm(groups, desc="likeness", unit="group", disable=not progress):
+    for group in track(groups, what="likeness", unit="group", progress=progress):
         _measure_likeness(report, group, manifest, real_pictures, features, seed=seed)
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
     diversity = _measure_diversity(
@@ -229,7 +229,7 @@ def _paint(
     embeddings: list[NDArray[np.float32]] = []
     pictures: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
-    with tqdm(total=len(records), desc=f"pictures, {name}", unit="utterance", disable=not progress) as bar:
+    with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start, chunk in _chunks(records):
             embeddings.append(pipeline.encode_paths([record.audio for record in chunk]))
             pictures.append(pipeline.generate(embeddings[-1], seed=seed, first_index=first_index + start)[:, 0])
@@ -249,7 +249,7 @@ def _judge_all(
     if judge is None:
         report.notes.append("No judge: the corpus does not know what its pictures show, so no attribute is measured.")
         return readings, real_readings
-    for group in tqdm(groups, desc="judge", unit="group", disable=not progress):
+    for group in track(groups, what="judge", unit="group", progress=progress):
         ids = [record.id for record in group.records]
         readings |= dict(zip(ids, per_picture(judge.predict(group.pictures)), strict=True))
         real_readings |= dict(zip(ids, per_picture(judge.predict(group.real)), strict=True))
@@ -358,7 +358,7 @@ def _measure_diversity(
     group = groups[0]
     rows = sorted(rng.permutation(len(group.records))[:DIVERSITY_UTTERANCES].tolist())
     entries: list[DiversityEntry] = []
-    for row in tqdm(rows, desc="diversity", unit="utterance", disable=not progress):
+    for row in track(rows, what="diversity", unit="utterance", progress=progress):
         record = group.records[row]
         many = pipeline.generate(
             group.embeddings[row : row + 1],

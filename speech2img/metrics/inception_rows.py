@@ -5,8 +5,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from tqdm import tqdm
-
 from speech2img.errors import MetricError
 from speech2img.metrics.frechet import frechet_score
 from speech2img.metrics.inception_input import input_filter
@@ -19,6 +17,7 @@ from speech2img.metrics.picture_sets import PictureSet, check_sides
 from speech2img.metrics.precision_recall import precision_recall
 from speech2img.metrics.report import MetricReport
 from speech2img.metrics.score import Score
+from speech2img.storage.progress import Progress
 
 UNTOLD = "not told by the statistics"
 
@@ -64,7 +63,7 @@ def add_inception_rows(
         If the two sets were not read alike.
     """
     before = len(report.rows)
-    with tqdm(total=2 * len(plan.taps) + 2, desc="measures", unit="measure", disable=not progress) as bar:
+    with Progress(total=2 * len(plan.taps) + 2, what="measures", unit="measure", progress=progress) as bar:
         for tap in plan.taps:
             add = _Adder(report, generated, real, plan, reader=reader, group=group, tap=tap)
             add("FID", partial(_frechet, generated, real, plan, tap, seed))

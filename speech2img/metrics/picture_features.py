@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupted
 from speech2img.images.store import square_thumbnail
@@ -21,6 +20,7 @@ from speech2img.metrics.inception_input import input_filter
 from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sources import PictureSource
 from speech2img.models.inception import INPUT_SIZE
+from speech2img.storage.progress import Progress
 from speech2img.storage.stores import map_in_order
 
 FITS = {
@@ -160,7 +160,7 @@ def extract_features(
     with open_chunks(folder) as chunks:
         todo = [start for start in range(0, n, CHUNK) if start not in chunks]
         done = n - sum(min(CHUNK, n - start) for start in todo)
-        bar = tqdm(total=n, initial=done, desc=f"features of {source.name}", unit="img", disable=not progress)
+        bar = Progress(total=n, initial=done, what=f"features of {source.name}", unit="img", progress=progress)
         with bar, contextlib.closing(_prepared(source, settings, todo, workers)) as pictures:
             try:
                 for start in todo:
@@ -217,7 +217,7 @@ def _read_chunk(
     start: int,
     stop: int,
     batch_size: int,
-    bar: tqdm,
+    bar: Progress,
 ) -> Chunk:
     """Features of pictures ``start`` to ``stop``, the next ones to come."""
     parts: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in settings.taps}

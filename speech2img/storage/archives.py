@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from tqdm import tqdm
-
 from speech2img.errors import DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync
+from speech2img.storage.progress import track
 
 _CHUNK = 1 << 20
 _JUNK = frozenset(("__MACOSX", ".DS_Store"))
@@ -77,7 +76,7 @@ def extract_archive(
         with disk_errors(folder), _archive_errors(path):
             budget = _Budget(path, size, limits or ArchiveLimits(), folder)
             members = _zip_members(path, budget) if zipfile.is_zipfile(path) else _tar_members(path)
-            for name, source in tqdm(members, desc=f"unpacking {path.name}", unit="file", disable=not progress):
+            for name, source in track(members, what=f"unpacking {path.name}", unit="file", progress=progress):
                 budget.member()
                 _write(temp, name, source, budget)
         return _move(path, temp, folder)

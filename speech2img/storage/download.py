@@ -15,11 +15,10 @@ from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
-from tqdm import tqdm
-
 from speech2img.errors import DataError, RunInterrupted
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, write_json
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import Progress
 
 READ_TIMEOUT = 30.0
 MAX_BYTES = 30 << 30
@@ -100,7 +99,7 @@ def download(
     part = path.with_name(f"{path.name}.part")
     with run_lock(path.parent), disk_errors(path, remote.size):
         transfer = _Transfer(remote, part)
-        bar = tqdm(total=transfer.total, desc=path.name, unit="B", unit_scale=True, disable=not progress)
+        bar = Progress(total=transfer.total, what=path.name, unit="B", progress=progress)
         try:
             with bar:
                 _fetch(transfer, bar, wait)
@@ -222,7 +221,7 @@ class _Transfer:
             file.flush()
 
 
-def _fetch(transfer: _Transfer, bar: tqdm, wait: Callable[[float], None]) -> None:
+def _fetch(transfer: _Transfer, bar: Progress, wait: Callable[[float], None]) -> None:
     failures = 0
     while not transfer.is_whole:
         before = transfer.offset
@@ -249,7 +248,7 @@ def _fetch(transfer: _Transfer, bar: tqdm, wait: Callable[[float], None]) -> Non
         wait(random.uniform(0, min(_LONGEST_WAIT, 0.5 * 2**failures)) if pause is None else pause)
 
 
-def _one_try(transfer: _Transfer, bar: tqdm) -> str | None:
+def _one_try(transfer: _Transfer, bar: Progress) -> str | None:
     """Take what the server gives; returns why it ended too early, or None if all has come."""
     with _OPENER.open(transfer.request(), timeout=READ_TIMEOUT) as response:
         transfer.begin(response.status, response.headers)

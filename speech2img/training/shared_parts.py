@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
 from speech2img.metrics.feature_chunks import Chunk, StoredChunks
 from speech2img.storage.atomic import write_text
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import Progress
 from speech2img.training.parallel import is_leader, leader_first, meet, team
 
 
@@ -81,12 +80,8 @@ def compute_parts(
     """
     mine = team().share(starts)
     missing = [start for start in mine if start not in chunks]
-    bar = tqdm(
-        total=len(mine),
-        initial=len(mine) - len(missing),
-        desc=desc,
-        unit="part",
-        disable=None if progress and is_leader() else True,
+    bar = Progress(
+        total=len(mine), initial=len(mine) - len(missing), what=desc, unit="part", progress=progress and is_leader()
     )
     with bar:
         for start in missing:

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,9 @@ from types import TracebackType
 import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from speech2img.storage.atomic import atomic_write_bytes
-
-_LINE_SECONDS = 10.0
+from speech2img.storage.progress import Progress
 
 
 class StatsLog:
@@ -115,18 +112,9 @@ class StatusLine:
     """
 
     def __init__(self, name: str, *, step: int, max_steps: int, shown: bool) -> None:
-        self._name, self._step, self._max_steps, self._shown = name, step, max_steps, shown
-        self._bar = tqdm(
-            total=max_steps,
-            initial=step,
-            desc=name,
-            unit="step",
-            dynamic_ncols=True,
-            smoothing=0.05,
-            disable=None if shown else True,
-        )
-        self._start = self._last = time.monotonic()
-        self._start_step = step
+        self._bar = Progress(total=max_steps, initial=step, what=name, unit="step", progress=shown)
+        self._start = time.monotonic()
+        self._step = step
         self._note = ""
 
     def __enter__(self) -> "StatusLine":
@@ -151,22 +139,7 @@ class StatusLine:
         progress, start_progress : float
             Used part of the budget (of steps or minutes, whichever ends first) now and when this sitting began.
         """
-        self._bar.update(step - self._step)
-        self._step = step
-        now = time.monotonic()
-        if not self._shown or now - self._last < (1.0 if not self._bar.disable else _LINE_SECONDS):
-            return
-        self._last = now
         done = max(progress - start_progress, 1e-9)
-        left = (now - self._start) * (1.0 - progress) / done
-        eta = f"ETA {int(left // 3600)}:{int(left // 60 % 60):02d}:{int(left % 60):02d}"
-        if not self._bar.disable:
-            self._bar.set_postfix_str(f"{eta} {self._note}", refresh=False)
-            return
-        speed = (step - self._start_step) / max(now - self._start, 1e-9)
-        print(
-            f"{self._name}: step {step}/{self._max_steps} ({100 * progress:.0f} % of the budget), {speed:.3g} steps/s, "
-            f"{eta} {self._note}",
-            file=sys.stderr,
-            flush=True,
-        )
+        left = (time.monotonic() - self._start) * (1.0 - progress) / done
+        self._bar.update(step - self._step, note=self._note, remaining=left)
+        self._step = step

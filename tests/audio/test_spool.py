@@ -9,11 +9,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 from speech2img.audio import spool as spool_module
 from speech2img.audio.spool import FRAMES_AT, Spool
 from speech2img.errors import DataError
+from speech2img.storage.progress import Progress
 
 BANDS = 8
 LENGTHS = [[3, 500], [70], [41, 1]]
@@ -31,7 +31,7 @@ def expected() -> np.ndarray:
 
 def fill(spool: Spool, groups: Iterator[int]) -> int:
     """Count groups as they are written; gives what the bar tells."""
-    with tqdm(total=5, disable=True) as bar:
+    with Progress(total=5, what="mels", unit="utt", progress=False) as bar:
         told: list[int] = []
         bar.update = told.append
         try:

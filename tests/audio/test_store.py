@@ -10,7 +10,6 @@ import re
 import resource
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +18,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 from speech2img.audio import spool as spool_module
 from speech2img.audio import store as store_module
@@ -28,6 +26,7 @@ from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.spool import FRAMES_AT, Spool
 from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.errors import AudioError, DataError, DiskFullError, RunInterrupted
+from speech2img.storage import progress as progress_module
 from speech2img.storage.lock import LOCK
 
 PRESET = MEL_PRESETS["li2020"]
@@ -214,8 +213,7 @@ def _build_slowly(path: Path, entries: list[tuple[str, Path]], log: Path) -> Non
         return original(entry, preset)
 
     store_module._read_mel = slow
-    store_module.tqdm = partial(tqdm, mininterval=0)
-    tqdm.set_lock(threading.RLock())  # the usual one is shared with the parent, and would stay held after a kill
+    progress_module.LINE_SECONDS = 0.0
     with log.open("w") as sys.stderr:
         build_mel_store(path, entries, preset=PRESET, workers=2)
 

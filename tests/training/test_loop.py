@@ -293,9 +293,9 @@ def test_a_torn_line_in_the_log_is_dropped(tmp_path: Path, toy: ModuleType) -> N
 def test_the_status_line_speaks_without_a_terminal(
     tmp_path: Path, toy: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("speech2img.training.stats._LINE_SECONDS", 0.0)
+    monkeypatch.setattr("speech2img.storage.progress.LINE_SECONDS", 0.0)
     toy.train_toy(tmp_path, toy.toy_settings(6), progress=True)
-    assert "toy: step 6/6 (100 % of the budget)" in capsys.readouterr().err
+    assert "toy: 6/6 step (100 %), " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

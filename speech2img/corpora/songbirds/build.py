@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from PIL import Image
-from tqdm import tqdm
 
 from speech2img.corpora.layout import audio_path, claim_folder, image_path, is_whole_jpeg, write_layout, write_quickly
 from speech2img.corpora.manifest import Caption, Item, Manifest
@@ -29,6 +28,7 @@ from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
 from speech2img.errors import ConfigError
 from speech2img.storage.forks import map_in_forks
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import track
 
 CorpusSize = Literal["tiny", "small", "full"]
 RECIPE_VERSION = 3
@@ -229,7 +229,7 @@ def _draw_pictures(plan: Manifest, *, seed: int, workers: int, progress: bool) -
     draw = partial(_draw_picture, root=plan.root, seed=seed)
     tasks = [(item.id, item.attributes) for item in plan.items]
     with closing(map_in_forks(draw, tasks, workers)) as boxes:
-        return list(tqdm(boxes, total=len(tasks), desc="drawing songbirds", unit="bird", disable=not progress))
+        return list(track(boxes, total=len(tasks), what="drawing songbirds", unit="bird", progress=progress))
 
 
 def _draw_picture(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -> Box:
