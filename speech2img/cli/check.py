@@ -143,6 +143,7 @@ def _corpus_lines(root: Path) -> list[str]:
         ]
     from speech2img.corpora.inspection import changed_files
     from speech2img.corpora.manifest import Manifest
+    from speech2img.storage.names import some_of
 
     manifest = Manifest.load(root)
     captions = [caption for item in manifest.items for caption in item.captions]
@@ -152,10 +153,9 @@ def _corpus_lines(root: Path) -> list[str]:
         lines.append(f"{len(captions) - spoken} captions have no recording: speech2img synthesize --root {root}")
     changed = changed_files(root)
     if changed:
-        some = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
         lines.append(
-            f"{len(changed)} files changed since the manifest was written ({some}): put the old ones back, or remove "
-            f"manifest.jsonl and run `speech2img prepare {manifest.corpus} --root {root}`"
+            f"{len(changed)} files changed since the manifest was written ({some_of(changed)}): put the old "
+            f"ones back, or remove manifest.jsonl and run `speech2img prepare {manifest.corpus} --root {root}`"
         )
     derived = sorted(path.name for path in (root / "derived").glob("*"))
     lines.append(

@@ -24,6 +24,7 @@ from speech2img.corpora.zero_shot import (
 )
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_bytes
+from speech2img.storage.lines import text_lines
 from speech2img.storage.lock import run_lock
 
 FOLDER = "CUB_200_2011"
@@ -185,7 +186,7 @@ def _read_table(path: Path, columns: int) -> dict[str, list[str]]:
     """Read ``<number> <field> ...`` lines; every line must have that many fields after its number."""
     table: dict[str, list[str]] = {}
     try:
-        lines = read_bytes(path, max_bytes=MAX_INDEX_BYTES).decode().splitlines()
+        lines = text_lines(read_bytes(path, max_bytes=MAX_INDEX_BYTES).decode())
     except UnicodeDecodeError as error:
         raise DataError.about(path, f"no text ({error})", CUB.picture_source) from error
     for number, line in enumerate(lines, start=1):

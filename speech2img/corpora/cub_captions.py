@@ -13,6 +13,7 @@ from pathlib import Path
 from speech2img.corpora.cub_words import ADJECTIVES, BIRDS, COLORS, HEAD_PATTERNS, NOUNS, PARTS, PATTERNS
 from speech2img.corpora.grammar import a_or_an, join_phrases
 from speech2img.errors import DataError
+from speech2img.storage.lines import text_lines
 
 NUM_ATTRIBUTES = 312
 ClassFacts = Mapping[str, tuple[tuple[str, float], ...]]
@@ -50,12 +51,12 @@ def read_class_facts(attributes: str, percentages: str, *, source: str | Path) -
         If the two texts do not fit each other or hold no percentages.
     """
     fix = "take both files from CUB-200-2011's attributes folder"
-    words = [line.split()[-1] for line in attributes.splitlines() if line.strip()]
+    words = [line.split()[-1] for line in text_lines(attributes) if line.strip()]
     names = [word.removeprefix("has_").partition("::")[::2] for word in words]
     if len(names) != NUM_ATTRIBUTES or not all(value for _, value in names):
         raise DataError.about(source, f"{len(names)} attribute names instead of {NUM_ATTRIBUTES}", fix)
     facts = []
-    for number, line in enumerate((line for line in percentages.splitlines() if line.strip()), start=1):
+    for number, line in enumerate((line for line in text_lines(percentages) if line.strip()), start=1):
         try:
             row = [float(field) for field in line.split()]
         except ValueError as error:

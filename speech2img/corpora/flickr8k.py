@@ -18,6 +18,7 @@ from speech2img.corpora.spoken import SpokenOptions, SpokenSource, finish_spoken
 from speech2img.corpora.spoken_guides import FLICKR8K_PAGE, FLICKR_AUDIO_PAGE
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
+from speech2img.storage.lines import text_lines
 
 PICTURE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "images")
 TEXT_FOLDERS = ("Flickr8k_text", "")
@@ -111,7 +112,7 @@ def _folder_with(root: Path, folders: Sequence[str], name: str, source: str) -> 
 def _read_captions(path: Path) -> dict[str, dict[int, str]]:
     """Picture -> number -> words, of lines such as ``1000268201_693b08cb0e.jpg#0<tab>A child .``."""
     words: dict[str, dict[int, str]] = {}
-    for number, line in enumerate(read_text_file(path, max_bytes=MAX_TEXT_BYTES).splitlines(), start=1):
+    for number, line in enumerate(text_lines(read_text_file(path, max_bytes=MAX_TEXT_BYTES)), start=1):
         match = re.fullmatch(r"([\w.]+)#(\d)\t(.+)", line.strip())
         if match is None:
             raise DataError.about(path, f"line {number} is not 'picture#number<tab>caption'", f"take it from {_TEXTS}")
@@ -124,7 +125,7 @@ def _read_captions(path: Path) -> dict[str, dict[int, str]]:
 
 
 def _read_list(path: Path) -> set[str]:
-    lines = [line.strip() for line in read_text_file(path, max_bytes=MAX_TEXT_BYTES).splitlines() if line.strip()]
+    lines = [line.strip() for line in text_lines(read_text_file(path, max_bytes=MAX_TEXT_BYTES)) if line.strip()]
     keys = {line.removesuffix(".jpg") for line in lines}
     if len(keys) != len(lines):
         raise DataError.about(path, "lists a picture twice", f"take it from {_TEXTS}")
@@ -174,7 +175,7 @@ def _rows(path: Path, pattern: str) -> list[tuple[int, tuple[str, ...]]]:
     rows = []
     if not path.is_file():
         raise DataError.about(path, "no such file", f"take it from {_AUDIO}")
-    for number, line in enumerate(read_text_file(path, max_bytes=MAX_TEXT_BYTES).splitlines(), start=1):
+    for number, line in enumerate(text_lines(read_text_file(path, max_bytes=MAX_TEXT_BYTES)), start=1):
         match = re.fullmatch(pattern, " ".join(line.split()))
         if match:
             rows.append((number, match.groups()))

@@ -142,7 +142,7 @@ def inspect_files(
             _remember(record, fresh)
     _remember(record, fresh)
     if damaged:
-        names = "; ".join(damaged[:MAX_NAMED]) + ("; ..." if len(damaged) > MAX_NAMED else "")
+        names = some_of(damaged, separator="; ", max_length=200)
         reason = f"cannot be read: {len(damaged):,} of {counted(len(pictures), 'picture')} ({names})"
         raise DataError.about(root, reason, source)
     if changed:

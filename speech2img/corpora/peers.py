@@ -20,6 +20,7 @@ from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_bytes, read_json
 from speech2img.storage.embeddings import load_s2igan_embeddings
+from speech2img.storage.lines import text_lines
 
 SIDES: tuple[str, ...] = ("train", "test")
 TEXT_EMBEDDINGS = "char-CNN-RNN-embeddings.pickle"
@@ -223,7 +224,7 @@ def _from_lists(folder: Path, kind: str, names: Mapping[str, str]) -> PeerSplit 
 
 def _read_lines(path: Path) -> tuple[str, ...]:
     try:
-        lines = read_bytes(path, max_bytes=MAX_LIST_BYTES).decode("utf-8-sig").splitlines()
+        lines = text_lines(read_bytes(path, max_bytes=MAX_LIST_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError.about(path, f"not in UTF-8 ({error.reason} at byte {error.start})", _FIX) from error
     return tuple(_plain(line.strip()) for line in lines if line.strip())

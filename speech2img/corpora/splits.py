@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 IMAGES = "CUB_200_2011/images"
 AUDIO = "CUB_200_2011_audio/audio"
+MAX_DIGITS = 9
+"""Most digits of a class number in a folder's name."""
 PUBLISHED_PARTS: Mapping[str, tuple[str, ...]] = {"train": ("train", "val"), "val": ("val",), "test": ("test",)}
 """``peer_parts`` in the header of a corpus with a published split of two parts."""
 _FIX = "take both files from the same download of the split"
@@ -47,7 +49,7 @@ class Dialect:
 def class_number(item: Item) -> int:
     """CUB's number of an item's class, from 1: the number before the dot of its folder, else ``class_id + 1``."""
     number, dot, _ = item.class_name.partition(".")
-    return int(number) if dot and number.isdecimal() else item.class_id + 1
+    return int(number) if dot and number.isdecimal() and len(number) <= MAX_DIGITS else item.class_id + 1
 
 
 BIRDS = Dialect("image", "audio", "text", lambda item: item.class_name)

@@ -17,6 +17,7 @@ from speech2img.metrics.judge import check_images
 from speech2img.metrics.real_pictures import ImageStoreLike
 from speech2img.metrics.records import ManifestLike
 from speech2img.storage.atomic import file_sha256, read_bytes
+from speech2img.storage.lines import text_lines
 from speech2img.storage.stores import digest_sources
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -241,7 +242,7 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None) -> File
     file = Path(file)
     base = file.parent if root is None else Path(root)
     try:
-        lines = read_bytes(file, max_bytes=_MAX_LIST_BYTES).decode("utf-8-sig").splitlines()
+        lines = text_lines(read_bytes(file, max_bytes=_MAX_LIST_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError.about(file, f"is no UTF-8 text ({error})", "give a text file with one path a line") from error
     names = [line.strip() for line in lines if line.strip()]

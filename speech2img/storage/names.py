@@ -1,12 +1,17 @@
-"""Names and relative paths that users and files give: what stays inside a folder, and which path of two is the same."""
+"""Names and paths that users and files give: what stays inside a folder, which are the same, how they are shown."""
 
 import unicodedata
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from speech2img.errors import ConfigError
 
 MAX_NAME_BYTES = 200
 """Longest file name in UTF-8; file systems take 255, and temporary names are longer."""
+MAX_NAMED = 3
+"""How many names of a list a message shows."""
+MAX_LENGTH = 80
+"""Where a name in a message is cut."""
 
 
 def relative_path(path: str) -> str | None:
@@ -67,3 +72,38 @@ def plain_name(name: str, *, option: str) -> str:
     if not fits or any(mark in name for mark in "/\\:\0"):
         raise ConfigError.about(option, f"{name[:80]!r} is no plain name", "use letters, digits, '-', '_' and '.'")
     return name
+
+
+def some_of(names: Sequence[str], *, separator: str = ", ", max_length: int = MAX_LENGTH) -> str:
+    """The first three names as a message shows them (`shown`), and how many more there are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names, paths or reasons.
+    separator : str
+        What stands between them.
+    max_length : int
+        Where each is cut.
+
+    Returns
+    -------
+    str
+        ``a, b, c, ... and 4 more``.
+    """
+    first = separator.join(shown(name, max_length=max_length) for name in names[:MAX_NAMED])
+    more = len(names) - MAX_NAMED
+    return f"{first}{separator}... and {more:,} more" if more > 0 else first
+
+
+def shown(name: str, *, max_length: int = MAX_LENGTH) -> str:
+    r"""A name as one line of plain characters: what cannot be printed (``\xf6`` of Latin-1, line ends) is escaped."""
+    if not name.isprintable():
+        name = "".join(char if char.isprintable() else _escaped(char) for char in name[: max_length + 1])
+    return name if len(name) <= max_length else f"{name[: max_length - 3]}..."
+
+
+def _escaped(char: str) -> str:
+    """What stands for a character that cannot be printed; Python reads a byte that is no UTF-8 as U+DC80 to U+DCFF."""
+    code = ord(char)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode()

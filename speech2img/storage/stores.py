@@ -13,13 +13,12 @@ import h5py
 import numpy as np
 
 from speech2img.errors import DataError
+from speech2img.storage.names import some_of
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 REBUILD = "delete it and run 'speech2img features' again"
-
-_MAX_NAMED = 5
 
 
 def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, fix: str) -> str:
@@ -55,8 +54,7 @@ def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, f
     if not seen:
         raise DataError.about("store", "no files are given", fix)
     if missing:
-        names = ", ".join(missing[:_MAX_NAMED]) + (", ..." if len(missing) > _MAX_NAMED else "")
-        raise DataError.about(f"{len(missing)} of {len(seen)} files", f"missing: {names}", fix)
+        raise DataError.about(f"{len(missing)} of {len(seen)} files", f"missing: {some_of(missing)}", fix)
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from speech2img.audio.io import read_audio
 from speech2img.audio.mel import log_mel, mel_preset
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.errors import DataError
+from speech2img.storage.lines import text_lines
 from speech2img.tts.text import text_to_ids
 
 MAX_METADATA_BYTES = 256 << 20
@@ -64,7 +65,7 @@ def read_clips(root: Path) -> list[Clip]:
     try:
         if metadata.stat().st_size > MAX_METADATA_BYTES:
             raise DataError.about(metadata, f"larger than {MAX_METADATA_BYTES >> 20} MB", _LAYOUT)
-        lines = metadata.read_bytes().decode("utf-8-sig").splitlines()
+        lines = text_lines(metadata.read_bytes().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError.about(metadata, f"cannot be read ({reason})", _LAYOUT) from error

@@ -92,7 +92,9 @@ def test_without_a_record_nothing_is_known(tmp_path):
 def test_damaged_pictures_are_counted(root):
     for k in range(5):
         (root / f"{k}.jpg").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"cannot be read: 5 of 6 \w+ \(0.jpg: .*; 1.jpg: .*; 2.jpg: .*; ...\); f"):
+    with pytest.raises(
+        DataError, match=r"cannot be read: 5 of 6 \w+ \(0.jpg: .*; 1.jpg: .*; 2.jpg: .*; ... and 2 more\); f"
+    ):
         inspect(root)
 
 
@@ -114,7 +116,7 @@ def test_missing(root):
         demand_files(root, needed)
     assert str(caught.value) == (
         f"{root}: missing or empty: 1 of 6 pictures (0.jpg): fetch pictures; missing or empty: 5 of 6 captions "
-        "(0.txt, 1.txt, 2.txt, ...): fetch captions; the whole list is in derived/prepare/missing.txt; then run it "
+        "(0.txt, 1.txt, 2.txt, ... and 2 more): fetch captions; the whole list is in derived/prepare/missing.txt; then run it "
         "again"
     )
     listing = root / "derived/prepare/missing.txt"

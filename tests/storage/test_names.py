@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.errors import ConfigError
-from speech2img.storage.names import plain_name, relative_path, same_name
+from speech2img.storage.names import plain_name, relative_path, same_name, shown, some_of
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,20 @@ def test_paths_and_odd_names_are_refused(name: str) -> None:
 
 def test_plain_names_pass() -> None:
     assert plain_name("googlenet-96.v2", option="--name") == "googlenet-96.v2"
+
+
+def test_a_list_ends_in_how_many_more() -> None:
+    assert some_of([]) == "" and some_of(["a", "b", "c"]) == "a, b, c"
+    assert some_of([*"abcdefg"]) == "a, b, c, ... and 4 more"
+    assert some_of([*"ab"] * 1000, separator=" | ") == "a | b | a | ... and 1,997 more"
+
+
+def test_names_are_shown_as_one_plain_line() -> None:
+    assert shown("vögel 鸟.jpg") == "vögel 鸟.jpg"
+    assert shown("v\udcf6gel\n\u202e.jpg") == r"v\xf6gel\n\u202e.jpg"
+    assert len(shown("x" * 500)) == 80 and shown("x" * 500).endswith("x...")
+
+
+@given(st.text(max_size=100))
+def test_every_name_can_be_shown(name: str) -> None:
+    assert shown(name).isprintable() and len(shown(name).encode()) <= 320
