@@ -1,46 +1,111 @@
-"""Pictures in: any common file becomes 8-bit RGB, or one clear error; and the crop to a bounding box."""
+"""Pictures in: any common file becomes 8-bit RGB, upright, or one clear error; and the crop to a bounding box."""
 
 import io
-import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from speech2img.errors import DataError, ImageError
-from speech2img.storage.atomic import read_bytes
+from speech2img.images.pixels import CONVERT, to_rgb
+from speech2img.images.quiet import without_warnings
+from speech2img.images.tiff import check_tiff
+from speech2img.storage.atomic import disk_errors, open_regular, read_bytes
+from speech2img.storage.media_type import HEAD_BYTES, media_type
 
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+MEDIA_TYPES = frozenset(("image/jpeg", "image/png", "image/bmp", "image/webp", "image/gif", "image/tiff"))
+"""What `media_type` calls the formats that are read."""
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 64 << 20
+MAX_SCANNED_PIXELS = 500_000_000
+"""Most pixels of a JPEG times the scans it is sent in; progressive photographs have about ten scans."""
 BOX_SCALE = 0.75
 
-_CONVERT = "save it as an 8-bit RGB JPEG or PNG"
-_DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
+_UNREAD: Mapping[str, str] = MappingProxyType(
+    {
+        "image/heic": "a HEIC photograph, as iPhones take them",
+        "image/avif": "an AVIF picture",
+        "image/jp2": "a JPEG 2000 picture",
+        "image/jxl": "a JPEG XL picture",
+        "image/vnd.adobe.photoshop": "a Photoshop document",
+    }
+)
+_AS_JPEG = "convert it to JPEG (photo programs export it so; 'heif-convert' and 'magick' do on the command line)"
+_TURNS: Mapping[int, Image.Transpose] = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+_MANY_IN_ONE = ("image/gif", "image/tiff", "image/webp")
 
 Box = tuple[float, float, float, float]
 
 
-def read_image(source: str | Path | bytes) -> Image.Image:
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    image: Image.Image
+    """Mode RGB, as stored (a TIFF: upright)."""
+    sides: tuple[int, int]
+    """Width and height of it at full size."""
+    turn: Image.Transpose | None
+    """What makes it upright."""
+
+
+def read_image(source: str | Path | bytes, *, upright: bool = True) -> Image.Image:
     """Read a picture as 8-bit RGB.
 
     Parameters
     ----------
     source : str, Path or bytes
-        A file, or the content of one: JPEG, PNG, BMP or WebP of at most 25 million pixels, whatever it is named.
+        A file, or the content of one: JPEG, PNG, BMP, WebP, GIF or TIFF of at most 25 million pixels, whatever it is
+        named. Of an animation or of several pages the first is taken (`holds_several` tells).
+    upright : bool
+        Turn it as the orientation tag of its camera says; False leaves it as Pillow gives it, which published code does
+        (of a TIFF that is upright too).
 
     Returns
     -------
     PIL.Image.Image [mode RGB]
-        Grey, palette and CMYK pictures are converted, 16-bit grey is scaled to 8 bits, and transparency is laid on
-        white. The orientation tag of cameras is not applied: bounding boxes refer to the stored pixels.
+        Grey, palette and CMYK pictures are converted, 9 to 16 bits of grey are scaled to 8, and transparency is laid on
+        white.
 
     Raises
     ------
     ImageError
         If the file is missing, empty, no picture of these formats, truncated, too large, or of another pixel type.
     """
-    return _read(source)[1]
+    found = _read(source)
+    return _turned(found.image, found.turn) if upright else found.image
+
+
+def read_cropped(path: str | Path, box: Box | None, *, upright: bool = True) -> Image.Image:
+    """Read a picture and crop it to the square around a bounding box (`crop_to_box`), if there is one.
+
+    A box refers to the pixels as they are stored: the picture is cropped first and then turned upright.
+
+    Raises
+    ------
+    ImageError
+        As :func:`read_image` and :func:`crop_to_box`; the file is named.
+    """
+    found = _read(path)
+    image = found.image
+    if box is not None:
+        try:
+            image = crop_to_box(image, box)
+        except ImageError as error:
+            raise ImageError(f"{path}: {error}") from error
+    return _turned(image, found.turn) if upright else image
 
 
 def probe_image(source: str | Path | bytes) -> tuple[int, int]:
@@ -51,41 +116,29 @@ def probe_image(source: str | Path | bytes) -> tuple[int, int]:
     Returns
     -------
     width, height : int
-        In pixels.
+        In pixels, of the picture turned upright.
 
     Raises
     ------
     ImageError
         As :func:`read_image`.
     """
-    return _read(source, eighth=True)[0]
+    found = _read(source, eighth=True)
+    return found.sides[::-1] if found.turn is not None and _swaps(found.turn) else found.sides
 
 
-def _read(source: str | Path | bytes, *, eighth: bool = False) -> tuple[tuple[int, int], Image.Image]:
-    """Sides of a picture as stored, and the picture as RGB (a JPEG at an eighth of them, if asked)."""
-    name, data = _load(source)
-    if not data:
-        raise ImageError.about(name, "the file is empty", "get the whole file")
+def holds_several(path: str | Path) -> bool:
+    """Whether a file is an animation or has several pages, of which the first is taken; False if it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                fix = f"scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
-                raise ImageError.about(name, f"{width} x {height} pixels", fix)
-            if eighth:
-                image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
-            image.load()
-            return (width, height), _to_rgb(name, image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError.about(name, "far too many pixels", "scale it down") from error
-    except Image.UnidentifiedImageError as error:
-        raise ImageError.about(name, f"not a picture ({', '.join(FORMATS)} are read)", _CONVERT) from error
-    except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, KeyError, OverflowError) as error:
-        raise ImageError.about(name, f"damaged ({error})", "get the whole file") from error
-    except MemoryError as error:
-        raise ImageError.about(name, "too large for the memory", "scale it down") from error
+        with disk_errors(path), open_regular(path) as file:
+            if media_type(file.read(HEAD_BYTES)) not in _MANY_IN_ONE:
+                return False
+        data = read_bytes(path, max_bytes=MAX_BYTES)
+        check_tiff(str(path), data)
+        with without_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.width * image.height <= MAX_PIXELS and bool(getattr(image, "is_animated", False))
+    except Exception:  # a damaged file: reading the picture itself says what is wrong with it
+        return False
 
 
 def crop_to_box(image: Image.Image, box: Box) -> Image.Image:
@@ -96,7 +149,7 @@ def crop_to_box(image: Image.Image, box: Box) -> Image.Image:
     image : PIL.Image.Image
         Any size.
     box : tuple of 4 float
-        x, y, width, height in pixels.
+        x, y, width, height in pixels of the picture as it is stored.
 
     Returns
     -------
@@ -125,6 +178,35 @@ def crop_to_box(image: Image.Image, box: Box) -> Image.Image:
     return image.crop((left, upper, right, lower))
 
 
+def _read(source: str | Path | bytes, *, eighth: bool = False) -> _Decoded:
+    """A picture as RGB (a JPEG at an eighth of its sides, if asked)."""
+    name, data = _load(source)
+    if not data:
+        raise ImageError.about(name, "the file is empty", "get the whole file")
+    check_tiff(name, data)
+    try:
+        with without_warnings():
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            width, height = image.size
+            _check_size(name, image, data)
+            if eighth:
+                image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
+            image.load()
+            turn = None if image.format == "TIFF" else _turn(image)  # Pillow has turned a TIFF already
+            return _Decoded(to_rgb(name, image), (width, height), turn)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError.about(name, "far too many pixels", "scale it down") from error
+    except Image.UnidentifiedImageError as error:
+        raise _not_a_picture(name, data) from error
+    except MemoryError as error:
+        raise ImageError.about(name, "too large for the memory", "scale it down") from error
+    except Exception as error:  # decoders raise what they like (struct.error, zlib.error, AttributeError, ...)
+        reason = f"damaged ({str(error)[:200] or type(error).__name__})"
+        raise ImageError.about(name, reason, "get the whole file") from error
+
+
 def _load(source: str | Path | bytes) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         if len(source) > MAX_BYTES:
@@ -136,16 +218,40 @@ def _load(source: str | Path | bytes) -> tuple[str, bytes]:
         raise ImageError(str(error)) from error
 
 
-def _to_rgb(name: str, image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode in _DEEP_MODES:
-        grey = (np.asarray(image, dtype=np.float64) / 257.0).round().astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ImageError.about(name, f"pixels of mode {image.mode} have no known range", _CONVERT)
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+def _check_size(name: str, image: Image.Image, data: bytes) -> None:
+    """Refuse what would take minutes or gigabytes to decode, before it is decoded."""
+    pixels = image.width * image.height
+    if pixels > MAX_PIXELS:
+        fix = f"scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
+        raise ImageError.about(name, f"{image.width} x {image.height} pixels", fix)
+    scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 1
+    if scans * pixels > MAX_SCANNED_PIXELS:
+        raise ImageError.about(name, f"a JPEG of {scans} scans", CONVERT)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What the orientation tag asks for; a picture whose tags cannot be read stays as it is, as viewers show it."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # of broken tags Pillow raises what it likes
+        return None
+
+
+def _turned(image: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
+
+
+def _swaps(turn: Image.Transpose) -> bool:
+    """Whether width becomes height."""
+    return turn not in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
+
+
+def _not_a_picture(name: str, data: bytes) -> ImageError:
+    """The error of a file of another kind: what it is, as far as its content tells, and the way out."""
+    kind = media_type(data[:HEAD_BYTES])
+    if kind in _UNREAD:
+        return ImageError.about(name, f"{_UNREAD[kind]}, which is not read", _AS_JPEG)
+    if kind in MEDIA_TYPES:
+        return ImageError.about(name, f"a damaged {kind.removeprefix('image/').upper()} file", "get the whole file")
+    found = f"not a picture but {kind}" if kind is not None else "not a picture"
+    return ImageError.about(name, f"{found} ({', '.join(FORMATS)} are read)", CONVERT)

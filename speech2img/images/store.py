@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from speech2img.errors import DataError, ImageError, RunInterrupted
-from speech2img.images.io import Box, crop_to_box, read_image
+from speech2img.errors import DataError, RunInterrupted
+from speech2img.images.io import Box, read_cropped
 from speech2img.storage.atomic import disk_errors, disk_full, fsync
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
@@ -64,7 +64,8 @@ def build_image_store(
     if size < 1:
         raise DataError.about(f"image size {size}", "less than a pixel", "give a side in pixels")
     sources = ((name, file, repr(box)) for name, file, box in entries)
-    source = digest_sources(f"{FORMAT} {size}", sources, fix="prepare the corpus first: 'speech2img prepare'")
+    # "upright": stores made before pictures were turned by their orientation tag are built anew
+    source = digest_sources(f"{FORMAT} upright {size}", sources, fix="prepare the corpus first: 'speech2img prepare'")
     if path.is_file() and (store := _up_to_date(path, source)) is not None:
         return store
     building = path.with_name(f"{path.name}.building")
@@ -259,13 +260,7 @@ def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> 
 
 def _read_entry(entry: Entry, size: int) -> np.ndarray:
     _, path, box = entry
-    image = read_image(path)
-    if box is not None:
-        try:
-            image = crop_to_box(image, box)
-        except ImageError as error:
-            raise ImageError(f"{path}: {error}") from error
-    return square_thumbnail(image, size)
+    return square_thumbnail(read_cropped(path, box), size)
 
 
 def _up_to_date(path: Path, source: str) -> ImageStore | None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import DataError
-from speech2img.images.io import crop_to_box, read_image
+from speech2img.images.io import read_cropped
 from speech2img.images.store import square_thumbnail
 from speech2img.metrics.records import ManifestLike
 from speech2img.metrics.resize import resize
@@ -82,7 +82,5 @@ class RealPictures:
         if item_id not in self._items:
             raise DataError.about(f"picture {item_id}", "the manifest has no such item", "use this corpus's own ids")
         item = self._items[item_id]
-        picture = read_image(self._root / item.image)
-        if self._crop and item.box is not None:
-            picture = crop_to_box(picture, item.box)
+        picture = read_cropped(self._root / item.image, item.box if self._crop else None)
         return square_thumbnail(picture, self.size)

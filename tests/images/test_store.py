@@ -128,3 +128,27 @@ def test_refuses_what_is_no_store(entries: Entries, tmp_path: Path) -> None:
         file["ids"] = np.array([b"one"])
     with pytest.raises(DataError, match="do not fit"):
         ImageStore(path)
+
+
+def test_photographs_lie_upright_and_a_store_from_before_they_were_turned_is_built_anew(
+    entries: Entries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    stored = Image.open(entries[0][1]).convert("RGB")
+    stored.save(tmp_path / "phone.png", exif=exif)
+    phone: Entries = [
+        ("phone", tmp_path / "phone.png", None),
+        ("boxed", tmp_path / "phone.png", (10.0, 10.0, 30.0, 25.0)),
+    ]
+    with monkeypatch.context() as before:
+        digest = store_module.digest_sources
+        old = lambda settings, *args, **more: digest(settings.replace(" upright", ""), *args, **more)  # noqa: E731
+        before.setattr(store_module, "digest_sources", old)
+        lying = build_image_store(tmp_path / "images.h5", phone, size=16, progress=False).source
+    store = build_image_store(tmp_path / "images.h5", phone, size=16, progress=False)
+    assert store.source != lying
+    upright = stored.transpose(Image.Transpose.ROTATE_180)
+    np.testing.assert_array_equal(store.read([0])[0], store_module.square_thumbnail(upright, 16))
+    boxed = crop_to_box(stored, (10.0, 10.0, 30.0, 25.0)).transpose(Image.Transpose.ROTATE_180)
+    np.testing.assert_array_equal(store.read([1])[0], store_module.square_thumbnail(boxed, 16))
