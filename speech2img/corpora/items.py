@@ -268,13 +268,18 @@ def _shared(value: Any, share: dict[str, str]) -> str:
 
 
 def _inside(value: Any) -> str:
-    """A relative path that stays inside the corpus folder."""
-    if type(value) is str and value.isascii() and value[:1] not in _UNSAFE and ".." not in value and "\0" not in value:
+    """The one spelling of a relative path that stays inside the corpus folder: ``a/b.wav`` for ``./a//b.wav``."""
+    if type(value) is str and value.isascii() and value[:1] not in _UNSAFE and _is_spelled_plainly(value):
         return value
-    path = _text(value)
-    if path[0] in _UNSAFE or ".." in PurePosixPath(path).parts or "\0" in path:
-        raise ValueError(f"the path {path!r} leaves the corpus folder")
-    return path
+    path = PurePosixPath(_text(value))
+    if not path.parts or path.parts[0][0] in _UNSAFE or ".." in path.parts or "\0" in value:
+        raise ValueError(f"the path {value[:200]!r} leaves the corpus folder")
+    return str(path)
+
+
+def _is_spelled_plainly(path: str) -> bool:
+    """Whether a path has nothing that `PurePosixPath` would spell otherwise, or refuse; may be False for others."""
+    return not (path[0] == "." or path[-1] == "/" or "//" in path or "/." in path or ".." in path or "\0" in path)
 
 
 def _whole(value: Any, least: int, most: int) -> int:

@@ -1,6 +1,7 @@
 """The manifest: what goes in comes out, it is fast, and whatever is wrong with it is named."""
 
 import json
+import os
 import pickle
 import resource
 from dataclasses import FrozenInstanceError, replace
@@ -235,6 +236,60 @@ def test_wrong_captions_are_refused(tmp_path, key, value):
 
 
 @pytest.mark.parametrize(
+    "written, read",
+    [
+        ("./a.wav", "a.wav"),
+        ("x//y/./a.wav", "x/y/a.wav"),
+        ("x/a.wav/", "x/a.wav"),
+        ("./é/a.wav", "é/a.wav"),
+        (" a.wav", " a.wav"),
+        ("x/.a.wav", "x/.a.wav"),
+        ("a..b.wav", "a..b.wav"),
+    ],
+)
+def test_a_path_has_one_spelling(tmp_path, written, read):
+    lines = written_lines(tmp_path, [make_item(0)])
+    fields = json.loads(lines[1])
+    fields["image"] = fields["captions"][0]["audio"] = written
+    fields["captions"][1] = {"index": 1, "recorded": True, "audio": written, "language": "en"}
+    (item,) = load_lines(tmp_path, [lines[0], json.dumps(fields)]).items
+    assert {item.image, item.captions[0].audio, item.captions[1].audio} == {read}
+
+
+@pytest.mark.parametrize("path", [".", "./", "//", ".//..", "\\a.wav", "./\\a.wav", "a\0.wav", "./a\0.wav", "x/.."])
+def test_paths_that_are_no_files_of_the_corpus(tmp_path, path):
+    lines = written_lines(tmp_path, [make_item(0)])
+    with pytest.raises(DataError, match="line 2: broken.*leaves the corpus folder"):
+        load_lines(tmp_path, [lines[0], json.dumps({**json.loads(lines[1]), "image": path})])
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+@pytest.mark.parametrize("key", ["class_id", "box", "meta", "items", "version"])
+def test_numbers_of_hundreds_of_digits_are_refused(tmp_path, key, digits):
+    lines = [json.loads(line) for line in written_lines(tmp_path, [make_item(0)])]
+    lines[key in ("class_id", "box")][key] = {"box": ["@"] * 4, "meta": {"a": "@"}}.get(key, "@")
+    with pytest.raises(DataError, match="manifest.jsonl: (line|version)"):
+        load_lines(tmp_path, [json.dumps(line).replace('"@"', "9" * digits) for line in lines])
+
+
+@pytest.mark.parametrize("what", ["fifo", "device", "folder", "endless line"])
+def test_what_is_no_file_of_lines_is_refused_at_once(tmp_path, what):
+    path = tmp_path / "manifest.jsonl"
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        lines = written_lines(tmp_path, [make_item(0)])
+        path.write_text(lines[0] + "\n")
+        os.truncate(path, 20 << 30)
+    with pytest.raises(DataError, match="manifest.jsonl"):
+        Manifest.load(tmp_path)
+
+
+@pytest.mark.parametrize(
     "changed, reason",
     [
         ({"version": 2}, "version 2"),
@@ -288,6 +343,16 @@ def test_mutants_load_or_are_refused(data, tmp_path_factory):
         assert "manifest.jsonl" in str(error)
     else:
         assert len(manifest) == 2
+
+
+@given(content=st.binary(max_size=300), after_header=st.booleans())
+@settings(max_examples=200, deadline=5000)
+def test_any_bytes_load_or_are_refused(content, after_header, tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpus")
+    path = Manifest(root, "songbirds", [make_item(0)]).save()
+    path.write_bytes((path.read_bytes().splitlines(keepends=True)[0] if after_header else b"") + content)
+    with pytest.raises(DataError, match="manifest.jsonl"):
+        Manifest.load(root)
 
 
 def test_missing_files_are_named(tmp_path):
