@@ -17,8 +17,9 @@ from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256
+from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.device import resolve_device
 
 Conditioning = Literal["mean", "sampled"]

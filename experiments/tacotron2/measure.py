@@ -22,8 +22,9 @@ from speech2img.models.tacotron2 import Tacotron2
 from speech2img.models.tacotron2_alignment import AlignmentScores, alignment_scores
 from speech2img.models.tacotron2_speaking import speak_texts
 from speech2img.storage.atomic import write_json
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights
+from speech2img.storage.weights import load_release
 from speech2img.training.tacotron2_data import ClipBatches, read_clips
 from speech2img.training.tacotron2_pictures import alignment_picture, mel_picture
 from speech2img.tts.griffin_lim import GriffinLim

@@ -100,7 +100,8 @@ def import_published(source: str, file: Path, out: Path, *, mel_preset: str | No
     if mel_preset is not None:
         _check_front_end(source, mel_preset)
     from speech2img.storage.atomic import file_sha256
-    from speech2img.storage.weights import load_weights, save_release
+    from speech2img.storage.networks import load_weights
+    from speech2img.storage.weights import save_release
 
     state = _read(source, file)
     try:

@@ -12,8 +12,9 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.inception_reader import exact_convolutions
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, release_sha256
 
 KIND = "picture-classifier"
 OWN = "own"

@@ -13,7 +13,7 @@ from speech2img.models.googlenet import BVLCGoogLeNet, bvlc_preprocess
 from speech2img.models.published import convert_caffe_googlenet
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.weights import load_weights
+from speech2img.storage.networks import load_weights
 
 IMAGE_SIZE = 224
 

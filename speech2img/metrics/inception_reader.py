@@ -17,8 +17,9 @@ from speech2img.models.inception_published import convert_inception, inception_s
 from speech2img.models.published import unwrap_state
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
+from speech2img.storage.networks import load_weights
 from speech2img.storage.tensors import load_torch_file
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, release_sha256
 
 PRECISIONS = ("float32", "bfloat16")
 BUILD_NAMES = {

@@ -13,7 +13,8 @@ from speech2img.corpora.items import CLASS_HEADS
 from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.resize import to_network
 from speech2img.models.attribute_network import AttributeNetwork
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release, release_sha256
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -19,6 +20,12 @@ from speech2img.storage.json_text import parse_json
 MAX_JSON_BYTES = 256 << 20
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a disk, or a quota, that is used up."""
+UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES)
+"""Error numbers of folders that cannot be synced, as file systems in use and permissions give them."""
+MAX_STEM_BYTES = 160
+"""Longest part of a name that a temporary name repeats; file systems take 255 bytes in all."""
+
+_TEMP_NAME = re.compile(r"\..*\.tmp-[0-9a-f]{4,8}(\.[^.]*)?", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -132,23 +139,30 @@ def file_sha256(path: str | Path) -> str:
 
 
 def fsync(path: Path) -> None:
-    """Force a file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Force a file or folder to the disk; a folder where the file system knows no such thing (CIFS, FUSE) is left."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in UNSYNCED or not path.is_dir():
+            raise
 
 
 def temp_name(path: Path) -> Path:
     """Return a fresh hidden name beside `path`, with its suffix; `remove_leftovers` knows it again."""
-    return path.with_name(f".{path.stem}.tmp-{secrets.token_hex(4)}{path.suffix}")
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= MAX_STEM_BYTES // 4 else ""
+    stem = os.fsencode(path.stem)[:MAX_STEM_BYTES].decode(errors="ignore")  # no longer than file systems take
+    return path.with_name(f".{stem}.tmp-{secrets.token_hex(4)}{suffix}")
 
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left unfinished in a folder; only the folder's one writer may call it."""
     for leftover in folder.glob(".*.tmp-*"):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        if _TEMP_NAME.fullmatch(leftover.name):
+            shutil.rmtree(leftover) if leftover.is_dir() and not leftover.is_symlink() else leftover.unlink()
 
 
 @contextlib.contextmanager
@@ -164,7 +178,7 @@ def disk_errors(path: str | Path, bytes_needed: int | None = None) -> Iterator[N
 
 def disk_full(path: str | Path, bytes_needed: int | None = None) -> DiskFullError:
     """Build the error of a full disk: the path, the bytes needed where known, and the bytes free."""
-    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    folder = next(parent for parent in Path(path).absolute().parents if os.path.isdir(parent))
     needs = f"{bytes_needed:,} bytes are needed, " if bytes_needed is not None else ""
     reason = f"the disk is full ({needs}{shutil.disk_usage(folder).free:,} bytes are free)"
     return DiskFullError.about(path, reason, "free some space and run it again; finished files are intact")

@@ -3,7 +3,6 @@
 import platform
 import re
 import shutil
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ import torch
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, remove_leftovers, temp_name, write_json
+from speech2img.storage.notices import notice
 from speech2img.storage.seal import seal_folder, verify_folder
 from speech2img.storage.tensors import check_plain, load_torch_file
 
 FORMAT = "speech2img-checkpoint-1"
 STATE, CONFIG = "state.pt", "config.json"
-_FOLDER = re.compile(r"step-(\d{8,})")
+_FOLDER = re.compile(r"step-[0-9]{8,18}")
 
 
 class CheckpointStore:
@@ -98,12 +98,12 @@ class CheckpointStore:
         return sorted(found, key=_step)
 
     def latest(self) -> Path | None:
-        """Return the intact checkpoint of the highest step, None without any; warn of damaged ones."""
+        """Return the intact checkpoint of the highest step, None without any; say which were skipped."""
         for path in reversed(self.paths()):
             try:
-                verify_folder(path)
+                _verify(path)
             except CheckpointError as error:
-                warnings.warn(f"skipped: {error}", stacklevel=2)
+                notice(f"skipped: {error}")
             else:
                 return path
         return None
@@ -124,9 +124,7 @@ class CheckpointStore:
             If the checkpoint is missing, damaged or of another format; UnsafeFileError if it holds more than data.
         """
         path = Path(path)
-        manifest = verify_folder(path)
-        if manifest.get("format") != FORMAT or not {STATE, CONFIG} <= manifest["files"].keys():
-            raise CheckpointError.about(path, f"is no {FORMAT} folder", "name a checkpoint of this package")
+        _verify(path)
         state = load_torch_file(path / STATE)
         try:
             settings = read_json(path / CONFIG)
@@ -154,9 +152,19 @@ def _save_state(state: dict[str, Any], path: Path) -> None:
             raise
 
 
+def _verify(path: Path) -> None:
+    """Raise CheckpointError unless a folder is a whole checkpoint, of the step that its name says."""
+    manifest = verify_folder(path)
+    if manifest.get("format") != FORMAT or not {STATE, CONFIG} <= manifest["files"].keys():
+        raise CheckpointError.about(path, f"is no {FORMAT} folder", "name a checkpoint of this package")
+    if _FOLDER.fullmatch(path.name) and manifest.get("step") != _step(path):
+        reason = f"is the checkpoint of step {manifest.get('step')!r:.30}, under another name"
+        raise CheckpointError.about(path, reason, "give the folder its own name again, or remove it")
+
+
 def _is_intact(path: Path) -> bool:
     try:
-        verify_folder(path)
+        _verify(path)
     except CheckpointError:
         return False
     return True

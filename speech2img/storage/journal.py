@@ -4,13 +4,20 @@ import contextlib
 import fcntl
 import json
 import os
-import warnings
+import stat
 from collections.abc import Iterable, Iterator
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
+from speech2img.errors import DataError
 from speech2img.storage.atomic import disk_errors, plain_json
+from speech2img.storage.json_text import parse_json
+from speech2img.storage.notices import notice
+
+MAX_LINE_BYTES = 1 << 20
+MAX_JOURNAL_BYTES = 1 << 30
+_BEGINNING = b'{"key": '
 
 
 class Journal:
@@ -19,8 +26,8 @@ class Journal:
     Parameters
     ----------
     path : path
-        Made with its folder if absent. A torn last line, as a crash leaves it, is cut off; a damaged line elsewhere
-        is warned of and its item counts as not done.
+        Made with its folder if absent. A torn last line, as a crash leaves it, is cut off; damaged lines elsewhere
+        are said on standard error and their items count as not done.
     shared : bool
         Whether other processes may add to the file at the same time; each then waits for its turn by a file lock.
 
@@ -40,15 +47,22 @@ class Journal:
         self.reload()
 
     def reload(self) -> None:
-        """Read the file again from its beginning."""
+        """Read the file again from its beginning.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read, or is no journal; then it stays as it is.
+        """
         with disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._open() as file:
-                data = _whole_lines(file)
-        self.done.clear()
-        damaged = sum(not self._remember(line) for line in data.splitlines())
+                whole = self._cut_torn_line(file)
+                file.seek(0)
+                self.done.clear()
+                damaged = sum(not self._remember(line) for line in _lines(file, whole))
         if damaged:
-            warnings.warn(f"{self.path}: {damaged} damaged lines; their items count as not done", stacklevel=2)
+            notice(f"{self.path}: {damaged} damaged lines; their items count as not done")
 
     def add(self, key: str, **fields: Any) -> None:
         """Record one finished item; it is on the disk when this returns.
@@ -68,7 +82,7 @@ class Journal:
         with disk_errors(self.path, len(lines)), self._open() as file:
             size = file.seek(0, os.SEEK_END)
             if self.shared and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-                size = len(_whole_lines(file))  # another process died in the middle of a line
+                size = self._cut_torn_line(file)  # another process died in the middle of a line
             try:
                 view = memoryview(lines)
                 while view:
@@ -81,24 +95,52 @@ class Journal:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[FileIO]:
-        with FileIO(self.path, "ab+") as file:
+        with FileIO(self.path, "ab+", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError.about(self.path, "is not a regular file", "move it away")
             if self.shared:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
+    def _cut_torn_line(self, file: FileIO) -> int:
+        """Length of a journal up to its last complete line; what a crash left behind that is cut off."""
+        size = file.seek(0, os.SEEK_END)
+        if size > MAX_JOURNAL_BYTES:
+            raise DataError.about(self.path, f"is larger than {MAX_JOURNAL_BYTES:,} bytes", "move it away")
+        end, tail = size, b""
+        while end and b"\n" not in tail and len(tail) <= MAX_LINE_BYTES:
+            start = max(0, end - (1 << 16))
+            tail = os.pread(file.fileno(), end - start, start) + tail
+            end = start
+        torn = tail[tail.rfind(b"\n") + 1 :]
+        if torn:
+            written = torn.rstrip(b"\0")  # a machine that lost its power leaves zeros
+            if not (written.startswith(_BEGINNING) or _BEGINNING.startswith(written)):
+                raise DataError.about(self.path, "does not end as a journal does", "move it away, if it is not one")
+            file.truncate(size - len(torn))
+        return size - len(torn)
+
     def _remember(self, line: bytes) -> bool:
         try:
-            fields = json.loads(line)
-            self.done[fields.pop("key")] = fields
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            fields = parse_json(line)
+            key = fields.pop("key")
+        except (ValueError, LookupError, TypeError, AttributeError):
             return False
+        if not isinstance(key, str):
+            return False
+        self.done[key] = fields
         return True
 
 
-def _whole_lines(file: FileIO) -> bytes:
-    """Content of a journal up to its last complete line; the rest is cut off."""
-    file.seek(0)
-    data = file.readall()
-    whole = data.rfind(b"\n") + 1
-    file.truncate(whole)
-    return data[:whole]
+def _lines(file: FileIO, length: int) -> Iterator[bytes]:
+    """Lines of the first so many bytes; of one that is too long its beginning, and its rest as more lines."""
+    lines = BufferedReader(file)
+    while length > 0 and (line := lines.readline(min(length, MAX_LINE_BYTES))):
+        length -= len(line)
+        yield line
+    lines.detach()
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open a file to read and write without waiting for the other end of a pipe."""
+    return os.open(name, flags | os.O_NONBLOCK, 0o666)

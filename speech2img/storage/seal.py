@@ -8,6 +8,7 @@ from typing import Any
 
 from speech2img.errors import CheckpointError, DataError
 from speech2img.storage.atomic import atomic_write_bytes, file_sha256, fsync, read_bytes
+from speech2img.storage.json_text import parse_json
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
@@ -46,19 +47,35 @@ def verify_folder(folder: Path) -> dict[str, Any]:
         If the manifest or a file is missing or differs in a single bit.
     """
     try:
-        data = read_bytes(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
-        manifest = json.loads(data)
-        seal = manifest.pop("seal")
-        if data != _text(manifest) or not seal or not manifest["files"]:
-            raise ValueError("its own check sum differs")
-        sizes = {name: (folder / name).stat().st_size for name in manifest["files"] if Path(name).name == name}
+        manifest = _read(folder)
         for name, expected in manifest["files"].items():
-            if expected != {"size": sizes[name], "sha256": file_sha256(folder / name)}:
+            size = (folder / name).stat().st_size if Path(name).name == name else -1
+            if expected != {"size": size, "sha256": expected["sha256"]}:  # before a file of any length is read
+                raise ValueError(f"{name!r:.80} differs")
+            if expected["sha256"] != file_sha256(folder / name):
                 raise ValueError(f"{name} differs")
-    except (DataError, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (DataError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CheckpointError.about(
             folder, f"is not intact ({error})", "use an older checkpoint or fetch the folder again"
         ) from error
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder if that itself is intact, whatever became of the files; None otherwise."""
+    try:
+        return _read(folder)
+    except (DataError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """A manifest whose text is exactly what `seal_folder` writes; otherwise almost any error."""
+    data = read_bytes(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
+    manifest = parse_json(data)
+    seal = manifest.pop("seal")
+    if data != _text(manifest) or not seal or not manifest["files"]:
+        raise ValueError("its own check sum differs")
     return dict(manifest)
 
 

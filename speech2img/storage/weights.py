@@ -1,5 +1,6 @@
-"""Released weights: a folder with safetensors, config, card and manifest; and the strict way into a module."""
+"""Released weights: a folder with safetensors, config, card and manifest, written and read as a whole."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,16 +9,20 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
-from speech2img.errors import CheckpointError, DataError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, fsync, read_json, temp_name, write_json, write_text
-from speech2img.storage.seal import MANIFEST, seal_folder, verify_folder
+from speech2img.storage.places import require_writable_place
+from speech2img.storage.release_config import check_config
+from speech2img.storage.seal import MANIFEST, read_manifest, seal_folder, verify_folder
 from speech2img.storage.tensors import check_dense
 
 FORMAT = "speech2img-release-1"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "CARD.md"
 _FILES = (WEIGHTS, CONFIG, CARD)
+_FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+_DTYPES = _FLOATS | {torch.int64, torch.int32, torch.uint8, torch.bool}
 
 
 def save_release(
@@ -41,7 +46,9 @@ def save_release(
     Raises
     ------
     CheckpointError
-        If a tensor is not finite, or the folder holds other files.
+        If a tensor is not finite.
+    ConfigError
+        As `require_release_place`.
     DiskFullError
         If the disk has no room.
 
@@ -49,10 +56,7 @@ def save_release(
     -----
     A kill between the last two renames leaves an older release beside its place under a name with ``.tmp-``.
     """
-    folder = Path(folder).absolute()
-    others = sorted({path.name for path in folder.glob("*")} - {*_FILES, MANIFEST})
-    if others:
-        raise CheckpointError.about(folder, f"holds other files ({others[0]})", "choose an empty folder")
+    folder = require_release_place(folder)
     stored = {name: _packed(tensor, name, half=half) for name, tensor in tensors.items()}
     temp, old = temp_name(folder), temp_name(folder)
     try:
@@ -63,6 +67,7 @@ def save_release(
             write_text(temp / CARD, card)
             seal_folder(temp, _FILES, format=FORMAT)
             fsync(temp)
+            require_release_place(folder)
             if folder.exists():
                 folder.rename(old)
             temp.rename(folder)
@@ -70,6 +75,37 @@ def save_release(
     finally:
         shutil.rmtree(temp, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def require_release_place(folder: str | Path) -> Path:
+    """Where `save_release` would write, if that replaces nothing but an older release and can be written.
+
+    A verb calls this before its work, so that an ``--out`` that will not do costs nothing.
+
+    Parameters
+    ----------
+    folder : path
+        As the user gave it; a link is followed.
+
+    Returns
+    -------
+    Path
+        Absolute, without links.
+
+    Raises
+    ------
+    ConfigError
+        If it is a file, holds what no release of this package holds, or cannot be made.
+    """
+    folder = require_writable_place(folder)
+    with disk_errors(folder):
+        found = sorted(os.listdir(folder)) if folder.is_dir() else []
+    if others := sorted(set(found) - {*_FILES, MANIFEST}):
+        raise ConfigError.about(folder, f"holds other files ({others[0]})", "choose an empty folder or a new one")
+    if found and (read_manifest(folder) or {}).get("format") != FORMAT:
+        reason = f"holds files that are no release of this package ({found[0]})"
+        raise ConfigError.about(folder, reason, "choose an empty folder or a new one")
+    return folder
 
 
 def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -85,7 +121,7 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
     Raises
     ------
     CheckpointError
-        If the folder is missing, damaged or no release.
+        If the folder is missing, damaged or no release, or its config says what no release says.
     """
     folder = Path(folder)
     _verify(folder)
@@ -93,7 +129,8 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         stored, config = load_file(folder / WEIGHTS), read_json(folder / CONFIG)
     except (SafetensorError, OSError, DataError) as error:
         raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}, config
+    tensors = {name: _unpacked(tensor, f"{folder}: {name}") for name, tensor in stored.items()}
+    return tensors, check_config(config, name=str(folder))
 
 
 def release_sha256(folder: str | Path) -> str:
@@ -106,39 +143,6 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, name: str) -> None:
-    """Load tensors into a module if they are exactly its own: names, shapes, kinds and density.
-
-    Parameters
-    ----------
-    module : nn.Module
-        Changed in place, or not at all.
-    state : Mapping
-        Names to tensors.
-    name : str
-        What the weights are, for the message.
-
-    Raises
-    ------
-    CheckpointError
-        If anything differs; the message lists the first differences.
-    """
-    own = module.state_dict()
-    differences = [f"{key} is missing" for key in own if key not in state]
-    differences += [f"{key} is unknown" for key in state if key not in own]
-    for key in own.keys() & state.keys():
-        check_dense(state[key], f"{name}: {key}")
-        if own[key].shape != state[key].shape:
-            differences.append(f"{key} has shape {tuple(state[key].shape)} instead of {tuple(own[key].shape)}")
-        elif own[key].is_floating_point() != state[key].is_floating_point():
-            differences.append(f"{key} is {state[key].dtype} instead of {own[key].dtype}")
-    if differences:
-        more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
-        reason = f"does not fit the model: {', '.join(sorted(differences)[:5])}{more}"
-        raise CheckpointError.about(name, reason, "use the settings these weights were trained with")
-    module.load_state_dict(state)
-
-
 def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:
     check_dense(tensor, name)
     tensor = tensor.detach().cpu()
@@ -148,6 +152,16 @@ def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:
         raise CheckpointError.about(name, "holds values that are not finite", "release an earlier checkpoint")
     small = tensor.half() if half else tensor.float()
     return (small if small.isfinite().all() else tensor.float()).clone(memory_format=torch.contiguous_format)
+
+
+def _unpacked(tensor: Tensor, name: str) -> Tensor:
+    if tensor.dtype not in _DTYPES:
+        raise CheckpointError.about(name, f"holds numbers of type {tensor.dtype}", "export or import it again")
+    if tensor.dtype not in _FLOATS:
+        return tensor
+    if not tensor.isfinite().all():
+        raise CheckpointError.about(name, "holds values that are not finite", "fetch or export it again")
+    return tensor.float()
 
 
 def _verify(folder: Path) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from speech2img.errors import CheckpointError, DataError
 from speech2img.metrics.classifier_reader import KIND, classifier_of
 from speech2img.metrics.inception_reader import load_inception
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
+from speech2img.storage.weights import load_release, release_sha256, save_release
 from speech2img.training.classifier_data import PictureInputs, choose_items, compute_features, deal, item_pictures
 from speech2img.training.classifier_settings import ClassifierSettings
 from speech2img.training.descent import Descent

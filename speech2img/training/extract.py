@@ -21,8 +21,9 @@ from speech2img.models.builders import speech_network
 from speech2img.models.speech_network import SpeechNetwork
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
+from speech2img.storage.networks import load_weights
 from speech2img.storage.stores import open_results
-from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256, save_release
+from speech2img.storage.weights import load_release, part_of, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
 from speech2img.training.parallel import by_leader

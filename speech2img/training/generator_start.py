@@ -9,8 +9,9 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, part_of
+from speech2img.storage.weights import load_release, part_of
 
 
 def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.image_head import ImageHead
-from speech2img.storage.weights import load_release, load_weights, part_of, release_sha256
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.features import Standard
 from speech2img.training.teachers import release_folder
 

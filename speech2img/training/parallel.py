@@ -16,6 +16,7 @@ joint batch on its CPU before it cuts it, and gradients are averaged after the b
 This module alone speaks to the other processes. Alone, all of it does nothing.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -37,13 +38,16 @@ from speech2img.errors import (
     RunInterrupted,
     Speech2ImgError,
 )
-from speech2img.storage.ranks import ALONE, Rank
+from speech2img.storage.notices import notice
+from speech2img.storage.ranks import ALONE, Rank, by_torchrun
 from speech2img.training.device import communication_backend
 
 T = TypeVar("T")
 
 _PATIENCE = timedelta(days=1)
 """How long processes wait for one another: for as long as one prepares a corpus; a dead one is noticed at once."""
+_MEETING = timedelta(minutes=5)
+"""How long they wait for one another at the beginning."""
 _GO_ON = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpstore", "process group")
 
@@ -68,7 +72,9 @@ def joined(rank: Rank) -> Iterator[None]:
         yield
         return
     try:
-        dist.init_process_group(communication_backend(), timeout=_PATIENCE)
+        store = _met(rank)
+        backend = communication_backend()
+        dist.init_process_group(backend, store=store, rank=rank.index, world_size=rank.count, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         if "closed" in str(error).lower():  # they had found each other, and one was killed then
             raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
@@ -82,6 +88,24 @@ def joined(rank: Rank) -> Iterator[None]:
         raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
     finally:
         dist.destroy_process_group()
+
+
+def _met(rank: Rank) -> dist.Store:
+    """Where the processes of the job find each other, once all of them are there.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        If one of them does not come in time, or nothing says where to meet.
+    """
+    if not by_torchrun():
+        minutes = int(_MEETING.total_seconds()) // 60
+        notice(f"{rank}: the environment says so (RANK, WORLD_SIZE); waiting {minutes} minutes for the others at most")
+    store, _, _ = next(dist.rendezvous("env://", rank.index, rank.count, timeout=_MEETING))
+    here = dist.PrefixStore(f"speech2img-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    here.set(str(rank.index), "")
+    here.wait([str(index) for index in range(rank.count)], _MEETING)
+    return here
 
 
 def team() -> Rank:

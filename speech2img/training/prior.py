@@ -20,7 +20,8 @@ from speech2img.models.ema import EMA
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
-from speech2img.storage.weights import load_release, load_weights, part_of, save_release
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release, part_of, save_release
 from speech2img.training.device import resolve_device, sent
 from speech2img.training.extract import EmbeddingFile, load_embeddings
 from speech2img.training.features import Standard, load_features

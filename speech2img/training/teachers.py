@@ -25,8 +25,9 @@ from speech2img.models.googlenet import (
 from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
+from speech2img.storage.networks import load_weights
 from speech2img.storage.tensors import load_torch_file
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, release_sha256
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.teacher import normalised
 

@@ -16,7 +16,7 @@ from speech2img.errors import CheckpointError, ConfigError, SynthesisError
 from speech2img.models.tacotron2 import NUM_SYMBOLS, Tacotron2
 from speech2img.models.tacotron2_alignment import alignment_scores
 from speech2img.models.tacotron2_speaking import Utterance, speak_texts
-from speech2img.storage.weights import load_weights
+from speech2img.storage.networks import load_weights
 from speech2img.tts.base import SpeechRequest, SpeechUnfinishedError
 from speech2img.tts.griffin_lim import GriffinLim
 from speech2img.tts.tacotron2_vocoder import HifiGanVocoder, Vocoder, build_network, load_voice_release

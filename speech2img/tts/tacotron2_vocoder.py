@@ -10,8 +10,9 @@ from torch import Tensor
 from speech2img.audio.mel import MelPreset
 from speech2img.errors import CheckpointError, SynthesisError
 from speech2img.models.hifigan import HifiGan
+from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, load_weights, release_sha256
+from speech2img.storage.weights import load_release, release_sha256
 
 GET_VOCODER = (
     "get a generator (linked in the README of github.com/jik876/hifi-gan; LJ_FT_T2_V1 fits NVIDIA's Tacotron 2) and"

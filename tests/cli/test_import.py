@@ -13,7 +13,8 @@ from speech2img.cli.main import main
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
 from speech2img.models.stackgan import StackDiscriminator, StackGenerator
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.weights import load_release, load_weights
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from speech2img.cli.main import main
 from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.models.inception import InceptionV3
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.weights import load_release, load_weights
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release
 
 
 def test_folded_layers_of_the_fid_network(realdata: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import torch
 from speech2img.cli.main import main
 from speech2img.models.hifigan import HifiGan
 from speech2img.models.tacotron2 import Tacotron2
-from speech2img.storage.weights import load_release, load_weights
+from speech2img.storage.networks import load_weights
+from speech2img.storage.weights import load_release
 
 
 @pytest.fixture(scope="module")

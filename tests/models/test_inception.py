@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from speech2img.errors import CheckpointError
 from speech2img.models.inception import InceptionV3
 from speech2img.models.inception_published import convert_inception, inception_source
-from speech2img.storage.weights import load_weights
+from speech2img.storage.networks import load_weights
 
 BENCHMARK = Path(__file__).parents[2] / "tools" / "benchmark" / "published_inception.py"
 

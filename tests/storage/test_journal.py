@@ -36,12 +36,26 @@ def test_a_torn_last_line_is_cut_off(tmp_path: Path, cut: int) -> None:
     assert Journal(journal.path).done == {"whole": {}, "next": {}}
 
 
-@pytest.mark.parametrize("line", [b"{", b"3", b"{}", b'{"key": []}', b"\0" * 9, b"[" * 100_000, b"\xff"], ids=range(7))
-def test_a_damaged_line_counts_as_not_done(tmp_path: Path, line: bytes) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"3",
+        b"{}",
+        b'{"key": []}',
+        b"\0" * 9,
+        b"[" * 100_000,
+        b"\xff",
+        b'{"key": 3}',
+        b'{"key": "c", "n": 1' + b"0" * 5000 + b"}",
+    ],
+    ids=range(9),
+)
+def test_a_damaged_line_counts_as_not_done(tmp_path: Path, line: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "done.jsonl"
     path.write_bytes(b'{"key": "a"}\n' + line + b'\n{"key": "b"}\n')
-    with pytest.warns(UserWarning, match="done.jsonl: 1 damaged lines"):
-        assert Journal(path).done == {"a": {}, "b": {}}
+    assert Journal(path).done == {"a": {}, "b": {}}
+    assert capsys.readouterr().err == f"speech2img: {path}: 1 damaged lines; their items count as not done\n"
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

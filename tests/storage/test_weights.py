@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from speech2img.errors import CheckpointError, UnsafeFileError
+from speech2img.errors import CheckpointError, ConfigError, UnsafeFileError
 from speech2img.storage.atomic import file_sha256
+from speech2img.storage.networks import load_weights
 from speech2img.storage.seal import seal_folder
-from speech2img.storage.weights import load_release, load_weights, release_sha256, save_release
+from speech2img.storage.weights import load_release, release_sha256, save_release
 
 
 def model() -> nn.Module:
@@ -58,7 +59,7 @@ def test_a_release_is_replaced_as_a_whole_but_other_files_are_not(tmp_path: Path
     assert release_sha256(tmp_path / "r") == file_sha256(tmp_path / "r" / "weights.safetensors") != first
     assert os.listdir(tmp_path) == ["r"]
     (tmp_path / "r" / "notes.txt").write_text("mine")
-    with pytest.raises(CheckpointError, match="holds other files .notes.txt"):
+    with pytest.raises(ConfigError, match="holds other files .notes.txt"):
         save_release(tmp_path / "r", {"a": torch.ones(1)}, {}, "")
 
 
