@@ -1,27 +1,26 @@
 """Where pictures to be judged come from: folders, lists, a corpus, an array, an image store; always in one order."""
 
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from speech2img.errors import DataError, ImageError
-from speech2img.images.io import Box, crop_to_box, read_image
+from speech2img.errors import DataError
+from speech2img.images.io import Box, holds_several, read_cropped
 from speech2img.metrics.judge import check_images
+from speech2img.metrics.picture_folders import SUFFIXES, pictures_below, printable, spelled_as_stored, unused_notes
 from speech2img.metrics.real_pictures import ImageStoreLike
 from speech2img.metrics.records import ManifestLike
 from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.lines import text_lines
 from speech2img.storage.stores import digest_sources
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-UNREAD_SUFFIXES = (".tif", ".tiff", ".gif", ".pgm", ".ppm", ".pnm", ".jp2", ".avif", ".heic")
 NO_CROP = "whole pictures"
 BOX_CROP = "cropped to the square of 1.5 times the longer side of their bounding box (StackGAN's rule)"
 _MAX_LIST_BYTES = 64 << 20
@@ -69,6 +68,10 @@ class FilePictures:
         In any order.
     name : str
         What messages call them.
+    upright : bool
+        Turn photographs as the orientation tag of their camera says; published code did not.
+    passed : Mapping of str to str
+        What lay beside them and is not used, with the reason.
 
     Raises
     ------
@@ -76,9 +79,18 @@ class FilePictures:
         If there are none, some are missing, or a name occurs twice.
     """
 
-    def __init__(self, files: Iterable[PictureFile], *, name: str) -> None:
+    def __init__(
+        self,
+        files: Iterable[PictureFile],
+        *,
+        name: str,
+        upright: bool = True,
+        passed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._files = sorted(files, key=lambda file: file.id)
+        self._upright = upright
         self.name = name
+        self.passed = passed
         if not self._files:
             raise DataError.about(name, "holds no pictures", f"give pictures ({', '.join(SUFFIXES)})")
         boxed = sum(file.box is not None for file in self._files)
@@ -88,20 +100,21 @@ class FilePictures:
         self.crop = BOX_CROP if boxed else NO_CROP
         self.ids = [file.id for file in self._files]
         self._fingerprint = digest_sources(
-            self.crop, ((file.id, file.path, repr(file.box)) for file in self._files), fix="give existing files, once"
+            f"{self.crop}, {'upright' if upright else 'as stored'}",
+            ((file.id, file.path, repr(file.box)) for file in self._files),
+            fix="give existing files, once",
         )
+
+    def several(self) -> list[str]:
+        """Names of animations and of files with several pages, of which the first picture is taken."""
+        return [file.id for file in self._files if holds_several(file.path)]
 
     def read(self, index: int) -> tuple[Image.Image, str]:
         """See ``PictureSource``."""
         file = self._files[index]
-        picture = read_image(file.path)
+        picture = read_cropped(file.path, file.box, upright=self._upright)
         sha256 = file_sha256(file.path)
-        if file.box is None:
-            return picture, sha256
-        try:
-            return crop_to_box(picture, file.box), f"{sha256} {file.box}"
-        except ImageError as error:
-            raise ImageError(f"{file.path}: {error}") from error
+        return picture, sha256 if file.box is None else f"{sha256} {file.box}"
 
     def fingerprint(self) -> str:
         """See ``PictureSource``; of a file, size and time of change count."""
@@ -186,21 +199,24 @@ class StorePictures:
 
 
 def folder_pictures(
-    folders: str | Path | Sequence[str | Path], *, manifest: ManifestLike | None = None
+    folders: str | Path | Sequence[str | Path], *, manifest: ManifestLike | None = None, upright: bool = True
 ) -> FilePictures:
     """Every picture below one or more folders.
 
     Parameters
     ----------
     folders : path or sequence of paths
-        Searched to any depth, links followed. Suffixes count in either case; hidden files are left out.
+        Searched to any depth, links followed. A picture is one by its content, whatever its name; the result's
+        ``passed`` tells all that is none, hidden, or made by a system.
     manifest : ManifestLike, optional
         A corpus whose bounding boxes the pictures, which must be its own files, are cropped to.
+    upright : bool
+        As of ``FilePictures``.
 
     Raises
     ------
     DataError
-        If a folder is missing or empty, or a picture has no box in the manifest.
+        If a folder is missing or empty, two folders hold the same file, or a picture has no box in the manifest.
     ImageError
         If a folder holds pictures of a format that is not read: leaving them out would change the number.
     """
@@ -211,20 +227,28 @@ def folder_pictures(
         else {(manifest.root / item.image).resolve(): item.box for item in manifest.items if item.box is not None}
     )
     files: list[PictureFile] = []
+    passed: dict[str, str] = {}
+    owners: dict[Path, Path] = {}
     for number, root in enumerate(roots):
         prefix = f"{number}:" if len(roots) > 1 else ""
-        found = _pictures_below(root)
+        found, others = pictures_below(root)
         if not found:
-            raise DataError.about(root, "holds no pictures", f"give a folder with pictures ({', '.join(SUFFIXES)})")
+            reason = " ".join(("holds no pictures.", *unused_notes("found", others)[0])).rstrip(".")
+            raise DataError.about(root, reason, f"give a folder with pictures ({', '.join(SUFFIXES)})")
+        passed |= {prefix + printable(path): reason for path, reason in others.items()}
         for path in found:
-            box = None if boxes is None else boxes.get(path.resolve())
+            place = (root / path).resolve()
+            if owners.setdefault(place, root) != root:
+                raise DataError.about(root / path, f"lies in {owners[place]} as well", "give each picture once")
+            box = None if boxes is None else boxes.get(place)
             if boxes is not None and box is None:
-                raise DataError.about(path, "the manifest has no bounding box of it", "give the corpus's own pictures")
-            files.append(PictureFile(prefix + path.relative_to(root).as_posix(), path, box))
-    return FilePictures(files, name=", ".join(map(str, roots)))
+                reason = "the manifest has no bounding box of it"
+                raise DataError.about(root / path, reason, "give the corpus's own pictures")
+            files.append(PictureFile(prefix + printable(path), root / path, box))
+    return FilePictures(files, name=", ".join(printable(str(root)) for root in roots), upright=upright, passed=passed)
 
 
-def listed_pictures(file: str | Path, *, root: str | Path | None = None) -> FilePictures:
+def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright: bool = True) -> FilePictures:
     """Pictures named in a text file, one path a line.
 
     Parameters
@@ -233,6 +257,8 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None) -> File
         UTF-8; empty lines do not count.
     root : path, optional
         Folder that relative paths start from; the list's own by default.
+    upright : bool
+        As of ``FilePictures``.
 
     Raises
     ------
@@ -248,10 +274,13 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None) -> File
     names = [line.strip() for line in lines if line.strip()]
     if unreadable := next((name for name in names if "\0" in name), None):
         raise DataError.about(file, f"holds the name {unreadable!r:.60}", "give a text file with one path a line")
-    return FilePictures((PictureFile(name, base / name) for name in names), name=str(file))
+    files = (PictureFile(name, spelled_as_stored(base, name)) for name in names)
+    return FilePictures(files, name=printable(str(file)), upright=upright)
 
 
-def manifest_pictures(manifest: ManifestLike, *, split: str | None = None, crop: bool = True) -> FilePictures:
+def manifest_pictures(
+    manifest: ManifestLike, *, split: str | None = None, crop: bool = True, upright: bool = True
+) -> FilePictures:
     """The real pictures of a corpus.
 
     Parameters
@@ -262,6 +291,8 @@ def manifest_pictures(manifest: ManifestLike, *, split: str | None = None, crop:
         Only this split's.
     crop : bool
         Crop to the bounding boxes, as the generators were trained; False for whole pictures.
+    upright : bool
+        As of ``FilePictures``.
 
     Raises
     ------
@@ -269,35 +300,9 @@ def manifest_pictures(manifest: ManifestLike, *, split: str | None = None, crop:
         If the split has no pictures, or some have no box.
     """
     items = [item for item in manifest.items if split in (None, item.split)]
-    name = f"{manifest.root}{f', split {split}' if split else ''}"
+    name = f"{printable(str(manifest.root))}{f', split {split}' if split else ''}"
     files = (PictureFile(item.id, manifest.root / item.image, item.box if crop else None) for item in items)
-    return FilePictures(files, name=name)
-
-
-def _pictures_below(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise DataError.about(root, "no such folder", "give a folder with pictures")
-    found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
-
-    def refuse(error: OSError) -> None:
-        raise DataError.about(error.filename, error.strerror, "check its permissions") from error
-
-    for folder, names, file_names in os.walk(root, onerror=refuse, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            raise DataError.about(folder, "a link leads in a circle, or here twice", "remove the link")
-        seen.add((status.st_dev, status.st_ino))
-        names[:] = [name for name in names if not name.startswith(".")]
-        for name in file_names:
-            suffix = Path(name).suffix.lower()
-            if name.startswith("."):
-                continue
-            if suffix in UNREAD_SUFFIXES:
-                raise ImageError.about(Path(folder) / name, "a format that is not read", "save it as PNG, or remove it")
-            if suffix in SUFFIXES:
-                found.append(Path(folder) / name)
-    return found
+    return FilePictures(files, name=name, upright=upright)
 
 
 def _pixels_sha256(pixels: NDArray[np.uint8]) -> str:

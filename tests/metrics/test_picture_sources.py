@@ -1,7 +1,10 @@
 """Pictures are found, ordered, hashed and refused alike wherever they come from."""
 
+import contextlib
 import os
 import struct
+import tempfile
+import unicodedata
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from speech2img.errors import DataError, ImageError, MetricError, Speech2ImgError
@@ -54,9 +59,18 @@ def test_what_would_change_the_number_unseen_is_an_error(tmp_path: Path) -> None
     with pytest.raises(DataError, match="circle"):
         folder_pictures(full)
     (full / "loop").unlink()
+    for name, data in (("b.HEIC", b""), ("c.jpg", b"\0\0\0\x18ftypheic" + bytes(40)), ("d.PPM", b"P6 1 1 255 abc")):
+        (full / name).write_bytes(data)
+        with pytest.raises(ImageError, match=rf"{name}: a format that is not read"):
+            folder_pictures(full)
+        (full / name).unlink()
     (full / "b.TIFF").write_bytes(b"")
-    with pytest.raises(ImageError, match=r"b\.TIFF: a format that is not read"):
-        folder_pictures(full)
+    with pytest.raises(ImageError, match=r"b\.TIFF: the file is empty"):
+        folder_pictures(full).read(1)
+    with pytest.raises(DataError, match=r"a\.png: lies in .* as well"):
+        folder_pictures([full, tmp_path])
+    with pytest.raises(DataError, match="a file, not a folder"):
+        folder_pictures(full / "a.png")
 
 
 def test_lists(tmp_path: Path) -> None:
@@ -165,3 +179,81 @@ def test_grey_alpha_and_16_bit_become_rgb(tmp_path: Path) -> None:
     source = folder_pictures(tmp_path)
     assert source.ids == ["alpha.png", "deep.png", "grey.png"]
     assert [source.read(row)[0].getpixel((0, 0)) for row in range(3)] == [(255,) * 3, (255,) * 3, (77,) * 3]
+
+
+def test_every_file_that_is_not_used_is_told(tmp_path: Path) -> None:
+    for name in ("a.png", "no-suffix", "@eaDir/a.png/SYNO.png", "__MACOSX/._a.png", "._a.png", ".hidden/b.png"):
+        _save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "sound.png.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt ")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    source = folder_pictures(tmp_path)
+    assert source.ids == ["a.png", "no-suffix"]
+    assert source.passed == {
+        "@eaDir/": "made by a Synology disk station",
+        "__MACOSX/": "made by macOS in an archive",
+        "._a.png": "made by macOS",
+        ".hidden/": "hidden",
+        "gone.jpg": "a link to nothing",
+        "notes.txt": "no picture (.txt)",
+        "sound.png.wav": "no picture (audio/wav)",
+    }
+    (tmp_path / "a.png").unlink(), (tmp_path / "no-suffix").unlink()
+    with pytest.raises(DataError, match=r"holds no pictures. found: 7 entries .*1 hidden.*1 no picture \(\.txt\)"):
+        folder_pictures(tmp_path)
+
+
+def test_names_in_any_encoding_and_spelling(tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/caf\xe9.png", "wb") as file:
+        Image.new("RGB", (8, 6), (100, 100, 100)).save(file, "PNG")
+    source = folder_pictures(tmp_path)
+    assert source.ids == ["caf\\xe9.png"] and source.read(0)[0].size == (8, 6)
+    source.fingerprint().encode()
+    decomposed = unicodedata.normalize("NFD", "m\u00f6wen/d\u00e4mmerung.png")
+    _save(tmp_path / decomposed)
+    names = tmp_path / "list.txt"
+    names.write_text(unicodedata.normalize("NFC", decomposed) + "\n", encoding="utf-8")
+    assert listed_pictures(names).read(0)[0].size == (8, 6)
+    names.write_text("\u00f6" * 5000, encoding="utf-8")
+    with pytest.raises(DataError, match="missing"):
+        listed_pictures(names)
+
+
+def test_lists_end_lines_at_line_ends_only(tmp_path: Path) -> None:
+    _save(tmp_path / "a\u2028b\x0cc.png")
+    (tmp_path / "list.txt").write_text("a\u2028b\x0cc.png\n", encoding="utf-8")
+    assert len(listed_pictures(tmp_path / "list.txt").ids) == 1
+
+
+def test_pipes_and_devices_are_no_lists(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(DataError, match="not a regular file"):
+            listed_pictures(path)
+
+
+def test_photographs_are_turned_unless_a_protocol_did_not(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 6), (100, 100, 100)).save(tmp_path / "a.jpg", exif=exif)
+    upright, stored = folder_pictures(tmp_path), folder_pictures(tmp_path, upright=False)
+    assert upright.read(0)[0].size == (6, 8) and stored.read(0)[0].size == (8, 6)
+    assert upright.fingerprint() != stored.fingerprint()
+
+
+def test_animations_are_told(tmp_path: Path) -> None:
+    frame = _save(tmp_path / "a.png")
+    picture = Image.open(frame)
+    picture.save(tmp_path / "b.gif", save_all=True, append_images=[Image.new("RGB", picture.size)])
+    source = folder_pictures(tmp_path)
+    assert source.ids == ["a.png", "b.gif"] and source.several() == ["b.gif"]
+
+
+@given(data=st.binary(max_size=300) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+@settings(max_examples=150, deadline=None)
+def test_any_list_gives_pictures_or_one_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "list.txt"
+        path.write_bytes(data)
+        with contextlib.suppress(Speech2ImgError):
+            listed_pictures(path)
