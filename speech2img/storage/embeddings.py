@@ -124,13 +124,15 @@ def _checked_li2020(path: Path, features: Any, lengths: Any) -> tuple[Floats, ND
     if features.ndim not in (2, 3) or shape != features.shape[:-1]:
         reason = f"features of shape {features.shape} do not go with lengths of shape {shape}"
         raise DataError.about(path, reason, "extract both again in one go")
-    if lengths.size and lengths.min() < 1:
+    frames = lengths.astype(np.int64)
+    if frames.size and frames.min() < 1:  # so does a count that 64 bits with a sign do not hold
         raise DataError.about(path, "an utterance has no frames", "extract both again in one go")
-    return features, lengths.astype(np.int64)
+    return features, frames
 
 
 def _checked_rows(path: str | Path, rows: Any, *, count: int | None = None) -> list[Floats]:
-    if not isinstance(rows, (list, np.ndarray)) or len(rows) == 0:
+    rows = list(rows) if isinstance(rows, np.ndarray) and rows.ndim else rows
+    if not isinstance(rows, list) or not rows:
         raise DataError.about(path, "is no list of arrays", "extract it again")
     checked = [_floats(path, row, f"row {index}") for index, row in enumerate(rows)]
     dim = checked[0].shape[-1:]
@@ -145,6 +147,8 @@ def _floats(path: str | Path, values: Any, what: str) -> Floats:
     # A list in place of an array is refused: one that repeats itself could become an array of any size.
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         raise DataError.about(path, f"{what} is no array of floats", "extract it again")
-    if not np.isfinite(values).all():
-        raise DataError.about(path, f"{what} holds values that are not finite", "extract it again")
-    return values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        floats = values.astype(np.float32, copy=False)
+    if not np.isfinite(floats).all():
+        raise DataError.about(path, f"{what} holds values that are not finite in 32 bits", "extract it again")
+    return floats

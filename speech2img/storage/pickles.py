@@ -4,8 +4,8 @@ The published embedding and file-name pickles hold lists, dicts, strings, number
 read and written, by a machine of our own (`speech2img.storage.pickle_machine`).
 """
 
+import os
 import pickle
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from speech2img.errors import DataError, UnsafeFileError
-from speech2img.storage.atomic import atomic_path, read_bytes
-from speech2img.storage.pickle_machine import KINDS, NAMES, RefusedError, run_pickle
+from speech2img.storage.atomic import atomic_path, disk_errors
+from speech2img.storage.bounded import open_bounded
+from speech2img.storage.pickle_machine import DAMAGE, run_pickle
+from speech2img.storage.pickle_names import KINDS, NAMES, RefusedError
 
 
 def load_pickle(path: str | Path, *, max_bytes: int = 4 << 30) -> Any:
@@ -35,16 +37,16 @@ def load_pickle(path: str | Path, *, max_bytes: int = 4 << 30) -> Any:
     Raises
     ------
     UnsafeFileError
-        If the file names anything but numeric arrays, or asks for far more memory than its size.
+        If the file names anything but numeric arrays, or would, written out, be far larger than it is.
     DataError
         If it is missing, too large or damaged.
     """
-    data = read_bytes(path, max_bytes=max_bytes)
     try:
-        return run_pickle(data)
+        with open_bounded(path, max_bytes=max_bytes) as file, disk_errors(path):
+            return run_pickle(file, os.fstat(file.fileno()).st_size)
     except RefusedError as error:
         raise UnsafeFileError.about(path, f"is refused: it {error}", "use only plain lists and arrays") from error
-    except (ValueError, LookupError, TypeError, OverflowError, struct.error) as error:
+    except DAMAGE as error:
         reason = f"is no intact pickle ({type(error).__name__}: {error})"
         raise DataError.about(path, reason, "fetch it again or make it again") from error
 

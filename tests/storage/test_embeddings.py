@@ -85,6 +85,8 @@ def damaged(change: str) -> np.ndarray:
     [
         (damaged("nan"), LENGTHS, "not finite"),
         (damaged("inf"), LENGTHS, "not finite"),
+        (FEATURES * 1e300, LENGTHS, "not finite in 32 bits"),
+        (FEATURES, LENGTHS.astype("u8") + 2**63, "no frames"),
         (FEATURES, LENGTHS[:, :9], "do not go with lengths"),
         (FEATURES, LENGTHS * 1.0, "do not go with lengths"),
         (FEATURES, LENGTHS * 0, "has no frames"),
@@ -112,6 +114,8 @@ def test_wrong_li2020_files_are_named(tmp_path: Path, features: Any, lengths: An
         ([FEATURES], "row 0 has shape"),
         ([FEATURES[0, :0]], "row 0 has shape"),
         ([FEATURES[0], [1.0]], "row 1 is no array of floats"),
+        (np.array(3.0), "is no list of arrays"),
+        ([np.array(3.0)], r"row 0 has shape \(\)"),
         (list(damaged("nan")), "row 1 holds values that are not finite"),
     ],
 )
