@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from tqdm import tqdm
-
 from speech2img.corpora.manifest import Manifest
 from speech2img.errors import RunInterrupted, SynthesisError
 from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
+from speech2img.storage.progress import Progress
 from speech2img.storage.ranks import ALONE, Rank
 from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError, is_phonemic
-from speech2img.tts.jobs import DONE, FAILED, LATER, Job, Plan, plan_jobs, spoken_captions
+from speech2img.tts.jobs import DONE, FAILED, LATER, Job, Plan, known_entries, plan_jobs, spoken_captions
+from speech2img.tts.places import Places, check_places
 from speech2img.tts.speaking import Outcome, can_speak, failure, speak_all
 from speech2img.tts.voices import cast_voices
 
@@ -105,7 +105,9 @@ def synthesize_corpus(
         If the engine says that it can speak nothing more, or 20 captions in a row and an easy text after them fail.
         Finished recordings are kept.
     DataError
-        If two captions have the same recording, or all recordings are another engine's and `overwrite` is not given.
+        If a caption names a file that is not its recording alone (:func:`speech2img.tts.places.check_places`), a file
+        that no call has made is in a recording's place, or all recordings are another engine's and `overwrite` is not
+        given.
     ConfigError
         If another job speaks this corpus right now.
     DiskFullError
@@ -116,8 +118,9 @@ def synthesize_corpus(
     Notes
     -----
     ``derived/speech/journal.jsonl`` lists each recording (status, seconds, peak, SHA-256, engine, voice, and a digest
-    of what was asked). A line is written only after its wav is on the disk; a wav without a line, with another size
-    than its line says, or of a caption that has changed since is made again.
+    of what was asked). A line is written only after its wav is on the disk; a wav of an earlier call without a line,
+    with another size than its line says, or of a caption that has changed since is made again.
+    ``derived/speech/places.json`` tells which wavs are of earlier calls.
     """
     if workers < 1:
         raise SynthesisError.about(f"workers {workers}", "nobody would speak", "give at least 1")
@@ -125,19 +128,22 @@ def synthesize_corpus(
         _check_readable(manifest, engine)
         journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)
         cast = cast_voices(manifest, engine, voice=voice)
-        plan = plan_jobs(cast, engine, journal.done, rank=rank, retry_failed=retry_failed, overwrite=overwrite)
+        check_places(cast)
+        done = known_entries(journal.done)
+        plan = plan_jobs(cast, engine, done, rank=rank, retry_failed=retry_failed, overwrite=overwrite)
+        places = Places(cast.root, done, rank=rank)
+        places.claim([job.audio for job in plan.jobs])
         if cast is not manifest and rank.index == 0:
             cast.save()
             logger.warning("%s: the manifest now names voices of %s", cast.root, engine.name)
-        bar = tqdm(
+        bar = Progress(
+            what="speech" if rank.count == 1 else f"speech, {rank}",
+            unit="utt",
             total=len(plan.jobs) + plan.kept,
             initial=plan.kept,
-            unit="utt",
-            smoothing=0.05,
-            desc="speech" if rank.count == 1 else f"speech, {rank}",
-            disable=not progress or rank.index > 0,
+            progress=progress and rank.index == 0,
         )
-        run = _Run(cast, engine, journal, bar, workers)
+        run = _Run(places, engine, journal, bar, workers)
         try:
             with bar, disk_errors(journal.path):
                 try:
@@ -149,8 +155,9 @@ def synthesize_corpus(
             raise RunInterrupted.about(manifest.root, reason, "run the same command again to go on") from None
         finally:
             _write_failures(cast, journal)
-        places = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
-        entries = [journal.done[place] for place in places if place in journal.done]
+        done = known_entries(journal.done)
+        share = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
+        entries = [done[place] for place in share if place in done]
         return SynthesisCounts(
             made=run.made,
             kept=plan.kept,
@@ -177,10 +184,10 @@ def _check_readable(manifest: Manifest, engine: Synthesizer) -> None:
 class _Run:
     """One call under way: what is finished but not reported yet, and the counts."""
 
-    manifest: Manifest
+    places: Places
     engine: Synthesizer
     journal: Journal
-    bar: tqdm
+    bar: Progress
     workers: int
     made: int = 0
     failed: int = 0
@@ -199,7 +206,7 @@ class _Run:
         self._speak(later, None)
 
     def _speak(self, jobs: list[Job], later: list[Job] | None) -> None:
-        with contextlib.closing(speak_all(jobs, self.manifest.root, self.engine, self.workers)) as outcomes:
+        with contextlib.closing(speak_all(jobs, self.places, self.engine, self.workers)) as outcomes:
             for outcome in outcomes:
                 if later is not None and outcome.fields["status"] == LATER:
                     later.append(outcome.job)
@@ -211,7 +218,7 @@ class _Run:
         self.made += outcome.made
         self.failed += not outcome.made
         if outcome.fields["status"] == FAILED:
-            (self.manifest.root / outcome.job.audio).unlink(missing_ok=True)  # what is there says something else
+            self.places.remove(outcome.job.audio)  # what is there says something else
         self.waiting[outcome.job.audio] = outcome.fields
         if len(self.waiting) >= _BATCH_ITEMS or monotonic() - self.since > _BATCH_SECONDS:
             self.commit()
@@ -258,11 +265,12 @@ def _write_failures(manifest: Manifest, journal: Journal) -> None:
 
 
 def _failure_lines(manifest: Manifest, journal: Journal) -> list[str]:
-    if not any(entry.get("status", DONE) != DONE for entry in journal.done.values()):
+    done = known_entries(journal.done)
+    if not any(entry.get("status", DONE) != DONE for entry in done.values()):
         return []
     failed = []
     for caption in spoken_captions(manifest):
-        entry = journal.done.get(str(caption.audio), {})
+        entry = done.get(str(caption.audio), {})
         if entry.get("status", DONE) != DONE:
             failed.append(
                 {

@@ -46,6 +46,18 @@ class Plan:
     """Captions that failed for good before and are not tried again."""
 
 
+def known_entries(lines: Mapping[str, Entry]) -> dict[str, Entry]:
+    """The lines of a journal that say what its driver says; any other one counts as not there."""
+    return {key: entry for key, entry in lines.items() if _is_known(entry)}
+
+
+def _is_known(entry: Entry) -> bool:
+    status, seconds = entry.get("status", DONE), entry.get("seconds")
+    if status == DONE:
+        return type(seconds) in (int, float) and 0 <= seconds < 1e6  # type: ignore[operator]
+    return status in (FAILED, LATER)
+
+
 def request_digest(request: SpeechRequest, engine_name: str) -> str:
     """Digest of everything that decides a recording's samples; a recording of another digest is out of date."""
     asked = [
@@ -97,11 +109,9 @@ def plan_jobs(
     Raises
     ------
     DataError
-        If two captions have the same recording, or all finished recordings are another engine's and `overwrite` is
-        not given.
+        If all finished recordings are another engine's and `overwrite` is not given.
     """
     captions = list(spoken_captions(manifest))
-    _check_places(captions, manifest.root)
     if not overwrite:
         _check_engine(captions, manifest.root, engine, done)
     refusal = _refusals(engine)
@@ -137,15 +147,6 @@ def _has_size(path: Path, entry: Entry) -> bool:
 
 def _is_given_up(entry: Entry, digest: str) -> bool:
     return entry.get("status") == FAILED and entry.get("request") == digest
-
-
-def _check_places(captions: list[Caption], root: Path) -> None:
-    seen: set[str | None] = set()
-    for caption in captions:
-        if caption.audio in seen:
-            reason = f"two captions have the same recording {caption.audio}"
-            raise DataError.about(root, reason, "prepare the corpus again")
-        seen.add(caption.audio)
 
 
 def _check_engine(captions: list[Caption], root: Path, engine: Synthesizer, done: Mapping[str, Entry]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from speech2img.audio.io import encode_wav, resample
 from speech2img.errors import SynthesisError
 from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, SpeechRequest, Synthesizer, TryLaterError
 from speech2img.tts.jobs import CORPUS_SAMPLE_RATE, DONE, FAILED, LATER, Job
+from speech2img.tts.places import Places
 from speech2img.tts.quality import check_speech
 
 _WINDOW_BATCHES = 16
@@ -36,15 +36,15 @@ class Outcome:
         return bool(self.fields["status"] == DONE)
 
 
-def speak_all(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
+def speak_all(jobs: list[Job], places: Places, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
     """Speak jobs and yield their outcomes.
 
     Parameters
     ----------
     jobs : list of Job
         In any order; outcomes of a batch engine come in another one.
-    root : Path
-        The corpus folder.
+    places : Places
+        Where recordings may be put; those of the jobs are claimed.
     engine : Synthesizer
         A :class:`BatchSynthesizer` gets batches of texts of like length, any other one text at a time.
     workers : int
@@ -59,14 +59,12 @@ def speak_all(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) ->
     ------
     EngineStoppedError
         If the engine says so.
-    OSError
-        If a recording cannot be written.
+    DataError, DiskFullError
+        If a recording cannot be written, or a file that was not made here is in its place.
     """
-    for folder in {(root / job.audio).parent for job in jobs}:
-        folder.mkdir(parents=True, exist_ok=True)
     if isinstance(engine, BatchSynthesizer):
-        return _in_batches(jobs, root, engine)
-    return _on_threads(jobs, root, engine, workers)
+        return _in_batches(jobs, places, engine)
+    return _on_threads(jobs, places, engine, workers)
 
 
 def failure(job: Job, error: SynthesisError, engine: Synthesizer) -> Outcome:
@@ -98,12 +96,12 @@ def _sound(engine: Synthesizer, request: SpeechRequest) -> np.ndarray:
     )
 
 
-def _on_threads(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
+def _on_threads(jobs: list[Job], places: Places, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="speech") as pool:
         try:
             for job in jobs:
-                waiting.append(pool.submit(_speak, job, root, engine))
+                waiting.append(pool.submit(_speak, job, places, engine))
                 if len(waiting) >= 8 * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -115,17 +113,17 @@ def _on_threads(jobs: list[Job], root: Path, engine: Synthesizer, workers: int) 
             raise
 
 
-def _speak(job: Job, root: Path, engine: Synthesizer) -> Outcome:
+def _speak(job: Job, places: Places, engine: Synthesizer) -> Outcome:
     try:
         y = _sound(engine, job.request)
     except EngineStoppedError:
         raise
     except SynthesisError as error:
         return failure(job, error, engine)
-    return _judge(job, y, root, engine)
+    return _judge(job, y, places, engine)
 
 
-def _in_batches(jobs: list[Job], root: Path, engine: BatchSynthesizer) -> Generator[Outcome, None, None]:
+def _in_batches(jobs: list[Job], places: Places, engine: BatchSynthesizer) -> Generator[Outcome, None, None]:
     """Batches of like length waste little on padding; a text that fails comes again with the next seed."""
     pending = deque((job, 0) for job in jobs)
     while pending:
@@ -135,31 +133,28 @@ def _in_batches(jobs: list[Job], root: Path, engine: BatchSynthesizer) -> Genera
         while batch := list(islice(entries, engine.batch_size)):
             results = engine.synthesize_batch([replace(job.request, seed=seed) for job, seed in batch])
             for (job, seed), result in zip(batch, results, strict=True):
-                outcome = _judge(job, result, root, engine)
+                outcome = _judge(job, result, places, engine)
                 if outcome.fields["status"] == FAILED and seed + 1 < engine.attempts:
                     pending.append((job, seed + 1))
                 else:
                     yield outcome
 
 
-def _judge(job: Job, result: np.ndarray | SynthesisError, root: Path, engine: Synthesizer) -> Outcome:
+def _judge(job: Job, result: np.ndarray | SynthesisError, places: Places, engine: Synthesizer) -> Outcome:
     if isinstance(result, SynthesisError):
         return failure(job, result, engine)
     try:
-        return _keep(job, result, root, engine)
+        return _keep(job, result, places, engine)
     except SynthesisError as error:
         return failure(job, error, engine)
 
 
-def _keep(job: Job, y: np.ndarray, root: Path, engine: Synthesizer) -> Outcome:
+def _keep(job: Job, y: np.ndarray, places: Places, engine: Synthesizer) -> Outcome:
     """Check the sound and write it; SynthesisError if it does not pass."""
     check_speech(y, engine.sample_rate, job.request.text)
     y = resample(y, engine.sample_rate, CORPUS_SAMPLE_RATE)
     wav = encode_wav(y, sample_rate=CORPUS_SAMPLE_RATE)
-    path = root / job.audio
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(wav)
-    part.replace(path)
+    places.put(job.audio, wav)
     fields = {
         "status": DONE,
         "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4),

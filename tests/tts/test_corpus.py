@@ -77,13 +77,12 @@ def test_the_bar_never_tells_more_than_the_journal(
 ) -> None:
     told: list[tuple[float, int]] = []
 
-    class Bar(corpus.tqdm):
-        def update(self, n: float | None = 1) -> bool | None:
-            self.n += n or 0
+    class Bar(corpus.Progress):
+        def update(self, n: int = 1, **shown: Any) -> None:
+            super().update(n, **shown)
             told.append((self.n, len(Journal(tmp_path / JOURNAL_NAME, shared=True).done)))
-            return None
 
-    monkeypatch.setattr(corpus, "tqdm", Bar)
+    monkeypatch.setattr(corpus, "Progress", Bar)
     monkeypatch.setattr(corpus, "_BATCH_ITEMS", 4)
     with contextlib.suppress(RunInterrupted):
         engine = humming.Tone(interrupt_at=interrupt_at) if interrupt_at else humming.Tone()

@@ -37,7 +37,13 @@ def start(humming: ModuleType, root: Path, ranks: int, *, pause: float = 0.0) ->
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "RANK": str(index), "WORLD_SIZE": str(ranks), "PYTHONPATH": path},
+            env={
+                **os.environ,
+                "TORCHELASTIC_RUN_ID": "x",
+                "RANK": str(index),
+                "WORLD_SIZE": str(ranks),
+                "PYTHONPATH": path,
+            },
         )
         for index in range(ranks)
     ]
