@@ -28,7 +28,7 @@ def most_bytes(size: int) -> int:
 
 
 @contextlib.contextmanager
-def open_bounded(path: str | Path, *, max_bytes: int | None = None) -> Iterator[io.BufferedReader]:
+def open_bounded(path: str | Path, *, max_bytes: int | None = None) -> Iterator[IO[bytes]]:
     """Open a regular file to read, if it is no larger than it may be and does not consist of holes.
 
     Parameters

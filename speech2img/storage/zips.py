@@ -1,7 +1,6 @@
 """Zip archives of any origin: opened only after their entries have been counted, and one error for all damage."""
 
 import struct
-import tokenize
 import zipfile
 import zlib
 from typing import IO
@@ -12,12 +11,9 @@ ZIP_DAMAGE = (
     LookupError,
     TypeError,
     AttributeError,
-    SyntaxError,
     NotImplementedError,
     RuntimeError,
     OverflowError,
-    MemoryError,
-    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -90,4 +86,4 @@ def _count_entries(file: IO[bytes], enough: int) -> int:
         extra = sum(struct.unpack_from("<HHH", entry, 28))
         file.seek(extra, 1)
         at, count = at + _ENTRY_SIZE + extra, count + 1
-    return max(count, said)
+    return max(count, int(said))

@@ -1,6 +1,7 @@
 """Statistics files: pytorch-fid's layout both ways, what they are of, damaged and hostile ones."""
 
 import io
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,10 @@ def test_bad_files(tmp_path: Path) -> None:
         ({"source": np.array("[1]")}, "no record"),
         ({"source": np.array("{}")}, "lacks 'protocol'"),
         ({"source": np.array("{")}, "Expecting"),
+        ({"source": np.array("[" * 15_000)}, "nested"),
+        ({"source": np.array('{"tap": "a", "protocol": {"n": 1' + "0" * 400 + "}}")}, "digits"),
+        ({"mu": np.array([1e300] * 3)}, "not finite"),
+        ({"num_samples": np.array(2**63, "u8")}, "num_samples"),
         ({"source": np.zeros(2)}, "no text"),
     ):
         with pytest.raises(DataError, match="bad.npz") as caught:
@@ -121,6 +126,23 @@ def test_bombs_are_refused_before_they_unfold(tmp_path: Path, monkeypatch: pytes
         archive.writestr("sigma.npy", header.getvalue())
     with pytest.raises(DataError, match="lie.npz"):
         load_statistics(tmp_path / "lie.npz")
+
+
+def test_pipes_and_holes_are_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npz")
+    (tmp_path / "holes.npz").touch()
+    os.truncate(tmp_path / "holes.npz", 300 << 20)
+    for name, reason in (("pipe.npz", "regular file"), ("holes.npz", "consists of holes")):
+        with pytest.raises(DataError, match=f"{name}: .*{reason}"):
+            load_statistics(tmp_path / name)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=500))
+def test_any_bytes_are_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.npz: no statistics"):
+        load_statistics(tmp_path / "a.npz")
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

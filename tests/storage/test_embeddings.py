@@ -85,7 +85,7 @@ def damaged(change: str) -> np.ndarray:
     [
         (damaged("nan"), LENGTHS, "not finite"),
         (damaged("inf"), LENGTHS, "not finite"),
-        (FEATURES * 1e300, LENGTHS, "not finite in 32 bits"),
+        (FEATURES.astype("f8") * 1e300, LENGTHS, "not finite in 32 bits"),
         (FEATURES, LENGTHS.astype("u8") + 2**63, "no frames"),
         (FEATURES, LENGTHS[:, :9], "do not go with lengths"),
         (FEATURES, LENGTHS * 1.0, "do not go with lengths"),
