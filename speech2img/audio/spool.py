@@ -8,6 +8,7 @@ from io import FileIO
 from itertools import chain
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,6 +17,7 @@ from speech2img.errors import DataError
 from speech2img.storage.atomic import fsync
 from speech2img.storage.journal import Journal
 from speech2img.storage.progress import Progress
+from speech2img.storage.store_seal import check_of, seal_store
 
 FRAMES_AT = 1 << 16
 """Byte of the file at which the frames begin; HDF5 writes its own records before and behind them."""
@@ -53,13 +55,13 @@ class Spool:
 
     def __init__(self, folder: Path, source: str, n_mels: int) -> None:
         self.lengths: list[int] = []
+        self._checks: list[int] = []
         self._folder, self._n_mels = folder, n_mels
         self._path = folder / f"frames-{source[:16]}.h5"
         self._journal = Journal(folder / "journal.jsonl")
         identity = {"digest": source, "frames_at": FRAMES_AT}
         if self._journal.done.get("source") == identity and self._path.exists():
-            while batch := self._journal.done.get(str(len(self.lengths))):
-                self.lengths += batch["lengths"]
+            self._take_over()
         else:
             for old in folder.glob("[fjs]*"):  # frames, journal, skeleton
                 old.unlink()
@@ -67,23 +69,40 @@ class Spool:
             fsync(folder)
             self._journal.reload()
             self._journal.add("source", **identity)
-        if self.lengths and self._path.stat().st_size < self._place(sum(self.lengths)):
-            raise DataError.about(folder, "the unfinished store is damaged", "delete this folder and try again")
         self._rows = sum(self.lengths)
-        self._groups: list[list[int]] = []
+        self._groups: list[tuple[list[int], list[int]]] = []
         self._counted = 0
+
+    def _take_over(self) -> None:
+        """Let count what an earlier process's journal says; earlier versions wrote no checksums, frames give them."""
+        while batch := self._journal.done.get(str(len(self.lengths))):
+            lengths, checks = _numbers(batch.get("lengths"), lowest=1), _numbers(batch.get("checks"), lowest=0)
+            if not lengths:
+                return
+            first, rows = sum(self.lengths), sum(lengths)
+            if self._path.stat().st_size < self._place(first + rows):
+                raise DataError.about(
+                    self._folder, "the unfinished store is damaged", "delete this folder and try again"
+                )
+            if len(checks) != len(lengths):
+                frames = np.memmap(self._path, np.float16, "r", offset=self._place(first), shape=(rows, self._n_mels))
+                checks = [check_of(mel) for mel in np.split(frames, np.cumsum(lengths[:-1]))]
+            self.lengths += lengths
+            self._checks += checks
 
     def _place(self, row: int) -> int:
         """Byte at which a frame begins."""
         return FRAMES_AT + 2 * self._n_mels * row
 
-    def take(self, lengths: list[int]) -> int:
+    def take(self, lengths: list[int], checks: list[int]) -> int:
         """Keep a place for the next utterances.
 
         Parameters
         ----------
         lengths : list of int
             Frames of each.
+        checks : list of int
+            As `speech2img.storage.store_seal.check_of` gives it of each.
 
         Returns
         -------
@@ -92,7 +111,7 @@ class Spool:
         """
         row = self._rows
         self._rows += sum(lengths)
-        self._groups.append(lengths)
+        self._groups.append((lengths, checks))
         return row
 
     def write(self, mels: Sequence[np.ndarray], row: int) -> None:
@@ -137,16 +156,19 @@ class Spool:
 
     def _count(self, groups: int, file: FileIO, bar: Progress) -> None:
         """Let this many groups count."""
-        lengths = list(chain.from_iterable(self._groups[self._counted : groups]))
+        counted = self._groups[self._counted : groups]
+        lengths = list(chain.from_iterable(lengths for lengths, _ in counted))
+        checks = list(chain.from_iterable(checks for _, checks in counted))
         if lengths:
             os.fsync(file)
-            self._journal.add(str(len(self.lengths)), lengths=lengths)
+            self._journal.add(str(len(self.lengths)), lengths=lengths, checks=checks)
             self.lengths += lengths
+            self._checks += checks
             self._counted = groups
             bar.update(len(lengths))
 
-    def finish(self, path: Path, ids: Sequence[str], attributes: Mapping[str, str]) -> None:
-        """Make the store of all that counts: HDF5's records are written around the frames, then it gets its name.
+    def finish(self, path: Path, ids: Sequence[str], attributes: Mapping[str, str | int]) -> None:
+        """Make the store of all that counts: HDF5's records are written around the frames, checksums behind them.
 
         Parameters
         ----------
@@ -154,7 +176,7 @@ class Spool:
             The store, on the disk that has the spool's folder.
         ids : sequence of str
             Names of the utterances.
-        attributes : mapping of str to str
+        attributes : mapping of str to str or int
             What the store says of itself.
         """
         skeleton = self._folder / "skeleton.h5"
@@ -169,9 +191,11 @@ class Spool:
             if place != FRAMES_AT:  # so few frames that they are among the records
                 file["frames"][...] = np.memmap(self._path, np.float16, "r", offset=FRAMES_AT, shape=shape)
             file["ids"] = np.array([name.encode() for name in ids])
-            file["offsets"] = np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+            file["offsets"] = bounds = np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
             file.attrs.update(attributes)
         finished = self._surround(skeleton) if place == FRAMES_AT else skeleton
+        arrays = ("frames", "ids", "offsets")
+        seal_store(finished, arrays=arrays, attributes=attributes, rows="frames", bounds=bounds, checks=self._checks)
         fsync(finished)
         os.replace(finished, path)
         fsync(path.parent)
@@ -186,6 +210,12 @@ class Spool:
             shutil.copyfileobj(records, file)
             file.truncate()
         return self._path
+
+
+def _numbers(value: Any, *, lowest: int) -> list[int]:
+    """A journal's field that is a list of whole numbers, as this module writes it; otherwise nothing."""
+    right = isinstance(value, list) and all(type(number) is int and number >= lowest for number in value)
+    return value if right else []
 
 
 def _demand_success(counting: Future[None] | None) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,9 @@ from speech2img.storage.atomic import disk_errors
 from speech2img.storage.forks import talk_in_forks
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
-from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, open_store
+from speech2img.storage.store_file import CheckedRows, open_store
+from speech2img.storage.store_seal import SEALED, check_of
+from speech2img.storage.stores import REBUILD, demand_store_or_nothing, digest_sources
 
 FORMAT = "speech2img-mels-1"
 
@@ -28,6 +29,8 @@ _GROUP_ITEMS = 32  # that one process computes before it hands them over
 
 Entry = tuple[str, Path]
 """Name and recording of an utterance."""
+Measures = tuple[list[int], list[int]]
+"""Frames and checksum of each utterance of a group."""
 
 
 def build_mel_store(
@@ -58,7 +61,7 @@ def build_mel_store(
     Raises
     ------
     DataError
-        If recordings are missing or ids repeat; the first few are named.
+        If recordings are missing or ids repeat; the first few are named. If a folder, pipe or device has the name.
     AudioError
         If a recording cannot be used; it is named.
     DiskFullError, RunInterrupted
@@ -67,7 +70,8 @@ def build_mel_store(
     path = Path(path)
     sources = ((name, file, "") for name, file in entries)
     source = digest_sources(preset.fingerprint, sources, fix="speak the corpus first: 'speech2img synthesize'")
-    if path.is_file() and (store := _up_to_date(path, source)) is not None:
+    demand_store_or_nothing(path)
+    if path.exists() and (store := _up_to_date(path, source)) is not None:
         return store
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
@@ -76,8 +80,12 @@ def build_mel_store(
         bar = Progress(total=len(entries), initial=done, what=f"mels {preset.name}", unit="utt", progress=progress)
         groups = [entries[start : start + _GROUP_ITEMS] for start in range(done, len(entries), _GROUP_ITEMS)]
         job = partial(_write_mels, preset=preset, spool=spool)
+
+        def take(group: Measures) -> int:
+            return spool.take(*group)
+
         try:
-            with bar, contextlib.closing(talk_in_forks(job, groups, workers, answer=spool.take)) as written:
+            with bar, contextlib.closing(talk_in_forks(job, groups, workers, answer=take)) as written:
                 spool.fill(written, bar)
         except KeyboardInterrupt:
             reason = f"interrupted after {len(spool.lengths)} of {len(entries)} recordings"
@@ -112,21 +120,21 @@ class MelStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with open_store(self.path, FORMAT) as file:
-            name, fingerprint = str(file.attrs["preset"]), str(file.attrs["preset_fingerprint"])
-            self.source = str(file.attrs["source"])
-            self._offsets = file["offsets"][()].astype(np.int64)
-            self.ids = [name.decode() for name in file["ids"][()]]
-            self._frames: np.memmap | None = map_dataset(self.path, file["frames"])
+        attributes = ("preset", "preset_fingerprint", "source")
+        arrays = ("frames", "ids", "offsets")
+        store = open_store(self.path, kind=FORMAT, arrays=arrays, attributes=attributes, fix=REBUILD)
+        name, fingerprint, self.source = map(store.text, attributes)
         preset = MEL_PRESETS.get(name)
         if preset is None or preset.fingerprint != fingerprint:
-            raise DataError.about(self.path, f"made by another front-end than this version's {name!r}", REBUILD)
+            raise store.damaged(f"made by another front-end than this version's {name[:80]!r}")
         self.preset = preset
-        self.lengths = np.diff(self._offsets)
-        whole = self._offsets.shape == (len(self.ids) + 1,) and self._offsets[0] == 0 and (self.lengths >= 1).all()
-        shape, kind = self._frames.shape, self._frames.dtype
-        if not whole or kind != np.float16 or shape != (self._offsets[-1], preset.n_mels):
-            raise DataError.about(self.path, "damaged: its parts do not fit together", REBUILD)
+        self.ids = store.ids()
+        bounds = store.read("offsets", kinds="i", ndim=1).astype(np.int64)
+        whole = bounds.shape == (len(self.ids) + 1,) and bounds[0] == 0 and (bounds[1:] > bounds[:-1]).all()
+        self._mels = CheckedRows(store, "frames", kind="utterance", ids=self.ids, bounds=bounds)
+        if not whole or self._mels.dtype != np.float16 or self._mels.shape != (bounds[-1], preset.n_mels):
+            raise store.damaged("damaged: its parts do not fit together")
+        self.lengths = np.diff(bounds)
         self._index: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -153,22 +161,21 @@ class MelStore:
         -------
         np.ndarray [shape=(frames, n_mels), float32]
             As the preset gives it, rounded to float16.
+
+        Raises
+        ------
+        DataError
+            If it differs from what was written.
         """
         if not 0 <= position < len(self.ids):
             raise IndexError(f"{self.path} holds {len(self.ids)} utterances, not number {position}")
-        if self._frames is None:
-            with open_store(self.path, FORMAT) as file:
-                self._frames = map_dataset(self.path, file["frames"])
-        return np.asarray(self._frames[self._offsets[position] : self._offsets[position + 1]], dtype=np.float32)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_frames": None}
+        return np.asarray(self._mels.item(position), dtype=np.float32)
 
 
-def _write_mels(entries: Sequence[Entry], *, preset: MelPreset, spool: Spool) -> Generator[list[int], int, None]:
-    """Compute a group of log-mels, say their lengths, and write them where they belong."""
+def _write_mels(entries: Sequence[Entry], *, preset: MelPreset, spool: Spool) -> Generator[Measures, int, None]:
+    """Compute a group of log-mels, say their lengths and checksums, and write them where they belong."""
     mels = [_read_mel(entry, preset) for entry in entries]
-    spool.write(mels, (yield [len(mel) for mel in mels]))
+    spool.write(mels, (yield [len(mel) for mel in mels], [check_of(mel) for mel in mels]))
 
 
 def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
@@ -181,7 +188,7 @@ def _read_mel(entry: Entry, preset: MelPreset) -> np.ndarray:
         raise AudioError(f"{path}: {error}") from error
 
 
-def _attributes(preset: MelPreset, source: str) -> dict[str, str]:
+def _attributes(preset: MelPreset, source: str) -> dict[str, str | int]:
     """What a store says of itself."""
     settings = json.dumps(asdict(preset), sort_keys=True)
     return {
@@ -190,6 +197,7 @@ def _attributes(preset: MelPreset, source: str) -> dict[str, str]:
         "preset_fingerprint": preset.fingerprint,
         "preset_settings": settings,
         "source": source,
+        **SEALED,
     }
 
 

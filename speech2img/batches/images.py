@@ -10,7 +10,10 @@ from torch import Tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.items import CLASS_HEADS, Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, visible_attributes
+from speech2img.storage.store_file import CheckedRows
 
+Pictures = np.ndarray | CheckedRows
+"""uint8 pictures (N, S, S, 3), in memory or in a store, where each is checked when it is read."""
 NOT_COUNTED = -1
 """Label of a head that a picture says nothing about."""
 
@@ -106,7 +109,7 @@ class ImageBatches:
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (N, S, S, 3)
+    images : ndarray of uint8 or CheckedRows, shape (N, S, S, 3)
         All pictures.
     labels : ndarray of int64, shape (N, heads)
         As from `label_items`.
@@ -122,7 +125,7 @@ class ImageBatches:
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Pictures,
         labels: np.ndarray,
         rows: np.ndarray,
         *,

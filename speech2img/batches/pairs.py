@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.batches.images import NOT_COUNTED, shift_images, to_tensor
+from speech2img.batches.images import NOT_COUNTED, Pictures, shift_images, to_tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.manifest import Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
@@ -45,7 +45,7 @@ class PairSource:
         All items of the manifest, in its order.
     split : str
         Which of them are drawn from.
-    images : ndarray of uint8, shape (items, S, S, 3)
+    images : ndarray of uint8 or CheckedRows, shape (items, S, S, 3)
         All pictures, in the manifest's order.
     embeddings : ndarray of float32, shape (utterances, D)
         All embeddings, in the manifest's order.
@@ -56,7 +56,7 @@ class PairSource:
         If the split is empty, has one class only, or a picture has no utterance.
     """
 
-    def __init__(self, items: Sequence[Item], split: str, images: np.ndarray, embeddings: np.ndarray) -> None:
+    def __init__(self, items: Sequence[Item], split: str, images: Pictures, embeddings: np.ndarray) -> None:
         self.images, self.embeddings = images, embeddings
         self.picture_of = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
         starts = np.concatenate([[0], np.cumsum([len(item.captions) for item in items])])
@@ -194,7 +194,8 @@ class PairBatches:
         images = self.source.images
         if self._augmentation in ("crop", "crop_flip"):
             flip = self._augmentation == "crop_flip"
-            return random_crop_flip(to_tensor(images), self._size, generator, rows=rows, flip=flip)
+            whole = images if isinstance(images, np.ndarray) else images.checked(rows)
+            return random_crop_flip(to_tensor(whole), self._size, generator, rows=rows, flip=flip)
         pixels = self._shift if self._augmentation == "shift" else 0
         return to_tensor(shift_images(images[rows], pixels=pixels, generator=generator))
 

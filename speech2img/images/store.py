@@ -1,11 +1,11 @@
 """The image store of a corpus: all pictures decoded, cropped and scaled in one HDF5 file; its building can go on."""
 
+import copy
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import h5py
 import numpy as np
@@ -17,9 +17,14 @@ from speech2img.storage.atomic import disk_errors, disk_full, fsync
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
-from speech2img.storage.stores import REBUILD, digest_sources, map_dataset, map_in_order, open_store
+from speech2img.storage.store_file import CheckedRows, Store, open_store
+from speech2img.storage.store_probe import Place
+from speech2img.storage.store_seal import SEALED, check_of, seal_store
+from speech2img.storage.stores import REBUILD, demand_store_or_nothing, digest_sources, map_in_order
 
 FORMAT = "speech2img-images-1"
+
+_ARRAYS, _ATTRIBUTES = ("pixels", "ids"), ("format", "source")
 
 _BATCH_ITEMS, _BATCH_SECONDS = 256, 2.0
 
@@ -54,7 +59,7 @@ def build_image_store(
     Raises
     ------
     DataError
-        If pictures are missing or ids repeat; the first few are named.
+        If pictures are missing or ids repeat; the first few are named. If a folder, pipe or device has the name.
     ImageError
         If a picture cannot be used; it is named.
     DiskFullError, RunInterrupted
@@ -66,7 +71,8 @@ def build_image_store(
     sources = ((name, file, repr(box)) for name, file, box in entries)
     # "upright": stores made before pictures were turned by their orientation tag are built anew
     source = digest_sources(f"{FORMAT} upright {size}", sources, fix="prepare the corpus first: 'speech2img prepare'")
-    if path.is_file() and (store := _up_to_date(path, source)) is not None:
+    demand_store_or_nothing(path)
+    if path.exists() and (store := _up_to_date(path, source)) is not None:
         return store
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
@@ -76,6 +82,7 @@ def build_image_store(
         except KeyboardInterrupt:
             reason = f"interrupted after {unfinished.done} of {len(entries)} pictures"
             raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
+        unfinished.seal()
         os.replace(unfinished.path, path)
         fsync(path.parent)
         shutil.rmtree(building)
@@ -126,15 +133,13 @@ class ImageStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        with open_store(self.path, FORMAT) as file:
-            self.source = str(file.attrs["source"])
-            self.ids = [name.decode() for name in file["ids"][()]]
-            pixels = map_dataset(self.path, file["pixels"])
-        shape = pixels.shape
-        if len(shape) != 4 or shape != (len(self.ids), shape[1], shape[1], 3) or pixels.dtype != np.uint8:
-            raise DataError.about(self.path, "damaged: its parts do not fit together", REBUILD)
+        store = _open(self.path, finished=True)
+        self.source, self.ids = store.text("source"), store.ids()
+        self._rows = CheckedRows(store, "pixels", kind="picture", ids=self.ids, mode="c")
+        shape = self._rows.shape
+        if len(shape) != 4 or shape[1:] != (shape[1], shape[1], 3) or self._rows.dtype != np.uint8:
+            raise store.damaged("damaged: its parts do not fit together")
         self.size: int = shape[1]
-        self._pixels: np.memmap | None = pixels
         self._index: dict[str, int] | None = None
 
     def __len__(self) -> int:
@@ -160,28 +165,24 @@ class ImageStore:
         Returns
         -------
         np.ndarray [shape=(B, size, size, 3), uint8]
+
+        Raises
+        ------
+        DataError
+            If a picture differs from what was written.
         """
         positions = np.asarray(indices, dtype=np.int64)
         if positions.size and not (0 <= positions.min() and positions.max() < len(self.ids)):
             raise IndexError(f"{self.path} holds {len(self.ids)} pictures, not number {positions.max()}")
-        return np.asarray(self._map()[positions])
+        return self._rows[positions]
 
-    def pixels(self) -> np.ndarray:
-        """Every picture, uint8 (N, size, size, 3), each read from the disk when it is touched.
+    def pixels(self) -> CheckedRows:
+        """Every picture, uint8 (N, size, size, 3), each read from the disk and checked when it is asked for.
 
-        Processes share what the operating system keeps of it in memory. Writing into it changes nothing on the disk.
+        Processes share what the operating system keeps of it in memory. Writing into the array behind it changes
+        nothing on the disk.
         """
-        with open_store(self.path, FORMAT) as file:
-            return map_dataset(self.path, file["pixels"], mode="c")
-
-    def _map(self) -> np.memmap:
-        if self._pixels is None:
-            with open_store(self.path, FORMAT) as file:
-                self._pixels = map_dataset(self.path, file["pixels"])
-        return self._pixels
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pixels": None}
+        return copy.copy(self._rows)
 
 
 class _Unfinished:
@@ -194,20 +195,38 @@ class _Unfinished:
     def __init__(self, folder: Path, ids: list[str], size: int, source: str) -> None:
         self.path = folder / "images.h5"
         self.done = 0
+        self._checks: list[int] = []
         journal_path = folder / "journal.jsonl"
         self._journal = Journal(journal_path)
         shape = (len(ids), size, size, 3)
-        if self._journal.done.get("source", {}).get("digest") == source and self.path.is_file():
-            while batch := self._journal.done.get(str(self.done)):
-                self.done += int(batch["count"])
-        else:
+        anew = self._journal.done.get("source", {}).get("digest") != source or not self.path.is_file()
+        if anew:
             journal_path.unlink()
             _create(self.path, ids, shape, source)
             self._journal = Journal(journal_path)
             self._journal.add("source", digest=source)
-        with open_store(self.path, FORMAT) as file:
-            self._offset = int(file["pixels"].id.get_offset())
-        self._shape = shape
+        store = _open(self.path, finished=False)
+        place = store.arrays["pixels"]
+        if not isinstance(place, Place) or place.shape != shape or store.ids() != ids or store.text("source") != source:
+            raise DataError.about(folder, "the unfinished store is damaged", "delete this folder and try again")
+        self._offset, self._shape = place.offset, shape
+        if not anew:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Let count what an earlier process's journal says; earlier versions wrote no checksums, pixels give them."""
+        pixels = np.memmap(self.path, np.uint8, "r", offset=self._offset, shape=self._shape)
+        while batch := self._journal.done.get(str(self.done)):
+            count = batch.get("count")
+            if type(count) is not int or not 0 < count <= len(pixels) - self.done:
+                return
+            checks = batch.get("checks")
+            if checks is None:
+                checks = [check_of(picture) for picture in pixels[self.done : self.done + count]]
+            if not isinstance(checks, list) or len(checks) != count or any(type(check) is not int for check in checks):
+                return
+            self.done += count
+            self._checks += checks
 
     def fill(self, entries: Sequence[Entry], *, workers: int, progress: bool) -> None:
         """Decode what is missing, in order."""
@@ -219,6 +238,7 @@ class _Unfinished:
             try:
                 for picture in map_in_order(lambda entry: _read_entry(entry, size), entries[self.done :], workers):
                     pixels[position] = picture
+                    self._checks.append(check_of(picture))
                     position += 1
                     if position - self.done >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
                         self._commit(pixels, position, bar)
@@ -230,9 +250,19 @@ class _Unfinished:
         if position > self.done:
             pixels.flush()
             fsync(self.path)
-            self._journal.add(str(self.done), count=position - self.done)
+            self._journal.add(str(self.done), count=position - self.done, checks=self._checks[self.done : position])
             bar.update(position - self.done)
             self.done = position
+
+    def seal(self) -> None:
+        """Write the checksums behind the finished pictures."""
+        seal_store(self.path, arrays=_ARRAYS, attributes=_ATTRIBUTES, rows="pixels", checks=self._checks)
+        fsync(self.path)
+
+
+def _open(path: Path, *, finished: bool) -> Store:
+    """Open a store, or one under construction."""
+    return open_store(path, kind=FORMAT, arrays=_ARRAYS, attributes=_ATTRIBUTES, fix=REBUILD, finished=finished)
 
 
 def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> None:
@@ -243,6 +273,7 @@ def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> 
     with h5py.File(path, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["source"] = source
+        file.attrs.update(SEALED)
         file["ids"] = np.array([name.encode() for name in ids])
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)

@@ -1,16 +1,12 @@
-"""What the mel store and the image store have in common: where they come from, how they are filled and how read."""
+"""What the mel store and the image store have in common: where they come from, and how they are filled."""
 
-import contextlib
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import h5py
-import numpy as np
+from typing import TypeVar
 
 from speech2img.errors import DataError
 from speech2img.storage.names import some_of
@@ -58,6 +54,12 @@ def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, f
     return digest.hexdigest()
 
 
+def demand_store_or_nothing(path: Path) -> None:
+    """Raise DataError where a folder, pipe or device has the name of a store: it is neither read nor replaced."""
+    if path.exists() and not path.is_file():
+        raise DataError.about(path, "is not a regular file", "move it away and run 'speech2img features' again")
+
+
 def map_in_order(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
     """Map on threads; results come in the order of the items, and only a few of them wait at any time.
 
@@ -81,64 +83,3 @@ def map_in_order(function: Callable[[T], R], items: Sequence[T], workers: int) -
         finally:
             for future in waiting:
                 future.cancel()
-
-
-@contextlib.contextmanager
-def open_store(path: Path, kind: str) -> Iterator[h5py.File]:
-    """Open a store to read; whatever h5py raises for a missing or damaged file becomes one DataError.
-
-    Parameters
-    ----------
-    path : Path
-        The HDF5 file.
-    kind : str
-        Its format name, which its attribute ``format`` must equal.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["format"] != kind:
-                raise DataError.about(path, f"format {file.attrs['format']!r}, not {kind!r}", REBUILD)
-            yield file
-    except FileNotFoundError as error:
-        raise DataError.about(path, "no such file", "run 'speech2img features'") from error
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise DataError.about(path, f"not a readable store of format {kind} ({error})", REBUILD) from error
-
-
-@contextlib.contextmanager
-def open_results(path: Path, *, fix: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file of features or embeddings to read.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    fix : str
-        How it can be made again, for the error.
-
-    Raises
-    ------
-    DataError
-        For whatever h5py raises for a damaged file, or the block for one that lacks something.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise DataError.about(path, f"damaged ({error})", fix) from error
-
-
-def map_dataset(path: Path, dataset: h5py.Dataset, *, mode: Literal["r", "c"] = "r") -> np.memmap:
-    """Map an uncompressed, contiguous dataset into memory: reads cost microseconds and survive fork and threads.
-
-    With mode ``c`` it may be written to, which changes nothing on the disk.
-
-    Raises
-    ------
-    DataError
-        If the dataset is stored otherwise, or the file is shorter than it says.
-    """
-    offset = dataset.id.get_offset()
-    if offset is None or path.stat().st_size < offset + dataset.size * dataset.dtype.itemsize:
-        raise DataError.about(path, f"damaged: the dataset {dataset.name} is not all there", REBUILD)
-    return np.memmap(path, dataset.dtype, mode, offset=offset, shape=dataset.shape)

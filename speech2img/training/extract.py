@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,8 +20,10 @@ from speech2img.models.builders import speech_network
 from speech2img.models.speech_network import SpeechNetwork
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
-from speech2img.storage.networks import load_weights
-from speech2img.storage.stores import open_results
+from speech2img.storage.names import plain_name
+from speech2img.storage.networks import build_network
+from speech2img.storage.store_file import open_store
+from speech2img.storage.store_seal import write_store
 from speech2img.storage.weights import load_release, part_of, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
@@ -49,14 +50,19 @@ class EmbeddingFile:
     sha256: str
     """Hash of the encoder's weights."""
 
+    @property
+    def width(self) -> int:
+        """Numbers an utterance."""
+        return int(self.embeddings.shape[1])
+
     def encoder_release(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and config of the encoder that made them."""
         return load_release(self.folder / "encoder")
 
 
 def embedding_folder(root: Path, name: str) -> Path:
-    """Where the embeddings of the encoder called ``name`` are."""
-    return derived(root) / "embeddings" / name
+    """Where the embeddings of the encoder called ``name`` are; ConfigError where that is a path and no name."""
+    return derived(root) / "embeddings" / plain_name(name, option="name of embeddings")
 
 
 def extract_embeddings(
@@ -93,17 +99,22 @@ def extract_embeddings(
     ------
     CheckpointError
         If the run has no sound export of a speech encoder.
+    ConfigError
+        If the name is a path.
     """
+    folder = embedding_folder(root, name or run.resolve().name)
     source = release_folder(run)
     tensors, config = load_release(source)
     if config.get("kind") not in ("speech-encoder", "speech-to-image"):
         raise CheckpointError.about(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
+    if config.get("mel_preset") not in MEL_PRESETS:
+        reason = f"its config asks for the mel preset {config.get('mel_preset')!r}"
+        raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
     where = resolve_device(device)
-    encoder = speech_network(**config["encoder"])
     state = part_of(tensors, "encoder.")
-    load_weights(encoder, state, name=str(source))
+    encoder = build_network(speech_network, config.get("encoder"), state, name=str(source), fix="export it again")
     encoder.to(where).eval()
     manifest = Manifest.load(root)
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
@@ -111,7 +122,6 @@ def extract_embeddings(
     pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
     batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
     mels = Mels(store, max_frames=MAX_FRAMES, pad_value=float(pad_value))
-    folder = embedding_folder(root, name or run.resolve().name)
 
     def compute(number: int) -> Chunk:
         found = _encode(encoder, mels, batches[number], device=where, frames=frames)
@@ -201,11 +211,10 @@ def write_embeddings(
     """
     folder = embedding_folder(manifest.root, name)
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / "embeddings.h5") as temporary, h5py.File(temporary, "w") as file:
-        file["embeddings"] = embeddings
-        file["lengths"] = lengths
-        file["ids"] = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
-        file.attrs.update(sha256=sha256, mel_preset=mel_preset)
+    ids = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    with atomic_path(folder / "embeddings.h5") as temporary:
+        arrays = {"embeddings": embeddings, "lengths": lengths}
+        write_store(temporary, arrays, ids, {"sha256": sha256, "mel_preset": mel_preset})
     return folder
 
 
@@ -304,11 +313,10 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
             f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
         )
     fix = "delete the folder and run 'speech2img extract' again"
-    with open_results(path, fix=fix) as file:
-        embeddings = np.asarray(file["embeddings"], dtype=np.float32)
-        ids = [str(value) for value in file["ids"].asstr()[:]]
-        sha256 = str(file.attrs["sha256"])
-    if embeddings.ndim != 2 or len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
+    store = open_store(path, kind=None, arrays=("embeddings", "ids"), attributes=("sha256",), fix=fix)
+    ids, sha256 = store.ids(), store.text("sha256")
+    embeddings = store.read("embeddings", kinds="f", ndim=2, ids=ids).astype(np.float32, copy=False)
+    if len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
         raise DataError.about(path, "its embeddings are damaged", fix)
     return EmbeddingFile(folder, ids, embeddings, sha256)
 

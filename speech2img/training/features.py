@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
@@ -15,7 +14,10 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.metrics.feature_chunks import Chunk
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_image_features
-from speech2img.storage.stores import open_results
+from speech2img.storage.names import plain_name
+from speech2img.storage.store_file import Store, open_store
+from speech2img.storage.store_seal import write_store
+from speech2img.storage.stores import demand_store_or_nothing
 from speech2img.training.device import resolve_device
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.parallel import by_leader
@@ -24,6 +26,7 @@ from speech2img.training.stores import derived, image_store
 from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, Teacher, load_teacher
 
 _AGAIN = "delete it and run 'speech2img features' again"
+_ATTRIBUTES = ("kind", "source", "sha256", "views", "side")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,17 @@ class FeatureFile:
     """Hash of the teacher's weights."""
     side: int | None
     """Side in pixels of what the teacher saw, where it was chosen."""
+
+    @property
+    def width(self) -> int:
+        """Numbers a view."""
+        return int(self.features.shape[2])
+
+    def demand_width(self, width: int, *, by: str) -> None:
+        """Raise DataError unless each view has ``width`` numbers, as ``by`` needs it."""
+        if self.width != width:
+            fix = "compute the features again with the teacher it belongs to"
+            raise DataError.about(self.path, f"its features have {self.width} numbers a picture, {by} {width}", fix)
 
     def open_teacher(self, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
         """The teacher that gave them, as it gave them."""
@@ -71,8 +85,8 @@ class Standard:
 
 
 def feature_path(root: Path, name: str) -> Path:
-    """Where the features of the teacher called ``name`` are."""
-    return derived(root) / f"features-{name}.h5"
+    """Where the features of the teacher called ``name`` are; ConfigError where that is a path and no name."""
+    return derived(root) / f"features-{plain_name(name, option='name of teacher features')}.h5"
 
 
 def build_teacher_features(
@@ -125,14 +139,14 @@ def build_teacher_features(
     The processes of a job (`speech2img.training.parallel.joined`) divide the pictures among them; the file is that of
     one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call goes on.
     """
+    name = name or ((teacher.name or teacher.resolve().name) if teacher.is_dir() else "googlenet")
+    path = feature_path(root, name)
     network = load_teacher(teacher, device=resolve_device(device), side=side)
     views = network.default_views if views is None else views
     if not 1 <= views <= VIEWS_OF_PICKLE:
         raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
-    name = name or (teacher.name if teacher.is_dir() else "googlenet")
     manifest = Manifest.load(root)
-    path = feature_path(root, name)
-    made_by = {"sha256": network.sha256, "views": views, "side": side or 0}
+    made_by: dict[str, str | int] = {"sha256": network.sha256, "views": views, "side": side or 0}
     if not _is_current(path, made_by, manifest):
         store = image_store(
             manifest, size=network.image_size, crop=network.crops_to_box, workers=workers, progress=progress
@@ -147,10 +161,10 @@ def build_teacher_features(
 
         def write() -> None:
             place = _keep_teacher(root, name, network, teacher)
-            with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-                file["features"] = np.concatenate([chunks.features("features", start) for start in starts])
-                file["ids"] = [item.id for item in manifest.items]
-                file.attrs.update(kind=network.kind, source=str(place), **made_by)
+            features = np.concatenate([chunks.features("features", start) for start in starts])
+            with atomic_path(path) as temporary:
+                attributes = {"kind": network.kind, "source": str(place), **made_by}
+                write_store(temporary, {"features": features}, [item.id for item in manifest.items], attributes)
 
         with shared_parts(path.with_name(f"{path.name}.building"), source=source) as chunks:
             compute_parts(chunks, starts, compute, desc="teacher features", progress=progress)
@@ -165,7 +179,9 @@ def load_features(root: Path, name: str) -> FeatureFile:
     Raises
     ------
     DataError
-        If there is no such file, or it belongs to another manifest.
+        If there is no such file, or it is damaged.
+    ConfigError
+        If the name is a path.
     """
     path = feature_path(root, name)
     if not path.is_file():
@@ -177,12 +193,12 @@ def load_features(root: Path, name: str) -> FeatureFile:
             f"no teacher features of that name (there are: {have})",
             f"run speech2img features --root {root} --teacher RUN, or set features to another name",
         )
-    with open_results(path, fix=_AGAIN) as file:
-        features = np.asarray(file["features"], dtype=np.float32)
-        ids = [str(value) for value in file["ids"].asstr()[:]]
-        attributes = {key: str(file.attrs[key]) for key in ("kind", "source", "sha256")}
-        side = int(file.attrs.get("side", 0)) or None
-    if features.ndim != 3 or not np.isfinite(features).all() or len(features) != len(ids):
+    store = _open(path)
+    ids = store.ids()
+    features = store.read("features", kinds="f", ndim=3, ids=ids).astype(np.float32, copy=False)
+    attributes = {key: store.text(key) for key in ("kind", "source", "sha256")}
+    side = store.number("side", 0) or None
+    if not np.isfinite(features).all() or len(features) != len(ids):
         raise DataError.about(path, "its features are damaged", _AGAIN)
     source = Path(attributes["source"])
     source = source if source.is_absolute() else root / source
@@ -197,11 +213,19 @@ def _write_pickles(root: Path, name: str, manifest: Manifest) -> None:
 
 
 def _is_current(path: Path, made_by: Mapping[str, object], manifest: Manifest) -> bool:
-    if not path.is_file():
+    demand_store_or_nothing(path)
+    if not path.exists():
         return False
-    with h5py.File(path, "r") as file:
-        same = all(file.attrs.get(name, 0) == value for name, value in made_by.items())
-        return same and [str(value) for value in file["ids"].asstr()[:]] == [item.id for item in manifest.items]
+    try:
+        store = _open(path)
+        same = all(store.attributes.get(name, 0) == value for name, value in made_by.items())
+        return same and store.ids() == [item.id for item in manifest.items]
+    except DataError:
+        return False
+
+
+def _open(path: Path) -> Store:
+    return open_store(path, kind=None, arrays=("features", "ids"), attributes=_ATTRIBUTES, fix=_AGAIN)
 
 
 def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.batches.images import NOT_COUNTED, ImageBatch, ImageBatches, head_values, label_items, to_tensor
+from speech2img.batches.images import (
+    NOT_COUNTED,
+    ImageBatch,
+    ImageBatches,
+    Pictures,
+    head_values,
+    label_items,
+    to_tensor,
+)
 from speech2img.batches.renders import render_collection
 from speech2img.corpora.items import CLASS_HEADS
 from speech2img.corpora.manifest import Manifest
@@ -278,6 +286,7 @@ def train_teacher(
     with open_run(run_dir, settings, name=role, parallel=True) as run:
         if settings.renders:
             heads = {name: tuple(values) for name, values in ATTRIBUTES.items()}
+            images: Pictures
             images, labels = _renders(
                 run_dir, "renders", settings.renders, settings.render_seed, settings, heads, progress
             )

@@ -255,7 +255,9 @@ def test_names_missing_and_unusable_recordings(entries: list[tuple[str, Path]], 
         build_mel_store(tmp_path / "m.h5", entries, preset=PRESET, progress=False)
 
 
-def test_refuses_what_is_no_store(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
+def test_refuses_what_is_no_store(
+    entries: list[tuple[str, Path]], tmp_path: Path, unseal: Callable[[Path], None]
+) -> None:
     path = tmp_path / "mels.h5"
     with pytest.raises(DataError, match="no such file"):
         MelStore(path)
@@ -270,6 +272,8 @@ def test_refuses_what_is_no_store(entries: list[tuple[str, Path]], tmp_path: Pat
         with pytest.raises(DataError):
             MelStore(path)
     build_mel_store(path, entries, preset=PRESET, progress=False)
+    unseal(path)
+    assert len(MelStore(path)) == len(entries)
     with h5py.File(path, "r+") as file:
         file["offsets"][-1] += 1
     with pytest.raises(DataError, match="do not fit"):

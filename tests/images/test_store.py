@@ -1,6 +1,7 @@
 """The image store: content, resuming, worker counts, and files that are not stores."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -38,7 +39,7 @@ def test_reads_what_pil_gives(entries: Entries, tmp_path: Path) -> None:
     middle = Image.open(entries[1][1]).crop((9, 0, 70, 61)).resize((16, 16), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(everything[1], np.asarray(middle))
     np.testing.assert_array_equal(store.read([7, 2, 2]), everything[[7, 2, 2]])
-    written = store.pixels()
+    written = store.pixels().checked([0])
     written[0] = 255 - written[0]
     np.testing.assert_array_equal(store.pixels()[0], everything[0])
     assert store.read([]).shape == (0, 16, 16, 3)
@@ -110,7 +111,7 @@ def test_names_missing_and_unusable_pictures(entries: Entries, tmp_path: Path) -
         build_image_store(tmp_path / "s.h5", entries, size=8, progress=False)
 
 
-def test_refuses_what_is_no_store(entries: Entries, tmp_path: Path) -> None:
+def test_refuses_what_is_no_store(entries: Entries, tmp_path: Path, unseal: Callable[[Path], None]) -> None:
     path = tmp_path / "images.h5"
     with pytest.raises(DataError, match="no such file"):
         ImageStore(path)
@@ -123,6 +124,8 @@ def test_refuses_what_is_no_store(entries: Entries, tmp_path: Path) -> None:
     with pytest.raises(DataError):
         ImageStore(path)
     build_image_store(path, entries, size=16, progress=False)
+    unseal(path)
+    assert len(ImageStore(path)) == len(entries)
     with h5py.File(path, "r+") as file:
         del file["ids"]
         file["ids"] = np.array([b"one"])

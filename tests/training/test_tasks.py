@@ -390,10 +390,13 @@ def test_what_is_missing_is_named(corpus: Path, trained: Path, tmp_path: Path) -
         train_encoder(corpus, tmp_path / "c", replace(ENCODER, mel_preset="none"), progress=False)
 
 
-def test_embeddings_of_another_manifest_are_refused(corpus: Path, trained: Path, tmp_path: Path) -> None:
+def test_embeddings_of_another_manifest_are_refused(
+    corpus: Path, trained: Path, tmp_path: Path, unseal: Callable[[Path], None]
+) -> None:
     path = corpus / "derived" / "embeddings" / "encoder" / "embeddings.h5"
     whole = path.read_bytes()
     try:
+        unseal(path)
         with h5py.File(path, "r+") as file:
             file["ids"][0] = "another"
         with pytest.raises(DataError, match="another manifest"):
