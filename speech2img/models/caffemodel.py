@@ -1,5 +1,6 @@
 """The learned arrays of a ``.caffemodel`` file: a small reader of Caffe's protobuf, with bounds on everything."""
 
+import itertools
 import math
 import struct
 from collections.abc import Iterator
@@ -8,10 +9,13 @@ import torch
 from torch import Tensor
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
-MAX_BYTES = 1 << 30
+MAX_BYTES = 256 << 20
+"""Largest file; GoogLeNet has 51 MiB."""
 MAX_LAYERS = 10_000
 MAX_AXES = 8
 MAX_FIELDS = 100_000
+"""Most fields in a file, those inside others included; GoogLeNet has thousands."""
+MAX_NAME = 200
 
 # field numbers of caffe.proto: NetParameter, LayerParameter, V1LayerParameter, BlobProto, BlobShape
 NET_LAYER, NET_V1_LAYERS = 100, 2
@@ -29,7 +33,7 @@ def read_caffemodel(data: bytes) -> dict[str, Tensor]:
     Parameters
     ----------
     data : bytes
-        Content of a ``.caffemodel`` file (either layer format), at most 1 GiB.
+        Content of a ``.caffemodel`` file (either layer format), at most `MAX_BYTES`.
 
     Returns
     -------
@@ -45,14 +49,14 @@ def read_caffemodel(data: bytes) -> dict[str, Tensor]:
     if len(data) > MAX_BYTES:
         raise ValueError(f"not read: {len(data)} bytes are more than a caffemodel may have ({MAX_BYTES})")
     arrays: dict[str, Tensor] = {}
-    layers = 0
-    for number, _, value in _fields(memoryview(data)):
+    layers, counter = 0, itertools.count(1)
+    for number, _, value in _fields(memoryview(data), counter):
         if number not in (NET_LAYER, NET_V1_LAYERS) or not isinstance(value, memoryview):
             continue
         layers += 1
         if layers > MAX_LAYERS:
             raise ValueError(f"not a Caffe model: more than {MAX_LAYERS} layers")
-        name, blobs = _read_layer(value, v1=number == NET_V1_LAYERS)
+        name, blobs = _read_layer(value, counter, v1=number == NET_V1_LAYERS)
         for index, blob in enumerate(blobs):
             key = f"{name}/{('weight', 'bias')[index] if index < 2 else index}"
             if key in arrays:
@@ -63,28 +67,28 @@ def read_caffemodel(data: bytes) -> dict[str, Tensor]:
     return arrays
 
 
-def _read_layer(data: memoryview, *, v1: bool) -> tuple[str, list[Tensor]]:
+def _read_layer(data: memoryview, counter: Iterator[int], *, v1: bool) -> tuple[str, list[Tensor]]:
     name_field, blob_field = (V1_NAME, V1_BLOBS) if v1 else (LAYER_NAME, LAYER_BLOBS)
     name, blobs = "", []
-    for number, _, value in _fields(data):
+    for number, _, value in _fields(data, counter):
         if not isinstance(value, memoryview):
             continue
         if number == name_field:
             name = _text(value)
         elif number == blob_field:
-            blobs.append(_read_blob(value))
+            blobs.append(_read_blob(value, counter))
     return name, blobs
 
 
-def _read_blob(data: memoryview) -> Tensor:
+def _read_blob(data: memoryview, counter: Iterator[int]) -> Tensor:
     shape: list[int] | None = None
     legacy: dict[int, int] = {}
     pieces: list[tuple[str, memoryview]] = []
     singles: list[float] = []
-    for number, kind, value in _fields(data):
+    for number, kind, value in _fields(data, counter):
         if isinstance(value, memoryview):
             if number == BLOB_SHAPE:
-                shape = _read_shape(value)
+                shape = _read_shape(value, counter)
             elif number in (BLOB_DATA, BLOB_DOUBLE_DATA):
                 pieces.append(("f" if number == BLOB_DATA else "d", value))
         elif number in BLOB_LEGACY_AXES and kind == VARINT:
@@ -110,17 +114,19 @@ def _join_values(pieces: list[tuple[str, memoryview]], singles: list[float]) -> 
             tensors.append(torch.frombuffer(bytearray(piece), dtype=dtype).float())
     if singles:
         tensors.append(torch.tensor(singles, dtype=torch.float32))
+    if len(tensors) == 1:
+        return tensors[0]
     return torch.cat(tensors) if tensors else torch.zeros(0)
 
 
-def _read_shape(data: memoryview) -> list[int]:
+def _read_shape(data: memoryview, counter: Iterator[int]) -> list[int]:
     dims: list[int] = []
-    for number, kind, value in _fields(data):
+    for number, kind, value in _fields(data, counter):
         if number != SHAPE_DIM:
             continue
         if isinstance(value, memoryview):
             position = 0
-            while position < len(value):
+            while position < len(value) and len(dims) <= MAX_AXES:
                 dim, position = _varint(value, position)
                 dims.append(dim)
         elif kind == VARINT:
@@ -135,13 +141,12 @@ def _without_padding(axes: list[int]) -> list[int]:
     return axes if axes[:2] != [1, 1] else axes[3:] if axes[2] == 1 else axes[2:]
 
 
-def _fields(data: memoryview) -> Iterator[Field]:
-    """Fields of one protobuf message: number, wire type, integer or bytes."""
-    position, count = 0, 0
+def _fields(data: memoryview, counter: Iterator[int]) -> Iterator[Field]:
+    """Fields of one protobuf message, counted with those of all others: number, wire type, integer or bytes."""
+    position = 0
     while position < len(data):
-        count += 1
-        if count > MAX_FIELDS:
-            raise ValueError(f"not a Caffe model: a message of more than {MAX_FIELDS} fields")
+        if next(counter) > MAX_FIELDS:
+            raise ValueError(f"not a Caffe model: more than {MAX_FIELDS} fields")
         tag, position = _varint(data, position)
         number, kind = tag >> 3, tag & 7
         if number == 0:
@@ -180,6 +185,8 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _text(data: memoryview) -> str:
+    if len(data) > MAX_NAME:
+        raise ValueError(f"not a Caffe model: a layer name of {len(data)} bytes")
     try:
         return bytes(data).decode()
     except UnicodeDecodeError:

@@ -1,6 +1,7 @@
 """The caffemodel reader: both layer formats, and bytes that are no model."""
 
 import struct
+import time
 
 import pytest
 import torch
@@ -86,11 +87,19 @@ def test_old_format_with_four_axes_and_single_values() -> None:
         (b"\x0b\x01", "wire type"),
         (message(100, b"\x08\x01" * 100_001), "fields"),
         (message(100, b"") * 10_001, "layers"),
+        (layer("a", message(7, message(1, b"\1" * (8 << 20)))), "axes"),
+        (layer("a", message(7, (integer(1, 1)) * 9)), "axes"),
+        (layer("a", *[blob((1,), 1)] * 30_000), "more than 100000 fields"),
+        (layer("a", *[b""] * 2), "holds 0 values"),
+        (layer("a" * 201, blob((1,), 1)), "a layer name of 201 bytes"),
+        (bytes((256 << 20) + 1), "more than a caffemodel may have"),
     ],
 )
 def test_what_is_no_model(data: bytes, reason: str) -> None:
+    start = time.process_time()
     with pytest.raises(ValueError, match=reason):
         read_caffemodel(data)
+    assert time.process_time() - start < 5
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
