@@ -17,7 +17,7 @@ from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
-from speech2img.storage.networks import load_weights
+from speech2img.storage import networks
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.device import resolve_device
@@ -218,17 +218,9 @@ def painter_of(
 def build_network(
     network: Callable[..., Network], config: Mapping[str, Any], part: str, tensors: Mapping[str, Tensor], folder: Path
 ) -> Network:
-    """One network of a release, with its weights."""
-    try:
-        module = network(**config[part])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError.about(
-            str(folder), f"its {part} settings do not fit ({error})", "export it again"
-        ) from error
-    prefix = f"{part}."
-    state = part_of(tensors, prefix)
-    load_weights(module, state, name=f"{folder} ({part})")
-    return module
+    """One network of a release, with its weights; errors as `speech2img.storage.networks.build_network`."""
+    state = part_of(tensors, f"{part}.")
+    return networks.build_network(network, config.get(part), state, name=f"{folder} ({part})", fix="export it again")
 
 
 def _to_uint8(images: Tensor) -> np.ndarray:

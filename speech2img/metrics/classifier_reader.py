@@ -12,7 +12,7 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.inception_reader import exact_convolutions
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, release_sha256
 
@@ -75,8 +75,7 @@ class ClassifierReader:
         """
         folder = find_release(name_or_path)
         tensors, config = load_release(folder)
-        classifier = classifier_of(config, name=str(folder))
-        load_weights(classifier, tensors, name=str(folder))
+        classifier = classifier_of(tensors, config, name=str(folder))
         return cls(classifier, config=config, weights_sha256=release_sha256(folder), device=device)
 
     @property
@@ -102,8 +101,8 @@ class ClassifierReader:
         return {LOGITS: logits.float().cpu().numpy()}
 
 
-def classifier_of(config: Mapping[str, Any], *, name: str) -> PictureClassifier:
-    """The module of a release, without its weights.
+def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, name: str) -> PictureClassifier:
+    """The classifier of a release, with its weights.
 
     Raises
     ------
@@ -112,11 +111,13 @@ def classifier_of(config: Mapping[str, Any], *, name: str) -> PictureClassifier:
     """
     if config.get("kind") != KIND:
         raise CheckpointError.about(name, f"a release of kind {config.get('kind')!r}, no classifier of pictures", _FIX)
-    try:
-        classes, hidden = config["classes"], config["hidden"]
-        if not isinstance(classes, list) or not isinstance(config["network"], str) or not isinstance(hidden, int):
-            raise ValueError("its config is damaged")
-        backbone = make_backbone(config["backbone"], config.get("inception"))
-        return PictureClassifier(backbone, len(classes), hidden=hidden)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError.about(name, f"no usable classifier ({error})", _FIX) from error
+    missing = [key for key in ("classes", "hidden", "network", "backbone") if key not in config]
+    if missing:
+        raise CheckpointError.about(name, f"no usable classifier (its config has no {missing[0]})", _FIX)
+    sizes = {"num_classes": len(config["classes"]), "hidden": config["hidden"]}
+    network = {"backbone": config["backbone"], "inception": config.get("inception")}
+    return build_network(_classifier, {**network, **sizes}, tensors, name=name, fix=_FIX)
+
+
+def _classifier(*, backbone: str, inception: dict[str, Any] | None, num_classes: int, hidden: int) -> PictureClassifier:
+    return PictureClassifier(make_backbone(backbone, inception), num_classes, hidden=hidden)

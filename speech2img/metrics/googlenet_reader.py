@@ -13,7 +13,7 @@ from speech2img.models.googlenet import BVLCGoogLeNet, bvlc_preprocess
 from speech2img.models.published import convert_caffe_googlenet
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 
 IMAGE_SIZE = 224
 
@@ -53,8 +53,7 @@ class GoogLeNetReader:
             state = convert_caffe_googlenet({name: torch.from_numpy(array) for name, array in arrays.items()})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
-        network = BVLCGoogLeNet()
-        load_weights(network, state, name=str(path))
+        network = build_network(BVLCGoogLeNet, {}, state, name=str(path))
         return cls(network, weights_sha256=file_sha256(path), device=device)
 
     def read(self, images: NDArray[np.uint8], *, batch_size: int = 32) -> FeatureReading:

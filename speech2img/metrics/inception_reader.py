@@ -17,7 +17,7 @@ from speech2img.models.inception_published import convert_inception, inception_s
 from speech2img.models.published import unwrap_state
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network, load_weights, unmoved_draws
 from speech2img.storage.tensors import load_torch_file
 from speech2img.storage.weights import load_release, release_sha256
 
@@ -163,20 +163,21 @@ def load_inception(path: str | Path) -> PublishedInception:
     path = Path(path)
     if path.is_dir():
         tensors, config = load_release(path)
-        network, settings = _from_config(path, config), config["inception"]
+        network, settings = _from_config(path, tensors, config), config["inception"]
         sha256 = str(config.get("source_sha256") or release_sha256(path))
-        name = str(config.get("name") or BUILD_NAMES[settings["build"]])
+        name = str(config.get("name") or BUILD_NAMES[settings.get("build", "fid")])
     else:
         state = _read_published(path)
         source = inception_source(state)
         if source is None:
             raise CheckpointError.about(path, "neither the FID Inception nor torchvision's", _FIX)
         try:
-            network, settings, tensors = convert_inception(state, source)
+            with unmoved_draws():
+                network, settings, tensors = convert_inception(state, source)
         except (ValueError, RuntimeError, MemoryError) as error:
             raise CheckpointError.about(path, error, _FIX) from error
         sha256, name = file_sha256(path), BUILD_NAMES[settings["build"]]
-    load_weights(network, tensors, name=str(path))
+        load_weights(network, tensors, name=str(path))
     return PublishedInception(network, dict(settings), name, sha256)
 
 
@@ -188,14 +189,11 @@ def exact_convolutions() -> AbstractContextManager[None]:
     return flags
 
 
-def _from_config(path: Path, config: dict[str, Any]) -> InceptionV3:
+def _from_config(path: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> InceptionV3:
     settings = config.get("inception")
     if config.get("kind") != "inception" or not isinstance(settings, dict):
         raise CheckpointError.about(path, f"a release of kind {config.get('kind')!r}, no Inception", _FIX)
-    try:
-        return InceptionV3(**settings)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError.about(path, error, "import it again") from error
+    return build_network(InceptionV3, settings, tensors, name=str(path), fix="import it again")
 
 
 def _read_published(path: Path) -> dict[str, Tensor]:

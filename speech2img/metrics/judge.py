@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from speech2img.corpora.items import CLASS_HEADS
 from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.resize import to_network
 from speech2img.models.attribute_network import AttributeNetwork
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.weights import load_release, release_sha256
 
 
@@ -118,12 +118,11 @@ class Judge:
         heads, image_size = config.get("heads"), config.get("image_size")
         if not isinstance(heads, dict) or not heads or not isinstance(image_size, int):
             raise CheckpointError.about(folder, "its config names no heads or no image size", "export the judge again")
-        network = AttributeNetwork(
-            {name: len(values) for name, values in heads.items()},
-            width=int(config.get("width", 32)),
-            feature_dim=int(config.get("feature_dim", 1024)),
-        )
-        load_weights(network, tensors, name=str(folder))
+        sizes: dict[str, Any] = {
+            "heads": {name: len(values) for name, values in heads.items()},
+            **{key: config[key] for key in ("width", "feature_dim") if key in config},
+        }
+        network = build_network(AttributeNetwork, sizes, tensors, name=str(folder), fix="export the judge again")
         return cls(
             network,
             values=heads,

@@ -1,5 +1,6 @@
 """HiFi-GAN's generator (Kong et al. 2020, arXiv:2010.05646): log-mel frames to a waveform, in its three sizes."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -84,7 +85,7 @@ class HifiGan(nn.Module):
             raise ValueError(f"width {width}, rates {rates}, kernels {kernels} and block {block} do not go together")
         if any(rate < 1 or kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=True)):
             raise ValueError(f"kernels {kernels} cannot keep the length at rates {rates}")
-        self.hop_length = int(torch.tensor(rates).prod())
+        self.hop_length = math.prod(rates)
         self.first = _conv(n_mels, width, 7)
         self.ups = nn.ModuleList()
         self.blocks = nn.ModuleList()

@@ -67,7 +67,7 @@ def build_network(
         outline = _built(network, arguments, name, fix)
     _demand_kinds(type(outline), arguments, name, fix)
     demand_fit(outline, state, name=name)
-    with nullcontext() if _draws.get() else torch.random.fork_rng(devices=[]):
+    with unmoved_draws():
         module = _built(network, arguments, name, fix)
     module.load_state_dict(state)
     return module
@@ -84,6 +84,16 @@ def networks_draw() -> Iterator[None]:
         yield
     finally:
         _draws.reset(token)
+
+
+@contextmanager
+def unmoved_draws() -> Iterator[None]:
+    """While the block runs, random numbers are drawn as ever; then the global random state is as it was before.
+
+    Inside `networks_draw` it does nothing.
+    """
+    with nullcontext() if _draws.get() else torch.random.fork_rng(devices=[]):
+        yield
 
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, name: str) -> None:
@@ -174,7 +184,7 @@ def _demand_kinds(network: Any, arguments: Mapping[str, Any], name: str, fix: st
     """Raise CheckpointError unless every argument is of the kind that the network's annotations say."""
     while isinstance(network, partial):
         network = network.func
-    hints = typing.get_type_hints(network.__init__ if isinstance(network, type) else network)
+    hints = typing.get_type_hints(network.__init__ if isinstance(network, type) else network)  # type: ignore[misc]
     for key, value in arguments.items():
         if not _fits(hints.get(key, Any), value):
             raise CheckpointError.about(name, f"its setting {key!r:.40} is {value!r:.60}", fix)

@@ -16,7 +16,6 @@ from speech2img.errors import CheckpointError, DataError
 from speech2img.metrics.classifier_reader import KIND, classifier_of
 from speech2img.metrics.inception_reader import load_inception
 from speech2img.models.picture_classifier import PictureClassifier, make_backbone
-from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, release_sha256, save_release
 from speech2img.training.classifier_data import PictureInputs, choose_items, compute_features, deal, item_pictures
@@ -282,12 +281,11 @@ def _build(settings: ClassifierSettings, classes: list[str]) -> tuple[PictureCla
     if settings.initial is not None:
         folder = find_release(settings.initial)
         tensors, config = load_release(folder)
-        classifier = classifier_of(config, name=str(folder))
+        classifier = classifier_of(tensors, config, name=str(folder))
         if config["classes"] != classes or config["hidden"] != settings.hidden:
             raise CheckpointError.about(
                 folder, "it tells other classes apart, or has other hidden units", "give a run on the same classes"
             )
-        load_weights(classifier, tensors, name=str(folder))
         dropout = next(layer for layer in classifier.head if isinstance(layer, nn.Dropout))
         dropout.p = settings.dropout
         told = ("network", "network_sha256", "backbone", "inception")

@@ -12,7 +12,7 @@ from torch import Tensor
 from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.image_head import ImageHead
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.features import Standard
 from speech2img.training.teachers import release_folder
@@ -82,12 +82,8 @@ def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     """
     if "image_head" not in config:
         return None
-    try:
-        head = ImageHead(**config["image_head"])
-    except (TypeError, ValueError) as error:
-        raise CheckpointError.about(name, f"its image_head settings do not fit ({error})", "export it again") from error
-    state = part_of(tensors, PREFIX)
-    load_weights(head, state, name=f"{name} (image head)")
+    state, what = part_of(tensors, PREFIX), f"{name} (image head)"
+    head = build_network(ImageHead, config["image_head"], state, name=what, fix="export it again")
     return head.eval().requires_grad_(False)
 
 
@@ -127,6 +123,6 @@ def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     if "target.mean" in tensors:
         standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
         return PictureSpace("features standardised as in training", standard)
-    if config.get("encoder", {}).get("network") == "s2igan":
+    if (config.get("encoder") or {}).get("network") == "s2igan":
         return None
     return PictureSpace("", lambda features: features)

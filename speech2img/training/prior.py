@@ -20,7 +20,7 @@ from speech2img.models.ema import EMA
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.weights import load_release, part_of, save_release
 from speech2img.training.device import resolve_device, sent
 from speech2img.training.extract import EmbeddingFile, load_embeddings
@@ -347,7 +347,6 @@ def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]
         raise DataError.about(
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )
-    network = StackGenerator(**config["generator"])
     state = part_of(tensors, "generator.")
-    load_weights(network, state, name=str(folder))
+    network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
     return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

@@ -1,5 +1,6 @@
 """Frozen teachers: networks whose pooled features of a picture speech learns to give."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -25,7 +26,7 @@ from speech2img.models.googlenet import (
 from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.tensors import load_torch_file
 from speech2img.storage.weights import load_release, release_sha256
 from speech2img.training.inception_teacher import InceptionTeacher
@@ -102,9 +103,12 @@ class AttributeTeacher:
             raise CheckpointError.about(
                 self.folder, f"holds a {config.get('kind')!r}, not a teacher", "give the run of 'train teacher'"
             )
+        missing = [key for key in ("heads", "width", "feature_dim", "image_size") if key not in config]
+        if missing:
+            raise CheckpointError.about(self.folder, f"its config has no {missing[0]}", "export the teacher again")
         sizes = {name: len(values) for name, values in config["heads"].items()}
-        network = AttributeNetwork(sizes, width=config["width"], feature_dim=config["feature_dim"])
-        load_weights(network, tensors, name=str(self.folder))
+        settings = {"heads": sizes, "width": config["width"], "feature_dim": config["feature_dim"]}
+        network = build_network(AttributeNetwork, settings, tensors, name=str(self.folder))
         self.network = network.to(device).eval().requires_grad_(False)
         self.heads: dict[str, tuple[str, ...]] = {name: tuple(values) for name, values in config["heads"].items()}
         self.image_size = int(config["image_size"])
@@ -170,8 +174,8 @@ class GoogLeNetTeacher:
         if side is not None and side < SMALLEST_SIDE:
             raise ConfigError.about("teacher side", f"{side} px", f"choose {SMALLEST_SIDE} px or more")
         self.side = side or CROP_SIZE
-        network, state, self.kind = _read_googlenet(path)
-        load_weights(network, state, name=str(path))
+        googlenet, state, self.kind = _read_googlenet(path)
+        network = build_network(googlenet, {}, state, name=str(path))
         self.network = network.to(device).eval().requires_grad_(False)
         self.sha256 = release_sha256(path) if path.is_dir() else file_sha256(path)
         self._prepare = bvlc_preprocess if self.kind == "caffe-googlenet" else torchvision_preprocess
@@ -202,8 +206,10 @@ class GoogLeNetTeacher:
         return _resized(images, self.side)
 
 
-def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, dict[str, Tensor], TeacherKind]:
-    """Network without its weights, the weights, and which of the two it is."""
+def _read_googlenet(
+    path: Path,
+) -> tuple[Callable[..., BVLCGoogLeNet | TorchvisionGoogLeNet], dict[str, Tensor], TeacherKind]:
+    """Class of the network, its weights, and which of the two it is."""
     try:
         if path.is_dir():
             state, config = load_release(path)
@@ -215,8 +221,8 @@ def _read_googlenet(path: Path) -> tuple[BVLCGoogLeNet | TorchvisionGoogLeNet, d
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
     if variant == "bvlc":
-        return BVLCGoogLeNet(), state, "caffe-googlenet"
-    return TorchvisionGoogLeNet(), state, "torchvision-googlenet"
+        return BVLCGoogLeNet, state, "caffe-googlenet"
+    return TorchvisionGoogLeNet, state, "torchvision-googlenet"
 
 
 def _read_arrays(path: Path) -> dict[str, Tensor]:

@@ -16,10 +16,10 @@ from speech2img.errors import CheckpointError, ConfigError, SynthesisError
 from speech2img.models.tacotron2 import NUM_SYMBOLS, Tacotron2
 from speech2img.models.tacotron2_alignment import alignment_scores
 from speech2img.models.tacotron2_speaking import Utterance, speak_texts
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.tts.base import SpeechRequest, SpeechUnfinishedError
 from speech2img.tts.griffin_lim import GriffinLim
-from speech2img.tts.tacotron2_vocoder import HifiGanVocoder, Vocoder, build_network, load_voice_release
+from speech2img.tts.tacotron2_vocoder import HifiGanVocoder, Vocoder, load_voice_release
 from speech2img.tts.text import CLEANERS, text_to_ids
 
 MAX_CHARACTERS = 600
@@ -98,8 +98,7 @@ class Tacotron2Synthesizer:
         tensors, config, digest = load_voice_release(model, "tacotron2", GET_MODEL)
         # However it was trained: masked is what the published network does with one text alone.
         arguments = {**dict(config.get("tacotron2") or {}), "masked": True}
-        self._network: Tacotron2 = build_network(Tacotron2, arguments, model)
-        load_weights(self._network, tensors, name=str(model))
+        self._network = build_network(Tacotron2, arguments, tensors, name=str(model), fix="import it again")
         self._network.eval().to(device)
         preset = MEL_PRESETS.get(str(config.get("mel_preset")))
         self._cleaner = str(config.get("cleaner"))

@@ -10,7 +10,7 @@ from torch import Tensor
 from speech2img.audio.mel import MelPreset
 from speech2img.errors import CheckpointError, SynthesisError
 from speech2img.models.hifigan import HifiGan
-from speech2img.storage.networks import load_weights
+from speech2img.storage.networks import build_network
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, release_sha256
 
@@ -52,11 +52,11 @@ class HifiGanVocoder:
 
     def __init__(self, release: str | Path, *, preset: MelPreset, device: torch.device) -> None:
         tensors, config, digest = load_voice_release(release, "vocoder", GET_VOCODER)
-        generator = build_network(HifiGan, config.get("hifigan"), release)
+        name = str(release)
+        generator = build_network(HifiGan, config.get("hifigan"), tensors, name=name, fix="import it again")
         if config.get("mel_preset") != preset.name or generator.hop_length != preset.hop_length:
             reason = f"it turns frames of {config.get('mel_preset')} into sound, not those of {preset.name}"
             raise CheckpointError.about(release, reason, "use the vocoder that belongs to the voice")
-        load_weights(generator, tensors, name=str(release))
         self._generator, self._device = generator.eval().to(device), device
         self.name = f"hifigan-{digest}"
 
@@ -84,11 +84,3 @@ def load_voice_release(release: str | Path, kind: str, fix: str) -> tuple[dict[s
     if config.get("kind") != kind:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')}, not a {kind}", fix)
     return tensors, config, release_sha256(folder)[:12]
-
-
-def build_network(network: Any, arguments: Any, release: str | Path) -> Any:
-    """Build a network from the arguments in a release's config; CheckpointError if they fit none."""
-    try:
-        return network(**arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError.about(release, f"its config fits no network ({error})", "import it again") from error

@@ -177,10 +177,11 @@ def test_foreign_and_damaged_releases(voice: Path, vocoder: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"tacotron2": {**SIZES, "width": 3}}, "fits no network"),
-        ({"tacotron2": {**SIZES, "encoder_dim": 17}}, "fits no network"),
+        ({"tacotron2": {**SIZES, "width": 3}}, "settings do not fit"),
+        ({"tacotron2": {**SIZES, "encoder_dim": 17}}, "settings do not fit"),
         ({"tacotron2": {**SIZES, "prenet_dim": 8}}, "does not fit the model"),
-        ({"tacotron2": None}, "does not fit the model"),
+        ({"tacotron2": {}}, "does not fit the model"),
+        ({"tacotron2": None}, "tacotron2 = None"),
         ({"mel_preset": "li2020"}, "fits no voice"),
         ({"cleaner": "french"}, "cleaner french"),
     ],
