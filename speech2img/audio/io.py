@@ -1,7 +1,6 @@
 """Recordings in and out: any common file becomes finite mono float32 at one rate, or one clear error."""
 
 import io
-import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,39 +9,24 @@ import numpy as np
 import soundfile
 import soxr
 
+from speech2img.audio.chunks import checked_chunks
+from speech2img.audio.flac import with_length
+from speech2img.audio.foreign import KINDS, decode_foreign
+from speech2img.audio.limits import CONVERT, AudioLimits, check_header, check_samples, to_mono
+from speech2img.audio.mp3 import mp3_parts
+from speech2img.audio.ogg import ogg_streams
 from speech2img.errors import AudioError, DataError
 from speech2img.storage.atomic import atomic_write_bytes, read_bytes
+from speech2img.storage.media_type import HEAD_BYTES, media_type
 
-FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")
+__all__ = ["AudioFacts", "AudioLimits", "encode_wav", "probe_audio", "read_audio", "resample", "write_wav"]
+
+FORMATS = ("WAV", "WAVEX", "AIFF", "FLAC", "OGG", "MP3")
 RESAMPLER = "soxr HQ"
 
-_FULL_SCALE = 0.999
 _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_CONVERT = "convert it, for example: ffmpeg -i INPUT -ac 1 -ar 16000 out.wav"
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioLimits:
-    """What a recording may be; anything outside is an :class:`~speech2img.errors.AudioError`."""
-
-    max_bytes: int = 10 << 20
-    """Size of the file."""
-    max_seconds: float = 30.0
-    """Length, checked on the header before a sample is decoded."""
-    min_sample_rate: int = 4_000
-    """Lowest sample rate of the file, in Hz."""
-    max_sample_rate: int = 192_000
-    """Highest sample rate of the file, in Hz."""
-    max_channels: int = 8
-    """Most channels; they are averaged to one."""
-    max_amplitude: float = 1.5
-    """Largest absolute sample of a float file (1 is full scale)."""
-    min_swing: float = 2e-4
-    """Smallest difference between loudest and lowest sample: below it a recording is silent."""
-    max_clipped: float = 0.05
-    """Largest share of samples at full scale: above it a recording is overdriven."""
-
-
+_BROKEN = (soundfile.SoundFileError, ArithmeticError, AssertionError, RuntimeError, TypeError, ValueError)
+"""What soundfile raises at files that nobody thought of."""
 _USUAL = AudioLimits()
 
 
@@ -52,7 +36,8 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
     Parameters
     ----------
     source : str, Path or bytes
-        A file, or the content of one: wav, flac, ogg or mp3, whatever it is named.
+        A file, or the content of one, whatever it is named: wav, aiff, flac, ogg or mp3; and what phones and browsers
+        record (m4a, webm, aac, 3gp, amr) where ffmpeg or PyAV is installed.
     sample_rate : int
         Rate of the result in Hz; another rate of the file is resampled by soxr, quality HQ.
     limits : AudioLimits, optional
@@ -61,20 +46,16 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
     Returns
     -------
     np.ndarray [shape=(n,), float32, finite, range -1..1]
-        Mean of all channels.
+        Mean of all channels; where several recordings are joined in one file, all of them.
 
     Raises
     ------
     AudioError
-        If the recording is missing, not sound, damaged (header and data disagree), empty, silent, overdriven, not
-        finite, or outside the limits.
+        If the recording is missing, not sound, damaged (header and data disagree, the end is missing), empty, silent,
+        overdriven, not finite, or outside the limits.
     """
-    mono, rate, _, peak = _decode(source, limits or _USUAL)
-    if rate != sample_rate:
-        mono = resample(mono, rate, sample_rate)
-    if peak > 1 or rate != sample_rate:
-        mono.clip(-1, 1, out=mono)
-    return mono
+    sound = decode_audio(*_load(source, limits or _USUAL), limits or _USUAL)
+    return sound.at_rate(sample_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,25 +83,77 @@ def probe_audio(source: str | Path | bytes, *, limits: AudioLimits | None = None
     AudioError
         As :func:`read_audio`.
     """
-    mono, rate, channels, _ = _decode(source, limits or _USUAL)
-    return AudioFacts(len(mono) / rate, rate, channels)
+    sound = decode_audio(*_load(source, limits or _USUAL), limits or _USUAL)
+    return AudioFacts(len(sound.mono) / sound.rate, sound.rate, sound.channels)
 
 
-def _decode(source: str | Path | bytes, limits: AudioLimits) -> tuple[np.ndarray, int, int, float]:
-    """Mean of the channels (n,), rate in Hz, number of channels and peak of all of a recording within the limits."""
-    name, data = _load(source, limits)
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A recording within the limits."""
+
+    mono: np.ndarray
+    """Mean of the channels, (n,) float32; beyond -1..1 up to `AudioLimits.max_amplitude`."""
+    rate: int
+    """Samples per second."""
+    channels: int
+    """How many there were."""
+    peak: float
+    """Largest absolute sample of any channel."""
+
+    def at_rate(self, sample_rate: int) -> np.ndarray:
+        """The sound at another rate, within -1..1."""
+        mono = resample(self.mono, self.rate, sample_rate)
+        if self.peak > 1 or self.rate != sample_rate:
+            mono = mono.clip(-1, 1)
+        return mono
+
+
+def checked_sound(name: str, sound: np.ndarray, rate: int, limits: AudioLimits) -> Sound:
+    """Samples (n, channels) float32 of full scale 1 as a recording; AudioError if they are outside the limits."""
+    check_header(name, rate, sound.shape[1], len(sound), limits)
+    peak = check_samples(name, sound, limits)
+    return Sound(to_mono(name, sound, limits), rate, sound.shape[1], peak)
+
+
+def decode_audio(name: str, data: bytes, limits: AudioLimits) -> Sound:
+    """Decode the content of a file; `name` is what messages call it. Errors as :func:`read_audio`."""
     if not data:
         raise AudioError.about(name, "the file is empty", "record it again")
-    if data[:4] == b"RIFF":
-        _check_riff(name, data)
-    sound, rate = _plain_wav(name, data, limits) or _by_libsndfile(name, data, limits)
-    peak = _check_sound(name, sound, limits)
-    if sound.shape[1] == 1:
-        return sound[:, 0], rate, 1, peak
-    mono: np.ndarray = sound.mean(axis=1)
-    if np.ptp(mono) < limits.min_swing:
-        raise AudioError.about(name, "silent once its channels are averaged", "give one channel only")
-    return mono, rate, sound.shape[1], peak
+    kind = media_type(data[:HEAD_BYTES])
+    decoded = [_decode_part(name, part, kind, limits) for part in _parts(name, data, kind)]
+    return checked_sound(name, *_joined(name, decoded), limits)
+
+
+def _parts(name: str, data: bytes, kind: str | None) -> list[bytes]:
+    """The recordings that a file joins, mostly one, after a check that the file is whole."""
+    if kind in ("audio/wav", "audio/aiff") and data[:4] != b"RF64" or data[:4] == b"RIFX":
+        return [checked_chunks(name, data)]
+    if kind == "audio/flac":
+        return [with_length(name, data)]
+    if kind == "audio/ogg":
+        return ogg_streams(name, data)
+    return mp3_parts(name, data) if kind == "audio/mpeg" else [data]
+
+
+def _joined(name: str, parts: list[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int]:
+    """Sound (n, channels) and rate of all parts: those of the first part, or one channel where others differ."""
+    if not parts:
+        raise AudioError.about(name, "no samples", "record it again")
+    rate = parts[0][1]
+    sounds = [sound for sound, _ in parts]
+    if len({(sound.shape[1], of_part) for sound, of_part in parts}) > 1:
+        sounds = [resample(sound.mean(axis=1), of_part, rate)[:, None] for sound, of_part in parts]
+    return (sounds[0] if len(sounds) == 1 else np.concatenate(sounds)), rate
+
+
+def _decode_part(name: str, data: bytes, kind: str | None, limits: AudioLimits) -> tuple[np.ndarray, int]:
+    """Sound (n, channels) and rate of one recording."""
+    if kind is not None and not kind.startswith(("audio/", "video/")):
+        raise AudioError.about(name, f"is no recording but {kind}", "give a recording")
+    if kind in KINDS and kind != "audio/ogg":
+        return decode_foreign(name, data, kind, limits)
+    plain = _plain_wav(name, data, limits)
+    return plain if plain is not None else _by_libsndfile(name, data, kind, limits)
 
 
 def _plain_wav(name: str, data: bytes, limits: AudioLimits) -> tuple[np.ndarray, int] | None:
@@ -134,21 +167,26 @@ def _plain_wav(name: str, data: bytes, limits: AudioLimits) -> tuple[np.ndarray,
     usual = (riff, wave, fmt, length, coding, bits, chunk) == (b"RIFF", b"WAVE", b"fmt ", 16, 1, 16, b"data")
     if not usual or not channels or block != 2 * channels or size % block:
         return None
-    _check_header(name, "WAV", rate, channels, size // block, limits)
+    check_header(name, rate, channels, size // block, limits)
     samples = np.frombuffer(data, "<i2", size // 2, _WAV_HEADER.size)
     return (samples * np.float32(1 / 32768)).reshape(-1, channels), rate
 
 
-def _by_libsndfile(name: str, data: bytes, limits: AudioLimits) -> tuple[np.ndarray, int]:
-    """Sound (n, channels) and rate of any recording that libsndfile decodes."""
+def _by_libsndfile(name: str, data: bytes, kind: str | None, limits: AudioLimits) -> tuple[np.ndarray, int]:
+    """Sound (n, channels) and rate of any recording that libsndfile decodes, else of what others decode."""
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
-            _check_header(name, file.format, file.samplerate, file.channels, len(file), limits)
-            rate, kind, promised = file.samplerate, file.format, len(file)
-            sound = file.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise AudioError.about(name, f"not a readable recording ({error.error_string})", _CONVERT) from error
-    if len(sound) != promised and kind != "MP3":
+            if file.format not in FORMATS:
+                raise AudioError.about(name, f"format {file.format} is not supported", CONVERT)
+            check_header(name, file.samplerate, file.channels, len(file), limits)
+            rate, promised, coding = file.samplerate, len(file), file.subtype
+            sound = file.read(promised, dtype="float32", always_2d=True)
+    except _BROKEN as error:
+        if kind in KINDS:
+            return decode_foreign(name, data, kind, limits)
+        reason = getattr(error, "error_string", error)
+        raise AudioError.about(name, f"not a readable recording ({reason})", CONVERT) from error
+    if len(sound) != promised and not coding.startswith("MPEG"):
         raise AudioError.about(name, f"damaged: {len(sound)} of {promised} samples are there", "get the whole file")
     return sound, rate
 
@@ -191,61 +229,14 @@ def write_wav(path: str | Path, y: np.ndarray, *, sample_rate: int) -> None:
 
 
 def _load(source: str | Path | bytes, limits: AudioLimits) -> tuple[str, bytes]:
-    too_long = f"give at most {limits.max_bytes >> 20} MB"
+    """What messages call a recording, and its content."""
     if isinstance(source, bytes):
         if len(source) > limits.max_bytes:
-            raise AudioError.about("recording", f"{len(source):,} bytes", too_long)
+            raise AudioError.about("recording", f"{len(source):,} bytes", f"give at most {limits.max_bytes >> 20} MB")
         return "recording", source
     try:
         return str(source), read_bytes(source, max_bytes=limits.max_bytes)
     except DataError as error:
         raise AudioError(str(error)) from error
-
-
-def _check_riff(name: str, data: bytes) -> None:
-    """Compare the chunk lengths of a wav file with its size: the decoder would quietly read what is there."""
-    position = 12
-    while position + 8 <= len(data):
-        kind, size = struct.unpack_from("<4sI", data, position)
-        there = len(data) - position - 8
-        if kind == b"fmt " and size >= 4 and there >= 4 and struct.unpack_from("<H", data, position + 10)[0] == 0:
-            raise AudioError.about(name, "the header says 0 channels", _CONVERT)
-        if kind == b"data":
-            if size > there:
-                reason = f"damaged: the header promises {size:,} bytes of sound, the file has {there:,}"
-                raise AudioError.about(name, reason, f"get the whole file, or {_CONVERT}")
-            return
-        position += 8 + size + size % 2
-    raise AudioError.about(name, "damaged: a wav file without a data chunk", "get the whole file")
-
-
-def _check_header(name: str, kind: str, rate: int, channels: int, samples: int, limits: AudioLimits) -> None:
-    if kind not in FORMATS:
-        raise AudioError.about(name, f"format {kind} is not supported", _CONVERT)
-    if not limits.min_sample_rate <= rate <= limits.max_sample_rate:
-        reason = f"sample rate {rate} Hz, outside {limits.min_sample_rate}-{limits.max_sample_rate} Hz"
-        raise AudioError.about(name, reason, _CONVERT)
-    if not 1 <= channels <= limits.max_channels:
-        raise AudioError.about(name, f"{channels} channels, outside 1-{limits.max_channels}", _CONVERT)
-    if samples == 0:
-        raise AudioError.about(name, "no samples", "record it again")
-    seconds = samples / rate
-    if seconds > limits.max_seconds:
-        raise AudioError.about(name, f"{seconds:.0f} s long", f"cut it to at most {limits.max_seconds:g} s")
-
-
-def _check_sound(name: str, sound: np.ndarray, limits: AudioLimits) -> float:
-    """Check the samples of all channels; gives their peak."""
-    low, high = float(sound.min()), float(sound.max())  # NaN goes through both
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise AudioError.about(name, "samples that are not finite (NaN or infinite)", "export it again")
-    peak = max(-low, high)
-    if peak > limits.max_amplitude:
-        raise AudioError.about(name, f"samples up to {peak:.3g} (full scale is 1)", "normalise the float samples to 1")
-    if high - low < limits.min_swing:
-        raise AudioError.about(name, "silent", "check the microphone and record it again")
-    if peak >= _FULL_SCALE:
-        clipped = float(np.mean(np.abs(sound) >= _FULL_SCALE))
-        if clipped > limits.max_clipped:
-            raise AudioError.about(name, f"overdriven: {clipped:.0%} of it is at full scale", "record it more softly")
-    return peak
+    except ValueError as error:  # a name that cannot be one: zero bytes, lone surrogates
+        raise AudioError.about(repr(str(source)), f"is no file name ({error})", "name a file") from error

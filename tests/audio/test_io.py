@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.audio import io as io_module
+from speech2img.audio.chunks import checked_chunks
 from speech2img.audio.io import AudioFacts, AudioLimits, encode_wav, probe_audio, read_audio, resample, write_wav
 from speech2img.errors import AudioError
 
@@ -30,7 +31,7 @@ def middle_error(y: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(y[cut : len(expected) - cut] - expected[cut:-cut]).max())
 
 
-@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "FLAC", "OGG", "MP3"])
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "AIFF", "FLAC", "OGG", "MP3"])
 def test_common_formats(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "named_otherwise.bin"
     path.write_bytes(encode(tone(16_000), 16_000, kind))
@@ -115,7 +116,6 @@ SQUARE = np.sign(tone(16_000)) * 1.0
         (header_with(WAV, size=0)[:44], "no samples"),
         (WAV[:-3000], r"promises 16,000 bytes of sound, the file has 13,000"),
         (header_with(WAV, size=2 * 16_000 * 36_000), "promises 1,152,000,000 bytes"),
-        (header_with(WAV, size=0xFFFFFFFF), "promises"),
         (header_with(WAV, rate=1), "sample rate 1 Hz"),
         (header_with(WAV, rate=400_000), "sample rate 400000 Hz"),
         (header_with(WAV, channels=0), "0 channels"),
@@ -130,7 +130,11 @@ SQUARE = np.sign(tone(16_000)) * 1.0
         (encode(np.where(tone(16_000) > 0.4, np.nan, 0.1), 16_000, subtype="FLOAT"), "not finite"),
         (encode(np.where(tone(16_000) > 0.4, np.inf, 0.1), 16_000, subtype="FLOAT"), "not finite"),
         (encode(tone(16_000), 16_000, "FLAC")[:-2000], "not a readable recording|damaged"),
-        (encode(tone(16_000), 16_000, "AIFF"), "format AIFF is not supported"),
+        (encode(tone(16_000), 16_000, "W64"), "format W64 is not supported"),
+        (encode(tone(16_000), 16_000, "AIFF")[:-1000], r"promises 16,008 bytes of sound, the file has 15,008"),
+        (encode(tone(16_000), 16_000, "OGG")[:-1000], "cut within its last page"),
+        (encode(tone(16_000), 16_000, "MP3")[:-10], "cut within its last frame"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "is no recording but image/png"),
     ],
 )
 def test_bad_recordings(data: bytes, message: str, tmp_path: Path) -> None:
@@ -159,7 +163,7 @@ def test_limits_can_be_changed() -> None:
     assert read_audio(data, sample_rate=4000, limits=AudioLimits(max_seconds=40)).size == 124_000
 
 
-@given(data=st.data(), kind=st.sampled_from(["WAV", "FLAC", "OGG"]))
+@given(data=st.data(), kind=st.sampled_from(["WAV", "AIFF", "FLAC", "OGG", "MP3"]))
 @settings(max_examples=120, deadline=None)
 def test_damaged_files_give_finite_sound_or_one_error(data: st.DataObject, kind: str) -> None:
     content = bytearray(encode(tone(8000, 0.1), 8000, kind))
@@ -185,7 +189,7 @@ def test_plain_wav_is_what_libsndfile_reads(data: st.DataObject, channels: int, 
     for _ in range(data.draw(st.integers(0, 2))):
         content[data.draw(st.integers(0, 47))] = data.draw(st.integers(0, 255))
     try:
-        io_module._check_riff("x", bytes(content))
+        content = bytearray(checked_chunks("x", bytes(content)))
         plain = io_module._plain_wav("x", bytes(content), AudioLimits())
     except AudioError:
         return
