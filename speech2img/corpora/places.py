@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from speech2img.corpora.folder.entries import inside
 from speech2img.corpora.items import Caption, Item, recorded_caption
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.peers import find_peer_splits, sides_of_items
@@ -18,6 +17,7 @@ from speech2img.corpora.spoken_guides import PLACES205_PAGE, PLACES_AUDIO_PAGE
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json
+from speech2img.storage.names import relative_path
 
 ROOMS = ("bedroom", "dinette", "dining_room", "home_office", "hotel_room", "kitchenette", "living_room")
 """The classes of the Places-subset, in the order of their numbers."""
@@ -141,7 +141,9 @@ def _read_pairs(folder: Path, release: Mapping[str, str]) -> tuple[list[_Pair], 
 
 def _pair(path: Path, number: int, row: Any, part: str) -> _Pair:
     fields = row if isinstance(row, dict) else {}
-    image, wav = (inside(value) if isinstance(value := fields.get(key), str) else None for key in ("image", "wav"))
+    image, wav = (
+        relative_path(value) if isinstance(value := fields.get(key), str) else None for key in ("image", "wav")
+    )
     if image is None or wav is None or len(PurePosixPath(image).parts) < 2:
         reason = f"entry {number} of 'data' has no 'image' and 'wav' inside the corpus"
         raise DataError.about(path, reason, f"take it from {_AUDIO}")

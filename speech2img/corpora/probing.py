@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from speech2img.audio.io import AudioFacts, probe_audio
+from speech2img.corpora.wording import shown, some_of
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text
@@ -174,8 +175,10 @@ def refuse_unusable(root: Path, unusable: Mapping[str, str], *, total: int, fix:
     """
     if not unusable:
         return
-    write_text(root / UNUSABLE_NAME, "".join(f"{path}\t{reason}\n" for path, reason in unusable.items()))
-    first = " | ".join([reason.replace(f"{root}/", "") for reason in unusable.values()][:3])
+    lines = (f"{shown(path, max_length=5000)}\t{reason}\n" for path, reason in unusable.items())
+    write_text(root / UNUSABLE_NAME, "".join(lines))
+    reasons = [reason.replace(f"{root}/", "") for reason in unusable.values()]
+    first = some_of(reasons, separator=" | ", max_length=200)
     more = f" (all of them: {UNUSABLE_NAME})" if len(unusable) > 3 else ""
     raise DataError.about(root, f"{len(unusable)} of {total} files cannot be used: {first}{more}", fix)
 

@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 IMAGES = "CUB_200_2011/images"
 AUDIO = "CUB_200_2011_audio/audio"
+SPLIT_FILES = frozenset(
+    name for part in SPLITS for name in (f"{part}.json", f"{part}/filenames.pickle", f"{part}/class_info.pickle")
+)
+"""What `write_split_files` writes, relative to the corpus folder."""
 MAX_DIGITS = 9
 """Most digits of a class number in a folder's name."""
 PUBLISHED_PARTS: Mapping[str, tuple[str, ...]] = {"train": ("train", "val"), "val": ("val",), "test": ("test",)}
@@ -87,6 +91,12 @@ def _in_order_of(folder: Path, rows: list[int], items: Sequence[Item]) -> list[i
     names = read_names(folder / "filenames.pickle")
     row_of = {items[row].id: row for row in rows}
     return [row_of[name] for name in names] if len(names) == len(rows) and row_of.keys() == set(names) else rows
+
+
+def is_feature_file(path: str) -> bool:
+    """Whether a path in a corpus folder is one where features of a part's pictures are kept, ours or the peers'."""
+    part, _, name = path.partition("/")
+    return part in SPLITS and "/" not in name and name.startswith("image_features_") and name.endswith(".pickle")
 
 
 def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:

@@ -116,8 +116,8 @@ def test_missing(root):
         demand_files(root, needed)
     assert str(caught.value) == (
         f"{root}: missing or empty: 1 of 6 pictures (0.jpg): fetch pictures; missing or empty: 5 of 6 captions "
-        "(0.txt, 1.txt, 2.txt, ... and 2 more): fetch captions; the whole list is in derived/prepare/missing.txt; then run it "
-        "again"
+        "(0.txt, 1.txt, 2.txt, ... and 2 more): fetch captions; the whole list is in derived/prepare/missing.txt; "
+        "then run it again"
     )
     listing = root / "derived/prepare/missing.txt"
     assert listing.read_text().split() == ["0.jpg", "0.txt", "1.txt", "2.txt", "4.txt", "5.txt"]

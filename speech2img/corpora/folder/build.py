@@ -3,25 +3,26 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from speech2img.audio.io import AudioFacts
-from speech2img.corpora.folder.entries import Entry, Line
+from speech2img.corpora.folder.entries import Entry, Line, without_suffix
+from speech2img.corpora.folder.kinds import sort_by_kind
 from speech2img.corpora.folder.parts import SplitBy, draw_parts, hold_out_speakers, seen_or_unseen
-from speech2img.corpora.folder.table import find_table, read_table
-from speech2img.corpora.folder.tree import read_tree
+from speech2img.corpora.folder.table import chosen_table, find_table, read_table
+from speech2img.corpora.folder.tree import Reading, read_tree
+from speech2img.corpora.folder.unused import Unused, list_unused
+from speech2img.corpora.folder.walk import SPOKEN, list_files
 from speech2img.corpora.items import Caption, recorded_caption
-from speech2img.corpora.manifest import Item, Manifest
+from speech2img.corpora.manifest import MANIFEST_NAME, Item, Manifest
 from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.corpora.probing import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
 from speech2img.corpora.songbirds.voices import voice_folder
 from speech2img.corpora.splits import write_split_files
 from speech2img.corpora.spoken import LEAVE_OUT, mark_unheard, refuse_other_corpus, speech_leaks, speech_summary
+from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
-
-SPOKEN = "spoken"
-"""Folder of the recordings that an engine makes of captions."""
 
 
 def prepare_folder(
@@ -48,7 +49,8 @@ def prepare_folder(
     root : str or Path
         The folder: a tree (`read_tree`), or one with a table (`read_table`).
     table : str or Path, optional
-        A table of another name than ``items.csv``, relative to the folder.
+        A table of another name than ``items.csv`` that lies in the folder, as seen from there or from where the user
+        stands.
     classes : {"auto", "none"}
         ``auto``: the table's column, else the subfolders. ``none``: each picture is a class of its own.
     split_by : {"item", "class", "speaker"}, optional
@@ -60,7 +62,7 @@ def prepare_folder(
     recorded_only : bool
         Leave out captions that nobody recorded; else an engine is to speak them.
     leave_out_unusable : bool
-        Leave out pictures and recordings that cannot be used; else they are an error.
+        Leave out pictures and recordings that cannot be used, and recordings without a picture; else they are an error.
     seed : int
         Decides parts and the voices of captions that are to be spoken.
     workers : int
@@ -88,15 +90,19 @@ def prepare_folder(
     if not root.is_dir():
         raise DataError.about(root, "no such folder", "give the folder that holds pictures and recordings")
     refuse_other_corpus(root, "folder")
-    entries, notes = _read(root, table)
+    reading = _read(root, table, leave_out=leave_out_unusable)
+    entries, notes = reading.entries, reading.notes
     if classes == "none":
         entries = [replace(entry, class_name=None) for entry in entries]
-    entries, audio, left_out = _usable(root, entries, leave_out_unusable, workers=workers, progress=progress)
-    entries, uncaptioned = _captioned(root, entries, recorded_only)
+    entries, audio, bad = _usable(root, entries, leave_out_unusable, workers=workers, progress=progress)
+    entries, silent, uncaptioned = _captioned(root, entries, recorded_only)
     count = sum(len(entry.lines) for entry in entries)
     entries, how = _parted(entries, split_by, test=test, val=val, test_speakers=test_speakers, seed=seed)
     unheard = count - sum(len(entry.lines) for entry in entries)
-    notes += [*left_out, *uncaptioned, *_parting_notes(entries, unheard)]
+    told = [Unused(path, reason.replace(f"{root}/", "")) for path, reason in bad.items()]
+    notes += [*_notes_on_bad(told), *uncaptioned, *_parting_notes(entries, unheard)]
+    told += [Unused(path, "a picture without a caption") for path in silent]
+    notes += list_unused(root, reading.unused, told=told)
     if count:
         entries = [entry for entry in entries if entry.lines]
     items = mark_unheard(_items(seen_or_unseen(entries), seed))
@@ -120,19 +126,36 @@ def prepare_folder(
     return manifest
 
 
-def _read(root: Path, table: str | Path | None) -> tuple[list[Entry], list[str]]:
-    path = find_table(root) if table is None else root / table
+def _read(root: Path, table: str | Path | None, *, leave_out: bool) -> Reading:
+    """What the folder's table says, or the names in it."""
+    made = _made_by_engines(root)
+    path = find_table(root) if table is None else chosen_table(root, table)
     if path is None:
-        return read_tree(root)
-    if path.parent.resolve() != root.resolve() or path.suffix not in (".csv", ".tsv", ".jsonl"):
-        raise ConfigError.about(path, "not a table of this folder", "give a .csv, .tsv or .jsonl that lies in it")
-    return read_table(path)
+        return read_tree(root, made=made, leave_out=leave_out)
+    listing = list_files(root, made=made)
+    entries, notes = read_table(path, files=[file.path for file in listing.files])
+    used = {entry.image for entry in entries} | {line.audio for entry in entries for line in entry.lines}
+    used.add(path.absolute().relative_to(root.absolute()).as_posix() if path.is_relative_to(root) else path.name)
+    unread = {one.path: one for one in sort_by_kind(root, listing.files).unread()}
+    idle = [file.path for file in listing.files if file.path not in used]
+    unused = [unread.get(name, Unused(name, f"not named in {path.name}")) for name in idle]
+    if listing.links:
+        notes.append(f"linked folders were followed: {some_of(listing.links)}")
+    return Reading(entries, [*listing.unused, *unused], notes)
+
+
+def _made_by_engines(root: Path) -> frozenset[str] | None:
+    """Recordings that an engine made, or is to make, of an earlier call's captions; None if there was none."""
+    if not (root / MANIFEST_NAME).is_file():
+        return None
+    captions = (caption for item in Manifest.load(root).items for caption in item.captions)
+    return frozenset(caption.audio for caption in captions if caption.audio and not caption.recorded)
 
 
 def _usable(
     root: Path, entries: Sequence[Entry], leave_out: bool, *, workers: int, progress: bool
-) -> tuple[list[Entry], dict[str, AudioFacts], list[str]]:
-    """Entries whose files can be used, the facts of their recordings, and what was left out."""
+) -> tuple[list[Entry], dict[str, AudioFacts], dict[str, str]]:
+    """Entries whose files can be used, the facts of their recordings, and what was left out for which reason."""
     pictures, bad = probe_pictures(root, [entry.image for entry in entries], workers=workers, progress=progress)
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
     audio, bad_audio = probe_recordings(root, recordings, workers=workers, progress=progress)
@@ -146,21 +169,26 @@ def _usable(
     ]
     if not kept:
         raise DataError.about(root, "no picture can be used", LEAVE_OUT)
-    some = " | ".join(reason.replace(f"{root}/", "") for reason in list(bad.values())[:3])
-    return kept, audio, [f"{len(bad)} files were left out: {some}"] if bad else []
+    return kept, audio, bad
 
 
-def _captioned(root: Path, entries: Sequence[Entry], recorded_only: bool) -> tuple[list[Entry], list[str]]:
-    """Entries with their captions; those of pictures without any are left out, unless no picture has one."""
+def _notes_on_bad(bad: Sequence[Unused]) -> list[str]:
+    some = some_of([one.reason for one in bad], separator=" | ", max_length=200)
+    return [f"{counted(len(bad), 'file was', 'files were')} left out: {some}"] if bad else []
+
+
+def _captioned(root: Path, entries: Sequence[Entry], recorded_only: bool) -> tuple[list[Entry], list[str], list[str]]:
+    """Entries with captions, pictures without any, and notes; where no picture has one, all are taken."""
     if recorded_only:
         entries = [replace(entry, lines=tuple(line for line in entry.lines if line.audio)) for entry in entries]
     silent = [entry.image for entry in entries if not entry.lines]
     if len(silent) == len(entries):
         if recorded_only:
             raise DataError.about(root, "no picture has a recording", "leave --recorded-only out")
-        return list(entries), ["no recordings and no captions: pictures only, for a teacher or a judge"]
-    notes = [f"{len(silent)} pictures without a caption were left out: {', '.join(silent[:3])}"] if silent else []
-    return [entry for entry in entries if entry.lines], notes
+        return list(entries), [], ["no recordings and no captions: pictures only, for a teacher or a judge"]
+    number = counted(len(silent), "picture without a caption was", "pictures without a caption were")
+    notes = [f"{number} left out: {some_of(silent)}"] if silent else []
+    return [entry for entry in entries if entry.lines], silent, notes
 
 
 def _parted(
@@ -214,7 +242,7 @@ def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
 
 
 def _id(entry: Entry) -> str:
-    return str(PurePosixPath(entry.image).with_suffix(""))
+    return without_suffix(entry.image)
 
 
 def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:

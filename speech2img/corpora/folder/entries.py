@@ -1,14 +1,35 @@
 """What a folder says about its pictures, before anything is drawn or checked: entries and their lines."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_bytes
+from speech2img.storage.names import same_name
 
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp"))
-RECORDING_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"))
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+RECORDING_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"))
+UNREAD_PICTURE_SUFFIXES = frozenset(
+    (".heic", ".heif", ".avif", ".svg", ".psd", ".jxl", ".jp2", ".cr2", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf")
+)
+OTHER_SOUND_SUFFIXES = frozenset(
+    (".webm", ".m4a", ".m4b", ".aac", ".3gp", ".3g2", ".amr", ".wma", ".caf", ".au", ".mp4", ".mov", ".mkv", ".weba")
+)
+"""What may hold sound that some machines can read."""
+TEXT_SUFFIXES = frozenset((".txt",))
+TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl", ".xlsx", ".xls", ".ods", ".json"))
+_SUFFIXES = (
+    PICTURE_SUFFIXES
+    | RECORDING_SUFFIXES
+    | UNREAD_PICTURE_SUFFIXES
+    | OTHER_SOUND_SUFFIXES
+    | TEXT_SUFFIXES
+    | TABLE_SUFFIXES
+)
+MAX_WORDS = 10_000
+"""Most characters of a caption or of another field."""
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -21,6 +42,10 @@ SPLIT_NAMES = {
     "test_seen": "test_seen",
 }
 """How people call the parts -> how the manifest does."""
+
+
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +94,7 @@ def classes_and_splits(images: Sequence[str]) -> list[tuple[str | None, str | No
     list of (str or None, str or None)
         Class (``birds/robin``) and split of each picture.
     """
-    folders = [PurePosixPath(image).parts[:-1] for image in images]
+    folders = [PurePosixPath(same_name(image)).parts[:-1] for image in images]
     shared = 0
     while folders and all(len(parts) > shared for parts in folders) and len({parts[shared] for parts in folders}) == 1:
         shared += 1
@@ -82,28 +107,54 @@ def classes_and_splits(images: Sequence[str]) -> list[tuple[str | None, str | No
     return [("/".join(parts) or None, split) for parts, split in zip(folders, split_of, strict=True)]
 
 
+def suffix_of(path: str) -> str:
+    """The ending of a file's name in lower case, if it is one of a kind of files that is known; else empty."""
+    suffix = PurePosixPath(path).suffix.lower()
+    return suffix if suffix in _SUFFIXES else ""
+
+
+def without_suffix(path: str) -> str:
+    """A path without the ending that says what kind of file it is: ``a/St. Ives`` of ``a/St. Ives.jpg`` and itself."""
+    suffix = suffix_of(path)
+    return path[: -len(suffix)] if suffix else path
+
+
+def refuse_twins(root: Path, pictures: Sequence[str]) -> None:
+    """DataError if two pictures differ in their ending only: they would share a name, and their recordings."""
+    seen: dict[str, str] = {}
+    for picture in pictures:
+        other = seen.setdefault(same_name(without_suffix(picture)), picture)
+        if other != picture:
+            raise DataError.about(root / picture, f"has the same name as {other}", "rename one of them")
+
+
+def plain_words(text: str) -> str | None:
+    """A caption with single spaces between its words, or None if it is too long or has control characters."""
+    plain = " ".join(text.split())
+    return plain if is_plain(plain) else None
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is short enough for one line and holds nothing but characters."""
+    return len(text) <= MAX_WORDS and not _ODD.search(text)
+
+
 def read_text_file(path: Path, *, max_bytes: int) -> str:
     """Read a small UTF-8 text file, with or without a byte-order mark.
 
     Raises
     ------
     DataError
-        If it is missing, larger than `max_bytes`, or in another encoding.
+        If it is missing, no regular file, larger than `max_bytes`, or in another encoding.
     """
+    data = read_bytes(path, max_bytes=max_bytes)
+    if data.startswith(_UTF16):
+        raise DataError.about(path, "not in UTF-8 but in UTF-16", "save it as UTF-8 (in Excel: CSV UTF-8)")
     try:
-        text = read_bytes(path, max_bytes=max_bytes).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         reason = f"not in UTF-8 ({error.reason} at byte {error.start})"
         raise DataError.about(path, reason, "save it as UTF-8") from error
     if "\0" in text:
         raise DataError.about(path, "not a text file in UTF-8 (it has zero bytes)", "save it as UTF-8")
     return text
-
-
-def inside(path: str) -> str | None:
-    """A path as the manifest writes it (``/``, relative), or None if it leaves the folder."""
-    plain = PurePosixPath(path.strip().replace("\\", "/"))
-    drive = bool(plain.parts) and plain.parts[0].endswith(":")
-    if not plain.parts or plain.is_absolute() or drive or ".." in plain.parts:
-        return None
-    return str(plain)

@@ -1,45 +1,75 @@
 """Reads a table of a folder's pictures and captions: ``items.csv``, ``items.tsv`` or ``items.jsonl``."""
 
-import csv
 import difflib
-import io
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from speech2img.corpora.folder.entries import SPLIT_NAMES, Entry, Line, classes_and_splits, inside, read_text_file
-from speech2img.errors import DataError
+from speech2img.corpora.folder.entries import (
+    MAX_WORDS,
+    SPLIT_NAMES,
+    Entry,
+    Line,
+    classes_and_splits,
+    is_plain,
+    plain_words,
+    refuse_twins,
+)
+from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, Row, read_rows
+from speech2img.corpora.wording import shown
+from speech2img.errors import ConfigError, DataError
+from speech2img.storage.names import relative_path, same_name
 
 TABLE_NAMES = ("items.csv", "items.tsv", "items.jsonl")
-COLUMNS = ("image", "audio", "text", "class", "speaker", "split", "language")
-ALIASES = {"transcript": "text", "caption": "text"}
-MAX_TABLE_BYTES = 256 << 20
-MAX_FIELD = 10_000
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-Row = Mapping[str, str]
 
 
 def find_table(root: Path) -> Path | None:
-    """The table of a folder, if it has one; DataError if it has two."""
-    found = [root / name for name in TABLE_NAMES if (root / name).is_file()]
+    """The table of a folder, if it has one (``Items.CSV`` too); DataError if it has two."""
+    try:
+        found = [path for path in sorted(root.iterdir()) if path.name.lower() in TABLE_NAMES and not path.is_dir()]
+    except OSError as error:
+        raise DataError.about(root, error.strerror, "check the path and its permissions") from error
     if len(found) > 1:
         raise DataError.about(root, f"both {found[0].name} and {found[1].name} are there", "keep one of them")
     return found[0] if found else None
 
 
-def read_table(path: Path) -> tuple[list[Entry], list[str]]:
+def chosen_table(root: Path, table: str | Path) -> Path:
+    """The table that the user names: a file of the folder, as seen from the folder or from where he stands.
+
+    Parameters
+    ----------
+    root : Path
+        The corpus folder.
+    table : str or Path
+        What he wrote.
+
+    Raises
+    ------
+    ConfigError
+        If it lies outside the folder, or is called like no table.
+    """
+    places = [path for path in (root / table, Path(table)) if path.parent.resolve().is_relative_to(root.resolve())]
+    if not places or places[0].suffix.lower() not in TABLE_SUFFIXES:
+        raise ConfigError.about(table, "not a table of this folder", "give a .csv, .tsv or .jsonl that lies in it")
+    return next((path for path in places if path.exists()), places[0])
+
+
+def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry], list[str]]:
     """Read a table with one row a caption.
 
     Parameters
     ----------
     path : Path
-        A ``.csv``, ``.tsv`` or ``.jsonl`` file in UTF-8. Columns (keys): ``image`` (a path relative to the table's
+        A ``.csv``, ``.tsv`` or ``.jsonl`` file in UTF-8. Columns (keys): ``image`` (a path relative to the corpus
         folder, Windows's back-slashes too), and as far as known ``audio``, ``text`` (or ``transcript``, ``caption``),
         ``class``, ``speaker``, ``split`` (train, val, test), ``language``. Rows of one image belong together. Without a
         column ``class`` or ``split`` the subfolders give them (`classes_and_splits`).
+    files : collection of str
+        The files of the folder: a path that differs from one of them in the spelling of its letters only (composed or
+        not, capital or small) is that file.
 
     Returns
     -------
@@ -56,16 +86,17 @@ def read_table(path: Path) -> tuple[list[Entry], list[str]]:
     lines: dict[str, list[Line]] = {}
     facts: dict[str, tuple[str, str]] = {}
     header: dict[str, None] = {}
+    spell = _speller(files)
     for number, row in _rows(path, header):
-        image = _path(path, number, row, "image")
+        image = _path(path, number, row, "image", spell)
         if image is None:
             raise DataError.about(path, f"line {number}: no image", "every row needs the path of its picture")
         own = (row.get("class", ""), row.get("split", ""))
         if facts.setdefault(image, own) != own:
-            reason = f"line {number}: {image} has another class or split than in an earlier line"
+            reason = f"line {number}: {shown(image)} has another class or split than in an earlier line"
             raise DataError.about(path, reason, "give all rows of a picture the same")
         captions = lines.setdefault(image, [])
-        audio, text = _path(path, number, row, "audio"), " ".join(row.get("text", "").split())
+        audio, text = _path(path, number, row, "audio", spell), " ".join(row.get("text", "").split())
         if not _LANGUAGE.fullmatch(row.get("language") or "en"):
             fix = "use a code such as en, de or pt-br"
             raise DataError.about(path, f"line {number}: no language {row['language'][:20]!r}", fix)
@@ -73,6 +104,7 @@ def read_table(path: Path) -> tuple[list[Entry], list[str]]:
             captions.append(Line(len(captions), audio, text, row.get("speaker") or None, row.get("language") or "en"))
     if not lines:
         raise DataError.about(path, "no rows", "list the pictures in it")
+    refuse_twins(path.parent, list(lines))
     entries = []
     for image, (folder_class, folder_split) in zip(lines, classes_and_splits(list(lines)), strict=True):
         own_class, own_split = facts[image]
@@ -86,74 +118,63 @@ def read_table(path: Path) -> tuple[list[Entry], list[str]]:
 
 def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
     """Rows with their line numbers; ``header`` receives the column names, aliases replaced."""
-    text = read_text_file(path, max_bytes=MAX_TABLE_BYTES)
-    rows = _json_rows(path, text) if path.suffix == ".jsonl" else _csv_rows(path, text)
-    for number, row in rows:
+    for number, row in read_rows(path):
         plain = {ALIASES.get(name, name): value.strip() for name, value in row.items()}
-        _check_columns(path, [name for name in plain if name not in header])
-        header.update(dict.fromkeys(plain))
+        if not plain.keys() <= header.keys():
+            _check_columns(path, [name for name in plain if name not in header])
+            header.update(dict.fromkeys(plain))
+        if len(plain) < len(row):
+            raise DataError.about(path, "two columns hold the words", f"keep one of {', '.join(['text', *ALIASES])}")
         for name in COLUMNS:
-            value = plain.get(name, "")
-            if len(value) > MAX_FIELD or _CONTROL.search(" ".join(value.split()) if name == "text" else value):
-                reason = f"line {number}: {name} is longer than {MAX_FIELD} characters or has control characters"
+            value = plain.get(name)
+            if value and not (plain_words(value) if name == "text" else is_plain(value)):
+                reason = f"line {number}: {name} is longer than {MAX_WORDS} characters or has control characters"
                 raise DataError.about(path, reason, "write it as one plain line")
         yield number, plain
-
-
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
-    delimiter = "\t" if path.suffix == ".tsv" else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restkey="", restval=None)
-    try:
-        names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-        if "image" not in names or len(set(names)) != len(names):
-            fix = f"its first line has to name the columns: {', '.join(COLUMNS)}"
-            raise DataError.about(path, f"no column 'image', or one name twice ({', '.join(names)[:80]})", fix)
-        reader.fieldnames = names
-        for row in reader:
-            if "" in row or None in row.values():
-                raise DataError.about(path, f"line {reader.line_num}: {len(names)} fields expected", "quote commas")
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise DataError.about(path, f"line {reader.line_num}: broken ({error})", "write it as plain CSV") from error
-
-
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError.about(path, f"line {number}: not JSON ({error})", "write one object a line") from error
-        plain = isinstance(row, dict) and all(isinstance(value, str | int | None) for value in row.values())
-        if not plain:
-            raise DataError.about(path, f"line {number}: not an object of texts", "write one object a line")
-        yield number, {name.lower(): "" if value is None else str(value) for name, value in row.items()}
 
 
 def _check_columns(path: Path, names: Iterable[str]) -> None:
     """Refuse a name that is nearly one of ours: it would be passed over, and the user would miss it."""
     for name in names:
-        near = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name[:40], COLUMNS, n=1, cutoff=0.75)
         if near and name not in COLUMNS:
             fix = f"call it {near[0]!r}, or give it quite another name"
-            raise DataError.about(path, f"the column {name!r} is not known", fix)
+            raise DataError.about(path, f"the column {name[:40]!r} is not known", fix)
 
 
-def _path(table: Path, number: int, row: Row, column: str) -> str | None:
+def _speller(files: Collection[str]) -> Callable[[str], str]:
+    """Turns a path into the file it means: itself, else the only one that is spelled so but for its letters."""
+    there = frozenset(files)
+    similar: dict[str, str | None] = {}
+    for file in files:
+        for form in {same_name(file), same_name(file).casefold()}:
+            similar[form] = file if similar.setdefault(form, file) == file else None
+
+    def spell(path: str) -> str:
+        if path in there:
+            return path
+        composed = same_name(path)
+        return similar.get(composed) or similar.get(composed.casefold()) or path
+
+    return spell
+
+
+def _path(table: Path, number: int, row: Row, column: str, spell: Callable[[str], str]) -> str | None:
     if not row.get(column):
         return None
-    path = inside(row[column])
+    path = relative_path(row[column])
     if path is None:
-        raise DataError.about(table, f"line {number}: {row[column]!r} leaves the folder", "use paths relative to it")
-    return path
+        raise DataError.about(
+            table, f"line {number}: {row[column][:200]!r} leaves the folder", "use paths relative to it"
+        )
+    return spell(path)
 
 
 def _split(path: Path, image: str, name: str) -> str:
     try:
         return SPLIT_NAMES[name.lower()]
     except KeyError:
-        raise DataError.about(path, f"{image}: unknown split {name!r}", "use train, val or test") from None
+        raise DataError.about(path, f"{image}: unknown split {name[:40]!r}", "use train, val or test") from None
 
 
 def _refuse_gaps(path: Path, entries: Iterable[Entry], header: Mapping[str, None]) -> None:

@@ -1,45 +1,65 @@
 """Reads a tree of pictures whose recordings and caption lines are found by their names."""
 
-import os
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from speech2img.corpora.folder.entries import (
-    PICTURE_SUFFIXES,
-    RECORDING_SUFFIXES,
+    MAX_WORDS,
     Entry,
     Line,
     classes_and_splits,
+    plain_words,
     read_text_file,
+    refuse_twins,
 )
+from speech2img.corpora.folder.kinds import Kinds, sort_by_kind
+from speech2img.corpora.folder.owners import Owner, Owners
+from speech2img.corpora.folder.unused import Unused
+from speech2img.corpora.folder.walk import list_files
+from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
+from speech2img.images.io import FORMATS
+from speech2img.storage.lines import text_lines
 
-OUR_FOLDERS = frozenset(("derived", "reports", "spoken"))
-"""What this library writes into a corpus folder, on its first level."""
-UNREAD_SUFFIXES = frozenset((".m4a", ".aac", ".wma", ".amr", ".aiff", ".gif", ".tif", ".tiff", ".heic", ".svg"))
 MAX_TEXT_BYTES = 1 << 20
-_NUMBERED = re.compile(r"(.+)_(\d{1,6})")
+NO_PICTURE = "a recording of no picture"
+TEXT_OF_NONE = "a text of no picture"
+LEAVE_OUT = "leave them out with --leave-out-unusable"
 
-Owner = tuple[str, int | None]
-"""A picture, and the number in the name of what belongs to it."""
+Owned = Mapping[str, Sequence[Owner]]
+"""Picture -> its files, each with the number in its name."""
 
 
-def read_tree(root: Path) -> tuple[list[Entry], list[str]]:
+@dataclass(slots=True)
+class Reading:
+    """What was read of a folder."""
+
+    entries: list[Entry]
+    """The pictures."""
+    unused: list[Unused] = field(default_factory=list)
+    """Files of the folder that are not used."""
+    notes: list[str] = field(default_factory=list)
+    """What else the user should know."""
+
+
+def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: bool = False) -> Reading:
     """Find the pictures of a folder with their recordings and captions.
 
     Parameters
     ----------
     root : Path
-        The folder. Hidden files and this library's own folders in it are passed over.
+        The folder.
+    made : collection of str, optional
+        If the folder was prepared before: the recordings that an engine made, which are no recordings of people.
+    leave_out : bool
+        Leave out recordings that belong to no picture, or may belong to two; else they are an error.
 
     Returns
     -------
-    entries : list of Entry
-        By path.
-    notes : list of str
-        What the user should know: files that were passed over.
+    Reading
+        Entries by path.
 
     Raises
     ------
@@ -48,108 +68,110 @@ def read_tree(root: Path) -> tuple[list[Entry], list[str]]:
 
     Notes
     -----
-    ``<stem>.wav`` and ``<stem>_<k>.wav`` (or flac, ogg, opus, mp3) belong to the picture with that stem in the same
-    folder, else to the one whose folders agree with theirs from the end (``audio/robin/a_0.wav`` to
-    ``images/robin/a.jpg``). Line k of ``<stem>.txt`` are the words of recording k, or a caption to be spoken where
-    there is none. Numbers begin at 0, or at 1 if no recording of the tree has number 0.
+    ``<stem>.wav`` and ``<stem>_<k>.wav`` (or another format) belong to the picture with that stem in the same folder,
+    or in the folder that goes with theirs (`Owners`): ``audio/robin/a_0.wav`` to ``images/robin/a.jpg``. Line k of
+    ``<stem>.txt`` are the words of recording k, or a caption to be spoken where there is none. Numbers begin at 0, or
+    at 1 if no recording of the tree has number 0.
     """
-    files = _walk(root)
-    pictures = [file for file in files if _suffix(file) in PICTURE_SUFFIXES]
-    if not pictures:
-        kinds = ", ".join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))
-        raise DataError.about(root, f"no pictures ({kinds}) in it", "give the folder that holds them")
-    by_stem: dict[str, list[str]] = defaultdict(list)
-    for picture in pictures:
-        by_stem[PurePosixPath(picture).stem].append(picture)
-    _refuse_twins(root, pictures)
-    recordings = _owned(root, by_stem, [file for file in files if _suffix(file) in RECORDING_SUFFIXES], numbered=True)
-    texts = _owned(root, by_stem, [file for file in files if _suffix(file) == ".txt"], numbered=False)
+    listing = list_files(root, made=made)
+    kinds = sort_by_kind(root, listing.files)
+    _refuse_empty(root, kinds)
+    refuse_twins(root, kinds.pictures)
+    unused = [*listing.unused, *kinds.unread()]
+    recordings, texts, idle = _owned(root, kinds, leave_out=leave_out)
+    unused += idle
     first = _first_number(recordings)
-    facts = classes_and_splits(pictures)
     entries = []
-    for picture, (class_name, split) in zip(pictures, facts, strict=True):
-        words = _read_lines(root, [file for file, _ in texts.get(picture, ())])
-        spoken = _by_index(root, picture, recordings.get(picture, ()), first)
+    for picture, (class_name, split) in zip(kinds.pictures, classes_and_splits(kinds.pictures), strict=True):
+        words = _read_lines(root, texts.get(picture))
+        used = [owned for owned in recordings.get(picture, ()) if owned[0] not in kinds.unread_recordings]
+        spoken = _by_index(root, picture, used, first)
         indices = sorted(spoken.keys() | words.keys())
         lines = tuple(Line(index, spoken.get(index), words.get(index, "")) for index in indices)
         entries.append(Entry(picture, class_name, split, lines))
-    return entries, _notes(files, texts)
+    if not any(entry.lines for entry in entries) and kinds.unread_recordings and not leave_out:
+        _refuse_unheard(root, kinds)
+    notes = [f"linked folders were followed: {some_of(listing.links)}"] if listing.links else []
+    return Reading(entries, unused, notes)
 
 
-def _walk(root: Path) -> list[str]:
-    found = []
-    for folder, names, files in os.walk(root):
-        here = Path(folder).relative_to(root)
-        ours = OUR_FOLDERS if here == Path() else frozenset()
-        names[:] = sorted(name for name in names if not name.startswith(".") and name not in ours)
-        found += [(here / name).as_posix() for name in sorted(files) if not name.startswith(".")]
-    return sorted(found)
+def _refuse_empty(root: Path, kinds: Kinds) -> None:
+    if kinds.pictures:
+        return
+    if kinds.unread_pictures:
+        reasons = [f"{path}: {reason}" for path, reason in kinds.unread_pictures.items()]
+        reason = f"no picture in it that is read ({some_of(reasons, separator=' | ', max_length=160)})"
+        raise DataError.about(root, reason, "convert them")
+    formats = ", ".join(FORMATS)
+    raise DataError.about(root, f"no pictures ({formats}) in it", "give the folder that holds them")
 
 
-def _suffix(file: str) -> str:
-    return PurePosixPath(file).suffix.lower()
+def _refuse_unheard(root: Path, kinds: Kinds) -> None:
+    """Refuse a folder none of whose recordings can be read: its owner thinks that they are heard."""
+    reasons = [f"{path}: {reason}" for path, reason in kinds.unread_recordings.items()]
+    some = some_of(reasons, separator=" | ", max_length=160)
+    number = counted(len(reasons), "recording")
+    raise DataError.about(root, f"no recording can be read of {number} ({some})", f"convert them, or {LEAVE_OUT}")
 
 
-def _refuse_twins(root: Path, pictures: Sequence[str]) -> None:
-    """Two pictures that differ in their ending only would share a name, and their recordings."""
-    seen: dict[str, str] = {}
-    for picture in pictures:
-        other = seen.setdefault(str(PurePosixPath(picture).with_suffix("")), picture)
-        if other != picture:
-            raise DataError.about(root / picture, f"has the same name as {other}", "rename one of them")
+def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping[str, str], list[Unused]]:
+    """Recordings and text of every picture, and what belongs to none."""
+    heard = [*kinds.recordings, *kinds.unread_recordings]
+    owners = Owners([*kinds.pictures, *kinds.unread_pictures], [*heard, *kinds.texts])
+    recordings: dict[str, list[Owner]] = defaultdict(list)
+    orphans: dict[str, str] = {}
+    for file in sorted(heard):
+        found = owners.of(file, numbered=True)
+        reason = _reason_against(kinds, found)
+        if reason is None:
+            recordings[found[0][0]].append((file, found[0][1]))
+        elif file not in kinds.unread_recordings:
+            orphans[file] = reason
+    if orphans and not leave_out:
+        _refuse_orphans(root, orphans)
+    texts: dict[str, str] = {}
+    idle = [Unused(file, reason) for file, reason in orphans.items()]
+    for file in kinds.texts:
+        found = owners.of(file, numbered=False)
+        picture = found[0][0] if len(found) == 1 else ""
+        if not picture or picture in kinds.unread_pictures:
+            idle.append(Unused(file, TEXT_OF_NONE))
+        elif texts.setdefault(picture, file) != file:
+            idle.append(Unused(file, "a second text of one picture"))
+    return recordings, texts, idle
 
 
-def _owned(
-    root: Path, by_stem: Mapping[str, Sequence[str]], files: Iterable[str], *, numbered: bool
-) -> dict[str, list[tuple[str, int | None]]]:
-    """Files by the picture they belong to, with the number in their name; recordings must belong to one."""
-    owned: dict[str, list[tuple[str, int | None]]] = defaultdict(list)
-    orphans = []
-    for file in files:
-        owners = _owners(file, by_stem, numbered=numbered)
-        if len(owners) > 1 and numbered:
-            reason = f"may belong to {owners[0][0]} or to {owners[1][0]}"
-            raise DataError.about(root / file, reason, "put it beside its picture, or write a table (items.csv)")
-        if len(owners) == 1:
-            owned[owners[0][0]].append((file, owners[0][1]))
-        elif numbered:
-            orphans.append(file)
-    if orphans:
-        some = ", ".join(orphans[:3]) + (", ..." if len(orphans) > 3 else "")
-        fix = "name it like its picture (robin.jpg: robin.wav, or robin_0.wav, robin_1.wav), or write items.csv"
-        raise DataError.about(root, f"{len(orphans)} recordings belong to no picture: {some}", fix)
-    return owned
+def _reason_against(kinds: Kinds, found: Sequence[Owner]) -> str | None:
+    """Why a recording has no picture; None if it has."""
+    if not found:
+        return NO_PICTURE
+    if len(found) > 1:
+        return f"may belong to {found[0][0]} or to {found[1][0]}"
+    return "a recording of a picture that is not used" if found[0][0] in kinds.unread_pictures else None
 
 
-def _owners(file: str, by_stem: Mapping[str, Sequence[str]], *, numbered: bool) -> list[Owner]:
-    """The pictures that a file's name fits best: by folder first, then by the whole stem before the numbered one."""
-    path = PurePosixPath(file)
-    candidates: list[Owner] = [(picture, None) for picture in by_stem.get(path.stem, ())]
-    match = _NUMBERED.fullmatch(path.stem) if numbered else None
-    if match:
-        candidates += [(picture, int(match[2])) for picture in by_stem.get(match[1], ())]
-    rank = {
-        owner: (_agreement(path.parts[:-1], PurePosixPath(owner[0]).parts[:-1]), owner[1] is None)
-        for owner in candidates
-    }
-    best = max(rank.values(), default=None)
-    return [owner for owner in candidates if rank[owner] == best]
+def _refuse_orphans(root: Path, orphans: Mapping[str, str]) -> None:
+    torn = [file for file, reason in orphans.items() if reason.startswith("may")]
+    if torn:
+        fix = f"put it beside its picture, or write a table (items.csv), or {LEAVE_OUT}"
+        raise DataError.about(root / torn[0], orphans[torn[0]], fix)
+    unread = [file for file, reason in orphans.items() if reason != NO_PICTURE]
+    reason = f"{counted(len(orphans), 'recording')} without a picture: {some_of(list(orphans))}"
+    if unread:
+        reason += f" (pictures of formats that are not read: {counted(len(unread), 'recording')}, {some_of(unread)})"
+    fix = (
+        "name each like its picture (robin.jpg: robin.wav, or robin_0.wav, robin_1.wav) and put it into the same "
+        f"folder, or into the same folder of a tree called audio, or write a table (items.csv), or {LEAVE_OUT}"
+    )
+    raise DataError.about(root, reason, fix)
 
 
-def _agreement(first: Sequence[str], second: Sequence[str]) -> tuple[bool, int]:
-    """Whether two folders are the same, and how many of their last parts are."""
-    same = 0
-    while same < min(len(first), len(second)) and first[-1 - same] == second[-1 - same]:
-        same += 1
-    return tuple(first) == tuple(second), same
-
-
-def _first_number(recordings: Mapping[str, Sequence[tuple[str, int | None]]]) -> int:
+def _first_number(recordings: Owned) -> int:
     numbers = [number for files in recordings.values() for _, number in files if number is not None]
     return 1 if numbers and min(numbers) == 1 else 0
 
 
-def _by_index(root: Path, picture: str, files: Iterable[tuple[str, int | None]], first: int) -> dict[int, str]:
+def _by_index(root: Path, picture: str, files: Iterable[Owner], first: int) -> dict[int, str]:
     spoken: dict[int, str] = {}
     for file, number in files:
         index = 0 if number is None else number - first
@@ -160,25 +182,16 @@ def _by_index(root: Path, picture: str, files: Iterable[tuple[str, int | None]],
     return spoken
 
 
-def _read_lines(root: Path, files: Sequence[str]) -> dict[int, str]:
+def _read_lines(root: Path, file: str | None) -> dict[int, str]:
     """Words by line number from 0; empty lines count and say nothing."""
+    if file is None:
+        return {}
     words: dict[int, str] = {}
-    for file in files[:1]:
-        text = read_text_file(root / file, max_bytes=MAX_TEXT_BYTES)
-        for number, line in enumerate(text.splitlines()):
-            if line.strip():
-                words[number] = " ".join(line.split())
+    for number, line in enumerate(text_lines(read_text_file(root / file, max_bytes=MAX_TEXT_BYTES))):
+        plain = plain_words(line)
+        if plain is None:
+            reason = f"line {number + 1}: longer than {MAX_WORDS} characters, or with control characters"
+            raise DataError.about(root / file, reason, "write a caption a line, as plain text")
+        if plain:
+            words[number] = plain
     return words
-
-
-def _notes(files: Sequence[str], texts: Mapping[str, Sequence[tuple[str, int | None]]]) -> list[str]:
-    notes = []
-    unread = Counter(_suffix(file) for file in files if _suffix(file) in UNREAD_SUFFIXES)
-    if unread:
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
-        notes.append(f"files of formats that are not read were passed over: {kinds}")
-    used = {file for owned in texts.values() for file, _ in owned[:1]}
-    idle = [file for file in files if _suffix(file) == ".txt" and file not in used]
-    if idle:
-        notes.append(f"{len(idle)} text files belong to no picture and were passed over: {', '.join(idle[:3])}")
-    return notes

@@ -1,0 +1,121 @@
+"""Says of every file of a folder what it is, by its content: a picture, a recording, a text, or nothing of use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from speech2img.corpora.folder.entries import (
+    OTHER_SOUND_SUFFIXES,
+    PICTURE_SUFFIXES,
+    RECORDING_SUFFIXES,
+    TABLE_SUFFIXES,
+    TEXT_SUFFIXES,
+    UNREAD_PICTURE_SUFFIXES,
+    suffix_of,
+    without_suffix,
+)
+from speech2img.corpora.folder.unused import Unused
+from speech2img.images.io import MEDIA_TYPES as PICTURE_TYPES
+from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.folders import FoundFile
+from speech2img.storage.media_type import HEAD_BYTES
+
+SOUND_TYPES = frozenset(("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"))
+USUAL_TYPES = SOUND_TYPES | {"image/jpeg", "image/png", "image/bmp", "image/webp"}
+"""Of two files of one name, those of these types are taken."""
+RAW_SUFFIXES = frozenset((".cr2", ".nef", ".arw", ".dng", ".orf", ".rw2"))
+TABLE = "a table, and none that was asked for (--table)"
+OTHER = "neither picture nor recording nor text"
+UNKNOWN_PICTURE = "called a picture, but none of a known format"
+UNKNOWN_SOUND = "called a recording, but none of a known format"
+TWIN = "has the name of a file beside it in a more usual format"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(slots=True)
+class Kinds:
+    """The files of a folder by what they are, each list by path."""
+
+    pictures: list[str] = field(default_factory=list)
+    recordings: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    unread_pictures: dict[str, str] = field(default_factory=dict)
+    """Pictures of formats that are not read, and why: recordings may be theirs."""
+    unread_recordings: dict[str, str] = field(default_factory=dict)
+    """The same of recordings."""
+    others: dict[str, str] = field(default_factory=dict)
+    """All else."""
+
+    def unread(self) -> list[Unused]:
+        """Everything that is not used because of what it is."""
+        reasons = self.unread_pictures | self.unread_recordings | self.others
+        return [Unused(path, reason) for path, reason in reasons.items()]
+
+
+def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
+    """Sort files by what their content says.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    files : sequence of FoundFile
+        Regular files in it.
+
+    Returns
+    -------
+    Kinds
+        A file is what its content says, whatever it is called. Where the content is not known (a damaged file), the
+        name of a picture or recording counts, so that the file is looked at and its fault is told. Of two pictures or
+        recordings that differ in their ending only, the one in a usual format is taken.
+    """
+    kinds = Kinds()
+    types: dict[str, str | None] = {}
+    for file in files:
+        types[file.path] = file.kind
+        if suffix_of(file.path) in TEXT_SUFFIXES | TABLE_SUFFIXES and (file.kind is None or _is_text(root / file.path)):
+            types[file.path] = "text/plain"
+        _take(kinds, file.path, types[file.path])
+    for paths in (kinds.pictures, kinds.recordings):
+        usual = {without_suffix(path) for path in paths if types[path] in USUAL_TYPES}
+        twins = [path for path in paths if types[path] not in {None, *USUAL_TYPES} and without_suffix(path) in usual]
+        kinds.others |= dict.fromkeys(twins, TWIN)
+        paths[:] = [path for path in paths if path not in kinds.others]
+    return kinds
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins like a text, even one that begins like a sound ("caff..." does, and so does UTF-16)."""
+    with disk_errors(path), open_regular(path) as file:
+        head = file.read(HEAD_BYTES)
+    return head[:2] in _UTF16 or not any(byte < 32 and byte not in b"\t\n\r\v\f" for byte in head)
+
+
+def _take(kinds: Kinds, path: str, found: str | None) -> None:
+    """Put a file of a media type (None where it is not known) where it belongs."""
+    suffix = suffix_of(path)
+    family = (found or "").partition("/")[0]
+    if found == "text/plain" and suffix in TEXT_SUFFIXES:
+        kinds.texts.append(path)
+    elif suffix in TABLE_SUFFIXES and family not in ("image", "audio", "video"):
+        kinds.others[path] = TABLE if suffix != ".json" else OTHER
+    elif family == "image" and suffix in RAW_SUFFIXES:
+        kinds.unread_pictures[path] = "camera raw pictures are not read; export them as JPEG"
+    elif found in PICTURE_TYPES or (found is None and suffix in PICTURE_SUFFIXES):
+        kinds.pictures.append(path)
+    elif found in SOUND_TYPES or (found is None and suffix in RECORDING_SUFFIXES):
+        kinds.recordings.append(path)
+    elif family == "image":
+        kinds.unread_pictures[path] = f"{_format(found)} pictures are not read; convert them to JPEG or PNG"
+    elif family in ("audio", "video"):
+        kinds.unread_recordings[path] = f"{_format(found)} is not read; convert it to wav or flac"
+    elif found is None and suffix in UNREAD_PICTURE_SUFFIXES:
+        kinds.unread_pictures[path] = UNKNOWN_PICTURE
+    elif found is None and suffix in OTHER_SOUND_SUFFIXES:
+        kinds.unread_recordings[path] = UNKNOWN_SOUND
+    else:
+        kinds.others[path] = OTHER
+
+
+def _format(found: str | None) -> str:
+    return (found or "").partition("/")[2].removeprefix("x-").upper()

@@ -1,0 +1,92 @@
+"""Rows of a table as a spreadsheet or a program wrote it: CSV, tabs, or one JSON object a line."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from speech2img.corpora.folder.entries import read_text_file
+from speech2img.errors import DataError
+from speech2img.storage.json_text import parse_json
+from speech2img.storage.media_type import file_media_type
+
+COLUMNS = ("image", "audio", "text", "class", "speaker", "split", "language")
+ALIASES = {"transcript": "text", "caption": "text"}
+MAX_TABLE_BYTES = 256 << 20
+MAX_ROWS = 1_000_000
+_SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
+
+Row = Mapping[str, str]
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Read the rows of a table.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.csv``, ``.tsv`` or ``.jsonl`` file in UTF-8.
+
+    Yields
+    ------
+    number : int
+        The line, from 1.
+    row : Mapping of str to str
+        Name of the column in lower case -> value.
+
+    Raises
+    ------
+    DataError
+        If it is no regular file, in another encoding, separated by something else, broken, or has more than `MAX_ROWS`.
+    """
+    kind = file_media_type(path)
+    if kind in ("application/zip", "application/x-ole-storage"):
+        raise DataError.about(path, "is a spreadsheet, not a text", "save it as CSV UTF-8")
+    text = read_text_file(path, max_bytes=MAX_TABLE_BYTES)
+    rows = _json_rows(path, text) if path.suffix.lower() == ".jsonl" else _csv_rows(path, text)
+    for count, row in enumerate(rows):
+        if count == MAX_ROWS:
+            raise DataError.about(path, f"more than {MAX_ROWS:,} rows", "divide it")
+        yield row
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restkey="", restval=None)
+    try:
+        names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+        _check_header(path, names, text, delimiter)
+        reader.fieldnames = names
+        for row in reader:
+            if "" in row or None in row.values():
+                fix = f"quote {_SEPARATORS[delimiter]}"
+                raise DataError.about(path, f"line {reader.line_num}: {len(names)} fields expected", fix)
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError.about(path, f"line {reader.line_num}: broken ({error})", "write it as plain CSV") from error
+
+
+def _check_header(path: Path, names: list[str], text: str, delimiter: str) -> None:
+    if "image" in names and len(set(names)) == len(names):
+        return
+    first = text[:1000].replace("\r", "\n").partition("\n")[0].lower()
+    for other, name in _SEPARATORS.items():
+        if other != delimiter and "image" in [field.strip(' "') for field in first.split(other)] and other in first:
+            wanted = "tabs (or call it .csv and use commas)" if delimiter == "\t" else "commas"
+            raise DataError.about(path, f"its columns are separated by {name}", f"separate them by {wanted}")
+    fix = f"its first line has to name the columns: {', '.join(COLUMNS)}"
+    raise DataError.about(path, f"no column 'image', or one name twice ({', '.join(names)[:80]})", fix)
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_json(line)
+        except ValueError as error:
+            raise DataError.about(path, f"line {number}: not JSON ({error})", "write one object a line") from error
+        plain = isinstance(row, dict) and all(isinstance(value, str | int | None) for value in row.values())
+        if not plain:
+            raise DataError.about(path, f"line {number}: not an object of texts", "write one object a line")
+        yield number, {name.lower(): "" if value is None else str(value) for name, value in row.items()}
