@@ -8,7 +8,7 @@ from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
 
 TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits")
 FITS = ("equal", "each", "squash", "middle")
-PROTOCOLS = ("clean", "stackgan", "s2igan", "sta")
+PROTOCOLS = ("clean", "stackgan", "s2igan", "sta", "pytorch-fid")
 CORPORA = ("cub", "oxford102", "flickr8k", "places")
 
 MODEL_OPTIONS = (
@@ -188,7 +188,8 @@ def _add_inception(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--protocol",
         choices=PROTOCOLS,
-        help="clean: recommended; the others as these papers did it, quirks told (default: as pytorch-fid)",
+        help="clean: recommended; the others as these papers and programs did it, quirks told (default: resized as "
+        "pytorch-fid does, at all outputs; photographs upright)",
     )
     group.add_argument(
         "--allow-small", action="store_true", help="compute FID of no more pictures than dimensions, with a warning"

@@ -14,14 +14,16 @@ OUT = Path("report")
 def run_folders(args: argparse.Namespace) -> int:
     """Compare two folders, write the report and print it."""
     from speech2img.metrics.classifier_reader import ClassifierReader
-    from speech2img.metrics.folder_evaluation import evaluate_folders
+    from speech2img.metrics.folder_evaluation import evaluate_folders, told_of_files
     from speech2img.metrics.folder_plan import FolderSettings
     from speech2img.metrics.inception_reader import InceptionReader
     from speech2img.metrics.protocols import find_protocol
     from speech2img.training.device import resolve_device
 
-    generated = _side(args.generated, args.list_generated, "generated")
-    real = _side(args.real, args.list_real, "real")
+    rule = None if args.protocol is None else find_protocol(args.protocol)
+    upright = rule is None or rule.upright
+    generated = _side(args.generated, args.list_generated, "generated", upright=upright)
+    real = _side(args.real, args.list_real, "real", upright=upright)
     from_corpus = real is None and args.root is not None
     if from_corpus:
         real = _corpus(args)
@@ -30,7 +32,7 @@ def run_folders(args: argparse.Namespace) -> int:
         reader = InceptionReader.load(args.network, precision=args.precision, device=resolve_device(args.device))
     if args.classifier is not None:
         classifier = ClassifierReader.load(args.classifier, device=resolve_device(args.device))
-    squashed = args.protocol is not None and find_protocol(args.protocol).frechet.squash is not None
+    squashed = rule is not None and rule.frechet.squash is not None
     settings = FolderSettings(
         protocol=args.protocol,
         taps=tuple(args.taps or ()),
@@ -51,12 +53,16 @@ def run_folders(args: argparse.Namespace) -> int:
     if report is not None:
         print((out / "report.md").read_text(encoding="utf-8"))
         print(f"report: {out / 'report.md'}")
+    else:
+        notes, unused = told_of_files(generated, real)
+        for line in (*notes, *unused):
+            print(line)
     if args.save_stats is not None:
         print(f"statistics of the real pictures: {args.save_stats}")
     return 0
 
 
-def _side(folders: list[Path] | None, listed: Path | None, which: str) -> "Side | None":
+def _side(folders: list[Path] | None, listed: Path | None, which: str, *, upright: bool) -> "Side | None":
     """Pictures of folders or a list, or the path of statistics; None where neither is given."""
     from speech2img.errors import ConfigError
     from speech2img.metrics.picture_sources import folder_pictures, listed_pictures
@@ -69,8 +75,8 @@ def _side(folders: list[Path] | None, listed: Path | None, which: str) -> "Side 
     if listed is not None:
         if folders is not None and len(folders) > 1:
             raise ConfigError.about(f"--list-{which}", "several folders to start from", f"give one --{which}")
-        return listed_pictures(listed, root=folders[0] if folders else None)
-    return None if folders is None else folder_pictures(folders)
+        return listed_pictures(listed, root=folders[0] if folders else None, upright=upright)
+    return None if folders is None else folder_pictures(folders, upright=upright)
 
 
 def _corpus(args: argparse.Namespace) -> "FilePictures":
@@ -82,8 +88,11 @@ def _corpus(args: argparse.Namespace) -> "FilePictures":
 
     if len(args.split) > 1:
         raise ConfigError.about("--split", "several", "compare with one split at a time")
-    rule = None if args.protocol is None else find_protocol(args.protocol).frechet
-    whole = rule is not None and rule.real_pictures == "all"
+    protocol = None if args.protocol is None else find_protocol(args.protocol)
+    whole = protocol is not None and protocol.frechet.real_pictures == "all"
     return manifest_pictures(
-        Manifest.load(args.root), split=None if whole else args.split[0], crop=rule is None or rule.real_crop == "box"
+        Manifest.load(args.root),
+        split=None if whole else args.split[0],
+        crop=protocol is None or protocol.frechet.real_crop == "box",
+        upright=protocol is None or protocol.upright,
     )

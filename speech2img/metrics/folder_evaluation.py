@@ -13,9 +13,10 @@ from speech2img.metrics.inception_reader import InceptionReader
 from speech2img.metrics.inception_retrieval import retrieval_rule
 from speech2img.metrics.inception_rows import UNTOLD, add_inception_rows, add_score_row
 from speech2img.metrics.picture_features import FITS, FeatureSettings, extract_features
+from speech2img.metrics.picture_folders import several_note, unused_notes
 from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sets import PictureSet, check_count, read_statistics, save_set
-from speech2img.metrics.picture_sources import PictureSource
+from speech2img.metrics.picture_sources import FilePictures, PictureSource
 from speech2img.metrics.protocols import find_protocol
 from speech2img.metrics.published import comparison_markdown, is_published_set
 from speech2img.metrics.report import MetricReport
@@ -78,6 +79,18 @@ def evaluate_folders(
     if generated is None:
         return None
     return evaluation.measure()
+
+
+def told_of_files(generated: Side | None, real: Side | None) -> tuple[list[str], list[str]]:
+    """What a reader must know of the files of both sides: notes, and the list of those that were not used."""
+    notes: list[str] = []
+    listing: list[str] = []
+    for name, side in (("generated", generated), ("real", real)):
+        if isinstance(side, FilePictures):
+            unused, lines = unused_notes(name, side.passed)
+            notes += [*unused, *several_note(name, side.several())]
+            listing += lines
+    return notes, listing
 
 
 class _Evaluation:
@@ -228,6 +241,10 @@ class _Evaluation:
             notes=[] if plan is None else list(plan.notes),
             every_row={"ema": settings.ema},
         )
+        notes, listing = told_of_files(self.generated, self.real)
+        report.notes += notes
+        if listing:
+            report.sections["Files that were not used"] = listing
         if settings.protocol is not None:
             report.sections[f"Protocol {settings.protocol}"] = [
                 f"- {line}" for line in find_protocol(settings.protocol).describe()

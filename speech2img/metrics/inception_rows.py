@@ -13,7 +13,7 @@ from speech2img.metrics.inception_reader import BUILD_NAMES
 from speech2img.metrics.inception_score import inception_score
 from speech2img.metrics.kernel_distance import kernel_score
 from speech2img.metrics.picture_reader import PictureReader
-from speech2img.metrics.picture_sets import PictureSet, check_sides
+from speech2img.metrics.picture_sets import PictureSet, check_sides, repetition_note
 from speech2img.metrics.precision_recall import precision_recall
 from speech2img.metrics.report import MetricReport
 from speech2img.metrics.score import Score
@@ -63,6 +63,8 @@ def add_inception_rows(
         If the two sets were not read alike.
     """
     before = len(report.rows)
+    _note_repetition(report, generated, f"{group}, generated" if group else "generated")
+    _note_repetition(report, real, f"{group}, real" if group else "real")
     with Progress(total=2 * len(plan.taps) + 2, what="measures", unit="measure", progress=progress) as bar:
         for tap in plan.taps:
             add = _Adder(report, generated, real, plan, reader=reader, group=group, tap=tap)
@@ -104,8 +106,18 @@ def add_score_row(
         Whether they are real pictures: the yardstick of the same score.
     """
     label = plan.score_label or plan.score_tap
+    side = "real" if are_real else "generated"
+    _note_repetition(report, pictures, f"{group}, {side}" if group else side)
     add = _Adder(report, pictures, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
     add("Inception Score", partial(_inception_score, pictures, plan, seed, are_real))
+
+
+def _note_repetition(report: MetricReport, pictures: PictureSet, side: str) -> None:
+    """Say once of a set that its pictures repeat each other."""
+    if pictures.features is not None:
+        note = repetition_note(side, pictures.features.num_distinct, len(pictures.features.ids))
+        if note is not None and note not in report.notes:
+            report.notes.append(note)
 
 
 class _Adder:

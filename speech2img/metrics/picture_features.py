@@ -107,6 +107,8 @@ class PictureFeatures:
     """Tap -> (N, width), in the order of ``ids``; put together when asked for, so ask for one output at a time."""
     ids: tuple[str, ...]
     protocol: FeatureProtocol
+    num_distinct: int
+    """Pictures of different content."""
 
 
 def extract_features(
@@ -244,9 +246,11 @@ def _assemble(
     n = len(source.ids)
     starts = range(0, n, CHUNK)
     digest = hashlib.sha256()
+    contents: set[str] = set()
     for start in starts:
         for row, sha256 in enumerate(chunks.hashes(start), start):
             digest.update(f"{source.ids[row]}\0{sha256}\n".encode())
+            contents.add(sha256)
     protocol = FeatureProtocol(
         n=n,
         network=reader.name,
@@ -258,7 +262,7 @@ def _assemble(
         crop=source.crop,
         files_sha256=digest.hexdigest(),
     )
-    return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol)
+    return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol, len(contents))
 
 
 def _key(source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> str:

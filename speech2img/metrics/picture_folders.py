@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from speech2img.errors import DataError, ImageError
 from speech2img.images.io import MEDIA_TYPES
 from speech2img.storage.folders import folder_content
-from speech2img.storage.names import same_name, shown
+from speech2img.storage.names import same_name, shown, some_of
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 UNREAD_SUFFIXES = (".pgm", ".ppm", ".pnm", ".jp2", ".jxl", ".avif", ".heic", ".heif", ".svg", ".psd", ".exr", ".dng")
@@ -107,3 +107,10 @@ def unused_notes(side: str, passed: Mapping[str, str]) -> tuple[list[str], list[
     more = [f"- ... and {len(lines) - MAX_LISTED:,} more"] if len(lines) > MAX_LISTED else []
     count = f"{len(passed):,} {'entry' if len(passed) == 1 else 'entries'}"
     return [f"{side}: {count} of the folder not used: {reasons}."], lines[:MAX_LISTED] + more
+
+
+def several_note(side: str, names: Sequence[str]) -> list[str]:
+    """The sentence about animations and files of several pages; none where there are none."""
+    if not names:
+        return []
+    return [f"{side}: of {len(names):,} animated or several-page files the first picture was taken: {some_of(names)}."]

@@ -136,6 +136,28 @@ def check_sides(generated: PictureSet, real: PictureSet, tap: str) -> tuple[str,
     return ()
 
 
+def repetition_note(side: str, num_distinct: int, count: int) -> str | None:
+    """What a report says where pictures repeat each other, 1 in 100 or more; None where they do not.
+
+    Parameters
+    ----------
+    side : str
+        What the pictures are ("generated").
+    num_distinct : int
+        How many of them are different.
+    count : int
+        How many there are.
+    """
+    if num_distinct == 1 < count:
+        return f"{side}: all {count:,} pictures are identical: no distance or score means anything of them."
+    if (count - num_distinct) * 100 < count:
+        return None
+    return (
+        f"{side}: only {num_distinct:,} of {count:,} pictures are different, the others repeat them: distances and "
+        "scores count fewer pictures than they say."
+    )
+
+
 def check_count(source: PictureSource) -> None:
     """Refuse a single picture; DataError names the folder."""
     if len(source.ids) < 2:

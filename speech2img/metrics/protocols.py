@@ -74,6 +74,8 @@ class Protocol:
     retrieval: RetrievalRule | None = None
     kernel_subsets: tuple[int, int] | None = None
     """Number and size of the subsets of the kernel distance; None: the papers have none."""
+    upright: bool = False
+    """Whether photographs are turned as the orientation tag of their camera says; published code does not."""
     quirks: tuple[str, ...]
     """All that a reader must know, one sentence each; the report prints them."""
 
@@ -98,6 +100,7 @@ _FINE_TUNED = (
     "weights are no longer to be had, so the numbers of another classifier are not comparable with it."
 )
 _LAST_BATCH = "The pictures that do not fill the last batch of 64 are dropped."
+_AS_STORED = "Photographs are read as stored: the orientation tag of their camera is not applied."
 _LEGACY_FID = "FID: resized to 299 px bilinearly without antialiasing, 2,048 dimensions."
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -115,6 +118,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "Real test pictures score 22.7 and training pictures 5.1 with that classifier: it knows the test "
             "classes, so the score rewards pictures that look like one species, whichever was asked for.",
             _LEGACY_FID + " Real pictures cropped as in training (recalled).",
+            _AS_STORED,
         ),
     ),
     "s2igan": Protocol(
@@ -146,6 +150,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "Flickr8k).",
             "In both retrieval scripts the shorter side is scaled to 299 px and the middle square cut out, "
             "features are compared by cosine, and pixels are in 0..1 though the Inception weights expect -1..1.",
+            _AS_STORED,
         ),
     ),
     "sta": Protocol(
@@ -165,6 +170,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "the number also rewards remembering the training set.",
             "R@50 with S2IGAN's script in batches of 7; pictures that do not fill the last batch are dropped; "
             "pixels in 0..1 though the weights expect -1..1.",
+            _AS_STORED,
         ),
     ),
     "clean": Protocol(
@@ -176,6 +182,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         frechet=FrechetRule(input_filter="clean", allow_small=False),
         retrieval=RetrievalRule(build="fid"),
         kernel_subsets=(100, 1000),
+        upright=True,
         quirks=(
             "Resized to 299 px by PIL's antialiased bicubic filter in float: no number of the 'legacy' filter is "
             "comparable.",
@@ -185,6 +192,22 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "comparable with the fine-tuned classifier's.",
             "Retrieval in both directions against the whole gallery, pixels in -1..1 as the weights expect; ties "
             "count against the model.",
+            "Photographs are turned upright as the orientation tag of their camera says; clean-fid itself does not.",
+        ),
+    ),
+    "pytorch-fid": Protocol(
+        name="pytorch-fid",
+        title="pytorch-fid",
+        source="released code, mseitzer/pytorch-fid",
+        num_generated="any two folders",
+        inception_scores=(InceptionScoreRule(classifier="fid"),),
+        frechet=FrechetRule(real_crop="none"),
+        quirks=(
+            _LEGACY_FID,
+            "No crop: pictures of a folder are read whole, each straight to 299 px.",
+            "Where there are no more pictures than dimensions the distance is computed all the same, with a warning.",
+            "It has no Inception Score itself; here that is over 1,008 ImageNet classes, shuffled, 10 splits.",
+            _AS_STORED,
         ),
     ),
 }

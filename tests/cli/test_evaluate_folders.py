@@ -334,7 +334,14 @@ def _refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, *argv: object) 
         (lambda path: path.write_bytes(b""), "5.png: the file is empty"),
         (lambda path: path.write_text("words"), "5.png: not a picture"),
         (lambda path: Image.new("RGB", (9, 9)).save(path), "2/5.png: 9 x 9 pixels; 0/0.png has 20 x 16"),
-        (lambda path: path.rename(path.with_suffix(".tiff")), "5.tiff: a format that is not read"),
+        (
+            lambda path: path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(40)),
+            "5.png: a format that is not read (image/heic)",
+        ),
+        (
+            lambda path: (path.unlink(), path.with_suffix(".ppm").write_text("P3 1 1 9 1 2 3")),
+            "5.ppm: a format that is",
+        ),
     ],
 )
 def test_a_bad_picture_is_named(
@@ -458,3 +465,75 @@ def test_a_whole_published_file_reaches_2048(realdata: Path, tmp_path: Path) -> 
     report = json.loads((tmp_path / "report.json").read_text())
     assert _row(report, "frechet_distance", "pool2048")["details"]["dimensions"] == 2048
     assert any("Inception Score of logits_unbiased: not measured" in note for note in report["notes"])
+
+
+def test_files_that_are_not_used_are_listed_and_counted(
+    folders: tuple[Path, Path], run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, photos = folders
+    (made / "@eaDir").mkdir()
+    for name in ("@eaDir/0.png", "._0.png"):
+        shutil.copy(made / "0" / "0.png", made / name)
+    (made / "notes.txt").write_text("words")
+    (photos / "0" / "0.wav").write_bytes(b"RIFF\x24\0\0\0WAVEfmt ")
+    with Image.open(photos / "0" / "0.png") as frame:
+        frame.save(photos / "moving.gif", save_all=True, append_images=[frame.rotate(90)])
+    report = run("--generated", made, "--real", photos, "--taps", "pool64")
+    assert report["metrics"][0]["details"]["generated"]["n"] == 70
+    assert "generated: 3 entries of the folder not used" in " ".join(report["notes"])
+    assert "real: of 1 animated or several-page files the first picture was taken: moving.gif." in report["notes"]
+    text = (tmp_path / "out" / "report.md").read_text()
+    for line in (
+        "- generated: ._0.png: made by macOS",
+        "- generated: @eaDir/: made by a Synology disk station",
+        "- generated: notes.txt: no picture (.txt)",
+        "- real: 0/0.wav: no picture (audio/wav)",
+    ):
+        assert line in text
+    capsys.readouterr()
+    stats = ["--save-stats", str(tmp_path / "s.npz"), "--taps", "pool64", "--out", str(tmp_path / "stats")]
+    assert main(["evaluate", "--network", "net", "--real", str(photos), *stats]) == 0
+    assert "- real: 0/0.wav: no picture (audio/wav)" in capsys.readouterr().out
+
+
+def test_pictures_that_repeat_each_other_are_told(tmp_path: Path, run: Run) -> None:
+    made, photos = _pictures(tmp_path / "made", 70, seed=0), _pictures(tmp_path / "photos", 80, seed=1)
+    some = run("--generated", made, "--real", photos, "--taps", "pool64")
+    assert not any("identical" in note or "repeat" in note for note in some["notes"])
+    for path in made.glob("[12]/*.png"):
+        shutil.copy(made / "0" / "0.png", path)
+    many = run("--generated", made, "--real", photos, "--taps", "pool64")
+    assert any(note.startswith("generated: only 24 of 70 pictures are different") for note in many["notes"])
+    for path in made.glob("0/*.png"):
+        if path.name != "0.png":
+            shutil.copy(made / "0" / "0.png", path)
+    same = run("--generated", made, "--real", photos, "--taps", "pool64", "logits")
+    assert sum(note.startswith("generated: all 70 pictures are identical") for note in same["notes"]) == 1
+    assert _row(same, "frechet_distance", "pool64")["value"] > 0
+    twice = run("--generated", photos, "--real", photos, "--taps", "pool64")
+    assert "both sets are the very same pictures" in _row(twice, "frechet_distance", "pool64")["warnings"]
+
+
+def test_photographs_are_turned_unless_the_protocol_reads_them_as_stored(tmp_path: Path, run: Run) -> None:
+    made = _pictures(tmp_path / "made", 40, seed=0, size=(16, 20))
+    phone, upright = tmp_path / "phone", tmp_path / "upright"
+    phone.mkdir(), upright.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for number in range(40):
+        pixels = np.random.default_rng(number).integers(0, 256, (16, 20, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(phone / f"{number}.png", exif=exif)
+        Image.fromarray(np.ascontiguousarray(pixels.swapaxes(0, 1)[:, ::-1])).save(upright / f"{number}.png")
+    options = ("--taps", "pool64", "--fit", "each", "--allow-small")
+    turned, plain = (
+        _row(run("--generated", made, "--real", real, *options), "frechet_distance", "pool64")["value"]
+        for real in (phone, upright)
+    )
+    assert turned == plain
+    options = ("--taps", "pool64", "--fit", "each", "--protocol", "pytorch-fid")
+    stored = _row(run("--generated", made, "--real", phone, *options), "frechet_distance", "pool64")["value"]
+    assert stored != turned
+    for path in phone.iterdir():
+        Image.open(path).convert("RGB").save(path, exif=b"")
+    untagged = _row(run("--generated", made, "--real", phone, *options), "frechet_distance", "pool64")["value"]
+    assert stored == untagged
