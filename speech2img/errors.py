@@ -1,6 +1,6 @@
 """The errors a user can meet: one base class, one class a kind, each with its exit status."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 
 class Speech2ImgError(Exception):
@@ -12,7 +12,7 @@ class Speech2ImgError(Exception):
         The exit status of the command line when this error ends it.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     @classmethod
     def about(cls, subject: object, reason: object, fix: str) -> Self:

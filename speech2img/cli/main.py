@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from speech2img import __version__
-from speech2img.cli import check, evaluate, extract, features, generate, import_weights, prepare, synthesize, train
-from speech2img.cli.parsing import Parser
-from speech2img.cli.process import leave_closed_output, restart_tuned, run_reporting
+from speech2img.cli.interrupts import INTERRUPTS
 
-VERBS = (check, prepare, synthesize, features, train, extract, generate, evaluate, import_weights)
+if TYPE_CHECKING:
+    from speech2img.cli.parsing import Parser
+
+VERBS = ("check", "prepare", "synthesize", "features", "train", "extract", "generate", "evaluate", "import_weights")
 """Modules with ``add(verbs)``, in the order of the work; each imports what is heavy only when it runs."""
 
 EPILOG = """\
@@ -28,9 +28,13 @@ with the weights that come with it:
 """
 
 
-def build_parser() -> Parser:
+def build_parser() -> "Parser":
     """The whole command line."""
     import argparse
+    from importlib import import_module
+
+    from speech2img import __version__
+    from speech2img.cli.parsing import Parser
 
     parser = Parser(
         prog="speech2img",
@@ -41,7 +45,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"speech2img {__version__}")
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser)
     for module in VERBS:
-        module.add(verbs)
+        import_module(f"speech2img.cli.{module}").add(verbs)
     return parser
 
 
@@ -58,17 +62,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0, or what :mod:`speech2img.errors` says of the error.
     """
-    try:
-        try:
-            args = build_parser().parse_args(argv)
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # of --help
-        return leave_closed_output()
-    return run_reporting(lambda: args.run(args), debug=args.debug)
+    from speech2img.cli.process import run_reporting
+
+    words = sys.argv[1:] if argv is None else argv
+    return run_reporting(lambda: _run(argv), debug="--debug" in words)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(argv)
+    status: int = args.run(args)
+    return status
 
 
 def entry_point() -> NoReturn:
-    """The installed command: as :func:`main`, in a process of its own that may be tuned."""
+    """The installed command: as :func:`main`, in a process of its own that may be tuned and takes its own signals."""
+    INTERRUPTS.install(saves=sys.argv[1:2] == ["train"])
+    from speech2img.cli.process import open_streams, restart_tuned
+
+    open_streams()
     restart_tuned()
-    sys.exit(main())
+    status = main()
+    INTERRUPTS.finish()
+    sys.exit(status)

@@ -6,7 +6,14 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
+
+from speech2img.storage.progress import say
+
+LARGEST = 2**63 - 1
+"""Largest number that an option takes."""
+
+_MAX_VALUE = 200  # characters of a value that a message repeats
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,23 +27,37 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(choice[1], known, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             message = f"'{choice[1]}' is not known; {hint}known: {', '.join(known)}"
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        if len(message) > 4 * _MAX_VALUE:
+            message = f"{message[:_MAX_VALUE]} ... {message[-_MAX_VALUE:]}"
+        say(f"{self.prog}: {message} (see {self.prog} --help)")
         sys.exit(2)
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        """Print a help; unlike the standard library's, one that does not arrive is an error."""
+        if file is not None and message:
+            print(message, end="", file=file, flush=True)
 
 
 def positive(text: str) -> int:
     """An integer of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
+    return _integer(text, least=1, otherwise="is not at least 1")
 
 
 def natural(text: str) -> int:
     """An integer of at least 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return _integer(text, least=0, otherwise="is below 0")
+
+
+def _integer(text: str, *, least: int, otherwise: str) -> int:
+    shown = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
+    try:
+        value = int(text)
+    except ValueError as error:  # Python reads no number of more than 4,300 digits
+        raise argparse.ArgumentTypeError(f"{shown} is not a whole number that can be used") from error
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{shown} {otherwise}")
+    if value > LARGEST:
+        raise argparse.ArgumentTypeError(f"{shown} is above {LARGEST}")
     return value
 
 

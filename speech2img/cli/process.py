@@ -1,19 +1,19 @@
-"""What the command line, and only the command line, does to its own process: allocator, threads, exit status."""
+"""What the command line, and only the command line, does to its own process: allocator, threads, streams, status."""
 
 import os
+import select
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, MutableMapping
-from typing import TextIO
+from typing import Any, TextIO
 
-from speech2img.errors import DiskFullError, Speech2ImgError
-from speech2img.storage.atomic import NO_ROOM
+from speech2img.cli.interrupts import INTERRUPTS, KEPT, block
 
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "MALLOC_TOP_PAD_": str(256 << 20)}
 """glibc keeps large blocks instead of giving them back page by page: 1.3 times the training speed on CPU."""
 
 _GUARD = "SPEECH2IMG_TUNED"
-EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
@@ -38,8 +38,30 @@ def restart_tuned() -> None:
         return
     environ = tuned_environment(os.environ, cores=len(os.sched_getaffinity(0)))
     if environ is not None:
-        sys.stdout.flush()
+        block()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)
+
+
+def open_streams() -> None:
+    r"""Give the process three standard streams that take any text.
+
+    Closed ones become the null device, so that no file of ours gets their number; what an encoding such as ASCII
+    lacks is written as ``\xNN`` or ``\uNNNN``.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    warnings.showwarning = _one_line
 
 
 def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
@@ -55,29 +77,31 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
     Returns
     -------
     int
-        The action's own status; the error's ``exit_code``; 130 after Ctrl-C; 141 when nobody reads the output any
-        more; 70 for an error that is not the user's.
+        The action's own status; the error's ``exit_code``; 128 and the number of the signal that ended it, 0 for
+        signals that a training was saved for; 141 when nobody reads the output any more; as
+        :func:`speech2img.cli.complaints.complaint` for all other errors.
     """
+    from speech2img.cli.complaints import complaint
+    from speech2img.errors import RunInterrupted
+
     try:
+        INTERRUPTS.begin()
         status = action()
         sys.stdout.flush()
-        return status
-    except Speech2ImgError as error:
-        return _complain(str(error), error.exit_code, debug=debug)
+        return INTERRUPTS.status() if INTERRUPTS.is_ours() else status
     except KeyboardInterrupt:
-        return _complain(
-            "interrupted; what was finished is kept, the same command goes on", EXIT_INTERRUPTED, debug=debug
-        )
-    except BrokenPipeError:
-        return leave_closed_output()
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            return _complain_of_bug(error, debug=debug)
-        fix = "free some space and run it again; finished files are intact"
-        full = DiskFullError.about(error.filename or "a file", "the disk is full", fix)
-        return _complain(str(full), full.exit_code, debug=debug)
+        status = INTERRUPTS.status() if INTERRUPTS.is_ours() else EXIT_INTERRUPTED
+        return _complain(KEPT, status, debug=debug)
     except Exception as error:
-        return _complain_of_bug(error, debug=debug)
+        if INTERRUPTS.is_ours():
+            return _complain(
+                str(error) if isinstance(error, RunInterrupted) else KEPT, INTERRUPTS.status(), debug=debug
+            )
+        if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
+            return leave_closed_output()
+        if isinstance(error, OSError) and error.filename is None and not _takes_output():
+            _discard(sys.stdout)
+        return _complain(*complaint(error), debug=debug)
 
 
 def leave_closed_output() -> int:
@@ -86,23 +110,55 @@ def leave_closed_output() -> int:
     return EXIT_BROKEN_PIPE
 
 
-def _complain_of_bug(error: Exception, *, debug: bool) -> int:
-    text = f"{type(error).__name__}: {error}"
-    return _complain(
-        f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG, debug=debug
-    )
+def _nobody_reads(stream: TextIO) -> bool:
+    """Whether a stream is a pipe or socket whose reader is gone."""
+    try:
+        look = select.poll()
+        look.register(stream.fileno(), select.POLLOUT)
+        return any(events & (select.POLLERR | select.POLLHUP) for _, events in look.poll(0))
+    except (OSError, ValueError):
+        return True
+
+
+def _takes_output() -> bool:
+    """Whether standard output takes what waits to be written: the interpreter flushes it once more at exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning as one line, without the place in the code."""
+    from speech2img.storage.notices import notice
+
+    notice(message)
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:
+    from speech2img.storage.notices import notice
+
     try:
         if debug:
             traceback.print_exc()
-        print(f"speech2img: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    except OSError:  # the status counts, even where the disk that takes the message is full
+            sys.stderr.flush()
+    except (OSError, ValueError):  # the status counts, even where the disk that takes the message is full
         _discard(sys.stderr)
+    notice(message)
     return status
 
 
-def _discard(stream: TextIO) -> None:
+def _discard(stream: Any) -> None:
     """Write nothing to a stream from now on: the interpreter flushes it once more at exit, which must not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError, AttributeError):  # closed, or no file behind it
+        return

@@ -1,6 +1,7 @@
 """``speech2img train``: teacher, judge, encoder, generator, prior, classifier or tacotron2."""
 
 import argparse
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
             "--preset starts from a published system: encoder li2020 (the default), s2igan or\n"
             "s2igan-published; generator stackgan-v2, s2igan or s2igan-published.\n"
-            "Ctrl-C finishes the step, saves a checkpoint and stops.\n\n"
+            "Ctrl-C finishes the step, saves a checkpoint and stops with status 130; SIGTERM, SIGHUP and SIGUSR1 do\n"
+            "the same with status 0. A second one stops at once.\n\n"
             "Several GPUs: 'torchrun --nproc_per_node 4 -m speech2img train encoder ...' divides each batch among\n"
             "four processes; the numbers are those of one."
         ),
@@ -72,12 +74,13 @@ def run(args: argparse.Namespace) -> int:
     base = preset(args.role, args.preset)
     settings: Any = load_settings(settings_class, file=args.config, overrides=overrides, base=base)
     result = train(args.root, args.out, settings, device=args.device, **options)
+    status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
     if this_rank().index > 0:
-        return 0
+        return status
     state = "finished" if result.finished else "stopped early; the same command goes on"
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
     print(f"{args.out}: step {result.step}, {state}{f' ({numbers})' if numbers else ''}")
-    return 0
+    return status
 
 
 def settings_class_of(role: str) -> type:

@@ -2,19 +2,17 @@
 
 import resource
 import signal
-import threading
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from speech2img.errors import CheckpointError, OutOfMemoryError, RunInterrupted, RunTerminated
+from speech2img.errors import CheckpointError, OutOfMemoryError
 from speech2img.storage.atomic import atomic_path
 from speech2img.training.device import peak_memory
 from speech2img.training.joint_norm import synchronise_
@@ -22,6 +20,7 @@ from speech2img.training.nonfinite import Guard, first_not_finite
 from speech2img.training.parallel import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
 from speech2img.training.stats import NoLog, StatsLog, StatusLine
+from speech2img.training.stopping import StopSignal
 from speech2img.training.task import Task
 from speech2img.training.trace import StepTrace
 
@@ -40,6 +39,8 @@ class TrainingResult:
     """False where a signal ended it before its budget was used up."""
     metrics: dict[str, float]
     """The last evaluation."""
+    received: int | None = None
+    """The signal that asked for the end, to any process of the job."""
 
 
 @dataclass
@@ -68,7 +69,7 @@ def run_training(task: Task, *, run: Run, device: torch.device, progress: bool =
     Returns
     -------
     TrainingResult
-        Also after SIGTERM or Ctrl-C: the step is finished, a checkpoint and the export are written.
+        Also after SIGTERM, SIGHUP, SIGUSR1 or Ctrl-C: the step is finished, a checkpoint and the export are written.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def run_training(task: Task, *, run: Run, device: torch.device, progress: bool =
     CheckpointError
         If the checkpoint is of another network.
     RunInterrupted, RunTerminated
-        At the second signal, SIGINT or SIGTERM, at once.
+        At the second of these signals, at once.
 
     Notes
     -----
@@ -96,6 +97,7 @@ class _Loop:
     def __init__(self, task: Task, run: Run, device: torch.device) -> None:
         self.task, self.run, self.device, self.settings = task, run, device, run.loop
         self.at = _Position()
+        self.received: int | None = None
         self.sums: dict[str, Tensor] = {}
         self.count = 0
         self.metrics: dict[str, float] = {}
@@ -104,12 +106,7 @@ class _Loop:
         for network in task.networks():
             synchronise_(network)
         if run.state is not None:
-            saved = run.state["loop"]
-            self.at = _Position(**saved["position"])
-            self.sums = {key: value.to(device) for key, value in saved["sums"].items()}
-            self.count, self.metrics = saved["count"], dict(saved["metrics"])
-            self._load(run.state["task"])
-            restore_random_state(run.state["random"])
+            self._load(run.state)
         if largest([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
             reason = "the processes of the job do not find the same checkpoint in it"
             raise CheckpointError.about(run.folder, reason, "put it on a disk that all machines share")
@@ -121,8 +118,13 @@ class _Loop:
 
     def _load(self, state: dict[str, Any]) -> None:
         try:
-            self.task.load_state_dict(state)
-        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            saved = state["loop"]
+            self.at = _Position(**saved["position"])
+            self.sums = {key: value.to(self.device) for key, value in saved["sums"].items()}
+            self.count, self.metrics = saved["count"], dict(saved["metrics"])
+            self.task.load_state_dict(state["task"])
+            restore_random_state(state["random"])
+        except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             reason = f"its checkpoint does not fit this training ({type(error).__name__}: {error})"
             fix = "resume with the version and settings that made it, or choose a new run folder"
             raise CheckpointError.about(self.run.folder, reason, fix) from error
@@ -146,7 +148,8 @@ class _Loop:
                     self._export()
         finally:
             self.log.close()
-        return TrainingResult(self.run.folder, self.at.step, self.at.images_seen, finished, self.metrics)
+        received = stop.received or self.received
+        return TrainingResult(self.run.folder, self.at.step, self.at.images_seen, finished, self.metrics, received)
 
     def used(self) -> float:
         """Used part of the budget: of steps or of minutes, whichever is further."""
@@ -155,7 +158,7 @@ class _Loop:
             part = max(part, self.at.seconds / (60.0 * self.settings.max_minutes))
         return min(1.0, part)
 
-    def _train(self, stop: "StopSignal", status: StatusLine, trace: StepTrace) -> None:
+    def _train(self, stop: StopSignal, status: StatusLine, trace: StepTrace) -> None:
         settings, at = self.settings, self.at
         start = self.used()
         clock = checkpointed = logged = time.monotonic()
@@ -203,9 +206,14 @@ class _Loop:
             trace.after_step(at.step)
             status.update(at.step, self.used(), start)
 
-    def _over(self, stop: "StopSignal") -> bool:
+    def _over(self, stop: StopSignal) -> bool:
         """Whether the budget is used up or a signal came, to any process; all of them count by the slowest clock."""
-        self.at.seconds, stopped = largest([self.at.seconds, float(stop.received is not None)])
+        received = float(stop.received or 0)
+        if stop.received == signal.SIGINT:  # Ctrl-C outweighs what torchrun sends to the others
+            received = float(signal.NSIG)
+        self.at.seconds, stopped = largest([self.at.seconds, received])
+        if stopped:
+            self.received = signal.SIGINT if stopped == signal.NSIG else int(stopped)
         return stopped > 0 or self.used() >= 1.0
 
     def _step(self, batch: Any, used: float) -> dict[str, Tensor]:
@@ -275,40 +283,3 @@ class _Loop:
 
     def _place(self, step: int) -> dict[str, Any]:
         return {"step": step, "saved": self.saved_step, "leader": self.leader}
-
-
-class StopSignal:
-    """Turns the first SIGINT or SIGTERM into a wish to stop, and the second into an error at once.
-
-    Parameters
-    ----------
-    patient : bool
-        Take no notice of the second: ``torchrun`` passes on a Ctrl-C that the terminal has sent to all already.
-    """
-
-    def __init__(self, *, patient: bool = False) -> None:
-        self.patient = patient
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "StopSignal":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None and not self.patient:
-            kind = RunTerminated if number == signal.SIGTERM else RunInterrupted
-            raise kind.about(
-                f"signal {number}",
-                "the second one stops at once",
-                "run the same command again: the last checkpoint stays",
-            )
-        self.received = number

@@ -1,0 +1,114 @@
+"""What any error means to the user: one sentence and an exit status."""
+
+import errno
+import os
+from collections.abc import Iterator
+
+from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
+from speech2img.storage.atomic import NO_ROOM
+
+EXIT_BUG = 70
+EXIT_PLACE = 1
+
+_MEMORY_WORDS = (
+    "allocate memory",
+    "not enough memory",
+    "out of memory",
+    "unable to allocate",
+    "memory allocation failed",
+    "failed to map segment",
+    "bad_alloc",
+    "can't start new thread",
+    "thread creation failed",
+    "cannot allocate",
+)
+_NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
+_MORE_MEMORY = "give it more memory ('ulimit -v', a container's limit), fewer --workers, or work in smaller parts"
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+_MAX_WORDS = 600
+
+
+def complaint(error: Exception) -> tuple[str, int]:
+    """Say an error in one sentence.
+
+    Parameters
+    ----------
+    error : Exception
+        Whatever ended a command.
+
+    Returns
+    -------
+    message : str
+        What, why and the way out.
+    status : int
+        The error's own ``exit_code``; 4 where memory ran out; 5 on a full disk; 1 for a file or folder that the user
+        can mend; 70 for what is a bug of this package.
+    """
+    if isinstance(error, Speech2ImgError):
+        return str(error), error.exit_code
+    if _is_memory(error):
+        ours: Speech2ImgError = OutOfMemoryError.about("memory", _short(error), _MORE_MEMORY)
+        return str(ours), ours.exit_code
+    if isinstance(error, OSError) and (answer := _of_system(error)) is not None:
+        return answer
+    if isinstance(error, UnicodeEncodeError) and "surrogate" in error.reason:
+        name = error.object[max(0, error.start - 80) : error.end + 80].encode("utf-8", "backslashreplace").decode()
+        return f"{name}: a name or text that is not UTF-8; rename it or write it anew in UTF-8", EXIT_PLACE
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a path: it holds a zero byte; give it without", EXIT_PLACE
+    text = f"{type(error).__name__}: {_short(error)}"
+    return f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG
+
+
+def _of_system(error: OSError) -> tuple[str, int] | None:
+    """A file, folder or limit of the user's system that is at fault; None where it cannot be his."""
+    place = _place(error)
+    if error.errno in NO_ROOM:
+        fix = "free some space and run it again; finished files are intact"
+        full = DiskFullError.about(place or "a file or standard output", "the disk is full", fix)
+        return str(full), full.exit_code
+    if error.errno in _TOO_MANY_FILES:
+        return f"{place or 'a file'}: too many open files; raise 'ulimit -n' or give fewer --workers", EXIT_PLACE
+    if place and error.errno is not None:
+        reason = (error.strerror or os.strerror(error.errno)).lower()
+        return f"{place}: {reason}; choose or mend the path, and run it again", EXIT_PLACE
+    if error.errno in (errno.EROFS, errno.EBADF):
+        return f"a file or standard output: {os.strerror(error.errno).lower()}; choose another place", EXIT_PLACE
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return f"the network or a helper process: {_short(error)}; run it again", EXIT_PLACE
+    return None
+
+
+def _place(error: OSError) -> str:
+    """The path, or the two, that a system error is about."""
+    names = [error.filename, error.filename2] if error.filename2 is not None else [error.filename]
+    return " -> ".join(
+        os.fsdecode(name) if isinstance(name, bytes) else str(name) for name in names if name is not None
+    )
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether memory, or threads to be made of it, ran out, here or in what caused the error."""
+    for part in _chain(error):
+        if isinstance(part, MemoryError) or (isinstance(part, OSError) and part.errno in _NO_MEMORY):
+            return True
+        if isinstance(part, (ImportError, OSError, RuntimeError, SystemError)):
+            text = str(part).lower()
+            if any(words in text for words in _MEMORY_WORDS):
+                return True
+    return False
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
+
+
+def _short(error: BaseException) -> str:
+    """What an error says, no longer than a few lines, or its kind where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]} ..."
