@@ -108,7 +108,8 @@ def fetch_missing(
         As `download` and `extract_archive`; the same call goes on.
     """
     root = Path(root)
-    missing = [fetch for fetch in fetches if not (root / fetch.provides).exists()]
+    with disk_errors(root):
+        missing = [fetch for fetch in fetches if not (root / fetch.provides).exists()]
     for terms in dict.fromkeys(fetch.terms for fetch in missing):
         say(terms)
     for fetch in missing:
@@ -118,6 +119,8 @@ def fetch_missing(
         path = download(fetch.remote, folder / fetch.remote.name, progress=progress)
         if fetch.is_archive:
             extract_archive(path, root, progress=progress)
-            path.unlink()
-        else:
-            os.replace(path, root / fetch.provides)
+        with disk_errors(root / fetch.provides):
+            if fetch.is_archive:
+                path.unlink()
+            else:
+                os.replace(path, root / fetch.provides)

@@ -1,34 +1,38 @@
 """Verified downloads: over TLS, of a known size and check sum, going on after every interruption, whole or absent."""
 
+import contextlib
 import hashlib
 import http.client
 import os
 import random
 import shutil
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from speech2img.errors import DataError, RunInterrupted
+from speech2img.errors import DataError, DiskFullError, RunInterrupted
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, write_json
+from speech2img.storage.exchange import Clock, WebError, exchange, is_loopback, read_piece, whole_number
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
 
+CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
+"""Seconds within which an answer has to begin, redirects included, and within which `LEAST_HEADWAY` has to come."""
+LEAST_HEADWAY = 16 << 10
 MAX_BYTES = 30 << 30
 TRIES = 5
 ENOUGH_PROGRESS = 1 << 20
 """Bytes that a try has to bring so that the count of tries begins anew."""
-_CHUNK = 1 << 18
 _LONGEST_WAIT = 60.0
+_LONGEST_VERSION = 1000
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_REDIRECTS = (301, 302, 303, 307, 308)
+_MOST_REDIRECTS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +51,10 @@ class Remote:
     """The official page, for messages."""
 
     def __post_init__(self) -> None:
-        parts = urllib.parse.urlsplit(self.url)
         if not (self.size or self.sha256 or self.md5):
             raise ValueError(f"{self.url}: neither size nor check sum, so nothing could be verified")
         _check_address(self.url)
-        if not parts.path.rpartition("/")[2]:
+        if not self.name:
             raise ValueError(f"{self.url}: no file name")
 
     @property
@@ -89,39 +92,58 @@ def download(
         published file (it is removed then).
     ConfigError
         If another process fetches it.
-    DiskFullError, RunInterrupted
-        On a full disk and on Ctrl-C: what has come stays.
+    DiskFullError
+        On a full disk: what has come is removed, for it is in the way.
+    RunInterrupted
+        On Ctrl-C: what has come stays.
     """
     path = Path(path)
     if path.is_file():
         _verify(path, remote)
         return path
     part = path.with_name(f"{path.name}.part")
-    with run_lock(path.parent), disk_errors(path, remote.size):
-        transfer = _Transfer(remote, part)
-        bar = Progress(total=transfer.total, what=path.name, unit="B", progress=progress)
+    with run_lock(path.parent):
+        with disk_errors(part):
+            transfer = _Transfer(remote, part)
         try:
-            with bar:
-                _fetch(transfer, bar, wait)
-        except KeyboardInterrupt:
-            reason = f"interrupted after {transfer.offset:,} bytes"
-            raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
-        try:
-            _verify(part, remote)
-        except DataError:
+            with disk_errors(path, remote.size):
+                _complete(transfer, path, progress, wait)
+        except DiskFullError:
+            # A part that fills the disk is in the way of everybody: it goes, and the next call begins anew.
             transfer.forget()
             raise
-        fsync(part)
-        os.replace(part, path)
-        fsync(path.parent)
-        transfer.facts_path.unlink(missing_ok=True)
     return path
 
 
+def _complete(transfer: "_Transfer", path: Path, progress: bool, wait: Callable[[float], None]) -> None:
+    """Fetch what is missing, check all of it, and put it in its place."""
+    try:
+        with Progress(total=transfer.total, what=path.name, unit="B", progress=progress) as shown:
+            _fetch(transfer, shown, wait)
+    except KeyboardInterrupt:
+        reason = f"interrupted after {transfer.offset:,} bytes"
+        raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
+    try:
+        _verify(transfer.part, transfer.remote)
+    except DataError:
+        transfer.forget()
+        raise
+    fsync(transfer.part)
+    os.replace(transfer.part, path)
+    fsync(path.parent)
+    transfer.facts_path.unlink(missing_ok=True)
+
+
 def _check_address(url: str) -> None:
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise DataError.about(url, "is not an https address", "fetch the file by hand")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018  (reading it checks it)
+    except ValueError:
+        raise DataError.about(repr(url[:200]), "is no address", "fetch the file by hand") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise DataError.about(url[:200], "is not an https address", "fetch the file by hand")
+    if not parts.hostname:
+        raise DataError.about(url[:200], "is an address without a host", "fetch the file by hand")
 
 
 def _verify(path: Path, remote: Remote) -> None:
@@ -151,7 +173,7 @@ class _Transfer:
         self.version, self.total = "", remote.size
         match self._facts():
             case {"version": str(version), "total": int() | None as total}:
-                self.version, self.total = version, total
+                self.version, self.total = _as_version(version), total
         if not self.version or (self.total is not None and self.offset > self.total):
             self.forget()
 
@@ -177,26 +199,26 @@ class _Transfer:
         self.part.unlink(missing_ok=True)
         self.facts_path.unlink(missing_ok=True)
 
-    def request(self) -> urllib.request.Request:
+    def headers(self) -> dict[str, str]:
         """Ask for the rest of the same version, or for all of it where the server does not name versions."""
         if not self.version:
             self.forget()
         headers = {"User-Agent": "speech2img", "Accept-Encoding": "identity"}
         if self.offset:
             headers |= {"Range": f"bytes={self.offset}-", "If-Range": self.version}
-        return urllib.request.Request(self.remote.url, headers=headers)
+        return headers
 
     def begin(self, status: int, headers: Message) -> None:
         """Take note of what the server is about to send."""
         if status == 206:
             first, _, total = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-            if first.partition("-")[0] != str(self.offset) or (total.isdecimal() and int(total) != self.total):
+            if whole_number(first.partition("-")[0]) != self.offset or whole_number(total) not in (None, self.total):
                 self.forget()
-                raise http.client.HTTPException("the server goes on at another place than asked for")
+                raise WebError("the server goes on at another place than asked for")
             return
         self.forget()
-        length = headers.get("Content-Length", "")
-        self.total = int(length) if length.isdecimal() else self.remote.size
+        length = whole_number(headers.get("Content-Length"))
+        self.total = self.remote.size if length is None else length
         if self.remote.size is not None and self.total != self.remote.size:
             reason = f"has {self.total:,} bytes, published are {self.remote.size:,}"
             raise DataError.about(self.remote.url, reason, _by_hand(self.remote))
@@ -206,7 +228,9 @@ class _Transfer:
         if (self.total or 0) > free:
             raise disk_full(self.part, self.total)
         strong = headers.get("ETag", "")
-        self.version = strong if strong and not strong.startswith("W/") else headers.get("Last-Modified", "")
+        self.version = _as_version(
+            strong if strong and not strong.startswith("W/") else headers.get("Last-Modified", "")
+        )
         if self.version:
             write_json(self.facts_path, {"version": self.version, "total": self.total})
 
@@ -221,59 +245,92 @@ class _Transfer:
             file.flush()
 
 
-def _fetch(transfer: _Transfer, bar: Progress, wait: Callable[[float], None]) -> None:
-    failures = 0
+def _as_version(text: str) -> str:
+    """What may be sent back as the name of a version; "" for anything else."""
+    return text if text.isascii() and text.isprintable() and len(text) <= _LONGEST_VERSION else ""
+
+
+def _fetch(transfer: _Transfer, shown: Progress, wait: Callable[[float], None]) -> None:
+    failures, best = 0, transfer.offset
     while not transfer.is_whole:
-        before = transfer.offset
         pause: float | None = None
         try:
-            reason = _one_try(transfer, bar)
+            reason = _one_try(transfer, shown)
             if reason is None:
                 return
-        except urllib.error.HTTPError as error:
-            reason = f"the server says {error.code} {error.reason}"
-            if error.code == 416:
+        except _Refusal as refusal:
+            reason, pause = str(refusal), refusal.pause
+            if refusal.status == 416:
                 transfer.forget()
-            elif error.code not in _AGAIN:
-                raise DataError.about(transfer.remote.url, reason, _by_hand(transfer.remote)) from error
-            pause = _asked_pause(error.headers)
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            reason = str(getattr(error, "reason", error)) or type(error).__name__
+            elif refusal.status not in _AGAIN:
+                raise DataError.about(transfer.remote.url, reason, _by_hand(transfer.remote)) from refusal
+        except WebError as error:
+            reason = str(error)
         if transfer.is_whole:
             return
-        failures = 1 if transfer.offset - before >= ENOUGH_PROGRESS else failures + 1
+        # Only what was never reached before is headway: a server may take back what it gave.
+        failures = 1 if transfer.offset - best >= ENOUGH_PROGRESS else failures + 1
+        best = max(best, transfer.offset)
         if failures == TRIES:
-            text = f"{TRIES} tries in a row brought next to nothing, the last because: {reason}"
+            text = f"{TRIES} tries in a row brought next to nothing, the last because: {reason[:200]}"
             raise DataError.about(transfer.remote.url, text, "run the same command again later to go on")
         wait(random.uniform(0, min(_LONGEST_WAIT, 0.5 * 2**failures)) if pause is None else pause)
 
 
-def _one_try(transfer: _Transfer, bar: Progress) -> str | None:
+def _one_try(transfer: _Transfer, shown: Progress) -> str | None:
     """Take what the server gives; returns why it ended too early, or None if all has come."""
-    with _OPENER.open(transfer.request(), timeout=READ_TIMEOUT) as response:
+    with Clock(READ_TIMEOUT) as clock, _answer(transfer, clock) as response:
         transfer.begin(response.status, response.headers)
-        bar.total = transfer.total
+        clock.renew()
+        shown.total = transfer.total
         with transfer.part.open("ab") as file:
-            have = transfer.offset
-            bar.update(have - bar.n)
-            while data := response.read(_CHUNK):
+            have = renewed = transfer.offset
+            shown.update(have - shown.n)
+            while data := read_piece(response, clock):
                 have += len(data)
                 transfer.take(file, data, have)
-                bar.update(len(data))
+                shown.update(len(data))
+                if have - renewed >= LEAST_HEADWAY:
+                    clock.renew()
+                    renewed = have
     return None if transfer.total is None or transfer.is_whole else "the connection ended early"
 
 
-def _asked_pause(headers: Message | None) -> float | None:
-    value = headers.get("Retry-After", "") if headers is not None else ""
-    return min(float(value), _LONGEST_WAIT) if value.isdecimal() else None
+class _Refusal(Exception):
+    """An answer that is not the file."""
+
+    def __init__(self, status: int, reason: str, pause: float | None) -> None:
+        super().__init__(f"the server says {status} {reason[:80]}".strip())
+        self.status, self.pause = status, pause
 
 
-class _SafeRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows to safe addresses only."""
+@contextlib.contextmanager
+def _answer(transfer: _Transfer, clock: Clock) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a transfer's request, wherever redirects to safe addresses lead."""
+    url, headers = transfer.remote.url, transfer.headers()
+    for _ in range(_MOST_REDIRECTS):
+        with exchange(
+            "GET", url, clock, headers=headers, connect_seconds=CONNECT_TIMEOUT, read_seconds=READ_TIMEOUT
+        ) as response:
+            if response.status in _REDIRECTS and response.headers.get("Location"):
+                url = _next_address(url, str(response.headers["Location"]))
+                continue
+            if response.status not in (200, 206):
+                pause = whole_number(response.headers.get("Retry-After"))
+                raise _Refusal(
+                    response.status, response.reason, None if pause is None else min(float(pause), _LONGEST_WAIT)
+                )
+            yield response
+            return
+    raise DataError.about(transfer.remote.url, f"redirects more than {_MOST_REDIRECTS} times", "fetch it by hand")
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        _check_address(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
-
-_OPENER = urllib.request.build_opener(_SafeRedirect)
+def _next_address(url: str, location: str) -> str:
+    try:
+        target = urllib.parse.urljoin(url, location)
+    except ValueError:
+        target = location
+    _check_address(target)
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise DataError.about(target[:200], "is not an https address", "fetch the file by hand")
+    return target

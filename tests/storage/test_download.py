@@ -3,13 +3,17 @@
 import hashlib
 import http.server
 import os
+import resource
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from speech2img.errors import ConfigError, DataError, RunInterrupted
+from speech2img.errors import ConfigError, DataError, DiskFullError, RunInterrupted
 from speech2img.storage import download as module
 from speech2img.storage.download import Remote, download
 from speech2img.storage.lock import run_lock
@@ -48,6 +52,11 @@ class Server:
                     self.send_header("Content-Range", f"bytes {start + shift}-{len(data) - 1}/{len(data)}")
                 for name, value in do.get("headers", {}).items():
                     self.send_header(name, value)
+                if "trickle" in do:
+                    self.end_headers()
+                    for _ in range(1000):
+                        self.wfile.write(do["trickle"])
+                        time.sleep(0.02)
                 if not do.get("no_length"):
                     self.send_header("Content-Length", str(do.get("length", len(data) - start)))
                 if not do.get("no_etag"):
@@ -221,3 +230,89 @@ def test_damaged_notes_of_a_part_begin_anew(server, fetch, tmp_path, facts):
     (tmp_path / "file.bin.part").write_bytes(b"old")
     (tmp_path / "file.bin.part.json").write_text(facts)
     assert fetch().read_bytes() == DATA and server.ranges == [None]
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        {"trickle": b"a"},
+        {"status": 302, "headers": {"Location": "/again"}},
+        {"status": 503, "headers": {"Retry-After": "9" * 5000}, "trickle": b"a"},
+    ],
+)
+def test_a_server_without_headway_is_left(server, fetch, monkeypatch, do):
+    monkeypatch.setattr(module, "READ_TIMEOUT", 0.3)
+    server.plan = [do] * 80
+    started = time.monotonic()
+    with pytest.raises(DataError, match="5 tries in a row|redirects more than 10 times"):
+        fetch()
+    assert time.monotonic() - started < 8
+
+
+def test_redirects_are_followed_and_their_bodies_are_not_read(server, fetch):
+    flood = {"status": 302, "headers": {"Location": "file.bin?again"}, "trickle": bytes(1 << 20)}
+    server.plan = [flood, {"status": 307, "headers": {"Location": server.url}}]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert fetch().read_bytes() == DATA
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 50 << 10
+
+
+@pytest.mark.parametrize(
+    "target", ["http://[::1", "https://host:port/", "https://", "//", "http://\u0663/", "x" * 9000]
+)
+def test_redirects_to_no_address_are_one_error(server, fetch, target):
+    server.plan = [{"status": 302, "headers": {"Location": target.encode().decode("latin-1")}}] * 30
+    with pytest.raises(DataError) as caught:
+        fetch()
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "Content-Range", "Retry-After", "ETag"])
+@pytest.mark.parametrize(
+    "value", ["9" * 400, "9" * 5000, "-1", "bytes 0-1/" + "9" * 5000, "\xb2", "a\r\n b", "[" * 9000]
+)
+def test_headers_may_say_anything(server, fetch, name, value):
+    status = 206 if name == "Content-Range" else 200
+    plan = {"status": status, "headers": {name: value}, "no_length": True, "no_etag": name == "ETag", "cut": 1_200_000}
+    server.plan = [plan, plan]
+    try:
+        assert fetch().read_bytes() == DATA
+    except DataError as error:
+        assert "published are 3,000,000" in str(error)
+
+
+def test_a_server_that_gives_and_takes_back_is_left(server, fetch):
+    """Of a file without a version each try begins anew: what was reached before is no headway."""
+    server.plan = [{"cut": size, "no_etag": True} for size in (2_500_000, 100, 2_400_000, 1_300_000) * 20]
+    with pytest.raises(DataError, match="5 tries in a row"):
+        fetch()
+
+
+def test_a_full_disk_leaves_no_part(server, fetch, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(DiskFullError, match="the disk is full .3,000,000 bytes are needed"):
+            fetch()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.glob("file.bin*"))
+    assert fetch().read_bytes() == DATA
+
+
+def test_a_pipe_or_a_folder_in_the_way_is_no_hang(server, fetch, tmp_path):
+    os.mkfifo(tmp_path / "file.bin.part")
+    os.mkfifo(tmp_path / "file.bin.part.json")
+    assert fetch().read_bytes() == DATA
+    (tmp_path / "other.bin.part").mkdir()
+    with pytest.raises(DataError, match="other.bin.part"):
+        fetch("other.bin")
+
+
+@given(facts=st.binary(max_size=60) | st.sampled_from([b'{"version": "a\\r\\nb", "total": 9}', b"[" * 100_000]))
+@settings(max_examples=25, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_notes_of_a_part_are_read_or_begin_anew(server, fetch, tmp_path, facts):
+    (tmp_path / "file.bin").unlink(missing_ok=True)
+    (tmp_path / "file.bin.part").write_bytes(b"old")
+    (tmp_path / "file.bin.part.json").write_bytes(facts)
+    assert fetch().read_bytes() == DATA
