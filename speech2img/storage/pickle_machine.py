@@ -21,7 +21,8 @@ from speech2img.storage.plain_values import demand_small
 _SPARE_BYTES = 32 << 20
 _ENTRY_BYTES = 100
 _MAX_KEY = 1 << 60
-_MAX_DIGITS = 40
+_MAX_NUMBER = 32
+_MAX_DIGITS = 80
 _MAX_VALUES = 1 << 40
 
 
@@ -112,9 +113,9 @@ class Machine:
         return self.take(self.number(layout))
 
     def long(self, layout: str) -> int:
-        """Read a whole number of up to 128 bits that begins with its length."""
+        """Read a whole number of up to 256 bits that begins with its length."""
         size = self.number(layout)
-        if not 0 <= size <= 16:
+        if not 0 <= size <= _MAX_NUMBER:
             raise RefusedError("holds a giant number")
         return int.from_bytes(self.take(size), "little", signed=True)
 

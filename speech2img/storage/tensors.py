@@ -1,7 +1,5 @@
-"""Reading torch files of any origin: weights only, then nothing but plain values and dense tensors on the CPU."""
+"""Reading torch files of any origin: plain values and dense tensors on the CPU, and nothing that runs."""
 
-import pickle
-import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, UnsafeFileError
+from speech2img.errors import CheckpointError, DataError, UnsafeFileError
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.bounded import open_unpacked
+from speech2img.storage.pickle_machine import DAMAGE
+from speech2img.storage.pickle_names import RefusedError
+from speech2img.storage.torch_names import PLAIN_DTYPES
+from speech2img.storage.torch_storages import read_torch
+from speech2img.storage.zips import ZIP_DAMAGE
 
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _CONTAINERS = (dict, OrderedDict, list, tuple, set)
@@ -21,36 +26,55 @@ def load_torch_file(path: str | Path) -> Any:
     Parameters
     ----------
     path : path
-        Zip format of torch >= 1.6, or the older one.
+        Zip format of torch >= 1.6, or the older one; compressed with gzip or not.
 
     Returns
     -------
     value : plain containers, numbers, strings and dense strided CPU tensors
+        Numbers of NumPy become plain ones.
 
     Raises
     ------
     UnsafeFileError
-        If the file asks for any other object or for a tensor that is not dense and strided.
+        If the file asks for any other object, for a tensor that is not dense and strided, or for far more memory than
+        its size.
     CheckpointError
-        If it is missing or damaged.
+        If it is missing, damaged, a pipe or a device.
     """
-    path = Path(path)
-    try:
-        if zipfile.is_zipfile(path):
-            _refuse_compressed(path)
-        value = torch.load(path, map_location="cpu", weights_only=True)
-    except UnsafeFileError:
-        raise
-    except pickle.UnpicklingError as error:
-        raise UnsafeFileError.about(path, "holds more than tensors, numbers and text", "do not use it") from error
-    except OSError as error:
-        raise CheckpointError.about(path, error.strerror or error, "check the path") from error
-    # A damaged file makes torch.load raise almost any type.
-    except Exception as error:
-        reason = f"is no intact torch file ({type(error).__name__})"
-        raise CheckpointError.about(path, reason, "fetch it again or use an older one") from error
-    check_plain(value, path)
+    value = _load(path, strangers=False)
+    check_plain(value, Path(path))
     return value
+
+
+def load_published_file(path: str | Path) -> Any:
+    """Load a file of ``torch.save`` that others wrote, with all that they put beside the tensors.
+
+    Returns
+    -------
+    value : as `load_torch_file`, arrays of numbers, and `Foreign` in the place of any other object
+        Settings of trainers and the like: none of them is made, nothing of them runs.
+
+    Raises
+    ------
+    UnsafeFileError, CheckpointError
+        As `load_torch_file`; of other objects only those that could do harm elsewhere are an error.
+    """
+    return _load(path, strangers=True)
+
+
+def _load(path: str | Path, *, strangers: bool) -> Any:
+    try:
+        with open_unpacked(path) as file, disk_errors(path):
+            return read_torch(file, strangers=strangers)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
+    except RefusedError as error:
+        raise UnsafeFileError.about(path, f"is refused: it {error}", "do not use it") from error
+    except (*DAMAGE, *ZIP_DAMAGE) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # the machine is at fault, not the file
+            raise
+        reason = f"is no intact torch file ({error if isinstance(error, ValueError) else type(error).__name__})"
+        raise CheckpointError.about(path, reason, "fetch it again or use an older one") from error
 
 
 def check_plain(value: Any, where: object) -> None:
@@ -75,18 +99,12 @@ def check_plain(value: Any, where: object) -> None:
 
 
 def check_dense(tensor: Tensor, where: object) -> None:
-    """Raise UnsafeFileError unless the tensor is strided, real-valued storage no larger than it claims to be.
+    """Raise UnsafeFileError unless the tensor is strided, of usual numbers, and no larger than its storage.
 
     A malformed sparse tensor loads without complaint and kills the process at its first product (torch 2.13).
     """
     plain = tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_meta or tensor.is_nested)
+    if plain and tensor.dtype not in PLAIN_DTYPES.values():
+        raise UnsafeFileError.about(where, f"holds numbers of type {tensor.dtype}", "save it again as float32")
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise UnsafeFileError.about(where, "is not a dense strided tensor", "save it again as a dense one")
-
-
-def _refuse_compressed(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    total = sum(member.file_size for member in members)
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members) or total > path.stat().st_size:
-        raise UnsafeFileError.about(path, "is compressed, as torch never writes it", "do not use it")
