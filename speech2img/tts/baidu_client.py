@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from speech2img.errors import ConfigError, SynthesisError
 from speech2img.storage.ranks import ALONE, Rank
-from speech2img.tts.baidu_faults import Action, Fault, Rule, bad_answer, error_object, fault_of, no_answer
-from speech2img.tts.baidu_keys import BaiduKeys, Secrets, Token, TokenFile
+from speech2img.tts.baidu_faults import MAX_REASON, Action, Fault, Rule, bad_answer, error_object, fault_of, no_answer
+from speech2img.tts.baidu_keys import BaiduKeys, Secrets, Token, TokenFile, is_token
 from speech2img.tts.base import EngineStoppedError, TryLaterError
 from speech2img.tts.pacing import Outage, Pacer, backoff_seconds
 from speech2img.tts.web import Answer, UntrustedError, Web, WebError, WebLimits, checked_url
+
+_LONGEST_TOKEN_SECONDS = 1e9
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -133,9 +135,13 @@ class BaiduClient:
             return self._web.post(url, form)
         except UntrustedError as error:
             fix = "check the clock and the proxy of this machine, or set SSL_CERT_FILE to its certificates"
-            raise Fault(Rule(Action.STOP, "", fix), str(error)) from None
+            raise Fault(Rule(Action.STOP, "", fix), self._said(str(error))) from None
         except WebError as error:
-            raise no_answer(self._secrets.hide(str(error))) from None
+            raise no_answer(self._said(str(error))) from None
+
+    def _said(self, text: str) -> str:
+        """What the other side said, as a message may show it: nothing of a secret is left at the cut."""
+        return self._secrets.hide(text)[:MAX_REASON]
 
     def _ask(self, form: Mapping[str, str], decode: Callable[[Answer], T]) -> T:
         answer = self._post(self._settings.speech_url, form)
@@ -143,7 +149,7 @@ class BaiduClient:
             try:
                 return decode(answer)
             except ValueError as error:
-                raise bad_answer(self._secrets.hide(str(error))) from None
+                raise bad_answer(self._said(str(error))) from None
         raise fault_of(answer.status, answer.headers, answer.body, hide=self._secrets.hide)
 
     def _insist(self, prepare: Callable[[], P], ask: Callable[[P], T], subject: str, stop: threading.Event) -> T:
@@ -230,9 +236,9 @@ class BaiduClient:
         answer = self._post(self._settings.token_url, form)
         fields = error_object(answer.body) or {}
         value, seconds = fields.get("access_token"), fields.get("expires_in")
-        if isinstance(value, str) and value.isascii() and value.isprintable() and isinstance(seconds, int | float):
-            return Token(value, time.time() + float(seconds))
-        reason = self._secrets.hide(f"{fields.get('error', '')} {fields.get('error_description', '')}".strip())[:200]
+        if is_token(value) and isinstance(seconds, int | float):
+            return Token(value, time.time() + min(float(seconds), _LONGEST_TOKEN_SECONDS))
+        reason = self._said(f"{fields.get('error', '')} {fields.get('error_description', '')}".strip())
         if str(fields.get("error")).startswith("invalid_client"):
             fix = "check both keys: the console of ai.baidu.com shows them for each application"
             raise Fault(Rule(Action.STOP, "", fix), f"the keys are refused ({reason})")

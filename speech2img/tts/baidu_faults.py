@@ -1,14 +1,18 @@
 """What Baidu's service answers when it does not speak: each documented code, and what is to be done about it."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from speech2img.storage.exchange import whole_number
+from speech2img.storage.json_text import parse_json
+
 CONSOLE = "see the application in the console of ai.baidu.com"
-_MAX_RETRY_AFTER = 300.0
+MAX_REASON = 200
+"""Longest text of the other side in a message; secrets are hidden before it is cut."""
+_MAX_RETRY_AFTER, _MAX_DIGITS = 300.0, 9
 
 
 class Action(Enum):
@@ -100,8 +104,8 @@ def error_object(body: bytes) -> dict[str, Any] | None:
     if not body.lstrip()[:1] == b"{":
         return None
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = parse_json(body)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
@@ -139,9 +143,12 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Call
 
 
 def _whole(value: object) -> int | None:
-    return value if type(value) is int else int(value) if isinstance(value, str) and value.isdecimal() else None
+    if type(value) is int:
+        return value if abs(value) < 10**_MAX_DIGITS else None
+    return whole_number(value) if isinstance(value, str) and len(value) <= _MAX_DIGITS else None
 
 
 def _retry_after(value: str | None) -> float | None:
     """Seconds; a date is not worth reading."""
-    return min(float(value), _MAX_RETRY_AFTER) if value and value.isdecimal() else None
+    seconds = whole_number(value)
+    return None if seconds is None else min(float(seconds), _MAX_RETRY_AFTER)

@@ -4,16 +4,19 @@ import hashlib
 import json
 import logging
 import os
+import re
 import stat
 import time
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 from urllib.parse import quote, quote_plus
 
 from speech2img.errors import ConfigError, DataError, DiskFullError
 from speech2img.storage.atomic import atomic_path, read_bytes
+from speech2img.storage.json_text import parse_json
 
 API_KEY, SECRET_KEY = "BAIDU_API_KEY", "BAIDU_SECRET_KEY"
 HOW = (
@@ -21,7 +24,9 @@ HOW = (
     'api_key = "..." and secret_key = "..." and name it by --keys (the console of ai.baidu.com shows both keys)'
 )
 
-_MAX_FILE_BYTES = 64 << 10
+_MAX_FILE_BYTES = 16 << 10
+_MAX_TOKEN = 4096
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _SPARE_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
@@ -44,14 +49,26 @@ class Token:
     """Seconds since the epoch."""
 
 
-def default_key_file() -> Path:
-    """Where the keys are looked for when neither the environment nor an option gives them."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "speech2img" / "baidu.toml"
+def is_token(value: object) -> TypeGuard[str]:
+    """Whether a value may be a token: printable ASCII of sensible length."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TOKEN and value.isascii() and value.isprintable()
 
 
-def default_token_file() -> Path:
-    """Where the token is kept between calls."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "speech2img" / "baidu-token.json"
+def default_key_file() -> Path | None:
+    """Where the keys are looked for when neither the environment nor an option gives them; None without a home."""
+    return _at_home("XDG_CONFIG_HOME", ".config", "baidu.toml")
+
+
+def default_token_file() -> Path | None:
+    """Where the token is kept between calls; None without a home."""
+    return _at_home("XDG_CACHE_HOME", ".cache", "baidu-token.json")
+
+
+def _at_home(variable: str, folder: str, name: str) -> Path | None:
+    try:
+        return Path(os.environ.get(variable) or Path.home() / folder) / "speech2img" / name
+    except RuntimeError:  # there is no home
+        return None
 
 
 def read_keys(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> BaiduKeys:
@@ -74,22 +91,23 @@ def read_keys(path: Path | None = None, environ: Mapping[str, str] = os.environ)
         if any(found):
             return _checked("environment", found)
         path = default_key_file()
-        if not path.exists():
+        if path is None or not os.path.lexists(path):
             raise ConfigError.about("Baidu", "no keys", HOW)
     return _checked(path, _read_key_file(path))
 
 
 def _read_key_file(path: Path) -> list[object]:
     try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError.about(path, "others than its owner may read these keys", f"run: chmod 600 {path}")
         data = read_bytes(path, max_bytes=_MAX_FILE_BYTES)
-    except (OSError, DataError) as error:
+    except (OSError, ValueError, DataError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError.about(path, reason, HOW) from None
     try:
         table = tomllib.loads(data.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError.about(path, "is not TOML", HOW) from None
     return [table.get("api_key", ""), table.get("secret_key", "")]
 
@@ -112,10 +130,17 @@ class Secrets:
         self.add(*values)
 
     def add(self, *values: str) -> None:
-        """Hide these too, in every spelling that a form or an address gives them."""
+        """Hide these too, in every spelling that a form, an address, JSON or Python gives them."""
         for value in values:
             if value:
-                self._values |= {value, quote(value, safe=""), quote_plus(value)}
+                shown = {json.dumps(value)[1:-1], json.dumps(value)[1:-1].replace("/", "\\/"), repr(value)[1:-1]}
+                sent = {quote(value, safe=""), quote_plus(value)}
+                self._values |= {
+                    value,
+                    *shown,
+                    *sent,
+                    *(_ESCAPE.sub(lambda code: code[0].lower(), text) for text in sent),
+                }
 
     def hide(self, text: str) -> str:
         """Return the text with stars for every such value."""
@@ -153,11 +178,14 @@ class TokenFile:
         try:
             if self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 return None
-            fields = json.loads(read_bytes(self.path, max_bytes=_MAX_FILE_BYTES))
-            token = Token(str(fields["token"]), float(fields["expires"]))
-            return token if fields["account"] == self._account and self.is_valid(token) else None
-        except (OSError, DataError, ValueError, LookupError, TypeError, RecursionError):
+            fields = parse_json(read_bytes(self.path, max_bytes=_MAX_FILE_BYTES))
+            value, expires = fields["token"], fields["expires"]
+            if not is_token(value) or type(expires) not in (int, float) or fields["account"] != self._account:
+                return None
+        except (OSError, DataError, ValueError, LookupError, TypeError):
             return None
+        token = Token(value, float(expires))
+        return token if self.is_valid(token) else None
 
     def write(self, token: Token) -> None:
         """Keep a token; where that is not possible, each call asks for one."""

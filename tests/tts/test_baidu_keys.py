@@ -1,12 +1,16 @@
 """Keys and tokens: where they may be, who may read them, and that no message shows them."""
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from speech2img.errors import ConfigError
-from speech2img.tts.baidu_keys import BaiduKeys, Secrets, Token, TokenFile, read_keys
+from speech2img.tts.baidu_keys import BaiduKeys, Secrets, Token, TokenFile, default_token_file, read_keys
 
 ENVIRON = {"BAIDU_API_KEY": "environment-key ", "BAIDU_SECRET_KEY": "environment-secret"}
 
@@ -67,6 +71,8 @@ def test_nothing_shows_a_secret() -> None:
     secrets = Secrets("a+b/c=", "")
     secrets.add("a+b/c=&longer")
     assert secrets.hide("x a+b/c= y a%2Bb%2Fc%3D z a+b/c=&longer") == "x *** y *** z ***"
+    secrets.add('q"u\\o/te')
+    assert secrets.hide('q"u\\o/te q\\"u\\\\o\\/te q\\"u\\\\o/te q"u\\\\o/te a%2bb%2fc%3d') == "*** *** *** *** ***"
 
 
 def test_a_token_is_kept_for_its_owner_account_and_time(tmp_path: Path) -> None:
@@ -88,7 +94,89 @@ def test_a_token_is_kept_for_its_owner_account_and_time(tmp_path: Path) -> None:
     assert file.read() == Token("u", 5000.0)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"token": 1}', "[" * 99_999, json.dumps({"expires": "x"})])
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_pipes_and_devices_hold_no_keys_and_no_token(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "keys"
+    os.mkfifo(path, 0o600) if kind == "fifo" else path.symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="is not a regular file"):
+        read_keys(path)
+    assert TokenFile(path, account="a").read() is None
+
+
+def test_without_a_home_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert default_token_file() is None
+    with pytest.raises(ConfigError, match="no keys"):
+        read_keys(environ={})
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 8000 + "a = 1", "a = " + "[" * 16_000, "a = 1" + "0" * 5000, "a = {b=" * 2000, "[a]\n" * 3000]
+)
+def test_toml_that_is_made_to_stop_a_reader(tmp_path: Path, text: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ConfigError, match=r"keys.toml"):
+        read_keys(write(tmp_path / "keys.toml", text))
+    assert time.monotonic() - started < 5
+
+
+@given(data=st.binary(max_size=80))
+@settings(max_examples=100, deadline=5000)
+def test_any_bytes_are_keys_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = write(tmp_path_factory.mktemp("keys") / "keys.toml", "")
+    path.write_bytes(data)
+    with pytest.raises(ConfigError):
+        read_keys(path)
+
+
+GOOD = {"account": "ca978112ca1bbdca", "token": "24.t", "expires": 5e9}
+
+
+@given(
+    data=st.one_of(
+        st.binary(max_size=80),
+        st.builds(
+            lambda key, value: json.dumps({**GOOD, key: value}).encode(),
+            st.sampled_from(sorted(GOOD)),
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]),
+        ),
+    )
+)
+@settings(max_examples=150, deadline=5000)
+def test_any_bytes_are_a_token_or_none(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = write(tmp_path_factory.mktemp("token") / "token.json", "")
+    path.write_bytes(data)
+    token = TokenFile(path, account="a").read()
+    assert token is None or (token.value and 0 < token.expires < float("inf"))
+
+
+def test_the_token_of_these_tests_is_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "token.json", json.dumps(GOOD))
+    assert TokenFile(path, account="a").read() == Token("24.t", 5e9)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"token": 1}',
+        "[" * 9_999,
+        json.dumps({"expires": "x"}),
+        *(
+            json.dumps({**GOOD, "expires": "@"}).replace('"@"', wrong)
+            for wrong in ("1" + "0" * 400, "9" * 5000, "Infinity", '"inf"')
+        ),
+        json.dumps({**GOOD, "token": "a\nb"}),
+    ],
+)
 def test_a_damaged_token_file_is_no_token(tmp_path: Path, text: str) -> None:
     assert TokenFile(write(tmp_path / "token.json", text), account="a").read() is None
 
