@@ -1,14 +1,19 @@
 """Fixtures and options that every test may use."""
 
 import os
+import random
+import resource
 import signal
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from speech2img.errors import Speech2ImgError
 
 Child = Callable[[Callable[[], object]], int]
 ReleaseMaker = Callable[..., Path]
@@ -148,3 +153,76 @@ def unseal() -> Callable[[Path], None]:
         earlier.replace(path)
 
     return write
+
+
+Damage = Callable[[bytes, int], Iterator[bytes]]
+
+
+@pytest.fixture(scope="session")
+def flipped() -> Damage:
+    """All over a file: ``flipped(data, count)`` gives versions of it with one bit changed, the ends most often."""
+
+    def versions(data: bytes, count: int) -> Iterator[bytes]:
+        draw = random.Random(0)
+        ends = [*range(96), *range(len(data) - 160, len(data))]
+        for place in [*ends[:: max(1, 3 * len(ends) // count)], *(draw.randrange(len(data)) for _ in range(count))]:
+            changed = bytearray(data)
+            changed[place] ^= 1 << draw.randrange(8)
+            yield bytes(changed)
+
+    return versions
+
+
+@pytest.fixture(scope="session")
+def damaged() -> Damage:
+    """``damaged(data, count)`` gives versions of a file that were cut, filled, lengthened, or have other numbers."""
+
+    def versions(data: bytes, count: int) -> Iterator[bytes]:
+        draw = random.Random(1)
+        yield from (b"", b"\0" * 4096, data[:8], data + data, b"\x89HDF\r\n\x1a\n" + b"\xff" * 600)
+        for number in range(count):
+            changed = bytearray(data)
+            place = draw.randrange(len(data) if number % 2 else min(len(data), 1024))
+            value = draw.choice((0, 1, 2**31, 2**40, 2**62, 2**64 - 1)).to_bytes(8, "little")
+            size = draw.choice((1, 2, 4, 8))
+            match number % 5:
+                case 0:
+                    changed[place : place + size] = value[:size]
+                case 1:
+                    del changed[place:]
+                case 2:
+                    changed[place : place + 100] = draw.choice((b"\0", b"\xff")) * len(changed[place : place + 100])
+                case 3:
+                    changed[place:place] = draw.randbytes(size)
+                case 4:
+                    del changed[place : place + size]
+            yield bytes(changed)
+
+    return versions
+
+
+@pytest.fixture(scope="session")
+def hold_contract() -> Callable[..., int]:
+    """Read every version of a file: each gives one of our errors at once, or the expected value where there is one.
+
+    ``hold_contract(path, versions, read, expected)``; the result is how many were refused.
+    """
+
+    def hold(path: Path, versions: Iterable[bytes], read: Callable[[], object], expected: object = None) -> int:
+        refused, before = 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for number, data in enumerate(versions):
+            path.unlink(missing_ok=True)
+            path.write_bytes(data)
+            start = time.monotonic()
+            try:
+                found = read()
+            except Speech2ImgError as error:
+                assert "\n" not in str(error), number
+                refused += 1
+            else:
+                assert expected is None or found == expected, f"version {number} is read as something else"
+            assert time.monotonic() - start < 5, number
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 << 10
+        return refused
+
+    return hold

@@ -86,7 +86,7 @@ def render_collection(
         try:
             stored = load_arrays(path)
             if str(stored["key"]) == key:
-                return stored["images"], stored["labels"]
+                return _checked(stored["images"], stored["labels"], (count, size, size, 3), (count, len(heads)))
         except (OSError, ValueError, KeyError) as error:
             raise DataError.about(
                 path, f"not a collection of renders ({error})", "delete it, it is made anew"
@@ -104,4 +104,13 @@ def render_collection(
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
     with atomic_path(path) as temporary:
         np.savez(temporary, images=images, labels=labels, key=np.array(key))
+    return images, labels
+
+
+def _checked(
+    images: np.ndarray, labels: np.ndarray, of_images: tuple[int, ...], of_labels: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and labels of the right shapes and types; ValueError otherwise."""
+    if (images.shape, images.dtype, labels.shape, labels.dtype) != (of_images, np.uint8, of_labels, np.int64):
+        raise ValueError(f"pictures {images.shape} of {images.dtype}, labels {labels.shape} of {labels.dtype}")
     return images, labels

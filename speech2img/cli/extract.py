@@ -47,10 +47,14 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
+    from speech2img.storage.names import plain_name
     from speech2img.storage.ranks import this_rank
     from speech2img.training.extract import embedding_folder, extract_embeddings, extract_picture_embeddings
     from speech2img.training.parallel import by_leader, is_leader, joined
 
+    for option, value in (("--name", args.name), ("--features", args.features)):
+        if value is not None:
+            plain_name(value, option=option)
     with joined(this_rank()):
         if args.features is not None:
             name = args.name or "picture"

@@ -71,8 +71,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _compute(args: argparse.Namespace) -> Iterator[str]:
     from speech2img.corpora.manifest import Manifest
+    from speech2img.storage.names import plain_name
     from speech2img.training.stores import image_store, mel_store
 
+    if args.name is not None:
+        plain_name(args.name, option="--name")
     manifest = Manifest.load(args.root)
     mels = mel_store(manifest, preset=args.mel_preset, workers=args.workers)
     yield f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}"

@@ -5,16 +5,20 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import atomic_write_bytes, file_sha256, remove_leftovers
+from speech2img.storage.atomic import atomic_write_bytes, file_sha256, read_bytes, remove_leftovers
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
+
+MAX_PART_BYTES = 1 << 30
+"""Largest file of a part that is read; those written here have some megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +78,15 @@ class StoredChunks(Chunks):
         self._valid = self._intact()
 
     def _intact(self) -> set[int]:
-        return {
-            int(key)
-            for key, fields in self._journal.done.items()
-            if self._file(int(key)).is_file() and file_sha256(self._file(int(key))) == fields.get("sha256")
-        }
+        """Numbers of the parts whose line and file are what was written."""
+        valid = set()
+        for key, fields in self._journal.done.items():
+            if key.isascii() and key.isdigit() and len(key) < 16 and _is_sound(fields):
+                path = self._file(int(key))
+                small = path.is_file() and path.stat().st_size <= MAX_PART_BYTES
+                if small and file_sha256(path) == fields["sha256"]:
+                    valid.add(int(key))
+        return valid
 
     def __contains__(self, start: int) -> bool:
         return start in self._valid
@@ -87,7 +95,9 @@ class StoredChunks(Chunks):
         """Keep a finished part; it is on the disk when this returns."""
         data = save({tap: np.ascontiguousarray(values) for tap, values in chunk.features.items()})
         atomic_write_bytes(self._file(start), data)
-        self._journal.add(str(start), sha256=hashlib.sha256(data).hexdigest(), hashes=list(chunk.hashes))
+        hashes = list(chunk.hashes)
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._journal.add(str(start), sha256=sha256, hashes=hashes, hashes_sha256=_sha256_of(hashes))
         self._valid.add(start)
 
     def hashes(self, start: int) -> tuple[str, ...]:
@@ -95,13 +105,34 @@ class StoredChunks(Chunks):
         return tuple(self._journal.done[str(start)]["hashes"])
 
     def features(self, tap: str, start: int) -> NDArray[np.float32]:
-        """Read back from the disk, this output alone."""
-        with safe_open(self._file(start), framework="np") as file:
-            values: NDArray[np.float32] = file.get_tensor(tap)
+        """Read back from the disk; DataError if the part is gone or differs from what was written."""
+        path = self._file(start)
+        try:
+            data = read_bytes(path, max_bytes=MAX_PART_BYTES)
+            if hashlib.sha256(data).hexdigest() != self._journal.done[str(start)]["sha256"]:
+                raise ValueError("it differs from its checksum")
+            values: NDArray[np.float32] = load(data)[tap]
+            if values.dtype != np.float32 or values.shape[:-1] != (len(self.hashes(start)),):
+                raise ValueError(f"its features have shape {values.shape} and type {values.dtype}")
+        except (DataError, LookupError, TypeError, ValueError, SafetensorError) as error:
+            reason = f"a finished part can no longer be read ({error})"
+            raise DataError.about(path, reason, "run the same command again") from error
         return values
 
     def _file(self, start: int) -> Path:
         return self._folder / f"chunk-{start:07d}.safetensors"
+
+
+def _is_sound(fields: Mapping[str, Any]) -> bool:
+    """Whether a line of the journal is what was written; earlier versions wrote no checksum of the hashes."""
+    hashes = fields.get("hashes")
+    if not isinstance(hashes, list) or not all(isinstance(name, str) for name in hashes):
+        return False
+    return fields.get("hashes_sha256", _sha256_of(hashes)) == _sha256_of(hashes) and "sha256" in fields
+
+
+def _sha256_of(hashes: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(hashes).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class TapFeatures(Mapping[str, NDArray[np.float32]]):
@@ -127,12 +158,7 @@ class TapFeatures(Mapping[str, NDArray[np.float32]]):
             raise KeyError(tap)
         if self._held is None or self._held[0] != tap:
             self._held = None
-            try:
-                self._held = tap, np.concatenate([self._chunks.features(tap, start) for start in self._starts])
-            except (OSError, SafetensorError) as error:
-                raise DataError.about(
-                    "finished features", f"a part can no longer be read ({error})", "run the same command again"
-                ) from error
+            self._held = tap, np.concatenate([self._chunks.features(tap, start) for start in self._starts])
         return self._held[1]
 
     def __contains__(self, tap: object) -> bool:

@@ -305,7 +305,7 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     """
     folder = embedding_folder(root, name)
     path = folder / "embeddings.h5"
-    if not path.is_file():
+    if not path.exists():
         have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))) or "none"
         raise DataError.about(
             path,
@@ -316,8 +316,10 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     store = open_store(path, kind=None, arrays=("embeddings", "ids"), attributes=("sha256",), fix=fix)
     ids, sha256 = store.ids(), store.text("sha256")
     embeddings = store.read("embeddings", kinds="f", ndim=2, ids=ids).astype(np.float32, copy=False)
-    if len(ids) != len(embeddings) or not np.isfinite(embeddings).all():
-        raise DataError.about(path, "its embeddings are damaged", fix)
+    if len(ids) != len(embeddings):
+        raise DataError.about(path, f"damaged: embeddings of {len(embeddings)} utterances, {len(ids)} ids", fix)
+    if not np.isfinite(embeddings).all():
+        raise DataError.about(path, "its embeddings are damaged: some are not finite", fix)
     return EmbeddingFile(folder, ids, embeddings, sha256)
 
 

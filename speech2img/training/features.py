@@ -184,7 +184,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
         If the name is a path.
     """
     path = feature_path(root, name)
-    if not path.is_file():
+    if not path.exists():
         have = (
             ", ".join(sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))) or "none"
         )
@@ -198,8 +198,10 @@ def load_features(root: Path, name: str) -> FeatureFile:
     features = store.read("features", kinds="f", ndim=3, ids=ids).astype(np.float32, copy=False)
     attributes = {key: store.text(key) for key in ("kind", "source", "sha256")}
     side = store.number("side", 0) or None
-    if not np.isfinite(features).all() or len(features) != len(ids):
-        raise DataError.about(path, "its features are damaged", _AGAIN)
+    if len(features) != len(ids):
+        raise DataError.about(path, f"damaged: features of {len(features)} pictures, {len(ids)} ids", _AGAIN)
+    if not np.isfinite(features).all():
+        raise DataError.about(path, "its features are damaged: some are not finite", _AGAIN)
     source = Path(attributes["source"])
     source = source if source.is_absolute() else root / source
     return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"], side)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from speech2img.metrics.feature_chunks import Chunk, StoredChunks
-from speech2img.storage.atomic import write_text
+from speech2img.storage.atomic import read_bytes, write_text
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
 from speech2img.training.parallel import is_leader, leader_first, meet, team
@@ -50,7 +50,7 @@ def shared_parts(folder: Path, *, source: str) -> Iterator[StoredChunks]:
         parts, told = folder / "parts", folder / "source"
         with leader_first():
             if is_leader():
-                if not told.is_file() or told.read_text() != source:
+                if not told.is_file() or read_bytes(told, max_bytes=1 << 20) != source.encode():
                     shutil.rmtree(parts, ignore_errors=True)
                     write_text(told, source)
                 parts.mkdir(exist_ok=True)

@@ -1,7 +1,8 @@
 """The image store: content, resuming, worker counts, and files that are not stores."""
 
+import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -155,3 +156,85 @@ def test_photographs_lie_upright_and_a_store_from_before_they_were_turned_is_bui
     np.testing.assert_array_equal(store.read([0])[0], store_module.square_thumbnail(upright, 16))
     boxed = crop_to_box(stored, (10.0, 10.0, 30.0, 25.0)).transpose(Image.Transpose.ROTATE_180)
     np.testing.assert_array_equal(store.read([1])[0], store_module.square_thumbnail(boxed, 16))
+
+
+def everything(path: Path) -> object:
+    store = ImageStore(path)
+    return store.ids, store.source, store.read(range(len(store))).tobytes(), np.asarray(store.pixels()).tobytes()
+
+
+def test_damage_never_becomes_a_picture(
+    entries: Entries,
+    tmp_path: Path,
+    flipped: Callable[[bytes, int], Iterator[bytes]],
+    damaged: Callable[[bytes, int], Iterator[bytes]],
+    hold_contract: Callable[..., int],
+) -> None:
+    path = tmp_path / "images.h5"
+    build_image_store(path, entries, size=16, progress=False)
+    whole, expected = path.read_bytes(), everything(path)
+    assert hold_contract(path, flipped(whole, 300), lambda: everything(path), expected) >= 300
+    hold_contract(path, damaged(whole, 60), lambda: everything(path), expected)
+
+
+def test_pictures_of_earlier_versions_are_read_or_refused(
+    entries: Entries,
+    tmp_path: Path,
+    unseal: Callable[[Path], None],
+    damaged: Callable[[bytes, int], Iterator[bytes]],
+    hold_contract: Callable[..., int],
+) -> None:
+    path = tmp_path / "images.h5"
+    build_image_store(path, entries, size=16, progress=False)
+    expected = everything(path)
+    unseal(path)
+    assert everything(path) == expected
+    hold_contract(path, damaged(path.read_bytes(), 50), lambda: everything(path))
+
+
+def test_a_damaged_picture_is_named_where_it_is_read(entries: Entries, tmp_path: Path) -> None:
+    path = tmp_path / "images.h5"
+    store = build_image_store(path, entries, size=16, progress=False)
+    with h5py.File(path) as file:
+        offset = file["pixels"].id.get_offset()
+    with path.open("r+b") as file:
+        file.seek(offset + 4 * 16 * 16 * 3 + 50)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 128]))
+    for opened in (store, ImageStore(path)):
+        assert opened.read([3, 5]).shape == (2, 16, 16, 3) and opened.pixels()[3].shape == (16, 16, 3)
+        for read in (lambda one=opened: one.read([3, 4]), lambda one=opened: one.pixels()[np.array([4])]):
+            with pytest.raises(DataError, match=r"images\.h5: damaged: picture 'class/4' \(number 4\).*delete it"):
+                read()
+        with pytest.raises(DataError, match="class/4"):
+            opened.pixels().checked(np.array([0, 4]))
+
+
+def test_an_unfinished_store_of_an_earlier_version_is_finished(
+    entries: Entries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal has no checksums yet; a damaged line of it counts as not done."""
+    path, calls = tmp_path / "images.h5", 0
+
+    def read(entry: store_module.Entry, size: int) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls == 7:
+            raise KeyboardInterrupt
+        return original(entry, size)
+
+    original = store_module._read_entry
+    monkeypatch.setattr(store_module, "_read_entry", read)
+    monkeypatch.setattr(store_module, "_BATCH_ITEMS", 2)
+    with pytest.raises(RunInterrupted):
+        build_image_store(path, entries, size=16, workers=1, progress=False)
+    monkeypatch.undo()
+    journal = tmp_path / "images.h5.building" / "journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert any(line.pop("checks", None) for line in lines)
+    lines[-1]["count"] = 10**30
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    build_image_store(path, entries, size=16, progress=False)
+    build_image_store(tmp_path / "whole.h5", entries, size=16, progress=False)
+    assert everything(path) == everything(tmp_path / "whole.h5")
