@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 
+from speech2img.cli.process import address_space
 from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
 from speech2img.storage.atomic import NO_ROOM
 
@@ -22,6 +23,8 @@ _MEMORY_WORDS = (
     "thread creation failed",
     "cannot allocate",
 )
+_UNCLEAR_WORDS = ("could not create a primitive", "could not execute a primitive")
+"""What oneDNN says of a lack of memory, and of other things."""
 _NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
 _MORE_MEMORY = "give it more memory ('ulimit -v', a container's limit), fewer --workers, or work in smaller parts"
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
@@ -46,8 +49,8 @@ def complaint(error: Exception) -> tuple[str, int]:
     """
     if isinstance(error, Speech2ImgError):
         return str(error), error.exit_code
-    if _is_memory(error):
-        ours: Speech2ImgError = OutOfMemoryError.about("memory", _short(error), _MORE_MEMORY)
+    if (reason := _lack_of_memory(error)) is not None:
+        ours: Speech2ImgError = OutOfMemoryError.about("memory", reason, _MORE_MEMORY)
         return str(ours), ours.exit_code
     if isinstance(error, OSError) and (answer := _of_system(error)) is not None:
         return answer
@@ -87,16 +90,17 @@ def _place(error: OSError) -> str:
     )
 
 
-def _is_memory(error: BaseException) -> bool:
-    """Whether memory, or threads to be made of it, ran out, here or in what caused the error."""
+def _lack_of_memory(error: BaseException) -> str | None:
+    """What an error, or what caused it, says of memory, or of threads to be made of it, that ran out."""
+    words = _MEMORY_WORDS + (_UNCLEAR_WORDS if address_space() is not None else ())
     for part in _chain(error):
-        if isinstance(part, MemoryError) or (isinstance(part, OSError) and part.errno in _NO_MEMORY):
-            return True
         if isinstance(part, (ImportError, OSError, RuntimeError, SystemError)):
-            text = str(part).lower()
-            if any(words in text for words in _MEMORY_WORDS):
-                return True
-    return False
+            for line in str(part).splitlines():
+                if any(word in line.lower() for word in words):
+                    return _short(line)
+        if isinstance(part, MemoryError) or (isinstance(part, OSError) and part.errno in _NO_MEMORY):
+            return _short(str(part) or "there is none left")
+    return None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -108,7 +112,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         following = following.__cause__ or following.__context__
 
 
-def _short(error: BaseException) -> str:
-    """What an error says, no longer than a few lines, or its kind where it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def _short(message: object) -> str:
+    """What an error says on one line of bearable length, or its kind where it says nothing."""
+    text = " ".join(str(message).split()) or type(message).__name__
     return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]} ..."

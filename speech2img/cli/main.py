@@ -69,7 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    from speech2img.cli.process import require_address_space
+
     args = build_parser().parse_args(argv)
+    require_address_space(args.verb)
     status: int = args.run(args)
     return status
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import Any, NoReturn
 
 from speech2img.storage.progress import say
 
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         say(f"{self.prog}: {message} (see {self.prog} --help)")
         sys.exit(2)
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         """Print a help; unlike the standard library's, one that does not arrive is an error."""
         if file is not None and message:
             print(message, end="", file=file, flush=True)

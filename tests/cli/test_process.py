@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,90 @@ def test_the_status_stays_where_the_message_does_not_fit() -> None:
     )
     with open("/dev/full", "wb") as full:
         assert subprocess.run([sys.executable, "-c", code], stderr=full).returncode == 5
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full"])
+@pytest.mark.parametrize(("verb", "status"), [("--version", 0), ("prepare songbirds --size none --root x", 2)])
+def test_streams_that_take_nothing_change_no_status(closed: str, verb: str, status: int) -> None:
+    result = subprocess.run(
+        f'"{sys.executable}" -m speech2img {verb} {closed}', shell=True, executable="/bin/bash", capture_output=True
+    )
+    is_lost = closed == ">/dev/full" and status == 0
+    assert result.returncode == (5 if is_lost else status)
+    assert b"Traceback" not in result.stderr and result.stderr.count(b"\n") <= 1
+
+
+@pytest.mark.parametrize("wide", ["--help", "--version"])
+def test_a_help_that_does_not_arrive_is_said(wide: str) -> None:
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([sys.executable, "-m", "speech2img", wide], stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 5 and b"disk is full" in result.stderr
+
+
+def test_a_closed_output_never_lends_its_number_to_a_file(tmp_path: Path) -> None:
+    code = (
+        "from speech2img.cli.process import open_streams\n"
+        "open_streams()\n"
+        "import os, sys\n"
+        "print('nowhere', flush=True)\n"
+        f"sys.exit(open({str(tmp_path / 'file')!r}, 'w').fileno() <= 2)\n"
+    )
+    command = f'"{sys.executable}" -c "$0" <&- >&- 2>&-'
+    assert subprocess.run(["/bin/bash", "-c", command, code]).returncode == 0
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "environ", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_any_text_fits_into_ascii_output(environ: dict[str, str]) -> None:
+    code = (
+        "from speech2img.cli.process import open_streams\n"
+        "open_streams()\n"
+        "import sys, warnings\n"
+        "print('caf\\u00e9 \\udce9')\n"
+        "warnings.warn('na\\u00efve\\nlines')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environ}, capture_output=True, check=True
+    )
+    assert result.stdout == b"caf\\xe9 \\udce9\n"
+    assert result.stderr == b"speech2img: na\\xefve lines\n"
+
+
+def test_a_verb_that_computes_is_refused_where_torch_cannot_be_imported() -> None:
+    command = f'ulimit -v 600000; exec "{sys.executable}" -m speech2img generate x.wav --out x'
+    result = subprocess.run(command, shell=True, executable="/bin/bash", capture_output=True, text=True)
+    assert result.returncode == 4
+    assert result.stderr.startswith("speech2img: memory: the address space is limited to 585 MiB")
+
+
+def test_a_broken_pipe_to_a_helper_is_not_taken_for_a_closed_output(capsys: pytest.CaptureFixture[str]) -> None:
+    error = BrokenPipeError(errno.EPIPE, "Broken pipe")
+    with open(os.devnull, "w") as output, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        assert run_reporting(lambda: _raise(error), debug=False) == 1
+    assert "helper process" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        (["generate", "--seed", "9" * 5000, "x.wav"], "(5000 characters) is not a whole number"),
+        (["generate", "--seed", "9" * 400, "x.wav"], "(400 characters) is above"),
+        (["generate", "--seed", str(2**63), "x.wav"], "is above 9223372036854775807"),
+        (["synthesize", "--root", "x", "--workers", "0x1"], "0x1 is not a whole number"),
+        (["caf\udce9"], "not known"),
+        (["generate", "--nosuch" + "x" * 10_000], "unrecognized"),
+    ],
+)
+def test_values_of_arguments_are_refused_in_one_bearable_line(
+    verb: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from speech2img.cli.main import main
+
+    with pytest.raises(SystemExit) as stop:
+        main(verb)
+    told = capsys.readouterr().err
+    assert stop.value.code == 2 and told.count("\n") == 1 and len(told) < 1000
+    assert words in told
