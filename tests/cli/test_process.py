@@ -182,7 +182,7 @@ def test_a_broken_pipe_to_a_helper_is_not_taken_for_a_closed_output(capsys: pyte
         (["generate", "--seed", str(2**63), "x.wav"], "is above 9223372036854775807"),
         (["synthesize", "--root", "x", "--workers", "0x1"], "0x1 is not a whole number"),
         (["caf\udce9"], "not known"),
-        (["generate", "--nosuch" + "x" * 10_000], "unrecognized"),
+        (["generate", "--out", "x", "--nosuch" + "x" * 10_000], "unrecognized"),
     ],
 )
 def test_values_of_arguments_are_refused_in_one_bearable_line(
