@@ -1,7 +1,11 @@
 """Slots, back-off and outages, on a clock that only the test moves."""
 
+import heapq
+import random
 import threading
+from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,6 +60,66 @@ def test_a_complaint_halves_the_rate_and_success_brings_it_back() -> None:
     for _ in range(5 * 6):
         pacer.succeeded()
     assert round(rate(), 6) == 10
+
+
+def spoken(
+    count: int, *, qps: float, complains: Callable[[float, random.Random], bool], seed: int = 0
+) -> tuple[float, list[float]]:
+    """Speak texts on a clock of the test alone, as the client does: when the last ends, and when requests started."""
+    rng, pacer, texts = random.Random(seed), Pacer(qps), iter(range(count))
+    workers = min(32, max(2, round(2 * qps)))
+    idle: list[tuple[float, int, int | None, int]] = [(0.0, worker, None, 0) for worker in range(workers)]
+    asked: list[float] = []
+    end = 0.0
+    while idle:
+        now, worker, text, tries = heapq.heappop(idle)
+        text = next(texts, None) if text is None else text
+        if text is None:
+            continue
+        asked.append(pacer.reserve(now))
+        end = asked[-1] + 0.3
+        if not complains(asked[-1], rng):
+            pacer.succeeded()
+            heapq.heappush(idle, (end, worker, None, 0))
+            continue
+        pacer.slow_down()
+        wait = backoff_seconds(tries + 1, base=0.5, cap=60.0, draw=rng.random)
+        heapq.heappush(idle, (end + wait, worker, text, tries + 1) if tries < 7 else (end, worker, None, 0))
+    return end, asked
+
+
+@pytest.mark.parametrize("qps", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_complaints_of_three_in_ten_requests_cost_little_time(qps: float, seed: int) -> None:
+    end, asked = spoken(600, qps=qps, complains=lambda now, rng: rng.random() < 0.3, seed=seed)
+    assert 600 / 0.75 < len(asked) < 600 / 0.65
+    assert end < 1.5 * len(asked) / qps
+
+
+@pytest.mark.parametrize("qps", [0.5, 2.0, 10.0, 40.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rate_is_back_within_a_minute_of_an_overload(qps: float, seed: int) -> None:
+    end = 600.0
+    _, asked = spoken(int(100 * qps) + 500, qps=qps, complains=lambda now, rng: now < end, seed=seed)
+    during = [time for time in asked if end - 100 <= time < end]
+    assert len(during) < 100 * min(qps, 1.0), "an overloaded service is asked as often as ever"
+    after = [time for time in asked if end + 60 <= time < end + 100]
+    assert len(after) >= 0.9 * 40 * qps
+
+
+@pytest.mark.parametrize("limit", [1.0, 3.0])
+def test_a_rate_that_is_too_high_for_the_account_finds_what_it_allows(limit: float) -> None:
+    """Of a service that takes fewer requests a second than were asked for, nearly all of them are used."""
+    taken: list[float] = []
+
+    def complains(now: float, rng: random.Random) -> bool:
+        refused = len([time for time in taken[-10:] if now - 1.0 < time]) >= limit
+        if not refused:
+            taken.append(now)
+        return refused
+
+    end, asked = spoken(300, qps=8.0, complains=complains)
+    assert len(taken) / end > 0.6 * limit and len(asked) < 3 * len(taken)
 
 
 def test_waiting_ends_when_it_is_told() -> None:
