@@ -10,10 +10,8 @@ from torch import Tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.items import CLASS_HEADS, Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, visible_attributes
-from speech2img.storage.store_file import CheckedRows
+from speech2img.images.store import Pictures
 
-Pictures = np.ndarray | CheckedRows
-"""uint8 pictures (N, S, S, 3), in memory or in a store, where each is checked when it is read."""
 NOT_COUNTED = -1
 """Label of a head that a picture says nothing about."""
 

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.batches.images import NOT_COUNTED, Pictures, shift_images, to_tensor
+from speech2img.batches.images import NOT_COUNTED, shift_images, to_tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.manifest import Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import DataError
 from speech2img.images.pyramid import random_crop_flip
+from speech2img.images.store import Pictures
 
 Augmentation = Literal["none", "shift", "crop", "crop_flip"]
 Positive = Literal["class", "picture"]

@@ -29,6 +29,8 @@ _ARRAYS, _ATTRIBUTES = ("pixels", "ids"), ("format", "source")
 _BATCH_ITEMS, _BATCH_SECONDS = 256, 2.0
 
 Entry = tuple[str, Path, Box | None]
+Pictures = np.ndarray | CheckedRows
+"""uint8 pictures (N, S, S, 3), in memory or in a store, where each is checked when it is read."""
 
 
 def build_image_store(

@@ -10,21 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.batches.images import (
-    NOT_COUNTED,
-    ImageBatch,
-    ImageBatches,
-    Pictures,
-    head_values,
-    label_items,
-    to_tensor,
-)
+from speech2img.batches.images import NOT_COUNTED, ImageBatch, ImageBatches, head_values, label_items, to_tensor
 from speech2img.batches.renders import render_collection
 from speech2img.corpora.items import CLASS_HEADS
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.pyramid import pyramid
+from speech2img.images.store import Pictures
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
