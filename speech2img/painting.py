@@ -3,6 +3,8 @@
 Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, S picture size.
 """
 
+import operator
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from os import PathLike
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.forked import let_children_compute, require_own_process
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
@@ -27,6 +30,8 @@ Network = TypeVar("Network", bound=torch.nn.Module)
 _OPTIONS = tuple(field.name for field in fields(PaintingOptions))
 PAINTING_KEYS = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
 """What a release's config says about painting."""
+MOST_IMAGES = 10_000
+"""Most pictures of one utterance that one call paints."""
 
 
 class EmbeddingsToImage:
@@ -63,6 +68,7 @@ class EmbeddingsToImage:
         name: str = "",
         weights_sha256: str = "",
     ) -> None:
+        let_children_compute()
         self.device = resolve_device(device)
         self.painter = painter.to(self.device).eval() if painter is not None else None
         self.name = name
@@ -71,6 +77,7 @@ class EmbeddingsToImage:
         drawn = asdict(painter.options) if painter is not None and painter.prior is not None else {}
         self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
         self._conditioning = conditioning
+        self._loaded_in = os.getpid()
 
     @classmethod
     def load(
@@ -112,12 +119,13 @@ class EmbeddingsToImage:
         num_images: int = 1,
         return_stages: bool = False,
         batch_size: int = 32,
-        first_index: int = 0,
+        first_index: int | None = None,
     ) -> Any:
         """Pictures of speech embeddings.
 
-        The noise of a picture depends on ``seed``, on the utterance's index and on the number of the picture only, so
-        the same picture comes out whatever it is generated together with (but for rounding by one grey level).
+        The noise of a picture depends on ``seed`` and on the number of the picture only: the same one comes out
+        whatever it is generated together with, at whichever place, and however many pictures are asked for (but for
+        rounding by one grey level, since batches of other sizes are added up in another order).
 
         Parameters
         ----------
@@ -125,14 +133,16 @@ class EmbeddingsToImage:
             Of the size that the generator was trained on.
         seed : int >= 0
             First part of the noise's seed.
-        num_images : int >= 1
+        num_images : int, 1 to 10,000
             K, pictures of each utterance.
         return_stages : bool
             Return every stage, small to large, in place of the last.
         batch_size : int
             Pictures painted at once, candidates counted.
-        first_index : int
-            Index of the first row, for callers that work through a long list in pieces.
+        first_index : int >= 0, optional
+            Gives every row noise of its own, by its index: that of the first row, and on from there. For callers who
+            paint a list of utterances, as a report does, and want no two of them from the same noise; 0 and None are
+            the same for one row.
 
         Returns
         -------
@@ -143,10 +153,12 @@ class EmbeddingsToImage:
             raise ConfigError.about(
                 self.name, "has no generator", "load it with generator=FOLDER, or load a whole model"
             )
-        if num_images < 1 or seed < 0:
-            raise ConfigError.about(
-                "generate", f"num_images={num_images}, seed={seed}", "num_images is at least 1, seed at least 0"
-            )
+        seed = whole_number("seed", seed, 0, None)
+        num_images = whole_number("num_images", num_images, 1, MOST_IMAGES)
+        batch_size = whole_number("batch_size", batch_size, 1, None)
+        step = 0 if first_index is None else 1
+        first = whole_number("first_index", first_index or 0, 0, None)
+        require_own_process(self.device, self._loaded_in, name=self.name)
         rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
         dim = self.painter.embedding_dim
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
@@ -158,7 +170,7 @@ class EmbeddingsToImage:
         at_once = max(1, batch_size // self.painter.options.candidates)
         for start in range(0, len(keys), at_once):
             chosen = keys[start : start + at_once]
-            draws = self._draws(self.painter, [(seed, first_index + n, k) for n, k in chosen])
+            draws = self._draws(self.painter, [(seed, first + step * n, k) for n, k in chosen])
             speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
             parts.append([_to_uint8(stage) for stage in self.painter(speech, *draws)])
         stages = [
@@ -176,6 +188,18 @@ class EmbeddingsToImage:
         if self._conditioning == "mean":
             eps = torch.zeros_like(eps)
         return noise, eps, state
+
+
+def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
+    """An argument that must be a whole number of a range; ConfigError says so where it is not."""
+    try:
+        number = None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or (most is not None and number > most):
+        wanted = f"at least {least}" + (f" and at most {most:,}" if most is not None else "")
+        raise ConfigError.about(name, f"{value!r:.60} is not a number that fits", f"give a whole number of {wanted}")
+    return number
 
 
 def open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,12 +81,35 @@ def test_same_seed_same_picture_other_seed_another(pipe: SpeechToImage, recordin
 
 def test_a_picture_does_not_depend_on_its_batch(pipe: SpeechToImage, recordings: list[Path]) -> None:
     vectors = pipe.encode_paths(recordings * 3, batch_size=2)
-    whole = pipe.generate(vectors, seed=3, num_images=2, batch_size=5)
+    whole = pipe.generate(vectors, seed=3, num_images=2, batch_size=5, first_index=0)
     assert whole.shape == (9, 2, 128, 128, 3) and whole.dtype == np.uint8
     for start, stop in ((0, 4), (4, 5), (5, 9)):
         part = pipe.generate(vectors[start:stop], seed=3, num_images=2, first_index=start)
         assert np.abs(part.astype(int) - whole[start:stop].astype(int)).max() <= 1
     assert not np.array_equal(whole[0, 0], whole[3, 0])  # same utterance, other index: other noise
+
+
+def test_the_place_in_a_list_does_not_matter(pipe: SpeechToImage, recordings: list[Path]) -> None:
+    alone = [np.asarray(pipe(path, seed=4)).astype(int) for path in recordings]
+    for order in ((0, 1, 2), (2, 0, 1), (1, 1, 1)):
+        together = pipe([recordings[n] for n in order], seed=4)
+        for n, picture in zip(order, together, strict=True):
+            assert np.abs(np.asarray(picture).astype(int) - alone[n]).max() <= 1
+
+
+def test_a_picture_does_not_depend_on_how_many_are_painted(pipe: SpeechToImage) -> None:
+    vectors = np.random.default_rng(0).standard_normal((3, 16)).astype(np.float32)
+    many, few = (pipe.generate(vectors, seed=2, num_images=k).astype(int) for k in (5, 2))
+    assert np.abs(many[:, :2] - few).max() <= 1
+
+
+def test_loading_leaves_all_random_states_alone(folder: Path) -> None:
+    import random
+
+    before = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    SpeechToImage.load(folder, device="cpu")
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == before[1:]
 
 
 def test_embeddings_do_not_depend_on_their_batch(pipe: SpeechToImage, recordings: list[Path]) -> None:
@@ -111,8 +135,22 @@ def test_stages_of_generate(pipe: SpeechToImage) -> None:
     assert pipe.generate(np.zeros(16)).shape == (1, 1, 128, 128, 3)
 
 
-@pytest.mark.parametrize("settings", [{"num_images": 0}, {"seed": -1}])
-def test_impossible_numbers_are_refused(pipe: SpeechToImage, settings: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_images": 0},
+        {"seed": -1},
+        {"seed": None},
+        {"seed": 1.5},
+        {"seed": "1"},
+        {"seed": True},
+        {"num_images": None},
+        {"num_images": 10**9},
+        {"batch_size": 0},
+        {"first_index": -1},
+    ],
+)
+def test_impossible_numbers_are_refused(pipe: SpeechToImage, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="at least"):
         pipe.generate(np.zeros((1, 16)), **settings)
 

@@ -31,7 +31,7 @@ def main() -> None:
     columns = []
     for model in args.models:
         pipe = SpeechToImage.load(model)
-        columns.append(pipe.generate(pipe.encode_paths(paths), seed=args.seed, num_images=args.noises))
+        columns.append(pipe.generate(pipe.encode_paths(paths), seed=args.seed, num_images=args.noises, first_index=0))
     size = columns[0].shape[2]
     tiles: list[Image.Image | np.ndarray] = []
     real = "" if args.generated_only else "real picture, then "

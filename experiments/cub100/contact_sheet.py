@@ -71,7 +71,7 @@ def _paint(
 ) -> np.ndarray:
     """Pictures (N, num_images, S, S, 3) of utterances."""
     paths = [manifest.root / caption.audio for _, caption in pairs if caption.audio is not None]
-    pictures: np.ndarray = pipe.generate(pipe.encode_paths(paths), seed=seed, num_images=num_images)
+    pictures: np.ndarray = pipe.generate(pipe.encode_paths(paths), seed=seed, num_images=num_images, first_index=0)
     return pictures
 
 

@@ -51,7 +51,8 @@ def main() -> None:
                 recordings.append(Path(folder) / f"{code}-{number}.wav")
                 soundfile.write(recordings[-1], y, engine.sample_rate)
                 lines.append(f"| {number} | {light} | {language.name} | {text} |")
-            columns.append(SpeechToImage.load(args.runs / code / "prior")(recordings, seed=args.seed))
+            pipe = SpeechToImage.load(args.runs / code / "prior")
+            columns.append(pipe.generate(pipe.encode_paths(recordings), seed=args.seed, first_index=0)[:, 0])
     tiles = [picture for row in zip(*columns, strict=True) for picture in row]
     args.out.mkdir(parents=True, exist_ok=True)
     image_grid(tiles, len(columns)).save(args.out / "languages.png", optimize=True)

@@ -90,7 +90,7 @@ def main() -> None:
     judge = Judge.load(find_release(args.judge))
     pairs = [(item, caption) for item in manifest.split(SPLIT) for caption in item.captions]
     embeddings = pipe.encode_paths([manifest.root / str(caption.audio) for _, caption in pairs])
-    pictures = pipe.generate(embeddings, seed=0, num_images=args.draws)
+    pictures = pipe.generate(embeddings, seed=0, num_images=args.draws, first_index=0)
     real = np.stack([square_thumbnail(read_image(manifest.root / item.image), pipe.image_size) for item, _ in pairs])
     draws = [judge.predict(pictures[:, number])["class"] for number in range(args.draws)]
     result = measure(pairs, draws[0], judge.predict(real)["class"], draws)

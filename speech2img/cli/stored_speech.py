@@ -57,7 +57,7 @@ class StoredSpeech:
         seed: int = 0,
         num_images: int = 1,
         return_stages: bool = False,
-        first_index: int = 0,
+        first_index: int | None = None,
     ) -> Any:
         """As `EmbeddingsToImage.generate`."""
         return self._pipe.generate(

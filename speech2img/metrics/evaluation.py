@@ -49,7 +49,7 @@ class SpeechPipeline(Protocol):
         seed: int = 0,
         num_images: int = 1,
         return_stages: bool = False,
-        first_index: int = 0,
+        first_index: int | None = None,
     ) -> Any:
         """Pictures (N, num_images, S, S, 3) uint8, or a list of such arrays, one a stage; noise by seed and index."""
 
