@@ -41,6 +41,11 @@ _MOST_TOLD = 1 << 16
 _FIX = "get the whole file, or save it as wav, flac, ogg or mp3"
 
 
+def has_decoder() -> bool:
+    """Whether ffmpeg or PyAV is here, so that `decode_foreign` can decode anything."""
+    return shutil.which("ffmpeg") is not None or importlib.util.find_spec("av") is not None
+
+
 def decode_foreign(name: str, data: bytes, media_type: str, limits: AudioLimits) -> tuple[np.ndarray, int]:
     """Decode a recording by another program or library.
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from speech2img.corpora.claims import refuse_other_corpus
 from speech2img.corpora.folder.entries import read_text_file
 from speech2img.corpora.items import Caption, Item, recorded_caption
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.plain_speech import speak_plainly
-from speech2img.corpora.spoken import SpokenOptions, SpokenSource, finish_spoken, refuse_other_corpus
+from speech2img.corpora.spoken import SpokenOptions, SpokenSource, finish_spoken
 from speech2img.corpora.spoken_guides import FLICKR8K_PAGE, FLICKR_AUDIO_PAGE
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from speech2img.corpora.claims import refuse_other_corpus
 from speech2img.corpora.manifest import MANIFEST_NAME, Item, Manifest
 from speech2img.corpora.splits import AUDIO, IMAGES, class_number, write_split_files
 from speech2img.errors import ConfigError
@@ -25,8 +26,11 @@ def claim_folder(root: Path, recipe: Mapping[str, object]) -> None:
     Raises
     ------
     ConfigError
-        If the folder holds another corpus, or the same one made with other settings.
+        If the folder holds another corpus, the same one made with other settings, or files that are not ours.
+    DataError
+        If it cannot be made.
     """
+    refuse_other_corpus(root, str(recipe["corpus"]))
     path = root / RECIPE_NAME
     fix = "give another --root, or the settings this folder was made with"
     if path.is_file():
@@ -34,9 +38,10 @@ def claim_folder(root: Path, recipe: Mapping[str, object]) -> None:
         if found != dict(recipe):
             raise ConfigError.about(root, f"holds {_describe(found)}, asked for was {_describe(recipe)}", fix)
         return
-    if (root / MANIFEST_NAME).exists() or (root / IMAGES).exists():
+    if (root / MANIFEST_NAME).exists() or (root / IMAGES).parent.exists():
         raise ConfigError.about(root, f"holds a corpus that is not {_describe(recipe)}", "give another --root")
-    root.mkdir(parents=True, exist_ok=True)
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
     write_json(path, dict(recipe))
 
 

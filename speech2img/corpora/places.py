@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from speech2img.corpora.claims import refuse_other_corpus
 from speech2img.corpora.items import Caption, Item, recorded_caption
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.peers import find_peer_splits, sides_of_items
-from speech2img.corpora.spoken import SpokenOptions, SpokenSource, finish_spoken, refuse_other_corpus
+from speech2img.corpora.spoken import SpokenOptions, SpokenSource, finish_spoken
 from speech2img.corpora.spoken_guides import PLACES205_PAGE, PLACES_AUDIO_PAGE
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError

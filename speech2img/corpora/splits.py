@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from speech2img.corpora.manifest import SPLITS, Item, Manifest
-from speech2img.errors import DataError
+from speech2img.corpora.manifest import MANIFEST_NAME, SPLITS, Item, Manifest
+from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.pickles import load_pickle, save_pickle
 
@@ -29,6 +29,7 @@ SPLIT_FILES = frozenset(
     name for part in SPLITS for name in (f"{part}.json", f"{part}/filenames.pickle", f"{part}/class_info.pickle")
 )
 """What `write_split_files` writes, relative to the corpus folder."""
+MAX_PICKLE_BYTES = 256 << 20
 MAX_DIGITS = 9
 """Most digits of a class number in a folder's name."""
 PUBLISHED_PARTS: Mapping[str, tuple[str, ...]] = {"train": ("train", "val"), "val": ("val",), "test": ("test",)}
@@ -103,9 +104,10 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
     """Write the pickles and the JSON file of every part of a manifest into its folder.
 
     Pickles that list the same pictures with the same classes stay as they are, whatever their order; so do JSON files
-    that another program wrote. What an earlier call wrote of a part that the corpus has no more is removed: whoever
-    evaluated on it would evaluate on training pictures. So are our features and embeddings in the peers' layouts, which
-    go by position, of a part whose pictures are others now.
+    that another program wrote. Pickles of other pictures are replaced only if they are ours: if the folder has a
+    manifest, or the part a JSON file that we wrote, which is done before its pickles are. What an earlier call wrote of
+    a part that the corpus has no more is removed: whoever evaluated on it would evaluate on training pictures. So are
+    our features and embeddings in the peers' layouts, which go by position, of a part whose pictures are others now.
 
     Parameters
     ----------
@@ -113,27 +115,51 @@ def write_split_files(manifest: Manifest, *, dialect: Dialect = BIRDS) -> None:
         The corpus.
     dialect : Dialect
         The keys of the JSON files.
+
+    Raises
+    ------
+    ConfigError
+        If there are pickles of other pictures that are not ours.
     """
     parts = peer_parts(manifest)
+    _refuse_foreign_pickles(manifest, parts)
     for part in SPLITS:
         if part not in parts:
             _remove_part(manifest.root, part)
     for part, rows in parts.items():
         items = [manifest.items[row] for row in rows]
-        _write_pickles(manifest.root, part, items)
         path = manifest.root / f"{part}.json"
         if not _is_foreign(path, part):
             write_json(path, li2020_split(items, part, dialect=dialect))
+        _write_pickles(manifest.root, part, items)
+
+
+def _refuse_foreign_pickles(manifest: Manifest, parts: Mapping[str, Sequence[int]]) -> None:
+    if (manifest.root / MANIFEST_NAME).is_file():
+        return
+    for part, rows in parts.items():
+        path = manifest.root / f"{part}.json"
+        if path.is_file() and not _is_foreign(path, part):
+            continue
+        for name, content in _pickled([manifest.items[row] for row in rows]).items():
+            path = manifest.root / part / f"{name}.pickle"
+            if path.is_file() and _listed(path) != content:
+                fix = "move it away, or give another --root"
+                raise ConfigError.about(path, "lists other pictures, and was not made by this library", fix)
 
 
 def _write_pickles(root: Path, part: str, items: Sequence[Item]) -> None:
-    wanted = {"class_info": [class_number(item) for item in items], "filenames": [item.id for item in items]}
-    for name, content in wanted.items():
+    for name, content in _pickled(items).items():
         path = root / part / f"{name}.pickle"
         if not path.is_file() or _listed(path) != content:
             if name == "filenames" and path.is_file():
                 _remove_outdated(root, part)  # first: a kill in between must not leave them beside a new list
             save_pickle(path, content)
+
+
+def _pickled(items: Sequence[Item]) -> dict[str, list[Any]]:
+    """What the pickles of a part hold, by name."""
+    return {"class_info": [class_number(item) for item in items], "filenames": [item.id for item in items]}
 
 
 def _remove_outdated(root: Path, part: str) -> None:
@@ -175,10 +201,14 @@ def _feature_path(part: str) -> str:
 
 
 def _is_foreign(path: Path, part: str) -> bool:
-    if not path.is_file():
+    """Whether there is a file of that name that we did not write."""
+    if not path.exists():
         return False
-    content = read_json(path)
-    return isinstance(content, dict) and content.get("image_feature_path") != _feature_path(part)
+    try:
+        content = read_json(path)
+    except DataError:
+        return True
+    return not isinstance(content, dict) or content.get("image_feature_path") != _feature_path(part)
 
 
 def li2020_split(items: Sequence[Item], part: str, *, dialect: Dialect = BIRDS) -> dict[str, object]:
@@ -289,7 +319,7 @@ def read_names(path: Path) -> list[str]:
     DataError
         If the file is missing, damaged or holds something else.
     """
-    names = _plain_list(load_pickle(path))
+    names = _plain_list(load_pickle(path, max_bytes=MAX_PICKLE_BYTES))
     if names is None or not all(isinstance(name, str) and name for name in names):
         raise DataError.about(path, "not a list of image names", _FIX)
     return [name.replace("\\", "/").removesuffix(".jpg") for name in names]
@@ -297,7 +327,7 @@ def read_names(path: Path) -> list[str]:
 
 def read_numbers(path: Path) -> list[int]:
     """Read a pickled list of class numbers (``class_info.pickle``); errors as ``read_names``."""
-    numbers = _plain_list(load_pickle(path))
+    numbers = _plain_list(load_pickle(path, max_bytes=MAX_PICKLE_BYTES))
     if numbers is None or not all(type(number) is int for number in numbers):
         raise DataError.about(path, "not a list of class numbers", _FIX)
     return numbers

@@ -16,7 +16,7 @@ from speech2img.corpora.leaks import (
     picture_traces,
     speaker_traces,
 )
-from speech2img.corpora.manifest import MANIFEST_NAME, Manifest
+from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.probing import (
     describe_recordings,
     probe_pictures,
@@ -26,7 +26,6 @@ from speech2img.corpora.probing import (
 )
 from speech2img.corpora.splits import write_split_files
 from speech2img.corpora.wording import counted, some_of
-from speech2img.errors import ConfigError
 
 LEAVE_OUT = "repair or remove them, or leave them out with --leave-out-unusable"
 
@@ -61,14 +60,6 @@ class SpokenSource:
     """Whom to cite, and the terms."""
     unknown: Mapping[str, str] = field(default_factory=dict)
     """Kinds of leaks that nobody can tell, and why."""
-
-
-def refuse_other_corpus(root: Path, name: str) -> None:
-    """ConfigError if the manifest of a folder is of another corpus."""
-    if (root / MANIFEST_NAME).is_file():
-        found = Manifest.load(root).corpus
-        if found != name:
-            raise ConfigError.about(root, f"holds the corpus {found}, not {name}", "give another --root")
 
 
 def finish_spoken(

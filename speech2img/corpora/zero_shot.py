@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from speech2img.corpora.claims import refuse_other_corpus
 from speech2img.corpora.inspection import FileState, Needed, demand_files, inspect_files
 from speech2img.corpora.items import Item
 from speech2img.corpora.leaks import caption_traces, find_leaks, leak_report, photographer_traces
-from speech2img.corpora.manifest import MANIFEST_NAME, Manifest
+from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.peers import (
     TEXT_EMBEDDINGS,
     PeerSplit,
@@ -33,7 +34,7 @@ from speech2img.corpora.reed_captions import (
 )
 from speech2img.corpora.splits import PUBLISHED_PARTS, Dialect, draw_validation, peer_parts, write_split_files
 from speech2img.corpora.wording import counted, some_of
-from speech2img.errors import ConfigError, DataError
+from speech2img.errors import DataError
 
 VAL_SHARE = 0.08
 
@@ -88,10 +89,7 @@ def open_corpus_folder(root: Path, corpus: ZeroShotCorpus) -> None:
     ConfigError
         If its manifest is of another corpus.
     """
-    if (root / MANIFEST_NAME).is_file():
-        found = Manifest.load(root).corpus
-        if found != corpus.name:
-            raise ConfigError.about(root, f"holds the corpus {found}, not {corpus.name}", "give another --root")
+    refuse_other_corpus(root, corpus.name)
     needed = [Needed("lists of the data set", corpus.index_files, corpus.picture_source)]
     if find_captions(root, corpus.caption_prefixes) is None:
         needed.append(Needed("the captions", ("text_c10",), corpus.caption_source))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from speech2img.audio.io import AudioFacts
+from speech2img.corpora.claims import refuse_other_corpus
 from speech2img.corpora.folder.entries import Entry, Line, without_suffix
 from speech2img.corpora.folder.kinds import sort_by_kind
 from speech2img.corpora.folder.parts import SplitBy, draw_parts, hold_out_speakers, seen_or_unseen
@@ -20,7 +21,7 @@ from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.corpora.probing import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
 from speech2img.corpora.songbirds.voices import voice_folder
 from speech2img.corpora.splits import write_split_files
-from speech2img.corpora.spoken import LEAVE_OUT, mark_unheard, refuse_other_corpus, speech_leaks, speech_summary
+from speech2img.corpora.spoken import LEAVE_OUT, mark_unheard, speech_leaks, speech_summary
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
 
@@ -135,7 +136,7 @@ def _read(root: Path, table: str | Path | None, *, leave_out: bool) -> Reading:
     listing = list_files(root, made=made)
     entries, notes = read_table(path, files=[file.path for file in listing.files])
     used = {entry.image for entry in entries} | {line.audio for entry in entries for line in entry.lines}
-    used.add(path.absolute().relative_to(root.absolute()).as_posix() if path.is_relative_to(root) else path.name)
+    used.add((path.parent.resolve() / path.name).relative_to(root.resolve()).as_posix())
     unread = {one.path: one for one in sort_by_kind(root, listing.files).unread()}
     idle = [file.path for file in listing.files if file.path not in used]
     unused = [unread.get(name, Unused(name, f"not named in {path.name}")) for name in idle]
@@ -148,7 +149,11 @@ def _made_by_engines(root: Path) -> frozenset[str] | None:
     """Recordings that an engine made, or is to make, of an earlier call's captions; None if there was none."""
     if not (root / MANIFEST_NAME).is_file():
         return None
-    captions = (caption for item in Manifest.load(root).items for caption in item.captions)
+    try:
+        items = Manifest.load(root).items
+    except DataError:  # damaged: it is made again
+        return frozenset()
+    captions = (caption for item in items for caption in item.captions)
     return frozenset(caption.audio for caption in captions if caption.audio and not caption.recorded)
 
 

@@ -1,9 +1,11 @@
 """Says of every file of a folder what it is, by its content: a picture, a recording, a text, or nothing of use."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from speech2img.audio.foreign import KINDS as FOREIGN_SOUNDS
+from speech2img.audio.foreign import has_decoder
 from speech2img.corpora.folder.entries import (
     OTHER_SOUND_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -20,10 +22,15 @@ from speech2img.storage.atomic import disk_errors, open_regular
 from speech2img.storage.folders import FoundFile
 from speech2img.storage.media_type import HEAD_BYTES
 
-SOUND_TYPES = frozenset(("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"))
-USUAL_TYPES = SOUND_TYPES | {"image/jpeg", "image/png", "image/bmp", "image/webp"}
+SOUND_TYPES = frozenset(("audio/wav", "audio/aiff", "audio/flac", "audio/ogg", "audio/mpeg"))
+USUAL_SOUNDS = frozenset(("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"))
+USUAL_TYPES = USUAL_SOUNDS | {"image/jpeg", "image/png", "image/bmp", "image/webp"}
 """Of two files of one name, those of these types are taken."""
 RAW_SUFFIXES = frozenset((".cr2", ".nef", ".arw", ".dng", ".orf", ".rw2"))
+VIDEO_TYPES = frozenset(("video/mp4", "video/quicktime", "video/x-msvideo"))
+SOUND_SUFFIXES = frozenset((".m4a", ".m4b", ".aac"))
+"""How sound is called in the container that films are in, too."""
+VIDEO = "a film, as telephones take with a picture; save its sound as wav if it describes one"
 TABLE = "a table, and none that was asked for (--table)"
 OTHER = "neither picture nor recording nor text"
 UNKNOWN_PICTURE = "called a picture, but none of a known format"
@@ -71,11 +78,12 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
     """
     kinds = Kinds()
     types: dict[str, str | None] = {}
+    sounds = SOUND_TYPES | (FOREIGN_SOUNDS.keys() if has_decoder() else frozenset())
     for file in files:
         types[file.path] = file.kind
         if suffix_of(file.path) in TEXT_SUFFIXES | TABLE_SUFFIXES and (file.kind is None or _is_text(root / file.path)):
             types[file.path] = "text/plain"
-        _take(kinds, file.path, types[file.path])
+        _take(kinds, file.path, types[file.path], sounds)
     for paths in (kinds.pictures, kinds.recordings):
         usual = {without_suffix(path) for path in paths if types[path] in USUAL_TYPES}
         twins = [path for path in paths if types[path] not in {None, *USUAL_TYPES} and without_suffix(path) in usual]
@@ -91,8 +99,8 @@ def _is_text(path: Path) -> bool:
     return head[:2] in _UTF16 or not any(byte < 32 and byte not in b"\t\n\r\v\f" for byte in head)
 
 
-def _take(kinds: Kinds, path: str, found: str | None) -> None:
-    """Put a file of a media type (None where it is not known) where it belongs."""
+def _take(kinds: Kinds, path: str, found: str | None, sounds: Collection[str]) -> None:
+    """Put a file of a media type (None where it is not known) where it belongs; ``sounds`` are types that are read."""
     suffix = suffix_of(path)
     family = (found or "").partition("/")[0]
     if found == "text/plain" and suffix in TEXT_SUFFIXES:
@@ -103,12 +111,16 @@ def _take(kinds: Kinds, path: str, found: str | None) -> None:
         kinds.unread_pictures[path] = "camera raw pictures are not read; export them as JPEG"
     elif found in PICTURE_TYPES or (found is None and suffix in PICTURE_SUFFIXES):
         kinds.pictures.append(path)
-    elif found in SOUND_TYPES or (found is None and suffix in RECORDING_SUFFIXES):
+    elif found in VIDEO_TYPES and suffix not in SOUND_SUFFIXES:
+        kinds.others[path] = VIDEO
+    elif found in sounds or (found is None and suffix in RECORDING_SUFFIXES):
         kinds.recordings.append(path)
     elif family == "image":
         kinds.unread_pictures[path] = f"{_format(found)} pictures are not read; convert them to JPEG or PNG"
     elif family in ("audio", "video"):
-        kinds.unread_recordings[path] = f"{_format(found)} is not read; convert it to wav or flac"
+        known = FOREIGN_SOUNDS.get(found or "")
+        needs = f"{known[1]} needs ffmpeg or PyAV, which is not here" if known else f"{_format(found)} is not read"
+        kinds.unread_recordings[path] = f"{needs}; convert it to wav or flac"
     elif found is None and suffix in UNREAD_PICTURE_SUFFIXES:
         kinds.unread_pictures[path] = UNKNOWN_PICTURE
     elif found is None and suffix in OTHER_SOUND_SUFFIXES:

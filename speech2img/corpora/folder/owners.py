@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import PurePosixPath
 
@@ -52,8 +52,6 @@ class Owners:
     capital and small ones unless two pictures differ in them only.
     """
 
-    # Keys are folders as tuples of their parts; that of a picture's split left out begins with "*".
-
     def __init__(self, pictures: Sequence[str], others: Sequence[str]) -> None:
         names = {same_name(without_suffix(picture)) for picture in pictures}
         differ = len({name.casefold() for name in names}) < len(names)
@@ -61,16 +59,17 @@ class Owners:
         folders = {self._folder(picture) for picture in pictures}
         self._holding = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
         self._shared = _common(folders)
-        self._key_of = self._picture_keys(folders)
-        self._has_no_classes = len(folders) == 1 and all(_says(part, PICTURE_FOLDERS) for part in self._shared[-1:])
+        self._key_of = _picture_keys(folders)
         self._words = {part for key in self._key_of.values() for part in key}
+        self._has_no_classes = len(folders) == 1 and all(_says(part, PICTURE_FOLDERS) for part in self._shared)
         self._side = self._proven_side({self._folder(other) for other in others})
-        self._pictures: dict[tuple[Folder, str], list[str]] = defaultdict(list)
+        self._near: dict[tuple[Folder, str], list[str]] = defaultdict(list)
+        self._far: dict[tuple[Folder, str], list[str]] = defaultdict(list)
         for picture in pictures:
             key, stem = self._key_of[self._folder(picture)], self._stem(picture)
-            self._pictures[key, stem].append(picture)
-            if key and key[0] in SPLIT_NAMES:
-                self._pictures[("*", *key[1:]), stem].append(picture)
+            self._near[key, stem].append(picture)
+            for short in self._shortened(key):
+                self._far[short, stem].append(picture)
 
     def of(self, file: str, *, numbered: bool) -> list[Owner]:
         """The pictures that a file may belong to; more than one if that is not clear, none if there is none.
@@ -84,10 +83,10 @@ class Owners:
         """
         stem = self._stem(file)
         match = _NUMBERED.fullmatch(stem) if numbered else None
-        for key in self._keys(self._folder(file)):
-            if whole := self._pictures.get((key, stem)):
+        for known, key in self._keys(self._folder(file)):
+            if whole := known.get((key, stem)):
                 return [(picture, None) for picture in whole]
-            if match and (base := self._pictures.get((key, match[1]))):
+            if match and (base := known.get((key, match[1]))):
                 return [(picture, int(match[2])) for picture in base]
         return []
 
@@ -97,36 +96,33 @@ class Owners:
     def _stem(self, path: str) -> str:
         return self._fold(same_name(PurePosixPath(without_suffix(path)).name))
 
-    def _picture_keys(self, folders: Iterable[Folder]) -> dict[Folder, Folder]:
-        """Folders of pictures without what says nothing; in full where two of them would then be the same."""
-        plain = {folder: folder[len(self._shared) :] for folder in folders}
-        short = {
-            folder: tuple(part for part in key if not _says(part, PICTURE_FOLDERS)) for folder, key in plain.items()
-        }
-        emptied = any(plain[folder] and not key for folder, key in short.items())
-        return plain if emptied or len(set(short.values())) < len(short) else short
+    def _shortened(self, key: Folder) -> set[Folder]:
+        """A picture's folder without what all pictures share, and without the part of the split."""
+        shared = [part for part in self._shared if part in key]
+        short = {key[drop:] for drop in range(1, len(shared) + 1)}
+        short |= {one[1:] for one in (key, *short) if one and one[0] in SPLIT_NAMES}
+        return short - {key}
 
-    def _keys(self, folder: Folder) -> Iterator[Folder]:
-        """What a folder may be called among the folders of pictures, the likeliest first."""
+    def _keys(self, folder: Folder) -> Iterator[tuple[Mapping[tuple[Folder, str], list[str]], Folder]]:
+        """What a folder may be called among the folders of pictures, and among which, the likeliest first."""
         if folder in self._key_of:
-            yield self._key_of[folder]
+            yield self._near, self._key_of[folder]
             return
-        common = len(_common([folder, self._shared]))
-        sides = [depth for depth in range(common, len(folder)) if self._is_side(folder[: depth + 1])]
-        parts = [part for depth, part in enumerate(folder) if depth >= common and depth not in sides]
-        if not sides and not all(_says(part, PICTURE_FOLDERS) for part in self._shared[common:]):
+        sides = [depth for depth in range(len(folder)) if self._is_side(folder[: depth + 1])]
+        parts = tuple(part for depth, part in enumerate(folder) if depth not in sides)
+        if not sides:
+            yield self._near, parts
             return
-        if parts or all(_says(folder[depth], SIDE_FOLDERS) for depth in sides):
-            yield tuple(parts)
-        if sides:
-            # Below the folder of recordings there may be one of the speaker, or several (voice/session).
-            start = sides[-1] - common - len(sides) + 1
-            for end in range(start + 1, len(parts) + 1):
-                if parts[end - 1] in self._words:
-                    break
-                if start or end < len(parts) or self._has_no_classes:
-                    yield (*parts[:start], *parts[end:])
-            yield ("*", *parts)
+        keys = [parts] if parts or all(_says(folder[depth], SIDE_FOLDERS) for depth in sides) else []
+        # Below the folder of recordings there may be one of the speaker, or several (voice/session).
+        start = sides[-1] - len(sides) + 1
+        for end in range(start + 1, len(parts) + 1):
+            if parts[end - 1] in self._words:
+                break
+            if start or end < len(parts) or self._has_no_classes:
+                keys.append((*parts[:start], *parts[end:]))
+        for known in (self._near, self._far):
+            yield from ((known, key) for key in keys)
 
     def _is_side(self, folder: Folder) -> bool:
         """Whether a folder only says that recordings or texts lie in it: no picture does."""
@@ -136,8 +132,15 @@ class Owners:
         """The top folder of recordings in a tree that goes like that of the pictures, whatever the two are called."""
         tops = {folder[:1] for folder in others}
         rests = {folder[1:] for folder in others}
-        proven = len(rests) > 1 and () not in rests and rests <= set(self._key_of.values())
+        proven = len(rests) > 1 and () not in rests and rests <= {folder[1:] for folder in self._key_of}
         return next(iter(tops)) if self._shared and proven and len(tops) == 1 and self._shared[:1] not in tops else None
+
+
+def _picture_keys(folders: Iterable[Folder]) -> dict[Folder, Folder]:
+    """Folders of pictures without what says nothing; in full where two of them would then be the same, or one empty."""
+    short = {at: tuple(part for part in at if not _says(part, PICTURE_FOLDERS)) for at in folders}
+    emptied = len(short) > 1 and any(at and not key for at, key in short.items())
+    return {at: at for at in short} if emptied or len(set(short.values())) < len(short) else short
 
 
 def _common(folders: Iterable[Folder]) -> Folder:

@@ -9,6 +9,8 @@ from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.names import MAX_NAMED
 
 UNUSED_NAME = "derived/prepare/unused.txt"
+SYSTEM = "hidden, or made by a system"
+"""The reason that nobody need worry about: it comes last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Unused:
 
 
 def describe_unused(unused: Iterable[Unused]) -> list[str]:
-    """One line a reason, the one with the most files first.
+    """One line a reason, the one with the most files first, what systems make last.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def describe_unused(unused: Iterable[Unused]) -> list[str]:
     sizes = {reason: sum(one.files for one in group) for reason, group in groups.items()}
     return [
         f"{counted(sizes[reason], 'file')} not used: {reason} ({some_of([one.path for one in groups[reason]])})"
-        for reason in sorted(groups, key=lambda reason: (-sizes[reason], reason))
+        for reason in sorted(groups, key=lambda reason: (reason == SYSTEM, -sizes[reason], reason))
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from speech2img.corpora.folder.unused import Unused
+from speech2img.corpora.folder.unused import SYSTEM, Unused
 from speech2img.corpora.splits import SPLIT_FILES, is_feature_file
 from speech2img.errors import DataError
 from speech2img.storage.folders import MADE_BY_SYSTEMS, FoundFile, folder_content
@@ -20,13 +20,12 @@ BEGUN = frozenset(("prepare", "downloads"))
 """Folders in ``derived`` that are there before there is a manifest."""
 MAX_FILES = 2_000_000
 MAX_COUNTED = 10_000
-OURS = "in a folder whose name this library keeps for what it makes: rename the folder if they are yours"
-NOT_UTF8 = "the name is not in UTF-8: rename the file"
-ODD_NAME = "the name has a back-slash, control characters or a space at its end: rename the file"
+OURS = "in a folder whose name this library keeps for what it makes; rename the folder if they are yours"
+NOT_UTF8 = "the name is not in UTF-8; rename the file"
+ODD_NAME = "the name has a back-slash, control characters or a space at its end; rename the file"
 AROUND = "a link to a folder around this one"
 ANYWAY = "a link to a folder that is read anyway"
-SYSTEM = "made by the system or an office program"
-_MORE_SYSTEM_FOLDERS = frozenset(("@recycle", "#snapshot", "@recently-snapshot", "ehthumbs_vista.db", "icon\r"))
+_MORE_SYSTEM_NAMES = frozenset(("@recycle", "#snapshot", "@recently-snapshot", "ehthumbs_vista.db", "icon\r"))
 _SILENT = ""
 
 
@@ -70,7 +69,9 @@ def list_files(root: Path, *, made: Collection[str] | None = None) -> Listing:
     unused = []
     for path, reason in content.passed.items():
         if reason != _SILENT:
-            size = _count(root / path, but=BEGUN if path == "derived/" else ()) if path.endswith("/") else 1
+            is_folder = path.endswith("/") and not (root / path.rstrip("/")).is_symlink()
+            size = _count(root / path, but=BEGUN if path == "derived/" else ()) if is_folder else 1
+            reason = SYSTEM if _is_hidden(path.rstrip("/").rpartition("/")[2]) else reason
             unused += [Unused(path, reason, size)] if size else []
     return Listing(content.files, unused, gate.followed)
 
@@ -92,7 +93,7 @@ class _Gate:
                 self._root, f"more than {MAX_FILES:,} files", "give the folder of your pictures alone"
             )
         name = path.rpartition("/")[2]
-        if name.lower() in _MORE_SYSTEM_FOLDERS or name.startswith("~$"):
+        if name.lower() in _MORE_SYSTEM_NAMES or name.startswith("~$"):
             return SYSTEM
         known = self._if_ours(path)
         if known is None:
@@ -133,8 +134,9 @@ def _name_reason(path: str) -> str | None:
 
 
 def _is_hidden(path: str) -> bool:
-    """Whether a folder is not read where it lies, but may be through a link (as data version control lays them)."""
-    return any(part.startswith(".") or part.lower() in MADE_BY_SYSTEMS for part in path.split("/"))
+    """Whether something lies in a folder that is not read there, though maybe through a link, or is hidden itself."""
+    names = MADE_BY_SYSTEMS.keys() | _MORE_SYSTEM_NAMES
+    return any(part.startswith((".", "~$")) or part.lower() in names for part in path.split("/"))
 
 
 def _count(folder: Path, *, but: Collection[str] = ()) -> int:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import unicodedata
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,8 @@ from speech2img.corpora.folder.build import prepare_folder
 from speech2img.corpora.folder.guide import EXAMPLE, GUIDE
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.splits import read_split_pickles
-from speech2img.errors import ConfigError, DataError
+from speech2img.errors import ConfigError, DataError, Speech2ImgError
+from speech2img.storage.pickles import save_pickle
 from speech2img.training.stores import mel_store
 
 from .conftest import write_file
@@ -304,3 +306,121 @@ def test_fsdd(realdata, tmp_path):
         "yweweler": 30,
     }
     assert min(mel_store(manifest, preset="li2020", progress=False).lengths) >= 10
+
+
+def test_a_recording_of_a_deleted_picture_is_an_error_or_left_out(tmp_path):
+    """It never becomes the speech of another class's picture of that name."""
+    for number, name in enumerate(["robin", "wren"]):
+        for k in range(4):
+            write_file(tmp_path / name / f"IMG_{k}.jpg", 10 * number + k)
+            if k or number == 0:
+                write_file(tmp_path / name / f"IMG_{k}.wav", 10 * number + k)
+    (tmp_path / "robin/IMG_0.jpg").unlink()
+    with pytest.raises(DataError, match=r"1 recording without a picture: robin/IMG_0.wav; .*--leave-out-unusable"):
+        prepare(tmp_path)
+    (tmp_path / "robin/IMG_0.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
+    with pytest.raises(DataError, match=r"robin/IMG_0.wav \(pictures of formats that are not read: 1 recording"):
+        prepare(tmp_path)
+    manifest = prepare(tmp_path, leave_out_unusable=True)
+    assert all(caption.audio.startswith(item.id) for item in manifest.items for caption in item.captions)
+    assert {item.id for item in manifest.items} == {f"{name}/IMG_{k}" for name in ("robin", "wren") for k in (1, 2, 3)}
+    notes = manifest.meta["notes"]
+    assert "1 file not used: a recording of a picture that is not used (robin/IMG_0.wav)" in notes
+    listed = (tmp_path / "derived/prepare/unused.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["robin/IMG_0.heic", "robin/IMG_0.wav", "wren/IMG_0.jpg"]
+
+
+def test_recordings_that_cannot_be_read_are_not_taken_for_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("speech2img.corpora.folder.kinds.has_decoder", lambda: False)
+    for k in range(8):
+        write_file(tmp_path / f"{k}.jpg", k)
+        (tmp_path / f"{k}.webm").write_bytes(b"\x1aE\xdf\xa3" + bytes(60))
+    with pytest.raises(DataError, match="no recording can be read of 8 recordings .*ffmpeg.* and 5 more"):
+        prepare(tmp_path)
+    assert len(prepare(tmp_path, leave_out_unusable=True)) == 8
+
+
+def test_a_linked_class(tmp_path):
+    for k in range(4):
+        write_file(tmp_path / f"root/robin/{k}.jpg", k)
+        write_file(tmp_path / f"elsewhere/{k}.jpg", 4 + k)
+    (tmp_path / "root/wren").symlink_to("../elsewhere")
+    manifest = prepare(tmp_path / "root")
+    assert Counter(item.class_name for item in manifest.items) == {"robin": 4, "wren": 4}
+    assert "linked folders were followed: wren" in manifest.meta["notes"]
+
+
+def test_lines_of_captions_keep_their_recordings(tmp_path):
+    for k in range(4):
+        write_file(tmp_path / f"{k}.jpg", k)
+    write_file(tmp_path / "0_0.wav", 0)
+    write_file(tmp_path / "0_1.wav", 1)
+    for k in range(1, 4):
+        write_file(tmp_path / f"{k}.txt", k)
+    (tmp_path / "0.txt").write_bytes("a\u2028b\x85c\vd\fe\r\nsecond\rthird".encode())
+    captions = prepare(tmp_path).items[0].captions
+    assert [(caption.text, caption.recorded) for caption in captions] == [
+        ("a b c d e", True),
+        ("second", True),
+        ("third", False),
+    ]
+
+
+def test_eight_pictures_without_classes(tmp_path):
+    for k in range(8):
+        write_file(tmp_path / f"{k}.jpg", k)
+        write_file(tmp_path / f"{k}.wav", k)
+    manifest = prepare(tmp_path)
+    assert len(manifest.class_names) == 8
+    assert {name: len(manifest.split(name)) for name in manifest.splits} == {"train": 6, "val": 1, "test": 1}
+
+
+def test_a_table_and_the_files_that_it_does_not_name(tmp_path, monkeypatch):
+    root = speakers(tmp_path / "root")
+    (root / "extra.csv").write_text("image\n")
+    write_file(root / "a/99.png", 99)
+    notes = prepare(root).meta["notes"]
+    assert "1 file not used: not named in items.csv (a/99.png)" in notes
+    assert any("a table, and none that was asked for (--table) (extra.csv)" in note for note in notes)
+    (root / "items.csv").rename(root / "other.CSV")
+    monkeypatch.chdir(tmp_path)
+    for name in ("other.CSV", "root/other.CSV", root / "other.CSV"):
+        manifest = prepare(root, table=name)
+        assert len(manifest) == 12 and not any("(other.CSV" in note for note in manifest.meta["notes"])
+
+
+def test_names_of_a_table_composed_or_not(tmp_path):
+    apart, composed = (unicodedata.normalize(form, "zaunkönig") for form in ("NFD", "NFC"))
+    for k in range(3):
+        write_file(tmp_path / f"{apart}_{k}.png", k)
+        write_file(tmp_path / f"{composed}_{k}.wav", k)
+    table(tmp_path, [{"image": f"{composed}_{k}.PNG", "audio": f"{apart}_{k}.wav"} for k in range(3)])
+    assert {item.image for item in prepare(tmp_path).items} == {f"{apart}_{k}.png" for k in range(3)}
+
+
+def test_nothing_of_the_users_is_replaced(tmp_path):
+    for k in range(4):
+        write_file(tmp_path / f"{k}.jpg", k)
+    (tmp_path / "manifest.jsonl").write_text('{"my": "own"}\n')
+    with pytest.raises(ConfigError, match="manifest.jsonl: was not made by this library"):
+        prepare(tmp_path)
+    (tmp_path / "manifest.jsonl").unlink()
+    for name, content in {"train.json": b"[1, 2]", "val.json": b"{broken", "train/filenames.pickle": b"mine"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(Speech2ImgError, match="train/filenames.pickle: is refused"):
+        prepare(tmp_path)
+    assert (tmp_path / "train/filenames.pickle").read_bytes() == b"mine"
+    save_pickle(tmp_path / "train/filenames.pickle", ["of", "another", "program"])
+    with pytest.raises(ConfigError, match="train/filenames.pickle: lists other pictures"):
+        prepare(tmp_path)
+    (tmp_path / "train/filenames.pickle").unlink()
+    prepare(tmp_path)
+    assert (tmp_path / "train.json").read_bytes() == b"[1, 2]" and (tmp_path / "val.json").read_bytes() == b"{broken"
+
+
+def test_a_root_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for root in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(DataError, match="no such folder"):
+            prepare(root)

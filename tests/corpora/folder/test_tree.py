@@ -1,6 +1,7 @@
 """A tree of pictures is read by the names in it, and what fits nowhere is named."""
 
 import pytest
+
 from speech2img.corpora.folder.entries import classes_and_splits
 from speech2img.corpora.folder.tree import read_tree
 from speech2img.corpora.folder.unused import describe_unused
@@ -59,10 +60,10 @@ def test_what_is_passed_over_is_said(tree):
     assert list(lines) == ["a.jpg"]
     assert notes == [
         "2 files not used: called a recording, but none of a known format (a.m4a, b.m4a)",
-        "2 files not used: in a folder whose name this library keeps for what it makes: rename the folder if they are "
+        "2 files not used: in a folder whose name this library keeps for what it makes; rename the folder if they are "
         "yours (derived/, reports/)",
         "1 file not used: a text of no picture (notes.txt)",
-        "1 file not used: hidden (.hidden/)",
+        "1 file not used: hidden, or made by a system (.hidden/)",
     ]
 
 
