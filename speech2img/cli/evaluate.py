@@ -82,8 +82,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--network",
         type=Path,
         metavar="FILE",
-        help="of two folders: Inception, as a release of 'import' or the published file. Of a model: BVLC GoogLeNet's "
-        ".npz behind Frechet distance and diversity (default: the judge; else the GoogLeNet that made --features)",
+        help="of two folders: Inception, as a release of 'import' or the published file. Of a model: GoogLeNet or "
+        "Inception in either form, or an attribute network, behind Frechet distance and diversity (default: the judge; "
+        "else the network that made --features)",
     )
     _add_model(parser.add_argument_group("a model"))
     _add_folders(parser.add_argument_group("two folders of pictures"))

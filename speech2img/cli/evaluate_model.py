@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.corpora.manifest import Manifest
     from speech2img.metrics.evaluation import GroupMeasure
-    from speech2img.metrics.googlenet_reader import GoogLeNetReader
-    from speech2img.metrics.judge import Judge
+    from speech2img.metrics.judge import FeatureNetwork, Judge
     from speech2img.metrics.measures import RetrievalArrays
     from speech2img.metrics.real_pictures import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
@@ -125,25 +124,25 @@ def _features(args: argparse.Namespace) -> "FeatureFile | None":
 
 def _network(
     args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "Model"
-) -> "GoogLeNetReader | None":
-    """The feature network asked for; where nothing judges, the GoogLeNet that the speech was taught by."""
+) -> "FeatureNetwork | None":
+    """The feature network asked for; where nothing judges, the network that the speech was taught by."""
     from speech2img.errors import MetricError
-    from speech2img.metrics.googlenet_reader import GoogLeNetReader
+    from speech2img.metrics.feature_networks import KNOWN, load_feature_network
 
     path = args.network
     if path is None:
         if judge is not None:
             return None
-        usable = features is not None and features.kind == "caffe-googlenet" and features.source.suffix == ".npz"
-        if features is None or not usable or not features.source.is_file():
+        if features is None or not features.source.exists():
+            found = "there are none" if features is None else f"{features.source} is no longer there"
             raise MetricError.about(
                 args.root,
-                "neither a judge nor a network reads these pictures, and no GoogLeNet .npz stands behind "
-                f"the features '{args.features or FEATURES}'",
-                "give --network googlenet_bvlc.npz, or --judge",
+                "neither a judge nor a network reads these pictures, nor the network behind the features "
+                f"'{args.features or FEATURES}' ({found})",
+                f"give --network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
             )
         path = features.source
-    return GoogLeNetReader.load(path, device=pipe.device)
+    return load_feature_network(path, device=pipe.device)
 
 
 def _retrieval(

@@ -249,7 +249,7 @@ def _swaps(turn: Image.Transpose) -> bool:
 def _not_a_picture(name: str, data: bytes) -> ImageError:
     """The error of a file of another kind: what it is, as far as its content tells, and the way out."""
     kind = media_type(data[:HEAD_BYTES])
-    if kind in _UNREAD:
+    if kind is not None and kind in _UNREAD:
         return ImageError.about(name, f"{_UNREAD[kind]}, which is not read", _AS_JPEG)
     if kind in MEDIA_TYPES:
         return ImageError.about(name, f"a damaged {kind.removeprefix('image/').upper()} file", "get the whole file")

@@ -24,7 +24,7 @@ class FeatureReading:
     features: NDArray[np.float32]
     """Pooled features (N, D)."""
     logits: NDArray[np.float32]
-    """Class outputs before the softmax (N, C), for the Inception Score."""
+    """Class outputs before the softmax (N, C), for the Inception Score; C is 0 for a network without a classifier."""
     values: dict[str, list[str]]
     """Attribute -> value of each picture; empty for a network that knows no attributes."""
 
@@ -113,7 +113,7 @@ class Judge:
             raise CheckpointError.about(
                 folder,
                 f"it holds a {config.get('kind')!r}, not an attribute network",
-                "name the release folder of a judge or teacher",
+                "name the release folder of a judge or teacher; networks that know no attributes go to --network",
             )
         heads, image_size = config.get("heads"), config.get("image_size")
         if not isinstance(heads, dict) or not heads or not isinstance(image_size, int):

@@ -173,6 +173,10 @@ def add_likeness(
             f"{what}, against {count} real pictures {real_protocol}; unbiased, cubic kernel, 50 subsets of half the "
             "pictures, pooled features of this network",
         )
+    if generated.logits.shape[1] == 0:
+        note = f"{network.name} has no classifier, so no Inception Score is measured by it."
+        report.notes += [note] if note not in report.notes else []
+        return
     for suffix, reading in [("", generated), ("_of_real_pictures", real)]:
         splits = 10 if count >= 500 else 1
         add(
