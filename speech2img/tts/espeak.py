@@ -148,6 +148,8 @@ class EspeakSynthesizer:
         if not text.strip() or len(text) > MAX_CHARACTERS or "\0" in text:
             reason = f"{len(text)} characters{' with a NUL' if chr(0) in text else ''}"
             raise SynthesisError.about(f"text {text[:40]!r}", reason, f"give 1 to {MAX_CHARACTERS} characters of text")
+        if not _is_unicode(text):
+            raise SynthesisError.about(f"text {text[:40]!r}", "is not text in UTF-8", "write it in UTF-8")
         self.voice_for(voice)
         ranges = (("rate", rate, 80, 450), ("pitch", pitch, 0, 99), ("pitch_range", pitch_range, 0, 99))
         for name, value, low, high in ranges:
@@ -155,24 +157,43 @@ class EspeakSynthesizer:
                 raise SynthesisError.about(f"{name} {value}", "out of range", f"give {low} to {high}")
 
 
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _Speaker:
     """One speaking process and the pipes to it; used by one thread at a time."""
 
     def __init__(self, library: Path, data: Path) -> None:
         command = [sys.executable, "-I", "-S", espeak_speaker.__file__, str(library), str(data)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        try:
+            # A session of its own: the Ctrl-C of a terminal is this process's affair from the first moment on.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            )
+        except OSError as error:
+            raise SynthesisError.about("espeak-ng", f"no process starts ({error.strerror})", "try again") from error
         self._requests = cast(IO[bytes], self._process.stdin)
         self._replies = cast(IO[bytes], self._process.stdout)
         self._poll = select.poll()
         self._poll.register(self._replies, select.POLLIN)
         self._deadline = time.monotonic() + _START_SECONDS
-        status, payload = self._receive("start")
-        if status != SOUND:
+        try:
+            self.sample_rate, self.version = self._hello()
+        except BaseException:
             self.close()
+            raise
+
+    def _hello(self) -> tuple[int, str]:
+        status, payload = self._receive("espeak-ng")
+        if status != SOUND:
             raise SynthesisError.about("espeak-ng", payload.decode("utf-8", "replace"), INSTALL_HINT)
         hello = json.loads(payload)
-        self.sample_rate: int = hello["sample_rate"]
-        self.version: str = hello["version"]
+        return int(hello["sample_rate"]), str(hello["version"])
 
     def speak(self, request: dict[str, object]) -> np.ndarray | None:
         """Send one request and wait for its samples; None if there are none."""

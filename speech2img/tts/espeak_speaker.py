@@ -12,6 +12,7 @@ Requests on standard input and replies on standard output are frames. Request: l
 import ctypes
 import json
 import os
+import select
 import signal
 import struct
 import sys
@@ -33,13 +34,15 @@ _SEED = 1  # espeak-ng seeds the noise of breathy voices by the clock when it is
 def main(library_path: str, data_folder: str) -> int:
     """Serve requests until standard input ends; the exit status tells how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair: it closes standard input
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # where nobody reads the replies any more, there is nothing to say
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     try:
         library = ctypes.CDLL(library_path)
         library.espeak_Info.restype = ctypes.c_char_p
-        sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data_folder.encode(), _DO_NOT_EXIT)
+        os.chdir(data_folder)  # espeak-ng keeps paths of less than 160 bytes only: it gets the shortest one
+        sample_rate = library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DO_NOT_EXIT)
     except (OSError, AttributeError) as error:
-        _reply(replies, ERROR, str(error).encode())
+        _reply(replies, ERROR, str(error).encode("utf-8", "backslashreplace"))
         return 1
     if sample_rate <= 0:
         _reply(replies, ERROR, f"espeak_Initialize failed with {sample_rate}".encode())
@@ -49,15 +52,31 @@ def main(library_path: str, data_folder: str) -> int:
     _reply(replies, SOUND, json.dumps({"sample_rate": sample_rate, "version": version}).encode())
 
     while len(header := requests.read(REQUEST_HEADER.size)) == REQUEST_HEADER.size:
-        payload = requests.read(REQUEST_HEADER.unpack(header)[0])
+        size = REQUEST_HEADER.unpack(header)[0]
+        if len(payload := requests.read(size)) < size:
+            return 1
         child = os.fork()
         if child == 0:
             signal.alarm(_CHILD_SECONDS)
             os._exit(_speak(library, json.loads(payload), replies))
-        _, status = os.waitpid(child, 0)
-        if status != 0:
+        if _status_of(child, requests) != 0:
             return 1  # the child may have died in the middle of a frame: only a new process is in step again
     return 0
+
+
+def _status_of(child: int, requests: BinaryIO) -> int:
+    """Wait for a child; it is ended when the program that asked is gone, so that nothing speaks on for nobody."""
+    try:
+        descriptor = os.pidfd_open(child)
+    except (AttributeError, OSError):
+        return os.waitpid(child, 0)[1]
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    poll.register(requests, 0)  # tells that the other end was closed, whatever else is asked for
+    if descriptor not in dict(poll.poll()):
+        os.kill(child, signal.SIGKILL)
+    os.close(descriptor)
+    return os.waitpid(child, 0)[1]
 
 
 def _speak(library: Any, request: dict[str, Any], replies: BinaryIO) -> int:

@@ -1,8 +1,13 @@
 """espeak-ng: repeatable samples, voices, and errors that say the way out."""
 
 import importlib.util
+import os
+import shutil
+import signal
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +105,7 @@ def test_voices(engine: EspeakSynthesizer) -> None:
         ("   ", {}, "1 to 2000 characters"),
         ("a" * 2001, {}, "1 to 2000 characters"),
         ("a\0b", {}, "NUL"),
+        ("a\udcf6b", {}, "not text in UTF-8"),
         (TEXT, {"voice": "en-su"}, 'did you mean "en-us"'),
         (TEXT, {"voice": "en-us+nobody"}, "no such voice"),
         (TEXT, {"rate": 20}, "give 80 to 450"),
@@ -132,6 +138,104 @@ def test_a_silent_speaker_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None
             engine.synthesize(TEXT * 20, voice="en-us")
 
 
+@needs_wheel
+@pytest.mark.parametrize("name", ["a_project_folder_with_a_long_name_" * 5, os.fsdecode(b"V\xf6gel")])
+def test_the_data_may_lie_anywhere(engine: EspeakSynthesizer, tmp_path: Path, name: str) -> None:
+    """espeak-ng itself takes paths of up to 159 bytes."""
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copytree(engine._data, folder / "espeak-ng-data")
+    shutil.copy(engine._library, folder)
+    speaker = espeak._Speaker(folder / engine._library.name, folder / "espeak-ng-data")
+    request = {"text": TEXT, "voice": "en-us+f3", "rate": 175, "pitch": 50, "pitch_range": 50, "phonemes": False}
+    try:
+        assert np.array_equal(speaker.speak(request), engine.synthesize(TEXT, voice="en-us+f3"))
+    finally:
+        speaker.close()
+
+
+@needs_wheel
+def test_data_that_are_gone_are_one_error(engine: EspeakSynthesizer, tmp_path: Path) -> None:
+    with pytest.raises(SynthesisError, match="espeak-ng: .*No such file"):
+        espeak._Speaker(engine._library, tmp_path / "nothing")
+    with pytest.raises(SynthesisError, match="espeak-ng: "):
+        espeak._Speaker(engine._library, tmp_path)
+
+
+PROGRAM = """
+import threading
+from speech2img.tts.espeak import EspeakSynthesizer
+engine = EspeakSynthesizer()
+def speak():
+    while True:
+        engine.synthesize("a bird " * 250, voice="en-us+whisper")
+for _ in range(3):
+    threading.Thread(target=speak).start()
+while engine._idle.qsize() < 1:
+    pass
+print("speaking", flush=True)
+"""
+
+
+def speakers_of(parent: int) -> set[int]:
+    """Processes that a program started and their children, by their number."""
+    found = {parent}
+    while more := {pid for pid in _processes() if _parent(pid) in found} - found:
+        found |= more
+    return found - {parent}
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[1])
+
+
+@needs_wheel
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_speaks_on_when_the_program_is_gone(how: signal.Signals) -> None:
+    """Neither a traceback of a broken pipe nor a process is left."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "speaking\n"
+    pids = speakers_of(process.pid)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=20)  # ends when the last process has closed standard error
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in pids if _parent(pid) is not None]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert pids and not left and errors == ""
+
+
+@needs_wheel
+def test_replies_that_nobody_reads_are_no_traceback(engine: EspeakSynthesizer) -> None:
+    command = [sys.executable, "-I", "-S", espeak.espeak_speaker.__file__, str(engine._library), str(engine._data)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.wait(20)
+    assert process.stderr.read() == b""
+    for stream in (process.stdin, process.stderr):
+        stream.close()
+
+
+@needs_wheel
+def test_a_machine_without_room_for_processes_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    with pytest.raises(SynthesisError, match="no process starts .Resource temporarily unavailable"):
+        EspeakSynthesizer()
+
+
 def test_a_missing_wheel_names_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SynthesisError, match=r"pip install .espeakng-loader"):
@@ -139,8 +243,6 @@ def test_a_missing_wheel_names_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_module_needs_no_torch() -> None:
-    import subprocess
-
     code = "import sys, speech2img.tts.espeak, speech2img.tts.corpus; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
