@@ -14,6 +14,7 @@ from speech2img.errors import MetricError
 from speech2img.metrics import measures
 from speech2img.metrics.judge import FeatureNetwork, FeatureReading, Judge
 from speech2img.metrics.page import DiversityEntry, GalleryEntry, PageData, write_page
+from speech2img.metrics.picture_sets import repetition_note
 from speech2img.metrics.real_pictures import ImageStoreLike, RealPictures
 from speech2img.metrics.records import ManifestLike, UtteranceRecord, choose_utterances, utterances_of
 from speech2img.metrics.report import MetricReport
@@ -174,6 +175,10 @@ def evaluate_pipeline(
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
     )
+    for group in groups:
+        distinct = len({picture.tobytes() for picture in group.pictures})
+        if note := repetition_note(f"{group.name}, generated", distinct, len(group.pictures)):
+            report.notes.append(note)
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     for group in track(groups, what="likeness", unit="group", progress=progress):
         _measure_likeness(report, group, manifest, real_pictures, features, seed=seed)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from speech2img.corpora.manifest import Caption, Item, Manifest
 from speech2img.errors import DataError, MetricError
+from speech2img.metrics import evaluation
 from speech2img.metrics.evaluation import evaluate_pipeline
 from speech2img.metrics.judge import FeatureReading
 from speech2img.metrics.measures import RetrievalArrays
@@ -243,3 +244,31 @@ def test_bad_input(corpus: Manifest, tmp_path: Path, settings: dict, message: st
     with pytest.raises(MetricError, match=message):
         evaluate(corpus, tmp_path, pipeline, **settings)
     assert pipeline.generated == 0
+
+
+def test_each_picture_comes_from_its_utterances_place_in_the_report(
+    corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chunk in (3, 64):
+        monkeypatch.setattr(evaluation, "CHUNK", chunk)
+        out = tmp_path / str(chunk)
+        evaluate(corpus, out, Painter(), splits=["test_seen", "test"], seed=5)
+        told = json.loads((out / "utterances.json").read_text())
+        assert len({entry["group"] for entry in told}) == 2 and len(told) == 40
+        audio = {
+            f"{item.id}_{caption.index}": corpus.root / str(caption.audio)
+            for item in corpus.items
+            for caption in item.captions
+        }
+        painter = Painter()
+        for place, entry in enumerate(told):
+            heard = painter.encode_paths([audio[entry["id"]]])
+            expected = painter.generate(heard, seed=5, first_index=place)[0, 0]
+            np.testing.assert_array_equal(np.asarray(Image.open(out / "pictures" / f"{entry['id']}.png")), expected)
+
+
+def test_a_model_that_paints_one_picture_is_told(corpus: Manifest, tmp_path: Path) -> None:
+    notes = evaluate(corpus, tmp_path / "deaf", Painter(deaf=True), splits=["test"]).notes
+    assert any(note.startswith("unseen species, generated: all 20 pictures are identical") for note in notes)
+    notes = evaluate(corpus, tmp_path / "hearing", Painter(), splits=["test"]).notes
+    assert not any("identical" in note or "repeat" in note for note in notes)
