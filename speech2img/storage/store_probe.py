@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from speech2img.storage.json_text import parse_json
 
-CPU_SECONDS = 4
-"""Processor time for finding out: a sound file of CUB's size takes a tenth of a second."""
+CPU_SECONDS = 2
+"""Processor time for finding out, one more for each `_BYTES_A_SECOND`: a file of CUB's size takes a tenth of it."""
 MEMORY_BYTES = 320 << 20
 """Memory for finding out, beside a few times the file's strings."""
 MAX_ATTRIBUTE_CHARACTERS = 1 << 16
 
+_BYTES_A_SECOND = 256 << 20
 _WALL_SECONDS = 60
 _KINDS = "iufS"
 _PLAIN_FAULTS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
@@ -250,7 +251,7 @@ def _limit(size: int) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_CPU, CPU_SECONDS)
+    _lower(resource.RLIMIT_CPU, CPU_SECONDS + size // _BYTES_A_SECOND)
     try:
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:  # no Linux
