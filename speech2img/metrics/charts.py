@@ -1,16 +1,23 @@
 """Learning curves as inline SVG, from a run's ``stats.jsonl``."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+
+from speech2img.storage.atomic import read_bytes
+from speech2img.storage.json_text import parse_json
 
 Series = list[tuple[float, float]]
 BOOKKEEPING = frozenset(
     {"step", "kind", "images_seen", "seconds", "steps_per_second", "lr", "learning_rate", "gradient_norm", "loss_scale"}
 )
 """Keys of ``stats.jsonl`` that say nothing about how well a model learns."""
+MAX_CURVE_BYTES = 256 << 20
+"""Largest ``stats.jsonl``; a run of a million lines has fewer."""
+LARGEST = 1e100
+"""Largest absolute number that is drawn: sums and spans of such numbers are finite."""
+_SMALLEST = 1e-100
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 260.0, 132.0, 34.0, 16.0, 8.0
 
 
@@ -21,7 +28,7 @@ def read_curves(path: Path, *, limit: int = 9) -> dict[str, Series]:
     ----------
     path : Path
         A ``stats.jsonl``: one flat JSON object a line with ``step``, ``kind`` and numbers. Damaged lines are skipped:
-        a run that was killed may have a torn last one.
+        a run that was killed may have a torn last one. So are numbers that are not finite or beyond `LARGEST`.
     limit : int
         At most so many curves; those with one point only, and the per-head accuracies of a network with many heads,
         give way first.
@@ -29,24 +36,39 @@ def read_curves(path: Path, *, limit: int = 9) -> dict[str, Series]:
     Returns
     -------
     dict of str to list of (float, float)
-        Evaluation curves are named "held-out ...".
+        Evaluation curves are named "held-out ..."; none where there is no file.
+
+    Raises
+    ------
+    DataError
+        If it is a pipe or a device, too large, or cannot be read.
     """
+    curves, _ = _read(path)
+    drawn = {name: series for name, series in curves.items() if len(series) > 1 and "accuracy_" not in name}
+    return dict(list(drawn.items())[:limit])
+
+
+def _read(path: Path) -> tuple[dict[str, Series], int]:
+    """All curves, and the number of lines that are no JSON objects."""
+    if not path.exists():
+        return {}, 0
     curves: dict[str, Series] = {}
-    if not path.is_file():
-        return curves
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    damaged = 0
+    for line in read_bytes(path, max_bytes=MAX_CURVE_BYTES).split(b"\n"):
         try:
-            entry = json.loads(line)
+            entry = parse_json(line, allow_nan=True) if line.strip() else {}
         except ValueError:
+            entry = None
+        if not isinstance(entry, dict):
+            damaged += 1
             continue
-        if not isinstance(entry, dict) or not _is_number(entry.get("step")):
+        if not _is_number(entry.get("step")):
             continue
         prefix = "held-out " if entry.get("kind") == "evaluation" else ""
         for key, value in entry.items():
             if key not in BOOKKEEPING and _is_number(value):
                 curves.setdefault(prefix + key, []).append((float(entry["step"]), float(value)))
-    drawn = {name: series for name, series in curves.items() if len(series) > 1 and "accuracy_" not in name}
-    return dict(list(drawn.items())[:limit])
+    return curves, damaged
 
 
 def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
@@ -62,22 +84,23 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
     steps = [step for step, _ in series]
     values = [value for _, value in series]
     low, high = _robust_range(values)
-    right = max(max(steps), min(steps) + 1.0)
+    left = min(steps)
+    right = max(max(steps), left + 1.0, left + abs(left) * 1e-9)
 
     def place(step: float, value: float) -> tuple[float, float]:
-        x = _LEFT + (step - min(steps)) / (right - min(steps)) * (_WIDTH - _LEFT - 4)
+        x = _LEFT + (step - left) / (right - left) * (_WIDTH - _LEFT - 4)
         clipped = min(max(value, low), high)
         return x, _TOP + (high - clipped) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
     parts = [f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(label)}">']
     for value in _ticks(low, high):
-        _, y = place(min(steps), value)
+        _, y = place(left, value)
         parts.append(
             f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH - 4:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{_LEFT - 4:g}" y="{y + 3:.1f}" text-anchor="end">{_short(value)}</text>'
         )
     parts.append(
-        f'<text x="{_LEFT:g}" y="{_HEIGHT - 3:g}">{_short(min(steps))}</text>'
+        f'<text x="{_LEFT:g}" y="{_HEIGHT - 3:g}">{_short(left)}</text>'
         f'<text x="{_WIDTH - 4:g}" y="{_HEIGHT - 3:g}" text-anchor="end">step {_short(right)}</text>'
     )
     thinned = _thin(series, 240)
@@ -98,18 +121,21 @@ def charts_html(runs: Mapping[str, Path]) -> str:
     """All curves of several runs as cards; empty where there is nothing to draw."""
     sections = []
     for name, path in runs.items():
+        damaged = _read(path)[1]
         cards = [
             f'<div class="card chart"><h4>{escape(key.replace("_", " "))}<small>{last_value(series)}</small></h4>'
             f"{curve_svg(series, label=f'{name}: {key} over steps')}</div>"
             for key, series in read_curves(path).items()
         ]
-        if cards:
-            sections.append(f'<h3>{escape(name)}</h3><div class="charts">{"".join(cards)}</div>')
+        lost = f"<p>{damaged:,} lines of {escape(path.name)} cannot be read and are left out.</p>"
+        if cards or damaged > 1:
+            parts = [f"<h3>{escape(name)}</h3>", lost if damaged > 1 else ""]
+            sections.append("".join((*parts, '<div class="charts">', *cards, "</div>")))
     return "".join(sections)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _robust_range(values: Sequence[float]) -> tuple[float, float]:
@@ -117,7 +143,9 @@ def _robust_range(values: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(values)
     cut = len(ordered) // 100
     low, high = ordered[cut], ordered[-1 - cut]
-    margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    margin = (high - low) * 0.05 or abs(high) * 0.05
+    margin = max(margin, abs(high) * 1e-9, abs(low) * 1e-9)
+    margin = margin if margin > _SMALLEST else 1.0
     return low - margin, high + margin
 
 

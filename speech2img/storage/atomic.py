@@ -71,8 +71,11 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text as a whole or not at all; errors as `atomic_path`."""
-    atomic_write_bytes(path, text.encode())
+    r"""Write UTF-8 text as a whole or not at all; errors as `atomic_path`.
+
+    Lone surrogates, as which Python reads names that are no UTF-8, become ``\udce9``, which is what JSON has for them.
+    """
+    atomic_write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | Path, value: Any) -> None:

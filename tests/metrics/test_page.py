@@ -3,7 +3,9 @@
 import base64
 import io
 import json
+import os
 import re
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from speech2img.errors import DataError
 from speech2img.metrics import measures
 from speech2img.metrics.charts import charts_html, curve_svg, read_curves
 from speech2img.metrics.page import DiversityEntry, GalleryEntry, PageData, page_html, species_name, write_page
@@ -191,3 +194,49 @@ def test_any_curve_stays_inside_its_frame(values: list[float]) -> None:
     numbers = re.findall(r"[ML]([-\d.]+),([-\d.]+)", svg)
     assert numbers
     assert all(0 <= float(x) <= 260 and 0 <= float(y) <= 132 for x, y in numbers)
+
+
+def test_lines_of_curves_that_cannot_be_read_are_counted_on_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "stats.jsonl"
+    sound = [json.dumps({"step": step, "loss": 1.0 / step}) for step in (1, 2, 3)]
+    hostile = [
+        f'{{"step": 4, "loss": {"9" * 5000}}}',
+        f'{{"step": 5, "loss": {"[" * 100_000}',
+        "NaN",
+        '{"step": 1e400}',
+    ]
+    path.write_text("\n".join([*sound, *hostile, '{"step": 6, "loss": NaN}', '{"step": 7, "loss": 1e300}']))
+    assert read_curves(path) == {"loss": [(1.0, 1.0), (2.0, 0.5), (3.0, 1.0 / 3)]}
+    html = charts_html({"run": path})
+    assert "<p>4 lines of stats.jsonl cannot be read and are left out.</p>" in html
+    path.write_text("\n".join([*sound, '{"step": 4, "lo']))
+    assert "cannot be read" not in charts_html({"run": path})  # the torn last line of a run that was killed
+
+
+def test_pipes_and_devices_are_no_curves(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "stats.jsonl")
+    for path in (tmp_path / "stats.jsonl", Path("/dev/zero")):
+        with pytest.raises(DataError, match="not a regular file"):
+            read_curves(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.binary(max_size=300)
+    | st.lists(st.fixed_dictionaries({"step": st.floats() | st.integers(), "a": st.floats() | st.integers()})).map(
+        lambda lines: "\n".join(json.dumps(line) for line in lines).encode()
+    )
+)
+def test_any_bytes_give_curves_or_none(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stats.jsonl"
+        path.write_bytes(data)
+        html = charts_html({"run": path})
+    parse(f"<div>{html}</div>")
+    assert "nan" not in html and "inf" not in html
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, 1e-300, 1e16, 1e100, -1e100])
+def test_curves_of_one_value_or_step_are_drawn(value: float) -> None:
+    for series in ([(0.0, value), (1.0, value)], [(value, 1.0), (value, 2.0)], [(value, 1.0), (-value, 2.0)]):
+        parse(curve_svg(series, label="flat"))

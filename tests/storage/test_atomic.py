@@ -177,3 +177,11 @@ def test_plain_storage_does_not_import_torch() -> None:
     )
     code = f"import sys, {', '.join(f'speech2img.{name}' for name in modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
+def test_texts_with_names_that_are_no_utf_8_are_written(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    write_text(tmp_path / "x.txt", name)
+    assert (tmp_path / "x.txt").read_bytes() == b"caf\\udce9"
+    write_json(tmp_path / "x.json", {name: [name]})
+    assert read_json(tmp_path / "x.json") == {name: [name]}
