@@ -1,6 +1,8 @@
 """Training of the speech encoder: speech learns to give, or to meet, the features of the picture it describes."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,17 @@ from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.centroids import class_centroid_scores
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.metrics.retrieval import retrieval_scores
+from speech2img.storage.notices import notice
 from speech2img.storage.weights import save_release
 from speech2img.training.descent import Descent
 from speech2img.training.device import adam, computes_aside, resolve_device, resolve_precision, sent
 from speech2img.training.encoder_data import EncoderData, encoder_data
 from speech2img.training.encoder_settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
+from speech2img.training.encoder_start import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.extract import encode_rows, extract_embeddings
-from speech2img.training.features import load_features
+from speech2img.training.features import FeatureFile, load_features
 from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.parallel import joint
+from speech2img.training.parallel import by_leader, is_leader, joint
 from speech2img.training.pupil import Pupil, encoder_arguments, pad_value, released_weights
 from speech2img.training.run import open_run
 from speech2img.training.stores import mel_store
@@ -48,12 +52,21 @@ class EncoderTask(Task):
         teacher grade its pupil.
     device : torch.device
         Where it computes.
+    trained_with : Mapping of str to str
+        Role -> hash of the networks that came with the weights it starts from.
     """
 
     name = "encoder"
 
-    def __init__(self, settings: EncoderSettings, *, data: EncoderData, device: torch.device) -> None:
-        self.settings, self.data, self.device = settings, data, device
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        *,
+        data: EncoderData,
+        device: torch.device,
+        trained_with: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.settings, self.data, self.device, self.trained_with = settings, data, device, trained_with
         self.batch_size = data.batches.sampler.batch_size
         data.batches.leaves_masks = computes_aside(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
@@ -170,6 +183,7 @@ class EncoderTask(Task):
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
         tensors = released_weights(self.best.weights(self.pupil), self.data.standard)
+        feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
         config = {
             "kind": "speech-encoder",
             "mel_preset": self.settings.mel_preset,
@@ -180,7 +194,7 @@ class EncoderTask(Task):
             "step": step,
             "best_step": self.best.step,
             "utterances_seen": images_seen,
-            TRAINED_WITH: {"feature network": self.data.features_sha256} if self.data.features_sha256 else {},
+            TRAINED_WITH: {**self.trained_with, **feature_network},
         }
         head = self.pupil.image_head
         if head is not None:
@@ -220,15 +234,41 @@ def train_encoder(
     """
     where = resolve_device(device)
     features = load_features(root, settings.features)
-    size, table = features.features.shape[2], "crnn" if settings.network == "s2igan" else "model"
-    if size != settings.embedding_dim and not settings.image_head:
-        raise ConfigError.about(
-            f"{table}.embedding_dim",
-            f"{settings.embedding_dim} beside features of {size}",
-            f"set it to {size}, or image_head to true",
-        )
+    start = None if settings.initial is None else open_start(settings.initial, run_dir)
+    settings = settings if start is None else adopted(settings, start)
+    _demand_size(settings, features, start)
     with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}, parallel=True) as run:
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
-        task = EncoderTask(settings, data=encoder_data(manifest, store, features, settings), device=where)
+        standard = None if start is None else start.standard(features)
+        data = encoder_data(manifest, store, features, settings, standard=standard)
+        task = EncoderTask(settings, data=data, device=where, trained_with={} if start is None else start.trained_with)
+        if start is not None and run.state is None:
+            start_from_(task.pupil, start)
+            by_leader(lambda: keep_start(start, run_dir))
+            if progress and is_leader() and not start.knows(features):
+                notice(
+                    f"initial {start.name}: it learned from another teacher than {features.path}: what it gives is new"
+                )
         return run_training(task, run=run, device=where, progress=progress)
+
+
+def _demand_size(settings: EncoderSettings, features: FeatureFile, start: EncoderStart | None) -> None:
+    """Raise ConfigError unless speech can give, or meet, features of this size."""
+    size, head = features.width, None if start is None else start.config.get("image_head")
+    wanted = head.get("feature_dim") if isinstance(head, dict) else settings.embedding_dim
+    if size == wanted or (settings.image_head and head is None):
+        return
+    if start is not None:
+        own = f"speech2img features --root ROOT --teacher {start.name}"
+        raise ConfigError.about(
+            f"features {settings.features}",
+            f"{size} numbers a picture, and the encoder of {start.name} knows {wanted}",
+            f"run '{own}' where it is a whole model, and set features to that name; or start without initial",
+        )
+    table = "crnn" if settings.network == "s2igan" else "model"
+    raise ConfigError.about(
+        f"{table}.embedding_dim",
+        f"{settings.embedding_dim} beside features of {size}",
+        f"set it to {size}, or image_head to true",
+    )

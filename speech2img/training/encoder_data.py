@@ -45,7 +45,14 @@ class EncoderData:
     """Classes, or pictures, of the training utterances."""
 
 
-def encoder_data(manifest: Manifest, store: MelStore, features: FeatureFile, settings: EncoderSettings) -> EncoderData:
+def encoder_data(
+    manifest: Manifest,
+    store: MelStore,
+    features: FeatureFile,
+    settings: EncoderSettings,
+    *,
+    standard: Standard | None = None,
+) -> EncoderData:
     """Training utterances (known voices only) and validation utterances of a corpus.
 
     Parameters
@@ -58,6 +65,8 @@ def encoder_data(manifest: Manifest, store: MelStore, features: FeatureFile, set
         Its teacher features.
     settings : EncoderSettings
         How to train.
+    standard : Standard, optional
+        What to standardise with where that is asked for; None takes the training pictures' own.
 
     Raises
     ------
@@ -82,7 +91,10 @@ def encoder_data(manifest: Manifest, store: MelStore, features: FeatureFile, set
     rows, images, classes = np.array(train, dtype=np.int64).T
     held_out = HeldUtterances(*np.array(held, dtype=np.int64).T)
     targets = features.features
-    standard = Standard.of(targets[np.unique(images)]) if settings.standardise else None
+    if not settings.standardise:
+        standard = None
+    elif standard is None:
+        standard = Standard.of(targets[np.unique(images)])
     if standard is not None:
         targets = standard(targets)
     mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))

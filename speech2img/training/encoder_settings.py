@@ -116,6 +116,11 @@ class EncoderSettings:
     """Architecture of s2igan."""
     image_head: bool = False
     """Train a linear map of the features (of any size) into the space of the speech; without it speech goes to them."""
+    initial: str | None = None
+    """Start from the weights of this release, run folder or name of shipped weights ("songbirds"). Its network and
+    mel_preset are taken over; those chosen here must fit. For recordings of one's own take features of its own teacher
+    (features --teacher songbirds), learning_rate 1e-4 and few steps: loop.max_steps of 300 for ten recordings, 2,000
+    for a hundred, with loop.evaluate_every of 50, so that the best weights are kept before it learns them by heart."""
     losses: EncoderLossSettings = field(default_factory=EncoderLossSettings)
     """Losses."""
     batch_size: int = 64

@@ -23,7 +23,14 @@ from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.parallel import by_leader
 from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, image_store
-from speech2img.training.teachers import VIEWS_OF_PICKLE, AttributeTeacher, GoogLeNetTeacher, Teacher, load_teacher
+from speech2img.training.teachers import (
+    VIEWS_OF_PICKLE,
+    AttributeTeacher,
+    GoogLeNetTeacher,
+    Teacher,
+    load_teacher,
+    teacher_place,
+)
 
 _AGAIN = "delete it and run 'speech2img features' again"
 _ATTRIBUTES = ("kind", "source", "sha256", "views", "side")
@@ -139,6 +146,7 @@ def build_teacher_features(
     The processes of a job (`speech2img.training.parallel.joined`) divide the pictures among them; the file is that of
     one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call goes on.
     """
+    teacher = teacher_place(teacher)
     name = name or ((teacher.name or teacher.resolve().name) if teacher.is_dir() else "googlenet")
     path = feature_path(root, name)
     network = load_teacher(teacher, device=resolve_device(device), side=side)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,8 +27,9 @@ from speech2img.models.published import convert_caffe_googlenet, convert_torchvi
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.networks import build_network
+from speech2img.storage.releases import shipped_folder, shipped_releases
 from speech2img.storage.tensors import load_torch_file
-from speech2img.storage.weights import load_release, release_sha256
+from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.teacher import normalised
 
@@ -87,7 +88,7 @@ class AttributeTeacher:
     Parameters
     ----------
     folder : Path
-        Release of kind ``attribute-network``, or a run folder that has one.
+        Release of kind ``attribute-network``, a whole model that holds its teacher, or a run folder that has one.
     device : torch.device
         Where it computes.
     """
@@ -99,6 +100,8 @@ class AttributeTeacher:
     def __init__(self, folder: Path, *, device: torch.device) -> None:
         self.folder = release_folder(folder)
         tensors, config = load_release(self.folder)
+        if isinstance(config.get("reader"), dict) and config.get("kind") == "speech-to-image":
+            tensors, config = _reader_of(tensors, config["reader"])
         if config.get("kind") != "attribute-network":
             raise CheckpointError.about(
                 self.folder, f"holds a {config.get('kind')!r}, not a teacher", "give the run of 'train teacher'"
@@ -142,6 +145,12 @@ class AttributeTeacher:
         """Number of the value that each head sees in pictures in -1..1."""
         _, logits = self.network(_resized(images_BCHW, self.image_size))
         return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
+
+
+def _reader_of(tensors: dict[str, Tensor], reader: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The teacher inside a whole model, as a release of its own; the names of what its heads see are not kept there."""
+    heads = {name: [str(number) for number in range(int(count))] for name, count in reader.get("heads", {}).items()}
+    return part_of(tensors, "reader.network."), {**reader, "heads": heads, "kind": "attribute-network"}
 
 
 class GoogLeNetTeacher:
@@ -258,6 +267,11 @@ def release_folder(path: Path) -> Path:
     return path / "export" if (path / "export").is_dir() else path
 
 
+def teacher_place(path: Path) -> Path:
+    """The file or folder itself, or the folder of shipped weights that have its name."""
+    return shipped_folder() / path if not path.exists() and str(path) in shipped_releases() else path
+
+
 def load_teacher(
     path: Path, *, device: torch.device, side: int | None = None
 ) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
@@ -266,8 +280,8 @@ def load_teacher(
     Parameters
     ----------
     path : Path
-        Run or release folder of a trained teacher, GoogLeNet in any form that `GoogLeNetTeacher` reads, or a release of
-        Inception-v3.
+        Run or release folder of a trained teacher, the name of shipped weights, GoogLeNet in any form that
+        `GoogLeNetTeacher` reads, or a release of Inception-v3.
     device : torch.device
         Where it computes.
     side : int, optional
@@ -280,6 +294,7 @@ def load_teacher(
     CheckpointError
         If it holds something else.
     """
+    path = teacher_place(path)
     if path.is_dir():
         _, config = load_release(release_folder(path))
         if config.get("kind") == "googlenet":
@@ -290,5 +305,6 @@ def load_teacher(
             return InceptionTeacher(path, device=device)
         return AttributeTeacher(path, device=device)
     if not path.is_file():
-        raise ConfigError.about(path, "no such teacher", "give a teacher's run folder, or GoogLeNet's weights")
+        fix = f"give a teacher's run folder, weights from 'speech2img import', or {' or '.join(shipped_releases())}"
+        raise ConfigError.about(path, "no such teacher", fix)
     return GoogLeNetTeacher(path, device=device, side=side)
