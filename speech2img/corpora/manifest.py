@@ -158,7 +158,9 @@ class Manifest:
         except UnicodeDecodeError as error:
             raise DataError.about(path, _not_utf8(path), _REPAIR) from error
         except OSError as error:
-            raise DataError.about(path, f"cannot be read ({error.strerror})", "check its rights") from error
+            raise DataError.about(
+                path, f"cannot be read ({error.strerror})", "check the path and its rights"
+            ) from error
 
 
 def _as_text(file: io.FileIO) -> TextIO:

@@ -103,7 +103,7 @@ def _read_key_file(path: Path) -> list[object]:
             raise ConfigError.about(path, "others than its owner may read these keys", f"run: chmod 600 {path}")
         data = read_bytes(path, max_bytes=_MAX_FILE_BYTES)
     except (OSError, ValueError, DataError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else str(error).removeprefix(f"{path}: ")
         raise ConfigError.about(path, reason, HOW) from None
     try:
         table = tomllib.loads(data.decode())

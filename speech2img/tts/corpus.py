@@ -260,8 +260,6 @@ def _write_failures(manifest: Manifest, journal: Journal) -> None:
         written = lines
         if journal.shared:
             journal.reload()
-    if written:
-        logger.warning("%d captions could not be spoken; see %s", len(written), path)
 
 
 def _failure_lines(manifest: Manifest, journal: Journal) -> list[str]:

@@ -98,8 +98,9 @@ def test_a_token_is_kept_for_its_owner_account_and_time(tmp_path: Path) -> None:
 def test_pipes_and_devices_hold_no_keys_and_no_token(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "keys"
     os.mkfifo(path, 0o600) if kind == "fifo" else path.symlink_to("/dev/zero")
-    with pytest.raises(ConfigError, match="is not a regular file"):
+    with pytest.raises(ConfigError, match="is not a regular file") as caught:
         read_keys(path)
+    assert str(caught.value).count(str(path)) == 1
     assert TokenFile(path, account="a").read() is None
 
 

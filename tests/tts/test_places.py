@@ -1,5 +1,6 @@
 """Where recordings may be written: at their own places, and never over what no call has made."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from speech2img.corpora.items import recorded_caption
 from speech2img.corpora.manifest import Manifest
@@ -207,6 +210,33 @@ def test_lines_of_a_journal_that_say_nonsense_count_as_none(
     Journal(corpus / JOURNAL_NAME).add("audio/hum/c/0_0.wav", **line)
     counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
     assert (counts.made, counts.failed) == (6, 0)
+
+
+@given(
+    name=st.sampled_from([JOURNAL_NAME, "derived/speech/places.json"]),
+    edits=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 40), st.binary(max_size=12)), min_size=1, max_size=4),
+)
+@settings(max_examples=60, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_journal_says_nothing_of_others_is_lost(
+    humming: ModuleType, corpus: Path, name: str, edits: list[tuple[int, int, bytes]]
+) -> None:
+    """A job goes on, or says one error; pictures and a person's wav stay, and no recording says another text."""
+    manifest = Manifest.load(corpus)
+    for folder in ("audio", "derived"):
+        shutil.rmtree(corpus / folder, ignore_errors=True)
+    synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
+    before = {key: data for key, data in content(corpus).items() if not key.startswith("derived/")}
+    data = (corpus / name).read_bytes()
+    for at, cut, junk in edits:
+        at %= len(data) + 1
+        data = data[:at] + junk + data[at + cut :]
+    (corpus / name).write_bytes(data)
+    with contextlib.suppress(DataError):
+        counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
+        assert (counts.made + counts.kept + counts.failed + counts.given_up) == 6
+    after = content(corpus)
+    assert {key: after[key] for key in before if key in after and key.endswith(".wav")}.items() <= before.items()
+    assert all(after[key] == before[key] for key in before if not key.endswith(".wav"))
 
 
 def test_no_room_leaves_nothing_half(humming: ModuleType, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
