@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from speech2img.storage.ranks import ALONE, Rank
@@ -11,12 +12,11 @@ _MAX_SLOWDOWNS = 6
 _OVERSLEPT = 5
 _LONGEST_PAUSE = 8.0
 """Halving ends where a process would ask less often than that, in seconds: so soon it sees that an overload is over."""
-_SLOTS_OF_PEACE, _SUCCESSES_TO_SPEED_UP = 6, 2
-"""Requests after a halving whose complaints count for nothing, and successes in a row that take one halving back.
+_WINDOW, _SLOTS_OF_PEACE, _SUCCESSES_TO_SPEED_UP = 10, 2, 2
+"""Replies looked back at, requests after a halving whose complaints count for nothing, successes in a row to speed up.
 
-Simulated: complaints of 30 % of all requests, at whatever rate, cost a quarter of the time; a limit of the account
-below the rate is used by nine tenths and more, with two to three requests a text; after an overload the full rate is
-back in 20 s. (Without peace and with 5 successes: 30 times the time, and 65 s.)
+Simulated: complaints of 30 % of all requests, at whatever rate, cost a tenth of the time; of a limit of the account
+below the rate four fifths and more are used, with two requests a text; after an overload the full rate is back in 20 s.
 """
 
 
@@ -43,6 +43,8 @@ class Pacer:
         self._last = -1
         self._slowdowns = 0
         self._slowed_at = -1
+        self._replies: deque[bool] = deque(maxlen=_WINDOW)
+        """Of the latest, whether each was a complaint."""
         self._successes = 0
         self._most_slowdowns = 0
         while (
@@ -81,16 +83,23 @@ class Pacer:
             return slot * self._interval
 
     def slow_down(self) -> None:
-        """Halve this process's rate; the service said that it is too high. Replies to older requests count once."""
+        """Note a complaint that the rate is too high: it is halved while most replies are complaints.
+
+        A service that lets half of the requests through would let no more of them through at half the rate.
+        """
         with self._lock:
             self._successes = 0
-            if self._slowdowns < self._most_slowdowns and self._last > self._slowed_at:
+            self._replies.append(True)
+            is_new = self._last > self._slowed_at  # and no reply to a request from before the last halving
+            if is_new and self._slowdowns < self._most_slowdowns and 2 * sum(self._replies) > len(self._replies):
                 self._slowdowns += 1
                 self._slowed_at = self._last + _SLOTS_OF_PEACE * (self._rank.count << self._slowdowns)
+                self._replies.clear()
 
     def succeeded(self) -> None:
         """Note a success; two in a row without a complaint take one halving back."""
         with self._lock:
+            self._replies.append(False)
             self._successes += 1
             if self._slowdowns and self._successes >= _SUCCESSES_TO_SPEED_UP:
                 self._slowdowns -= 1

@@ -93,7 +93,7 @@ def spoken(
 def test_complaints_of_three_in_ten_requests_cost_little_time(qps: float, seed: int) -> None:
     end, asked = spoken(600, qps=qps, complains=lambda now, rng: rng.random() < 0.3, seed=seed)
     assert 600 / 0.75 < len(asked) < 600 / 0.65
-    assert end < 1.5 * len(asked) / qps
+    assert end < 1.25 * len(asked) / qps
 
 
 @pytest.mark.parametrize("qps", [0.5, 2.0, 10.0, 40.0])
@@ -119,7 +119,7 @@ def test_a_rate_that_is_too_high_for_the_account_finds_what_it_allows(limit: flo
         return refused
 
     end, asked = spoken(300, qps=8.0, complains=complains)
-    assert len(taken) / end > 0.6 * limit and len(asked) < 3 * len(taken)
+    assert len(taken) / end > 0.8 * limit and len(asked) < 2.5 * len(taken)
 
 
 def test_waiting_ends_when_it_is_told() -> None:
