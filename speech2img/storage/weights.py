@@ -108,6 +108,33 @@ def require_release_place(folder: str | Path) -> Path:
     return folder
 
 
+def copy_release(source: str | Path, target: str | Path) -> None:
+    """Copy a release as a whole; an older release at the target is replaced, errors as `save_release`.
+
+    Parameters
+    ----------
+    source, target : path
+        Release folders; nothing is done where they are the same.
+    """
+    if Path(source).resolve() == Path(target).resolve():
+        return
+    folder = require_release_place(target)
+    temp, old = temp_name(folder), temp_name(folder)
+    try:
+        with disk_errors(folder):
+            temp.mkdir(parents=True)
+            for name in (*_FILES, MANIFEST):
+                shutil.copyfile(Path(source) / name, temp / name)
+                fsync(temp / name)
+            if folder.exists():
+                folder.rename(old)
+            temp.rename(folder)
+            fsync(folder.parent)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Load a release after verifying every byte of it.
 

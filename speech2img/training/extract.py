@@ -1,6 +1,5 @@
 """Speech embeddings of a whole corpus, for the generator and as both peers' pickles."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from speech2img.audio.mel import MEL_PRESETS
 from speech2img.batches.speech import Mels
 from speech2img.corpora.manifest import Manifest, utterance_id
 from speech2img.corpora.splits import peer_parts
-from speech2img.errors import CheckpointError, DataError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.metrics.feature_chunks import Chunk
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.builders import speech_network
@@ -24,7 +23,7 @@ from speech2img.storage.names import plain_name
 from speech2img.storage.networks import build_network
 from speech2img.storage.store_file import open_store
 from speech2img.storage.store_seal import write_store
-from speech2img.storage.weights import load_release, part_of, release_sha256, save_release
+from speech2img.storage.weights import copy_release, load_release, part_of, release_sha256, save_release
 from speech2img.training.device import resolve_device
 from speech2img.training.features import Standard, load_features
 from speech2img.training.parallel import by_leader
@@ -62,6 +61,8 @@ class EmbeddingFile:
 
 def embedding_folder(root: Path, name: str) -> Path:
     """Where the embeddings of the encoder called ``name`` are; ConfigError where that is a path and no name."""
+    if name.endswith(".building"):
+        raise ConfigError.about("name of embeddings", f"{name!r} is the name of an unfinished folder", "choose another")
     return derived(root) / "embeddings" / plain_name(name, option="name of embeddings")
 
 
@@ -109,8 +110,8 @@ def extract_embeddings(
         raise CheckpointError.about(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
-    if config.get("mel_preset") not in MEL_PRESETS:
-        reason = f"its config asks for the mel preset {config.get('mel_preset')!r}"
+    if str(config.get("mel_preset")) not in MEL_PRESETS:
+        reason = f"its config asks for the mel preset {str(config.get('mel_preset'))[:80]!r}"
         raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
     where = resolve_device(device)
     state = part_of(tensors, "encoder.")
@@ -118,10 +119,10 @@ def extract_embeddings(
     encoder.to(where).eval()
     manifest = Manifest.load(root)
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
-    frames, pad_value, sha256 = config.get("pad_to_frames"), config.get("pad_value"), release_sha256(source)
-    pad_value = MEL_PRESETS[config["mel_preset"]].pad_value if pad_value is None else pad_value
+    frames, pad_value = _padding(config, source)
+    sha256 = release_sha256(source)
     batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
-    mels = Mels(store, max_frames=MAX_FRAMES, pad_value=float(pad_value))
+    mels = Mels(store, max_frames=frames or MAX_FRAMES, pad_value=pad_value)
 
     def compute(number: int) -> Chunk:
         found = _encode(encoder, mels, batches[number], device=where, frames=frames)
@@ -134,7 +135,7 @@ def extract_embeddings(
         write_embeddings(
             manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256, mel_preset=config["mel_preset"]
         )
-        _copy_release(source, folder / "encoder")
+        copy_release(source, folder / "encoder")
         _write_pickles(manifest, embeddings, mels.lengths, folder)
 
     told = f"{sha256} {store.source} {BATCH_FRAMES}"
@@ -142,6 +143,17 @@ def extract_embeddings(
         compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
         by_leader(write)
     return folder
+
+
+def _padding(config: dict[str, Any], source: Path) -> tuple[int | None, float]:
+    """Frames that every utterance is padded to, where that is fixed, and what stands behind it."""
+    frames, value = config.get("pad_to_frames"), config.get("pad_value")
+    value = MEL_PRESETS[config["mel_preset"]].pad_value if value is None else value
+    right = frames is None or (type(frames) is int and 1 <= frames <= MAX_FRAMES)
+    if not right or type(value) not in (int, float) or not np.isfinite(value):
+        reason = f"its config pads to {str(frames)[:80]} frames with {str(value)[:80]}"
+        raise CheckpointError.about(source, reason, f"give an encoder that takes at most {MAX_FRAMES} frames")
+    return frames, float(value)
 
 
 def extract_picture_embeddings(root: Path, features: str, *, name: str = "picture") -> Path:
@@ -321,14 +333,6 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     if not np.isfinite(embeddings).all():
         raise DataError.about(path, "its embeddings are damaged: some are not finite", fix)
     return EmbeddingFile(folder, ids, embeddings, sha256)
-
-
-def _copy_release(source: Path, target: Path) -> None:
-    if source.resolve() == target.resolve():
-        return
-    if target.exists():
-        shutil.rmtree(target)
-    shutil.copytree(source, target)
 
 
 def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:

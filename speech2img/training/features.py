@@ -1,6 +1,5 @@
 """Teacher features of a corpus: what the speech encoder learns to give. Kept as HDF5 and as the pickle of Li et al."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from speech2img.storage.names import plain_name
 from speech2img.storage.store_file import Store, open_store
 from speech2img.storage.store_seal import write_store
 from speech2img.storage.stores import demand_store_or_nothing
+from speech2img.storage.weights import copy_release
 from speech2img.training.device import resolve_device
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.parallel import by_leader
@@ -193,14 +193,11 @@ def load_features(root: Path, name: str) -> FeatureFile:
     """
     path = feature_path(root, name)
     if not path.exists():
-        have = (
-            ", ".join(sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))) or "none"
-        )
-        raise DataError.about(
-            path,
-            f"no teacher features of that name (there are: {have})",
-            f"run speech2img features --root {root} --teacher RUN, or set features to another name",
-        )
+        have = sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))
+        own = f"run 'speech2img features --root {root} --teacher songbirds --name {name}' (the shipped model's teacher)"
+        others = "a run of 'train teacher' or weights from 'speech2img import' may stand for songbirds"
+        fix = f"give --set features={have[0]}, or {own}" if have else f"{own}; {others}"
+        raise DataError.about(path, f"no teacher features of that name (there are: {', '.join(have) or 'none'})", fix)
     store = _open(path)
     ids = store.ids()
     features = store.read("features", kinds="f", ndim=3, ids=ids).astype(np.float32, copy=False)
@@ -242,9 +239,10 @@ def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:
     """Copy a small teacher beside its features, so that a moved run does not lose it; large ones stay as they are."""
     if not isinstance(network, AttributeTeacher):
         return path.resolve()
-    copy = derived(root) / f"teacher-{name}"
-    if copy.resolve() != network.folder.resolve():
-        if copy.exists():
-            shutil.rmtree(copy)
-        shutil.copytree(network.folder, copy)
+    copy = _teacher_place(root, name)
+    copy_release(network.folder, copy)
     return copy.relative_to(root)
+
+
+def _teacher_place(root: Path, name: str) -> Path:
+    return derived(root) / f"teacher-{name}"

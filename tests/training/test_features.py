@@ -7,10 +7,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.store_seal import write_store
+from speech2img.storage.weights import copy_release, save_release
 from speech2img.training.extract import embedding_folder, load_embeddings
 from speech2img.training.features import feature_path, load_features
 
@@ -183,3 +185,24 @@ def test_a_name_is_no_path(name: str, tmp_path: Path, capsys: pytest.CaptureFixt
         assert "--name: " in capsys.readouterr().err
     assert main(["extract", f"--features={name}", "--root", str(tmp_path)]) == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_only_releases_are_replaced_by_a_copy_of_the_teacher(tmp_path: Path) -> None:
+    """A run that lies where the copy would go is another's."""
+    tensors = {"a": torch.ones(2)}
+    save_release(tmp_path / "new", tensors, {"kind": "x"}, "# new")
+    save_release(tmp_path / "old", tensors, {"kind": "x"}, "# old")
+    copy_release(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old" / "CARD.md").read_text() == "# new"
+    run = tmp_path / "derived" / "teacher-x"
+    save_release(run / "export", tensors, {"kind": "x"}, "# run")
+    with pytest.raises(ConfigError, match="teacher-x: holds other files"):
+        copy_release(run / "export", run)
+    copy_release(run / "export", run / "export")
+    assert (run / "export" / "CARD.md").read_text() == "# run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["derived", "new", "old"]
+
+
+def test_the_name_of_an_unfinished_folder_is_no_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unfinished"):
+        embedding_folder(tmp_path, "x.building")
