@@ -1,15 +1,15 @@
 """``speech2img import``: turn a published checkpoint into a release of ours."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from speech2img.cli.parsing import add_verb
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     State = Mapping[str, Tensor]
 
@@ -26,6 +26,8 @@ SOURCES = (
     "tacotron2",
     "hifigan",
 )
+_ZIP = b"PK\3\4"
+_PICKLE = b"\x80"
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -84,7 +86,7 @@ def import_published(source: str, file: Path, out: Path, *, mel_preset: str | No
     source : str
         One of ``SOURCES``.
     file : Path
-        The published file; read without running anything in it.
+        The published file, compressed with gzip or not; read without running anything in it.
     out : Path
         Release folder to write.
     mel_preset : str, optional
@@ -95,20 +97,26 @@ def import_published(source: str, file: Path, out: Path, *, mel_preset: str | No
     CheckpointError
         If the file is missing, damaged, hostile or of another network.
     ConfigError
-        If there is no such front-end, or the network is no speech encoder.
+        If there is no such front-end, the network is no speech encoder, or ``out`` is a file or a folder that holds
+        anything but an older release; the file is not read then.
     """
     if mel_preset is not None:
         _check_front_end(source, mel_preset)
+    from speech2img.cli.published_networks import converter, described
+    from speech2img.models.containers import find_state
     from speech2img.storage.atomic import file_sha256
-    from speech2img.storage.networks import load_weights
-    from speech2img.storage.weights import save_release
+    from speech2img.storage.networks import build_network
+    from speech2img.storage.weights import require_release_place, save_release
 
-    state = _read(source, file)
+    require_release_place(out)
+    convert, fix = converter(source), f"is it a {source} checkpoint?"
     try:
-        module, prefix, config, converted = _convert(source, state)
-    except (ValueError, RuntimeError, MemoryError) as error:  # sizes that no machine has room for are a RuntimeError
-        raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
-    load_weights(module, converted, name=str(file))
+        found = find_state(_read(source, file), convert)
+        converted, fix = convert(found.tensors), f"{fix}{found.hint()}"
+        network, settings, prefix, config = described(source, converted)
+    except ValueError as error:
+        raise CheckpointError.about(file, error, fix) from error
+    build_network(network, settings, converted, name=str(file), fix=fix)
     front_end = {} if mel_preset is None else {"mel_preset": mel_preset}
     config = {**config, **front_end, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
     card = (
@@ -126,87 +134,47 @@ def _check_front_end(source: str, name: str) -> None:
     mel_preset(name)
 
 
-def _convert(source: str, state: "State") -> "tuple[nn.Module, str, dict[str, Any], State]":
-    """Module, prefix of its tensors, release config and converted state of a published state."""
-    from speech2img.models import hifigan, inception_published, published, sen_published, tacotron2_published
-    from speech2img.models.builders import speech_network
-    from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
-    from speech2img.models.speech_encoder import SpeechEncoder
-    from speech2img.models.stackgan import StackDiscriminator, StackGenerator
-    from speech2img.models.tacotron2 import Tacotron2
-
-    if source == "li2020-encoder":
-        converted = published.convert_li2020_encoder(state)
-        settings = published.li2020_encoder_settings(converted)
-        config = {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": settings}
-        return SpeechEncoder(**settings), "encoder.", config, converted
-    if source in ("stackgan-v2-generator", "s2igan-generator"):
-        converted = published.convert_stackgan_v2_generator(state)
-        settings = published.stackgan_v2_generator_settings(converted)
-        if settings["dense"] != (source == "s2igan-generator"):
-            right = "s2igan-generator" if settings["dense"] else "stackgan-v2-generator"
-            raise ValueError(f"its later stages are those of a {right}")
-        config = {"kind": "image-generator", "generator": settings, "conditioning": "sampled"}
-        return StackGenerator(**settings), "generator.", config, converted
-    if source == "stackgan-v2-discriminator":
-        converted = published.convert_stackgan_v2_discriminator(state)
-        settings = published.stackgan_v2_discriminator_settings(converted)
-        config = {"kind": "image-discriminator", "discriminator": settings}
-        return StackDiscriminator(**settings), "discriminator.", config, converted
-    if source == "s2igan-sen":
-        converted = sen_published.convert_s2igan_sen(state)
-        settings = {"network": "s2igan", **sen_published.s2igan_sen_settings(converted)}
-        config = {"kind": "speech-encoder", "mel_preset": "s2igan", "encoder": settings}
-        return speech_network(**settings), "encoder.", config, converted
-    if source == "tacotron2":
-        converted = tacotron2_published.convert_tacotron2(state)
-        settings = tacotron2_published.tacotron2_settings(converted)
-        config = {"kind": "tacotron2", "mel_preset": "tacotron2", "cleaner": "english", "tacotron2": settings}
-        return Tacotron2(**settings), "", config, converted
-    if source == "hifigan":
-        converted = hifigan.convert_hifigan(state)
-        settings = hifigan.hifigan_settings(converted)
-        config = {"kind": "vocoder", "mel_preset": "tacotron2", "hifigan": settings}
-        return hifigan.HifiGan(**settings), "", config, converted
-    if source in ("fid-inception", "torchvision-inception"):
-        network, settings, converted = inception_published.convert_inception(state, source)
-        return network, "", {"kind": "inception", "inception": settings}, converted
-    variants: dict[str, tuple[Callable[[State], State], type[nn.Module], str]] = {
-        "torchvision-googlenet": (published.convert_torchvision_googlenet, TorchvisionGoogLeNet, "torchvision"),
-        "caffe-googlenet": (published.convert_caffe_googlenet, BVLCGoogLeNet, "bvlc"),
-    }
-    convert, googlenet, variant = variants[source]
-    return googlenet(), "", {"kind": "googlenet", "variant": variant}, convert(state)
-
-
-def _read(source: str, file: Path) -> "State":
-    """Named tensors of a published file of any of the three formats."""
-    if not file.is_file():
-        raise CheckpointError.about(file, "no such file", "give the published checkpoint")
-    if file.suffix == ".npz":
-        return _read_npz(file)
-    if source == "caffe-googlenet":
-        from speech2img.models.caffemodel import read_caffemodel
-
-        try:
-            return read_caffemodel(file.read_bytes())
-        except ValueError as error:
-            raise CheckpointError.about(file, error, "give bvlc_googlenet.caffemodel") from error
-    from speech2img.models.published import unwrap_state
-    from speech2img.storage.tensors import load_torch_file
+def _read(source: str, file: Path) -> Any:
+    """What a published file of any of the three formats holds, told apart by its content and unpacked if need be."""
+    from speech2img.storage.bounded import open_unpacked
 
     try:
-        return unwrap_state(load_torch_file(file))
-    except ValueError as error:
-        raise CheckpointError.about(file, error, f"is it a {source} checkpoint?") from error
+        with open_unpacked(file) as opened:
+            head = opened.read(len(_ZIP))
+            opened.seek(0)
+            if head == _ZIP and _holds_arrays(opened):
+                return _read_npz(opened)
+            if source == "caffe-googlenet" and head != _ZIP and head[:1] != _PICKLE:
+                return _read_caffemodel(opened)
+            from speech2img.storage.tensors import read_published_file
+
+            return read_published_file(opened, name=file)
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
 
 
-def _read_npz(file: Path) -> "State":
+def _holds_arrays(opened: IO[bytes]) -> bool:
+    """Whether a zip archive is an .npz: a torch file has a pickle inside."""
+    from speech2img.storage.torch_storages import MAX_MEMBERS
+    from speech2img.storage.zips import open_zip
+
+    with open_zip(opened, max_members=MAX_MEMBERS) as archive:
+        return not any(name.endswith("data.pkl") for name in archive.namelist())
+
+
+def _read_npz(opened: IO[bytes]) -> "State":
     import torch
 
     from speech2img.storage.arrays import load_arrays
 
-    try:
-        return {name: torch.from_numpy(array) for name, array in load_arrays(file).items()}
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError.about(file, f"not a readable .npz ({error})", "fetch it again") from error
+    arrays = load_arrays(opened).items()
+    numbers = {
+        name: array.astype(array.dtype.newbyteorder("=")) for name, array in arrays if array.dtype.kind in "biuf"
+    }
+    return {name: torch.from_numpy(array) for name, array in numbers.items()}
+
+
+def _read_caffemodel(opened: IO[bytes]) -> "State":
+    from speech2img.models.caffemodel import MAX_BYTES, read_caffemodel
+
+    return read_caffemodel(opened.read(MAX_BYTES + 1))

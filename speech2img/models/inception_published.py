@@ -108,12 +108,18 @@ def convert_inception(state: State, source: str) -> tuple[InceptionV3, dict[str,
     ValueError
         If it is no such file; missing arrays and wrong shapes show when the weights are loaded.
     """
+    converted = convert_fid_inception(state) if source == "fid-inception" else convert_torchvision_inception(state)
+    settings = published_settings(converted, source)
+    return InceptionV3(**settings), settings, converted
+
+
+def published_settings(converted: State, source: str) -> dict[str, Any]:
+    """Arguments of ``InceptionV3`` for a converted published file; ValueError if it has other classes than that has."""
     is_fid = source == "fid-inception"
-    converted = convert_fid_inception(state) if is_fid else convert_torchvision_inception(state)
     settings = inception_settings(converted, build="fid" if is_fid else "torchvision")
     if is_fid and settings["depth"] == "7c" and settings["num_classes"] != FID_CLASSES:
         raise ValueError(f"has {settings['num_classes'] or 'no'} classes, the FID Inception {FID_CLASSES}")
-    return InceptionV3(**settings), settings, converted
+    return settings
 
 
 def _folded(state: State, what: str) -> dict[str, Tensor]:
@@ -128,7 +134,7 @@ def _folded(state: State, what: str) -> dict[str, Tensor]:
         base, _, kind = layer.rpartition(".")
         known = kind == "conv" and part == "weight" or kind == "bn" and part in (*_NORM_PARTS, "num_batches_tracked")
         if not known or not value.is_floating_point() and part != "num_batches_tracked":
-            raise ValueError(f"{key!r} is no array of {what}")
+            raise ValueError(f"{key[:100]!r} is no array of {what}")
         layers.setdefault(base, {})[f"{kind}.{part}"] = value
     for base, parts in layers.items():
         name = _published_name(base, what)
@@ -159,7 +165,7 @@ def _published_name(layer: str, what: str) -> str:
         if branch in _BRANCHES:
             place = f".{int(index) - 1}" if index else ""
             return f"blocks.{block}.{_BRANCHES[branch]}{place}{f'.{fork}' if fork else ''}"
-    raise ValueError(f"{layer!r} is no layer of {what}")
+    raise ValueError(f"{layer[:100]!r} is no layer of {what}")
 
 
 def _tensorflow_name(key: str) -> str:
@@ -176,4 +182,4 @@ def _tensorflow_name(key: str) -> str:
             if in_chain or tower < len(towers) and match[4] is None:
                 place = f".{int(match[4] or 0)}" if in_chain else ""
                 return f"blocks.{block}.{towers[tower]}{place}.{part}"
-    raise ValueError(f"{key!r} is no array of the FID Inception up to mixed_7")
+    raise ValueError(f"{key[:100]!r} is no array of the FID Inception up to mixed_7")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from speech2img.models.containers import find_state
 from speech2img.models.googlenet import INCEPTION_WIDTHS
 
 State = Mapping[str, Tensor]
@@ -24,33 +25,24 @@ CAFFE_BRANCHES = {
 
 
 def unwrap_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The plain state inside a published checkpoint.
+    """The plain state inside a published checkpoint, where no conversion says which of several it is.
 
     Parameters
     ----------
     checkpoint : Mapping
-        A state, or a mapping with a state under ``state_dict``, ``model`` or ``generator``; ``module.`` prefixes are
-        taken off.
+        As `find_state` takes.
 
     Returns
     -------
     dict of str to Tensor
+        The one with the most tensors.
 
     Raises
     ------
     ValueError
-        If something other than named tensors is found.
+        If there are no named tensors.
     """
-    inner: Any = checkpoint
-    for wrapper in ("state_dict", "model", "generator"):
-        if isinstance(inner, Mapping) and isinstance(inner.get(wrapper), Mapping):
-            inner = inner[wrapper]
-    if not isinstance(inner, Mapping) or not inner:
-        raise ValueError("holds no state: a mapping from names to tensors was expected")
-    for key, value in inner.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise ValueError(f"holds {key!r} of type {type(value).__name__} where a named tensor was expected")
-    return {key.removeprefix("module."): value for key, value in inner.items()}
+    return find_state(checkpoint, len).tensors
 
 
 def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
@@ -290,7 +282,7 @@ def converted(state: State, rename: Callable[[str], str | None], what: str) -> d
     for key, value in state.items():
         new = rename(key)
         if new is None:
-            raise ValueError(f"{key!r} is no array of {what}")
+            raise ValueError(f"{key[:100]!r} is no array of {what}")
         renamed[new] = value
     for key in [key for key in renamed if key.endswith("running_mean")]:
         renamed.setdefault(key.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.int64))

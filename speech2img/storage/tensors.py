@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -62,19 +62,30 @@ def load_published_file(path: str | Path) -> Any:
     return _load(path, strangers=True)
 
 
+def read_published_file(file: IO[bytes], *, name: str | Path) -> Any:
+    """Do what `load_published_file` does, with a file that is open and can be sought in."""
+    return _read(file, name, strangers=True)
+
+
 def _load(path: str | Path, *, strangers: bool) -> Any:
     try:
-        with open_unpacked(path) as file, disk_errors(path):
-            return read_torch(file, strangers=strangers)
+        with open_unpacked(path) as file:
+            return _read(file, path, strangers=strangers)
     except DataError as error:
         raise CheckpointError(str(error)) from error
+
+
+def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
+    try:
+        with disk_errors(name):
+            return read_torch(file, strangers=strangers)
     except RefusedError as error:
-        raise UnsafeFileError.about(path, f"is refused: it {error}", "do not use it") from error
+        raise UnsafeFileError.about(name, f"is refused: it {error}", "do not use it") from error
     except (*DAMAGE, *ZIP_DAMAGE) as error:
         if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # the machine is at fault, not the file
             raise
         reason = f"is no intact torch file ({error if isinstance(error, ValueError) else type(error).__name__})"
-        raise CheckpointError.about(path, reason, "fetch it again or use an older one") from error
+        raise CheckpointError.about(name, reason, "fetch it again or use an older one") from error
 
 
 def check_plain(value: Any, where: object) -> None:

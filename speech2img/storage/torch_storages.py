@@ -52,6 +52,8 @@ def read_torch(file: IO[bytes], *, strangers: bool) -> Any:
 def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
     with open_zip(file, max_members=MAX_MEMBERS) as archive:
         members = {member.filename: member for member in archive.infolist()}
+        if any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in members):
+            raise ValueError("a TorchScript program; save its state_dict")
         unfolded = sum(member.file_size for member in archive.infolist())
         # Nothing comes out of such an archive that does not lie in it as it is.
         stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
@@ -61,8 +63,6 @@ def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
         if len(pickles) != 1:
             raise ValueError("an archive without the parts of a torch file")
         folder = pickles[0].removesuffix("data.pkl")
-        if f"{folder}constants.pkl" in members:
-            raise ValueError("a TorchScript program; save its state_dict")
         if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder") == b"big":
             raise ValueError("written by a machine with big-endian numbers; save it on another")
         contents: dict[str, Tensor] = {}

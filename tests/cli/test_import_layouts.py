@@ -1,0 +1,409 @@
+"""``speech2img import`` of checkpoints as trainers write them: wrapped, prefixed, compressed, with all sorts beside."""
+
+import argparse
+import gzip
+import os
+import pathlib
+import pickle
+import re
+import sys
+import types
+import warnings
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from speech2img.cli.import_weights import SOURCES
+from speech2img.cli.main import main
+from speech2img.models import inception_published, tacotron2_published
+from speech2img.models.crnn_encoder import CRNNEncoder
+from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.hifigan import HifiGan
+from speech2img.models.inception import InceptionV3
+from speech2img.models.published import CAFFE_BRANCHES, LI2020_LAYERS
+from speech2img.models.speech_encoder import SpeechEncoder
+from speech2img.models.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.tacotron2 import Tacotron2
+from speech2img.storage.weights import load_release
+
+State = dict[str, Tensor]
+ONES = torch.ones(3)
+
+
+def renamed(module: nn.Module, *rules: tuple[str, str | Callable[[re.Match[str]], str]]) -> State:
+    """State of a module with the first rule applied that fits a name."""
+    state = {}
+    for key, value in module.state_dict().items():
+        pattern, new = next(((p, n) for p, n in rules if re.match(p, key)), ("", ""))
+        state[re.sub(pattern, new, key, count=1) if pattern else key] = value
+    return state
+
+
+def li2020_encoder() -> State:
+    layers = {ours: theirs for theirs, ours in LI2020_LAYERS.items()}
+    module = SpeechEncoder(
+        n_mels=8, channels=(4,) * len(layers), rnn_layers=1, bidirectional=True, embedding_dim=8, pooling="padded_mean",
+        masked=False, padded_frames=2048, pad_value=0.0,
+    )  # fmt: skip
+    state = renamed(
+        module,
+        (r"input_norm\.", "Conv.0."),
+        (r"layers\.(\d+)\.(conv|norm)\.", lambda m: f"Conv.{layers[int(m[1])]}.{'01'[m[2] == 'norm']}."),
+        (r"rnn\.", "RNN."),
+    )
+    first = f"Conv.{layers[0]}.0.weight"
+    return {key: v.unsqueeze(1 if key == first else 2) if v.dim() == 3 else v for key, v in state.items()}
+
+
+def stackgan_generator(*, dense: bool = False) -> State:
+    block = {"gated.conv": "0", "gated.norm": "1", "conv": "3", "norm": "4"}
+    return renamed(
+        StackGenerator(embedding_dim=8, condition_dim=4, noise_dim=3, width=4, num_stages=2, dense=dense),
+        (r"augment\.project", "ca_net.fc"),
+        (r"first\.(project|norm)", lambda m: f"h_net1.fc.{'01'[m[1] == 'norm']}"),
+        (r"first\.ups\.(\d)\.(conv|norm)", lambda m: f"h_net1.upsample{int(m[1]) + 1}.{'12'[m[2] == 'norm']}"),
+        (r"to_image\.(\d)", lambda m: f"img_net{int(m[1]) + 1}.img.0"),
+        (r"next\.(\d)\.joint\.(conv|norm)", lambda m: f"h_net{int(m[1]) + 2}.jointConv.{'01'[m[2] == 'norm']}"),
+        (r"next\.(\d)\.up\.(conv|norm)", lambda m: f"h_net{int(m[1]) + 2}.upsample.{'12'[m[2] == 'norm']}"),
+        (
+            r"next\.(\d)\.residual\.(\d)\.(gated\.conv|gated\.norm|conv|norm)",
+            lambda m: f"h_net{int(m[1]) + 2}.residual.{m[2]}.block.{block[m[3]]}",
+        ),
+    )
+
+
+def stackgan_discriminator() -> State:
+    trunk = {"0.conv": 0, "1.conv": 2, "1.norm": 3, "2.conv": 5, "2.norm": 6, "3.conv": 8, "3.norm": 9}
+    return renamed(
+        StackDiscriminator(size=64, condition_dim=4, width=4),
+        (r"trunk\.(\d\.\w+)\.", lambda m: f"img_code_s16.{trunk[m[1]]}."),
+        (r"joint\.(conv|norm)\.", lambda m: f"jointConv.{'01'[m[1] == 'norm']}."),
+        (r"(un)?conditional\.", lambda m: f"{'uncond_' if m[1] else ''}logits.0."),
+    )
+
+
+def s2igan_sen() -> State:
+    return renamed(
+        CRNNEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3),
+        (r"(convs|norms)\.(\d)\.", lambda m: f"{'Conv' if m[1] == 'convs' else 'bnorm'}{int(m[2]) + 1}."),
+        (r"attention\.", "att.att_heads.0."),
+    )
+
+
+def tacotron2() -> State:
+    sizes = "encoder_dim attention_dim location_filters prenet_dim attention_rnn_dim decoder_rnn_dim postnet_dim"
+    module = Tacotron2(num_symbols=9, n_mels=4, location_kernel=3, **dict.fromkeys(sizes.split(), 4))
+    plain = {ours: theirs for theirs, ours in tacotron2_published._PLAIN.items()}
+    return renamed(
+        module,
+        *((re.escape(ours) + r"(?=\.)", theirs) for ours, theirs in plain.items()),
+        (
+            r"(encoder|postnet)\.layers\.(\d+)\.(conv|norm)\.",
+            lambda m: f"{m[1]}.convolutions.{m[2]}.{'1' if m[3] == 'norm' else '0.conv'}.",
+        ),
+        (r"encoder\.rnn\.", "encoder.lstm."),
+        (r"decoder\.prenet\.layers\.(\d)\.weight", r"decoder.prenet.layers.\1.linear_layer.weight"),
+        (r"(decoder\.decoder_rnn\.\w+)_l0", r"\1"),
+    )
+
+
+def hifigan() -> State:
+    return renamed(
+        HifiGan(n_mels=4, width=16),
+        (r"first\.", "conv_pre."),
+        (r"last\.", "conv_post."),
+        (r"blocks\.(\d+)\.(dilated|plain)\.", lambda m: f"resblocks.{m[1]}.convs{'12'[m[2] == 'plain']}."),
+    )
+
+
+def without_values(network: Callable[[], nn.Module]) -> State:
+    """Zeros in the shapes of a large network, whose values would take seconds to draw."""
+    with torch.device("meta"):
+        state = network().state_dict()
+    return {key: torch.zeros(value.shape, dtype=torch.float16) for key, value in state.items() if value.dim()}
+
+
+def caffe_googlenet() -> State:
+    plain = {"conv1": "conv1/7x7_s2", "conv2_reduce": "conv2/3x3_reduce", "conv2": "conv2/3x3"}
+    branches = {ours: theirs for theirs, ours in CAFFE_BRANCHES.items()}
+    state = {}
+    for key, value in without_values(BVLCGoogLeNet).items():
+        layer, _, part = key.rpartition(".")
+        if match := re.fullmatch(r"inception\.(\w+)\.(\w+)", layer):
+            layer = f"inception_{match[1]}/{branches[match[2]]}"
+        state[f"{plain.get(layer, layer).replace('classifier', 'loss3/classifier')}/{part}"] = value
+    return state
+
+
+def inception(build: str) -> State:
+    branches = list(inception_published._BRANCHES)
+    layers = [f"Conv2d_{name}" for name in inception_published._STEM]
+    layers += [
+        f"Mixed_{block}.{branch}{place}"
+        for block in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c")
+        for branch in branches
+        for place in ("", *(f"_{index}{fork}" for index in range(1, 6) for fork in ("", "a", "b")))
+    ]
+    names = {}
+    for layer in layers:
+        try:
+            names[inception_published._published_name(layer, "it")] = layer
+        except ValueError:
+            continue
+    classes = 1008 if build == "fid" else 1000
+    state = {}
+    for key, value in without_values(lambda: InceptionV3(build=build, depth="7c", num_classes=classes)).items():
+        layer, _, part = key.rpartition(".")
+        if layer == "classifier":
+            state[f"fc.{part}"] = value
+        elif part == "weight":
+            state[f"{names[layer]}.conv.weight"] = value
+            for name, fill in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+                state[f"{names[layer]}.bn.{name}"] = torch.full((len(value),), fill)
+    return state
+
+
+PUBLISHED: dict[str, Callable[[], State]] = {
+    "li2020-encoder": li2020_encoder,
+    "stackgan-v2-generator": stackgan_generator,
+    "stackgan-v2-discriminator": stackgan_discriminator,
+    "s2igan-sen": s2igan_sen,
+    "s2igan-generator": lambda: stackgan_generator(dense=True),
+    "torchvision-googlenet": lambda: without_values(TorchvisionGoogLeNet),
+    "caffe-googlenet": caffe_googlenet,
+    "fid-inception": lambda: inception("fid"),
+    "torchvision-inception": lambda: inception("torchvision"),
+    "tacotron2": tacotron2,
+    "hifigan": hifigan,
+}
+
+
+def prefixed(state: State, prefix: str) -> State:
+    return {f"{prefix}{key}": value for key, value in state.items()}
+
+
+class Settings(dict):
+    """A dict of attributes as trainers have their own, of a module that is not there when the file is read."""
+
+    __module__ = "a_trainers_settings"
+
+
+def lightning(state: State, prefix: str) -> dict[str, Any]:
+    """What Lightning writes: the state of the whole module, and all that its trainer wants back."""
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(2))])
+    return {
+        "epoch": 7,
+        "global_step": 1200,
+        "pytorch-lightning_version": "2.2.1",
+        "state_dict": OrderedDict({**prefixed(state, prefix), "criterion.margin": torch.ones(1), "head.bias": ONES}),
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"current": {"ready": 1}}}},
+        "callbacks": {
+            "ModelCheckpoint{'monitor': 'val'}": {"best_model_score": ONES, "dirpath": pathlib.PosixPath("x")}
+        },
+        "optimizer_states": [optimizer.state_dict()],
+        "lr_schedulers": [{"milestones": Counter({3: 1}), "_step_count": np.int64(3)}],
+        "hparams_name": "args",
+        "hyper_parameters": argparse.Namespace(lr=1e-3, device=torch.device("cuda"), kind=torch.float16),
+        "datamodule": Settings(root="/data", sizes=np.array([1, 2]), words=np.array(["a", None], dtype=object)),
+    }
+
+
+def with_numpy(state: State) -> dict[str, Any]:
+    """What loops of one's own write: numbers of NumPy beside the tensors, even among them."""
+    beside = {"best_loss": np.float64(0.1), "step": np.int64(3), "history": np.arange(3.0), "seen": {1, 2}, "rate": 1j}
+    return {"model_state_dict": {**state, "epoch": np.float32(3)}, "optimizer_state_dict": {"state": {}}, **beside}
+
+
+LAYOUTS: dict[str, Callable[[State], Any]] = {
+    "lightning, model.": lambda state: lightning(state, "model."),
+    "lightning, encoder.": lambda state: lightning(state, "encoder."),
+    "lightning, net.": lambda state: lightning(state, "net."),
+    "lightning, compiled": lambda state: lightning(state, "model._orig_mod."),
+    "lightning, a name of its own": lambda state: lightning(state, "speech_branch."),
+    "model_state_dict with numbers of numpy": with_numpy,
+    "net": lambda state: {"net": state, "acc": 93.1, "epoch": 12},
+    "model and its average": lambda state: {"ema": {k: v * 0 for k, v in state.items()}, "model": state},
+    "networks side by side": lambda state: {"netE": {"other.weight": torch.ones(2)}, "netX": state},
+    "compiled": lambda state: prefixed(state, "_orig_mod."),
+    "compiled, on several devices": lambda state: prefixed(state, "_orig_mod.module."),
+    "on several devices, twice": lambda state: prefixed(state, "module.module."),
+    "parameters": lambda state: {k: nn.Parameter(v, requires_grad=v.is_floating_point()) for k, v in state.items()},
+    "arrays": lambda state: {"state_dict": {key: value.numpy() for key, value in state.items()}},
+    "a default dict": lambda state: defaultdict(dict, {"state_dict": state, "args": argparse.Namespace(a=1)}),
+    "counters as numbers": lambda state: {k: int(v) if k.endswith("tracked") else v for k, v in state.items()},
+}
+
+
+@pytest.fixture(autouse=True)
+def foreign_module() -> Any:
+    """The module of `Settings` is there while a file is written, never when it is read."""
+    name = Settings.__module__
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].Settings = Settings  # type: ignore[attr-defined]
+    yield
+    sys.modules.pop(name, None)
+
+
+def imported(source: str, file: Path, out: Path) -> dict[str, Tensor]:
+    sys.modules.pop(Settings.__module__, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert main(["import", source, str(file), "--out", str(out)]) == 0
+    return load_release(out)[0]
+
+
+def assert_same(left: dict[str, Tensor], right: dict[str, Tensor]) -> None:
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("source", ["stackgan-v2-generator", "tacotron2"])
+def test_every_layout_gives_what_the_plain_state_gives(tmp_path: Path, source: str, layout: str) -> None:
+    state = PUBLISHED[source]()
+    torch.save(state, tmp_path / "plain.pth")
+    torch.save(LAYOUTS[layout](state), tmp_path / "file.ckpt")
+    ours = imported(source, tmp_path / "file.ckpt", tmp_path / "release")
+    assert_same(ours, imported(source, tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_takes_a_compressed_container(tmp_path: Path, source: str) -> None:
+    state = PUBLISHED[source]()
+    torch.save(lightning(state, "model."), tmp_path / "plain.ckpt", pickle_protocol=4)
+    with gzip.open(tmp_path / "file.ckpt.gz", "wb", compresslevel=1) as file:
+        file.write((tmp_path / "plain.ckpt").read_bytes())
+    assert imported(source, tmp_path / "file.ckpt.gz", tmp_path / "release")
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("new", [True, False])
+def test_every_protocol_of_both_formats(tmp_path: Path, protocol: int, new: bool) -> None:
+    state = s2igan_sen()
+    torch.save(state, tmp_path / "plain.pth")
+    options = {"pickle_protocol": protocol, "_use_new_zipfile_serialization": new}
+    torch.save(lightning(state, "net."), tmp_path / "a.pth", **options)
+    ours = imported("s2igan-sen", tmp_path / "a.pth", tmp_path / "release")
+    assert_same(ours, imported("s2igan-sen", tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+def test_arrays_are_known_by_content_and_may_be_of_another_machine(tmp_path: Path) -> None:
+    state = s2igan_sen()
+    torch.save(state, tmp_path / "plain.pth")
+    turned = {key: np.asarray(value).astype(np.asarray(value).dtype.newbyteorder(">")) for key, value in state.items()}
+    np.savez(tmp_path / "arrays.npz", **turned)
+    (tmp_path / "arrays.npz").rename(tmp_path / "arrays.pth")
+    ours = imported("s2igan-sen", tmp_path / "arrays.pth", tmp_path / "release")
+    assert_same(ours, imported("s2igan-sen", tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], source: str, file: Path, out: Path, *, status: int = 1) -> str:
+    """The one line of a refused import."""
+    sys.modules.pop(Settings.__module__, None)
+    assert main(["import", source, str(file), "--out", str(out)]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bug" not in line and "weights_only" not in line and "torch.load" not in line and len(line) < 1000
+    return line
+
+
+def test_a_number_in_the_place_of_a_tensor_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state: dict[str, Any] = s2igan_sen()
+    for value, kind in ((np.float64(3), "float"), (argparse.Namespace(a=1), "argparse.Namespace"), ("text", "str")):
+        torch.save({"net": {**state, "Conv1.weight": value}}, tmp_path / "a.pth")
+        line = refusal(capsys, "s2igan-sen", tmp_path / "a.pth", tmp_path / "out")
+        assert "a.pth" in line and f"'Conv1.weight' ({kind})" in line
+    torch.save({**state, "Conv1.weight": state["Conv1.weight"].to(torch.float8_e4m3fn)}, tmp_path / "a.pth")
+    assert "'Conv1.weight' (something that" in (
+        line := refusal(capsys, "s2igan-sen", tmp_path / "a.pth", tmp_path / "out")
+    )
+    assert "float8_e4m3fn" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_networks_alike_are_not_guessed_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"student": s2igan_sen(), "teacher": s2igan_sen()}, tmp_path / "a.pth")
+    line = refusal(capsys, "s2igan-sen", tmp_path / "a.pth", tmp_path / "out")
+    assert "under 'student' and 'teacher': save the one you mean alone" in line
+
+
+def test_what_is_no_state_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(nn.Linear(2, 2), tmp_path / "module.pth")
+    assert "not torch.nn.modules.linear.Linear" in refusal(capsys, "hifigan", tmp_path / "module.pth", tmp_path / "out")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "program.pth")
+    assert "TorchScript" in refusal(capsys, "hifigan", tmp_path / "program.pth", tmp_path / "out")
+    for value in ([], 3, None, "text", {}, {"a": {}}, {3: torch.ones(2)}):
+        torch.save(value, tmp_path / "other.pth")
+        assert "other.pth: holds no state" in refusal(capsys, "tacotron2", tmp_path / "other.pth", tmp_path / "out")
+
+
+class Calls:
+    """Pickles as a call."""
+
+    def __init__(self, *call: Any) -> None:
+        self.call = call
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call[0], self.call[1:]
+
+
+def test_what_could_do_harm_elsewhere_is_refused_even_beside_a_good_state(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentinel = tmp_path / "ran"
+    for call in ((os.mkdir, str(sentinel)), (eval, f"open({str(sentinel)!r}, 'w')"), (getattr, "x", "upper")):
+        for options in ({}, {"_use_new_zipfile_serialization": False}, {"pickle_protocol": 4}):
+            torch.save({"state_dict": s2igan_sen(), "hyper_parameters": Calls(*call)}, tmp_path / "a.pth", **options)
+            line = refusal(capsys, "s2igan-sen", tmp_path / "a.pth", tmp_path / "out")
+            assert "a.pth: is refused: it names" in line and call[0].__name__ in line
+    assert not sentinel.exists() and not (tmp_path / "out").exists()
+
+
+def test_a_place_that_will_not_do_is_said_before_the_file_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(s2igan_sen(), tmp_path / "a.pth")
+    before = (tmp_path / "a.pth").read_bytes()
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine")
+    for out in (tmp_path / "a.pth", full, tmp_path / "a.pth" / "below"):
+        for file in (tmp_path / "a.pth", tmp_path / "missing.pth"):
+            line = refusal(capsys, "s2igan-sen", file, out, status=2)
+            assert "missing.pth" not in line
+    assert (tmp_path / "a.pth").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.pth", "full", "notes.txt"]
+
+
+@pytest.mark.parametrize("source", ["hifigan", "caffe-googlenet"])
+def test_pipes_devices_folders_and_holes_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "holes.pth").touch()
+    os.truncate(tmp_path / "holes.pth", 3 << 30)
+    (tmp_path / "folder.pth").mkdir()
+    with gzip.open(tmp_path / "bomb.pth", "wb", compresslevel=9) as file:
+        file.write(bytes(96 << 20))
+    for name, reason in (
+        ("pipe.pth", "regular file"),
+        ("folder.pth", "directory"),
+        ("holes.pth", "consists of holes"),
+        ("bomb.pth", "would grow beyond"),
+        ("missing.pth", "No such file"),
+    ):
+        line = refusal(capsys, source, tmp_path / name, tmp_path / "out")
+        assert name in line and reason in line
+    assert "regular file" in refusal(capsys, source, Path("/dev/zero"), tmp_path / "out")
+
+
+def test_a_plain_pickle_is_no_torch_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.pth").write_bytes(pickle.dumps({"a": 1}))
+    assert "a.pth: is no intact torch file" in refusal(capsys, "hifigan", tmp_path / "a.pth", tmp_path / "out")
