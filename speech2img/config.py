@@ -11,18 +11,26 @@ import inspect
 import itertools
 import json
 import math
+import os
+import re
+import stat
 import textwrap
 import tomllib
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from speech2img.errors import ConfigError
 
 T = TypeVar("T")
-MAX_CONFIG_BYTES = 1 << 20
+MAX_CONFIG_BYTES = 1 << 18
+MAX_DEPTH = 20
+"""Deepest nesting of tables and lists in settings, and most parts of a dotted key."""
+INTEGERS = range(-(2**63), 2**63)
+"""Whole numbers that a setting may have: those of 64 bits."""
 _READ_THE_DOCS = "see --help or the settings class for what is allowed"
 
 
@@ -52,15 +60,18 @@ def load_settings(
     source = " and ".join([str(file)] * (file is not None) + ["--set"] * bool(overrides)) or "settings"
     reader = _Reader(source, cls)
     for override in overrides:
+        shown = f"--set {override:.80}"
         key, equals, raw = (part.strip() for part in override.partition("="))
         if not equals:
-            raise ConfigError.about(f"--set {override}", "has no '='", "write it as key=value")
+            raise ConfigError.about(shown, "has no '='", "write it as key=value")
         *parents, name = key.split(".")
+        if len(parents) > MAX_DEPTH or len(override) > MAX_CONFIG_BYTES:
+            raise ConfigError.about(shown, "is no setting", _READ_THE_DOCS)
         table = values
         for parent in parents:
             table = table.setdefault(parent, {})
             if not isinstance(table, dict):
-                raise ConfigError.about(f"--set {override}", f"'{parent}' is no table", "set it as a whole instead")
+                raise ConfigError.about(shown, f"'{parent}' is no table", "set it as a whole instead")
         table[name] = reader.parse_override(key, raw)
     return reader.build(cls, values if base is None else _over(settings_to_dict(base), values))
 
@@ -129,14 +140,38 @@ def _over(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        # Opened without waiting for the other end of a pipe.
+        with FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("it is not a regular file")
             data = file.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise ValueError(f"is larger than {MAX_CONFIG_BYTES} bytes")
-        return tomllib.loads(data.decode())
-    except (OSError, ValueError, RecursionError) as error:
+        return _parse_toml(data.decode("utf-8-sig"))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError.about(path, f"cannot be read as TOML ({reason})", "correct the file or its name") from error
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML of bounded depth whose whole numbers fit 64 bits; ValueError for any other text."""
+    # The parser takes quadratic time and memory for a key of many parts, so those are looked for before.
+    bare = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", text)
+    if any(word.count(".") > MAX_DEPTH for word in re.findall(r"[^=,#\[\]{}\n]+", bare)):
+        raise ValueError(f"a key of more than {MAX_DEPTH} parts")
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level: list[Any] = [values]
+    for _ in range(MAX_DEPTH):
+        if any(type(item) is int and item not in INTEGERS for item in level):
+            raise ValueError("a whole number of more than 64 bits")
+        containers = (item for item in level if isinstance(item, dict | list))
+        level = [part for item in containers for part in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return values
+    raise ValueError(f"nested deeper than {MAX_DEPTH}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,13 +183,15 @@ class _Reader:
 
     def build(self, cls: type[T], mapping: Any, path: tuple[str, ...] = ()) -> T:
         if not isinstance(mapping, Mapping):
-            raise ConfigError.about(self.source, f"'{'.'.join(path)}' must be a table, not {mapping!r}", _READ_THE_DOCS)
+            raise ConfigError.about(
+                self.source, f"'{'.'.join(path)}' must be a table, not {_shown(mapping)}", _READ_THE_DOCS
+            )
         hints, fields = typing.get_type_hints(cls), _fields(cls)
         for name in mapping:
             if name not in fields:
                 unknown = ".".join((*path, str(name)))
-                hint = f"did you mean '{_nearest(self.root, unknown)}'?"
-                raise ConfigError.about(self.source, f"unknown setting '{unknown}'", hint)
+                hint = f"did you mean '{_nearest(self.root, unknown[:100])}'?"
+                raise ConfigError.about(self.source, f"unknown setting '{unknown:.100}'", hint)
         values = {}
         for name, value in mapping.items():
             where = (*path, name)
@@ -167,7 +204,7 @@ class _Reader:
                 raise ConfigError.about(self.source, f"'{'.'.join((*path, name))}' is missing", "set it")
         try:
             return cls(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise ConfigError.about(self.source, error, _READ_THE_DOCS) from error
 
     def coerce(self, hint: Any, value: Any, path: tuple[str, ...]) -> Any:
@@ -182,18 +219,20 @@ class _Reader:
         if origin is Literal:
             if any(type(choice) is type(value) and choice == value for choice in args):
                 return value
-            raise ValueError(f"must be one of {', '.join(map(repr, args))}, not {value!r}")
+            raise ValueError(f"must be one of {', '.join(map(repr, args))}, not {_shown(value)}")
         if origin is tuple:
             if not isinstance(value, (list, tuple)):
-                raise ValueError(f"must be a list, not {value!r}")
+                raise ValueError(f"must be a list, not {_shown(value)}")
             kinds = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
             if len(kinds) != len(value):
                 raise ValueError(f"must have {len(kinds)} values, not {len(value)}")
             return tuple(self.coerce(kind, item, path) for kind, item in zip(kinds, value, strict=True))
+        if type(value) is int and value not in INTEGERS:
+            raise ValueError("must fit 64 bits")
         if hint is float and type(value) is int:
             value = float(value)
         if type(value) is not hint:
-            raise ValueError(f"must be of type {getattr(hint, '__name__', hint)}, not {value!r}")
+            raise ValueError(f"must be of type {getattr(hint, '__name__', hint)}, not {_shown(value)}")
         if hint is float and not math.isfinite(value):
             raise ValueError(f"must be finite, not {value}")
         if hint is str:
@@ -216,8 +255,8 @@ class _Reader:
     def parse_override(self, key: str, raw: str) -> Any:
         """Read TOML, or the raw text where only that fits the setting (``name=cub`` needs no quotes)."""
         try:
-            parsed = tomllib.loads(f"value = {raw}")
-        except (ValueError, RecursionError):
+            parsed = _parse_toml(f"value = {raw}")
+        except ValueError:
             return raw
         hint = _annotation(self.root, key)
         as_text = len(parsed) > 1 or (self.fits(hint, raw) and not self.fits(hint, parsed["value"]))
@@ -252,6 +291,13 @@ def _nearest(root: type, unknown: str) -> str:
         return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
 
     return max(_names(root), key=likeness, default="")
+
+
+def _shown(value: Any) -> str:
+    """A value for a message; its digits or letters may be many."""
+    if type(value) is int and value not in INTEGERS:
+        return "a number of more than 64 bits"
+    return f"{value!r:.100}"
 
 
 def _plain(value: Any) -> Any:

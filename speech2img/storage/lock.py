@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from speech2img.errors import ConfigError
-from speech2img.storage.atomic import disk_errors
+from speech2img.errors import ConfigError, DataError
+from speech2img.storage.atomic import disk_errors, open_regular
 from speech2img.storage.ranks import ALONE, Rank
 
 LOCK = "run.lock"
+_LONGEST_LINE = 20
 
 
 @contextlib.contextmanager
@@ -45,9 +46,10 @@ def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
     path = folder / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _demand_ours(path)
         file = path.open("a+")
     except OSError as error:
-        raise ConfigError.about(path, error.strerror, "choose a folder that can be written") from error
+        raise ConfigError.about(path, error.strerror or error, "choose a folder that can be written") from error
     with file:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -61,3 +63,16 @@ def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
             file.truncate(0)
             os.write(file.fileno(), f"{os.getpid()}\n".encode())  # unbuffered: closing must not write again
         yield
+
+
+def _demand_ours(path: Path) -> None:
+    """Raise ConfigError if a file of that name is there that no lock has made: its one line would be lost."""
+    try:
+        with open_regular(path) as file:
+            held = file.read(_LONGEST_LINE + 1)
+    except FileNotFoundError:
+        return
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    if len(held) > _LONGEST_LINE or held.strip(b"0123456789\n"):
+        raise ConfigError.about(path, "is no lock of this package", "move it away, or choose another folder")

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.resources
+import os
 from os import PathLike
 from pathlib import Path
 
@@ -38,25 +39,28 @@ def find_release(name_or_path: str | PathLike[str]) -> Path:
     CheckpointError
         If there is no such folder, or the run has not exported any weights yet.
     """
-    path = Path(name_or_path)
-    if path.name == WEIGHTS and path.is_file():
-        path = path.parent
-    if (path / CONFIG).is_file() and (path / WEIGHTS).is_file():
-        return path
-    if (path / "export" / CONFIG).is_file():
-        return path / "export"
-    name = str(name_or_path)
+    path, name = Path(name_or_path), str(name_or_path)
     known = shipped_releases()
+    if not name.strip():
+        raise CheckpointError.about("weights", "their name is empty", f"shipped: {', '.join(known) or 'none'}")
+    # Questions of os.path have an answer for any text; those of Path raise for names that are too long.
+    if path.name == WEIGHTS and os.path.isfile(path):
+        path = path.parent
+    if os.path.isfile(path / CONFIG) and os.path.isfile(path / WEIGHTS):
+        return path
+    if os.path.isfile(path / "export" / CONFIG):
+        return path / "export"
     if name in known:  # before the complaints: a corpus folder may happen to have the name of shipped weights
         return shipped_folder() / name
-    if path.name.startswith("step-") and path.is_dir():
+    if path.name.startswith("step-") and os.path.isdir(path):
         raise CheckpointError.about(str(path), "a training checkpoint, not released weights", "give the run folder")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise CheckpointError.about(
             str(path),
             "neither a release folder nor a run that has exported weights",
             "let the training reach its first evaluation, or give another folder",
         )
+    name = name if len(name) <= 200 else f"{name[:200]}..."
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     raise CheckpointError.about(

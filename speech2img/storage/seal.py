@@ -51,7 +51,7 @@ def verify_folder(folder: Path) -> dict[str, Any]:
         for name, expected in manifest["files"].items():
             size = (folder / name).stat().st_size if Path(name).name == name else -1
             if expected != {"size": size, "sha256": expected["sha256"]}:  # before a file of any length is read
-                raise ValueError(f"{name!r:.80} differs")
+                raise ValueError(f"{name:.80} differs")
             if expected["sha256"] != file_sha256(folder / name):
                 raise ValueError(f"{name} differs")
     except (DataError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -74,9 +74,13 @@ def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | N
         _take_released_(find_release(source), generator)
         return
     state, _ = store.load(latest)
-    load_weights(generator, state["task"]["average"]["module"], name=f"generator of {latest}")
-    if discriminators is not None and "discriminators" in state["task"]:
-        load_weights(discriminators, state["task"]["discriminators"], name=f"discriminators of {latest}")
+    task = state.get("task")
+    average = task.get("average") if isinstance(task, dict) else None
+    if not isinstance(task, dict) or not isinstance(average, dict) or "module" not in average:
+        raise CheckpointError.about(latest, "it holds no generator", "give another run as initial")
+    load_weights(generator, average["module"], name=f"generator of {latest}")
+    if discriminators is not None and "discriminators" in task:
+        load_weights(discriminators, task["discriminators"], name=f"discriminators of {latest}")
 
 
 def _take_released_(folder: Path, generator: nn.Module) -> None:

@@ -1,6 +1,7 @@
 """A run folder: its lock, its settings, its seed, and what it was doing when it stopped."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +16,16 @@ from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
 from speech2img.errors import ConfigError
 from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.lock import run_lock
+from speech2img.storage.lock import LOCK, run_lock
+from speech2img.storage.networks import networks_draw
+from speech2img.storage.places import made_folder, require_writable_place
 from speech2img.storage.ranks import this_rank
 from speech2img.training.device import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.training.parallel import is_leader, joined, team
 
 WhenNotFinite = Literal["stop", "skip"]
+_WRITTEN = ("config.toml", "stats.jsonl", "nonfinite.json", "checkpoints", "export", "tensorboard", "profile")
+"""What a run writes whatever it trains."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,8 @@ def open_run(
     Raises
     ------
     ConfigError
-        If another job trains in the folder, the folder's checkpoints were made with other settings, or ``torchrun``
-        started several processes for a training that is not parallel.
+        If another job trains in the folder, the folder's checkpoints were made with other settings, ``torchrun``
+        started several processes for a training that is not parallel, or `require_run_place` refuses the folder.
     RunInterrupted
         If another process of the job is gone.
 
@@ -133,7 +138,8 @@ def open_run(
     if rank.count > 1 and not parallel:
         reason = f"it does not divide its batch among processes, and torchrun started {rank.count}"
         raise ConfigError.about(f"train {name}", reason, "start it without torchrun")
-    run_dir.mkdir(parents=True, exist_ok=True)
+    require_run_place(run_dir)
+    made_folder(run_dir)
     loop: LoopSettings = settings.loop
     plain = json.loads(json.dumps({"task": name, **settings_to_dict(settings), **(extra or {})}))
     with run_lock(run_dir, rank=rank), joined(rank):
@@ -148,7 +154,18 @@ def open_run(
         if loop.threads is not None:
             torch.set_num_threads(loop.threads)
         seed_everything(loop.seed)
-        yield Run(run_dir, loop, plain, store, state)
+        with networks_draw():
+            yield Run(run_dir, loop, plain, store, state)
+
+
+def require_run_place(run_dir: Path) -> None:
+    """Raise ConfigError if a run cannot be kept in a folder, or would replace there what no run has made."""
+    require_writable_place(run_dir)
+    made_here = (run_dir / LOCK).is_file() or any(run_dir.glob("checkpoints/step-*/manifest.json"))
+    found = [] if made_here else [name for name in _WRITTEN if os.path.lexists(run_dir / name)]
+    if found:
+        reason = f"holds '{found[0]}', and no run of this package"
+        raise ConfigError.about(f"run folder {run_dir}", reason, "choose another folder, or move the file away")
 
 
 def seed_everything(seed: int) -> None:

@@ -12,8 +12,11 @@ import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from speech2img.storage.atomic import atomic_write_bytes
+from speech2img.storage.atomic import atomic_write_bytes, disk_errors, read_bytes
+from speech2img.storage.json_text import parse_json
 from speech2img.storage.progress import Progress
+
+MAX_STATS_BYTES = 1 << 30
 
 
 class StatsLog:
@@ -29,12 +32,14 @@ class StatsLog:
 
     def __init__(self, folder: Path, *, step: int, evaluated: int) -> None:
         self._path = folder / "stats.jsonl"
-        if self._path.exists():
-            last = {"evaluation": evaluated}
-            lines = [(line, *_place_of(line)) for line in self._path.read_bytes().splitlines()]
-            kept = [line for line, kind, at in lines if at <= last.get(kind, step)]
-            atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
-        self._file = self._path.open("a", encoding="utf-8")
+        with disk_errors(self._path):
+            if os.path.lexists(self._path):
+                last = {"evaluation": evaluated}
+                data = read_bytes(self._path, max_bytes=MAX_STATS_BYTES)
+                lines = [(line, *_place_of(line)) for line in data.splitlines()]
+                kept = [line for line, kind, at in lines if at <= last.get(kind, step)]
+                atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
+            self._file = self._path.open("a", encoding="utf-8")
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1, max_queue=50)
 
     def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:
@@ -92,9 +97,9 @@ class NoLog:
 def _place_of(line: bytes) -> tuple[str, float]:
     """Kind and step of a line; of a torn one a step that is never reached."""
     try:
-        fields = json.loads(line)
+        fields = parse_json(line)
         return str(fields["kind"]), float(fields["step"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError):
         return "", math.inf
 
 

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,7 +46,7 @@ def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
 )
 def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
     one, two = start(case, tmp_path / "one", ranks=1), start(case, tmp_path / "two")
-    assert (one.statuses, two.statuses) == ([0], [0, 0])
+    assert (one.statuses, two.statuses) == ([0], [0, 0]), one.message(0)
     wanted, found = one.losses(), two.losses()
     assert len(wanted) == STEPS and [step.keys() for step in found] == [step.keys() for step in wanted]
     for step, expected in zip(found, wanted, strict=True):
@@ -61,7 +63,7 @@ def test_two_devices_have_the_losses_of_one(case: str, start: Start, tmp_path: P
         pytest.skip("needs two CUDA devices")
     one = start(case, tmp_path / "one", ranks=1, device="cuda")
     two = start(case, tmp_path / "two", device="cuda")
-    assert (one.statuses, two.statuses) == ([0], [0, 0])
+    assert (one.statuses, two.statuses) == ([0], [0, 0]), one.message(0)
     for step, expected in zip(two.losses(), one.losses(), strict=True):
         assert step == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
@@ -114,8 +116,8 @@ def test_a_second_job_does_not_enter_the_folder(start: Start, tmp_path: Path, to
 def test_a_training_that_is_not_parallel_says_so(
     toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match="train toy: it does not divide its batch .* start it without torchrun"):
         toy.train_toy(tmp_path / "run", toy.toy_settings(3))
     assert not (tmp_path / "run").exists()
@@ -134,9 +136,38 @@ def test_one_that_is_lost_while_all_join_ends_the_job(
     def fails(*args: Any, **more: Any) -> None:
         raise torch.distributed.DistNetworkError(said)
 
+    monkeypatch.setattr(parallel, "_met", lambda rank: torch.distributed.HashStore())
     monkeypatch.setattr(torch.distributed, "init_process_group", fails)
     with pytest.raises(kind, match="rank 1 of 2"), parallel.joined(Rank(1, 2)):
         pass
+
+
+@pytest.mark.parametrize("rank", [Rank(0, 2), Rank(1, 2)])
+def test_one_that_never_comes_is_not_waited_for_for_ever(
+    rank: Rank, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = {"RANK": rank.index, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in place.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(parallel, "_MEETING", timedelta(seconds=1))
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match=f"{rank}: the processes of the job do not find each other"):
+        with parallel.joined(rank):
+            pass
+    assert time.monotonic() - start < 30
+    assert f"speech2img: {rank}: the environment says so (RANK, WORLD_SIZE); waiting" in capsys.readouterr().err
+
+
+def test_rank_and_world_size_without_torchrun_start_no_job(
+    toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "SLURM_NTASKS": "4"}.items():
+        monkeypatch.setenv(name, value)
+    result, _ = toy.train_toy(tmp_path / "run", toy.toy_settings(3))
+    assert result.finished and (tmp_path / "run" / "stats.jsonl").is_file()
 
 
 def test_alone_nothing_is_shared() -> None:
@@ -152,7 +183,7 @@ def test_every_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}.items():
+    for name, value in {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "none"}.items():
         monkeypatch.setenv(name, value)
     assert resolve_device("auto") == resolve_device("cuda") == torch.device("cuda:1") == taken[0]
     assert resolve_device("cpu") == torch.device("cpu") and resolve_device("cuda:0") == torch.device("cuda:0")
