@@ -1,5 +1,6 @@
 """Prepares ``folder``: the user's own pictures with recordings and captions, verified where they lie."""
 
+import os
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -161,10 +162,13 @@ def _usable(
     root: Path, entries: Sequence[Entry], leave_out: bool, *, workers: int, progress: bool
 ) -> tuple[list[Entry], dict[str, AudioFacts], dict[str, str]]:
     """Entries whose files can be used, the facts of their recordings, and what was left out for which reason."""
-    pictures, bad = probe_pictures(root, [entry.image for entry in entries], workers=workers, progress=progress)
+    images = [entry.image for entry in entries]
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
+    bad = {path: f"{path}: No such file" for path in (*images, *recordings) if not os.path.lexists(root / path)}
+    images, recordings = ([path for path in paths if path not in bad] for paths in (images, recordings))
+    pictures, bad_pictures = probe_pictures(root, images, workers=workers, progress=progress)
     audio, bad_audio = probe_recordings(root, recordings, workers=workers, progress=progress)
-    bad |= bad_audio
+    bad |= bad_pictures | bad_audio
     if not leave_out:
         refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=LEAVE_OUT)
     kept = [

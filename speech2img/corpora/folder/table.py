@@ -15,8 +15,8 @@ from speech2img.corpora.folder.entries import (
     plain_words,
     refuse_twins,
 )
-from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, Row, read_rows
-from speech2img.corpora.wording import shown
+from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, MAX_COLUMNS, Row, read_rows
+from speech2img.corpora.wording import shown, some_of
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.names import relative_path, same_name
 
@@ -113,7 +113,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         entries.append(Entry(image, class_name, split, tuple(lines[image])))
     _refuse_gaps(path, entries, header)
     passed_over = [name for name in header if name not in COLUMNS]
-    return entries, [f"columns of {path.name} that were passed over: {', '.join(passed_over)}"] if passed_over else []
+    return entries, [f"columns of {path.name} that were passed over: {some_of(passed_over)}"] if passed_over else []
 
 
 def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
@@ -121,8 +121,11 @@ def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
     for number, row in read_rows(path):
         plain = {ALIASES.get(name, name): value.strip() for name, value in row.items()}
         if not plain.keys() <= header.keys():
-            _check_columns(path, [name for name in plain if name not in header])
-            header.update(dict.fromkeys(plain))
+            new = [name for name in plain if name not in header]
+            if len(header) + len(new) > MAX_COLUMNS:
+                raise DataError.about(path, f"more than {MAX_COLUMNS} columns", f"keep {', '.join(COLUMNS)}")
+            _check_columns(path, new)
+            header.update(dict.fromkeys(new))
         if len(plain) < len(row):
             raise DataError.about(path, "two columns hold the words", f"keep one of {', '.join(['text', *ALIASES])}")
         for name in COLUMNS:

@@ -12,8 +12,9 @@ from speech2img.storage.media_type import file_media_type
 
 COLUMNS = ("image", "audio", "text", "class", "speaker", "split", "language")
 ALIASES = {"transcript": "text", "caption": "text"}
-MAX_TABLE_BYTES = 256 << 20
-MAX_ROWS = 1_000_000
+MAX_TABLE_BYTES = 64 << 20
+MAX_ROWS = 500_000
+MAX_COLUMNS = 500
 _SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 Row = Mapping[str, str]
@@ -37,25 +38,25 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
     Raises
     ------
     DataError
-        If it is no regular file, in another encoding, separated by something else, broken, or has more than `MAX_ROWS`.
+        If it is no regular file, in another encoding, separated by something else, broken, or has more lines than
+        `MAX_ROWS` or more columns than `MAX_COLUMNS`.
     """
     kind = file_media_type(path)
     if kind in ("application/zip", "application/x-ole-storage"):
         raise DataError.about(path, "is a spreadsheet, not a text", "save it as CSV UTF-8")
     text = read_text_file(path, max_bytes=MAX_TABLE_BYTES)
-    rows = _json_rows(path, text) if path.suffix.lower() == ".jsonl" else _csv_rows(path, text)
-    for count, row in enumerate(rows):
-        if count == MAX_ROWS:
-            raise DataError.about(path, f"more than {MAX_ROWS:,} rows", "divide it")
-        yield row
+    if max(text.count("\n"), text.count("\r")) > MAX_ROWS:
+        raise DataError.about(path, f"more than {MAX_ROWS:,} lines", "divide it")
+    yield from _json_rows(path, text) if path.suffix.lower() == ".jsonl" else _csv_rows(path, text)
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    _check_separator(path, text, delimiter)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restkey="", restval=None)
     try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-        _check_header(path, names, text, delimiter)
+        _check_header(path, names)
         reader.fieldnames = names
         for row in reader:
             if "" in row or None in row.values():
@@ -66,14 +67,22 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
         raise DataError.about(path, f"line {reader.line_num}: broken ({error})", "write it as plain CSV") from error
 
 
-def _check_header(path: Path, names: list[str], text: str, delimiter: str) -> None:
+def _check_separator(path: Path, text: str, delimiter: str) -> None:
+    """Refuse a table whose first line names its columns, but not with this between them."""
+    first = text[:1000].replace("\r", "\n").partition("\n")[0].lower()
+    found = [name for name in _SEPARATORS if "image" in [field.strip(' "') for field in first.split(name)]]
+    if found and delimiter not in found:
+        wanted = "tabs (or call it .csv and use commas)" if delimiter == "\t" else "commas"
+        raise DataError.about(
+            path, f"its columns are separated by {_SEPARATORS[found[0]]}", f"separate them by {wanted}"
+        )
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise DataError.about(path, f"more than {MAX_COLUMNS} columns", f"keep those it needs: {', '.join(COLUMNS)}")
     if "image" in names and len(set(names)) == len(names):
         return
-    first = text[:1000].replace("\r", "\n").partition("\n")[0].lower()
-    for other, name in _SEPARATORS.items():
-        if other != delimiter and "image" in [field.strip(' "') for field in first.split(other)] and other in first:
-            wanted = "tabs (or call it .csv and use commas)" if delimiter == "\t" else "commas"
-            raise DataError.about(path, f"its columns are separated by {name}", f"separate them by {wanted}")
     fix = f"its first line has to name the columns: {', '.join(COLUMNS)}"
     raise DataError.about(path, f"no column 'image', or one name twice ({', '.join(names)[:80]})", fix)
 
