@@ -1,4 +1,4 @@
-"""Children forked after a model was loaded: they go on with one thread, where they would wait for ever for those left behind.
+"""Children forked after a model was loaded: they go on with one thread, where they would wait for those left behind.
 
 A fork copies memory but no threads. OpenMP, which PyTorch computes with, keeps a pool of threads from its first use on,
 and a forked child waits for that pool without end (gunicorn ``--preload``, celery, ``multiprocessing`` before Python

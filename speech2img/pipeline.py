@@ -1,6 +1,6 @@
 """``SpeechToImage``: a recording in, pictures out. Everything between is in the rooms that this file calls.
 
-    read_audio -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
+    hear -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
 
 What lies between embedding and picture is ``models/painter.py``: prior, generator, the choice among candidates.
 
@@ -8,33 +8,35 @@ Shape letters: N utterances, K pictures of one utterance, C candidates of one pi
 T frames, S picture size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from os import PathLike
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from speech2img.audio.io import read_audio
+from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
+from speech2img.audio.remarks import Remarks
 from speech2img.errors import AudioError, CheckpointError
+from speech2img.forked import require_own_process
 from speech2img.models.builders import speech_network
 from speech2img.models.painter import Painter
 from speech2img.models.speech_network import SpeechNetwork
 from speech2img.painting import (
+    MOST_IMAGES,
     PAINTING_KEYS,
     Conditioning,
     EmbeddingsToImage,
     build_network,
     open_generator,
     painter_of,
+    whole_number,
 )
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, release_sha256
-
-Audio = str | PathLike[str] | bytes | np.ndarray
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -170,17 +172,20 @@ class SpeechToImage(EmbeddingsToImage):
         )
 
     def __call__(
-        self, audio: Audio | Sequence[Audio], *, seed: int = 0, num_images: int = 1, return_stages: bool = False
+        self, audio: Recording | Iterable[Recording], *, seed: int = 0, num_images: int = 1, return_stages: bool = False
     ) -> Any:
         """Paint what was said.
 
         Parameters
         ----------
-        audio : path, bytes, array, or a list of these
-            A recording: wav, flac, ogg or mp3, any rate and channel count, at most 30 s; or a float array of shape
-            (samples,), -1..1, at ``mel.sample_rate``.
+        audio : recording, or a list or another iterable of recordings
+            A recording is a file (path, its content, or opened to read bytes) of wav, aiff, flac, ogg or mp3, any rate
+            and channel count, at most 30 s, and m4a, webm, aac, 3gp, amr where ffmpeg or PyAV is installed; or samples:
+            an array or a tensor of shape (samples,) at ``mel.sample_rate``, or with their rate as ``(rate, samples)``,
+            ``(samples, rate)`` or ``{"array": samples, "sampling_rate": rate}``. Floats have full scale 1; int16, int32
+            and uint8 are PCM. The same limits hold for all.
         seed : int >= 0
-            Same seed, same pictures.
+            Same seed, same pictures, whatever else is in the list.
         num_images : int >= 1
             Pictures of each utterance.
         return_stages : bool
@@ -195,13 +200,22 @@ class SpeechToImage(EmbeddingsToImage):
         Raises
         ------
         AudioError
-            If a recording cannot be used; the message names it.
+            If a recording cannot be used; the message names it, or its place in the list as ``recording [n]``.
+        ConfigError
+            If a number makes no sense.
+
+        Warns
+        -----
+        RecordingWarning
+            If a recording is painted but may be misheard: below 16 kHz, or with a long silence.
         """
-        many = isinstance(audio, Sequence) and not isinstance(audio, str | bytes)
-        sources: list[Audio] = list(cast(Sequence[Audio], audio)) if many else [cast(Audio, audio)]
+        num_images, _ = whole_number("num_images", num_images, 1, MOST_IMAGES), whole_number("seed", seed, 0, None)
+        recordings, several = recordings_in(audio)
+        sources = list(recordings)
         if not sources:
             return []
-        embeddings = self.encode_paths(sources)
+        embeddings, said = self._encode(sources, several)
+        said.warn()
         stages = self.generate(embeddings, seed=seed, num_images=num_images, return_stages=True)
         pictures = [
             [
@@ -213,55 +227,98 @@ class SpeechToImage(EmbeddingsToImage):
             for n in range(len(sources))
         ]
         results = [few[0] if num_images == 1 else few for few in pictures]
-        return results if many else results[0]
+        return results if several else results[0]
 
-    def encode(self, audio: Audio) -> np.ndarray:
-        """Speech embedding of one recording.
+    def encode(self, audio: Recording) -> np.ndarray:
+        """Speech embedding of one recording, in any of the forms of a call.
 
         Returns
         -------
         np.ndarray [shape=(D,), float32]
         """
-        return self._encode_mels([self._read_mel(audio)])[0]
+        embeddings, said = self._encode([audio], False)
+        said.warn()
+        return embeddings[0]
 
-    def encode_paths(self, paths: Sequence[Audio], *, batch_size: int = 32) -> np.ndarray:
+    def encode_paths(
+        self,
+        paths: Recording | Iterable[Recording],
+        *,
+        batch_size: int = 32,
+        on_error: Callable[[int, AudioError], None] | None = None,
+    ) -> np.ndarray:
         """Speech embeddings of many recordings.
 
         Recordings of similar length are encoded together, so little time goes into padding.
+
+        Parameters
+        ----------
+        paths : iterable of recordings, or one
+            In any of the forms of a call.
+        batch_size : int >= 1
+            Recordings encoded at once.
+        on_error : callable, optional
+            Called with the place and the error of a recording that cannot be used, whose row becomes NaN; by default
+            the error is raised.
 
         Returns
         -------
         np.ndarray [shape=(N, D), float32]
             In the order of ``paths``.
+
+        Raises
+        ------
+        AudioError
+            If there is no recording, or one cannot be used; the message names it.
         """
-        if not len(paths):
-            raise AudioError.about("encode_paths", "got an empty list", "give at least one recording")
-        rows: dict[int, np.ndarray] = {}
-        window = 16 * batch_size
-        for start in range(0, len(paths), window):
-            mels = [self._read_mel(path) for path in paths[start : start + window]]
-            order = sorted(range(len(mels)), key=lambda i: mels[i].shape[1])
+        batch_size = whole_number("batch_size", batch_size, 1, None)
+        embeddings, said = self._encode(*recordings_in(paths), batch_size, on_error)
+        said.warn()
+        return embeddings
+
+    def _encode(
+        self,
+        recordings: Iterable[Recording],
+        several: bool,
+        batch_size: int = 32,
+        on_error: Callable[[int, AudioError], None] | None = None,
+    ) -> tuple[np.ndarray, Remarks]:
+        """What `encode_paths` gives, and what there is to say of the recordings."""
+        left, rows, said = enumerate(recordings), [], Remarks(self.mel.sample_rate)
+        while window := list(islice(left, 16 * batch_size)):
+            mels: dict[int, np.ndarray] = {}
+            for n, recording in window:
+                try:
+                    mels[n] = self._read_mel(recording, f"recording [{n}]" if several else "recording", said)
+                except AudioError as error:
+                    if on_error is None:
+                        raise
+                    on_error(n, error)
+            order = sorted(mels, key=lambda n: mels[n].shape[1])
+            found: dict[int, np.ndarray] = {}
             for first in range(0, len(order), batch_size):
                 chosen = order[first : first + batch_size]
-                for i, row in zip(chosen, self._encode_mels([mels[i] for i in chosen]), strict=True):
-                    rows[start + i] = row
-        return np.stack([rows[i] for i in range(len(paths))])
+                found.update(zip(chosen, self._encode_mels([mels[n] for n in chosen]), strict=True))
+            missing = np.full(self.encoder.embedding_dim, np.nan, np.float32)
+            rows += [found.get(n, missing) for n, _ in window]
+        if not rows:
+            raise AudioError.about("encode_paths", "got an empty list", "give at least one recording")
+        return np.stack(rows), said
 
-    def _read_mel(self, audio: Audio) -> np.ndarray:
+    def _read_mel(self, recording: Recording, name: str, said: Remarks) -> np.ndarray:
         """Log-mel of one recording, shape (M, T)."""
-        if isinstance(audio, np.ndarray):
-            if audio.ndim != 1 or not audio.size or not np.isfinite(audio).all():
-                raise AudioError.about(
-                    f"array of shape {audio.shape}",
-                    "not a finite mono waveform",
-                    f"give shape (samples,), -1..1, at {self.mel.sample_rate} Hz",
-                )
-            return log_mel(audio.astype(np.float32), preset=self.mel)
-        source = audio if isinstance(audio, bytes) else Path(audio)
-        return log_mel(read_audio(source, sample_rate=self.mel.sample_rate), preset=self.mel)
+        heard = hear(recording, sample_rate=self.mel.sample_rate, name=name)
+        shortest = self.mel.n_fft / self.mel.sample_rate
+        if len(heard.y) < self.mel.n_fft:
+            reason = f"{1000 * len(heard.y) / self.mel.sample_rate:.0f} ms long, less than the {1000 * shortest:.0f} ms"
+            raise AudioError.about(heard.name, f"{reason} that are heard at once", "record a sentence of some seconds")
+        mel = log_mel(heard.y, preset=self.mel)
+        said.add(heard)
+        return mel
 
     @torch.inference_mode()
     def _encode_mels(self, mels: Sequence[np.ndarray]) -> np.ndarray:
+        require_own_process(self.device, self._loaded_in, name=self.name)
         lengths = [mel.shape[1] for mel in mels]
         batch = np.full((len(mels), self.mel.n_mels, max(lengths)), self.mel.pad_value, dtype=np.float32)
         for row, mel in zip(batch, mels, strict=True):

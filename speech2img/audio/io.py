@@ -19,7 +19,19 @@ from speech2img.errors import AudioError, DataError
 from speech2img.storage.atomic import atomic_write_bytes, read_bytes
 from speech2img.storage.media_type import HEAD_BYTES, media_type
 
-__all__ = ["AudioFacts", "AudioLimits", "encode_wav", "probe_audio", "read_audio", "resample", "write_wav"]
+__all__ = [
+    "AudioFacts",
+    "AudioLimits",
+    "Sound",
+    "checked_sound",
+    "decode_audio",
+    "encode_wav",
+    "load_audio",
+    "probe_audio",
+    "read_audio",
+    "resample",
+    "write_wav",
+]
 
 FORMATS = ("WAV", "WAVEX", "AIFF", "FLAC", "OGG", "MP3")
 RESAMPLER = "soxr HQ"
@@ -54,7 +66,7 @@ def read_audio(source: str | Path | bytes, *, sample_rate: int, limits: AudioLim
         If the recording is missing, not sound, damaged (header and data disagree, the end is missing), empty, silent,
         overdriven, not finite, or outside the limits.
     """
-    sound = decode_audio(*_load(source, limits or _USUAL), limits or _USUAL)
+    sound = decode_audio(*load_audio(source, limits or _USUAL), limits or _USUAL)
     return sound.at_rate(sample_rate)
 
 
@@ -83,7 +95,7 @@ def probe_audio(source: str | Path | bytes, *, limits: AudioLimits | None = None
     AudioError
         As :func:`read_audio`.
     """
-    sound = decode_audio(*_load(source, limits or _USUAL), limits or _USUAL)
+    sound = decode_audio(*load_audio(source, limits or _USUAL), limits or _USUAL)
     return AudioFacts(len(sound.mono) / sound.rate, sound.rate, sound.channels)
 
 
@@ -228,8 +240,8 @@ def write_wav(path: str | Path, y: np.ndarray, *, sample_rate: int) -> None:
     atomic_write_bytes(path, encode_wav(y, sample_rate=sample_rate))
 
 
-def _load(source: str | Path | bytes, limits: AudioLimits) -> tuple[str, bytes]:
-    """What messages call a recording, and its content."""
+def load_audio(source: str | Path | bytes, limits: AudioLimits) -> tuple[str, bytes]:
+    """What messages call a recording, and its content; AudioError if it cannot be read or is too large."""
     if isinstance(source, bytes):
         if len(source) > limits.max_bytes:
             raise AudioError.about("recording", f"{len(source):,} bytes", f"give at most {limits.max_bytes >> 20} MB")
