@@ -14,8 +14,9 @@ from typing import Any, TextIO
 
 from speech2img.corpora.items import SPLITS, Caption, Item, item_from_dict, item_to_dict, utterance_id
 from speech2img.errors import DataError
-from speech2img.storage.atomic import open_regular, write_text
+from speech2img.storage.atomic import atomic_write_bytes, open_regular
 from speech2img.storage.json_text import parse_json
+from speech2img.storage.names import shown
 
 __all__ = ["MANIFEST_NAME", "SPLITS", "Caption", "Item", "Manifest", "require_files", "utterance_id"]
 
@@ -115,7 +116,15 @@ class Manifest:
         return found
 
     def save(self) -> Path:
-        """Write ``manifest.jsonl`` into the corpus folder (atomically) and return its path."""
+        """Write ``manifest.jsonl`` into the corpus folder (atomically) and return its path.
+
+        Raises
+        ------
+        DataError
+            If a name is not Unicode text, or the file cannot be written.
+        DiskFullError
+            If the disk has no room.
+        """
         header = {
             "format": FORMAT,
             "version": VERSION,
@@ -126,7 +135,12 @@ class Manifest:
         lines = [json.dumps(header, ensure_ascii=False)]
         lines += [json.dumps(item_to_dict(item), ensure_ascii=False, separators=(",", ":")) for item in self.items]
         path = self.root / MANIFEST_NAME
-        write_text(path, "\n".join(lines) + "\n")
+        try:
+            data = ("\n".join(lines) + "\n").encode()
+        except UnicodeEncodeError as error:
+            wrong = shown(error.object[max(0, error.start - 40) : error.end + 20])
+            raise DataError.about(path, f"holds a name that is not UTF-8: {wrong}", "rename that file") from error
+        atomic_write_bytes(path, data)
         return path
 
     @classmethod
@@ -181,7 +195,7 @@ def _no_collection() -> Iterator[None]:
 
 def _read_header(path: Path, line: str) -> dict[str, Any]:
     try:
-        header = parse_json(line)
+        header = parse_json(line, allow_nan=True)
     except ValueError as error:
         raise DataError.about(path, "line 1: not a manifest header", _REPAIR) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:

@@ -26,6 +26,9 @@ ESPEAK = "espeak-ng"
 JOURNAL_NAME = "derived/speech/journal.jsonl"
 FAILURES_NAME = "derived/speech/failures.jsonl"
 
+MAX_WORKERS = 256
+"""Most recordings that are made at the same time."""
+
 _BATCH_ITEMS, _BATCH_SECONDS = 200, 2.0
 _FAILURES_IN_A_ROW = 20
 
@@ -85,7 +88,7 @@ def synthesize_corpus(
     overwrite : bool
         Whether to speak again what is finished, and to replace the recordings of another engine.
     workers : int
-        Recordings made at the same time.
+        Recordings made at the same time, 1 to `MAX_WORKERS`.
     rank : Rank
         Which share of the captions this process speaks; the others must run on the same folder.
     progress : bool
@@ -122,8 +125,9 @@ def synthesize_corpus(
     with another size than its line says, or of a caption that has changed since is made again.
     ``derived/speech/places.json`` tells which wavs are of earlier calls.
     """
-    if workers < 1:
-        raise SynthesisError.about(f"workers {workers}", "nobody would speak", "give at least 1")
+    if not 1 <= workers <= MAX_WORKERS:
+        reason = "nobody would speak" if workers < 1 else "each is a thread, and a process of espeak-ng"
+        raise SynthesisError.about(f"workers {workers}", reason, f"give 1 to {MAX_WORKERS}")
     with run_lock((manifest.root / JOURNAL_NAME).parent, rank=rank):
         _check_readable(manifest, engine)
         journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)

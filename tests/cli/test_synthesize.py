@@ -3,7 +3,11 @@
 import functools
 import importlib.util
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -141,3 +145,35 @@ def test_check_says_which_engines_are_ready(
     assert main(["check"]) == 0
     said = capsys.readouterr().out
     assert "baidu: keys found" in said and "hidden" not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_from_outside_is_one_line(humming: ModuleType, tmp_path: Path, number: signal.Signals) -> None:
+    """As a terminal does it: to all processes of the group, while espeak-ng speaks."""
+    pytest.importorskip("espeakng_loader", reason="the tts extra is not installed")
+    humming.make(tmp_path, [f"a bird number {n} with many words" for n in range(5000)], voice="en-us+whisper").save()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "speech2img", "synthesize", "--root", str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("audio/*/c/*.wav")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and output == ""
+    assert "of 5000 recordings; run the same command again" in errors and len(errors.splitlines()) == 1
+    assert not list(tmp_path.rglob("*.part")) and Journal(tmp_path / JOURNAL_NAME).done
+
+
+def test_a_manifest_cannot_make_it_write_elsewhere(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("espeakng_loader", reason="the tts extra is not installed")
+    path = humming.make(tmp_path, ["a red bird", "a blue bird"], voice="en-us").save()
+    written = path.read_text()
+    for audio in ("manifest.jsonl", "images/0.jpg", "derived/speech/run.lock", "./audio/en-us/c/0_1.wav"):
+        path.write_text(written.replace("audio/en-us/c/0_0.wav", audio))
+        before = path.read_bytes()
+        assert "manifest.jsonl: " in refused(["synthesize", "--root", str(tmp_path)], capsys)
+        assert path.read_bytes() == before and not list(tmp_path.rglob("*.wav"))

@@ -321,6 +321,13 @@ def test_contradictions(tmp_path, made, reason):
         Manifest(tmp_path, "songbirds", made)
 
 
+def test_a_name_that_is_not_unicode_cannot_be_written(tmp_path):
+    name = os.fsdecode(b"V\xf6gel/1")
+    with pytest.raises(DataError, match=r"manifest.jsonl: holds a name that is not UTF-8: .*V\\xf6gel/1"):
+        Manifest(tmp_path, "folder", [make_item(0, image=name)]).save()
+    assert not list(tmp_path.iterdir())
+
+
 def test_truncated_file(tmp_path):
     path = Manifest(tmp_path, "songbirds", [make_item(n) for n in range(3)]).save()
     path.write_bytes(path.read_bytes()[:-40])

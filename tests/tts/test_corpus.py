@@ -287,8 +287,9 @@ def test_one_job_a_corpus_and_one_caption_a_recording(humming: ModuleType, tmp_p
     twice = Item("c/x", "x.jpg", 0, "c", "train", None, None, item.captions)
     with pytest.raises(DataError, match="two captions"):
         synthesize_corpus(Manifest(tmp_path, "test", [item, twice]), engine=humming.Tone(), progress=False)
-    with pytest.raises(SynthesisError, match="workers 0"):
-        synthesize_corpus(manifest, engine=humming.Tone(), workers=0, progress=False)
+    for workers in (0, 100_000):
+        with pytest.raises(SynthesisError, match=f"workers {workers}: .*give 1 to 256"):
+            synthesize_corpus(manifest, engine=humming.Tone(), workers=workers, progress=False)
 
 
 def test_captions_without_a_place_are_left_alone(humming: ModuleType, tmp_path: Path) -> None:
