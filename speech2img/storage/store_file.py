@@ -240,7 +240,7 @@ def open_store(
     except FileNotFoundError as error:
         raise DataError.about(path, "no such file", fix) from error
     except (OSError, ValueError) as error:
-        what = f"not a readable store of format {kind}" if kind else "not a readable store"
+        what = f"not a readable store of format {kind}" if kind else "damaged, or no store of this package"
         why = error.strerror if isinstance(error, OSError) else error
         raise DataError.about(path, f"{what} ({why})", fix) from error
     if kind is not None and store.attributes.get("format") != kind:
