@@ -23,7 +23,7 @@ __all__ = ["MANIFEST_NAME", "SPLITS", "Caption", "Item", "Manifest", "require_fi
 MANIFEST_NAME = "manifest.jsonl"
 FORMAT = "speech2img-manifest"
 VERSION = 1
-MAX_LINE = 16 << 20
+MAX_LINE = 4 << 20
 """Longest line in characters; one of a picture with ten captions has 3,000."""
 
 _DECODER = json.JSONDecoder()
