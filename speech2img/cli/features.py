@@ -34,8 +34,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--teacher",
         type=Path,
-        metavar="RUN|FILE",
-        help="a teacher's run folder, BVLC GoogLeNet's .npz, or GoogLeNet or Inception weights from 'import'",
+        metavar="RUN|FILE|NAME",
+        help="a teacher's run folder, shipped weights (songbirds), or GoogLeNet or Inception weights from 'import'",
     )
     parser.add_argument(
         "--name", metavar="NAME", help="what the features are called (default: the teacher folder's name)"

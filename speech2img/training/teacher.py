@@ -296,7 +296,8 @@ def train_teacher(
                 raise ConfigError.about(
                     root,
                     "no known attributes, and one class or a class for each picture: nothing to learn",
-                    "give a corpus with classes, or take GoogLeNet for a teacher",
+                    f"take a teacher that is there: 'features --root {root} --teacher songbirds --name teacher'"
+                    " (or GoogLeNet or Inception from 'speech2img import'), or give pictures in folders of classes",
                 )
             store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
             images, labels = store.pixels(), label_items(items, heads)
