@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from speech2img.storage.json_text import parse_json
 
-CPU_SECONDS = 2
+CPU_SECONDS = 1
 """Processor time for finding out, one more for each `_BYTES_A_SECOND`: a file of CUB's size takes a tenth of it."""
 MEMORY_BYTES = 320 << 20
 """Memory for finding out, beside a few times the file's strings."""
