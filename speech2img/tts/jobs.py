@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from speech2img.corpora.items import Caption
@@ -47,8 +47,15 @@ class Plan:
 
 
 def known_entries(lines: Mapping[str, Entry]) -> dict[str, Entry]:
-    """The lines of a journal that say what its driver says; any other one counts as not there."""
-    return {key: entry for key, entry in lines.items() if _is_known(entry)}
+    """The lines of a journal that say what its driver says; any other one counts as not there.
+
+    Lines of earlier versions may spell a path in another way than the manifest reader does now.
+    """
+    return {_spelled(key): entry for key, entry in lines.items() if _is_known(entry)}
+
+
+def _spelled(key: str) -> str:
+    return str(PurePosixPath(key)) if "./" in key or "//" in key else key
 
 
 def _is_known(entry: Entry) -> bool:

@@ -182,6 +182,15 @@ def test_a_place_once_filled_is_known_without_its_line(humming: ModuleType, corp
     assert synthesize_corpus(changed, engine=humming.Tone(), progress=False).made == 6
 
 
+def test_lines_of_earlier_versions_are_known_by_any_spelling(humming: ModuleType, corpus: Path) -> None:
+    manifest = Manifest.load(corpus)
+    synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
+    journal = corpus / JOURNAL_NAME
+    journal.write_text(journal.read_text().replace('"audio/hum/c/0_0', '"./audio//hum/c/0_0'))
+    (corpus / "derived/speech/places.json").unlink()
+    assert synthesize_corpus(manifest, engine=humming.Tone(), progress=False).kept == 6
+
+
 @pytest.mark.parametrize("damage", [b"", b"[1", b"{}", b"[[]]", b"\xff", b"[" * 100_000])
 def test_a_damaged_list_of_places_claims_nothing(humming: ModuleType, corpus: Path, damage: bytes) -> None:
     manifest = Manifest.load(corpus)
