@@ -2,6 +2,7 @@
 
 import contextlib
 import lzma
+import os
 import shutil
 import struct
 import tarfile
@@ -15,10 +16,14 @@ from typing import IO
 
 from speech2img.errors import DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync
+from speech2img.storage.bounded import open_bounded
 from speech2img.storage.progress import track
+from speech2img.storage.tars import open_tar
+from speech2img.storage.zips import TooManyEntriesError, open_zip
 
 _CHUNK = 1 << 20
 _JUNK = frozenset(("__MACOSX", ".DS_Store"))
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _FIX = "fetch the archive again from its official page"
 
 
@@ -35,6 +40,8 @@ class ArchiveLimits:
 
 
 _FREE_BYTES = 64 << 20
+_MAX_PARTS = 64
+_MAX_PART_BYTES = 255
 
 
 def extract_archive(
@@ -67,21 +74,22 @@ def extract_archive(
         If the disk has no room.
     """
     path, folder = Path(path), Path(folder)
-    with disk_errors(path):
-        size = path.stat().st_size
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        temp = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
-    try:
-        with disk_errors(folder), _archive_errors(path):
-            budget = _Budget(path, size, limits or ArchiveLimits(), folder)
-            members = _zip_members(path, budget) if zipfile.is_zipfile(path) else _tar_members(path)
-            for name, source in track(members, what=f"unpacking {path.name}", unit="file", progress=progress):
-                budget.member()
-                _write(temp, name, source, budget)
-        return _move(path, temp, folder)
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
+    with open_bounded(path) as file:
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            temp = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
+        try:
+            with disk_errors(folder), _archive_errors(path):
+                budget = _Budget(path, os.fstat(file.fileno()).st_size, limits or ArchiveLimits(), folder)
+                is_zip = zipfile.is_zipfile(file)
+                file.seek(0)
+                members = _zip_members(file, budget) if is_zip else _tar_members(file, budget)
+                for name, source in track(members, what=f"unpacking {path.name}", unit="file", progress=progress):
+                    budget.member()
+                    _write(temp, name, source, budget)
+            return _move(path, temp, folder)
+        finally:
+            shutil.rmtree(temp, ignore_errors=True)
 
 
 class _Budget:
@@ -96,7 +104,11 @@ class _Budget:
         """Count members; DataError if there are too many."""
         self.members += count
         if self.members > self.limits.max_members:
-            raise DataError.about(self.path, f"holds more than {self.limits.max_members:,} files", _FIX)
+            raise self.too_many()
+
+    def too_many(self) -> DataError:
+        """Build the error of too many members."""
+        return DataError.about(self.path, f"holds more than {self.limits.max_members:,} files", _FIX)
 
     def room(self, size: int) -> None:
         """Check that so many more bytes are within the limits and fit on the disk."""
@@ -116,18 +128,23 @@ Member = tuple[str, IO[bytes] | None]
 """Name, and content; None for a folder."""
 
 
-def _zip_members(path: Path, budget: _Budget) -> Iterator[Member]:
-    budget.member(_zip_count(path))
-    budget.members = 0
-    with zipfile.ZipFile(path) as archive:
+def _zip_members(file: IO[bytes], budget: _Budget) -> Iterator[Member]:
+    try:
+        archive = open_zip(file, max_members=budget.limits.max_members)
+    except TooManyEntriesError:
+        raise budget.too_many() from None
+    with archive:
         infos = archive.infolist()
         budget.room(sum(info.file_size for info in infos))
         for info in infos:
             kind = info.external_attr >> 28
             if info.create_system == 3 and kind not in (0, 4, 8):
-                raise DataError.about(path, f"{info.filename} is a link or a device", _FIX)
+                raise DataError.about(budget.path, f"{_shown(info.filename)} is a link or a device", _FIX)
             if info.flag_bits & 1:
-                raise DataError.about(path, f"{info.filename} is encrypted", _FIX)
+                raise DataError.about(budget.path, f"{_shown(info.filename)} is encrypted", _FIX)
+            if info.compress_type not in _ZIP_METHODS:
+                reason = f"{_shown(info.filename)} is compressed in a way that is not read"
+                raise DataError.about(budget.path, reason, _FIX)
             if info.is_dir():
                 yield info.filename, None
             else:
@@ -135,24 +152,17 @@ def _zip_members(path: Path, budget: _Budget) -> Iterator[Member]:
                     yield info.filename, source
 
 
-def _zip_count(path: Path) -> int:
-    """Number of entries as the end of the archive says it, before a million of them are read."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - (1 << 16) - 1024))
-        tail = file.read()
-    place = tail.rfind(b"PK\5\6")
-    large = tail.rfind(b"PK\6\6")
-    if large >= 0 and len(tail) >= large + 40:
-        return int(struct.unpack_from("<Q", tail, large + 32)[0])
-    return int(struct.unpack_from("<H", tail, place + 10)[0]) if 0 <= place <= len(tail) - 12 else 0
-
-
-def _tar_members(path: Path) -> Iterator[Member]:
-    with tarfile.open(path, "r|*") as archive:
+def _tar_members(file: IO[bytes], budget: _Budget) -> Iterator[Member]:
+    with open_tar(file) as archive:
         for member in archive:
             if not (member.isreg() or member.isdir()):
-                raise DataError.about(path, f"{member.name} is a link or a device", _FIX)
+                raise DataError.about(budget.path, f"{_shown(member.name)} is a link or a device", _FIX)
             yield member.name, archive.extractfile(member) if member.isreg() else None
+
+
+def _shown(name: str) -> str:
+    """A name for a message: short, and of characters that can be written."""
+    return name[:80].encode("utf-8", "backslashreplace").decode()
 
 
 def _write(temp: Path, name: str, source: IO[bytes] | None, budget: _Budget) -> None:
@@ -161,13 +171,17 @@ def _write(temp: Path, name: str, source: IO[bytes] | None, budget: _Budget) -> 
     drive = bool(plain.parts) and plain.parts[0].endswith(":")
     if plain.is_absolute() or drive or ".." in plain.parts or "\0" in name or not target.is_relative_to(temp):
         raise DataError.about(budget.path, f"holds the path {name[:80]!r}, which leaves the folder", _FIX)
+    if len(plain.parts) > _MAX_PARTS or any(len(os.fsencode(part)) > _MAX_PART_BYTES for part in plain.parts):
+        raise DataError.about(budget.path, f"holds the path {_shown(name)!r}, which is too long", _FIX)
     if target == temp or _JUNK & set(plain.parts):
-        return
-    if source is None:
+        target = Path(os.devnull)  # it is read and counted all the same: it may have no end
+    elif source is None:
         target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    if source is None:
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("xb") as file:
+    with target.open("wb" if target == Path(os.devnull) else "xb") as file:
         while data := source.read(_CHUNK):
             budget.room(len(data))
             file.write(data)
@@ -195,7 +209,7 @@ def _archive_errors(path: Path) -> Iterator[None]:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
         raise DataError.about(path, f"damaged or not an archive ({error})", _FIX) from error
-    except (NotImplementedError, RuntimeError, ValueError, KeyError, OverflowError) as error:
+    except (NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError, TypeError) as error:
         raise DataError.about(path, f"damaged or of a kind that is not read ({error})", _FIX) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise DataError.about(path, f"holds a name twice ({Path(str(error.filename)).name})", _FIX) from error

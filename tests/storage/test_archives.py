@@ -1,8 +1,13 @@
 """Archives of strangers: good ones come out whole, hostile and damaged ones leave nothing, inside or outside."""
 
+import gzip
 import io
+import lzma
+import os
 import stat
 import tarfile
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -143,6 +148,119 @@ def test_a_zip_that_lies_about_its_sizes(tmp_path, monkeypatch):
         data[place : place + 4] = (50).to_bytes(4, "little")
     path.write_bytes(data)
     refuse(path, tmp_path, "damaged|grow beyond")
+
+
+def header(kind: bytes, size: int, name: str = "x") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+COMMENT = b"20 comment=abcdefgh\n".ljust(512, b"\0")
+PAX = header(tarfile.XHDTYPE, 512) + COMMENT
+ENDLESS = {
+    "a pax header of 300 MiB": (header(tarfile.XHDTYPE, 300 << 20), 64 << 20),
+    "a global header of 300 MiB": (header(tarfile.XGLTYPE, 300 << 20), 64 << 20),
+    "a long name of 300 MiB": (header(tarfile.GNUTYPE_LONGNAME, 300 << 20), 64 << 20),
+    "a long link of 300 MiB": (header(tarfile.GNUTYPE_LONGLINK, 300 << 20), 64 << 20),
+    "5,000 pax headers in a row": (PAX * 5000, 0),
+    "5,000 global headers in a row": ((header(tarfile.XGLTYPE, 512) + COMMENT) * 5000, 0),
+    "5,000 long names in a row": ((header(tarfile.GNUTYPE_LONGNAME, 512) + b"a".ljust(512, b"\0")) * 5000, 0),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_tar_headers_without_end(tmp_path, name):
+    start, zeros = ENDLESS[name]
+    path = tmp_path / "a.tar.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(start)
+        file.write(bytes(zeros + 2048))
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        refuse(path, tmp_path, "headers without end|damaged")
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - began < 5
+
+
+def test_usual_extended_headers_are_read(tmp_path):
+    name = "ü" * 120 + "/" + "b" * 200 + ".txt"
+    for number, form in enumerate((tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)):
+        path = tmp_path / f"{number}.tar"
+        with tarfile.open(path, "w", format=form, pax_headers={"comment": "one"}) as archive:
+            for index in range(30):
+                info = tarfile.TarInfo(f"{index}/{name}")
+                info.size, info.mtime = 3, 1.5
+                archive.addfile(info, io.BytesIO(b"abc"))
+        extract_archive(path, tmp_path / f"out{number}", progress=False)
+        assert contents(tmp_path / f"out{number}") == {f"{index}/{name}": b"abc" for index in range(30)}
+
+
+@pytest.mark.parametrize("mode", ["zip", "w:gz"])
+def test_what_is_left_out_is_counted_too(tmp_path, monkeypatch, mode):
+    monkeypatch.setattr(archives, "_FREE_BYTES", 1 << 20)
+    files = {"a.txt": b"a", "__MACOSX/._a.txt": bytes(8 << 20)}
+    path = tmp_path / "a.bin"
+    make_zip(path, files, compression=zipfile.ZIP_DEFLATED) if mode == "zip" else make_tar(path, files, mode)
+    refuse(path, tmp_path, "would grow beyond")
+
+
+def test_a_directory_longer_than_it_says(tmp_path):
+    path = make_zip(tmp_path / "a.zip", {f"{number}": b"" for number in range(300)})
+    data = bytearray(path.read_bytes())
+    end = data.rfind(b"PK\5\6")
+    data[end + 8 : end + 12] = bytes(4)
+    path.write_bytes(data)
+    refuse(path, tmp_path, "holds more than 100 files", limits=ArchiveLimits(max_members=100))
+
+
+def test_decoders_that_ask_for_gigabytes(tmp_path):
+    plain = make_tar(tmp_path / "plain.tar", FILES, "w").read_bytes()
+    for number, name in enumerate(("small.tar.xz", "large.tar.xz")):
+        filters = [{"id": lzma.FILTER_LZMA2, "dict_size": (1 << 26, 1 << 20)[number]}]
+        packed = lzma.compress(plain, lzma.FORMAT_XZ, filters=filters)
+        (tmp_path / name).write_bytes(packed)
+        extract_archive(tmp_path / name, tmp_path / f"out{number}", progress=False)
+        assert contents(tmp_path / f"out{number}") == FILES
+    alone = bytearray(lzma.compress(plain, lzma.FORMAT_ALONE))
+    alone[1:5] = (0xF0000000).to_bytes(4, "little")
+    (tmp_path / "alone.tar").write_bytes(alone)
+    refuse(tmp_path / "alone.tar", tmp_path, "alone.tar: damaged")
+    with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", b"b" * 100)
+    refuse(tmp_path / "lzma.zip", tmp_path, "compressed in a way that is not read")
+
+
+def test_pipes_devices_folders_and_holes(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tar")
+    (tmp_path / "holes.tar").touch()
+    os.truncate(tmp_path / "holes.tar", 3 << 30)
+    for name, reason in (("pipe.tar", "regular file"), ("holes.tar", "consists of holes"), ("", "directory")):
+        with pytest.raises(DataError, match=reason):
+            extract_archive(tmp_path / name, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["a/" * 100 + "b", "b" * 300])
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_paths_that_are_too_long(tmp_path, make, name):
+    refuse(make(tmp_path / "a.bin", {name: b"1"}), tmp_path, "which is too long")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    data=st.binary(max_size=2000),
+    start=st.sampled_from([b"", b"PK\3\4", b"\x1f\x8b\x08\0", b"BZh9", b"\xfd7zXZ\0", PAX]),
+)
+def test_any_bytes(tmp_path_factory, data, start):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "archive").write_bytes(start + data)
+    with pytest.raises(Speech2ImgError, match="archive"):
+        extract_archive(folder / "archive", folder / "out", progress=False)
+    assert not list((folder / "out").iterdir())
 
 
 def test_names_twice_and_file_as_folder(tmp_path):
