@@ -56,6 +56,11 @@ class PictureReader(nn.Module):
         Side that pictures are resized to, in pixels.
     head_dim : int, optional
         Size of the speech embeddings where an image head was trained with them.
+
+    Raises
+    ------
+    ValueError
+        If the side is not 8 to 2048 px.
     """
 
     mean: Tensor
@@ -71,6 +76,8 @@ class PictureReader(nn.Module):
         head_dim: int | None = None,
     ) -> None:
         super().__init__()
+        if not 8 <= image_size <= 2048:
+            raise ValueError(f"image_size must be 8..2048, got {image_size}")
         self.network = AttributeNetwork(heads, width=width, feature_dim=feature_dim)
         self.feature_dim, self.image_size = feature_dim, image_size
         self.embedding_dim = head_dim or feature_dim

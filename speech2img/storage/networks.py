@@ -4,6 +4,7 @@ import math
 import threading
 import types
 import typing
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
@@ -63,7 +64,8 @@ def build_network(
     if not isinstance(arguments, Mapping) or not all(isinstance(key, str) for key in arguments):
         raise CheckpointError.about(name, f"its config holds no settings of a network ({arguments!r:.60})", fix)
     _demand_kinds(network, arguments, name, fix)
-    with torch.device("meta"), _NoDraws(), _no_more_parts_than(len(state)):
+    with torch.device("meta"), _NoDraws(), _no_more_parts_than(len(state)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's advice about empty tensors
         outline = _built(network, arguments, name, fix)
     _demand_kinds(type(outline), arguments, name, fix)
     demand_fit(outline, state, name=name)
@@ -144,9 +146,9 @@ def _built(network: Callable[..., Network], arguments: Mapping[str, Any], name: 
     except RuntimeError as error:
         if "allocate memory" in str(error):  # the machine is at fault, not the file
             raise
-        raise CheckpointError.about(name, f"its settings do not fit ({error})", fix) from error
+        raise CheckpointError.about(name, f"its settings do not fit ({str(error):.300})", fix) from error
     except Exception as error:  # a constructor that gets values nobody thought of may raise almost any type
-        raise CheckpointError.about(name, f"its settings do not fit ({error})", fix) from error
+        raise CheckpointError.about(name, f"its settings do not fit ({str(error):.300})", fix) from error
 
 
 class _NoDraws(TorchFunctionMode):

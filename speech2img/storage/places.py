@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from speech2img.errors import ConfigError
-from speech2img.storage.atomic import disk_errors
+from speech2img.storage.atomic import NO_ROOM, disk_full
 
 _FIX = "choose a folder that can be made and written"
 
@@ -60,8 +60,12 @@ def made_folder(folder: str | Path) -> Path:
         If there is no room for it.
     """
     require_writable_place(folder)
-    with disk_errors(folder):
+    try:
         Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise disk_full(folder) from error
+        raise ConfigError.about(_shown(folder), error.strerror or error, _FIX) from error
     return Path(folder)
 
 

@@ -70,7 +70,12 @@ def save_release(
             require_release_place(folder)
             if folder.exists():
                 folder.rename(old)
-            temp.rename(folder)
+            try:
+                temp.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
             fsync(folder.parent)
     finally:
         shutil.rmtree(temp, ignore_errors=True)
@@ -128,7 +133,12 @@ def copy_release(source: str | Path, target: str | Path) -> None:
                 fsync(temp / name)
             if folder.exists():
                 folder.rename(old)
-            temp.rename(folder)
+            try:
+                temp.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
             fsync(folder.parent)
     finally:
         shutil.rmtree(temp, ignore_errors=True)

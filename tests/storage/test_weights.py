@@ -1,19 +1,29 @@
-"""Releases: small, verified, and into no other model than their own."""
+"""Releases: small, verified, and in nobody else's place."""
 
+import errno
+import json
 import os
 import random
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from speech2img.errors import CheckpointError, ConfigError, UnsafeFileError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.networks import load_weights
 from speech2img.storage.seal import seal_folder
-from speech2img.storage.weights import load_release, release_sha256, save_release
+from speech2img.storage.weights import load_release, release_sha256, require_release_place, save_release
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from damage import mutants  # noqa: E402
 
 
 def model() -> nn.Module:
@@ -104,37 +114,128 @@ def test_other_folders_are_no_release(tmp_path: Path) -> None:
         release_sha256(tmp_path)
 
 
-def test_weights_enter_their_own_model() -> None:
-    source, target = model(), nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    load_weights(target, source.state_dict(), name="songbirds")
-    assert all(torch.equal(value, source.state_dict()[name]) for name, value in target.state_dict().items())
+@pytest.mark.parametrize("content", ["file", "folder", "others", "config", "checkpoint"])
+def test_what_is_no_release_is_neither_moved_nor_replaced(tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    if content == "file":
+        out.write_bytes(b"the only copy")
+    else:
+        out.mkdir()
+        name = {"folder": "weights", "others": "notes.txt", "config": "config.json", "checkpoint": "state.pt"}[content]
+        (out / name).write_text("mine")
+        if content == "checkpoint":
+            seal_folder(out, ["state.pt"], format="speech2img-checkpoint-1")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for write in (require_release_place, lambda folder: save_release(folder, {"a": torch.ones(1)}, {}, "")):
+        with pytest.raises(ConfigError, match="out: ") as caught:
+            write(out)
+        assert caught.value.exit_code == 2
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_release_goes_through_a_link_and_into_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to("disk")
+    for value in (1.0, 2.0):
+        save_release(tmp_path / "out", {"a": torch.full((1,), value)}, {}, "")
+        assert (tmp_path / "out").is_symlink() and load_release(tmp_path / "out")[0]["a"].item() == value
+    assert sorted(os.listdir(tmp_path)) == ["disk", "out"]
+
+
+def test_an_older_release_is_there_again_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_release(tmp_path / "r", {"a": torch.ones(1)}, {"n": 1}, "")
+    rename, calls = Path.rename, []
+
+    def second_fails(path: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "broken")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", second_fails)
+    with pytest.raises(DataError, match="r: broken"):
+        save_release(tmp_path / "r", {"a": torch.zeros(1)}, {"n": 2}, "")
+    assert load_release(tmp_path / "r")[1] == {"n": 1} and os.listdir(tmp_path) == ["r"]
+
+
+def sealed(folder: Path, tensors: dict[str, torch.Tensor], config: object) -> Path:
+    """A release that `save_release` would not have written, with a sound seal."""
+    folder.mkdir()
+    save_file(tensors, folder / "weights.safetensors")
+    (folder / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    (folder / "CARD.md").write_text("")
+    seal_folder(folder, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+    return folder
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("config", "message"),
     [
-        ({"0.weight": None}, "0.weight is missing"),
-        ({"2.weight": torch.ones(1)}, "2.weight is unknown"),
-        ({"0.bias": torch.ones(5)}, r"0.bias has shape \(5,\) instead of \(4,\)"),
-        ({"0.bias": torch.ones(4, dtype=torch.int64)}, "0.bias is torch.int64 instead of torch.float32"),
-        ({"1.num_batches_tracked": torch.tensor(1.0)}, "1.num_batches_tracked is torch.float32 instead of torch.int64"),
+        ([], "no settings by name"),
+        (None, "no settings by name"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"step": 1' + "0" * 5000 + "}", "cannot be read"),
+        ({"conditioning": "maen"}, "conditioning = 'maen', where mean or sampled belongs"),
+        ({"variant": "bvcl"}, "where bvlc or torchvision belongs"),
+        ({"heads": {"color": "red"}}, "lists of two names"),
+        ({"heads": None}, "lists of two names"),
+        ({"classes": ["a", "a"]}, "different names"),
+        ({"image_size": 10**6}, "8 to 2048"),
+        ({"candidates": True}, "1 to 1000"),
+        ({"pad_to_frames": 10**9}, "1 to 100000"),
+        ({"encoder": [1]}, "a table of settings"),
+        ({"kind": 5}, "a text"),
+        ({"accuracy": {"color": "high"}}, "shares"),
+        ({"trained_with": {"judge": 3}}, "a table of texts"),
     ],
 )
-def test_other_weights_are_refused_and_nothing_is_changed(change: dict[str, torch.Tensor | None], message: str) -> None:
-    target = model()
-    before = {name: value.clone() for name, value in target.state_dict().items()}
-    state = {name: value for name, value in ({**before, **change}).items() if value is not None}
-    with pytest.raises(CheckpointError, match=f"songbirds: does not fit the model: {message}"):
-        load_weights(target, state, name="songbirds")
-    assert all(torch.equal(value, before[name]) for name, value in target.state_dict().items())
+def test_a_config_that_says_what_no_release_says(tmp_path: Path, config: object, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_release(sealed(tmp_path / "r", {"a": torch.ones(1)}, config))
+    assert len(str(caught.value)) < 500
 
 
-def test_a_long_list_of_differences_is_cut() -> None:
-    with pytest.raises(CheckpointError, match="and 4 more; use the settings"):
-        load_weights(nn.Linear(2, 2), model().state_dict(), name="x")
+@pytest.mark.parametrize(
+    "tensor", [torch.tensor([float("nan")]), torch.ones(2, dtype=torch.float8_e4m3fn), torch.tensor([1j])]
+)
+def test_tensors_that_no_network_has_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
+    with pytest.raises(CheckpointError, match="r: layer: holds "):
+        load_release(sealed(tmp_path / "r", {"layer": tensor}, {}))
 
 
-def test_sparse_weights_are_refused() -> None:
-    state = {**nn.Linear(2, 2).state_dict(), "weight": torch.ones(2, 2).to_sparse()}
-    with pytest.raises(UnsafeFileError, match="x: weight: is not a dense strided tensor"):
-        load_weights(nn.Linear(2, 2), state, name="x")
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("any") / "r"
+    config = {"kind": "attribute-network", "heads": {"color": ["red", "blue"]}, "image_size": 64}
+    save_release(folder, {"a": torch.arange(40.0)}, config, "# Card\n")
+    return folder
+
+
+@given(name=st.sampled_from(["weights.safetensors", "config.json", "CARD.md", "manifest.json"]), data=st.data())
+def test_any_bytes_in_the_place_of_a_file_are_found(release: Path, name: str, data: st.DataObject) -> None:
+    whole = (release / name).read_bytes()
+    changed = data.draw(st.binary(max_size=300) | mutants(whole).filter(lambda changed: changed != whole))
+    (release / name).write_bytes(changed)
+    try:
+        with pytest.raises(CheckpointError):
+            load_release(release)
+    finally:
+        (release / name).write_bytes(whole)
+    assert load_release(release)[0]["a"].tolist() == list(range(40))
+
+
+@given(name=st.sampled_from(["weights.safetensors", "config.json"]), data=st.data())
+def test_any_bytes_under_a_sound_seal_are_a_release_or_our_error(release: Path, name: str, data: st.DataObject) -> None:
+    whole = (release / name).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(shutil.copytree(release, Path(folder) / "r"))
+        (copy / name).write_bytes(data.draw(st.binary(max_size=300) | mutants(whole)))
+        seal_folder(copy, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+        try:
+            tensors, config = load_release(copy)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
+        else:
+            assert isinstance(config, dict) and all(value.isfinite().all() for value in tensors.values())

@@ -1,0 +1,29 @@
+"""Notices: one line, whatever they say and wherever they go."""
+
+import io
+import sys
+
+import pytest
+
+from speech2img.storage.notices import notice
+
+
+def test_a_notice_is_one_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
+    notice("a journal:\n 3 damaged\tlines")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "speech2img: a journal: 3 damaged lines\n")
+
+
+def test_what_a_terminal_cannot_show_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(data, encoding="ascii"))
+    notice("é \ud800")
+    assert data.getvalue() == b"speech2img: \\xe9 \\ud800\n"
+
+
+def test_a_closed_or_missing_standard_error_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO()
+    closed.close()
+    for stream in (closed, None):
+        monkeypatch.setattr(sys, "stderr", stream)
+        notice("unheard")
