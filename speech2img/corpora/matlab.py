@@ -7,6 +7,7 @@ over the file first: only plain numeric arrays pass, of a size that fits their b
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,9 @@ def read_mat_vectors(path: str | Path, names: tuple[str, ...]) -> dict[str, NDAr
     data = read_bytes(path, max_bytes=MAX_BYTES)
     plain = _guarded(path, data)
     try:
-        found = loadmat(io.BytesIO(plain), variable_names=list(names), mat_dtype=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = loadmat(io.BytesIO(plain), variable_names=list(names), mat_dtype=False)
     except Exception as error:  # scipy raises some ten kinds for damaged files, and lists none of them
         raise DataError.about(path, f"damaged ({type(error).__name__}: {error})", _FIX) from error
     return {name: _vector(path, name, found.get(name)) for name in names}

@@ -3,6 +3,7 @@
 Harwath, Torralba, Glass 2016; the rooms are those of Li et al. 2020 and of S2IGAN's Places-subset (Wang et al. 2021).
 """
 
+import os
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from speech2img.corpora.claims import refuse_other_corpus
+from speech2img.corpora.folder.entries import is_plain, plain_words
 from speech2img.corpora.items import Caption, Item, recorded_caption
 from speech2img.corpora.manifest import Manifest
 from speech2img.corpora.peers import find_peer_splits, sides_of_items
@@ -149,13 +151,12 @@ def _pair(path: Path, number: int, row: Any, part: str) -> _Pair:
         reason = f"entry {number} of 'data' has no 'image' and 'wav' inside the corpus"
         raise DataError.about(path, reason, f"take it from {_AUDIO}")
     speaker, text = fields.get("speaker"), fields.get("asr_text")
-    return _Pair(
-        image,
-        wav,
-        str(speaker) if isinstance(speaker, str | int) and speaker != "" else None,
-        " ".join(text.split()) if isinstance(text, str) else "",
-        part,
-    )
+    name = str(speaker) if isinstance(speaker, str | int) and speaker != "" else None
+    words = plain_words(text) if isinstance(text, str) else ""
+    if words is None or not is_plain(name or ""):
+        reason = f"entry {number} of 'data' has words or a speaker that are no text"
+        raise DataError.about(path, reason, f"take it from {_AUDIO}")
+    return _Pair(image, wav, name, words, part)
 
 
 def _class_of(image: str) -> str:
@@ -165,7 +166,7 @@ def _class_of(image: str) -> str:
 
 
 def _picture_folder(root: Path, image: str) -> str:
-    return next((name for name in PICTURE_FOLDERS if (root / name / image).is_file()), PICTURE_FOLDERS[0])
+    return next((name for name in PICTURE_FOLDERS if os.path.isfile(root / name / image)), PICTURE_FOLDERS[0])
 
 
 def _inside(folder: Path, root: Path) -> str:

@@ -5,7 +5,7 @@ AttnGAN's hold the same texts as ``text/...`` or ``text.zip``. Li et al.'s JSON 
 where there is nothing else.
 """
 
-import lzma
+import os
 import re
 import struct
 import zipfile
@@ -24,17 +24,7 @@ MAX_MEMBERS = 200_000
 MAX_ARCHIVE_BYTES = 128 << 20
 NAMES = ("text_c10", "text")
 _WORD = re.compile(r"\w")
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    struct.error,
-)
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, KeyError, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ def _in_folder(root: Path, folder: Path) -> CaptionFiles:
     relative = folder.relative_to(root).as_posix()
     return CaptionFiles(
         folder,
-        lambda item_id: (folder / f"{item_id}.txt").is_file(),
+        lambda item_id: os.path.isfile(folder / f"{item_id}.txt"),
         lambda item_id: read_bytes(folder / f"{item_id}.txt", max_bytes=MAX_TEXT_BYTES),
         lambda item_id: f"{relative}/{item_id}.txt",
     )
@@ -105,6 +95,8 @@ def _in_archive(path: Path) -> CaptionFiles:
                 parts = PurePosixPath(info.filename.replace("\\", "/")).parts
                 if len(parts) < 2 or parts[0] == "__MACOSX":
                     continue
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise DataError.about(path, f"{info.filename} is packed in a rare way", "unpack it beside itself")
                 if info.file_size > MAX_TEXT_BYTES:
                     raise DataError.about(path, f"{info.filename} is larger than {MAX_TEXT_BYTES:,} bytes", fix)
                 texts["/".join(parts[-2:]).removesuffix(".txt")] = archive.read(info)

@@ -122,6 +122,12 @@ ZERO_SHOT_OPTIONS = (
         metavar="NAME",
         default="utf-8",
     ),
+    Option(
+        "recordings",
+        "published recordings of the captions, <class>/<picture>_<k>.wav: a folder (or link) in the corpus folder",
+        metavar="DIR",
+        kind=Path,
+    ),
 )
 
 CORPORA: Mapping[str, Corpus] = {

@@ -25,6 +25,7 @@ from speech2img.corpora.peers import (
     texts_of_items,
 )
 from speech2img.corpora.plain_speech import speak_plainly
+from speech2img.corpora.published_speech import take_recordings
 from speech2img.corpora.reed_captions import (
     CAPTIONS_PER_IMAGE,
     CaptionFiles,
@@ -33,6 +34,7 @@ from speech2img.corpora.reed_captions import (
     read_captions,
 )
 from speech2img.corpora.splits import PUBLISHED_PARTS, Dialect, draw_validation, peer_parts, write_split_files
+from speech2img.corpora.spoken import mark_unheard, speech_summary
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
 
@@ -77,6 +79,8 @@ class ZeroShotOptions:
     """Folder of a split to use instead of the published one."""
     encoding: str = "utf-8"
     """What captions that are not in UTF-8 are in."""
+    recordings: Path | None = None
+    """Folder of published recordings of the captions; without it an engine is to speak them."""
 
 
 def open_corpus_folder(root: Path, corpus: ZeroShotCorpus) -> None:
@@ -161,6 +165,10 @@ def finish_zero_shot(
         _with_captions(item, captions[item.id], corpus, options.seed, is_validation=item.id in validation)
         for item in items
     ]
+    speech = None
+    if options.recordings is not None:
+        speech = take_recordings(root, items, options.recordings, workers=options.workers, progress=options.progress)
+        items = mark_unheard(speech.items)
     manifest = Manifest(
         root,
         corpus.name,
@@ -174,7 +182,10 @@ def finish_zero_shot(
         },
     )
     manifest.meta["leaks"] = _report_leaks(manifest, states)
-    manifest.meta["notes"] = [*split.notes, *_notes_on_captions(captions), *_notes_on_embeddings(manifest)]
+    notes = [*split.notes, *_notes_on_captions(captions), *_notes_on_embeddings(manifest)]
+    if speech is not None:
+        manifest.meta["speech"] = speech_summary(items, speech.facts)
+    manifest.meta["notes"] = [*notes, *(speech.notes if speech else [])]
     write_split_files(manifest, dialect=corpus.dialect)
     manifest.save()
     return manifest

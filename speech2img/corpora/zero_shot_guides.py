@@ -10,6 +10,10 @@ for our validation pictures, which train's files include), and files.jsonl with 
 --splits DIR takes another split: {train,test}/filenames.pickle of StackGAN, AttnGAN or S2IGAN, train.json and test.json
 of Li et al., trainvalclasses.txt and testclasses.txt of Reed et al., or {train,test}_filenames.txt. Such files in the
 corpus folder itself are compared with the split in use, and never overwritten while they differ from it.
+--recordings DIR takes published recordings of the captions (Li et al.'s CUB_200_2011_audio/audio/<person>/, S2IGAN's
+audio/) instead of an engine's: <class>/<picture>_<k>.wav, k from 0, in DIR or below one folder of the speaker. DIR lies
+in the corpus folder, or a link to it does. Every recording is read to its end and has to be of a caption; captions
+without one are listed, and stay for 'speech2img synthesize'.
 char-CNN-RNN-embeddings.pickle in train/ or test/ is checked against filenames.pickle beside it.
 """
 
