@@ -177,7 +177,7 @@ def _run(job: Job, folder: Path, kill: Kill | None) -> Run:
     said = log.read_bytes()
     if process.returncode and not is_killed:
         raise SoakError(f"{job.name}: exit status {process.returncode}: {said[-300:].decode(errors='replace')}")
-    numbers = re.findall(rb"%s: +\d+%%\|[^|]*\| (\d+)/" % job.bar.encode(), said)
+    numbers = re.findall(rb"%s: +(?:\d+%%\|[^|]*\| )?(\d+)/" % job.bar.encode(), said)
     return Run(is_killed, int(numbers[-1]) if numbers else 0, seconds)
 
 
