@@ -12,7 +12,7 @@ import torch
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, remove_leftovers, temp_name, write_json
 from speech2img.storage.notices import notice
-from speech2img.storage.seal import seal_folder, verify_folder
+from speech2img.storage.seal import MANIFEST, read_manifest, seal_folder, verify_folder
 from speech2img.storage.tensors import check_plain, load_torch_file
 
 FORMAT = "speech2img-checkpoint-1"
@@ -64,6 +64,8 @@ class CheckpointStore:
         ------
         DiskFullError
             If the disk has no room; older checkpoints are untouched.
+        DataError
+            If something else has the checkpoint's name, or the folder cannot be written.
         CheckpointError
             If the state could not be loaded again.
         """
@@ -76,6 +78,8 @@ class CheckpointStore:
                 remove_leftovers(self.folder)
                 if _is_intact(path):
                     return path
+                if path.exists() and not _holds_only_ours(path):
+                    raise DataError.about(path, "is in the way, and no checkpoint of this package", "move it away")
                 self._require_room(path)
                 temp.mkdir()
                 _save_state(state, temp / STATE)
@@ -87,14 +91,14 @@ class CheckpointStore:
                 fsync(self.folder)
         finally:
             shutil.rmtree(temp, ignore_errors=True)
-        older = [other for other in self.paths() if other != path]
+        older = [other for other in self.paths() if other != path and _is_ours(other)]
         for other in older[: -(self.keep - 1)]:
             _remove(other)
         return path
 
     def paths(self) -> list[Path]:
         """Return the checkpoint folders by rising step, intact or not."""
-        found = [path for path in self.folder.glob("step-*") if _FOLDER.fullmatch(path.name)]
+        found = [path for path in self.folder.glob("step-*") if _FOLDER.fullmatch(path.name) and path.is_dir()]
         return sorted(found, key=_step)
 
     def latest(self) -> Path | None:
@@ -168,6 +172,19 @@ def _is_intact(path: Path) -> bool:
     except CheckpointError:
         return False
     return True
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a folder is a checkpoint of the step that its name says; its large file is not read for that."""
+    manifest = read_manifest(path) or {}
+    own_name = manifest.get("format") == FORMAT and manifest.get("step") == _step(path)
+    return own_name and _holds_only_ours(path)
+
+
+def _holds_only_ours(path: Path) -> bool:
+    """Whether a folder, and no link or file, holds nothing but what a checkpoint does."""
+    ours = {STATE, CONFIG, MANIFEST}
+    return path.is_dir() and not path.is_symlink() and {file.name for file in path.iterdir()} <= ours
 
 
 def _remove(path: Path) -> None:

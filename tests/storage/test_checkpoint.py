@@ -4,6 +4,8 @@ import json
 import os
 import random
 import shutil
+import sys
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
-from speech2img.errors import CheckpointError, ConfigError, DiskFullError, UnsafeFileError
+from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError, UnsafeFileError
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.seal import seal_folder, verify_folder
 from speech2img.storage.tensors import load_torch_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from damage import mutants  # noqa: E402
 
 
 def training_state(seed: int) -> dict[str, Any]:
@@ -164,6 +172,68 @@ def test_a_sealed_folder_of_another_kind_is_no_checkpoint(tmp_path: Path, store:
     seal_folder(tmp_path, ["x"], format="other")
     with pytest.raises(CheckpointError, match="is no speech2img-checkpoint-1 folder"):
         store.load(tmp_path)
+
+
+def test_a_checkpoint_under_the_name_of_a_higher_step_is_not_the_newest(
+    store: CheckpointStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in (1, 2):
+        store.save(step, {"step": step}, {})
+    false = (store.folder / "step-00000001").rename(store.folder / "step-00000009")
+    assert store.latest() == store.folder / "step-00000002"
+    said = capsys.readouterr().err
+    assert "step-00000009: is the checkpoint of step 1, under another name" in said and said.count("\n") == 1
+    with pytest.raises(CheckpointError, match="is the checkpoint of step 1, under another name"):
+        store.load(false)
+    elsewhere = false.rename(store.folder / "best")
+    assert store.load(elsewhere)[0] == {"step": 1}
+
+
+def test_what_no_run_has_saved_is_neither_removed_nor_replaced(store: CheckpointStore) -> None:
+    for name in ("step-00000001", "step-00000002", "step-00000008"):
+        (store.folder / name).mkdir(parents=True)
+        (store.folder / name / "thesis.tex").write_text("mine")
+    (store.folder / ".notes.tmp-draft").write_text("mine")
+    (store.folder / "step-00000003").write_text("mine")
+    (store.folder / "step-00000004").symlink_to("step-00000001")
+    theirs = {path for path in store.folder.rglob("*")}
+    with pytest.raises(DataError, match="step-00000008: is in the way"):
+        store.save(8, {}, {})
+    for step in range(10, 15):
+        store.save(step, {"step": step}, {})
+    assert theirs <= set(store.folder.rglob("*"))
+    assert [path.name for path in store.paths() if path.name > "step-00000009"] == ["step-00000013", "step-00000014"]
+
+
+@given(name=st.sampled_from(["state.pt", "config.json", "manifest.json"]), data=st.data())
+def test_any_bytes_in_the_place_of_a_file_are_found(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    store = CheckpointStore(tmp_path_factory.getbasetemp() / "any", keep=2)
+    path = store.save(1, {"a": torch.arange(3.0), "b": [1, "x"]}, {"lr": 0.1})
+    whole = (path / name).read_bytes()
+    changed = data.draw(st.binary(max_size=300) | mutants(whole).filter(lambda changed: changed != whole))
+    (path / name).write_bytes(changed)
+    try:
+        with pytest.raises(CheckpointError):
+            store.load(path)
+    finally:
+        (path / name).write_bytes(whole)
+
+
+@given(name=st.sampled_from(["state.pt", "config.json"]), data=st.data())
+def test_any_bytes_under_a_sound_seal_are_a_checkpoint_or_our_error(name: str, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = CheckpointStore(folder, keep=2)
+        path = store.save(1, {"a": torch.arange(3.0), "b": [1, "x"]}, {"lr": 0.1})
+        (path / name).write_bytes(data.draw(st.binary(max_size=300) | mutants((path / name).read_bytes())))
+        seal_folder(path, ("state.pt", "config.json"), format="speech2img-checkpoint-1", step=1)
+        try:
+            state, settings = store.load(path)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
+        else:
+            assert isinstance(state, dict) and isinstance(settings, dict)
 
 
 def test_leftovers_of_a_killed_save_are_removed(store: CheckpointStore) -> None:

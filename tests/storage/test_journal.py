@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speech2img.errors import DataError, DiskFullError
 from speech2img.storage.journal import Journal
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from damage import mutants  # noqa: E402
 
 
 def test_items_are_there_in_the_next_run(tmp_path: Path) -> None:
@@ -138,3 +145,44 @@ def test_a_line_that_another_process_is_writing_is_not_torn(tmp_path: Path) -> N
     mine.add("mine")
     assert os.waitpid(pid, 0)[1] == 0
     assert Journal(path).done == {"other": {}, "mine": {}}
+
+
+@given(data=st.data())
+def test_any_bytes_are_a_journal_or_our_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    whole = b'{"key": "a", "frames": 3}\n{"key": "b", "sha256": "00ff"}\n{"key": "c"}\n'
+    content = data.draw(st.binary(max_size=300) | mutants(whole))
+    path.write_bytes(content)
+    try:
+        done = Journal(path).done
+    except DataError as error:
+        assert "\n" not in str(error) and path.read_bytes() == content
+    else:
+        assert all(isinstance(key, str) and isinstance(fields, dict) for key, fields in done.items())
+        assert content.startswith(path.read_bytes()) and Journal(path).done == done
+
+
+def test_what_is_no_journal_keeps_every_byte(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    for content in (b"a note without an end", b"\x89PNG\r\n\x1a\n...", b'{"key": "a"}\n# note', b"x" * (3 << 20)):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="does not end as a journal does"):
+            Journal(path)
+        assert path.read_bytes() == content
+
+
+def test_a_line_of_zeros_after_a_loss_of_power_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "done.jsonl"
+    for torn in (b"\0" * 5000, b'{"key": "b"' + b"\0" * 300):
+        path.write_bytes(b'{"key": "a"}\n' + torn)
+        assert Journal(path).done == {"a": {}} and path.read_bytes() == b'{"key": "a"}\n'
+
+
+def test_pipes_devices_and_holes_are_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "hole").write_bytes(b"")
+    os.truncate(tmp_path / "hole", 1 << 40)
+    for name in ("pipe", "device", "hole"):
+        with pytest.raises(DataError, match=name):
+            Journal(tmp_path / name)
