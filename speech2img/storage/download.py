@@ -16,7 +16,7 @@ from typing import IO
 
 from speech2img.errors import DataError, DiskFullError, RunInterrupted
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, write_json
-from speech2img.storage.exchange import Clock, WebError, exchange, is_loopback, read_piece, whole_number
+from speech2img.storage.exchange import Clock, UntrustedError, WebError, exchange, is_loopback, read_piece, whole_number
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
 
@@ -264,6 +264,9 @@ def _fetch(transfer: _Transfer, shown: Progress, wait: Callable[[float], None]) 
                 transfer.forget()
             elif refusal.status not in _AGAIN:
                 raise DataError.about(transfer.remote.url, reason, _by_hand(transfer.remote)) from refusal
+        except UntrustedError as error:
+            fix = "check the clock and the proxy of this machine, or set SSL_CERT_FILE to its certificates"
+            raise DataError.about(transfer.remote.url, error, fix) from error
         except WebError as error:
             reason = str(error)
         if transfer.is_whole:

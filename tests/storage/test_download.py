@@ -201,6 +201,25 @@ def test_retry_after_is_honoured_within_reason(server, fetch):
     assert waits == [7.0, 60.0]
 
 
+def test_a_server_that_is_not_who_it_should_be_is_asked_once(fetch, monkeypatch):
+    asked: list[str] = []
+
+    def untrusted(method: str, url: str, clock: object, **options: object) -> None:
+        asked.append(url)
+        raise module.UntrustedError("the certificate of host is not valid (expired)")
+
+    monkeypatch.setattr(module, "exchange", untrusted)
+    with pytest.raises(DataError, match="certificate of host is not valid .expired.; check the clock"):
+        fetch(url="https://host/file.bin")
+    assert len(asked) == 1
+
+
+def test_https_is_not_left_for_this_machine():
+    with pytest.raises(DataError, match="is not an https address"):
+        module._next_address("https://host/file.bin", "http://127.0.0.1/file.bin")
+    assert module._next_address("https://host/a/file.bin?x", "../b") == "https://host/b"
+
+
 def test_nobody_listens(fetch):
     with pytest.raises(DataError, match="5 tries in a row"):
         fetch(url="http://127.0.0.1:9/file.bin")
