@@ -5,13 +5,14 @@ interrupted ``prepare`` goes on where it was, a second one only looks at the tim
 the manifest's back is named.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speech2img.corpora.manifest import MANIFEST_NAME
 from speech2img.corpora.wording import MAX_NAMED, counted, some_of
-from speech2img.errors import DataError, ImageError
+from speech2img.errors import DataError, ImageError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import disk_errors, file_sha256, write_text
 from speech2img.storage.journal import Journal
@@ -76,12 +77,14 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
             reasons.append(f"missing or empty: {number}{kind.what} ({some_of(missing)}): {kind.source}")
     listing = root / MISSING_NAME
     if not names:
-        listing.unlink(missing_ok=True)
+        with disk_errors(listing):
+            listing.unlink(missing_ok=True)
         return
     fix = "then run it again"
     if len(names) > MAX_NAMED and root.is_dir():
-        write_text(listing, "".join(f"{name}\n" for name in names))
-        fix = f"the whole list is in {MISSING_NAME}; {fix}"
+        with contextlib.suppress(Speech2ImgError):  # where nothing can be written, what is missing counts
+            write_text(listing, "".join(f"{name}\n" for name in names))
+            fix = f"the whole list is in {MISSING_NAME}; {fix}"
     raise DataError.about(root, "; ".join(reasons), fix)
 
 

@@ -1,11 +1,12 @@
 """Checks every picture and recording of a corpus before its manifest is written, and says which cannot be used."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from speech2img.audio.io import AudioFacts, probe_audio
-from speech2img.corpora.wording import shown, some_of
+from speech2img.corpora.wording import MAX_NAMED, shown, some_of
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text
@@ -176,10 +177,13 @@ def refuse_unusable(root: Path, unusable: Mapping[str, str], *, total: int, fix:
     if not unusable:
         return
     lines = (f"{shown(path, max_length=5000)}\t{reason}\n" for path, reason in unusable.items())
-    write_text(root / UNUSABLE_NAME, "".join(lines))
+    listed = ""
+    with contextlib.suppress(Speech2ImgError):  # where nothing can be written, what is wrong counts
+        write_text(root / UNUSABLE_NAME, "".join(lines))
+        listed = f" (all of them: {UNUSABLE_NAME})"
     reasons = [reason.replace(f"{root}/", "") for reason in unusable.values()]
     first = some_of(reasons, separator=" | ", max_length=200)
-    more = f" (all of them: {UNUSABLE_NAME})" if len(unusable) > 3 else ""
+    more = listed if len(unusable) > MAX_NAMED else ""
     raise DataError.about(root, f"{len(unusable)} of {total} files cannot be used: {first}{more}", fix)
 
 

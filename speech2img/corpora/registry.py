@@ -108,7 +108,11 @@ def _prepare_places(root: Path, *, subset: str, splits: Path | None, **options: 
     return prepare_places(root, SpokenOptions(**options), rooms_only=subset == "rooms", splits=splits)
 
 
-LEAVE_OUT = Option("leave_out_unusable", "leave out files that cannot be used (default: an error)", is_flag=True)
+LEAVE_OUT = Option(
+    "leave_out_unusable",
+    "leave out files that cannot be used, and recordings without a picture (default: an error)",
+    is_flag=True,
+)
 ZERO_SHOT_OPTIONS = (
     Option(
         "splits",

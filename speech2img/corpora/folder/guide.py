@@ -20,11 +20,15 @@ Eight pictures:
 
 {EXAMPLE}
 
-Recordings: wav, flac, ogg, opus or mp3, 4 to 192 kHz, at most 30 s and 10 MB. They may lie in a tree of their own
-(audio/robin/one_0.wav beside images/robin/one.jpg); numbers may begin at 1. Pictures: jpg, png, bmp, webp.
+Recordings: wav, aiff, flac, ogg, opus or mp3 (m4a, webm, 3gp, aac where ffmpeg or PyAV is installed), 4 to 192 kHz, at
+most 30 s and 10 MB; numbers may begin at 1. Pictures: jpg, png, bmp, webp, and the first of a gif or tiff. A file is
+what its content says, whatever its name ends in. A recording lies beside its picture, or in the same folder of a tree
+of recordings (audio/robin/one_0.wav or robin/audio/one_0.wav for images/robin/one.jpg, also sound, recordings, speech,
+...); one that has no picture there is an error, not the speech of another class. Linked folders are followed. Every
+file that is not used is told with the reason, and listed in derived/prepare/unused.txt.
 
-A table (items.csv, items.tsv, items.jsonl) is for all that names cannot say. One row a caption, paths relative to the
-folder, UTF-8; only image is required:
+A table (items.csv, items.tsv, items.jsonl, or --table FILE in the folder) is for all that names cannot say. One row a
+caption, paths relative to the folder, UTF-8, commas (.csv) or tabs (.tsv) between columns; only image is required:
 
   image,audio,text,class,speaker,split
   robin/one.jpg,robin/one_0.wav,a red breast,robin,Ada,train
