@@ -1,18 +1,20 @@
 """Where an encoder's training starts: the weights of a release, with the network and the front-end they belong to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH, inherited, trained_with
-from speech2img.storage.networks import load_weights
+from speech2img.models.builders import speech_network
+from speech2img.storage.networks import build_network, load_weights
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import CONFIG, load_release, part_of, release_sha256, save_release
-from speech2img.training.encoder_settings import CRNNSettings, EncoderModelSettings, EncoderSettings
+from speech2img.training.adoption import demand_same, merged
+from speech2img.training.encoder_settings import EncoderSettings
 from speech2img.training.features import FeatureFile, Standard
 from speech2img.training.pupil import Pupil
 
@@ -80,6 +82,7 @@ def open_start(name: str, run_dir: Path) -> EncoderStart:
     if config.get("kind") not in _KINDS or not part_of(tensors, "encoder."):
         fix = "give shipped weights, a run of 'train encoder', or a whole model"
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
+    build_network(speech_network, config.get("encoder"), part_of(tensors, "encoder."), name=f"encoder of {folder}")
     own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
     return EncoderStart(name, release_sha256(folder), config, own)
 
@@ -122,17 +125,13 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
         "standardise": "target.mean" in start.tensors,
     }
     differing: list[str] = []
-    changed = _merged(settings, EncoderSettings(), top, "", differing)
+    changed = merged(settings, top, "", differing)
     if is_crnn:
-        changed["crnn"] = replace(
-            settings.crnn, **_merged(settings.crnn, CRNNSettings(), arguments, "crnn.", differing)
-        )
+        changed["crnn"] = replace(settings.crnn, **merged(settings.crnn, arguments, "crnn.", differing))
     else:
-        own = _merged(settings.model, EncoderModelSettings(), arguments, "model.", differing)
+        own = merged(settings.model, arguments, "model.", differing, free=_FREE)
         changed["model"] = replace(settings.model, **own)
-    if differing:
-        fix = "leave these settings out: they are taken over; or choose another initial"
-        raise ConfigError.about(f"initial {start.name}", f"its weights have {', '.join(differing)}", fix)
+    demand_same(start.name, differing)
     return replace(settings, **changed)
 
 
@@ -147,18 +146,3 @@ def start_from_(pupil: Pupil, start: EncoderStart) -> None:
     load_weights(pupil.encoder, part_of(start.tensors, "encoder."), name=f"encoder of {start.name}")
     if pupil.image_head is not None:
         load_weights(pupil.image_head, part_of(start.tensors, "image_head."), name=f"image head of {start.name}")
-
-
-def _merged(own: Any, default: Any, released: Mapping[str, Any], table: str, differing: list[str]) -> dict[str, Any]:
-    """Released values for the settings that are at their default; others that differ are listed."""
-    taken: dict[str, Any] = {}
-    for field in fields(own):
-        if field.name not in released:
-            continue
-        value, mine = released[field.name], getattr(own, field.name)
-        value = tuple(value) if isinstance(value, list) else value
-        if mine == getattr(default, field.name):
-            taken[field.name] = value
-        elif mine != value and field.name not in _FREE:
-            differing.append(f"{table}{field.name} {value} (set: {mine})")
-    return taken

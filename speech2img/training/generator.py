@@ -9,8 +9,10 @@ from speech2img.training.device import resolve_device, tried_kernels
 from speech2img.training.extract import load_embeddings
 from speech2img.training.features import load_features
 from speech2img.training.generator_settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
+from speech2img.training.generator_start import keep_start, started
 from speech2img.training.generator_task import GeneratorTask
 from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.parallel import by_leader
 from speech2img.training.previews import Probe
 from speech2img.training.relation_supervisor import open_sight
 from speech2img.training.run import open_run
@@ -45,10 +47,12 @@ def train_generator(
     DataError
         If embeddings or teacher features are missing.
     CheckpointError
-        If the relation supervisor's encoder has no image head, or one for another teacher.
+        If there is no generator of the name ``initial``, or the relation supervisor's encoder has no image head, or
+        one for another teacher.
     """
     where = resolve_device(device)
     embeddings = load_embeddings(root, settings.embeddings)
+    settings, start = started(settings, run_dir)
     extra = {"encoder_sha256": embeddings.sha256}
     with open_run(run_dir, settings, name="generator", extra=extra, parallel=True) as run:
         manifest = Manifest.load(root)
@@ -88,7 +92,11 @@ def train_generator(
             teacher=teacher,
             sight=sight,
             seen_through=looks_through,
+            start=start,
+            is_new=run.state is None,
             device=where,
         )
+        if settings.initial is not None and run.state is None:
+            by_leader(lambda: keep_start(settings, start, run_dir))
         with tried_kernels(where, settings.compute.memory == "normal"):
             return run_training(task, run=run, device=where, progress=progress)

@@ -1,5 +1,6 @@
 """Where a generator's training starts: a first layer that fits the embeddings, or the weights of another run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,16 @@ import torch
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.networks import load_weights
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, part_of
+from speech2img.training.adoption import demand_same, merged
+from speech2img.training.generator_settings import GeneratorSettings
+
+KEPT = "initial.json"
+"""File of a run that says what it started from."""
 
 
 def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
@@ -96,3 +103,55 @@ def config_of(source: Path) -> dict[str, Any]:
     if (source / "checkpoints").is_dir() and not (source / "export").is_dir():
         return {}
     return load_release(find_release(source))[1]
+
+
+def started(settings: GeneratorSettings, run_dir: Path) -> tuple[GeneratorSettings, dict[str, Any]]:
+    """Settings with the network of the generator that a run starts from, and the config of that.
+
+    Parameters
+    ----------
+    settings : GeneratorSettings
+        What of its network is at its default takes the start's value.
+    run_dir : Path
+        The run; what it has kept of its start comes first, so that a resumed run needs no other.
+
+    Returns
+    -------
+    settings : GeneratorSettings
+        As given where the run starts anew.
+    config : dict
+        Empty there, and where a run that it starts from has no release yet.
+
+    Raises
+    ------
+    ConfigError
+        If settings were chosen that the start's weights do not fit; the message lists all such.
+    CheckpointError
+        If there is no such start.
+    """
+    if settings.initial is None:
+        return settings, {}
+    config = _kept(run_dir, settings.initial)
+    if config is None:
+        config = config_of(Path(settings.initial))
+    arguments = config.get("generator")
+    if not isinstance(arguments, dict):
+        return settings, config
+    differing: list[str] = []
+    changed = merged(settings.model, arguments, "model.", differing)
+    demand_same(settings.initial, differing)
+    return replace(settings, model=replace(settings.model, **changed)), config
+
+
+def keep_start(settings: GeneratorSettings, config: dict[str, Any], run_dir: Path) -> None:
+    """Keep what a run started from: the name, and the config that says what it was trained with."""
+    write_json(run_dir / KEPT, {"initial": settings.initial, "config": config})
+
+
+def _kept(run_dir: Path, name: str) -> dict[str, Any] | None:
+    path = run_dir / KEPT
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    config = found.get("config") if isinstance(found, dict) and found.get("initial") == name else None
+    return config if isinstance(config, dict) else None

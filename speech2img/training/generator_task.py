@@ -1,7 +1,9 @@
 """One step of the stacked generator's training: discriminators, relation classifier and generator in turn."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from speech2img.training.feature_critics import FeatureDiscriminators
 from speech2img.training.feature_loss import FeatureLoss
 from speech2img.training.generator_release import save_generator
 from speech2img.training.generator_settings import GeneratorSettings
-from speech2img.training.generator_start import config_of, fit_input_, standardise_input_, take_over_
+from speech2img.training.generator_start import fit_input_, standardise_input_, take_over_
 from speech2img.training.graphs import GraphedStep
 from speech2img.training.parallel import average_gradients_, joint, joint_mean
 from speech2img.training.previews import Previews, Probe
@@ -54,6 +56,10 @@ class GeneratorTask(Task):
         What the relation supervisor sees with, where the settings want one.
     seen_through : Teacher, optional
         What discriminators of features look through, if not the teacher.
+    start : Mapping
+        Config of the release that it starts from, for what that was trained with.
+    is_new : bool
+        Whether to load the weights it starts from; a resumed run has its own.
     device : torch.device
         Where it computes.
     """
@@ -71,6 +77,8 @@ class GeneratorTask(Task):
         teacher: Teacher | None,
         sight: Sight | None = None,
         seen_through: Teacher | None = None,
+        start: Mapping[str, Any] = MappingProxyType({}),
+        is_new: bool = True,
         device: torch.device,
     ) -> None:
         self.settings, self.batches, self.device = settings, batches, device
@@ -138,7 +146,9 @@ class GeneratorTask(Task):
             )
         )
         if settings.initial is not None:
-            self._start_from(Path(settings.initial))
+            self.trained_with |= inherited(start, "initial generator")
+            if is_new:
+                self._start_from(Path(settings.initial))
         compute = settings.compute
         self.generator.to(device)
         lay_out_(self.generator, compute.channels_last, self.precision)
@@ -154,7 +164,6 @@ class GeneratorTask(Task):
 
     def _start_from(self, run: Path) -> None:
         take_over_(run, self.generator, None if self.critics is None else self.critics.networks)
-        self.trained_with |= inherited(config_of(run), "initial generator")
         source = self.batches.source
         assert self.feature_loss.features is not None
         target = self.feature_loss.standardised(torch.from_numpy(self.feature_loss.features)).numpy()
