@@ -55,6 +55,8 @@ class EmbeddingsToImage:
     ----------
     image_size : int
         Side of the finished picture in pixels; 0 without a generator.
+    image_sizes : tuple of int
+        Sides of the pictures of every stage, small to large.
     painting : dict
         How pictures are drawn (prior, candidates), as reports quote it.
     """
@@ -73,7 +75,8 @@ class EmbeddingsToImage:
         self.painter = painter.to(self.device).eval() if painter is not None else None
         self.name = name
         self.weights_sha256 = weights_sha256
-        self.image_size = painter.generator.image_sizes[-1] if painter is not None else 0
+        self.image_sizes = tuple(painter.generator.image_sizes) if painter is not None else ()
+        self.image_size = self.image_sizes[-1] if painter is not None else 0
         drawn = asdict(painter.options) if painter is not None and painter.prior is not None else {}
         self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
         self._conditioning = conditioning
@@ -109,6 +112,13 @@ class EmbeddingsToImage:
             name=str(name_or_path),
             weights_sha256=release_sha256(folder),
         )
+
+    def require_generator(self) -> Painter:
+        """What paints; ConfigError where there is nothing that does."""
+        if self.painter is None:
+            fix = "load it with generator=FOLDER, or load a whole model"
+            raise ConfigError.about(self.name, "has no generator", fix)
+        return self.painter
 
     @torch.inference_mode()
     def generate(
@@ -149,10 +159,7 @@ class EmbeddingsToImage:
         np.ndarray [shape=(N, K, S, S, 3), uint8]
             Or a list of such arrays, one a stage.
         """
-        if self.painter is None:
-            raise ConfigError.about(
-                self.name, "has no generator", "load it with generator=FOLDER, or load a whole model"
-            )
+        painter = self.require_generator()
         seed = whole_number("seed", seed, 0, None)
         num_images = whole_number("num_images", num_images, 1, MOST_IMAGES)
         batch_size = whole_number("batch_size", batch_size, 1, None)
@@ -160,19 +167,19 @@ class EmbeddingsToImage:
         first = whole_number("first_index", first_index or 0, 0, None)
         require_own_process(self.device, self._loaded_in, name=self.name)
         rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
-        dim = self.painter.embedding_dim
+        dim = painter.embedding_dim
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
             raise ConfigError.about(
                 "generate", f"embeddings of shape {np.shape(embeddings)}", f"give finite ones of shape (N, {dim})"
             )
         keys = [(n, k) for n in range(len(rows)) for k in range(num_images)]
         parts: list[list[np.ndarray]] = []
-        at_once = max(1, batch_size // self.painter.options.candidates)
+        at_once = max(1, batch_size // painter.options.candidates)
         for start in range(0, len(keys), at_once):
             chosen = keys[start : start + at_once]
-            draws = self._draws(self.painter, [(seed, first + step * n, k) for n, k in chosen])
+            draws = self._draws(painter, [(seed, first + step * n, k) for n, k in chosen])
             speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
-            parts.append([_to_uint8(stage) for stage in self.painter(speech, *draws)])
+            parts.append([_to_uint8(stage) for stage in painter(speech, *draws)])
         stages = [
             np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])
             for stage in zip(*parts, strict=True)

@@ -2,17 +2,19 @@
 
 import argparse
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
-from speech2img.errors import ConfigError
+from speech2img.errors import AudioError, ConfigError
+from speech2img.storage.names import same_name
 
 if TYPE_CHECKING:
     import numpy as np
 
     from speech2img.painting import EmbeddingsToImage
+    from speech2img.pipeline import SpeechToImage
 
 AT_ONCE = 32
 
@@ -25,17 +27,20 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         summary="recordings in, pictures out",
         description=(
             "Paints what a recording says and writes NAME.png (NAME_0.png ... with --num-images) to --out.\n"
-            "Takes wav, flac, ogg and mp3 of any rate, at most 30 s. --text is spoken by espeak-ng first.\n"
+            "Takes wav, aiff, flac, ogg and mp3 of any rate, at most 30 s; with ffmpeg or PyAV also m4a, webm, aac,\n"
+            "3gp and amr; - is standard input. What cannot be heard is named, the rest is painted, and the status is\n"
+            "1. --text is spoken by espeak-ng first.\n"
             "--embeddings hears nothing: it paints a pickle of S2IGAN's (or of 'extract'), NAME being picture0_0 ..."
         ),
         examples=(
             "speech2img generate bird.wav --out pictures",
             "speech2img generate --model runs/generator a.wav b.flac --num-images 4 --out pictures",
+            "ffmpeg -i call.amr -f wav - | speech2img generate - --out pictures",
             'speech2img generate --text "a small red bird with white wing bars in the snow" --out pictures',
             "speech2img generate --model weights/rdg --embeddings speech_embeddings_test.pickle --out pictures",
         ),
     )
-    parser.add_argument("audio", nargs="*", type=Path, metavar="WAV", help="recordings")
+    parser.add_argument("audio", nargs="*", type=Path, metavar="WAV", help="recordings; - for standard input")
     parser.add_argument(
         "--model",
         default="songbirds",
@@ -66,78 +71,115 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Paint and print the written paths."""
+    """Paint and print the written paths; what cannot be heard is named, and the rest is painted."""
     if not args.audio and not args.text and args.embeddings is None:
         raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
+    from speech2img.storage.places import require_writable_place
+
+    require_writable_place(args.out)
     if args.embeddings is not None:
         return _paint_stored(args)
+    from speech2img.cli.given_recordings import given_names, given_recordings, remarks_as_notices
     from speech2img.pipeline import SpeechToImage
 
+    names = unique_names(given_names(args))
     pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
-    names = unique_names([path.stem for path in args.audio] + [f"text{i}" for i in range(len(args.text))])
-    audio = [*args.audio, *_speak(args)]
-    _paint(pipe, pipe.encode_paths(audio), names, args)
-    return 0
+    pipe.require_generator()
+    with remarks_as_notices():
+        rows = _heard(pipe, list(given_recordings(args)))
+    _paint(pipe, rows, names, args)
+    return 0 if len(rows) == len(names) else AudioError.exit_code
 
 
 def _paint_stored(args: argparse.Namespace) -> int:
     """Paint embeddings that another program wrote."""
     if args.audio or args.text:
         raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")
-    import numpy as np
-
     from speech2img.painting import EmbeddingsToImage
     from speech2img.storage.embeddings import load_s2igan_embeddings
 
     rows = load_s2igan_embeddings(args.embeddings)
     names = [f"picture{row}_{k}" for row, spoken in enumerate(rows) for k in range(len(spoken))]
     pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
-    _paint(pipe, np.concatenate(rows), names, args)
+    _paint(pipe, dict(enumerate(row for spoken in rows for row in spoken)), names, args)
     return 0
 
 
-def _paint(pipe: "EmbeddingsToImage", embeddings: "np.ndarray", names: Sequence[str], args: argparse.Namespace) -> None:
-    """Paint and write, a few at a time: what an interrupted call wrote is there."""
-    from PIL import Image
+def _heard(pipe: "SpeechToImage", given: Sequence[Any]) -> "dict[int, np.ndarray]":
+    """Embeddings (D,) of what can be heard by its place in the list; the others are named on standard error."""
+    from speech2img.storage.notices import notice
 
-    from speech2img.storage.atomic import atomic_path
+    places = [place for place, recording in enumerate(given) if not isinstance(recording, AudioError)]
+    for recording in given:
+        if isinstance(recording, AudioError):
+            notice(recording)
+    if not places:
+        return {}
+    bad: set[int] = set()
 
-    for start in range(0, len(names), AT_ONCE):
-        stages = pipe.generate(
-            embeddings[start : start + AT_ONCE],
+    def name(number: int, error: AudioError) -> None:
+        bad.add(number)
+        notice(error)
+
+    embeddings = pipe.encode_paths([given[place] for place in places], on_error=name)
+    return {place: row for n, (place, row) in enumerate(zip(places, embeddings, strict=True)) if n not in bad}
+
+
+def _paint(
+    pipe: "EmbeddingsToImage", rows: "Mapping[int, np.ndarray]", names: Sequence[str], args: argparse.Namespace
+) -> None:
+    """Paint the rows by their places in the list, a few at a time: what an interrupted call wrote is there."""
+    import numpy as np
+
+    from speech2img.cli.pictures import require_own, write_picture
+    from speech2img.storage.places import made_folder
+
+    stages = pipe.image_sizes if args.stages else pipe.image_sizes[-1:]
+
+    def path(place: int, number: int, size: int) -> Path:
+        which = f"_{number}" if args.num_images > 1 else ""
+        return args.out / f"{names[place]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
+
+    require_own(path(place, k, size) for place in rows for k in range(args.num_images) for size in stages)
+    for places in _runs(sorted(rows)):
+        painted = pipe.generate(
+            np.stack([rows[place] for place in places]),
             seed=args.seed,
             num_images=args.num_images,
             return_stages=True,
-            first_index=start,
+            first_index=places[0],
         )
-        args.out.mkdir(parents=True, exist_ok=True)
-        for stage in stages if args.stages else stages[-1:]:
-            for n, name in enumerate(names[start : start + AT_ONCE]):
-                for k in range(args.num_images):
-                    number = f"_{k}" if args.num_images > 1 else ""
-                    size = f"_{stage.shape[2]}px" if args.stages else ""
-                    path = args.out / f"{name}{number}{size}.png"
-                    with atomic_path(path) as temporary:
-                        Image.fromarray(stage[n, k]).save(temporary, format="PNG")
-                    print(path)
+        made_folder(args.out)
+        for size, stage in zip(stages, painted[-len(stages) :], strict=True):
+            for place, pictures in zip(places, stage, strict=True):
+                for number, picture in enumerate(pictures):
+                    write_picture(path(place, number, size), picture)
+                    print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())
 
 
-def _speak(args: argparse.Namespace) -> list[bytes]:
-    """The ``--text`` sentences as 16-bit wav bytes, as a recording would come."""
-    if not args.text:
-        return []
-    from speech2img.audio.io import encode_wav
-    from speech2img.tts.espeak import EspeakSynthesizer
-
-    engine = EspeakSynthesizer()
-    spoken = [engine.synthesize(text, voice=args.voice, rate=args.rate, pitch=args.pitch) for text in args.text]
-    return [encode_wav(y, sample_rate=engine.sample_rate) for y in spoken]
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """Two recordings of one name in different folders must not overwrite each other."""
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Two recordings of one name in different folders must not overwrite each other, on any file system."""
     unique: list[str] = []
+    taken: set[str] = set()
     for name in names:
         candidates = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
-        unique.append(next(candidate for candidate in candidates if candidate not in unique))
+        unique.append(next(candidate for candidate in candidates if _alike(candidate) not in taken))
+        taken.add(_alike(unique[-1]))
     return unique
+
+
+def _alike(name: str) -> str:
+    """What is equal for names that some file system takes for one."""
+    return same_name(same_name(name).casefold())
+
+
+def _runs(places: Sequence[int]) -> Iterator[list[int]]:
+    """Places in a row, `AT_ONCE` at most."""
+    run: list[int] = []
+    for place in places:
+        if run and (place != run[-1] + 1 or place % AT_ONCE == 0):
+            yield run
+            run = []
+        run.append(place)
+    if run:
+        yield run

@@ -1,0 +1,37 @@
+"""Painted pictures as files: each says that it was made here, and none replaces a file that was not."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from speech2img.errors import ConfigError
+from speech2img.storage.atomic import atomic_path, disk_errors, open_regular
+
+SOFTWARE = "speech2img"
+_MARK = b"tEXtSoftware\0" + SOFTWARE.encode()
+_HEAD_BYTES = 512
+
+
+def require_own(paths: Iterable[Path]) -> None:
+    """Raise ConfigError where something else than a picture of `write_picture` has one of these names."""
+    for path in paths:
+        if not (path.exists() or path.is_symlink()):
+            continue
+        own = False
+        if path.is_file() and not path.is_symlink():
+            with disk_errors(path), open_regular(path) as file:
+                own = _MARK in file.read(_HEAD_BYTES)
+        if not own:
+            fix = "choose another --out, or move that file away"
+            raise ConfigError.about(path, "is there already and was not painted by speech2img", fix)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture (S, S, 3) uint8 as PNG, whole or not at all."""
+    information = PngInfo()
+    information.add_text("Software", SOFTWARE)
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=information)
