@@ -209,6 +209,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.errors import ConfigError
 
+    args.split = list(dict.fromkeys(args.split))
+
     def given(options: tuple[str, ...]) -> list[str]:
         return [f"--{name.replace('_', '-')}" for name in options if getattr(args, name)]
 

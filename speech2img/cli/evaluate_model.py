@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from speech2img.metrics.real_pictures import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
     from speech2img.training.features import FeatureFile
-    from speech2img.training.image_head import PictureSpace
 
     Model = SpeechToImage | StoredSpeech
 
@@ -34,10 +33,11 @@ def run_model(args: argparse.Namespace) -> int:
     manifest = Manifest.load(args.root)
     pipe = _model(args, manifest)
     out = args.out or args.root / "reports" / "-".join(args.split)
-    features = _features(args)
+    features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)
     store = image_store(manifest, size=pipe.image_size)
+    retrieval, notes = _retrieval(args, manifest, features)
     extras = _extras(args, manifest, pipe, store, out)
     evaluate_pipeline(
         pipe,
@@ -47,10 +47,11 @@ def run_model(args: argparse.Namespace) -> int:
         network=network,
         renderer=_renderer(manifest),
         image_store=store,
-        retrieval=_retrieval(args, manifest, features),
+        retrieval=retrieval,
         curves=_curves(args),
         num_utterances=args.limit or LIMIT,
         extras=extras,
+        notes=notes,
         ema=_averaged(args),
         seed=args.seed,
         out=out,
@@ -114,12 +115,20 @@ def _renderer(manifest: "Manifest") -> Any:
     return render
 
 
-def _features(args: argparse.Namespace) -> "FeatureFile | None":
+def _features(args: argparse.Namespace, manifest: "Manifest") -> "FeatureFile | None":
     """Teacher features of the corpus, where it has them."""
+    from speech2img.errors import DataError
     from speech2img.training.features import feature_path, load_features
 
     name = args.features or FEATURES
-    return load_features(args.root, name) if feature_path(args.root, name).is_file() else None
+    path = feature_path(args.root, name)
+    if not path.is_file() and args.features is None:
+        return None
+    features = load_features(args.root, name)
+    if features.ids != [item.id for item in manifest.items]:
+        fix = f"run 'speech2img features --name {name}' again"
+        raise DataError.about(path, "its features are of another corpus, or of this one before it was changed", fix)
+    return features
 
 
 def _network(
@@ -147,13 +156,24 @@ def _network(
 
 def _retrieval(
     args: argparse.Namespace, manifest: "Manifest", features: "FeatureFile | None"
-) -> "dict[str, RetrievalArrays]":
-    """Teacher features of each split's pictures, in the space that the model's encoder learned to give."""
+) -> "tuple[dict[str, RetrievalArrays], list[str]]":
+    """Teacher features of each split's pictures, in the space that the model's encoder learned to give; and notes."""
     from speech2img.metrics.measures import RetrievalArrays
+    from speech2img.training.image_head import picture_space
 
-    space = _picture_space(args)
-    if features is None or space is None or args.embeddings is not None:
-        return {}
+    if features is None or args.embeddings is not None:
+        return {}, []
+    folder, tensors, config = _release(args.model)
+    space = picture_space(tensors, config, name=folder)
+    if space is None:
+        return {}, []
+    if space.feature_dim not in (None, features.width):
+        if args.features is not None:
+            features.demand_width(space.feature_dim or 0, by=args.model)
+        return {}, [
+            f"Retrieval of pictures is not measured: the features '{FEATURES}' have {features.width} numbers a "
+            f"picture, {args.model} was taught by {space.feature_dim}."
+        ]
     arrays = {}
     for split in args.split:
         rows = [row for row, item in enumerate(manifest.items) if item.split == split]
@@ -163,23 +183,45 @@ def _retrieval(
             ", ".join(filter(None, (features.kind, space.what))),
             features.sha256,
         )
-    return arrays
+    return arrays, _other_teacher(args, config, features)
 
 
-def _picture_space(args: argparse.Namespace) -> "PictureSpace | None":
-    """How features become comparable with the model's speech; None if its release does not hold that."""
+def _other_teacher(args: argparse.Namespace, config: dict[str, Any], features: "FeatureFile") -> list[str]:
+    """What the report must say where the features are of another network than the one that taught the speech."""
+    from speech2img.metrics.independence import trained_with
+
+    taught_by = (trained_with(config) or {}).get("feature network")
+    if taught_by is None or taught_by == features.sha256.lower():
+        return []
+    return [
+        f"The features '{args.features or FEATURES}' are of other weights ({features.sha256[:12]}) than those that "
+        f"taught {args.model} ({taught_by[:12]}): their class-centroid accuracy and AP@50 say little."
+    ]
+
+
+def _release(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Folder, tensors and config of a release."""
     from speech2img.storage.releases import find_release
     from speech2img.storage.weights import load_release
-    from speech2img.training.image_head import picture_space
 
-    folder = find_release(args.model)
-    return picture_space(*load_release(folder), name=str(folder))
+    folder = find_release(name)
+    return str(folder), *load_release(folder)
 
 
 def _curves(args: argparse.Namespace) -> dict[str, Path]:
-    """``stats.jsonl`` by the run folder's name."""
-    runs = [*(args.curves or ()), Path(args.model)]
-    return {run.resolve().name: run / "stats.jsonl" for run in runs if (run / "stats.jsonl").is_file()}
+    """``stats.jsonl`` by the run folder's name, or by its path where two have one name."""
+    from speech2img.errors import ConfigError
+
+    for run in args.curves or ():
+        if not (run / "stats.jsonl").exists():
+            raise ConfigError.about(f"--curves {run}", "no stats.jsonl in it", "give run folders of 'speech2img train'")
+    runs = dict.fromkeys(run.resolve() for run in (*(args.curves or ()), Path(args.model)))
+    names = [run.name for run in runs]
+    return {
+        run.name if names.count(run.name) == 1 else str(run): run / "stats.jsonl"
+        for run in runs
+        if (run / "stats.jsonl").exists()
+    }
 
 
 def _extras(

@@ -86,6 +86,7 @@ def evaluate_pipeline(
     num_shown: int = 24,
     seed: int = 0,
     extras: Sequence[GroupMeasure] = (),
+    notes: Sequence[str] = (),
     ema: str = "not told",
     out: Path,
     progress: bool = True,
@@ -120,6 +121,8 @@ def evaluate_pipeline(
         Seed of the choice of utterances, of the generator's noise and of the resampling.
     extras : sequence of callables
         More to be measured of every group, after all else.
+    notes : sequence of str
+        What a reader of the report must know of what it was given.
     ema : str
         Whether the generator's weights are averaged over the training, in words; goes with every number.
     out : Path
@@ -174,6 +177,7 @@ def evaluate_pipeline(
         },
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
+        notes=list(notes),
     )
     for group in groups:
         distinct = len({picture.tobytes() for picture in group.pictures})

@@ -95,6 +95,8 @@ class PictureSpace:
     """What is done to the features, for protocols; empty: nothing."""
     embed: Callable[[np.ndarray], np.ndarray]
     """Features (N, F) -> picture embeddings (N, D)."""
+    feature_dim: int | None = None
+    """F; None where features of any width pass through."""
 
 
 def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> PictureSpace | None:
@@ -119,10 +121,11 @@ def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     """
     head = image_head_of(tensors, config, name=name)
     if head is not None:
-        return PictureSpace("features through the trained image head", TrainedImageHead(head, "", "", "").embed)
+        embed = TrainedImageHead(head, "", "", "").embed
+        return PictureSpace("features through the trained image head", embed, head.linear.in_features)
     if "target.mean" in tensors:
         standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
-        return PictureSpace("features standardised as in training", standard)
+        return PictureSpace("features standardised as in training", standard, len(standard.mean))
     if (config.get("encoder") or {}).get("network") == "s2igan":
         return None
     return PictureSpace("", lambda features: features)

@@ -282,3 +282,95 @@ def test_an_encoder_judges_only_what_it_did_not_teach(
         assert len(lines) == 1 and words in lines[0]
     marked = _evaluate(pupil, corpus, *argv, "--allow-same-judge")
     assert "training loss" in _row(marked, "recall_at_1_real_to_generated")["warnings"][0]
+
+
+def _refused(capsys: pytest.CaptureFixture[str], status: int, *argv: object) -> str:
+    """The one line of an evaluation that cannot be."""
+    capsys.readouterr()
+    assert main(["evaluate", "--device", "cpu", *map(str, argv)]) == status
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+    assert "bug of speech2img" not in line
+    return line
+
+
+def test_features_of_another_width_corpus_or_network(
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    loaded: list[Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taught = tmp_path / "googlenet_bvlc.npz"
+    taught.touch()
+    _features(corpus, taught)
+    model = make_release(tmp_path / "model")
+    tensors, config = load_release(model)
+    for width, name in ((DIM + 1, "wide"), (DIM, "fits")):
+        targets = {"target.mean": torch.full((width,), MEAN), "target.std": torch.full((width,), STD)}
+        told = {"feature network": "ab" * 32}
+        save_release(tmp_path / name, {**tensors, **targets}, {**config, "trained_with": told}, "# card")
+    argv = ("--root", corpus, "--features", "googlenet", "--network", "x.npz", "--out", tmp_path / "out")
+    line = _refused(capsys, 1, "--model", tmp_path / "wide", *argv)
+    assert f"features-googlenet.h5: its features have {DIM} numbers a picture, " in line and f" {DIM + 1};" in line
+    report = _evaluate(tmp_path / "fits", corpus, "--network", "x.npz")
+    assert any("are of other weights (000000000000) than those that taught" in note for note in report["notes"])
+    path = corpus / "derived" / "features-googlenet.h5"
+    path.rename(corpus / "derived" / "features-teacher.h5")
+    out = tmp_path / "default"
+    argv_default = ["--root", str(corpus), "--network", "x.npz", "--out", str(out), "--device", "cpu"]
+    assert main(["evaluate", "--model", str(tmp_path / "wide"), *argv_default]) == 0
+    notes = json.loads((out / "report.json").read_text())["notes"]
+    assert any(
+        note.startswith("Retrieval of pictures is not measured: the features 'teacher' have 16") for note in notes
+    )
+    assert "features-googlenet.h5" in _refused(capsys, 1, "--model", tmp_path / "fits", *argv)
+    (corpus / "derived" / "features-teacher.h5").rename(path)
+    with h5py.File(path, "a") as file:
+        del file["ids"]
+        file["ids"] = [f"other{row}" for row in range(6)]
+    line = _refused(capsys, 1, "--model", tmp_path / "fits", *argv)
+    assert "its features are of another corpus" in line and "--name googlenet" in line
+
+
+def test_curves_that_are_asked_for_are_there_and_none_hides_another(
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    loaded: list[Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = make_release(tmp_path / "model")
+    for name in ("a", "b"):
+        (tmp_path / name / "encoder").mkdir(parents=True)
+        lines = [{"step": step, f"loss_{name}": 1.0 / step} for step in (1, 2)]
+        (tmp_path / name / "encoder" / "stats.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    argv = ["--model", str(model), "--root", str(corpus), "--network", "x.npz", "--out", str(tmp_path / "out")]
+    curves = [str(tmp_path / "a" / "encoder"), str(tmp_path / "b" / "encoder")]
+    assert main(["evaluate", *argv, "--device", "cpu", "--split", "test", "test", "--curves", *curves]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "loss a" in page and "loss b" in page
+    line = _refused(capsys, 2, *argv, "--curves", curves[0], tmp_path / "gone")
+    assert "no stats.jsonl in it" in line
+
+
+@pytest.mark.parametrize("kind", ["googlenet", "inception"])
+def test_networks_that_tell_no_attributes_are_no_judges(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = tmp_path / "network"
+    save_release(network, torch.nn.Linear(2, 2).state_dict(), {"kind": kind}, "# card")
+    model = make_release(tmp_path / "model")
+    line = _refused(capsys, 1, "--model", model, "--root", corpus, "--judge", network)
+    assert f"it holds a '{kind}', not an attribute network" in line and "--network" in line
+
+
+def test_the_network_behind_the_features_reads_the_pictures_whatever_it_is(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path]
+) -> None:
+    teacher = AttributeNetwork({"class": 3}, width=4, feature_dim=DIM)
+    heads = {"class": ["a", "b", "c"]}
+    config = {"kind": "attribute-network", "heads": heads, "width": 4, "feature_dim": DIM, "image_size": 64}
+    save_release(tmp_path / "teacher" / "export", teacher.state_dict(), {**config, "role": "teacher"}, "# card")
+    _features(corpus, tmp_path / "teacher", kind="attribute-network")
+    report = _evaluate(make_release(tmp_path / "model"), corpus)
+    assert _row(report, "frechet_distance")["network"] == "attribute teacher"
