@@ -169,7 +169,11 @@ class MelStore:
         """
         if not 0 <= position < len(self.ids):
             raise IndexError(f"{self.path} holds {len(self.ids)} utterances, not number {position}")
-        return np.asarray(self._mels.item(position), dtype=np.float32)
+        mel = np.asarray(self._mels.item(position), dtype=np.float32)
+        if not self._mels.sealed and not np.isfinite(mel).all():  # checksums say as much of newer stores
+            reason = f"damaged: utterance {self.ids[position]!r} (number {position}) is not finite"
+            raise DataError.about(self.path, reason, REBUILD)
+        return mel
 
 
 def _write_mels(entries: Sequence[Entry], *, preset: MelPreset, spool: Spool) -> Generator[Measures, int, None]:

@@ -69,6 +69,11 @@ class CheckedRows:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def sealed(self) -> bool:
+        """Whether the items have checksums; those of earlier versions have none."""
+        return self._checks is not None
+
     def item(self, number: int) -> NDArray[Any]:
         """The rows of one item, 0 to N - 1, as they lie on the disk."""
         first, end = (number, number + 1) if self._bounds is None else self._bounds[number : number + 2]

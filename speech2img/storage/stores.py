@@ -32,12 +32,14 @@ def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, f
     Raises
     ------
     DataError
-        If there are no files, some are missing (the first five are named), or ids repeat.
+        If there are no files, some are missing (the first are named), or ids repeat or are no texts.
     """
     digest = hashlib.sha256(f"{settings}\n".encode())
     missing: list[str] = []
     seen: set[str] = set()
     for name, path, more in sources:
+        if not is_text(name):
+            raise DataError.about(path, f"the id {name!r} is not UTF-8", "rename the file and prepare the corpus again")
         if name in seen:
             raise DataError.about(path, f"the id {name!r} occurs twice", "give each file its own id")
         seen.add(name)
@@ -52,6 +54,15 @@ def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, f
     if missing:
         raise DataError.about(f"{len(missing)} of {len(seen)} files", f"missing: {some_of(missing)}", fix)
     return digest.hexdigest()
+
+
+def is_text(name: str) -> bool:
+    """Whether UTF-8 can write a name: Python keeps bytes of a file name that are none as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def demand_store_or_nothing(path: Path) -> None:

@@ -250,6 +250,8 @@ def test_names_missing_and_unusable_recordings(entries: list[tuple[str, Path]], 
         build_mel_store(tmp_path / "m.h5", [entries[0], entries[0]], preset=PRESET, progress=False)
     with pytest.raises(DataError, match="no files"):
         build_mel_store(tmp_path / "m.h5", [], preset=PRESET, progress=False)
+    with pytest.raises(DataError, match=r"0\.wav: the id '\\udce9' is not UTF-8"):
+        build_mel_store(tmp_path / "m.h5", [("\udce9", entries[0][1])], preset=PRESET, progress=False)
     entries[5][1].write_text("not sound")
     with pytest.raises(AudioError, match=r"5\.wav"):
         build_mel_store(tmp_path / "m.h5", entries, preset=PRESET, progress=False)
@@ -315,6 +317,20 @@ def test_mels_of_earlier_versions_are_read_or_refused(
     unseal(path)
     assert everything(path) == expected
     hold_contract(path, damaged(path.read_bytes(), 50), lambda: everything(path))
+
+
+def test_a_mel_of_an_earlier_version_that_is_not_finite_is_refused(
+    entries: list[tuple[str, Path]], tmp_path: Path, unseal: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "m.h5"
+    store = build_mel_store(path, entries[:3], preset=PRESET, progress=False)
+    unseal(path)
+    with h5py.File(path, "r+") as file:
+        file["frames"][int(store.lengths[0]), 7] = np.nan
+    earlier = MelStore(path)
+    assert np.isfinite(earlier.read(0)).all()
+    with pytest.raises(DataError, match=r"m\.h5: damaged: utterance 'bird/é_1' .* not finite; delete it"):
+        earlier.read(1)
 
 
 def test_a_damaged_mel_is_named_where_it_is_read(entries: list[tuple[str, Path]], tmp_path: Path) -> None:
