@@ -25,7 +25,7 @@ def corpus_in(root: Path) -> str | None:
         with open_regular(path) as file:
             line = file.read(MAX_LINE).partition(b"\n")[0]
     try:
-        header = parse_json(line)
+        header = parse_json(line, allow_nan=True)
     except ValueError:
         header = None
     if not isinstance(header, dict) or header.get("format") != FORMAT or not isinstance(header.get("corpus"), str):

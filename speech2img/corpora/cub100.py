@@ -7,7 +7,9 @@ The photographs come cropped to the bird and squashed to 227 x 227; their captio
 import csv
 import io
 import random
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +24,7 @@ from speech2img.corpora.plain_speech import speak_plainly
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json
 from speech2img.storage.lock import run_lock
+from speech2img.storage.names import relative_path
 from speech2img.storage.progress import track
 
 CROPS = "cub100_crops227.zip"
@@ -33,6 +36,17 @@ VAL_SHARE = 0.08
 MAX_MEMBER_BYTES = 16 << 20
 RECIPE_VERSION = 1
 _FIX = "give the project's data folder (its README.md lists the files) as --realdata"
+_ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    csv.Error,
+    zlib.error,
+    struct.error,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+"""What zip archives and tables raise that nobody thought of; a DataError is none of them."""
 Result = TypeVar("Result")
 
 
@@ -159,7 +173,7 @@ def _from_zip(path: Path, read: Callable[[zipfile.ZipFile], Result]) -> Result:
             return read(archive)
     except FileNotFoundError as error:
         raise DataError.about(path, "no such file", _FIX) from error
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, EOFError) as error:
+    except _ARCHIVE_ERRORS as error:
         raise DataError.about(path, f"damaged or another archive ({error})", "copy it again") from error
     except OSError as error:
         raise DataError.about(path, f"cannot be read ({error.strerror or error})", "check its rights") from error
@@ -177,7 +191,7 @@ def _read_crops(archive: zipfile.ZipFile) -> list[_Crop]:
     for number, row in enumerate(rows, start=2):
         try:
             name = PurePosixPath(row["file"])
-            if len(name.parts) != 2 or ".." in name.parts or name.is_absolute():
+            if len(name.parts) != 2 or relative_path(row["file"]) != row["file"]:
                 raise ValueError(f"file name {row['file']!r}")
             is_test = {"train": False, "test": True}[row["zero_shot_split"]]
             class_number = int(row["cub_class_id"])

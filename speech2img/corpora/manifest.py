@@ -16,7 +16,7 @@ from speech2img.corpora.items import SPLITS, Caption, Item, item_from_dict, item
 from speech2img.errors import DataError
 from speech2img.storage.atomic import atomic_write_bytes, open_regular
 from speech2img.storage.json_text import parse_json
-from speech2img.storage.names import shown
+from speech2img.storage.names import shown, some_of
 
 __all__ = ["MANIFEST_NAME", "SPLITS", "Caption", "Item", "Manifest", "require_files", "utterance_id"]
 
@@ -273,8 +273,7 @@ def require_files(
     wanted = (path_of(item) for item in items)
     missing = [relative for relative in wanted if relative is not None and not _has_content(root / relative)]
     if missing:
-        some = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-        raise DataError.about(root, f"{len(missing)} {what} are missing or empty: {some}", fix)
+        raise DataError.about(root, f"{len(missing)} {what} are missing or empty: {some_of(missing)}", fix)
 
 
 def _has_content(path: Path) -> bool:

@@ -368,7 +368,7 @@ def test_missing_files_are_named(tmp_path):
         (tmp_path / item.image).parent.mkdir(parents=True)
         (tmp_path / item.image).write_bytes(b"x")
     require_files(tmp_path, made[:1], lambda item: item.image, what="pictures", fix="copy them")
-    with pytest.raises(DataError, match=r"4 pictures are missing.*_0001.jpg.*_0003.jpg, \.\.\.; copy them"):
+    with pytest.raises(DataError, match=r"4 pictures are missing.*_0001.jpg.*_0003.jpg, \.\.\. and 1 more; copy them"):
         require_files(tmp_path, made, lambda item: item.image, what="pictures", fix="copy them")
 
 

@@ -109,6 +109,7 @@ def prepare_folder(
         entries = [entry for entry in entries if entry.lines]
     items = mark_unheard(_items(seen_or_unseen(entries), seed))
     summary = speech_summary(items, audio)
+    notes += _notes_on_capitals(items)
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
     manifest = Manifest(
@@ -227,6 +228,16 @@ def _parting_notes(entries: Sequence[Entry], unheard: int) -> list[str]:
     if not any(entry.split == "val" for entry in entries):
         notes.append("no validation part: the encoder's training needs one to choose its best weights")
     return notes
+
+
+def _notes_on_capitals(items: Sequence[Item]) -> list[str]:
+    """Names that are one on Windows and macOS, and two here."""
+    forms: dict[str, set[str]] = {}
+    for item in items:
+        for name in (item.id, item.class_name):
+            forms.setdefault(name.casefold(), set()).add(name)
+    alike = [" and ".join(sorted(names)) for names in forms.values() if len(names) > 1]
+    return [f"names that differ in capital letters only, and are two here: {some_of(alike)}"] if alike else []
 
 
 def _items(entries: Sequence[Entry], seed: int) -> list[Item]:

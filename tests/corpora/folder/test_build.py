@@ -424,3 +424,13 @@ def test_a_root_that_is_a_file(tmp_path):
     for root in (tmp_path / "file", tmp_path / "file/below"):
         with pytest.raises(DataError, match="no such folder"):
             prepare(root)
+
+
+def test_names_that_differ_in_capitals_only_are_told(tmp_path):
+    for number, name in enumerate(["Robin/a", "robin/a", "robin/b", "Robin/c"]):
+        write_file(tmp_path / f"{name}.jpg", number)
+        write_file(tmp_path / f"{name}.wav", number)
+    manifest = prepare(tmp_path)
+    assert all(item.captions[0].audio == f"{item.id}.wav" for item in manifest.items)
+    (note,) = [note for note in manifest.meta["notes"] if "capital letters" in note]
+    assert note.endswith("two here: Robin/a and robin/a, Robin and robin")
