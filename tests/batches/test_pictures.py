@@ -1,5 +1,6 @@
 """Batches of pictures: shifts and crops, labels, pairs with wrong pictures, renders."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,26 @@ def test_renders_are_kept_and_do_not_depend_on_workers(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"not a collection")
     with pytest.raises(DataError, match="a.npz"):
         render_collection(tmp_path / "a.npz", workers=1, **options)
+
+
+def test_damaged_renders_are_refused(
+    tmp_path: Path,
+    flipped: Callable[[bytes, int], Iterator[bytes]],
+    damaged: Callable[[bytes, int], Iterator[bytes]],
+    hold_contract: Callable[..., int],
+) -> None:
+    path = tmp_path / "r.npz"
+
+    def read() -> object:
+        found = render_collection(
+            path, count=2, render_seed=3, size=16, heads={"size": ("small", "large")}, workers=1, progress=False
+        )
+        return [(values.shape, values.dtype.str, values.tobytes()) for values in found]
+
+    expected = read()
+    whole = path.read_bytes()
+    assert hold_contract(path, flipped(whole, 150), read, expected) > 100
+    hold_contract(path, damaged(whole, 60), read, expected)
 
 
 def test_tensors_share_the_pictures() -> None:
