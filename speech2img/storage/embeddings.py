@@ -1,6 +1,5 @@
 """Embedding pickles in the layouts of Li et al. 2020 and S2IGAN: their generators and ours can exchange files."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from speech2img.errors import ConfigError, DataError
+from speech2img.errors import DataError
+from speech2img.storage.names import plain_name
 from speech2img.storage.pickles import load_pickle, save_pickle
 
 Floats = NDArray[np.float32]
@@ -113,8 +113,7 @@ def load_li2020_image_features(path: str | Path) -> list[Floats]:
 
 
 def _li2020_paths(folder: str | Path, switch: str) -> tuple[Path, Path]:
-    if not re.fullmatch(r"[\w.-]+", switch):
-        raise ConfigError.about(f"switch '{switch}'", "is no name", "use letters, digits, '_', '-' and '.'")
+    switch = plain_name(switch, option="switch")
     return Path(folder) / f"audio_features_{switch}.pickle", Path(folder) / f"audio_features_lens_{switch}.pickle"
 
 

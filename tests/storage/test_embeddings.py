@@ -131,6 +131,6 @@ def test_nothing_wrong_is_written(tmp_path: Path) -> None:
         save_s2igan_embeddings(tmp_path / "x.pickle", list(damaged("nan")))
     with pytest.raises(DataError, match="do not go with"):
         save_li2020_embeddings(tmp_path, FEATURES, LENGTHS[:2], switch="a")
-    with pytest.raises(ConfigError, match="is no name"):
+    with pytest.raises(ConfigError, match="is no plain name"):
         save_li2020_embeddings(tmp_path, FEATURES, LENGTHS, switch="../a")
     assert os.listdir(tmp_path) == []
