@@ -9,10 +9,11 @@
 #               every trainer at toy size: R1 SIGKILL at random moments, R2 SIGKILL within a save, R5 a stop every 7
 #               steps, R6 SIGTERM and SIGINT at random moments, R12 a full disk, R13 no memory, R14 values that are not
 #               finite, R15 two trainers in one folder, ranks: SIGKILL of one of two processes, torchrun: the same of
-#               the real torchrun (default: all)
+#               the real torchrun; mutants: damaged files through every reader (default: all)
 #   --items     size of a job: recordings, pictures, captions; steps of a training (default: the full size of each)
 #   --kills     how often each is done (default: 20 for jobs; R1 100, R2 96, R5 20, R6 50, R12 50, R13 30, R14 40, R15 20,
 #               ranks 100, torchrun 20 for each trainer)
+#   --count     mutants in all (default 12,000)
 #   --seed      decides the moments (default 0; the clock has its say too)
 #   --trainers  encoder, s2igan encoder, teacher, judge, prior, generator, plain generator, classifier, tacotron2
 #               (default: all)

@@ -11,19 +11,22 @@ from pathlib import Path
 
 from jobs import JOBS
 from kill import SoakError, soak
+from mutants import hunt_all
 from trainings import CASES, ORDEALS, endure
 
 _KILLS = 20  # of a job; the trainings' tests have numbers of their own
 _STEPS = 200
+_MUTANTS = 12_000
 
 
 def main() -> int:
     """Do what was asked for, and print one line each."""
     parser = argparse.ArgumentParser(prog="tools/soak.sh")
-    names = [*JOBS, *ORDEALS]
+    names = [*JOBS, *ORDEALS, "mutants"]
     parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"{', '.join(names)} (default: all)")
     parser.add_argument("--items", type=int, help="size of a job, steps of a training (default: the full size)")
     parser.add_argument("--kills", type=int, help="how often each is done (default: as the plan says)")
+    parser.add_argument("--count", type=int, default=_MUTANTS, help=f"mutants of files in all (default {_MUTANTS:,})")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trainers", default=",".join(CASES), help="comma-separated (default: all)")
     parser.add_argument("--folder", type=Path, help="where to work; emptied first, left there afterwards")
@@ -45,6 +48,10 @@ def main() -> int:
                 print(f"{title}: {'' if is_good else 'FAILED: '}{line}, {time.monotonic() - since:.0f} s", flush=True)
                 since = time.monotonic()
                 good.append(is_good)
+        if "mutants" in wanted:
+            for reader, tally in hunt_all(_emptied(folder / "mutants"), args.count, seed=args.seed):
+                print(f"mutants of {reader}: {tally}", flush=True)
+                good.append(not tally.faults)
     return 0 if all(good) else 1
 
 
