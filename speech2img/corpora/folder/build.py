@@ -144,7 +144,10 @@ def _read(root: Path, table: str | Path | None, *, leave_out: bool) -> Reading:
     unused = [unread.get(name, Unused(name, f"not named in {path.name}")) for name in idle]
     if listing.links:
         notes.append(f"linked folders were followed: {some_of(listing.links)}")
-    return Reading(entries, [*listing.unused, *unused], notes)
+    for one in listing.unused:
+        named = one.path in used or (one.path.endswith("/") and any((name or "").startswith(one.path) for name in used))
+        unused += [] if named else [one]
+    return Reading(entries, unused, notes)
 
 
 def _made_by_engines(root: Path) -> frozenset[str] | None:

@@ -17,7 +17,7 @@ from speech2img.corpora.folder.entries import (
 from speech2img.corpora.folder.kinds import Kinds, sort_by_kind
 from speech2img.corpora.folder.owners import Owner, Owners
 from speech2img.corpora.folder.unused import Unused
-from speech2img.corpora.folder.walk import list_files
+from speech2img.corpora.folder.walk import SPOKEN, list_files
 from speech2img.corpora.wording import counted, some_of
 from speech2img.errors import DataError
 from speech2img.images.io import FORMATS
@@ -89,8 +89,8 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
         indices = sorted(spoken.keys() | words.keys())
         lines = tuple(Line(index, spoken.get(index), words.get(index, "")) for index in indices)
         entries.append(Entry(picture, class_name, split, lines))
-    if not any(entry.lines for entry in entries) and kinds.unread_recordings and not leave_out:
-        _refuse_unheard(root, kinds)
+    if not any(entry.lines for entry in entries) and not leave_out:
+        _refuse_unheard(root, kinds, listing.unused)
     notes = [f"linked folders were followed: {some_of(listing.links)}"] if listing.links else []
     return Reading(entries, unused, notes)
 
@@ -106,8 +106,16 @@ def _refuse_empty(root: Path, kinds: Kinds) -> None:
     raise DataError.about(root, f"no pictures ({formats}) in it", "give the folder that holds them")
 
 
-def _refuse_unheard(root: Path, kinds: Kinds) -> None:
+def _refuse_unheard(root: Path, kinds: Kinds, unused: Iterable[Unused]) -> None:
     """Refuse a folder none of whose recordings can be read: its owner thinks that they are heard."""
+    ours = next((one for one in unused if one.path == f"{SPOKEN}/"), None)
+    if ours is not None:
+        reason = (
+            f"{counted(ours.files, 'file')} not read: this library keeps a folder of that name for what engines speak"
+        )
+        raise DataError.about(root / SPOKEN, reason, f"rename it (audio will do), or {LEAVE_OUT}")
+    if not kinds.unread_recordings:
+        return
     reasons = [f"{path}: {reason}" for path, reason in kinds.unread_recordings.items()]
     some = some_of(reasons, separator=" | ", max_length=160)
     number = counted(len(reasons), "recording")

@@ -434,3 +434,17 @@ def test_names_that_differ_in_capitals_only_are_told(tmp_path):
     assert all(item.captions[0].audio == f"{item.id}.wav" for item in manifest.items)
     (note,) = [note for note in manifest.meta["notes"] if "capital letters" in note]
     assert note.endswith("two here: Robin/a and robin/a, Robin and robin")
+
+
+def test_recordings_in_a_folder_called_spoken(tmp_path):
+    """This library keeps that folder for what engines speak; what a table names is read wherever it lies."""
+    for k in range(4):
+        write_file(tmp_path / f"{k}.jpg", k)
+        write_file(tmp_path / f"spoken/{k}.wav", k)
+    with pytest.raises(DataError, match="spoken: 4 files not read: .*rename it"):
+        prepare(tmp_path)
+    table(tmp_path, [{"image": f"{k}.jpg", "audio": f"spoken/{k}.wav"} for k in range(4)])
+    for _ in range(2):
+        manifest = prepare(tmp_path)
+        assert all(caption.recorded for item in manifest.items for caption in item.captions)
+        assert not any("not used" in note for note in manifest.meta["notes"])
