@@ -13,13 +13,14 @@ from speech2img.errors import CheckpointError
 from speech2img.metrics.judge import FeatureReading, check_images
 from speech2img.metrics.resize import to_network
 from speech2img.models.caffemodel import MAX_BYTES, read_caffemodel
+from speech2img.models.containers import find_state
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess, torchvision_preprocess
-from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
+from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.networks import build_network
 from speech2img.storage.releases import find_release
-from speech2img.storage.tensors import load_torch_file
+from speech2img.storage.tensors import load_published_file
 from speech2img.storage.weights import load_release, release_sha256
 
 IMAGE_SIZE = 224
@@ -127,6 +128,7 @@ def _read_published(path: Path) -> tuple[dict[str, Tensor], str]:
             return convert_caffe_googlenet(arrays), "bvlc"
         if path.suffix == ".caffemodel":
             return convert_caffe_googlenet(read_caffemodel(read_bytes(path, max_bytes=MAX_BYTES))), "bvlc"
-        return convert_torchvision_googlenet(unwrap_state(load_torch_file(path))), "torchvision"
+        found = find_state(load_published_file(path), convert_torchvision_googlenet)
+        return convert_torchvision_googlenet(found.tensors), "torchvision"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", _FIX) from error

@@ -18,7 +18,7 @@ from speech2img.models.published import unwrap_state
 from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.networks import build_network, load_weights, unmoved_draws
-from speech2img.storage.tensors import load_torch_file
+from speech2img.storage.tensors import load_published_file
 from speech2img.storage.weights import load_release, release_sha256
 
 PRECISIONS = ("float32", "bfloat16")
@@ -202,6 +202,6 @@ def _read_published(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".npz":
             return {name: torch.from_numpy(array) for name, array in load_arrays(path).items()}
-        return unwrap_state(load_torch_file(path))
+        return unwrap_state(load_published_file(path))
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError.about(path, f"holds no weights ({error})", _FIX) from error

@@ -59,7 +59,7 @@ TORCH_NAMES: dict[tuple[str, str], TorchName | torch.dtype] = {
     ("builtins", "set"): TorchName.SET,
     ("torch.storage", "UntypedStorage"): TorchName.BYTES_OF_NO_TYPE,
     ("torch.storage", "_UntypedStorage"): TorchName.BYTES_OF_NO_TYPE,
-    **{(module, name): dtype for module in ("torch", "torch.cuda") for name, dtype in _TYPED_STORAGES.items()},
+    **{("torch", name): dtype for name, dtype in _TYPED_STORAGES.items()},
     **{("torch", name): dtype for name, dtype in PLAIN_DTYPES.items()},
 }
 """What every torch file may name. A storage of one type stands for its type."""

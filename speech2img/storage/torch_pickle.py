@@ -57,6 +57,8 @@ class TorchMachine(Machine):
 
     def resolve(self, module: str, name: str) -> Any:
         """Token of a function or class of torch, or of plain data."""
+        if name.endswith("Storage"):  # older files name those of a graphics card after it
+            module = module.removesuffix(".cuda")
         if (module, name) in TORCH_NAMES:
             return TORCH_NAMES[module, name]
         if not self.strangers:

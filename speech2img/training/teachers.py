@@ -12,7 +12,8 @@ from speech2img.batches.images import shift_images, to_tensor
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.attribute_network import MAP_STRIDES as ATTRIBUTE_STRIDES
 from speech2img.models.attribute_network import AttributeNetwork
-from speech2img.models.caffemodel import read_caffemodel
+from speech2img.models.caffemodel import MAX_BYTES, read_caffemodel
+from speech2img.models.containers import find_state
 from speech2img.models.googlenet import (
     CROP_SIZE,
     MAP_CHANNELS,
@@ -23,12 +24,12 @@ from speech2img.models.googlenet import (
     ten_crop,
     torchvision_preprocess,
 )
-from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet, unwrap_state
+from speech2img.models.published import convert_caffe_googlenet, convert_torchvision_googlenet
 from speech2img.storage.arrays import load_arrays
-from speech2img.storage.atomic import file_sha256
+from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.networks import build_network
 from speech2img.storage.releases import shipped_folder, shipped_releases
-from speech2img.storage.tensors import load_torch_file
+from speech2img.storage.tensors import load_published_file
 from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.teacher import normalised
@@ -226,7 +227,8 @@ def _read_googlenet(
         elif path.suffix in (".npz", ".caffemodel"):
             state, variant = convert_caffe_googlenet(_read_arrays(path)), "bvlc"
         else:
-            state, variant = convert_torchvision_googlenet(unwrap_state(load_torch_file(path))), "torchvision"
+            found = find_state(load_published_file(path), convert_torchvision_googlenet)
+            state, variant = convert_torchvision_googlenet(found.tensors), "torchvision"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError.about(path, f"not GoogLeNet weights ({error})", "give googlenet_bvlc.npz") from error
     if variant == "bvlc":
@@ -236,7 +238,7 @@ def _read_googlenet(
 
 def _read_arrays(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".caffemodel":
-        return read_caffemodel(path.read_bytes())
+        return read_caffemodel(read_bytes(path, max_bytes=MAX_BYTES))
     return {name: torch.from_numpy(array) for name, array in load_arrays(path).items()}
 
 
