@@ -29,6 +29,8 @@ T = TypeVar("T")
 MAX_CONFIG_BYTES = 1 << 18
 MAX_DEPTH = 20
 """Deepest nesting of tables and lists in settings, and most parts of a dotted key."""
+MAX_DOTS = 300
+"""Most dots in a line of TOML."""
 INTEGERS = range(-(2**63), 2**63)
 """Whole numbers that a setting may have: those of 64 bits."""
 _READ_THE_DOCS = "see --help or the settings class for what is allowed"
@@ -155,9 +157,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _parse_toml(text: str) -> dict[str, Any]:
     """Parse TOML of bounded depth whose whole numbers fit 64 bits; ValueError for any other text."""
-    # The parser takes quadratic time and memory for a key of many parts, so those are looked for before.
-    bare = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'", "", text)
-    if any(word.count(".") > MAX_DEPTH for word in re.findall(r"[^=,#\[\]{}\n]+", bare)):
+    # The parser takes quadratic time and memory for a key of many parts, so those are looked for before: exactly in
+    # what is neither text nor comment, and, since texts may be written over several lines, roughly in every line.
+    bare = re.sub(r""""(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|#[^\n]*""", "", text)
+    dotted = any(word.count(".") > MAX_DEPTH for word in re.findall(r"[^=,\[\]{}\n]+", bare))
+    if dotted or any(line.count(".") > MAX_DOTS for line in text.split("\n")):
         raise ValueError(f"a key of more than {MAX_DEPTH} parts")
     try:
         values = tomllib.loads(text)

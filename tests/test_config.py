@@ -1,6 +1,9 @@
 """Settings: from TOML and overrides, checked by type, and written back equal."""
 
 import json
+import os
+import sys
+import time
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +15,10 @@ from hypothesis import strategies as st
 
 from speech2img.config import dump_toml, field_docs, load_settings, settings_from_dict, settings_to_dict
 from speech2img.errors import ConfigError
+
+sys.path.insert(0, str(Path(__file__).parent / "storage"))
+
+from damage import mutants  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -229,3 +236,65 @@ def test_a_base_stands_in_the_place_of_the_defaults(tmp_path: Path) -> None:
     found = load_settings(Settings, file=path, overrides=["extra.width=4"], base=base)
     assert found == replace(base, steps=7, inner=Inner(width=5, sizes=(9,)), extra=Inner(width=4))
     assert load_settings(Settings, base=base) == base
+
+
+HOSTILE = {
+    "dotted": ".".join("a" * 100_000) + " = 1",
+    "dotted table": "[" + ".".join("a" * 50_000) + "]",
+    "dotted with spaces": " . ".join("a" * 30_000) + " = 1",
+    "dotted and quoted": ".".join(['"a"'] * 50_000) + " = 1",
+    "dotted within": "inner = {" + ".".join("a" * 50_000) + " = 1}",
+    "dotted behind a text": '"\\"#".' + ".".join("a" * 50_000) + " = 1",
+    "dotted behind a long text": "inner = {x = '''\n\"''', " + ".".join("a" * 50_000) + " = 1}",
+    "tables in tables": "".join(f"[[{'.'.join('a' * depth)}]]\n" for depth in range(1, 300)),
+    "brackets": "names = " + "[" * 100_000,
+    "lists": "names = " + "[" * 300 + "]" * 300,
+    "braces": "inner = " + "{width = " * 300 + "1" + "}" * 300,
+    "float of 400 digits": "lr = 1" + "0" * 400,
+    "integer of 5,000 digits": "steps = " + "9" * 5000,
+    "integer of 20 digits": "steps = 18446744073709551616",
+    "hexadecimal": "steps = 0x" + "f" * 100_000,
+    "negative": "steps = -" + "9" * 400,
+    "in a list": "betas = [1" + "0" * 400 + ", 1]",
+    "long key": "a" * 200_000 + " = 1",
+    "long text": 'steps = "' + "a" * 200_000 + '"',
+    "large": "a = 1 # " + "a" * 300_000,
+    "list": "[]",
+    "null": "null",
+    "zero bytes": "\0" * 1000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_files_and_overrides_end_at_once_in_one_short_line(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "run.toml").write_text(HOSTILE[kind])
+    key, equals, value = HOSTILE[kind].partition(" = ")
+    start = time.monotonic()
+    for arguments in ({"file": tmp_path / "run.toml"}, {"overrides": [f"{key}{equals.strip()}{value}"]}):
+        with pytest.raises(ConfigError) as caught:
+            load_settings(Settings, **arguments)
+        assert len(str(caught.value)) < 700 and "\n" not in str(caught.value)
+    assert time.monotonic() - start < 5
+
+
+def test_pipes_and_devices_are_no_settings(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/null"), tmp_path, tmp_path / ("n" * 300)):
+        with pytest.raises(ConfigError, match="cannot be read as TOML"):
+            load_settings(Settings, file=path)
+
+
+def test_a_file_of_a_windows_editor_and_texts_with_dots_are_read(tmp_path: Path) -> None:
+    text = 'name = "' + "a." * 50 + '" # ' + "b." * 50 + "\r\nlr = 1.5\r\n"
+    (tmp_path / "run.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load_settings(Settings, file=tmp_path / "run.toml") == Settings(name="a." * 50, lr=1.5)
+
+
+@given(st.data())
+def test_any_file_is_settings_or_our_error(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(data.draw(st.binary(max_size=300) | mutants(dump_toml(Settings(extra=Inner())).encode())))
+    try:
+        assert isinstance(load_settings(Settings, file=path), Settings)
+    except ConfigError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1000

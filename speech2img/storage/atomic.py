@@ -93,10 +93,10 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file; DataError names the file if it is missing, damaged or larger than `MAX_JSON_BYTES`."""
+def read_json(path: str | Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Read a JSON file of at most `max_bytes`; DataError names the file if it is missing, damaged or larger."""
     try:
-        return parse_json(read_bytes(path, max_bytes=MAX_JSON_BYTES))
+        return parse_json(read_bytes(path, max_bytes=max_bytes))
     except ValueError as error:
         raise DataError.about(path, f"is not valid JSON ({error})", "restore it or make it again") from error
 
@@ -104,11 +104,11 @@ def read_json(path: str | Path) -> Any:
 def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
     """Read a regular file of at most `max_bytes`; DataError names the file otherwise."""
     with disk_errors(path), open_regular(path) as file:
-        wanted = min(os.fstat(file.fileno()).st_size, max_bytes) + 1
-        data = file.read(wanted)
-        while len(data) < wanted and (more := file.read(wanted - len(data))):
+        size = os.fstat(file.fileno()).st_size
+        data = b""
+        while size <= max_bytes and len(data) <= size and (more := file.read(size + 1 - len(data))):
             data += more
-    if len(data) > max_bytes:
+    if size > max_bytes or len(data) > max_bytes:
         raise DataError.about(path, f"is larger than {max_bytes:,} bytes", "check that it is the right file")
     return data
 

@@ -17,6 +17,7 @@ from speech2img.storage.tensors import check_plain, load_torch_file
 
 FORMAT = "speech2img-checkpoint-1"
 STATE, CONFIG = "state.pt", "config.json"
+MAX_CONFIG_BYTES = 16 << 20
 _FOLDER = re.compile(r"step-[0-9]{8,18}")
 
 
@@ -131,7 +132,7 @@ class CheckpointStore:
         _verify(path)
         state = load_torch_file(path / STATE)
         try:
-            settings = read_json(path / CONFIG)
+            settings = read_json(path / CONFIG, max_bytes=MAX_CONFIG_BYTES)
         except DataError as error:
             raise CheckpointError(str(error)) from error
         if not isinstance(state, dict) or not isinstance(settings, dict):

@@ -115,7 +115,8 @@ class Journal:
         torn = tail[tail.rfind(b"\n") + 1 :]
         if torn:
             written = torn.rstrip(b"\0")  # a machine that lost its power leaves zeros
-            if not (written.startswith(_BEGINNING) or _BEGINNING.startswith(written)):
+            whole_line = b"\n" in tail or not end
+            if not whole_line or not (written.startswith(_BEGINNING) or _BEGINNING.startswith(written)):
                 raise DataError.about(self.path, "does not end as a journal does", "move it away, if it is not one")
             file.truncate(size - len(torn))
         return size - len(torn)

@@ -21,6 +21,7 @@ from speech2img.storage.tensors import check_dense
 FORMAT = "speech2img-release-1"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "CARD.md"
 _FILES = (WEIGHTS, CONFIG, CARD)
+MAX_CONFIG_BYTES = 16 << 20
 _FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 _DTYPES = _FLOATS | {torch.int64, torch.int32, torch.uint8, torch.bool}
 
@@ -163,7 +164,7 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
     folder = Path(folder)
     _verify(folder)
     try:
-        stored, config = load_file(folder / WEIGHTS), read_json(folder / CONFIG)
+        stored, config = load_file(folder / WEIGHTS), read_json(folder / CONFIG, max_bytes=MAX_CONFIG_BYTES)
     except (SafetensorError, OSError, DataError) as error:
         raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
     tensors = {name: _unpacked(tensor, f"{folder}: {name}") for name, tensor in stored.items()}

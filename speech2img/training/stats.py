@@ -16,7 +16,8 @@ from speech2img.storage.atomic import atomic_write_bytes, disk_errors, read_byte
 from speech2img.storage.json_text import parse_json
 from speech2img.storage.progress import Progress
 
-MAX_STATS_BYTES = 1 << 30
+MAX_STATS_BYTES = 128 << 20
+_MAX_LINE_BYTES = 1 << 20
 
 
 class StatsLog:
@@ -97,7 +98,7 @@ class NoLog:
 def _place_of(line: bytes) -> tuple[str, float]:
     """Kind and step of a line; of a torn one a step that is never reached."""
     try:
-        fields = parse_json(line)
+        fields = parse_json(line) if len(line) <= _MAX_LINE_BYTES else {}
         return str(fields["kind"]), float(fields["step"])
     except (ValueError, LookupError, TypeError):
         return "", math.inf

@@ -183,6 +183,8 @@ def test_pipes_devices_and_holes_are_named(tmp_path: Path) -> None:
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "hole").write_bytes(b"")
     os.truncate(tmp_path / "hole", 1 << 40)
-    for name in ("pipe", "device", "hole"):
+    (tmp_path / "zeros").write_bytes(b"")
+    os.truncate(tmp_path / "zeros", 1 << 29)
+    for name in ("pipe", "device", "hole", "zeros"):
         with pytest.raises(DataError, match=name):
             Journal(tmp_path / name)

@@ -1,0 +1,99 @@
+"""Run folders: nobody else's files are taken for a run, and a checkpoint without its parts is one clear line."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.stackgan import StackGenerator
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.training.generator_start import take_over_
+from speech2img.training.run import open_run, require_run_place
+
+
+@pytest.mark.parametrize("name", ["config.toml", "stats.jsonl", "export", "checkpoints"])
+def test_a_folder_with_somebody_elses_files_is_no_run_folder(tmp_path: Path, toy: ModuleType, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    for enter in (lambda: require_run_place(tmp_path), lambda: toy.train_toy(tmp_path, toy.toy_settings(3))):
+        with pytest.raises(ConfigError, match=f"holds '{name}', and no run of this package"):
+            enter()
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "mine"
+
+
+def test_other_files_beside_a_run_stay(tmp_path: Path, toy: ModuleType) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for _ in range(2):
+        toy.train_toy(tmp_path, toy.toy_settings(3))
+    (tmp_path / "run.lock").unlink()
+    require_run_place(tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_lock_that_is_none_of_ours_stays(tmp_path: Path, toy: ModuleType) -> None:
+    (tmp_path / "run.lock").write_text("yarn lockfile v1\n")
+    with pytest.raises(ConfigError, match="run.lock: is no lock of this package"):
+        toy.train_toy(tmp_path, toy.toy_settings(3))
+    assert (tmp_path / "run.lock").read_text() == "yarn lockfile v1\n"
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "\0", "n" * 300])
+def test_a_place_that_cannot_be_a_run_folder(tmp_path: Path, toy: ModuleType, place: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ConfigError, match="choose a folder that can be made and written"):
+        toy.train_toy(tmp_path / place, toy.toy_settings(3))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.clear(),
+        lambda state: state.pop("loop"),
+        lambda state: state.pop("task"),
+        lambda state: state.pop("random"),
+        lambda state: state.update(task=[]),
+        lambda state: state.update(loop={"position": {"other": 1}}),
+        lambda state: state["task"].clear(),
+        lambda state: state["random"].pop("torch"),
+        lambda state: state["random"].update(torch=torch.zeros(3)),
+    ],
+    ids=range(9),
+)
+def test_a_sealed_checkpoint_without_a_part_is_named(tmp_path: Path, toy: ModuleType, damage: object) -> None:
+    assert callable(damage)
+    toy.train_toy(tmp_path, toy.toy_settings(3))
+    store = CheckpointStore(tmp_path / "checkpoints")
+    newest = store.latest()
+    assert newest is not None
+    state, settings = store.load(newest)
+    damage(state)
+    store.save(4, state, settings)
+    with pytest.raises(CheckpointError, match="its checkpoint does not fit this training"):
+        toy.train_toy(tmp_path, toy.toy_settings(9))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{}, {"task": 3}, {"task": {"average": []}}, {"task": {"average": {"module": 5}}}, {"task": {"average": {}}}],
+    ids=range(5),
+)
+def test_a_checkpoint_that_holds_no_generator_starts_none(tmp_path: Path, state: dict[str, object]) -> None:
+    CheckpointStore(tmp_path / "checkpoints").save(3, state, {})
+    generator = StackGenerator(embedding_dim=8, condition_dim=6, noise_dim=4, width=8, num_stages=1)
+    with pytest.raises(CheckpointError, match="it holds no generator|holds no tensors by name"):
+        take_over_(tmp_path, generator, None)
+
+
+def test_networks_that_a_run_loads_draw_from_its_seed(tmp_path: Path, toy: ModuleType) -> None:
+    from speech2img.storage.networks import build_network
+
+    arguments = {"embedding_dim": 8, "condition_dim": 6, "noise_dim": 4, "width": 8, "num_stages": 1}
+    state = StackGenerator(**arguments).state_dict()
+    with open_run(tmp_path / "one", toy.toy_settings(3), name="toy"):
+        build_network(StackGenerator, arguments, state, name="release")
+        found = torch.rand(3)
+    with open_run(tmp_path / "two", toy.toy_settings(3), name="toy"):
+        StackGenerator(**arguments)
+        assert torch.equal(torch.rand(3), found)
