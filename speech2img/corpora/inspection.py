@@ -49,7 +49,7 @@ class FileState:
     sha256: str
     """64 hex digits."""
     sides: tuple[int, int] | None
-    """Width and height in pixels of a picture, None for other files."""
+    """Width and height in pixels of a picture as stored, to which boxes refer; None for other files."""
 
 
 def demand_files(root: Path, needed: Sequence[Needed]) -> None:
@@ -193,7 +193,7 @@ class _Inspector:
         sides = None
         if is_picture:
             try:
-                sides = probe_image(self.root / path)
+                sides = probe_image(self.root / path, upright=False)
             except ImageError as error:
                 return path, old, str(error).removeprefix(f"{self.root / path}: ").rpartition("; ")[0]
         digest = file_sha256(self.root / path)

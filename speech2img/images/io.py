@@ -108,7 +108,7 @@ def read_cropped(path: str | Path, box: Box | None, *, upright: bool = True) -> 
     return _turned(image, found.turn) if upright else image
 
 
-def probe_image(source: str | Path | bytes) -> tuple[int, int]:
+def probe_image(source: str | Path | bytes, *, upright: bool = True) -> tuple[int, int]:
     """Read a picture to its end without keeping it: what :func:`read_image` would refuse is refused here.
 
     A JPEG is decoded at an eighth of its size only: that finds a cut file as well, and sooner.
@@ -116,7 +116,7 @@ def probe_image(source: str | Path | bytes) -> tuple[int, int]:
     Returns
     -------
     width, height : int
-        In pixels, of the picture turned upright.
+        In pixels, of the picture turned upright; with ``upright=False`` as stored, to which bounding boxes refer.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def probe_image(source: str | Path | bytes) -> tuple[int, int]:
         As :func:`read_image`.
     """
     found = _read(source, eighth=True)
-    return found.sides[::-1] if found.turn is not None and _swaps(found.turn) else found.sides
+    return found.sides[::-1] if upright and found.turn is not None and _swaps(found.turn) else found.sides
 
 
 def holds_several(path: str | Path) -> bool:

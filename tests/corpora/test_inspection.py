@@ -39,6 +39,15 @@ def test_states(root):
     assert {line["key"]: line["sha256"] for line in lines} == {path: state.sha256 for path, state in states.items()}
 
 
+def test_sides_are_those_of_the_stored_pixels_to_which_boxes_refer(root):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (4, 3)).save(root / "0.jpg", exif=exif)
+    assert inspect(root)["0.jpg"].sides == (4, 3)
+
+
 def test_nothing_is_read_twice(root, monkeypatch):
     first = inspect(root)
     monkeypatch.setattr(inspection, "probe_image", None)
@@ -49,7 +58,7 @@ def test_nothing_is_read_twice(root, monkeypatch):
 def test_goes_on_where_it_was_interrupted(root, monkeypatch):
     seen = []
 
-    def probe(path):
+    def probe(path, *, upright):
         if path.name == "4.jpg":
             raise KeyboardInterrupt
         seen.append(path.name)

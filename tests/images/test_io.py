@@ -165,7 +165,8 @@ def test_tags_that_say_nonsense_turn_nothing() -> None:
 def test_an_eighth_of_a_large_photograph_says_its_turned_sides() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert probe_image(encode(Image.new("RGB", (640, 400)), "JPEG", exif=exif)) == (400, 640)
+    data = encode(Image.new("RGB", (640, 400)), "JPEG", exif=exif)
+    assert probe_image(data) == (400, 640) and probe_image(data, upright=False) == (640, 400)
 
 
 def test_a_box_refers_to_stored_pixels_and_what_it_cuts_out_is_turned(tmp_path: Path) -> None:
