@@ -157,7 +157,7 @@ def test_an_end_from_outside_is_one_line(humming: ModuleType, tmp_path: Path, nu
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("audio/*/c/*.wav")) and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("audio/*/c/*.wav"))) < 40 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=60)
