@@ -437,7 +437,7 @@ def test_names_that_differ_in_capitals_only_are_told(tmp_path):
 
 
 def test_recordings_in_a_folder_called_spoken(tmp_path):
-    """This library keeps that folder for what engines speak; what a table names is read wherever it lies."""
+    """The folder is kept for what engines speak; what a table names is read wherever it lies."""
     for k in range(4):
         write_file(tmp_path / f"{k}.jpg", k)
         write_file(tmp_path / f"spoken/{k}.wav", k)
