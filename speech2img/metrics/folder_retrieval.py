@@ -15,6 +15,7 @@ from speech2img.metrics.picture_features import PictureFeatures, extract_feature
 from speech2img.metrics.picture_reader import PictureReader
 from speech2img.metrics.picture_sources import PictureSource
 from speech2img.metrics.report import MetricReport
+from speech2img.storage.names import same_name
 
 
 def add_folder_retrieval(
@@ -87,8 +88,9 @@ def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | Non
     ----------
     generated, real : sequences of str
         Paths within their folders. ``a/x.png``, ``a/x_3.png``, ``x_256_sentence0.png`` (S2IGAN's names) belong to
-        ``a/x.jpg``: the whole path counts first, then the name alone where it is unique; parts after an underscore are
-        cut off until a real picture has the name.
+        ``a/x.jpg``: the whole path counts first, then the name alone where it is unique and the generated picture does
+        not lie in the folder of another class; parts after an underscore are cut off until a real picture has the name.
+        Names in composed and decomposed Unicode are the same.
 
     Returns
     -------
@@ -103,23 +105,27 @@ def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | Non
     paths: dict[str, str] = {}
     names: dict[str, str | None] = {}
     for identifier in real:
-        path = str(PurePosixPath(identifier).with_suffix(""))
+        path = same_name(str(PurePosixPath(identifier).with_suffix("")))
         if path in paths:
             raise MetricError.about(identifier, f"{paths[path]} has the same name", "give one picture of each name")
         paths[path] = identifier
         name = PurePosixPath(path).name
         names[name] = None if name in names else identifier
+    classes = {folder_of(identifier) for identifier in real} - {None}
     found: list[str | None] = []
     for identifier in generated:
-        place = PurePosixPath(identifier).with_suffix("")
+        place = PurePosixPath(same_name(identifier)).with_suffix("")
+        folder = folder_of(identifier)
         stem, match = place.name, None
         while stem and match is None:
-            match = paths.get(str(place.with_name(stem))) or names.get(stem)
+            match, other = paths.get(str(place.with_name(stem))), names.get(stem)
+            if match is None and other is not None and (folder not in classes or folder == folder_of(other)):
+                match = other
             stem = stem.rpartition("_")[0]
         found.append(match)
     return found
 
 
 def folder_of(identifier: str) -> str | None:
-    """Name of the folder that a picture lies in: its class; None at the top."""
-    return PurePosixPath(identifier).parent.name or None
+    """Name of the folder that a picture lies in, in composed Unicode: its class; None at the top."""
+    return same_name(PurePosixPath(identifier).parent.name) or None

@@ -1,5 +1,6 @@
 """Retrieval by Inception's features: what belongs together, each protocol's own way, and what cannot be ranked."""
 
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def labelled(features: np.ndarray, items: list[str | None], classes: list[Any], 
         **told,
     )
     ids = tuple(f"{row:04d}" for row in range(len(features)))
-    return LabelledPictures(PictureFeatures({"pool2048": features.astype(np.float32)}, ids, protocol, len(ids)), items, classes)
+    return LabelledPictures(
+        PictureFeatures({"pool2048": features.astype(np.float32)}, ids, protocol, len(ids)), items, classes
+    )
 
 
 def report() -> MetricReport:
@@ -161,6 +164,19 @@ def test_names_lead_to_real_pictures() -> None:
     with pytest.raises(MetricError, match="has the same name"):
         match_names(made, ["a/x.jpg", "a/x.png"])
     assert folder_of("b/z.jpg") == "b" and folder_of("z.jpg") is None
+
+
+def test_a_generated_picture_of_one_class_is_never_taken_for_another_ones() -> None:
+    real = ["robin/p0.jpg", "wren/p0.jpg", "wren/p1.jpg"]
+    made = ["robin/p1_0.png", "out/wren/p1_0.png", "p1_0.png", "samples/p1.png", "robin/p0_3.png"]
+    assert match_names(made, real) == [None, "wren/p1.jpg", "wren/p1.jpg", "wren/p1.jpg", "robin/p0.jpg"]
+
+
+def test_names_meet_in_composed_and_decomposed_unicode() -> None:
+    name = "m\u00f6we/d\u00e4mmerung"
+    real = [unicodedata.normalize("NFD", f"{name}.jpg")]
+    assert match_names([unicodedata.normalize("NFC", f"{name}_0.png")], real) == real
+    assert folder_of(real[0]) == "m\u00f6we"
 
 
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (20, 16)) -> None:
