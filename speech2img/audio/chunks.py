@@ -9,6 +9,7 @@ from speech2img.errors import AudioError
 _HEADER = 12
 _UNKNOWN = 0x7FFF_0000  # who writes into a pipe cannot know the length: it writes 0, or something from here on
 _PCM, _FLOAT = 1, 3
+_MOST_CHUNKS = 10_000
 _TAGS = (b"TAG", b"ID3", b"APETAGEX")
 _CRUMBS = 64  # bytes at the end that are neither chunk nor tag: a millisecond of sound, if sound at all
 
@@ -55,8 +56,10 @@ def checked_chunks(name: str, data: bytes) -> bytes:
 
 
 def _chunks(data: bytes, order: str, position: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, position of the content, and size of the chunks from a position on."""
-    while position + 8 <= len(data):
+    """Name, position of the content, and size of the chunks from a position on, as far as a file may have any."""
+    for _ in range(_MOST_CHUNKS):
+        if position + 8 > len(data):
+            return
         kind, size = struct.unpack_from(f"{order}4sI", data, position)
         yield kind, position + 8, size
         position += 8 + size + size % 2

@@ -6,6 +6,7 @@ Frame headers after ISO/IEC 11172-3 and 13818-3; the counts in a first frame aft
 import re
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from speech2img.audio.limits import CONVERT
 from speech2img.errors import AudioError
@@ -21,7 +22,9 @@ _KBITS = {
 }
 _KBITS[2, 3] = _KBITS[2, 2]
 _ZEROS = re.compile(rb"\0+")
-_MOST_PARTS = 100
+_MOST_PARTS, _MOST_TAGS = 100, 1000
+_COUNTS = 64
+"""Bytes of a first frame in which it counts the others."""
 _FIX = f"get the whole file, or {CONVERT}"
 
 
@@ -83,13 +86,13 @@ def mp3_parts(name: str, data: bytes) -> list[bytes]:
     position = 0
     while (position := _after_tags(data, position)) < stop:
         frame = _frame(data, position)
-        if frame is None:
+        if frame is None or (parts and not frame.size):
             raise AudioError.about(name, f"damaged: no frame of sound at byte {position:,}", _FIX)
         if not frame.size:
             return [data]
         if position + frame.size > stop:
             raise AudioError.about(name, "damaged: cut within its last frame", _FIX)
-        counts = _counts(data[position : position + frame.size])
+        counts = _counts(data[position : position + min(frame.size, _COUNTS)])
         if not parts or counts is not None or position != parts[-1].end or not frame.is_like(last):
             if last is not None and not frame.is_like(_frame(data, position + frame.size), last):
                 raise AudioError.about(name, f"damaged: no frame of sound at byte {position:,}", _FIX)
@@ -123,11 +126,17 @@ def _with_counts(data: bytes, part: _Part) -> bytes:
 
 
 def _frame(data: bytes, position: int) -> _Frame | None:
-    """The frame at a position by its header of four bytes; None where there is none."""
-    header = int.from_bytes(data[position : position + 4], "big")
+    """The frame at a position; None where there is none."""
+    return _frame_of(data[position : position + 4])
+
+
+@lru_cache(maxsize=1024)
+def _frame_of(header_bytes: bytes) -> _Frame | None:
+    """The frame with such a header of four bytes."""
+    header = int.from_bytes(header_bytes, "big")
     divisor, layer = _DIVISORS.get(header >> 19 & 3, 0), 4 - (header >> 17 & 3)
     bitrate, rate, padding = header >> 12 & 15, header >> 10 & 3, header >> 9 & 1
-    if position + 4 > len(data) or header >> 21 != 0x7FF or not divisor or layer == 4 or bitrate == 15 or rate == 3:
+    if len(header_bytes) < 4 or header >> 21 != 0x7FF or not divisor or layer == 4 or bitrate == 15 or rate == 3:
         return None
     hertz = _RATES[rate] // divisor
     bits = 1000 * _KBITS[min(divisor, 2), layer][bitrate]
@@ -139,6 +148,8 @@ def _frame(data: bytes, position: int) -> _Frame | None:
 
 def _counts(frame: bytes) -> tuple[int, int] | None:
     """Numbers of frames and bytes (0: not said) in a first frame that holds no sound; None of any other frame."""
+    if b"Xing" not in frame and b"Info" not in frame and b"VBRI" not in frame:
+        return None
     at = max(frame.find(tag, 4, 48) for tag in (b"Xing", b"Info"))
     if at >= 0 and not frame[6:at].strip(b"\0") and len(frame) >= at + 16:
         flags, frames, size = struct.unpack_from(">III", frame, at + 4)
@@ -150,8 +161,8 @@ def _counts(frame: bytes) -> tuple[int, int] | None:
 
 
 def _after_tags(data: bytes, position: int) -> int:
-    """Where frames begin behind the tags and zeros at a position."""
-    while True:
+    """Where frames begin behind the tags and zeros at a position, as far as a file may have any."""
+    for _ in range(0 if data[position : position + 1] == b"\xff" else _MOST_TAGS):
         before = position
         head = data[position : position + 32]
         if head[:3] == b"ID3" and len(head) >= 10:
@@ -165,24 +176,26 @@ def _after_tags(data: bytes, position: int) -> int:
             zeros = _ZEROS.match(data, position)
             position = zeros.end() if zeros else position
         if position == before:
-            return position
+            break
+    return position
 
 
 def _end_of_sound(data: bytes) -> int:
     """Where the tags at the end of a file begin: their lengths stand behind them."""
     end = len(data)
-    while True:
+    for _ in range(_MOST_TAGS):
         before = end
-        if data[max(0, end - 128) : end][:3] == b"TAG":
+        if end >= 128 and data[end - 128 : end - 125] == b"TAG":
             end -= 128
-        elif data[max(0, end - 227) : end][:4] == b"TAG+":
+        elif end >= 227 and data[end - 227 : end - 223] == b"TAG+":
             end -= 227
-        elif data[max(0, end - 32) : end][:8] == b"APETAGEX":
+        elif end >= 32 and data[end - 32 : end - 24] == b"APETAGEX":
             size, _, flags = struct.unpack_from("<III", data, end - 20)
             end -= size + (32 if flags >> 31 else 0)
-        elif data[max(0, end - 9) : end] == b"LYRICS200" and data[end - 15 : end - 9].isdigit():
+        elif end >= 15 and data[end - 9 : end] == b"LYRICS200" and data[end - 15 : end - 9].isdigit():
             end -= 15 + int(data[end - 15 : end - 9])
-        elif data[max(0, end - 9) : end] == b"LYRICSEND" and (at := data.rfind(b"LYRICSBEGIN", 0, end)) >= 0:
+        elif end >= 9 and data[end - 9 : end] == b"LYRICSEND" and (at := data.rfind(b"LYRICSBEGIN", 0, end)) >= 0:
             end = at
-        if end == before or end <= 0:
-            return max(0, end)
+        if end == before or end < 0:
+            break
+    return max(0, end)
