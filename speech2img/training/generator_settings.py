@@ -112,10 +112,10 @@ class GeneratorSettings:
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
     initial: str | None = None
-    """Generator to start from, weights only: a run, a release, a name of shipped weights; none starts anew. Sizes of its
-    network are taken over; those chosen in [model] must fit. Discriminators of pictures are taken over where both have
-    them, those of features begin anew. For few pictures of one's own take learning_rate 5e-5, both of them, features of
-    the start's own teacher (features --teacher songbirds), and discriminator_augmentation."""
+    """Generator to start from, weights only: a run, a release, a name of shipped weights; none starts anew. The sizes
+    of its network are taken over; those chosen in [model] must fit. Discriminators of pictures are taken over where
+    both have them, those of features begin anew. For few pictures of one's own take both learning rates of 5e-5,
+    features of the start's own teacher (features --teacher songbirds), and discriminator_augmentation."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
     embedding_noise: float = 0.0

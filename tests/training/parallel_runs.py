@@ -48,8 +48,8 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
         if argv := order.get("argv"):
             return main(argv)
         more = {name: order[name] for name in ("device", "workers", "loop") if name in order}
-        tiny_trainings.train(order["case"], Path(order["root"]), folder, steps=order["steps"], **more)
-        return 0
+        result = tiny_trainings.train(order["case"], Path(order["root"]), folder, steps=order["steps"], **more)
+        return 128 + signal.SIGINT if result.received == signal.SIGINT else 0
 
     try:
         errors = Path(order.get("errors", folder))

@@ -1,11 +1,14 @@
 """One long job, killed again and again: what it has promised must stay, and its end must be that of a quiet one."""
 
+import contextlib
 import os
+import pty
 import random
 import re
 import shutil
 import signal
 import subprocess
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,14 +160,14 @@ def _compare(job: Job, before: dict[str, object], now: dict[str, object]) -> Non
 
 def _run(job: Job, folder: Path, kill: Kill | None) -> Run:
     """Run the command to its end, or until it is killed."""
-    log = folder.with_name(f"{folder.name}.log")
     since = time.monotonic()
     is_at_work = is_killed = False
-    with log.open("wb") as errors:
+    with _Terminal() as terminal:
         process = subprocess.Popen(
-            job.command(folder), stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            job.command(folder), stdout=subprocess.DEVNULL, stderr=terminal.follower, start_new_session=True
         )
         while process.poll() is None:
+            terminal.read()
             if not is_at_work and _holds(folder / job.lock, process.pid):
                 is_at_work, since = True, time.monotonic()
             is_due = kill and (is_at_work or kill.is_early) and time.monotonic() > since + kill.seconds
@@ -172,13 +175,45 @@ def _run(job: Job, folder: Path, kill: Kill | None) -> Run:
                 os.killpg(process.pid, signal.SIGKILL) if kill and kill.hits_all else process.kill()
                 is_killed = True
             time.sleep(_LOOK_SECONDS)
-    seconds = time.monotonic() - since
-    _demand_end(job, process.pid)
-    said = log.read_bytes()
+        seconds = time.monotonic() - since
+        _demand_end(job, process.pid)
+        terminal.read()
+    said = terminal.said
     if process.returncode and not is_killed:
         raise SoakError(f"{job.name}: exit status {process.returncode}: {said[-300:].decode(errors='replace')}")
     numbers = re.findall(rb"%s: +(?:\d+%%\|[^|]*\| )?(\d+)/" % job.bar.encode(), said)
     return Run(is_killed, int(numbers[-1]) if numbers else 0, seconds)
+
+
+class _Terminal:
+    """A terminal for a job's progress bar, which tells every moment what the lines in a file would tell now and then.
+
+    Attributes
+    ----------
+    follower : int
+        The job's end.
+    said : bytes
+        What the job has written, as far as it was read.
+    """
+
+    def __init__(self) -> None:
+        self._leader, self.follower = pty.openpty()
+        termios.tcsetwinsize(self.follower, (24, 200))
+        os.set_blocking(self._leader, False)
+        self.said = b""
+
+    def read(self) -> None:
+        """Take what is there."""
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(self._leader, 1 << 16):
+                self.said += part
+
+    def __enter__(self) -> "_Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.follower)
+        os.close(self._leader)
 
 
 def _holds(lock: Path, process: int) -> bool:

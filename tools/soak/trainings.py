@@ -1,8 +1,8 @@
 """Every trainer at toy size under kills, signals, full disks, no memory and nonsense; each must end like a quiet one.
 
 The names are those of the reliability plan: R1 kills at random moments, R2 kills within a save, R5 stops every 7 steps,
-R6 SIGTERM at random moments, R12 a full disk, R13 no memory, R14 values that are not finite, R15 two trainers in one
-folder; ``ranks`` and ``torchrun`` kill one process of a job of two.
+R6 SIGINT, SIGTERM, SIGHUP and SIGUSR1 at random moments, R12 a full disk, R13 no memory, R14 values that are not
+finite, R15 two trainers in one folder; ``ranks`` and ``torchrun`` kill one process of a job of two.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from kill import SoakError
 from speech2img.config import dump_toml
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.training.stopping import ASKING
 
 TESTS = Path(__file__).resolve().parents[2] / "tests" / "training"
 sys.path.insert(0, str(TESTS))
@@ -197,15 +198,17 @@ def stops(ground: Ground, case: str, count: int) -> str:
 
 
 def signals(ground: Ground, case: str, count: int) -> str:
-    """R6: SIGTERM at a random moment of a training; status 0 and a checkpoint."""
+    """R6: a signal that asks for an end at a random moment; status 0, 130 after Ctrl-C, and a checkpoint."""
     slowest = 0.0
 
     def sitting(folder: Path, number: int) -> bool:
         nonlocal slowest
         since, before = time.monotonic(), _newest(folder)
-        event = [0, ground.draw.choice([signal.SIGTERM, signal.SIGINT]), ground.draw.uniform(0, 0.05)]
+        wish = ground.draw.choice(ASKING)
+        event = [0, wish, ground.draw.uniform(0, 0.05)]
         job = ground.run(case, folder, events={ground.draw.randrange(6): event})
-        _demand(job.statuses == [0], f"status {job.statuses}: {job.message(0)}")
+        wanted = [128 + wish if wish == signal.SIGINT else 0]
+        _demand(job.statuses == wanted, f"{wish.name}: status {job.statuses}: {job.message(0)}")
         _demand(_newest(folder) > before, "no checkpoint after a signal")
         slowest = max(slowest, time.monotonic() - since)
         return True
