@@ -154,7 +154,8 @@ def _killed() -> DataError:
 
 def _settle(line: Connection) -> None:
     """Make a fresh child independent of its parent but for the line between them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):  # the parent's affair
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # A collection would copy what is shared with the parent, and close descriptors that have other owners by then.
     gc.freeze()

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -106,3 +107,10 @@ def test_a_child_of_the_training_dies_of_its_own_signals() -> None:
             signal.raise_signal(signal.SIGTERM)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_ctrl_c_to_any_process_of_a_job_ends_all_with_130(start: Callable, tmp_path: Path, rank: int) -> None:
+    ended = start("encoder", tmp_path / "run", events={1: (rank, signal.SIGINT)})
+    assert ended.statuses == [130, 130], ended.message(0)
+    assert start("encoder", tmp_path / "run").statuses == [0, 0]
