@@ -15,6 +15,8 @@ ALIASES = {"transcript": "text", "caption": "text"}
 MAX_TABLE_BYTES = 64 << 20
 MAX_ROWS = 500_000
 MAX_COLUMNS = 500
+MAX_LINE = 1 << 20
+"""Longest line, in characters."""
 _SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 Row = Mapping[str, str]
@@ -39,7 +41,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
     ------
     DataError
         If it is no regular file, in another encoding, separated by something else, broken, or has more lines than
-        `MAX_ROWS` or more columns than `MAX_COLUMNS`.
+        `MAX_ROWS`, a longer one than `MAX_LINE` or more columns than `MAX_COLUMNS`.
     """
     kind = file_media_type(path)
     if kind in ("application/zip", "application/x-ole-storage"):
@@ -53,7 +55,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     _check_separator(path, text, delimiter)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, restkey="", restval=None)
+    reader = csv.DictReader(_lines(path, text), delimiter=delimiter, strict=True, restkey="", restval=None)
     try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         _check_header(path, names)
@@ -65,6 +67,14 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
             yield reader.line_num, row
     except csv.Error as error:
         raise DataError.about(path, f"line {reader.line_num}: broken ({error})", "write it as plain CSV") from error
+
+
+def _lines(path: Path, text: str) -> Iterator[str]:
+    """Lines with their ends; one that would hold millions of fields ends the reading."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > MAX_LINE:
+            raise DataError.about(path, f"line {number}: longer than {MAX_LINE:,} characters", "write a row a line")
+        yield line
 
 
 def _check_separator(path: Path, text: str, delimiter: str) -> None:
@@ -88,7 +98,7 @@ def _check_header(path: Path, names: list[str]) -> None:
 
 
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(io.StringIO(text), start=1):
+    for number, line in enumerate(_lines(path, text), start=1):
         if not line.strip():
             continue
         try:

@@ -40,6 +40,7 @@ def test_lines_end_at_line_ends_only(tmp_path: Path) -> None:
         ("items.csv", b"PK\3\4" + bytes(60), "is a spreadsheet, not a text; save it as CSV UTF-8"),
         ("items.csv", b"image\n" * 500_002, "more than 500,000 lines"),
         ("items.csv", b"," * 1_000_000 + b"image\n", "more than 500 columns"),
+        ("items.csv", b"image\n" + b"," * 2_000_000, "line 2: longer than 1,048,576 characters"),
         ("items.csv", b"image\n" + b'"' + b"x" * 200_000 + b'"\n', "field larger than field limit"),
         ("items.jsonl", b'{"image": ' + b"9" * 5_000 + b"}\n", "line 1: not JSON .*digits"),
         ("items.jsonl", b"[" * 1_000_000, "line 1: not JSON"),
