@@ -88,7 +88,7 @@ _KEYS: Mapping[str, tuple[str, Check]] = {
     "accuracy": ("a table of shares, 0 to 1", _mapping(_number(0.0, 1.0))),
     "trained_with": ("a table of texts", _mapping(_text)),
     "prior_steps": ("a whole number, 1 to 1000", _whole(1, 1000)),
-    "candidates": ("a whole number, 1 to 1000", _whole(1, 1000)),
+    "candidates": ("a whole number, 1 to 128", _whole(1, 128)),
     **dict.fromkeys(("stretch", "guidance", "temperature"), ("a number, 0 to 1000", _number(0.0, 1000.0))),
     **dict.fromkeys(("step", "images_seen", "utterances_seen", "clips_seen"), _COUNT),
 }
