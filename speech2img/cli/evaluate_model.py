@@ -28,11 +28,13 @@ def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.corpora.manifest import Manifest
     from speech2img.metrics.evaluation import evaluate_pipeline
+    from speech2img.metrics.report_place import require_report_place
     from speech2img.training.stores import image_store
 
-    manifest = Manifest.load(args.root)
-    pipe = _model(args, manifest)
     out = args.out or args.root / "reports" / "-".join(args.split)
+    manifest = Manifest.load(args.root)
+    require_report_place(out)
+    pipe = _model(args, manifest)
     features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)

@@ -18,6 +18,7 @@ from speech2img.metrics.picture_sets import repetition_note
 from speech2img.metrics.real_pictures import ImageStoreLike, RealPictures
 from speech2img.metrics.records import ManifestLike, UtteranceRecord, choose_utterances, utterances_of
 from speech2img.metrics.report import MetricReport
+from speech2img.metrics.report_place import require_report_place
 from speech2img.metrics.spoken_attributes import per_picture
 from speech2img.storage.atomic import atomic_path, write_json
 from speech2img.storage.progress import Progress, track
@@ -137,11 +138,14 @@ def evaluate_pipeline(
 
     Raises
     ------
+    ConfigError
+        If something else than a report lies where the report would be.
     MetricError
         If there is neither a judge nor a network, or a split is a training split.
     DataError
         If a split has no recorded utterances.
     """
+    require_report_place(out)
     features = network if network is not None else judge
     if features is None:
         raise MetricError.about("evaluation", "neither a judge nor a feature network", "give one of them")
@@ -194,10 +198,6 @@ def evaluate_pipeline(
         for group in groups:
             measure(report, group)
     gallery = _gallery(groups, pipeline, readings, real_readings, count=num_shown, seed=seed)
-    for group in groups:
-        for record, picture in zip(group.records, group.pictures, strict=True):
-            with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
-                Image.fromarray(picture).save(path, format="PNG")
     write_json(
         out / "utterances.json",
         [
@@ -216,6 +216,10 @@ def evaluate_pipeline(
             for record in group.records
         ],
     )
+    for group in groups:
+        for record, picture in zip(group.records, group.pictures, strict=True):
+            with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
+                Image.fromarray(picture).save(path, format="PNG")
     report.save(out)
     write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}))
     return report

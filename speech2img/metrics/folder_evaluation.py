@@ -20,6 +20,7 @@ from speech2img.metrics.picture_sources import FilePictures, PictureSource
 from speech2img.metrics.protocols import find_protocol
 from speech2img.metrics.published import comparison_markdown, is_published_set
 from speech2img.metrics.report import MetricReport
+from speech2img.metrics.report_place import require_report_place, require_statistics_place
 
 Side = PictureSource | Path
 """Pictures, or the ``.npz`` with statistics of such."""
@@ -65,7 +66,7 @@ def evaluate_folders(
     Raises
     ------
     ConfigError
-        If there are pictures but no network, or nothing to do.
+        If there are pictures but no network, nothing to do, or something else lies where the report would be.
     DataError, ImageError
         If a picture, folder or statistics file cannot be used; it is named.
     MetricError
@@ -119,6 +120,10 @@ class _Evaluation:
 
     def check(self, save_stats: Path | None) -> None:
         """Refuse what makes no sense before any picture is read."""
+        if save_stats is not None:
+            require_statistics_place(save_stats)
+        if self.generated is not None:
+            require_report_place(self.out)
         if isinstance(self.real, Path) and (save_stats is not None or self.generated is None):
             raise ConfigError.about(self.real, "statistics already", "give a folder of real pictures to make them of")
         if self.generated is None and save_stats is None:
