@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
     """Train, and say where the run stands and what comes next."""
     from speech2img.config import load_settings
     from speech2img.storage.ranks import this_rank
+    from speech2img.training.run import require_run_place
 
+    require_run_place(args.out)
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
     train, settings_class, options = _trainer(args.role)

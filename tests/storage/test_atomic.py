@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -185,3 +186,54 @@ def test_texts_with_names_that_are_no_utf_8_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "x.txt").read_bytes() == b"caf\\udce9"
     write_json(tmp_path / "x.json", {name: [name]})
     assert read_json(tmp_path / "x.json") == {name: [name]}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO])
+def test_a_folder_that_cannot_be_synced_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    sync = os.fsync
+
+    def of_files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", of_files_only)
+    if number == errno.EIO:
+        with pytest.raises(DataError, match="Input/output error"):
+            write_text(tmp_path / "a", "x")
+    else:
+        write_text(tmp_path / "a", "x")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["a" * 250 + ".wav", "é" * 127, "a." + "b" * 250, "." + "c" * 254])
+def test_the_longest_names_that_a_file_may_have_are_written(tmp_path: Path, name: str) -> None:
+    write_text(tmp_path / name, "x")
+    assert os.listdir(tmp_path) == [name]
+    assert remove_leftovers(tmp_path) is None and os.listdir(tmp_path) == [name]
+
+
+def test_a_name_that_is_too_long_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="File name too long"):
+        write_text(tmp_path / ("a" * 256), "x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_leftovers_are_those_of_this_package(tmp_path: Path) -> None:
+    theirs = [".notes.tmp-draft", ".a.tmp-12", "a.tmp-01234567", ".b.tmp-0123abcd.tar.gz"]
+    for name in [*theirs, ".a.tmp-0123abcd", ".a.tmp-0123abcd.wav"]:
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".c.tmp-0123abcd").symlink_to(tmp_path)
+    remove_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == sorted(theirs)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "hole").write_bytes(b"")
+    os.truncate(tmp_path / "hole", 1 << 40)
+    with pytest.raises(DataError, match="is larger than 1,000 bytes"):
+        read_bytes(tmp_path / "hole", max_bytes=1000)
+    (tmp_path / "x").write_bytes(b"x" * 1000)
+    assert read_bytes(tmp_path / "x", max_bytes=1000) == b"x" * 1000
