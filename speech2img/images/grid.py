@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from speech2img.errors import ImageError
+from speech2img.images.pixels import to_rgb
 from speech2img.storage.atomic import atomic_path
 
 Pictures = Tensor | np.ndarray | Sequence[Tensor | np.ndarray | Image.Image]
@@ -31,18 +32,22 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
         If it has another shape or type, or is not finite.
     """
     if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+        image = np.asarray(to_rgb("picture", image))
     if isinstance(image, Tensor):
         array = image.detach().cpu().float() if image.is_floating_point() else image.detach().cpu()
         picture = array.numpy()
         if picture.ndim != 3 or picture.shape[0] != 3:
             raise ImageError.about("picture", f"a tensor of shape {tuple(picture.shape)}", "give (3, H, W)")
         if picture.dtype != np.uint8:
+            if not image.is_floating_point():
+                raise ImageError.about("picture", f"values of type {image.dtype}", "give uint8, or float in -1..1")
             if not np.isfinite(picture).all():
                 raise ImageError.about("picture", "values that are not finite", "check the generator's training")
             picture = np.clip(np.rint((picture + 1.0) * 127.5), 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(picture.transpose(1, 2, 0))
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        image = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    if not isinstance(image, np.ndarray):
+        raise ImageError.about("picture", f"a {type(image).__name__}", "give a tensor, an array or a PIL image")
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ImageError.about("picture", f"{image.dtype} of shape {image.shape}", "give (H, W, 3) uint8")
     return image
 
