@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from speech2img.storage.pickle_names import NAMES, DType, Name, RefusedError
 from speech2img.storage.plain_values import demand_small
 
-_SPARE_BYTES = 32 << 20
+_SPARE_BYTES = 64 << 20
 _ENTRY_BYTES = 100
 _MAX_KEY = 1 << 60
 _MAX_NUMBER = 32

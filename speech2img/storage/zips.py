@@ -1,5 +1,6 @@
 """Zip archives of any origin: opened only after their entries have been counted, and one error for all damage."""
 
+import errno
 import struct
 import zipfile
 import zlib
@@ -51,11 +52,19 @@ def open_zip(file: IO[bytes], *, max_members: int) -> zipfile.ZipFile:
     try:
         if _count_entries(file, max_members) > max_members:
             raise TooManyEntriesError(f"an archive of more than {max_members:,} files")
-        return zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(file)
+        size = file.seek(0, 2)
+        if any(not 0 <= member.header_offset < size for member in archive.infolist()):
+            raise ValueError("a part lies outside of it")
+        return archive
     except TooManyEntriesError:
         raise
     except ZIP_DAMAGE as error:
         raise ValueError(f"no intact zip archive ({error})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the beginning, as a damaged directory has it
+            raise
+        raise ValueError("no intact zip archive (a part lies outside of it)") from error
 
 
 def _count_entries(file: IO[bytes], enough: int) -> int:

@@ -5,6 +5,7 @@ import gzip
 import os
 import pathlib
 import pickle
+import random
 import re
 import sys
 import types
@@ -19,8 +20,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from speech2img.cli.import_weights import SOURCES
+from speech2img.cli.import_weights import SOURCES, import_published
 from speech2img.cli.main import main
+from speech2img.errors import CheckpointError
 from speech2img.models import inception_published, tacotron2_published
 from speech2img.models.crnn_encoder import CRNNEncoder
 from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
@@ -402,6 +404,25 @@ def test_pipes_devices_folders_and_holes_are_one_line(
         line = refusal(capsys, source, tmp_path / name, tmp_path / "out")
         assert name in line and reason in line
     assert "regular file" in refusal(capsys, source, Path("/dev/zero"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("source", ["s2igan-sen", "hifigan", "caffe-googlenet", "fid-inception"])
+def test_mutants_and_any_bytes_are_one_line_or_a_release(tmp_path: Path, source: str) -> None:
+    torch.save(lightning(s2igan_sen(), "model."), tmp_path / "a.pth", _use_new_zipfile_serialization=False)
+    np.savez(tmp_path / "a.npz", **{"conv1/7x7_s2/weight": np.zeros((2, 2)), "conv/weight": np.zeros(3)})
+    real = [(tmp_path / name).read_bytes() for name in ("a.pth", "a.npz")]
+    real += [b"\x0a\x03abc" + b"\xa2\x06\x05\x0a\x03abc" * 9, gzip.compress(real[0]), b""]
+    rng = random.Random(source)
+    for number in range(150):
+        mutant = bytearray(real[number % len(real)])
+        for _ in range(rng.randrange(1, 4)):
+            place = rng.randrange(len(mutant) + 1)
+            mutant[place : place + rng.randrange(9)] = rng.randbytes(rng.randrange(9))
+        (tmp_path / "mutant").write_bytes(mutant)
+        try:
+            import_published(source, tmp_path / "mutant", tmp_path / "out")
+        except CheckpointError as error:
+            assert str(error).startswith(str(tmp_path / "mutant"))
 
 
 def test_a_plain_pickle_is_no_torch_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
