@@ -23,8 +23,8 @@ def load_feature_network(path: str | Path, *, device: str | torch.device = "cpu"
     Parameters
     ----------
     path : str or Path
-        Name of shipped weights, a run or release folder of GoogLeNet, Inception or an attribute network, or a published
-        file of GoogLeNet or Inception: which of them is told by its content.
+        Name of shipped weights, a run or release folder of GoogLeNet, Inception or an attribute network, a whole
+        model that holds one, or a published file of GoogLeNet or Inception: which of them is told by its content.
     device : str or torch.device
         Where it computes.
 
@@ -39,13 +39,16 @@ def load_feature_network(path: str | Path, *, device: str | torch.device = "cpu"
     if path.suffix in _PUBLISHED:
         return _published(path, device)
     folder = find_release(path)
-    kind = load_release(folder)[1].get("kind")
+    config = load_release(folder)[1]
+    kind = config.get("kind")
     if kind == "googlenet":
         return GoogLeNetReader.load(folder, device=device)
     if kind == "inception":
         return InceptionFeatures(InceptionReader.load(folder, device=device))
     if kind == "attribute-network":
         return Judge.load(folder, device=device)
+    if kind == "speech-to-image" and "reader" in config:
+        return Judge.inside(folder, device=device)
     raise ConfigError.about(f"--network {path}", f"a release of kind {kind!r} reads no pictures", f"give {KNOWN}")
 
 

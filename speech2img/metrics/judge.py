@@ -14,7 +14,7 @@ from speech2img.errors import CheckpointError, MetricError
 from speech2img.metrics.resize import to_network
 from speech2img.models.attribute_network import AttributeNetwork
 from speech2img.storage.networks import build_network
-from speech2img.storage.weights import load_release, release_sha256
+from speech2img.storage.weights import load_release, reader_of, release_sha256
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,31 @@ class Judge:
                 f"it holds a {config.get('kind')!r}, not an attribute network",
                 "name the release folder of a judge or teacher; networks that know no attributes go to --network",
             )
+        return cls._of(Path(folder), tensors, config, device)
+
+    @classmethod
+    def inside(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> "Judge":
+        """Load the teacher that a whole model holds to choose among its pictures; it knows its values by number only.
+
+        Parameters
+        ----------
+        folder : path
+            Release folder of kind ``speech-to-image`` with a reader.
+        device : str or torch.device
+            Where it computes.
+
+        Raises
+        ------
+        CheckpointError
+            If the folder is damaged or there is no reader in it.
+        """
+        tensors, config = reader_of(Path(folder), *load_release(Path(folder)))
+        return cls._of(Path(folder), tensors, {**config, "role": "teacher"}, device)
+
+    @classmethod
+    def _of(
+        cls, folder: Path, tensors: dict[str, torch.Tensor], config: Mapping[str, Any], device: str | torch.device
+    ) -> "Judge":
         heads, image_size = config.get("heads"), config.get("image_size")
         if not isinstance(heads, dict) or not heads or not isinstance(image_size, int):
             raise CheckpointError.about(folder, "its config names no heads or no image size", "export the judge again")
@@ -129,7 +154,7 @@ class Judge:
             image_size=image_size,
             accuracy=config.get("accuracy") or {},
             name=f"attribute {config.get('role', 'judge')}",
-            weights_sha256=release_sha256(Path(folder)),
+            weights_sha256=release_sha256(folder),
             device=device,
         )
 

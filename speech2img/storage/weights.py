@@ -181,6 +181,31 @@ def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
+def reader_of(
+    folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The teacher inside a whole model, as a release of its own; what its heads see is known by number only.
+
+    Parameters
+    ----------
+    folder : Path
+        For messages.
+    tensors, config : Mapping
+        Of the whole model, as `load_release` gives them.
+
+    Raises
+    ------
+    CheckpointError
+        If the config describes no such teacher.
+    """
+    reader = config.get("reader")
+    heads = reader.get("heads") if isinstance(reader, dict) else None
+    if not isinstance(heads, dict) or not all(type(count) is int and 0 < count < 1 << 20 for count in heads.values()):
+        raise CheckpointError.about(folder, "its config describes no network that reads pictures", "give a teacher")
+    names = {name: [str(number) for number in range(count)] for name, count in heads.items()}
+    return part_of(tensors, "reader.network."), {**reader, "heads": names, "kind": "attribute-network"}
+
+
 def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:
     check_dense(tensor, name)
     tensor = tensor.detach().cpu()

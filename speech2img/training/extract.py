@@ -21,6 +21,7 @@ from speech2img.storage.atomic import atomic_path
 from speech2img.storage.embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.names import plain_name
 from speech2img.storage.networks import build_network
+from speech2img.storage.releases import find_release
 from speech2img.storage.store_file import open_store
 from speech2img.storage.store_seal import write_store
 from speech2img.storage.weights import copy_release, load_release, part_of, release_sha256, save_release
@@ -29,7 +30,6 @@ from speech2img.training.features import Standard, load_features
 from speech2img.training.parallel import by_leader
 from speech2img.training.shared_parts import compute_parts, shared_parts
 from speech2img.training.stores import derived, mel_store
-from speech2img.training.teachers import release_folder
 
 MAX_FRAMES = 2048
 BATCH_FRAMES = 48_000
@@ -104,7 +104,7 @@ def extract_embeddings(
         If the name is a path.
     """
     folder = embedding_folder(root, name or run.resolve().name)
-    source = release_folder(run)
+    source = find_release(run)
     tensors, config = load_release(source)
     if config.get("kind") not in ("speech-encoder", "speech-to-image"):
         raise CheckpointError.about(

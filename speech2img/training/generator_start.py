@@ -20,12 +20,25 @@ from speech2img.training.generator_settings import GeneratorSettings
 KEPT = "initial.json"
 """File of a run that says what it started from."""
 
+SMALLEST_SPREAD = 1e-3
+"""Embeddings that differ by less, as a share of their size, tell nothing apart."""
+
 
 def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
-    """Fold a shift to mean 0 and a scaling to deviation 1 of the layer's input into its weights, in place."""
+    """Fold a shift to mean 0 and a scaling to deviation 1 of the layer's input into its weights, in place.
+
+    Raises
+    ------
+    ConfigError
+        If the inputs differ by no more than rounding: there is nothing to learn from.
+    """
     average = embeddings.mean(axis=0)
     mean = torch.from_numpy(average)
-    scale = float(np.sqrt(np.mean(np.square(embeddings - average)))) + 1e-8
+    scale = float(np.sqrt(np.mean(np.square(embeddings - average))))
+    if scale <= SMALLEST_SPREAD * float(np.sqrt(np.mean(np.square(embeddings)))):
+        reason = f"they are the same for every utterance (they differ by {scale:.1e})"
+        raise ConfigError.about("embeddings", reason, "train the encoder for longer, or at another learning rate")
+    scale += 1e-8
     with torch.no_grad():
         layer.weight /= scale
         layer.bias.sub_(layer.weight @ mean)

@@ -13,9 +13,9 @@ from speech2img.errors import CheckpointError
 from speech2img.metrics.independence import TRAINED_WITH
 from speech2img.models.image_head import ImageHead
 from speech2img.storage.networks import build_network
+from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.features import Standard
-from speech2img.training.teachers import release_folder
 
 PREFIX = "image_head."
 
@@ -56,7 +56,7 @@ def load_image_head(run: Path, *, device: torch.device | None = None) -> Trained
     CheckpointError
         If there is no sound release, or it has no image head.
     """
-    folder = release_folder(run)
+    folder = find_release(run)
     tensors, config = load_release(folder)
     head = image_head_of(tensors, config, name=str(folder))
     if head is None:

@@ -21,6 +21,7 @@ from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage.networks import build_network
+from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, part_of, save_release
 from speech2img.training.device import resolve_device, sent
 from speech2img.training.extract import EmbeddingFile, load_embeddings
@@ -34,7 +35,7 @@ from speech2img.training.prior_settings import PriorSettings
 from speech2img.training.run import open_run
 from speech2img.training.shown import count_shown
 from speech2img.training.task import Task, learning_rate, set_learning_rate
-from speech2img.training.teachers import AttributeTeacher, release_folder
+from speech2img.training.teachers import AttributeTeacher
 
 __all__ = ["PriorSettings", "train_prior"]
 
@@ -338,7 +339,7 @@ def train_prior(
 
 def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
     """Generator, how the features that it paints are standardised, and the config of its release."""
-    folder = release_folder(run)
+    folder = find_release(run)
     tensors, config = load_release(folder)
     if "generator" not in config:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")

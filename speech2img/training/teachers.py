@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.networks import build_network
 from speech2img.storage.releases import shipped_folder, shipped_releases
 from speech2img.storage.tensors import load_published_file
-from speech2img.storage.weights import load_release, part_of, release_sha256
+from speech2img.storage.weights import load_release, reader_of, release_sha256
 from speech2img.training.inception_teacher import InceptionTeacher
 from speech2img.training.teacher import normalised
 
@@ -101,8 +101,8 @@ class AttributeTeacher:
     def __init__(self, folder: Path, *, device: torch.device) -> None:
         self.folder = release_folder(folder)
         tensors, config = load_release(self.folder)
-        if isinstance(config.get("reader"), dict) and config.get("kind") == "speech-to-image":
-            tensors, config = _reader_of(tensors, config["reader"])
+        if "reader" in config and config.get("kind") == "speech-to-image":
+            tensors, config = reader_of(self.folder, tensors, config)
         if config.get("kind") != "attribute-network":
             raise CheckpointError.about(
                 self.folder, f"holds a {config.get('kind')!r}, not a teacher", "give the run of 'train teacher'"
@@ -146,12 +146,6 @@ class AttributeTeacher:
         """Number of the value that each head sees in pictures in -1..1."""
         _, logits = self.network(_resized(images_BCHW, self.image_size))
         return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
-
-
-def _reader_of(tensors: dict[str, Tensor], reader: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The teacher inside a whole model, as a release of its own; the names of what its heads see are not kept there."""
-    heads = {name: [str(number) for number in range(int(count))] for name, count in reader.get("heads", {}).items()}
-    return part_of(tensors, "reader.network."), {**reader, "heads": heads, "kind": "attribute-network"}
 
 
 class GoogLeNetTeacher:

@@ -103,3 +103,24 @@ def test_what_reads_no_pictures_is_named(tmp_path: Path) -> None:
     for name in ("gone.npz", "gone"):
         with pytest.raises(CheckpointError, match=name):
             load_feature_network(tmp_path / name)
+
+
+def test_the_teacher_in_a_whole_model_reads_as_the_teacher_itself(tmp_path: Path) -> None:
+    network = AttributeNetwork({"size": 2}, width=4, feature_dim=16)
+    kind = {"heads": {"size": ["small", "large"]}, "width": 4, "feature_dim": 16, "image_size": 64}
+    own = load_feature_network(release(tmp_path / "own", network, kind="attribute-network", **kind))
+    inside = {f"reader.network.{name}": value for name, value in network.state_dict().items()}
+    reader = {**kind, "heads": {"size": 2}}
+    save_release(tmp_path / "whole", inside, {"kind": "speech-to-image", "reader": reader}, "# card", half=False)
+    found = load_feature_network(tmp_path / "whole")
+    np.testing.assert_array_equal(found.read(PICTURES).features, own.read(PICTURES).features)
+    for lie in (
+        {},
+        [],
+        {**reader, "heads": {"size": -1}},
+        {**reader, "heads": {"size": 10**30}},
+        {**reader, "width": "x"},
+    ):
+        save_release(tmp_path / "lie", inside, {"kind": "speech-to-image", "reader": lie}, "# card", half=False)
+        with pytest.raises(CheckpointError, match="lie"):
+            load_feature_network(tmp_path / "lie")

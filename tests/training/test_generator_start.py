@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.storage.weights import load_release
 from speech2img.training.generator import train_generator
 from speech2img.training.generator_settings import GeneratorModelSettings, GeneratorSettings
-from speech2img.training.generator_start import started
+from speech2img.training.generator_start import standardise_input_, started
 
 
 def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
@@ -43,3 +45,11 @@ def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) ->
     assert whole["trained_with"] == then["trained_with"]
     assert any(role.startswith("initial generator's ") for role in then["trained_with"])
     assert then["generator"] == load_release(tmp_path / "first" / "export")[1]["generator"]
+
+
+def test_embeddings_that_are_all_the_same_are_named() -> None:
+    layer, noise = nn.Linear(4, 4), np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    standardise_input_(layer, 0.5 + 0.01 * noise)
+    for same in (0.5 + 1e-5 * noise, np.full((9, 4), 0.5, np.float32), np.zeros((9, 4), np.float32)):
+        with pytest.raises(ConfigError, match="embeddings: they are the same for every utterance.*train the encoder"):
+            standardise_input_(layer, same)
