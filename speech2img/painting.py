@@ -205,7 +205,7 @@ def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
         number = None
     if number is None or number < least or (most is not None and number > most):
         wanted = f"at least {least}" + (f" and at most {most:,}" if most is not None else "")
-        raise ConfigError.about(name, f"{value!r:.60} is not a number that fits", f"give a whole number of {wanted}")
+        raise ConfigError.about(name, f"{value!r:.60} does not fit", f"give a whole number of {wanted}")
     return number
 
 

@@ -74,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
     """Paint and print the written paths; what cannot be heard is named, and the rest is painted."""
     if not args.audio and not args.text and args.embeddings is None:
         raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
+    from speech2img.painting import MOST_IMAGES, whole_number
     from speech2img.storage.places import require_writable_place
 
+    whole_number("--num-images", args.num_images, 1, MOST_IMAGES)
     require_writable_place(args.out)
     if args.embeddings is not None:
         return _paint_stored(args)

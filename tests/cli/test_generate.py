@@ -175,6 +175,16 @@ def test_places_that_cannot_be_written_are_one_error(
     assert Path("file").read_bytes() == b"mine"
 
 
+def test_a_number_of_pictures_beyond_all_sense_is_refused_at_once(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["generate", "--model", model, "a.wav", "--out", str(tmp_path / "out"), "--num-images", "2000000000"]
+    assert main(argv) == 2
+    assert "--num-images: 2000000000 does not fit; give a whole number of at least 1 and at most 10,000" in (
+        capsys.readouterr().err
+    )
+
+
 def test_stages_of_a_model_with_one_are_called_by_its_name(
     tmp_path: Path, make_release: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
