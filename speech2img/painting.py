@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.forked import let_children_compute, require_own_process
 from speech2img.models.feature_prior import FeaturePrior
 from speech2img.models.painter import Painter, PaintingOptions, PictureReader
 from speech2img.models.stackgan import StackGenerator
 from speech2img.storage import networks
+from speech2img.storage.forked import let_children_compute, require_own_process
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, part_of, release_sha256
 from speech2img.training.device import resolve_device

@@ -21,7 +21,6 @@ from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
 from speech2img.errors import AudioError, CheckpointError
-from speech2img.forked import require_own_process
 from speech2img.models.builders import speech_network
 from speech2img.models.painter import Painter
 from speech2img.models.speech_network import SpeechNetwork
@@ -35,6 +34,7 @@ from speech2img.painting import (
     painter_of,
     whole_number,
 )
+from speech2img.storage.forked import require_own_process
 from speech2img.storage.releases import find_release
 from speech2img.storage.weights import load_release, release_sha256
 
