@@ -1,13 +1,31 @@
 """speech2img: a spoken description straight into an image, with no text in between."""
 
+import importlib.util
+import sys
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from speech2img.pipeline import SpeechToImage
 
 __version__ = "0.1.0"
 __all__ = ["SpeechToImage", "__version__", "load"]
+
+
+def _refuse(missing: str) -> NoReturn:
+    """End the command in one line, or an import in an error, where the system lacks what every part needs."""
+    message = (
+        f"speech2img: runs on Linux (macOS: untested); Windows is not supported, WSL is ({missing} is missing here)"
+    )
+    name = (sys.argv or [""])[0]
+    if name == "-m" or name.removesuffix(".exe").endswith("speech2img"):
+        sys.exit(message)
+    raise ImportError(message)
+
+
+for _module in ("fcntl", "resource"):
+    if importlib.util.find_spec(_module) is None:
+        _refuse(_module)
 
 
 def load(name_or_path: str | PathLike[str], *, device: str = "auto") -> "SpeechToImage":

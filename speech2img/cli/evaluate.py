@@ -70,10 +70,11 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--split",
         nargs="+",
-        default=["test"],
+        default=[],
         choices=("val", "test_seen", "test"),
         metavar="SPLIT",
-        help="one or more of val, test_seen (seen classes, unseen pictures), test (unseen classes); default test",
+        help="one or more of val, test_seen (seen classes, unseen pictures), test (unseen classes); default test, or "
+        "test_seen where the corpus has no other",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="folder of the report (default: <root>/reports/<split>, or report)"

@@ -24,6 +24,11 @@ LIMIT = 200
 BATCH = 32
 
 
+def default_split(manifest: "Manifest") -> str:
+    """The part that is measured where none is asked for: that of unseen classes, if the corpus has one."""
+    return "test_seen" if "test_seen" in manifest.splits and "test" not in manifest.splits else "test"
+
+
 def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.corpora.manifest import Manifest
@@ -31,8 +36,9 @@ def run_model(args: argparse.Namespace) -> int:
     from speech2img.metrics.report_place import require_report_place
     from speech2img.training.stores import image_store
 
-    out = args.out or args.root / "reports" / "-".join(args.split)
     manifest = Manifest.load(args.root)
+    args.split = args.split or [default_split(manifest)]
+    out = args.out or args.root / "reports" / "-".join(args.split)
     require_report_place(out)
     pipe = _model(args, manifest)
     features = _features(args, manifest)

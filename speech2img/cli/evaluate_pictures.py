@@ -81,6 +81,7 @@ def _side(folders: list[Path] | None, listed: Path | None, which: str, *, uprigh
 
 def _corpus(args: argparse.Namespace) -> "FilePictures":
     """Real pictures of a corpus: of its splits, or all where the protocol has them so; cropped as in training."""
+    from speech2img.cli.evaluate_model import default_split
     from speech2img.corpora.manifest import Manifest
     from speech2img.errors import ConfigError
     from speech2img.metrics.picture_sources import manifest_pictures
@@ -90,9 +91,10 @@ def _corpus(args: argparse.Namespace) -> "FilePictures":
         raise ConfigError.about("--split", "several", "compare with one split at a time")
     protocol = None if args.protocol is None else find_protocol(args.protocol)
     whole = protocol is not None and protocol.frechet.real_pictures == "all"
+    manifest = Manifest.load(args.root)
     return manifest_pictures(
-        Manifest.load(args.root),
-        split=None if whole else args.split[0],
+        manifest,
+        split=None if whole else (args.split or [default_split(manifest)])[0],
         crop=protocol is None or protocol.frechet.real_crop == "box",
         upright=protocol is None or protocol.upright,
     )

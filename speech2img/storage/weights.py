@@ -198,8 +198,9 @@ def reader_of(
     CheckpointError
         If the config describes no such teacher.
     """
-    reader = config.get("reader")
-    heads = reader.get("heads") if isinstance(reader, dict) else None
+    found = config.get("reader")
+    reader: dict[str, Any] = found if isinstance(found, dict) else {}
+    heads = reader.get("heads")
     if not isinstance(heads, dict) or not all(type(count) is int and 0 < count < 1 << 20 for count in heads.values()):
         raise CheckpointError.about(folder, "its config describes no network that reads pictures", "give a teacher")
     names = {name: [str(number) for number in range(count)] for name, count in heads.items()}

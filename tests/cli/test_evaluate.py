@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,7 @@ def test_inception_adds_rows_and_changes_no_other(
     corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubInception())
+    _features(corpus, tmp_path / "googlenet_bvlc.npz")
     model = make_release(tmp_path / "model")
     plain = _evaluate(model, corpus, "--network", "x.npz")
     report = _evaluate(model, corpus, "--network", "x.npz", "--inception", "net", "--allow-small")
@@ -229,6 +231,7 @@ def test_a_classifier_scores_generated_and_real_pictures(
             return {"logits": prepared.mean(dim=(1, 2)).numpy()}
 
     monkeypatch.setattr(ClassifierReader, "load", lambda *_, **__: Stub())
+    _features(corpus, tmp_path / "googlenet_bvlc.npz")
     model = make_release(tmp_path / "model", trained_with={"feature network": "cd" * 32})
     report = _evaluate(model, corpus, "--network", "x.npz", "--classifier", "run")
     assert "10 splits of 6 pictures" in " ".join(report["notes"])  # of the 6 real pictures; the 12 generated have one
@@ -374,3 +377,15 @@ def test_the_network_behind_the_features_reads_the_pictures_whatever_it_is(
     _features(corpus, tmp_path / "teacher", kind="attribute-network")
     report = _evaluate(make_release(tmp_path / "model"), corpus)
     assert _row(report, "frechet_distance")["network"] == "attribute teacher"
+
+
+def test_the_split_is_that_of_unseen_classes_if_there_is_one(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path]
+) -> None:
+    _features(corpus, tmp_path / "googlenet_bvlc.npz")
+    model = make_release(tmp_path / "model")
+    assert _evaluate(model, corpus, "--network", "x.npz")["corpus"]["splits"] == "test"
+    manifest = Manifest.load(corpus)
+    seen = tuple(replace(item, split="test_seen") for item in manifest.items)
+    Manifest(corpus, "cub100", seen, meta={}).save()
+    assert _evaluate(model, corpus, "--network", "x.npz")["corpus"]["splits"] == "test_seen"
