@@ -41,6 +41,7 @@ def _rank(order: dict[str, Any], index: int, port: int) -> None:
     folder = Path(order["folder"])
     place = {"RANK": index, "LOCAL_RANK": index, "WORLD_SIZE": order["ranks"], "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in place.items()}, MASTER_ADDR="127.0.0.1")
+    os.environ["TORCHELASTIC_RUN_ID"] = "none"  # as torchrun sets it for a job of one machine
     status = 99
 
     def action() -> int:
