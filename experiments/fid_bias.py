@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.metrics.frechet import fit_gaussian, frechet_distance
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.kernel_distance import kernel_score
-from speech2img.metrics.picture_features import FeatureSettings, extract_features
-from speech2img.metrics.picture_sources import folder_pictures
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
+from speech2img.metrics.functional.kernel_distance import kernel_score
+from speech2img.metrics.images.features import FeatureSettings, extract_features
+from speech2img.metrics.images.sources import folder_pictures
 
 PICTURES = 400
 COUNTS = (50, 100, 200)

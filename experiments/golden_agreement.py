@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.metrics.frechet import fit_gaussian, frechet_distance
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.inception_score import inception_score
-from speech2img.metrics.picture_features import FeatureSettings, extract_features
-from speech2img.metrics.picture_sources import ArrayPictures
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
+from speech2img.metrics.functional.inception_score import inception_score
+from speech2img.metrics.images.features import FeatureSettings, extract_features
+from speech2img.metrics.images.sources import ArrayPictures
 
 TAPS = ("pool64", "pool192", "pool768")
 

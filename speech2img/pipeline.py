@@ -2,7 +2,7 @@
 
     hear -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
 
-What lies between embedding and picture is ``models/painter.py``: prior, generator, the choice among candidates.
+Between embedding and picture lies ``models/generators/image_sampler.py``: prior, generator, choice among candidates.
 
 Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, M mel bands,
 T frames, S picture size.
@@ -21,10 +21,7 @@ from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
 from speech2img.errors import AudioError, CheckpointError
-from speech2img.models.builders import speech_network
-from speech2img.models.painter import Painter
-from speech2img.models.speech_network import SpeechNetwork
-from speech2img.painting import (
+from speech2img.generation import (
     MOST_IMAGES,
     PAINTING_KEYS,
     Conditioning,
@@ -34,9 +31,12 @@ from speech2img.painting import (
     painter_of,
     whole_number,
 )
-from speech2img.storage.forked import require_own_process
-from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release, release_sha256
+from speech2img.models.encoders.base import SpeechNetwork
+from speech2img.models.encoders.registry import speech_network
+from speech2img.models.generators.image_sampler import Painter
+from speech2img.storage.forked_children import require_own_process
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.release import load_release, release_sha256
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:

@@ -15,6 +15,13 @@ from hypothesis import settings
 
 from speech2img.errors import Speech2ImgError
 
+pytest_plugins = [
+    "helpers.own_folder",
+    "helpers.published_corpora",
+    "helpers.training_fixtures",
+    "helpers.tts_fixtures",
+]
+
 Child = Callable[[Callable[[], object]], int]
 ReleaseMaker = Callable[..., Path]
 
@@ -64,9 +71,9 @@ def make_release() -> ReleaseMaker:
     def make(folder: Path, *, kind: str = "speech-to-image", **config: object) -> Path:
         import torch
 
-        from speech2img.models.speech_encoder import SpeechEncoder
-        from speech2img.models.stackgan import StackGenerator
-        from speech2img.storage.weights import save_release
+        from speech2img.models.encoders.li2020 import SpeechEncoder
+        from speech2img.models.generators.stackgan import StackGenerator
+        from speech2img.storage.releases.release import save_release
 
         torch.manual_seed(0)
         encoder = {"channels": [8] * 8, "embedding_dim": 16}

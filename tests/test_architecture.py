@@ -61,7 +61,7 @@ def test_rooms_import_only_what_is_below_them(path: Path) -> None:
             assert top in {"speech2img", *THIRD_PARTY[room]}, f"{path}: {room} may not import {name}"
     if room == "painting":
         from_training = {name for name in _imports(path) if name.startswith("speech2img.training")}
-        assert from_training == {"speech2img.training.device"}
+        assert from_training == {"speech2img.device"}
 
 
 def test_models_import_only_models_and_losses_only_losses() -> None:
@@ -104,7 +104,7 @@ def test_one_module_knows_what_cuda_wants() -> None:
         for path in _modules()
         if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
     }
-    assert knows == {"training/device.py", "training/graphs.py", "metrics/inception_reader.py", "cli/check.py"}
+    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception_reader.py", "cli/check.py"}
 
 
 def test_unknown_attribute_of_the_package() -> None:

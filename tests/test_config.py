@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -10,15 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from helpers.damage import mutants
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.config import dump_toml, field_docs, load_settings, settings_from_dict, settings_to_dict
 from speech2img.errors import ConfigError
-
-sys.path.insert(0, str(Path(__file__).parent / "storage"))
-
-from damage import mutants  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from PIL import Image
 import speech2img
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.errors import AudioError, CheckpointError, ConfigError
-from speech2img.models.stackgan import StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage import releases
-from speech2img.storage.releases import find_release
-from speech2img.storage.weights import save_release
+from speech2img.storage.releases import find_release as releases
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.release import save_release
 
 ReleaseMaker = Callable[..., Path]
 

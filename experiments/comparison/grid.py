@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from speech2img import SpeechToImage
-from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.errors import DataError
 from speech2img.images.grid import image_grid
 from speech2img.storage.atomic import write_text

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.features.image_features import load_features
+from speech2img.features.image_head import load_image_head
+from speech2img.features.speech_embeddings import load_embeddings
 from speech2img.losses.relation import RELATIONS, PairKind, relation_loss
-from speech2img.models.relation import RelationClassifier
-from speech2img.models.stackgan import init_stackgan_
+from speech2img.models.generators.relation_classifier import RelationClassifier
+from speech2img.models.generators.stackgan import init_stackgan_
 from speech2img.storage.atomic import write_json
-from speech2img.training.critics import ADAM_BETAS
-from speech2img.training.extract import load_embeddings
-from speech2img.training.features import load_features
-from speech2img.training.image_head import load_image_head
+from speech2img.training.stackgan.discriminators import ADAM_BETAS
 
 KINDS: tuple[PairKind, ...] = ("identical", "same_class", "other_class")
 BATCH, QUESTIONS = 24, 40

@@ -5,15 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import DataError
-from speech2img.metrics.centroids import class_centroid_scores, k_way_centroid_accuracy, leave_one_out_centroid_accuracy
-from speech2img.metrics.retrieval import retrieval_scores
-from speech2img.metrics.speech_picture import speech_picture_scores
+from speech2img.features.image_features import load_features
+from speech2img.features.image_head import picture_space
+from speech2img.features.speech_embeddings import load_embeddings
+from speech2img.metrics.functional.class_centroids import (
+    class_centroid_scores,
+    k_way_centroid_accuracy,
+    leave_one_out_centroid_accuracy,
+)
+from speech2img.metrics.functional.retrieval import retrieval_scores
+from speech2img.metrics.functional.speech_image_retrieval import speech_picture_scores
 from speech2img.storage.atomic import write_json
-from speech2img.training.extract import load_embeddings
-from speech2img.training.features import load_features
-from speech2img.training.image_head import picture_space
 
 WAYS = 12
 

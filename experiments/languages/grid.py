@@ -14,7 +14,7 @@ from speech2img.corpora.songbirds.languages.registry import LANGUAGES
 from speech2img.corpora.songbirds.manner import MANNERS
 from speech2img.images.grid import image_grid
 from speech2img.storage.atomic import write_text
-from speech2img.tts.espeak import EspeakSynthesizer
+from speech2img.tts.espeak.engine import EspeakSynthesizer
 
 ROWS = (
     ({"body_color": "red", "size": "small"}, "day"),

@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 from speech2img import SpeechToImage
-from speech2img.corpora.manifest import Caption, Item, Manifest
+from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.features.judge import Judge
 from speech2img.images.grid import image_grid
 from speech2img.images.io import read_image
 from speech2img.images.store import square_thumbnail
-from speech2img.metrics.judge import Judge
 from speech2img.storage.atomic import atomic_path, write_json
-from speech2img.storage.releases import find_release
+from speech2img.storage.releases.find_release import find_release
 
 SPLIT = "test_seen"
 GRID_DRAWS = 3

@@ -18,17 +18,17 @@ from PIL import Image
 from speech2img.audio.io import read_audio, write_wav
 from speech2img.audio.mel import log_mel, mel_preset
 from speech2img.images.grid import save_grid
-from speech2img.models.tacotron2 import Tacotron2
-from speech2img.models.tacotron2_alignment import AlignmentScores, alignment_scores
-from speech2img.models.tacotron2_speaking import speak_texts
+from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
+from speech2img.models.tts.inference import speak_texts
+from speech2img.models.tts.tacotron2 import Tacotron2
 from speech2img.storage.atomic import write_json
-from speech2img.storage.networks import load_weights
-from speech2img.storage.releases import find_release
-from speech2img.storage.weights import load_release
-from speech2img.training.tacotron2_data import ClipBatches, read_clips
-from speech2img.training.tacotron2_pictures import alignment_picture, mel_picture
-from speech2img.tts.griffin_lim import GriffinLim
-from speech2img.tts.text import ids_to_text
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import load_weights
+from speech2img.storage.releases.release import load_release
+from speech2img.training.tacotron2.data import ClipBatches, read_clips
+from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
+from speech2img.tts.tacotron2.griffin_lim import GriffinLim
+from speech2img.tts.tacotron2.symbols import ids_to_text
 
 PRESET = mel_preset("tacotron2")
 HOP = PRESET.hop_length

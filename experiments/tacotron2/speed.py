@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.mel import mel_preset
-from speech2img.models.hifigan import PUBLISHED, HifiGan
-from speech2img.models.tacotron2 import Tacotron2
-from speech2img.models.tacotron2_speaking import Utterance, speak_texts
-from speech2img.tts.griffin_lim import GriffinLim
+from speech2img.models.tts.hifigan import PUBLISHED, HifiGan
+from speech2img.models.tts.inference import Utterance, speak_texts
+from speech2img.models.tts.tacotron2 import Tacotron2
+from speech2img.tts.tacotron2.griffin_lim import GriffinLim
 
 T = TypeVar("T")
 

@@ -9,12 +9,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from speech2img.audio.chunks import checked_chunks
-from speech2img.audio.flac import with_length
-from speech2img.audio.foreign import KINDS, decode_foreign
+from speech2img.audio.decoders.chunks import checked_chunks
+from speech2img.audio.decoders.ffmpeg import KINDS, decode_foreign
+from speech2img.audio.decoders.flac import with_length
+from speech2img.audio.decoders.mp3 import mp3_parts
+from speech2img.audio.decoders.ogg import ogg_streams
 from speech2img.audio.limits import CONVERT, AudioLimits, check_header, check_samples, to_mono
-from speech2img.audio.mp3 import mp3_parts
-from speech2img.audio.ogg import ogg_streams
 from speech2img.errors import AudioError, DataError
 from speech2img.storage.atomic import atomic_write_bytes, read_bytes
 from speech2img.storage.media_type import HEAD_BYTES, media_type

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.audio.half import half_frames
+from speech2img.audio.float16 import half_frames
 from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
-from speech2img.audio.spool import Spool
+from speech2img.audio.store_writer import Spool
 from speech2img.errors import AudioError, DataError, RunInterrupted
 from speech2img.storage.atomic import disk_errors
-from speech2img.storage.forks import talk_in_forks
+from speech2img.storage.fork_map import talk_in_forks
+from speech2img.storage.hdf5.opener import CheckedRows, open_store
+from speech2img.storage.hdf5.seal import SEALED, check_of
+from speech2img.storage.hdf5.sources import REBUILD, demand_store_or_nothing, digest_sources
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
-from speech2img.storage.store_file import CheckedRows, open_store
-from speech2img.storage.store_seal import SEALED, check_of
-from speech2img.storage.stores import REBUILD, demand_store_or_nothing, digest_sources
 
 FORMAT = "speech2img-mels-1"
 

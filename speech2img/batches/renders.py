@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from speech2img.batches.images import label_attributes
-from speech2img.corpora.songbirds.render import random_attributes, render_bird
+from speech2img.batches.labelled_images import label_attributes
+from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
 from speech2img.errors import DataError
 from speech2img.images.store import square_thumbnail
-from speech2img.storage.arrays import load_arrays
 from speech2img.storage.atomic import atomic_path
-from speech2img.storage.forks import map_in_forks
+from speech2img.storage.foreign.npz import load_arrays
+from speech2img.storage.fork_map import map_in_forks
 from speech2img.storage.progress import Progress
 
 _JUDGE = 0x6A75646765

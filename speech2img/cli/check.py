@@ -87,7 +87,7 @@ def device_advice(capability: tuple[int, int], built_for: list[str]) -> str:
 def _device_lines() -> list[str]:
     import torch
 
-    from speech2img.training.device import cuda_devices
+    from speech2img.device import cuda_devices
 
     lines = [f"CPU, {len(os.sched_getaffinity(0))} cores, {torch.get_num_threads()} threads"]
     for index, device in enumerate(cuda_devices()):
@@ -102,7 +102,7 @@ def _device_lines() -> list[str]:
 def _speech_lines() -> list[str]:
     """Which engines of ``synthesize`` are ready."""
     from speech2img.errors import ConfigError
-    from speech2img.tts.baidu_keys import read_keys
+    from speech2img.tts.baidu.credentials import read_keys
 
     if importlib.util.find_spec("espeakng_loader") is None:
         lines = ['espeak: missing (generate --text wants it too): pip install "speech2img[tts]"']
@@ -120,14 +120,14 @@ def _speech_lines() -> list[str]:
 
 def _releases_of(kind: str) -> list[str]:
     from speech2img.storage.atomic import read_json
-    from speech2img.storage.releases import find_release, shipped_releases
+    from speech2img.storage.releases.find_release import find_release, shipped_releases
 
     return [name for name in shipped_releases() if read_json(find_release(name) / "config.json").get("kind") == kind]
 
 
 def _weight_lines() -> list[str]:
-    from speech2img.storage.releases import find_release, shipped_releases
-    from speech2img.storage.weights import release_sha256
+    from speech2img.storage.releases.find_release import find_release, shipped_releases
+    from speech2img.storage.releases.release import release_sha256
 
     names = shipped_releases()
     return [f"{name}, sha256 {release_sha256(find_release(name))[:16]}" for name in names] or [
@@ -141,8 +141,8 @@ def _corpus_lines(root: Path) -> list[str]:
             f"{root}: no manifest.jsonl; make one with `speech2img prepare songbirds --root {root}`, or get CUB from "
             f"{CUB_PAGE} and run `speech2img prepare cub --root {root}`"
         ]
-    from speech2img.corpora.inspection import changed_files
-    from speech2img.corpora.manifest import Manifest
+    from speech2img.corpora.checks.file_records import changed_files
+    from speech2img.corpora.records.manifest import Manifest
     from speech2img.storage.names import some_of
 
     manifest = Manifest.load(root)

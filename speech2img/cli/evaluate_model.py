@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     import numpy as np
 
     from speech2img.cli.stored_speech import StoredSpeech
-    from speech2img.corpora.manifest import Manifest
-    from speech2img.metrics.evaluation import GroupMeasure
-    from speech2img.metrics.judge import FeatureNetwork, Judge
-    from speech2img.metrics.measures import RetrievalArrays
-    from speech2img.metrics.real_pictures import ImageStoreLike
+    from speech2img.corpora.records.manifest import Manifest
+    from speech2img.features.image_features import FeatureFile
+    from speech2img.features.judge import FeatureNetwork, Judge
+    from speech2img.metrics.evaluate.model import GroupMeasure
+    from speech2img.metrics.evaluate.model_rows import RetrievalArrays
+    from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
-    from speech2img.training.features import FeatureFile
 
     Model = SpeechToImage | StoredSpeech
 
@@ -31,10 +31,10 @@ def default_split(manifest: "Manifest") -> str:
 
 def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
-    from speech2img.corpora.manifest import Manifest
-    from speech2img.metrics.evaluation import evaluate_pipeline
-    from speech2img.metrics.report_place import require_report_place
-    from speech2img.training.stores import image_store
+    from speech2img.corpora.records.manifest import Manifest
+    from speech2img.features.stores import image_store
+    from speech2img.metrics.evaluate.model import evaluate_pipeline
+    from speech2img.metrics.report.place import require_report_place
 
     manifest = Manifest.load(args.root)
     args.split = args.split or [default_split(manifest)]
@@ -76,8 +76,8 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     if args.embeddings is None:
         return SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     from speech2img.cli.stored_speech import StoredSpeech
-    from speech2img.painting import EmbeddingsToImage
-    from speech2img.training.extract import load_embeddings
+    from speech2img.features.speech_embeddings import load_embeddings
+    from speech2img.generation import EmbeddingsToImage
 
     pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
     return StoredSpeech(pipe, manifest, load_embeddings(args.root, args.embeddings))
@@ -85,9 +85,9 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
 
 def _averaged(args: argparse.Namespace) -> str:
     """Whether the generator's weights are averaged over the training, as far as its release says."""
-    from speech2img.metrics.independence import TRAINED_WITH
-    from speech2img.storage.releases import find_release
-    from speech2img.storage.weights import load_release
+    from speech2img.metrics.evaluate.independence import TRAINED_WITH
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.release import load_release
 
     _, config = load_release(find_release(args.generator or args.model))
     if "ema" in config:
@@ -98,8 +98,8 @@ def _averaged(args: argparse.Namespace) -> str:
 
 def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "Model") -> "Judge | None":
     """The judge asked for, or the shipped one where the corpus knows what its pictures show."""
-    from speech2img.metrics.judge import Judge
-    from speech2img.storage.releases import find_release
+    from speech2img.features.judge import Judge
+    from speech2img.storage.releases.find_release import find_release
 
     knows_attributes = any(item.attributes for item in manifest.items)
     if args.judge is None and not knows_attributes:
@@ -114,7 +114,7 @@ def _renderer(manifest: "Manifest") -> Any:
     import numpy as np
     from PIL import Image
 
-    from speech2img.corpora.songbirds.render import render_bird
+    from speech2img.corpora.songbirds.rendering.render import render_bird
 
     def render(attributes: dict[str, str], seed: int, size: int) -> "np.ndarray":
         picture = Image.fromarray(render_bird(attributes, seed=seed, size=256))
@@ -126,7 +126,7 @@ def _renderer(manifest: "Manifest") -> Any:
 def _features(args: argparse.Namespace, manifest: "Manifest") -> "FeatureFile | None":
     """Teacher features of the corpus, where it has them."""
     from speech2img.errors import DataError
-    from speech2img.training.features import feature_path, load_features
+    from speech2img.features.image_features import feature_path, load_features
 
     name = args.features or FEATURES
     path = feature_path(args.root, name)
@@ -144,7 +144,7 @@ def _network(
 ) -> "FeatureNetwork | None":
     """The feature network asked for; where nothing judges, the network that the speech was taught by."""
     from speech2img.errors import MetricError
-    from speech2img.metrics.feature_networks import KNOWN, load_feature_network
+    from speech2img.metrics.evaluate.feature_networks import KNOWN, load_feature_network
 
     path = args.network
     if path is None:
@@ -166,8 +166,8 @@ def _retrieval(
     args: argparse.Namespace, manifest: "Manifest", features: "FeatureFile | None"
 ) -> "tuple[dict[str, RetrievalArrays], list[str]]":
     """Teacher features of each split's pictures, in the space that the model's encoder learned to give; and notes."""
-    from speech2img.metrics.measures import RetrievalArrays
-    from speech2img.training.image_head import picture_space
+    from speech2img.features.image_head import picture_space
+    from speech2img.metrics.evaluate.model_rows import RetrievalArrays
 
     if features is None or args.embeddings is not None:
         return {}, []
@@ -196,7 +196,7 @@ def _retrieval(
 
 def _other_teacher(args: argparse.Namespace, config: dict[str, Any], features: "FeatureFile") -> list[str]:
     """What the report must say where the features are of another network than the one that taught the speech."""
-    from speech2img.metrics.independence import trained_with
+    from speech2img.metrics.evaluate.independence import trained_with
 
     taught_by = (trained_with(config) or {}).get("feature network")
     if taught_by is None or taught_by == features.sha256.lower():
@@ -209,8 +209,8 @@ def _other_teacher(args: argparse.Namespace, config: dict[str, Any], features: "
 
 def _release(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Folder, tensors and config of a release."""
-    from speech2img.storage.releases import find_release
-    from speech2img.storage.weights import load_release
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.release import load_release
 
     folder = find_release(name)
     return str(folder), *load_release(folder)
@@ -238,10 +238,10 @@ def _extras(
     """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
     extras: list[GroupMeasure] = []
     if args.inception is not None or args.classifier is not None or args.retrieval:
-        from speech2img.metrics.classifier_reader import ClassifierReader
-        from speech2img.metrics.encoder_judge import check_judges
-        from speech2img.metrics.inception_of_model import InceptionOfModel
-        from speech2img.metrics.inception_reader import InceptionReader
+        from speech2img.features.classifier_reader import ClassifierReader
+        from speech2img.features.inception_reader import InceptionReader
+        from speech2img.metrics.evaluate.encoder_judge import check_judges
+        from speech2img.metrics.evaluate.model_inception import InceptionOfModel
 
         reader = classifier = None
         warnings: tuple[str, ...] = ()
@@ -275,8 +275,8 @@ def _extras(
 
 def _releases(args: argparse.Namespace) -> list[dict[str, Any]]:
     """Configs of the releases that make up the model."""
-    from speech2img.storage.releases import find_release
-    from speech2img.storage.weights import load_release
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.release import load_release
 
     return [load_release(find_release(name))[1] for name in (args.model, args.generator) if name]
 
@@ -286,13 +286,13 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
     import numpy as np
 
     from speech2img.errors import MetricError
-    from speech2img.metrics.encoder_judge import EncoderJudge, check_judges
-    from speech2img.metrics.independence import trained_with
-    from speech2img.metrics.resize import resize
+    from speech2img.features.image_features import Standard, load_features
+    from speech2img.images.resize import resize
+    from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
+    from speech2img.metrics.evaluate.independence import trained_with
     from speech2img.pipeline import SpeechToImage
-    from speech2img.storage.releases import find_release
-    from speech2img.storage.weights import load_release
-    from speech2img.training.features import Standard, load_features
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.release import load_release
 
     features = load_features(args.root, args.judge_features or args.features or FEATURES)
     encoder = SpeechToImage.load(args.judge_encoder, device=args.device)

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from speech2img.metrics.folder_evaluation import Side
-    from speech2img.metrics.picture_sources import FilePictures
+    from speech2img.metrics.evaluate.folders import Side
+    from speech2img.metrics.images.sources import FilePictures
 
 OUT = Path("report")
 
 
 def run_folders(args: argparse.Namespace) -> int:
     """Compare two folders, write the report and print it."""
-    from speech2img.metrics.classifier_reader import ClassifierReader
-    from speech2img.metrics.folder_evaluation import evaluate_folders, told_of_files
-    from speech2img.metrics.folder_plan import FolderSettings
-    from speech2img.metrics.inception_reader import InceptionReader
-    from speech2img.metrics.protocols import find_protocol
-    from speech2img.training.device import resolve_device
+    from speech2img.device import resolve_device
+    from speech2img.features.classifier_reader import ClassifierReader
+    from speech2img.features.inception_reader import InceptionReader
+    from speech2img.metrics.evaluate.folder_plan import FolderSettings
+    from speech2img.metrics.evaluate.folders import evaluate_folders, told_of_files
+    from speech2img.metrics.report.protocols import find_protocol
 
     rule = None if args.protocol is None else find_protocol(args.protocol)
     upright = rule is None or rule.upright
@@ -65,7 +65,7 @@ def run_folders(args: argparse.Namespace) -> int:
 def _side(folders: list[Path] | None, listed: Path | None, which: str, *, upright: bool) -> "Side | None":
     """Pictures of folders or a list, or the path of statistics; None where neither is given."""
     from speech2img.errors import ConfigError
-    from speech2img.metrics.picture_sources import folder_pictures, listed_pictures
+    from speech2img.metrics.images.sources import folder_pictures, listed_pictures
 
     files = [path for path in folders or () if path.suffix.lower() == ".npz"]
     if files and (len(folders or ()) > 1 or listed is not None):
@@ -82,10 +82,10 @@ def _side(folders: list[Path] | None, listed: Path | None, which: str, *, uprigh
 def _corpus(args: argparse.Namespace) -> "FilePictures":
     """Real pictures of a corpus: of its splits, or all where the protocol has them so; cropped as in training."""
     from speech2img.cli.evaluate_model import default_split
-    from speech2img.corpora.manifest import Manifest
+    from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import ConfigError
-    from speech2img.metrics.picture_sources import manifest_pictures
-    from speech2img.metrics.protocols import find_protocol
+    from speech2img.metrics.images.sources import manifest_pictures
+    from speech2img.metrics.report.protocols import find_protocol
 
     if len(args.split) > 1:
         raise ConfigError.about("--split", "several", "compare with one split at a time")

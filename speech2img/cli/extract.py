@@ -47,10 +47,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
+    from speech2img.distributed.collectives import by_leader, is_leader, joined
+    from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, extract_picture_embeddings
     from speech2img.storage.names import plain_name
-    from speech2img.storage.ranks import this_rank
-    from speech2img.training.extract import embedding_folder, extract_embeddings, extract_picture_embeddings
-    from speech2img.training.parallel import by_leader, is_leader, joined
+    from speech2img.storage.rank import this_rank
 
     for option, value in (("--name", args.name), ("--features", args.features)):
         if value is not None:
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             name = args.name or "picture"
             by_leader(lambda: extract_picture_embeddings(args.root, args.features, name=name))
         elif args.pickles is not None:
-            from speech2img.training.peer_embeddings import import_embeddings
+            from speech2img.features.imported_embeddings import import_embeddings
 
             name = args.name or "s2igan"
             by_leader(lambda: import_embeddings(args.pickles, args.root, name=name))

@@ -59,8 +59,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute what is missing and say where it is."""
-    from speech2img.storage.ranks import this_rank
-    from speech2img.training.parallel import is_leader, joined
+    from speech2img.distributed.collectives import is_leader, joined
+    from speech2img.storage.rank import this_rank
 
     with joined(this_rank()):
         for line in _compute(args):
@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compute(args: argparse.Namespace) -> Iterator[str]:
-    from speech2img.corpora.manifest import Manifest
+    from speech2img.corpora.records.manifest import Manifest
+    from speech2img.features.stores import image_store, mel_store
     from speech2img.storage.names import plain_name
-    from speech2img.training.stores import image_store, mel_store
 
     if args.name is not None:
         plain_name(args.name, option="--name")
@@ -82,7 +82,7 @@ def _compute(args: argparse.Namespace) -> Iterator[str]:
     images = image_store(manifest, size=args.image_size, workers=args.workers)
     yield f"picture store: {len(images.ids)} pictures of {args.image_size} px"
     if args.teacher is not None:
-        from speech2img.training.features import build_teacher_features
+        from speech2img.features.image_features import build_teacher_features
 
         path = build_teacher_features(
             args.root,

@@ -13,7 +13,7 @@ from speech2img.storage.names import same_name
 if TYPE_CHECKING:
     import numpy as np
 
-    from speech2img.painting import EmbeddingsToImage
+    from speech2img.generation import EmbeddingsToImage
     from speech2img.pipeline import SpeechToImage
 
 AT_ONCE = 32
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     """Paint and print the written paths; what cannot be heard is named, and the rest is painted."""
     if not args.audio and not args.text and args.embeddings is None:
         raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
-    from speech2img.painting import MOST_IMAGES, whole_number
+    from speech2img.generation import MOST_IMAGES, whole_number
     from speech2img.storage.places import require_writable_place
 
     whole_number("--num-images", args.num_images, 1, MOST_IMAGES)
@@ -97,8 +97,8 @@ def _paint_stored(args: argparse.Namespace) -> int:
     """Paint embeddings that another program wrote."""
     if args.audio or args.text:
         raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")
-    from speech2img.painting import EmbeddingsToImage
-    from speech2img.storage.embeddings import load_s2igan_embeddings
+    from speech2img.generation import EmbeddingsToImage
+    from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 
     rows = load_s2igan_embeddings(args.embeddings)
     names = [f"picture{row}_{k}" for row, spoken in enumerate(rows) for k in range(len(spoken))]

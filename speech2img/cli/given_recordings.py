@@ -76,7 +76,7 @@ def _speak(args: argparse.Namespace) -> Iterator[Any]:
     """The ``--text`` sentences as 16-bit wav files, as a recording would come."""
     if not args.text:
         return
-    from speech2img.tts.espeak import EspeakSynthesizer
+    from speech2img.tts.espeak.engine import EspeakSynthesizer
 
     limits = AudioLimits()
     with EspeakSynthesizer() as engine:

@@ -71,7 +71,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert and print the folder and its hash."""
-    from speech2img.storage.weights import release_sha256
+    from speech2img.storage.releases.release import release_sha256
 
     import_published(args.source, args.file, args.out, mel_preset=args.mel_preset)
     print(f"{args.out}: {args.source}, sha256 {release_sha256(args.out)}")
@@ -103,10 +103,10 @@ def import_published(source: str, file: Path, out: Path, *, mel_preset: str | No
     if mel_preset is not None:
         _check_front_end(source, mel_preset)
     from speech2img.cli.published_networks import converter, described
-    from speech2img.models.containers import find_state
+    from speech2img.models.published.containers import find_state
     from speech2img.storage.atomic import file_sha256
-    from speech2img.storage.networks import build_network
-    from speech2img.storage.weights import require_release_place, save_release
+    from speech2img.storage.releases.networks import build_network
+    from speech2img.storage.releases.release import require_release_place, save_release
 
     require_release_place(out)
     convert, fix = converter(source), f"is it a {source} checkpoint?"
@@ -146,7 +146,7 @@ def _read(source: str, file: Path) -> Any:
                 return _read_npz(opened)
             if source == "caffe-googlenet" and head != _ZIP and head[:1] != _PICKLE:
                 return _read_caffemodel(opened)
-            from speech2img.storage.tensors import read_published_file
+            from speech2img.storage.foreign.torch_files import read_published_file
 
             return read_published_file(opened, name=file)
     except DataError as error:
@@ -155,8 +155,8 @@ def _read(source: str, file: Path) -> Any:
 
 def _holds_arrays(opened: IO[bytes]) -> bool:
     """Whether a zip archive is an .npz: a torch file has a pickle inside."""
-    from speech2img.storage.torch_storages import MAX_MEMBERS
-    from speech2img.storage.zips import open_zip
+    from speech2img.storage.foreign.torch_storages import MAX_MEMBERS
+    from speech2img.storage.foreign.zips import open_zip
 
     with open_zip(opened, max_members=MAX_MEMBERS) as archive:
         return not any(name.endswith("data.pkl") for name in archive.namelist())
@@ -165,7 +165,7 @@ def _holds_arrays(opened: IO[bytes]) -> bool:
 def _read_npz(opened: IO[bytes]) -> "State":
     import torch
 
-    from speech2img.storage.arrays import load_arrays
+    from speech2img.storage.foreign.npz import load_arrays
 
     arrays = load_arrays(opened).items()
     numbers = {
@@ -175,6 +175,6 @@ def _read_npz(opened: IO[bytes]) -> "State":
 
 
 def _read_caffemodel(opened: IO[bytes]) -> "State":
-    from speech2img.models.caffemodel import MAX_BYTES, read_caffemodel
+    from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
 
     return read_caffemodel(opened.read(MAX_BYTES + 1))

@@ -3,9 +3,9 @@
 import argparse
 
 from speech2img.cli.parsing import Parser, add_root, add_seed, add_verb, add_workers
-from speech2img.corpora.fetching import fetch_missing
-from speech2img.corpora.leaks import leak_line
-from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.checks.leaks import leak_line
+from speech2img.corpora.readers.downloads import fetch_missing
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.registry import CORPORA, Option
 
 
@@ -63,13 +63,13 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the corpus and say what it holds; the first process of a job does it for all."""
-    from speech2img.storage.ranks import this_rank
+    from speech2img.storage.rank import this_rank
 
     rank = this_rank()
     if rank.count == 1:
         _prepare(args)
         return 0
-    from speech2img.training.parallel import by_leader, joined
+    from speech2img.distributed.collectives import by_leader, joined
 
     with joined(rank):
         by_leader(lambda: _prepare(args))

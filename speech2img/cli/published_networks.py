@@ -5,13 +5,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from speech2img.models import hifigan, inception_published, published, sen_published, tacotron2_published
-from speech2img.models.builders import speech_network
-from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
-from speech2img.models.inception import InceptionV3
-from speech2img.models.speech_encoder import SpeechEncoder
-from speech2img.models.stackgan import StackDiscriminator, StackGenerator
-from speech2img.models.tacotron2 import Tacotron2
+from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.registry import speech_network
+from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.published import checkpoints as published
+from speech2img.models.published import inception as inception_published
+from speech2img.models.published import s2igan as sen_published
+from speech2img.models.published import tacotron2 as tacotron2_published
+from speech2img.models.tts import hifigan
+from speech2img.models.tts.tacotron2 import Tacotron2
+from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.vision.inception import InceptionV3
 
 State = Mapping[str, Tensor]
 Described = tuple[Callable[..., nn.Module], dict[str, Any], str, dict[str, Any]]

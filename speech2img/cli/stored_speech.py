@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.corpora.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.errors import DataError, MetricError
-from speech2img.painting import EmbeddingsToImage
-from speech2img.training.extract import EmbeddingFile
+from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.generation import EmbeddingsToImage
 
 
 class StoredSpeech:

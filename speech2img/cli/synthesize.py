@@ -9,7 +9,7 @@ from speech2img.cli.parsing import add_root, add_verb, natural, positive
 from speech2img.errors import ConfigError, SynthesisError
 
 if TYPE_CHECKING:
-    from speech2img.storage.ranks import Rank
+    from speech2img.storage.rank import Rank
     from speech2img.tts.base import Synthesizer
 
 DESCRIPTION = """\
@@ -98,9 +98,9 @@ def run(args: argparse.Namespace) -> int:
         if given and args.engine != owner:
             option = f"--{given[0].replace('_', '-')}"
             raise ConfigError.about(option, f"is an option of --engine {owner}", "leave it out, or name that engine")
-    from speech2img.corpora.manifest import Manifest
-    from speech2img.storage.ranks import this_rank
-    from speech2img.tts.corpus import FAILURES_NAME, synthesize_corpus
+    from speech2img.corpora.records.manifest import Manifest
+    from speech2img.storage.rank import this_rank
+    from speech2img.tts.corpus.synthesize import FAILURES_NAME, synthesize_corpus
 
     rank = this_rank()
     manifest = Manifest.load(args.root)
@@ -128,15 +128,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _espeak(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, int]":
-    from speech2img.tts.espeak import EspeakSynthesizer
+    from speech2img.tts.espeak.engine import EspeakSynthesizer
 
     return EspeakSynthesizer(), 2
 
 
 def _baidu(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, int]":
-    from speech2img.tts.baidu import BaiduSettings, BaiduSynthesizer
-    from speech2img.tts.baidu_client import ServiceSettings
-    from speech2img.tts.baidu_keys import default_token_file, read_keys
+    from speech2img.tts.baidu.client import ServiceSettings
+    from speech2img.tts.baidu.credentials import default_token_file, read_keys
+    from speech2img.tts.baidu.engine import BaiduSettings, BaiduSynthesizer
 
     service = ServiceSettings(**_given(args, ("qps",)))
     settings = BaiduSettings(**_given(args, ("aue", "vol", "spd", "pit")))
@@ -150,8 +150,8 @@ def _tacotron2(args: argparse.Namespace, rank: "Rank") -> "tuple[Synthesizer, in
     if args.model is None:
         fix = "give the folder of speech2img import tacotron2 FILE --out DIR, or a run of speech2img train tacotron2"
         raise ConfigError.about("--engine tacotron2", "no --model", fix)
-    from speech2img.training.device import resolve_device
-    from speech2img.tts.tacotron2 import Tacotron2Options, Tacotron2Synthesizer
+    from speech2img.device import resolve_device
+    from speech2img.tts.tacotron2.engine import Tacotron2Options, Tacotron2Synthesizer
 
     options = Tacotron2Options(**_given(args, ("rows", "max_steps", "gate_threshold", "seed")))
     device = resolve_device(args.device or "auto")

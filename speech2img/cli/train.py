@@ -66,7 +66,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the run stands and what comes next."""
     from speech2img.config import load_settings
-    from speech2img.storage.ranks import this_rank
+    from speech2img.storage.rank import this_rank
     from speech2img.training.run import require_run_place
 
     require_run_place(args.out)
@@ -102,11 +102,11 @@ def preset(role: str, name: str | None) -> Any:
         return None
     presets: Mapping[str, Any] = {}
     if role == "encoder":
-        from speech2img.training.encoder_settings import ENCODER_PRESETS
+        from speech2img.training.encoder.settings import ENCODER_PRESETS
 
         presets = ENCODER_PRESETS
     elif role == "generator":
-        from speech2img.training.generator_settings import GENERATOR_PRESETS
+        from speech2img.training.stackgan.settings import GENERATOR_PRESETS
 
         presets = GENERATOR_PRESETS
     if name not in presets:
@@ -118,26 +118,26 @@ def preset(role: str, name: str | None) -> Any:
 def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:
     """Training function, settings class and further arguments of a role; imports only what the role needs."""
     if role in ("teacher", "judge"):
-        from speech2img.training.teacher import TeacherSettings, train_teacher
+        from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
 
         return train_teacher, TeacherSettings, {"role": role}
     if role == "encoder":
-        from speech2img.training.encoder import EncoderSettings, train_encoder
+        from speech2img.training.encoder.task import EncoderSettings, train_encoder
 
         return train_encoder, EncoderSettings, {}
     if role == "prior":
-        from speech2img.training.prior import PriorSettings, train_prior
+        from speech2img.training.prior.task import PriorSettings, train_prior
 
         return train_prior, PriorSettings, {}
     if role == "classifier":
-        from speech2img.training.classifier import train_classifier
-        from speech2img.training.classifier_settings import ClassifierSettings
+        from speech2img.training.classifiers.settings import ClassifierSettings
+        from speech2img.training.classifiers.task import train_classifier
 
         return train_classifier, ClassifierSettings, {}
     if role == "tacotron2":
-        from speech2img.training.tacotron2 import Tacotron2Settings, train_tacotron2
+        from speech2img.training.tacotron2.task import Tacotron2Settings, train_tacotron2
 
         return train_tacotron2, Tacotron2Settings, {}
-    from speech2img.training.generator import GeneratorSettings, train_generator
+    from speech2img.training.stackgan.train import GeneratorSettings, train_generator
 
     return train_generator, GeneratorSettings, {}

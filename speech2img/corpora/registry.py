@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from speech2img.corpora.fetching import CUB, FLICKR8K, OXFORD102, Fetch
 from speech2img.corpora.folder.guide import GUIDE
-from speech2img.corpora.manifest import Manifest
-from speech2img.corpora.spoken_guides import FLICKR8K_GUIDE, PLACES_GUIDE
-from speech2img.corpora.zero_shot_guides import CUB_GUIDE, OXFORD102_GUIDE
+from speech2img.corpora.readers.downloads import CUB, FLICKR8K, OXFORD102, Fetch
+from speech2img.corpora.readers.spoken_guides import FLICKR8K_GUIDE, PLACES_GUIDE
+from speech2img.corpora.readers.zero_shot_guides import CUB_GUIDE, OXFORD102_GUIDE
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
 
 
@@ -59,27 +59,27 @@ class Corpus:
 
 
 def _prepare_songbirds(root: Path, **options: Any) -> Manifest:
-    from speech2img.corpora.songbirds.build import prepare_songbirds
+    from speech2img.corpora.songbirds.prepare import prepare_songbirds
 
     return prepare_songbirds(root, **options)
 
 
 def _prepare_cub(root: Path, **options: Any) -> Manifest:
-    from speech2img.corpora.cub import prepare_cub
-    from speech2img.corpora.zero_shot import ZeroShotOptions
+    from speech2img.corpora.readers.cub import prepare_cub
+    from speech2img.corpora.readers.zero_shot import ZeroShotOptions
 
     return prepare_cub(root, ZeroShotOptions(**options))
 
 
 def _prepare_oxford102(root: Path, **options: Any) -> Manifest:
-    from speech2img.corpora.oxford102 import prepare_oxford102
-    from speech2img.corpora.zero_shot import ZeroShotOptions
+    from speech2img.corpora.readers.oxford102 import prepare_oxford102
+    from speech2img.corpora.readers.zero_shot import ZeroShotOptions
 
     return prepare_oxford102(root, ZeroShotOptions(**options))
 
 
 def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **options: Any) -> Manifest:
-    from speech2img.corpora.cub100 import prepare_cub100
+    from speech2img.corpora.readers.cub100 import prepare_cub100
 
     folder = realdata or os.environ.get("SPEECH2IMG_REALDATA")
     if not folder:
@@ -88,22 +88,22 @@ def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **option
 
 
 def _prepare_folder(root: Path, *, test_speakers: str | None, **options: Any) -> Manifest:
-    from speech2img.corpora.folder.build import prepare_folder
+    from speech2img.corpora.folder.prepare import prepare_folder
 
     names = tuple(name.strip() for name in (test_speakers or "").split(",") if name.strip())
     return prepare_folder(root, test_speakers=names, **options)
 
 
 def _prepare_flickr8k(root: Path, **options: Any) -> Manifest:
-    from speech2img.corpora.flickr8k import prepare_flickr8k
-    from speech2img.corpora.spoken import SpokenOptions
+    from speech2img.corpora.checks.recorded import SpokenOptions
+    from speech2img.corpora.readers.flickr8k import prepare_flickr8k
 
     return prepare_flickr8k(root, SpokenOptions(**options))
 
 
 def _prepare_places(root: Path, *, subset: str, splits: Path | None, **options: Any) -> Manifest:
-    from speech2img.corpora.places import prepare_places
-    from speech2img.corpora.spoken import SpokenOptions
+    from speech2img.corpora.checks.recorded import SpokenOptions
+    from speech2img.corpora.readers.places import prepare_places
 
     return prepare_places(root, SpokenOptions(**options), rooms_only=subset == "rooms", splits=splits)
 

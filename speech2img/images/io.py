@@ -10,8 +10,8 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from speech2img.errors import DataError, ImageError
+from speech2img.images.pillow_warnings import without_warnings
 from speech2img.images.pixels import CONVERT, to_rgb
-from speech2img.images.quiet import without_warnings
 from speech2img.images.tiff import check_tiff
 from speech2img.storage.atomic import disk_errors, open_regular, read_bytes
 from speech2img.storage.media_type import HEAD_BYTES, media_type

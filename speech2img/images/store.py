@@ -14,13 +14,13 @@ from PIL import Image
 from speech2img.errors import DataError, RunInterrupted
 from speech2img.images.io import Box, read_cropped
 from speech2img.storage.atomic import disk_errors, disk_full, fsync
+from speech2img.storage.hdf5.opener import CheckedRows, Store, open_store
+from speech2img.storage.hdf5.probe import Place
+from speech2img.storage.hdf5.seal import SEALED, check_of, seal_store
+from speech2img.storage.hdf5.sources import REBUILD, demand_store_or_nothing, digest_sources, map_in_order
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
-from speech2img.storage.store_file import CheckedRows, Store, open_store
-from speech2img.storage.store_probe import Place
-from speech2img.storage.store_seal import SEALED, check_of, seal_store
-from speech2img.storage.stores import REBUILD, demand_store_or_nothing, digest_sources, map_in_order
 
 FORMAT = "speech2img-images-1"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, open_regular
-from speech2img.storage.ranks import ALONE, Rank
+from speech2img.storage.rank import ALONE, Rank
 
 LOCK = "run.lock"
 _LONGEST_LINE = 20

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speech2img.training.device import Precision, restore_optimizer_
-from speech2img.training.parallel import average_gradients_
+from speech2img.device import Precision, restore_optimizer_
+from speech2img.distributed.collectives import average_gradients_
 from speech2img.training.task import Schedule, learning_rate, set_learning_rate
 
 

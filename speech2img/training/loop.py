@@ -12,17 +12,17 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
+from speech2img.device import peak_memory
+from speech2img.distributed.collectives import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
+from speech2img.distributed.sync_batch_norm import synchronise_
 from speech2img.errors import CheckpointError, OutOfMemoryError
 from speech2img.storage.atomic import atomic_path
-from speech2img.training.device import peak_memory
-from speech2img.training.joint_norm import synchronise_
 from speech2img.training.nonfinite import Guard, first_not_finite
-from speech2img.training.parallel import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
+from speech2img.training.profiling import StepTrace
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
-from speech2img.training.stats import NoLog, StatsLog, StatusLine
+from speech2img.training.stats_log import NoLog, StatsLog, StatusLine
 from speech2img.training.stopping import StopSignal
 from speech2img.training.task import Task
-from speech2img.training.trace import StepTrace
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
+from speech2img.device import PrecisionName, cuda_random_states, restore_cuda_random_states
+from speech2img.distributed.collectives import is_leader, joined, team
 from speech2img.errors import ConfigError
 from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.lock import LOCK, run_lock
-from speech2img.storage.networks import networks_draw
 from speech2img.storage.places import made_folder, require_writable_place
-from speech2img.storage.ranks import this_rank
-from speech2img.training.device import PrecisionName, cuda_random_states, restore_cuda_random_states
-from speech2img.training.parallel import is_leader, joined, team
+from speech2img.storage.rank import this_rank
+from speech2img.storage.releases.networks import networks_draw
 
 WhenNotFinite = Literal["stop", "skip"]
 _WRITTEN = ("config.toml", "stats.jsonl", "nonfinite.json", "checkpoints", "export", "tensorboard", "profile")

@@ -35,7 +35,7 @@ class Task(ABC):
         Parameters
         ----------
         batch : object
-            As from `next_batch`; under ``torchrun`` the rows of this process (see `speech2img.training.parallel`).
+            As from `next_batch`; under ``torchrun`` the rows of this process (see `distributed.collectives`).
         progress : float
             How much of the run's budget is used up, 0..1; schedules follow it.
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.audio import io as io_module
-from speech2img.audio.chunks import checked_chunks
+from speech2img.audio.decoders.chunks import checked_chunks
 from speech2img.audio.io import AudioFacts, AudioLimits, encode_wav, probe_audio, read_audio, resample, write_wav
 from speech2img.errors import AudioError
 

@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.batches.images import NOT_COUNTED, ImageBatches, head_values, label_items, shift_images, to_tensor
-from speech2img.batches.pairs import PairBatches, PairSource
+from speech2img.batches.image_pairs import PairBatches, PairSource
+from speech2img.batches.labelled_images import (
+    NOT_COUNTED,
+    ImageBatches,
+    head_values,
+    label_items,
+    shift_images,
+    to_tensor,
+)
 from speech2img.batches.renders import render_collection, render_one
-from speech2img.corpora.manifest import Caption, Item
+from speech2img.corpora.records.manifest import Caption, Item
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import DataError
 

@@ -14,13 +14,13 @@ from PIL import Image
 
 from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
-from speech2img.corpora.manifest import Caption, Item, Manifest
-from speech2img.metrics.classifier_reader import ClassifierReader
-from speech2img.metrics.googlenet_reader import GoogLeNetReader
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.judge import FeatureReading
-from speech2img.models.attribute_network import AttributeNetwork
-from speech2img.storage.weights import load_release, release_sha256, save_release
+from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.features.classifier_reader import ClassifierReader
+from speech2img.features.googlenet_reader import GoogLeNetReader
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.judge import FeatureReading
+from speech2img.models.vision.attribute_network import AttributeNetwork
+from speech2img.storage.releases.release import load_release, release_sha256, save_release
 
 DIM = 16
 MEAN, STD = 3.0, 0.5
@@ -145,7 +145,7 @@ def test_without_a_network_one_line_says_what_to_give(
 def test_speech_is_compared_in_the_space_it_was_trained_for(
     corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speech2img.metrics import evaluation
+    from speech2img.metrics.evaluate import model as evaluation
 
     taught = tmp_path / "googlenet_bvlc.npz"
     taught.touch()

@@ -16,16 +16,16 @@ from PIL import Image
 
 from speech2img.cli import evaluate
 from speech2img.cli.main import main
-from speech2img.corpora.manifest import Item, Manifest
-from speech2img.metrics.frechet import fit_gaussian, frechet_distance
-from speech2img.metrics.inception_plan import make_plan
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.picture_features import FITS
-from speech2img.metrics.picture_sets import WIDTHS
-from speech2img.metrics.protocols import PROTOCOLS
-from speech2img.metrics.published import ALL_PICTURES, TEST_PICTURES, is_published_set
-from speech2img.metrics.statistics_files import load_statistics
-from speech2img.models.inception import TAPS
+from speech2img.corpora.records.manifest import Item, Manifest
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.metrics.evaluate.plan import make_plan
+from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
+from speech2img.metrics.images.features import FITS
+from speech2img.metrics.images.sets import WIDTHS
+from speech2img.metrics.images.statistics_files import load_statistics
+from speech2img.metrics.report.protocols import PROTOCOLS
+from speech2img.metrics.report.published_results import ALL_PICTURES, TEST_PICTURES, is_published_set
+from speech2img.models.vision.inception import TAPS
 
 Run = Callable[..., dict[str, Any]]
 
@@ -125,7 +125,7 @@ def test_an_interrupted_call_goes_on_and_batches_and_lists_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from speech2img.metrics import picture_features
+    from speech2img.metrics.images import features as picture_features
 
     monkeypatch.setattr(picture_features, "CHUNK", 32)
     argv = ["--generated", str(folders[0]), "--real", str(folders[1]), "--taps", "pool64"]

@@ -190,9 +190,9 @@ def test_stages_of_a_model_with_one_are_called_by_its_name(
 ) -> None:
     import torch
 
-    from speech2img.models.stackgan import StackGenerator
-    from speech2img.storage.embeddings import save_s2igan_embeddings
-    from speech2img.storage.weights import save_release
+    from speech2img.models.generators.stackgan import StackGenerator
+    from speech2img.storage.foreign.peer_embeddings import save_s2igan_embeddings
+    from speech2img.storage.releases.release import save_release
 
     torch.manual_seed(0)
     settings = {"embedding_dim": 16, "condition_dim": 6, "noise_dim": 10, "width": 8, "num_stages": 1}
@@ -207,7 +207,7 @@ def test_stages_of_a_model_with_one_are_called_by_its_name(
 def test_sentences_answer_for_themselves(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speech2img.tts import espeak
+    from speech2img.tts.espeak import engine as espeak
 
     class Engine:
         """Speaks a second a word; dots are silence."""

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
-from speech2img.models.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.networks import load_weights
-from speech2img.storage.weights import load_release
+from speech2img.storage.releases.networks import load_weights
+from speech2img.storage.releases.release import load_release
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.models.inception import InceptionV3
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.networks import load_weights
-from speech2img.storage.weights import load_release
+from speech2img.storage.releases.networks import load_weights
+from speech2img.storage.releases.release import load_release
 
 
 def test_folded_layers_of_the_fid_network(realdata: Path, tmp_path: Path) -> None:

@@ -23,16 +23,17 @@ from torch import Tensor, nn
 from speech2img.cli.import_weights import SOURCES, import_published
 from speech2img.cli.main import main
 from speech2img.errors import CheckpointError
-from speech2img.models import inception_published, tacotron2_published
-from speech2img.models.crnn_encoder import CRNNEncoder
-from speech2img.models.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
-from speech2img.models.hifigan import HifiGan
-from speech2img.models.inception import InceptionV3
-from speech2img.models.published import CAFFE_BRANCHES, LI2020_LAYERS
-from speech2img.models.speech_encoder import SpeechEncoder
-from speech2img.models.stackgan import StackDiscriminator, StackGenerator
-from speech2img.models.tacotron2 import Tacotron2
-from speech2img.storage.weights import load_release
+from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.published import inception as inception_published
+from speech2img.models.published import tacotron2 as tacotron2_published
+from speech2img.models.published.checkpoints import CAFFE_BRANCHES, LI2020_LAYERS
+from speech2img.models.tts.hifigan import HifiGan
+from speech2img.models.tts.tacotron2 import Tacotron2
+from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.vision.inception import InceptionV3
+from speech2img.storage.releases.release import load_release
 
 State = dict[str, Tensor]
 ONES = torch.ones(3)

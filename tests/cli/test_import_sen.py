@@ -9,7 +9,7 @@ import torch
 
 from speech2img.cli.main import main
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.weights import load_release
+from speech2img.storage.releases.release import load_release
 
 
 def test_the_release_gives_the_published_embeddings(realdata: Path, tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_the_release_gives_the_published_embeddings(realdata: Path, tmp_path: Pa
 
 
 def test_weights_of_spoken_photographs_take_sound_at_its_own_rate(tmp_path: Path) -> None:
-    from speech2img.models.crnn_encoder import CRNNEncoder
+    from speech2img.models.encoders.s2igan import CRNNEncoder
 
     state = CRNNEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3).state_dict()
     names = (

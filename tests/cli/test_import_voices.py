@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.models.hifigan import HifiGan
-from speech2img.models.tacotron2 import Tacotron2
-from speech2img.storage.networks import load_weights
-from speech2img.storage.weights import load_release
+from speech2img.models.tts.hifigan import HifiGan
+from speech2img.models.tts.tacotron2 import Tacotron2
+from speech2img.storage.releases.networks import load_weights
+from speech2img.storage.releases.release import load_release
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 
 from speech2img.cli import prepare
 from speech2img.cli.main import build_parser, main
-from speech2img.corpora.inspection import inspect_files
-from speech2img.corpora.leaks import Leak, leak_report
-from speech2img.corpora.manifest import Item, Manifest
+from speech2img.corpora.checks.file_records import inspect_files
+from speech2img.corpora.checks.leaks import Leak, leak_report
+from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.registry import CORPORA, Corpus, Option
 
 

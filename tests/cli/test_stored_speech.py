@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from speech2img.cli.main import main
-from speech2img.corpora.manifest import Caption, Item, Manifest, utterance_id
-from speech2img.corpora.songbirds.render import random_attributes, render_bird
-from speech2img.metrics.evaluation import SpeechPipeline
-from speech2img.painting import EmbeddingsToImage
-from speech2img.storage.embeddings import save_s2igan_embeddings
+from speech2img.corpora.records.manifest import Caption, Item, Manifest, utterance_id
+from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
+from speech2img.generation import EmbeddingsToImage
+from speech2img.metrics.evaluate.model import SpeechPipeline
+from speech2img.storage.foreign.peer_embeddings import save_s2igan_embeddings
 
 ReleaseMaker = Callable[..., Path]
 SIZE = 16
@@ -89,7 +89,7 @@ def test_it_is_measured_on_stored_embeddings(
         given.append((pipeline, options))
         (out / "report.md").write_text("measured")
 
-    monkeypatch.setattr("speech2img.metrics.evaluation.evaluate_pipeline", measure)
+    monkeypatch.setattr("speech2img.metrics.evaluate.model.evaluate_pipeline", measure)
     words = ["--root", str(root), "--out", str(tmp_path), "--device", "cpu"]
     assert main(["evaluate", "--model", str(generator), "--embeddings", "peer", *words]) == 0
     pipe, options = given[0]

@@ -1,7 +1,6 @@
 """``speech2img synthesize`` and what ``check`` says of its engines: options, keys, exit statuses."""
 
 import functools
-import importlib.util
 import json
 import os
 import signal
@@ -10,31 +9,16 @@ import sys
 import time
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from helpers import baidu_server
+from helpers.voice import make_voice
 
 from speech2img.cli.main import main
-from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.storage.journal import Journal
-from speech2img.tts import baidu_client
-from speech2img.tts.corpus import FAILURES_NAME, JOURNAL_NAME
-
-TTS = Path(__file__).parents[1] / "tts"
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"cli_{name}", TTS / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def humming() -> ModuleType:
-    return load("humming")
+from speech2img.tts.baidu import client as baidu_client
+from speech2img.tts.corpus.synthesize import FAILURES_NAME, JOURNAL_NAME
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +61,7 @@ def test_baidu_from_the_command_line(
 ) -> None:
     root = tmp_path / "corpus"
     humming.make(root, ["a red bird", "a \N{SNOWMAN}", "a blue bird"], voice="en-us").save()
-    server = load("baidu_server")
+    server = baidu_server
     monkeypatch.setenv("BAIDU_API_KEY", server.API_KEY)
     monkeypatch.setenv("BAIDU_SECRET_KEY", server.SECRET_KEY)
     with server.BaiduServer() as service:
@@ -109,7 +93,6 @@ def test_tacotron2_from_the_command_line(
     humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A voice that has learned nothing never ends; that it is heard of is what counts here."""
-    make_voice: Any = load("test_tacotron2").make_voice
     voice = make_voice(tmp_path / "voice", gate_bias=-99.0)
     humming.make(tmp_path / "corpus", ["a red bird", "a blue bird"], voice="en-us").save()
     argv = ["synthesize", "--root", str(tmp_path / "corpus"), "--engine", "tacotron2", "--model", str(voice),

@@ -78,7 +78,7 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path, capsys: pytest.Capture
 def test_evaluate_without_a_judge_says_where_to_get_one(
     model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speech2img.storage import releases
+    from speech2img.storage.releases import find_release as releases
 
     item = {
         "id": "001.A/1",

@@ -9,8 +9,8 @@ import pytest
 
 from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
-from speech2img.training.encoder_settings import EncoderSettings
-from speech2img.training.generator_settings import GENERATOR_PRESETS, GeneratorSettings
+from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "s2igan"
 PHOTOGRAPHS = ("cub", "oxford102", "flickr8k", "places")

@@ -227,7 +227,7 @@ def test_check_tells_what_is_there(way: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_embeddings_are_readable_by_both_peers(way: Path) -> None:
-    from speech2img.storage.embeddings import load_li2020_embeddings, load_s2igan_embeddings
+    from speech2img.storage.foreign.peer_embeddings import load_li2020_embeddings, load_s2igan_embeddings
 
     folder = way / "songbirds" / "derived" / "embeddings" / "encoder"
     features, lengths = load_li2020_embeddings(folder / "test", switch="encoder")

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -13,18 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.damage import mutants
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError, UnsafeFileError
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.seal import seal_folder, verify_folder
-from speech2img.storage.tensors import load_torch_file
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from damage import mutants  # noqa: E402
+from speech2img.storage.checksums import seal_folder, verify_folder
+from speech2img.storage.foreign.torch_files import load_torch_file
 
 
 def training_state(seed: int) -> dict[str, Any]:

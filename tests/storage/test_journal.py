@@ -4,7 +4,6 @@ import errno
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.damage import mutants
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.errors import DataError, DiskFullError
 from speech2img.storage.journal import Journal
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from damage import mutants  # noqa: E402
 
 
 def test_items_are_there_in_the_next_run(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from speech2img.errors import ConfigError
 from speech2img.storage.lock import run_lock
-from speech2img.storage.ranks import Rank
+from speech2img.storage.rank import Rank
 
 
 def test_another_process_is_refused_with_the_holder_named(

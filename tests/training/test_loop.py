@@ -18,7 +18,7 @@ from speech2img.errors import CheckpointError, ConfigError, DiskFullError, NonFi
 from speech2img.storage import checkpoint
 from speech2img.storage.atomic import disk_full
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.weights import load_release
+from speech2img.storage.releases.release import load_release
 from speech2img.training.run import LoopSettings, open_run, preserved_random_state
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.models.stackgan import StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.training.generator_start import take_over_
 from speech2img.training.run import open_run, require_run_place
+from speech2img.training.stackgan.initialization import take_over_
 
 
 @pytest.mark.parametrize("name", ["config.toml", "stats.jsonl", "export", "checkpoints"])
@@ -87,7 +87,7 @@ def test_a_checkpoint_that_holds_no_generator_starts_none(tmp_path: Path, state:
 
 
 def test_networks_that_a_run_loads_draw_from_its_seed(tmp_path: Path, toy: ModuleType) -> None:
-    from speech2img.storage.networks import build_network
+    from speech2img.storage.releases.networks import build_network
 
     arguments = {"embedding_dim": 8, "condition_dim": 6, "noise_dim": 4, "width": 8, "num_stages": 1}
     state = StackGenerator(**arguments).state_dict()

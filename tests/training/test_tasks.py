@@ -14,35 +14,39 @@ import pytest
 import torch
 from PIL import Image
 
-from speech2img.corpora.manifest import Manifest
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.metrics.independence import judge_independence
-from speech2img.models.painter import PaintingOptions
+from speech2img.features.image_features import build_teacher_features, load_features
+from speech2img.features.loading import load_teacher
+from speech2img.features.speech_embeddings import extract_picture_embeddings, load_embeddings
+from speech2img.metrics.evaluate.independence import judge_independence
+from speech2img.models.generators.image_sampler import PaintingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.embeddings import load_li2020_embeddings, load_li2020_image_features, load_s2igan_embeddings
-from speech2img.storage.weights import load_release
-from speech2img.training.encoder import (
+from speech2img.storage.foreign.peer_embeddings import (
+    load_li2020_embeddings,
+    load_li2020_image_features,
+    load_s2igan_embeddings,
+)
+from speech2img.storage.releases.release import load_release
+from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
+from speech2img.training.encoder.task import (
     EncoderLossSettings,
     EncoderModelSettings,
     EncoderSettings,
     extract_embeddings,
     train_encoder,
 )
-from speech2img.training.extract import extract_picture_embeddings, load_embeddings
-from speech2img.training.features import build_teacher_features, load_features
-from speech2img.training.generator import (
+from speech2img.training.prior.task import PriorSettings, train_prior
+from speech2img.training.run import LoopSettings
+from speech2img.training.stackgan.train import (
     GeneratorLossSettings,
     GeneratorModelSettings,
     GeneratorSettings,
     train_generator,
 )
-from speech2img.training.prior import PriorSettings, train_prior
-from speech2img.training.run import LoopSettings
 from speech2img.training.task import Task
-from speech2img.training.teacher import TeacherSettings, train_teacher
-from speech2img.training.teachers import load_teacher
 
 STEPS = 4
 
@@ -200,7 +204,10 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
             signal.raise_signal(signal.SIGTERM)
         return step(self, batch, progress)
 
-    from speech2img.training import encoder, generator, prior, teacher
+    from speech2img.training.classifiers import attributes as teacher
+    from speech2img.training.encoder import task as encoder
+    from speech2img.training.prior import task as prior
+    from speech2img.training.stackgan import train as generator
 
     kind: Any = {
         "teacher": teacher.TeacherTask,
@@ -420,7 +427,9 @@ def test_contradictory_generator_settings_are_refused(change: dict[str, Any]) ->
 def test_every_task_trains_and_resumes_on_cuda(
     precision: str, corpus: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from speech2img.training import encoder, generator, teacher
+    from speech2img.training.classifiers import attributes as teacher
+    from speech2img.training.encoder import task as encoder
+    from speech2img.training.stackgan import train as generator
 
     kinds = {"teacher": teacher.TeacherTask, "encoder": encoder.EncoderTask, "generator": generator.GeneratorTask}
     for name, (train, settings) in TRAINERS.items():

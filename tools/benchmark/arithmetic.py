@@ -117,8 +117,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     from memory import drawn_nothing
     from trainings import encoder_task, generator_task, utterance_lengths
 
-    from speech2img.training.device import resolve_device, resolve_precision
-    from speech2img.training.encoder_settings import EncoderSettings
+    from speech2img.device import resolve_device, resolve_precision
+    from speech2img.training.encoder.settings import EncoderSettings
     from speech2img.training.run import LoopSettings
 
     where = resolve_device(args.device)
@@ -154,7 +154,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for all that was measured")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    from speech2img.training.device import resolve_device
+    from speech2img.device import resolve_device
 
     cuda = resolve_device(args.device).type == "cuda"
     if args.serve:

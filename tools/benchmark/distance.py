@@ -23,8 +23,8 @@ from common import print_table, run_child
 from scipy.linalg import sqrtm
 
 from speech2img.cli.process import tuned_environment
-from speech2img.metrics.frechet import fit_gaussian, frechet_distance, influences
-from speech2img.metrics.statistics import FeatureStatistics, Gaussian
+from speech2img.metrics.functional.feature_statistics import FeatureStatistics, Gaussian
+from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance, influences
 from speech2img.storage.atomic import write_json
 
 

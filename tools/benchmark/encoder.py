@@ -32,8 +32,8 @@ def build(root: Path | None, batch_size: int, device: str) -> dict[str, Callable
     from published_encoder import FRAMES, PublishedTraining
     from trainings import encoder_task, utterance_lengths
 
-    from speech2img.training.device import resolve_device
-    from speech2img.training.encoder_settings import EncoderSettings
+    from speech2img.device import resolve_device
+    from speech2img.training.encoder.settings import EncoderSettings
     from speech2img.training.run import LoopSettings
 
     where = resolve_device(device)
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file for all that was measured")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    from speech2img.training.device import resolve_device
+    from speech2img.device import resolve_device
 
     cuda = resolve_device(args.device).type == "cuda"
     if args.serve:

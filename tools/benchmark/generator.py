@@ -33,8 +33,8 @@ CLOSE = 2e-3  # relative; losses of the second step, after Adam divided rounding
 
 def settings_of(stages: int, width: int, batch_size: int, *, precision: str = "fp32", memory: str = "normal") -> Any:
     """The published settings at a size."""
-    from speech2img.training.generator_settings import GENERATOR_PRESETS, ComputeSettings
     from speech2img.training.run import LoopSettings
+    from speech2img.training.stackgan.settings import GENERATOR_PRESETS, ComputeSettings
 
     base = GENERATOR_PRESETS["stackgan-v2"]
     return replace(
@@ -68,7 +68,7 @@ def published_training(settings: Any, device: Any) -> Any:
 
 def equal_weights(published: Any, task: Any) -> None:
     """Give the published networks and ours the same weights."""
-    from speech2img.models import published as names
+    from speech2img.models.published import checkpoints as names
 
     task.generator.load_state_dict(names.convert_stackgan_v2_generator(published.generator.state_dict()))
     for critic, network in zip(published.discriminators, task.critics.networks, strict=True):
@@ -102,8 +102,8 @@ def build(args: argparse.Namespace) -> tuple[dict[str, Callable[[], object]], di
     import torch
     from trainings import generator_task, reconfigure
 
+    from speech2img.device import resolve_device
     from speech2img.images.pyramid import pyramid
-    from speech2img.training.device import resolve_device
 
     where = resolve_device(args.device)
     torch.manual_seed(0)
@@ -149,7 +149,7 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--compare", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    from speech2img.training.device import resolve_device
+    from speech2img.device import resolve_device
 
     cuda = resolve_device(args.device).type == "cuda"
     if args.serve:

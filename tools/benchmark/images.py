@@ -22,9 +22,9 @@ import torch
 from common import machine, print_table, run_child
 from PIL import Image
 
-from speech2img.batches.pairs import PairBatches, PairSource
+from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.cli.process import tuned_environment
-from speech2img.corpora.manifest import Caption, Item
+from speech2img.corpora.records.manifest import Caption, Item
 from speech2img.images.io import crop_to_box, read_image
 from speech2img.images.pyramid import pyramid
 from speech2img.images.store import build_image_store

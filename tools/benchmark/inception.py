@@ -30,12 +30,12 @@ from PIL import Image
 from published_inception import ConvNorm, PublishedInception
 
 from speech2img.cli.process import tuned_environment
-from speech2img.metrics.frechet import frechet_distance
-from speech2img.metrics.inception_reader import InceptionReader
-from speech2img.metrics.picture_features import FeatureSettings, extract_features
-from speech2img.metrics.picture_sources import FilePictures, PictureFile
-from speech2img.metrics.statistics import FeatureStatistics
-from speech2img.models.inception_published import convert_fid_inception, convert_inception
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.metrics.functional.feature_statistics import FeatureStatistics
+from speech2img.metrics.functional.frechet_distance import frechet_distance
+from speech2img.metrics.images.features import FeatureSettings, extract_features
+from speech2img.metrics.images.sources import FilePictures, PictureFile
+from speech2img.models.published.inception import convert_fid_inception, convert_inception
 
 WEIGHTS, CROPS = "weights/inception_fid_2015_12_05_to_mixed7.npz", "cub100_crops227.zip"
 TAPS = ("pool64", "pool192", "pool768")

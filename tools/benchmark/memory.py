@@ -101,15 +101,15 @@ def measured(task: Any) -> Memory:
 @contextmanager
 def drawn_nothing() -> Iterator[None]:
     """Make networks without drawing their start, which takes longer than the count."""
-    import speech2img.training.critics
-    import speech2img.training.generator_task
+    import speech2img.training.stackgan.discriminators
+    import speech2img.training.stackgan.task
 
     def same(module: Any) -> Any:
         return module
 
     with (
-        patch.object(speech2img.training.critics, "init_stackgan_", same),
-        patch.object(speech2img.training.generator_task, "init_stackgan_", same),
+        patch.object(speech2img.training.stackgan.discriminators, "init_stackgan_", same),
+        patch.object(speech2img.training.stackgan.task, "init_stackgan_", same),
     ):
         yield
 
@@ -127,7 +127,7 @@ def main() -> None:
     from generator import settings_of
     from trainings import generator_task
 
-    from speech2img.training.device import resolve_device
+    from speech2img.device import resolve_device
 
     where = resolve_device(args.device)
     found: dict[str, Memory] = {}

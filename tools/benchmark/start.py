@@ -31,7 +31,8 @@ SETTINGS: dict[str, list[str]] = {
 HOOK = """
 import sys, time, json, os
 from speech2img.cli.main import main
-from speech2img.training import encoder, generator_task
+from speech2img.training.encoder import task as encoder
+from speech2img.training.stackgan import task as generator_task
 task = {"encoder": encoder.EncoderTask, "generator": generator_task.GeneratorTask}[sys.argv[2]]
 step = task.train_step
 def first(self, batch, progress):
@@ -61,8 +62,8 @@ def make_corpus(root: Path, pictures: int) -> None:
     from images import make_pictures
     from stores import make_recordings
 
-    from speech2img.corpora.manifest import Caption, Item, Manifest, utterance_id
-    from speech2img.training.stores import image_store, mel_store
+    from speech2img.corpora.records.manifest import Caption, Item, Manifest, utterance_id
+    from speech2img.features.stores import image_store, mel_store
 
     for name in ("few/wav", "few/jpg"):
         (root / name).mkdir(parents=True)
@@ -102,8 +103,8 @@ def make_corpus(root: Path, pictures: int) -> None:
 
 def write_encoder(folder: Path) -> None:
     """A release that embeddings may have come from."""
-    from speech2img.models.speech_encoder import SpeechEncoder
-    from speech2img.storage.weights import save_release
+    from speech2img.models.encoders.li2020 import SpeechEncoder
+    from speech2img.storage.releases.release import save_release
 
     state = {f"encoder.{name}": value for name, value in SpeechEncoder().state_dict().items()}
     save_release(folder, state, {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": {}}, "# made up")

@@ -33,8 +33,8 @@ READ_ITEMS, READ_FRAMES, READS = 20_000, 300, 20_000
 
 def make_manifest(folder: Path, corpus: str) -> None:
     """A manifest as large as CUB's (ten spoken captions a picture) or that of Places (one recording)."""
-    from speech2img.corpora.items import Caption, Item, recorded_caption
-    from speech2img.corpora.manifest import Manifest
+    from speech2img.corpora.records.items import Caption, Item, recorded_caption
+    from speech2img.corpora.records.manifest import Manifest
 
     draw = random.Random(0)
 
@@ -59,7 +59,7 @@ def make_manifest(folder: Path, corpus: str) -> None:
 
 def load_manifest(folder: str) -> Used:
     """Time and memory of loading a manifest in this process."""
-    from speech2img.corpora.manifest import Manifest
+    from speech2img.corpora.records.manifest import Manifest
 
     before = peak_megabytes()
     used = timed(lambda: Manifest.load(folder))

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.store import MelStore
-from speech2img.batches.pairs import PairBatches, PairSource
+from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.batches.speech import Mels, SpeechBatches
-from speech2img.corpora.manifest import Caption, Item
-from speech2img.training.device import PrecisionName, resolve_precision
-from speech2img.training.encoder import EncoderTask
-from speech2img.training.encoder_data import EncoderData, HeldUtterances
-from speech2img.training.encoder_settings import EncoderSettings
-from speech2img.training.extract import EmbeddingFile
-from speech2img.training.generator_settings import GeneratorSettings
-from speech2img.training.generator_task import GeneratorTask
-from speech2img.training.previews import Probe
+from speech2img.corpora.records.manifest import Caption, Item
+from speech2img.device import PrecisionName, resolve_precision
+from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.training.encoder.data import EncoderData, HeldUtterances
+from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.encoder.task import EncoderTask
+from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.task import GeneratorTask
+from speech2img.training.validation_samples import Probe
 
 BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
 

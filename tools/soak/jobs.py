@@ -15,14 +15,14 @@ from kill import SoakError
 from PIL import Image
 
 from speech2img.audio.io import write_wav
-from speech2img.audio.spool import FRAMES_AT
-from speech2img.corpora.items import Caption, Item
-from speech2img.corpora.manifest import Manifest
-from speech2img.corpora.songbirds.build import plan_songbirds
+from speech2img.audio.store_writer import FRAMES_AT
+from speech2img.corpora.records.items import Caption, Item
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.songbirds.prepare import plan_songbirds
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import LOCK
-from speech2img.tts.corpus import JOURNAL_NAME
+from speech2img.tts.corpus.synthesize import JOURNAL_NAME
 
 VERB = [sys.executable, "-m", "speech2img"]
 _POOL = 500
@@ -186,7 +186,7 @@ class Train:
 
     def set_up(self, folder: Path) -> None:
         """The corpus beside the runs, drawn once."""
-        from speech2img.corpora.songbirds.build import prepare_songbirds
+        from speech2img.corpora.songbirds.prepare import prepare_songbirds
 
         folder.mkdir()
         prepare_songbirds(folder.parent / "birds", size="tiny", progress=False)

@@ -19,21 +19,21 @@ from speech2img.audio.mel import mel_preset
 from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.config import dump_toml, load_settings
 from speech2img.corpora.folder.table import read_table
-from speech2img.corpora.items import Item, recorded_caption
-from speech2img.corpora.manifest import Manifest
-from speech2img.corpora.splits import read_names, read_numbers
+from speech2img.corpora.records.items import Item, recorded_caption
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.splits import read_names, read_numbers
 from speech2img.images.io import read_image
 from speech2img.images.store import ImageStore, build_image_store
-from speech2img.metrics.charts import read_curves
-from speech2img.metrics.statistics_files import load_statistics
-from speech2img.storage.archives import extract_archive
+from speech2img.metrics.images.statistics_files import load_statistics
+from speech2img.metrics.report.charts import read_curves
 from speech2img.storage.atomic import read_json
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.embeddings import load_s2igan_embeddings, save_s2igan_embeddings
+from speech2img.storage.foreign.archives import extract_archive
+from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings, save_s2igan_embeddings
+from speech2img.storage.foreign.pickles import load_pickle, save_pickle
+from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.journal import Journal
-from speech2img.storage.pickles import load_pickle, save_pickle
-from speech2img.storage.tensors import load_torch_file
-from speech2img.storage.weights import load_release, save_release
+from speech2img.storage.releases.release import load_release, save_release
 from speech2img.training.run import LoopSettings
 
 

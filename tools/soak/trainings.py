@@ -28,11 +28,9 @@ from speech2img.storage.atomic import file_sha256
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.training.stopping import ASKING
 
-TESTS = Path(__file__).resolve().parents[2] / "tests" / "training"
+TESTS = Path(__file__).resolve().parents[2] / "tests"
 sys.path.insert(0, str(TESTS))
-import parallel_runs  # noqa: E402
-import tiny_trainings  # noqa: E402
-import toy_runs  # noqa: E402
+from helpers import parallel_runs, tiny_trainings, toy_runs  # noqa: E402
 
 CASES = tuple(tiny_trainings.CASES)
 SPEECH = {"encoder", "s2igan encoder", "prior", "generator", "plain generator", "classifier", "tacotron2"}

@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speech2img.audio.foreign import KINDS as FOREIGN_SOUNDS
-from speech2img.audio.foreign import has_decoder
+from speech2img.audio.decoders.ffmpeg import KINDS as FOREIGN_SOUNDS
+from speech2img.audio.decoders.ffmpeg import has_decoder
 from speech2img.corpora.folder.entries import (
     OTHER_SOUND_SUFFIXES,
     PICTURE_SUFFIXES,

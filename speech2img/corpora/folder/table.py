@@ -16,7 +16,7 @@ from speech2img.corpora.folder.entries import (
     refuse_twins,
 )
 from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, MAX_COLUMNS, Row, read_rows
-from speech2img.corpora.wording import shown, some_of
+from speech2img.corpora.records.wording import shown, some_of
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.names import relative_path, same_name
 

@@ -18,7 +18,7 @@ from speech2img.corpora.folder.kinds import Kinds, sort_by_kind
 from speech2img.corpora.folder.owners import Owner, Owners
 from speech2img.corpora.folder.unused import Unused
 from speech2img.corpora.folder.walk import SPOKEN, list_files
-from speech2img.corpora.wording import counted, some_of
+from speech2img.corpora.records.wording import counted, some_of
 from speech2img.errors import DataError
 from speech2img.images.io import FORMATS
 from speech2img.storage.lines import text_lines

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from speech2img.corpora.wording import counted, shown, some_of
+from speech2img.corpora.records.wording import counted, shown, some_of
 from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.names import MAX_NAMED
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speech2img.corpora.folder.unused import SYSTEM, Unused
-from speech2img.corpora.splits import SPLIT_FILES, is_feature_file
+from speech2img.corpora.records.splits import SPLIT_FILES, is_feature_file
 from speech2img.errors import DataError
 from speech2img.storage.folders import MADE_BY_SYSTEMS, FoundFile, folder_content
 from speech2img.storage.names import relative_path

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Mapping
 
-from speech2img.corpora.grammar import a_or_an, join_phrases
+from speech2img.corpora.records.grammar import a_or_an, join_phrases
+from speech2img.corpora.records.voices import ENGLISH_VOICES
 from speech2img.corpora.songbirds.languages.english_words import (
     ADJECTIVES,
     BACKGROUND_FRAMES,
@@ -16,7 +17,6 @@ from speech2img.corpora.songbirds.languages.english_words import (
 )
 from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.sentence import Sentence
-from speech2img.corpora.songbirds.voices import ENGLISH_VOICES
 
 
 def write_english(mentions: Mapping[str, str], rng: random.Random, plain_share: float) -> str:

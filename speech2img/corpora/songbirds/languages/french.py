@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from speech2img.corpora.records.voices import cast
 from speech2img.corpora.songbirds.languages.french_words import (
     ADJECTIVES,
     COLORS,
@@ -18,7 +19,6 @@ from speech2img.corpora.songbirds.languages.french_words import (
 from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.romance import Adjective, Noun
 from speech2img.corpora.songbirds.languages.sentence import Sentence, as_sentence, join_with
-from speech2img.corpora.songbirds.voices import cast
 
 _VOWELS = "aeiouyâéèêëîïôûœ"
 _ARTICLES: Mapping[str, tuple[str, str, str]] = {

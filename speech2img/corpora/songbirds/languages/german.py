@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from speech2img.corpora.records.voices import cast
 from speech2img.corpora.songbirds.languages.german_words import (
     ADJECTIVES,
     COLORS,
@@ -18,7 +19,6 @@ from speech2img.corpora.songbirds.languages.german_words import (
 )
 from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.sentence import Sentence, as_sentence, join_with
-from speech2img.corpora.songbirds.voices import cast
 
 Case = Literal["nom", "acc", "dat"]
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from speech2img.corpora.songbirds.voices import Voices
+from speech2img.corpora.records.voices import Voices
 
 Grammar = Callable[[Mapping[str, str], random.Random, float], str]
 """``write(mentions, rng, plain_share)``: one sentence that says these attributes (never ``light``) and no others.

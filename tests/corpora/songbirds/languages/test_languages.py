@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.cli.main import build_parser, main
-from speech2img.corpora.items import item_to_dict
-from speech2img.corpora.layout import RECIPE_NAME
-from speech2img.corpora.manifest import Manifest
-from speech2img.corpora.songbirds import build
+from speech2img.corpora.records.cub_layout import RECIPE_NAME
+from speech2img.corpora.records.items import item_to_dict
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.voices import draw_voice, voice_folder
+from speech2img.corpora.songbirds import prepare as build
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, BACKGROUNDS_OF_POSE
-from speech2img.corpora.songbirds.build import plan_songbirds, prepare_songbirds
 from speech2img.corpora.songbirds.captions import BRIEF, write_captions
 from speech2img.corpora.songbirds.languages.registry import LANGUAGES, find_language
-from speech2img.corpora.songbirds.voices import draw_voice, voice_folder
+from speech2img.corpora.songbirds.prepare import plan_songbirds, prepare_songbirds
 from speech2img.errors import ConfigError
 from speech2img.tts.base import is_phonemic
 
@@ -205,7 +205,7 @@ def test_voices(code):
 @needs_wheel
 @pytest.mark.parametrize("code", OTHERS)
 def test_espeak_has_the_voices(code):
-    from speech2img.tts.espeak import EspeakSynthesizer
+    from speech2img.tts.espeak.engine import EspeakSynthesizer
 
     voices = LANGUAGES[code].voices
     with EspeakSynthesizer() as engine:

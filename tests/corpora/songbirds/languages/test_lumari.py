@@ -18,7 +18,7 @@ from speech2img.corpora.songbirds.languages import english_words
 from speech2img.corpora.songbirds.languages.lumari import LUMARI, word
 from speech2img.corpora.songbirds.languages.lumari_words import CONCEPTS, CONSONANTS, VOWELS, edit_distance, lexicon
 from speech2img.tts.base import is_phonemic
-from speech2img.tts.espeak import EspeakSynthesizer
+from speech2img.tts.espeak.engine import EspeakSynthesizer
 
 needs_wheel = pytest.mark.skipif(
     importlib.util.find_spec("espeakng_loader") is None, reason="needs the wheel: pip install espeakng-loader"

@@ -1,0 +1,1 @@
+"""Structure of sound files: what a decoder would pass over is found here."""

@@ -1,0 +1,1 @@
+"""Checks of a corpus's files: decoding, leaks between splits, records of what was found."""

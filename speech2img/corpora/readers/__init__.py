@@ -1,0 +1,1 @@
+"""Readers of published corpora: CUB, Oxford-102, Flickr8k, Places and others."""

@@ -1,0 +1,1 @@
+"""What a corpus holds: items with their captions, the manifest, the splits."""

@@ -1,0 +1,1 @@
+"""Drawing of songbirds: shapes, poses, light and backgrounds."""

@@ -1,0 +1,1 @@
+"""Work of several processes: collectives, batch norm over all of them, divided lists."""

@@ -1,0 +1,350 @@
+"""Training by several processes of ``torchrun`` (data parallel): each computes its rows of the one joint batch.
+
+What a run computes does not depend on the number of processes, but for the order of sums (relative 1e-6):
+
+* Every process draws the same joint batch and keeps its rows (`own_rows`).
+* Random numbers of a row are drawn for the whole batch and cut (`JointDraws`), so that the random states of all
+  processes stay equal: a checkpoint of any number of processes goes on with any other.
+* Batch normalisation takes its statistics over all rows (`speech2img.distributed.sync_batch_norm`).
+* Losses are computed on what all processes gave (`joint`), by every process the same.
+* Gradients are averaged (`average_gradients_`).
+
+Models and losses know nothing of it. Two things stay each process's own: dropout inside an LSTM of several layers, and
+how far S2IGAN's unmasked encoder (preset ``s2igan-published``) pads: to its longest row. Every process makes the whole
+joint batch on its CPU before it cuts it, and gradients are averaged after the backward pass, not during it.
+
+This module alone speaks to the other processes. Alone, all of it does nothing.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from speech2img.device import communication_backend
+from speech2img.errors import (
+    ConfigError,
+    DataError,
+    DiskFullError,
+    NonFiniteError,
+    OutOfMemoryError,
+    RunInterrupted,
+    Speech2ImgError,
+)
+from speech2img.storage.notices import notice
+from speech2img.storage.rank import ALONE, Rank, by_torchrun
+
+T = TypeVar("T")
+
+_PATIENCE = timedelta(days=1)
+"""How long processes wait for one another: for as long as one prepares a corpus; a dead one is noticed at once."""
+_MEETING = timedelta(minutes=5)
+"""How long they wait for one another at the beginning."""
+_GO_ON = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
+_LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpstore", "process group")
+
+
+@contextmanager
+def joined(rank: Rank) -> Iterator[None]:
+    """Join the processes of one job while the block runs.
+
+    Parameters
+    ----------
+    rank : Rank
+        This process's place; the only process of a job joins nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the processes do not find each other.
+    RunInterrupted
+        If another one is gone: this one must not go on alone.
+    """
+    if rank.count == 1:
+        yield
+        return
+    try:
+        store = _met(rank)
+        backend = communication_backend()
+        dist.init_process_group(backend, store=store, rank=rank.index, world_size=rank.count, timeout=_PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        if "closed" in str(error).lower():  # they had found each other, and one was killed then
+            raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
+        reason = f"the processes of the job do not find each other ({error})"
+        raise ConfigError.about(str(rank), reason, "start them with torchrun") from error
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(word in str(error).lower() for word in _LOST):
+            raise
+        raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
+    finally:
+        dist.destroy_process_group()
+
+
+def _met(rank: Rank) -> dist.Store:
+    """Where the processes of the job find each other, once all of them are there.
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        If one of them does not come in time, or nothing says where to meet.
+    """
+    if not by_torchrun():
+        minutes = int(_MEETING.total_seconds()) // 60
+        notice(f"{rank}: the environment says so (RANK, WORLD_SIZE); waiting {minutes} minutes for the others at most")
+    store, _, _ = next(dist.rendezvous("env://", rank.index, rank.count, timeout=_MEETING))
+    here = dist.PrefixStore(f"speech2img-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    here.set(str(rank.index), "")
+    here.wait([str(index) for index in range(rank.count)], _MEETING)
+    return here
+
+
+def team() -> Rank:
+    """Place of this process among those that are joined; the only one outside of `joined`."""
+    return Rank(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else ALONE
+
+
+def is_leader() -> bool:
+    """Whether this process writes, logs and measures for all."""
+    return team().index == 0
+
+
+@contextmanager
+def leader_first() -> Iterator[None]:
+    """Run the block in the leader, then in the others, who find done what it does.
+
+    Raises
+    ------
+    Speech2ImgError
+        In the others, of the leader's exit status, where an error of the package ended its block: it says itself why.
+    """
+    if not is_leader():
+        _demand_success(largest([0.0])[0])
+        yield
+        return
+    try:
+        yield
+    except Speech2ImgError as error:
+        largest([float(error.exit_code)])
+        raise
+    largest([0.0])
+
+
+def by_leader(action: Callable[[], object]) -> None:
+    """Let the first process do something that cannot be divided; the others wait and end as it does.
+
+    Raises
+    ------
+    Speech2ImgError
+        What the action raises, in the first process; an error of the same exit status in the others.
+    """
+    with leader_first():
+        if is_leader():
+            action()
+
+
+def meet() -> None:
+    """Wait for all processes of the job."""
+    largest([0.0])
+
+
+def largest(values: Sequence[float]) -> list[float]:
+    """The largest of each value over all processes, which wait for one another here."""
+    if team().count == 1:
+        return list(values)
+    shared = torch.tensor(values, dtype=torch.float64)
+    dist.all_reduce(shared, dist.ReduceOp.MAX)
+    return shared.tolist()
+
+
+def _demand_success(status: float) -> None:
+    if not status:
+        return
+    kinds = (ConfigError, NonFiniteError, OutOfMemoryError, DiskFullError, RunInterrupted)
+    kind = next((kind for kind in kinds if kind.exit_code == int(status)), DataError)
+    raise kind.about(team(), "the first process of the job stopped", "see its message")
+
+
+def summed(values: Tensor) -> Tensor:
+    """Sum over all processes, in place, no gradient; every process receives the same bits."""
+    if team().count > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def share_size(batch_size: int) -> int:
+    """Rows of a joint batch that each process computes.
+
+    Raises
+    ------
+    ConfigError
+        If the batch cannot be divided evenly.
+    """
+    count = team().count
+    if batch_size % count:
+        reason = f"{batch_size} is not a multiple of the {count} processes"
+        raise ConfigError.about("batch_size", reason, f"start a number of processes that divides {batch_size}")
+    return batch_size // count
+
+
+def own_rows(batch: T) -> T:
+    """Rows of a joint batch that belong to this process.
+
+    Parameters
+    ----------
+    batch : Tensor, ndarray, None, or a (named) tuple, list or dict of such
+        Axis 0 goes over the rows.
+    """
+    rank = team()
+    return batch if rank.count == 1 else _each(batch, lambda rows: _cut(rows, rank))
+
+
+def joint(value: T) -> T:
+    """The rows of all processes, in the order of the joint batch; gradients find their way back.
+
+    Parameters
+    ----------
+    value : Tensor, or a (named) tuple, list or dict of such
+        What this process computed for its rows; axis 0 goes over them.
+
+    Notes
+    -----
+    Every process goes on to compute the same loss. Gradients are those of the sum over all processes, so that their
+    average, and not the sum, is the gradient of the loss.
+    """
+    return value if team().count == 1 else _each(value, _Gather.apply)
+
+
+def joint_mean(loss: Tensor) -> Tensor:
+    """Mean over all processes of a loss that is itself a mean over rows.
+
+    Parameters
+    ----------
+    loss : Tensor [shape=()]
+        Over the rows of this process.
+    """
+    return loss if team().count == 1 else joint(loss[None]).mean()
+
+
+def average_gradients_(parameters: Iterable[nn.Parameter]) -> None:
+    """Replace every gradient by its mean over all processes."""
+    count = team().count
+    if count == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return
+    flat = summed(torch.cat([gradient.reshape(-1) for gradient in gradients])).div_(count)
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+@torch.no_grad()
+def equalise_(networks: Iterable[nn.Module]) -> None:
+    """Give all processes the leader's parameters and buffers: machines may differ in their last bits."""
+    if team().count == 1:
+        return
+    for network in networks:
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
+class JointDraws(TorchFunctionMode):
+    """Inside it, random tensors for the rows of this process are its part of those for the joint batch.
+
+    Whatever has ``rows`` elements along axis 0 counts as such: ``rand``, ``randn``, ``randint``, ``rand_like``,
+    ``randn_like`` and dropout of contiguous tensors. They are drawn as one process alone would draw them.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of this process.
+    """
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows, self.rank = rows, team()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Draw for all rows what is drawn for these."""
+        kwargs = kwargs or {}
+        if func in (torch.rand, torch.randn, torch.randint):
+            wide_args, wide_kwargs = self._widened(args, kwargs)
+            if wide_args is not args or wide_kwargs is not kwargs:
+                return _cut(func(*wide_args, **wide_kwargs), self.rank)
+        elif func in (torch.rand_like, torch.randn_like) and self._is_share(args[0]):
+            return _cut(func(self._wide(args[0]), *args[1:], **kwargs), self.rank)
+        elif func is F.dropout and self._is_share(args[0]):
+            return args[0] * _cut(func(torch.ones_like(self._wide(args[0])), *args[1:], **kwargs), self.rank)
+        return func(*args, **kwargs)
+
+    def _is_share(self, value: Tensor) -> bool:
+        return value.dim() > 0 and len(value) == self.rows
+
+    def _wide(self, value: Tensor) -> Tensor:
+        return value.detach().new_empty((self.rows * self.rank.count, *value.shape[1:]))
+
+    def _widened(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments with the size of the joint batch; the very same objects where the size is of something else."""
+        if "size" in kwargs:
+            size = tuple(kwargs["size"])
+            return (args, {**kwargs, "size": self._stretched(size)}) if size[:1] == (self.rows,) else (args, kwargs)
+        for place, value in enumerate(args):
+            if isinstance(value, (tuple, list)):
+                if tuple(value[:1]) != (self.rows,):
+                    return args, kwargs
+                return (*args[:place], self._stretched(tuple(value)), *args[place + 1 :]), kwargs
+        if args and all(isinstance(value, int) for value in args) and args[0] == self.rows:
+            return self._stretched(args), kwargs
+        return args, kwargs
+
+    def _stretched(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        return (self.rows * self.rank.count, *size[1:])
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of all processes; backward adds up what all of them want of these rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        """Gather; half precision travels as float32, which not every backend knows how to move otherwise."""
+        sent = rows.detach().float() if rows.dtype in (torch.float16, torch.bfloat16) else rows.detach()
+        parts = [torch.empty_like(sent, memory_format=torch.contiguous_format) for _ in range(team().count)]
+        dist.all_gather(parts, sent.contiguous())
+        return torch.cat(parts).to(rows.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Sum and cut."""
+        (gradient,) = gradients
+        total = summed(gradient.float().contiguous().clone())
+        return _cut(total, team()).to(gradient.dtype)
+
+
+def _cut(rows: Any, rank: Rank) -> Any:
+    size = len(rows) // rank.count
+    return rows[rank.index * size : (rank.index + 1) * size]
+
+
+def _each(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change every tensor or array in nested data."""
+    if isinstance(value, (Tensor, np.ndarray)):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _each(inner, change) for key, inner in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_each(inner, change) for inner in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(_each(inner, change) for inner in value)
+    return value

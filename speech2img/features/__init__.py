@@ -1,0 +1,1 @@
+"""What a frozen network sees: extractors of features, and the stores of their output."""

@@ -1,0 +1,78 @@
+"""Speech embeddings that S2IGAN's own code wrote, taken for a corpus of ours: its encoder, our generators."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.splits import peer_parts
+from speech2img.errors import DataError
+from speech2img.features.speech_embeddings import write_embeddings
+from speech2img.storage.atomic import file_sha256
+from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
+from speech2img.storage.releases.release import save_release
+
+_FIX = "give the folder with the pickles that were extracted for this corpus"
+
+
+def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path:
+    """Take ``speech_embeddings_{train,test}.pickle`` for the embeddings of a corpus.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pickles are: S2IGAN's ``outputs/pre_train/<set>`` or what ``extract`` wrote.
+    root : Path
+        Corpus folder; each pickle lists the pictures in the order of the part's ``filenames.pickle``.
+    name : str
+        What the embeddings are called.
+
+    Returns
+    -------
+    Path
+        ``<root>/derived/embeddings/<name>/``. There is no encoder beside them: a generator trained on them paints from
+        embeddings only.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, does not fit the corpus, or pictures are left without embeddings.
+    """
+    manifest = Manifest.load(root)
+    counts = [len(item.captions) for item in manifest.items]
+    rows: dict[int, np.ndarray] = {}
+    digest = hashlib.sha256()
+    for part, pictures in peer_parts(manifest).items():
+        path = folder / f"speech_embeddings_{part}.pickle"
+        if not path.is_file():
+            continue
+        found = load_s2igan_embeddings(path)
+        if len(found) != len(pictures):
+            raise DataError.about(path, f"has {len(found)} pictures, the corpus's {part} has {len(pictures)}", _FIX)
+        for picture, spoken in zip(pictures, found, strict=True):
+            if len(spoken) != counts[picture]:
+                reason = f"{len(spoken)} utterances of {manifest.items[picture].id}, the corpus has {counts[picture]}"
+                raise DataError.about(path, reason, _FIX)
+            rows[picture] = spoken
+        digest.update(file_sha256(path).encode())
+    missing = [item.id for picture, item in enumerate(manifest.items) if picture not in rows]
+    if missing:
+        parts = ", ".join(f"speech_embeddings_{part}.pickle" for part in peer_parts(manifest))
+        raise DataError.about(
+            folder, f"no embeddings of {len(missing)} pictures ({missing[0]}, ...)", f"all are in {parts}"
+        )
+    if len({spoken.shape[1] for spoken in rows.values()}) != 1:
+        raise DataError.about(folder, "the parts have embeddings of different sizes", _FIX)
+    embeddings = np.concatenate([rows[picture] for picture in range(len(counts))])
+    written = write_embeddings(
+        manifest,
+        embeddings,
+        name=name,
+        lengths=np.ones(len(embeddings), dtype=np.int64),
+        sha256=digest.hexdigest(),
+        mel_preset="none",
+    )
+    card = "# Embeddings of another program\n\nNo encoder: the embeddings were read from pickles.\n"
+    save_release(written / "encoder", {}, {"kind": "embeddings-only", "source": folder.name}, card)
+    return written

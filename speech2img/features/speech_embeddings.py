@@ -1,0 +1,347 @@
+"""Speech embeddings of a whole corpus, for the generator and as both peers' pickles."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.batches.speech import Mels
+from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.splits import peer_parts
+from speech2img.device import resolve_device
+from speech2img.distributed.chunked_work import compute_parts, shared_parts
+from speech2img.distributed.collectives import by_leader
+from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.features.image_features import Standard, load_features
+from speech2img.features.stores import derived, mel_store
+from speech2img.metrics.evaluate.independence import TRAINED_WITH
+from speech2img.models.encoders.base import SpeechNetwork
+from speech2img.models.encoders.registry import speech_network
+from speech2img.storage.atomic import atomic_path
+from speech2img.storage.chunks import Chunk
+from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
+from speech2img.storage.hdf5.opener import open_store
+from speech2img.storage.hdf5.seal import write_store
+from speech2img.storage.names import plain_name
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import copy_release, load_release, part_of, release_sha256, save_release
+
+MAX_FRAMES = 2048
+BATCH_FRAMES = 48_000
+"""Frames that are encoded at once, padding included."""
+
+
+@dataclass(frozen=True)
+class EmbeddingFile:
+    """Speech embeddings of every utterance of a corpus."""
+
+    folder: Path
+    """``derived/embeddings/<name>``."""
+    ids: list[str]
+    """Utterance ids, in the manifest's order."""
+    embeddings: np.ndarray
+    """float32, (utterances, D)."""
+    sha256: str
+    """Hash of the encoder's weights."""
+
+    @property
+    def width(self) -> int:
+        """Numbers an utterance."""
+        return int(self.embeddings.shape[1])
+
+    def encoder_release(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and config of the encoder that made them."""
+        return load_release(self.folder / "encoder")
+
+
+def embedding_folder(root: Path, name: str) -> Path:
+    """Where the embeddings of the encoder called ``name`` are; ConfigError where that is a path and no name."""
+    if name.endswith(".building"):
+        raise ConfigError.about("name of embeddings", f"{name!r} is the name of an unfinished folder", "choose another")
+    return derived(root) / "embeddings" / plain_name(name, option="name of embeddings")
+
+
+def extract_embeddings(
+    run: Path, root: Path, *, name: str | None = None, device: str = "auto", workers: int = 2, progress: bool = True
+) -> Path:
+    """Run a trained encoder over every utterance of a corpus.
+
+    An embedding does not depend on the utterances it is computed together with (but for rounding). The processes of a
+    job (`distributed.collectives.joined`) divide the utterances among them; the files are those of one process.
+    Finished batches of an interrupted call lie in ``<name>.building``, from which the same call goes on.
+
+    Parameters
+    ----------
+    run : Path
+        The encoder's run or release folder.
+    root : Path
+        Corpus folder.
+    name : str, optional
+        What the embeddings are called; by default the run folder's name.
+    device : str
+        As for `resolve_device`.
+    workers : int
+        Processes that compute log-mels where they are missing.
+    progress : bool
+        Show progress.
+
+    Returns
+    -------
+    Path
+        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` (rows, utterance ids, frames), a copy of the
+        encoder, and for each split the pickles of Li et al. and of S2IGAN.
+
+    Raises
+    ------
+    CheckpointError
+        If the run has no sound export of a speech encoder.
+    ConfigError
+        If the name is a path.
+    """
+    folder = embedding_folder(root, name or run.resolve().name)
+    source = find_release(run)
+    tensors, config = load_release(source)
+    if config.get("kind") not in ("speech-encoder", "speech-to-image"):
+        raise CheckpointError.about(
+            source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
+        )
+    if str(config.get("mel_preset")) not in MEL_PRESETS:
+        reason = f"its config asks for the mel preset {str(config.get('mel_preset'))[:80]!r}"
+        raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
+    where = resolve_device(device)
+    state = part_of(tensors, "encoder.")
+    encoder = build_network(speech_network, config.get("encoder"), state, name=str(source), fix="export it again")
+    encoder.to(where).eval()
+    manifest = Manifest.load(root)
+    store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
+    frames, pad_value = _padding(config, source)
+    sha256 = release_sha256(source)
+    batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
+    mels = Mels(store, max_frames=frames or MAX_FRAMES, pad_value=pad_value)
+
+    def compute(number: int) -> Chunk:
+        found = _encode(encoder, mels, batches[number], device=where, frames=frames)
+        return Chunk({"embeddings": found}, tuple(store.ids[row] for row in batches[number]))
+
+    def write() -> None:
+        found = np.concatenate([chunks.features("embeddings", number) for number in range(len(batches))])
+        embeddings = np.empty_like(found)
+        embeddings[np.concatenate(batches)] = found
+        write_embeddings(
+            manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256, mel_preset=config["mel_preset"]
+        )
+        copy_release(source, folder / "encoder")
+        _write_pickles(manifest, embeddings, mels.lengths, folder)
+
+    told = f"{sha256} {store.source} {BATCH_FRAMES}"
+    with shared_parts(folder.with_name(f"{folder.name}.building"), source=told) as chunks:
+        compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
+        by_leader(write)
+    return folder
+
+
+def _padding(config: dict[str, Any], source: Path) -> tuple[int | None, float]:
+    """Frames that every utterance is padded to, where that is fixed, and what stands behind it."""
+    frames, value = config.get("pad_to_frames"), config.get("pad_value")
+    value = MEL_PRESETS[config["mel_preset"]].pad_value if value is None else value
+    right = frames is None or (type(frames) is int and 1 <= frames <= MAX_FRAMES)
+    if not right or type(value) not in (int, float) or not np.isfinite(value):
+        reason = f"its config pads to {str(frames)[:80]} frames with {str(value)[:80]}"
+        raise CheckpointError.about(source, reason, f"give an encoder that takes at most {MAX_FRAMES} frames")
+    return frames, float(value)
+
+
+def extract_picture_embeddings(root: Path, features: str, *, name: str = "picture") -> Path:
+    """Take the teacher's standardised features of each utterance's picture for its embedding.
+
+    They need no encoder and hear nothing: a generator warms up on them while the encoder is still learning to give the
+    same from speech, and a later run takes it over as its ``initial``.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder.
+    features : str
+        Name of the teacher features, ``<root>/derived/features-<features>.h5``.
+    name : str
+        What the embeddings are called.
+
+    Returns
+    -------
+    Path
+        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` and, for an encoder, mean and deviation.
+    """
+    found = load_features(root, features)
+    manifest = Manifest.load(root)
+    standard = Standard.of(found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]])
+    counts = [len(item.captions) for item in manifest.items]
+    embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
+    folder = write_embeddings(
+        manifest,
+        embeddings,
+        name=name,
+        lengths=np.ones(len(embeddings), dtype=np.int64),
+        sha256=found.sha256,
+        mel_preset="none",
+    )
+    tensors = {f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")}
+    card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
+    recorded = {TRAINED_WITH: {"feature network": found.sha256}}
+    save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features, **recorded}, card)
+    return folder
+
+
+def write_embeddings(
+    manifest: Manifest, embeddings: np.ndarray, *, name: str, lengths: np.ndarray, sha256: str, mel_preset: str
+) -> Path:
+    """Write ``embeddings.h5`` of a corpus.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    embeddings : ndarray of float32, shape (utterances, D)
+        In the manifest's order.
+    name : str
+        What they are called.
+    lengths : ndarray of int64, shape (utterances,)
+        Frames of each utterance; 1 where nobody knows.
+    sha256 : str
+        Hash of what they were computed with.
+    mel_preset : str
+        Front-end of the encoder.
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
+    folder = embedding_folder(manifest.root, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    with atomic_path(folder / "embeddings.h5") as temporary:
+        arrays = {"embeddings": embeddings, "lengths": lengths}
+        write_store(temporary, arrays, ids, {"sha256": sha256, "mel_preset": mel_preset})
+    return folder
+
+
+@torch.inference_mode()
+def encode_rows(
+    encoder: SpeechNetwork,
+    mels: Mels,
+    rows: np.ndarray,
+    *,
+    device: torch.device,
+    frames: int | None,
+    batch_frames: int = BATCH_FRAMES,
+) -> np.ndarray:
+    """Sentence embeddings of utterances, in the order of ``rows``, computed in batches of similar length.
+
+    Parameters
+    ----------
+    encoder : SpeechNetwork
+        Set to evaluation.
+    mels : Mels
+        Log-mels.
+    rows : ndarray of int
+        Utterances.
+    device : torch.device
+        Where the encoder is.
+    frames : int, optional
+        Fixed length; None pads to the longest of a batch.
+    batch_frames : int
+        Frames of a batch, padding included.
+
+    Returns
+    -------
+    ndarray of float32, shape (len(rows), D)
+    """
+    encoder.eval()
+    if not len(rows):
+        raise DataError.about("encode_rows", "there is no utterance to encode", "check the split's name")
+    batches = batches_by_length(mels.lengths[rows], batch_frames)
+    found = np.concatenate([_encode(encoder, mels, rows[chosen], device=device, frames=frames) for chosen in batches])
+    result = np.empty_like(found)
+    result[np.concatenate(batches)] = found
+    return result
+
+
+def batches_by_length(lengths: np.ndarray, batch_frames: int) -> list[np.ndarray]:
+    """Divide utterances into batches of similar length, the shortest first.
+
+    Parameters
+    ----------
+    lengths : ndarray of int64, shape (N,)
+        Frames of each.
+    batch_frames : int
+        Most frames of a batch, padding included; a longer utterance is a batch of its own.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Places in ``lengths``, each once.
+    """
+    order = np.argsort(lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * int(lengths[order[end]]) <= batch_frames:
+            end += 1
+        batches.append(order[start:end])
+        start = end
+    return batches
+
+
+@torch.inference_mode()
+def _encode(
+    encoder: SpeechNetwork, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
+) -> np.ndarray:
+    """Embeddings (B, D) of one batch."""
+    mel, lengths = mels.batch(rows, frames=frames)
+    found = encoder(torch.from_numpy(mel).to(device), torch.from_numpy(lengths)).sentence
+    return np.asarray(found.float().cpu().numpy())
+
+
+def load_embeddings(root: Path, name: str) -> EmbeddingFile:
+    """Read what `extract_embeddings` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is nothing of that name, or it is damaged.
+    """
+    folder = embedding_folder(root, name)
+    path = folder / "embeddings.h5"
+    if not path.exists():
+        have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))) or "none"
+        raise DataError.about(
+            path,
+            f"no speech embeddings of that name (there are: {have})",
+            f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
+        )
+    fix = "delete the folder and run 'speech2img extract' again"
+    store = open_store(path, kind=None, arrays=("embeddings", "ids"), attributes=("sha256",), fix=fix)
+    ids, sha256 = store.ids(), store.text("sha256")
+    embeddings = store.read("embeddings", kinds="f", ndim=2, ids=ids).astype(np.float32, copy=False)
+    if len(ids) != len(embeddings):
+        raise DataError.about(path, f"damaged: embeddings of {len(embeddings)} utterances, {len(ids)} ids", fix)
+    if not np.isfinite(embeddings).all():
+        raise DataError.about(path, "its embeddings are damaged: some are not finite", fix)
+    return EmbeddingFile(folder, ids, embeddings, sha256)
+
+
+def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:
+    ends = np.cumsum([len(item.captions) for item in manifest.items])
+    for part, rows in peer_parts(manifest).items():
+        spans = [(int(ends[row]) - len(manifest.items[row].captions), int(ends[row])) for row in rows]
+        save_s2igan_embeddings(
+            folder / f"speech_embeddings_{part}.pickle", [embeddings[first:last] for first, last in spans]
+        )
+        count = min(last - first for first, last in spans)
+        chosen = np.array([np.arange(first, first + count) for first, _ in spans])
+        save_li2020_embeddings(folder / part, embeddings[chosen], lengths[chosen], switch=folder.name)

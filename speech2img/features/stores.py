@@ -1,0 +1,75 @@
+"""What is derived from a corpus and kept in <root>/derived: mel store, image store; made where they are missing."""
+
+from pathlib import Path
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.audio.store import MelStore, build_mel_store
+from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.distributed.collectives import is_leader, leader_first
+from speech2img.errors import ConfigError, DataError
+from speech2img.images.store import ImageStore, build_image_store
+
+
+def derived(root: Path) -> Path:
+    """Folder of everything that can be made again from the corpus."""
+    return root / "derived"
+
+
+def image_store(
+    manifest: Manifest, *, size: int, crop: bool = True, workers: int = 2, progress: bool = True
+) -> ImageStore:
+    """The corpus's pictures as uint8 of one size.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    size : int
+        Side in pixels.
+    crop : bool
+        Crop photographs to their bounding box where one is known (drawn corpora keep the whole picture anyway).
+    workers : int
+        Processes that decode.
+    progress : bool
+        Show progress.
+    """
+    boxed = manifest.corpus != "songbirds" and any(item.box is not None for item in manifest.items)
+    path = derived(manifest.root) / (f"images-{size}-whole.h5" if boxed and not crop else f"images-{size}.h5")
+    crop = crop and boxed
+    entries = [(item.id, manifest.root / item.image, item.box if crop else None) for item in manifest.items]
+    with leader_first():
+        build_image_store(path, entries, size=size, workers=workers, progress=progress and is_leader())
+    store = ImageStore(path)
+    _demand_ids(path, list(store.ids), [item.id for item in manifest.items])
+    return store
+
+
+def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bool = True) -> MelStore:
+    """The corpus's recordings as log-mels of one preset, in the manifest's order.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown preset.
+    DataError
+        If a caption has no recording.
+    """
+    if preset not in MEL_PRESETS:
+        raise ConfigError.about("mel_preset", f"'{preset}' is unknown", f"choose among {', '.join(MEL_PRESETS)}")
+    path = derived(manifest.root) / f"mels-{preset}.h5"
+    entries = []
+    for item in manifest.items:
+        for caption in item.captions:
+            if caption.audio is None:
+                raise DataError.about(
+                    utterance_id(item, caption), "has no recording", "run speech2img synthesize first"
+                )
+            entries.append((utterance_id(item, caption), manifest.root / caption.audio))
+    with leader_first():
+        build_mel_store(path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_leader())
+    return MelStore(path)
+
+
+def _demand_ids(path: Path, stored: list[str], wanted: list[str]) -> None:
+    if stored != wanted:
+        raise DataError.about(path, "it belongs to another manifest", "delete it and run the command again")

@@ -1,0 +1,1 @@
+"""Evaluation of a model, or of two folders of images."""

@@ -1,0 +1,295 @@
+"""Any two sets of pictures, from whichever model: FID, KID, Inception Score, precision and recall into a report."""
+
+from pathlib import Path
+from typing import Any
+
+from speech2img.errors import ConfigError, MetricError
+from speech2img.features.classifier_reader import ClassifierReader
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.picture_reader import PictureReader
+from speech2img.metrics.evaluate.folder_plan import FolderSettings, plan_distances, plan_score
+from speech2img.metrics.evaluate.folder_retrieval import add_folder_retrieval
+from speech2img.metrics.evaluate.plan import InceptionPlan, make_score_plan
+from speech2img.metrics.evaluate.retrieval_rows import retrieval_rule
+from speech2img.metrics.evaluate.rows import UNTOLD, add_inception_rows, add_score_row
+from speech2img.metrics.images.features import FITS, FeatureSettings, extract_features
+from speech2img.metrics.images.folders import several_note, unused_notes
+from speech2img.metrics.images.input_filters import input_filter
+from speech2img.metrics.images.sets import PictureSet, check_count, read_statistics, save_set
+from speech2img.metrics.images.sources import FilePictures, PictureSource
+from speech2img.metrics.report.place import require_report_place, require_statistics_place
+from speech2img.metrics.report.protocols import find_protocol
+from speech2img.metrics.report.published_results import comparison_markdown, is_published_set
+from speech2img.metrics.report.report import MetricReport
+
+Side = PictureSource | Path
+"""Pictures, or the ``.npz`` with statistics of such."""
+
+
+def evaluate_folders(
+    generated: Side | None,
+    real: Side | None,
+    *,
+    reader: InceptionReader | None,
+    settings: FolderSettings,
+    out: Path,
+    classifier: ClassifierReader | None = None,
+    save_stats: Path | None = None,
+    progress: bool = True,
+) -> MetricReport | None:
+    """Compare generated with real pictures and write ``report.json`` and ``report.md``.
+
+    Parameters
+    ----------
+    generated : PictureSource, Path or None
+        The pictures or their statistics; None to make statistics of the real ones alone.
+    real : PictureSource, Path or None
+        The same of the real pictures; None for an Inception Score of the generated ones alone.
+    reader : InceptionReader or None
+        The network; None if both sides are statistics, or ``classifier`` alone reads.
+    settings : FolderSettings
+        How to compare.
+    out : Path
+        Folder of the report; finished features are kept in its ``work``, where an interrupted call goes on.
+    classifier : ClassifierReader or None
+        A classifier of one's own, for an Inception Score beside that of ``reader``.
+    save_stats : Path or None
+        Write the statistics of the real pictures, at every output that is read, here.
+    progress : bool
+        Show progress bars on standard error.
+
+    Returns
+    -------
+    MetricReport or None
+        None without generated pictures.
+
+    Raises
+    ------
+    ConfigError
+        If there are pictures but no network, nothing to do, or something else lies where the report would be.
+    DataError, ImageError
+        If a picture, folder or statistics file cannot be used; it is named.
+    MetricError
+        If the two sides were not read alike, or no number can be measured.
+    """
+    evaluation = _Evaluation(generated, real, reader, classifier, settings, out, progress)
+    evaluation.check(save_stats)
+    evaluation.read_distances()
+    if save_stats is not None and evaluation.true is not None:
+        save_set(save_stats, evaluation.true)
+    if generated is None:
+        return None
+    return evaluation.measure()
+
+
+def told_of_files(generated: Side | None, real: Side | None) -> tuple[list[str], list[str]]:
+    """What a reader must know of the files of both sides: notes, and the list of those that were not used."""
+    notes: list[str] = []
+    listing: list[str] = []
+    for name, side in (("generated", generated), ("real", real)):
+        if isinstance(side, FilePictures):
+            unused, lines = unused_notes(name, side.passed)
+            notes += [*unused, *several_note(name, side.several())]
+            listing += lines
+    return notes, listing
+
+
+class _Evaluation:
+    """One comparison: its sides, networks and settings."""
+
+    def __init__(
+        self,
+        generated: Side | None,
+        real: Side | None,
+        reader: InceptionReader | None,
+        classifier: ClassifierReader | None,
+        settings: FolderSettings,
+        out: Path,
+        progress: bool,
+    ) -> None:
+        self.generated, self.real, self.reader, self.classifier = generated, real, reader, classifier
+        self.settings, self.out, self.progress = settings, out, progress
+        sides = [side for side in (generated, real) if side is not None]
+        self.stored = {side: read_statistics(side) for side in sides if isinstance(side, Path)}
+        self.pictures = [side for side in sides if not isinstance(side, Path)]
+        for side in self.pictures:
+            check_count(side)
+        self.plan: InceptionPlan | None = None
+        self.made: PictureSet | None = None
+        self.true: PictureSet | None = None
+
+    def check(self, save_stats: Path | None) -> None:
+        """Refuse what makes no sense before any picture is read."""
+        if save_stats is not None:
+            require_statistics_place(save_stats)
+        if self.generated is not None:
+            require_report_place(self.out)
+        if isinstance(self.real, Path) and (save_stats is not None or self.generated is None):
+            raise ConfigError.about(self.real, "statistics already", "give a folder of real pictures to make them of")
+        if self.generated is None and save_stats is None:
+            raise ConfigError.about("evaluate", "no generated pictures", "give --generated, or --save-stats")
+        no_pictures = self.generated is None or isinstance(self.generated, Path)
+        if self.real is None and (no_pictures or save_stats is not None or self.settings.retrieval):
+            raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
+        if self.classifier is not None and no_pictures:
+            raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
+        if self.settings.retrieval:
+            retrieval_rule(self.settings.protocol)
+            if self.reader is None or len(self.pictures) < 2:
+                raise ConfigError.about(
+                    "--retrieval", "it ranks pictures of both sides by a network", "give --network and two folders"
+                )
+
+    def read(self, side: Side | None, network: PictureReader | None, wanted: FeatureSettings) -> PictureSet | None:
+        """One side: read by a network, or as its file has it."""
+        if side is None or isinstance(side, Path):
+            return None if side is None else self.stored[side]
+        assert network is not None
+        return PictureSet(
+            side.name,
+            extract_features(
+                side,
+                network,
+                settings=wanted,
+                batch_size=self.settings.batch_size,
+                workers=self.settings.workers,
+                work=self.out / "work",
+                progress=self.progress,
+            ),
+        )
+
+    def read_distances(self) -> None:
+        """Both sides as the distances and the network's own score need them."""
+        if self.real is not None and (self.reader is not None or self.stored or self.classifier is None):
+            self.plan = plan_distances(
+                self.reader, self.stored.values(), self.settings, has_pictures=bool(self.pictures)
+            )
+        elif self.real is None and self.reader is not None:
+            self.plan = plan_score(self.reader, self.settings)
+        elif self.classifier is None:
+            raise ConfigError.about(
+                "evaluate",
+                "no network reads the pictures",
+                "give --network with Inception's weights, or --classifier with a run of 'train classifier'",
+            )
+        if self.plan is not None:
+            self.made = self.read(self.generated, self.reader, self.plan.settings)
+            self.true = self.read(self.real, self.reader, self.plan.real_settings)
+
+    def measure(self) -> MetricReport:
+        """Every number into a report, and the report into its folder."""
+        report = self._report()
+        if self.plan is not None and self.made is not None:
+            if self.true is not None:
+                add_inception_rows(
+                    report,
+                    self.made,
+                    self.true,
+                    self.plan,
+                    reader=self.reader,
+                    seed=self.settings.seed,
+                    progress=self.progress,
+                )
+            else:
+                add_score_row(report, self.made, self.plan, reader=self.reader, seed=self.settings.seed)
+        if self.classifier is not None:
+            self._add_own_score(report, self.classifier)
+        if self.settings.retrieval and self.reader is not None:
+            made, true = self.pictures
+            add_folder_retrieval(
+                report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
+            )
+        if not report.rows:
+            raise MetricError.about("evaluation", " ".join(report.notes), "give more pictures, or --allow-small")
+        self._compare(report)
+        report.save(self.out)
+        return report
+
+    def _add_own_score(self, report: MetricReport, classifier: ClassifierReader) -> None:
+        """Inception Score by a classifier of one's own; of the real pictures too, as its yardstick."""
+        plan = make_score_plan(
+            classifier,
+            protocol=self.settings.protocol,
+            corpus=self.settings.corpus,
+            fit=self.settings.fit,
+            side=self.settings.side,
+        )
+        report.notes.append(classifier.facts)
+        for side, are_real in ((self.generated, False), (self.real, True)):
+            if side is not None and not isinstance(side, Path):
+                pictures = self.read(side, classifier, plan.settings)
+                assert pictures is not None
+                add_score_row(report, pictures, plan, reader=classifier, are_real=are_real, seed=self.settings.seed)
+
+    def _report(self) -> MetricReport:
+        settings, plan, reader = self.settings, self.plan, self.reader
+        told: dict[str, Any] = {
+            "seed": settings.seed,
+            "protocol": settings.protocol or "as pytorch-fid",
+            "averaged weights": settings.ema,
+        }
+        if reader is not None and plan is not None:
+            told |= {
+                "network": reader.name,
+                "weights": reader.weights_sha256,
+                "precision": reader.precision,
+                "resize": input_filter(plan.settings.resize).words,
+                "fit": FITS[plan.settings.fit].format(side=plan.settings.side),
+            }
+        if self.classifier is not None:
+            told |= {"classifier": self.classifier.name, "classifier's weights": self.classifier.weights_sha256}
+        report = MetricReport(
+            title="Generated pictures" + (" against real ones" if self.real is not None else ""),
+            model=_side(self.made, self.generated),
+            corpus={**({"name": settings.corpus} if settings.corpus else {}), **_side(self.true, self.real)},
+            settings=told,
+            notes=[] if plan is None else list(plan.notes),
+            every_row={"ema": settings.ema},
+        )
+        notes, listing = told_of_files(self.generated, self.real)
+        report.notes += notes
+        if listing:
+            report.sections["Files that were not used"] = listing
+        if settings.protocol is not None:
+            report.sections[f"Protocol {settings.protocol}"] = [
+                f"- {line}" for line in find_protocol(settings.protocol).describe()
+            ]
+            report.notes.append(
+                "Two folders do not tell how pictures were chosen, drawn and cropped: of the protocol, resizing, "
+                "network outputs, splits and order are followed here, and with --retrieval its ranking; the rest is "
+                "yours to have followed."
+            )
+        return report
+
+    def _compare(self, report: MetricReport) -> None:
+        settings = self.settings
+        if not settings.corpus:
+            return
+        tap = self.plan.taps[-1] if self.plan is not None and self.plan.taps else ""
+        num_real = None if self.true is None else self.true.num_samples
+        lines = comparison_markdown(
+            [row for row in report.rows if row.group == tap or row.name != "frechet_distance"],
+            corpus=settings.corpus,
+            protocol=settings.protocol,
+            made_from="",
+            is_whole_test_set=is_published_set(settings.corpus, settings.protocol, num_real),
+        )
+        if lines:
+            report.sections["Beside published numbers"] = [
+                *lines,
+                "",
+                "Whether the pictures are those of the published split is judged by their number alone.",
+            ]
+        else:
+            report.notes.append(f"There are no published numbers of {settings.corpus} to compare with.")
+
+
+def _side(pictures: PictureSet | None, source: Side | None) -> dict[str, Any]:
+    """One side in the head of a report."""
+    if pictures is None:
+        return {} if source is None else {"pictures": str(source) if isinstance(source, Path) else source.name}
+    return {
+        "pictures": pictures.name,
+        "n": pictures.num_samples or UNTOLD,
+        "files sha256": UNTOLD if pictures.protocol is None else pictures.protocol.files_sha256,
+    }

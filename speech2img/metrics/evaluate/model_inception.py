@@ -1,0 +1,232 @@
+"""What Inception says of a model's pictures: the same numbers as for two folders, beside the rest of its report."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from speech2img.errors import ConfigError
+from speech2img.features.classifier_reader import ClassifierReader
+from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.picture_reader import PictureReader
+from speech2img.metrics.evaluate.model import PaintedGroup
+from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan, make_score_plan
+from speech2img.metrics.evaluate.retrieval_rows import (
+    LabelledPictures,
+    add_retrieval_rows,
+    retrieval_rule,
+    retrieval_settings,
+)
+from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
+from speech2img.metrics.evaluate.utterances import ManifestLike
+from speech2img.metrics.images.features import FeatureSettings, PictureFeatures, extract_features
+from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
+from speech2img.metrics.images.sets import PictureSet
+from speech2img.metrics.images.sources import ArrayPictures, PictureSource
+from speech2img.metrics.report.protocols import find_protocol
+from speech2img.metrics.report.published_results import comparison_markdown, is_published_set
+from speech2img.metrics.report.report import MetricReport
+
+
+class InceptionOfModel:
+    """Measures each group of an evaluation against all real pictures of its split, at the size of the generated ones.
+
+    Parameters
+    ----------
+    reader : InceptionReader or None
+        The network; None where ``classifier`` alone reads.
+    manifest : ManifestLike
+        The corpus.
+    size : int
+        Side of the generated pictures in pixels.
+    store : ImageStoreLike or None
+        Prepared real pictures.
+    work : Path or None
+        Folder for finished features.
+    protocol : str or None
+        Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
+    classifier : ClassifierReader or None
+        A classifier of one's own, for an Inception Score of generated and of real pictures.
+    warnings : sequence of str
+        What the report must say of the classifier: that the model was trained with the network it is made of.
+    retrieval : bool
+        Also rank real and generated pictures by the network's features, as the protocol does.
+    allow_small : bool
+        Whether to compute, with a warning, a distance that is refused for too few pictures.
+    seed, batch_size, workers
+        As for ``extract_features`` and the measures.
+    progress : bool
+        Show progress bars.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither a network nor a classifier, or retrieval without a network.
+    MetricError
+        For an unknown protocol, or retrieval by one that has none.
+    """
+
+    def __init__(
+        self,
+        reader: InceptionReader | None,
+        manifest: ManifestLike,
+        *,
+        size: int,
+        classifier: ClassifierReader | None = None,
+        warnings: Sequence[str] = (),
+        retrieval: bool = False,
+        store: ImageStoreLike | None = None,
+        work: Path | None = None,
+        protocol: str | None = None,
+        allow_small: bool = False,
+        seed: int = 0,
+        batch_size: int = 16,
+        workers: int = 2,
+        progress: bool = True,
+    ) -> None:
+        if reader is None and (retrieval or classifier is None):
+            raise ConfigError.about("--retrieval", "no network ranks the pictures", "give --inception")
+        self._reader, self._manifest, self._work, self._protocol = reader, manifest, work, protocol
+        self._classifier, self._warnings = classifier, tuple(warnings)
+        self._rule = retrieval_rule(protocol) if retrieval else None
+        self._plan = (
+            None
+            if reader is None
+            else make_plan(reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small)
+        )
+        self._real = RealPictures(manifest, size=size, store=store)
+        self._seed, self._batch_size, self._workers, self._progress = seed, batch_size, workers, progress
+
+    def __call__(self, report: MetricReport, group: PaintedGroup) -> None:
+        """Add the rows of one group, and what the protocol does and the papers have."""
+        split = group.records[0].split
+        ids = [item.id for item in self._manifest.items if item.split == split]
+        generated = ArrayPictures(group.pictures, name=f"generated, {group.name}")
+        real = SplitPictures(self._real, ids, name=f"real, {split}")
+        before = len(report.rows)
+        if self._reader is not None and self._plan is not None:
+            self._add_distances(report, group, generated, real, self._reader, self._plan)
+            self._add_retrieval(report, group, generated, real, self._reader)
+        if self._classifier is not None:
+            self._add_own_score(report, group, generated, real, self._classifier)
+        if self._protocol is not None:
+            report.sections[f"Protocol {self._protocol}"] = [
+                f"- {line}" for line in find_protocol(self._protocol).describe()
+            ]
+        lines = comparison_markdown(
+            [row for row in report.rows[before:] if row.name != "frechet_distance" or self._is_deepest(row.group)],
+            corpus=self._manifest.corpus,
+            protocol=self._protocol,
+            is_whole_test_set=split == "test" and is_published_set(self._manifest.corpus, self._protocol, len(ids)),
+        )
+        if lines:
+            report.sections[f"Beside published numbers: {group.name}"] = lines
+
+    def _is_deepest(self, group: str) -> bool:
+        return self._plan is not None and group.endswith(self._plan.taps[-1])
+
+    def _add_distances(
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
+        reader: InceptionReader,
+        plan: InceptionPlan,
+    ) -> None:
+        made, true = (
+            PictureSet(source.name, self._read(source, reader, settings))
+            for source, settings in ((generated, plan.settings), (real, plan.real_settings))
+        )
+        add_inception_rows(
+            report, made, true, plan, reader=reader, group=group.name, seed=self._seed, progress=self._progress
+        )
+        report.notes += [note for note in plan.notes if note not in report.notes]
+
+    def _add_retrieval(
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
+        reader: InceptionReader,
+    ) -> None:
+        if self._rule is None:
+            return
+        wanted = retrieval_settings(reader, self._rule)
+        class_of = {item.id: item.class_id for item in self._manifest.items}
+        items = [record.item_id for record in group.records]
+        add_retrieval_rows(
+            report,
+            LabelledPictures(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
+            LabelledPictures(self._read(real, reader, wanted), real.ids, [class_of[item] for item in real.ids]),
+            protocol=self._protocol,
+            reader=reader,
+            corpus=self._manifest.corpus,
+            group=group.name,
+            seed=self._seed,
+        )
+
+    def _add_own_score(
+        self,
+        report: MetricReport,
+        group: PaintedGroup,
+        generated: PictureSource,
+        real: PictureSource,
+        classifier: ClassifierReader,
+    ) -> None:
+        plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
+        plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
+        for source, are_real in ((generated, False), (real, True)):
+            pictures = PictureSet(source.name, self._read(source, classifier, plan.settings))
+            add_score_row(
+                report, pictures, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
+            )
+        if classifier.facts not in report.notes:
+            report.notes.append(classifier.facts)
+
+    def _read(self, source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> PictureFeatures:
+        return extract_features(
+            source,
+            reader,
+            settings=settings,
+            batch_size=self._batch_size,
+            workers=self._workers,
+            work=self._work,
+            progress=self._progress,
+        )
+
+
+class SplitPictures:
+    """Real pictures of a corpus at one size, as a source; read one at a time.
+
+    Parameters
+    ----------
+    real : RealPictures
+        The pictures.
+    ids : sequence of str
+        Which.
+    name : str
+        What messages call them.
+    """
+
+    def __init__(self, real: RealPictures, ids: list[str], *, name: str) -> None:
+        self._real = real
+        self.ids = sorted(ids)
+        self.name = name
+        self.crop = real.protocol
+
+    def read(self, index: int) -> tuple[Image.Image, str]:
+        """See ``PictureSource``."""
+        pixels = np.ascontiguousarray(self._real.read([self.ids[index]])[0])
+        return Image.fromarray(pixels), hashlib.sha256(pixels.tobytes()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """See ``PictureSource``; every pixel counts."""
+        digest = hashlib.sha256()
+        for index, item in enumerate(self.ids):
+            digest.update(f"{item} {self.read(index)[1]}\n".encode())
+        return digest.hexdigest()

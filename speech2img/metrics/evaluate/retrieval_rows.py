@@ -1,0 +1,210 @@
+"""Recall and mAP between real and generated pictures by Inception's features, as the speech papers report them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from speech2img.errors import MetricError
+from speech2img.features.picture_reader import PictureReader
+from speech2img.metrics.functional.retrieval import queries_of_each_class, retrieval_scores
+from speech2img.metrics.functional.score import Score
+from speech2img.metrics.images.features import FeatureSettings, PictureFeatures
+from speech2img.metrics.images.input_filters import input_filter
+from speech2img.metrics.images.sets import WIDTHS
+from speech2img.metrics.report.protocols import RetrievalRule, find_protocol
+from speech2img.metrics.report.report import MetricReport
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPictures:
+    """Pictures that a network has read, and what each of them is about."""
+
+    features: PictureFeatures
+    items: Sequence[str | None]
+    """Real picture that each belongs to (of a real one: itself); None where that is unknown."""
+    classes: Sequence[str | int | None]
+    """Class of each; None where that is unknown."""
+
+
+def retrieval_rule(protocol: str | None) -> RetrievalRule:
+    """How a protocol ranks pictures; without a protocol as "clean" does.
+
+    Raises
+    ------
+    MetricError
+        If the protocol is unknown, or its paper has no retrieval.
+    """
+    named = find_protocol(protocol or "clean")
+    if named.retrieval is None:
+        fix = "leave --retrieval out, or choose s2igan, sta or clean"
+        raise MetricError.about(f"protocol {named.name}", "the paper ranks no pictures", fix)
+    return named.retrieval
+
+
+def retrieval_settings(reader: PictureReader, rule: RetrievalRule) -> FeatureSettings:
+    """What is read of pictures to rank them: the deepest output, in the protocol's own way to 299 px."""
+    reached = [tap for tap in WIDTHS if tap in reader.taps]
+    return FeatureSettings(taps=(reached[-1],), resize=rule.input_filter, fit="each")
+
+
+def add_retrieval_rows(
+    report: MetricReport,
+    generated: LabelledPictures,
+    real: LabelledPictures,
+    *,
+    protocol: str | None,
+    reader: PictureReader,
+    corpus: str = "",
+    group: str = "",
+    seed: int = 0,
+) -> None:
+    """Add recall at K, mean average precision and median rank in the directions that a protocol has.
+
+    Parameters
+    ----------
+    report : MetricReport
+        Where the rows go; what could not be measured goes into its notes, with the reason.
+    generated, real : LabelledPictures
+        The two sets, read by ``retrieval_settings``.
+    protocol : str or None
+        Name in ``PROTOCOLS``; None: as "clean".
+    reader : PictureReader
+        The network.
+    corpus : str
+        Name of the corpus, for the queries of S2IGAN's mAP.
+    group : str
+        What it is measured on, in words.
+    seed : int
+        Seed of the choice of queries and of the intervals.
+
+    Raises
+    ------
+    MetricError
+        If the two sets were not read alike, or the protocol has no retrieval.
+    """
+    rule = retrieval_rule(protocol)
+    generated.features.protocol.check_comparable(real.features.protocol)
+    ranking = _Ranking(generated, real, rule, reader=reader, seed=seed)
+
+    def add(what: str, relevant: str, measure: Callable[[], list[Score]]) -> None:
+        try:
+            scores = measure()
+        except MetricError as error:
+            report.notes.append(f"{what}{f' of {group}' if group else ''}: not measured ({error}).")
+            return
+        for score in scores:
+            report.add(
+                replace(score, warnings=(*score.warnings, *ranking.warnings)).row(
+                    group=f"{group}, {ranking.tap}" if group else ranking.tap,
+                    network=reader.name,
+                    weights_sha256=reader.weights_sha256,
+                    pictures=f"{relevant}; {ranking.words}",
+                    details=ranking.details,
+                )
+            )
+
+    add("Recall between pictures", "pictures generated for the same real picture are relevant", ranking.recall)
+    per_class = (rule.queries_per_class or {}).get(corpus)
+    queries = "every picture is a query" if per_class is None else f"{per_class} real pictures a class are queries"
+    add("mAP by class", f"pictures of the same class are relevant, {queries}", lambda: ranking.by_class(per_class))
+
+
+class _Ranking:
+    """The two sets as a protocol ranks them."""
+
+    def __init__(
+        self,
+        generated: LabelledPictures,
+        real: LabelledPictures,
+        rule: RetrievalRule,
+        *,
+        reader: PictureReader,
+        seed: int,
+    ) -> None:
+        self._generated, self._real, self._rule, self._seed = generated, real, rule, seed
+        told = real.features.protocol
+        (self.tap,) = told.taps
+        self._kept = {side: len(side.items) - len(side.items) % rule.whole_batches_of for side in (generated, real)}
+        self.words = f"cosine of the features at {self.tap}; {input_filter(told.resize).words}"
+        if rule.whole_batches_of > 1:
+            self.words += f"; pictures that do not fill a batch of {rule.whole_batches_of} are dropped"
+        self.details: dict[str, Any] = {
+            "dimensions": WIDTHS[self.tap],
+            "build": reader.build,
+            "resize": told.resize,
+            "precision": told.precision,
+            "generated": _told(generated),
+            "real": _told(real),
+            "whole_batches_of": rule.whole_batches_of,
+        }
+        self.warnings: tuple[str, ...] = ()
+        if reader.build != rule.build or self.tap != "pool2048":
+            self.warnings = (
+                f"the protocol ranks by 2,048 features of the {rule.build} Inception, this is {self.tap} of "
+                f"{reader.build}: not comparable",
+            )
+
+    def recall(self) -> list[Score]:
+        """Recall at K and median rank, where it is known which real picture each generated one is of."""
+        if None in self._generated.items:
+            lost = self._generated.features.ids[list(self._generated.items).index(None)]
+            raise MetricError.about(
+                lost,
+                "its name fits no real picture, so there is no right answer",
+                "name generated pictures after real ones: NAME.png, NAME_0.png, NAME_1.png, ...",
+            )
+        has_answer = set(self._generated.items[: self._kept[self._generated]])
+        queries = [row for row in range(self._kept[self._real]) if self._real.items[row] in has_answer]
+        scores = self._both(queries, list(range(self._kept[self._generated])), lambda side: side.items)
+        return [score for score in scores if not score.name.startswith("mean_average_precision")]
+
+    def by_class(self, per_class: int | None) -> list[Score]:
+        """Mean average precision where the class is what counts."""
+        if None in (*self._generated.classes, *self._real.classes) or len(set(self._real.classes)) < 2:
+            raise MetricError.about(
+                "classes", "of some pictures unknown, or one alone", "put pictures into a folder for each class"
+            )
+        queries, gallery = list(range(self._kept[self._real])), list(range(self._kept[self._generated]))
+        if per_class is not None:
+            names = [str(self._real.items[row]) for row in queries]
+            codes = {label: number for number, label in enumerate(sorted(map(str, set(self._real.classes))))}
+            chosen = set(
+                queries_of_each_class(
+                    names,
+                    [codes[str(self._real.classes[row])] for row in queries],
+                    per_class=per_class,
+                    seed=self._seed,
+                )
+            )
+            queries = [row for row, name in zip(queries, names, strict=True) if name in chosen]
+            gallery = [row for row in gallery if str(self._generated.items[row]) in chosen]
+        scores = self._both(queries, gallery, lambda side: side.classes)
+        return [score for score in scores if score.name.startswith("mean_average_precision")]
+
+    def _both(
+        self, real: list[int], generated: list[int], labels_of: Callable[[LabelledPictures], Sequence[object]]
+    ) -> list[Score]:
+        """Scores in the rule's directions; a query without any answer in the gallery is none."""
+        found: list[Score] = []
+        ends = {"real": (self._real, real), "generated": (self._generated, generated)}
+        for direction in self._rule.directions:
+            (asking, queries), (asked, gallery) = (ends[end] for end in direction.split("_to_"))
+            gallery_labels = [labels_of(asked)[row] for row in gallery]
+            known = set(gallery_labels)
+            queries = [row for row in queries if labels_of(asking)[row] in known]
+            if not queries:
+                raise MetricError.about("retrieval", "no query or no gallery is left", "give more pictures")
+            scores = retrieval_scores(
+                asking.features.features[self.tap][queries],
+                asked.features.features[self.tap][gallery],
+                [labels_of(asking)[row] for row in queries],
+                gallery_labels,
+                ks=self._rule.ks,
+            )
+            found += scores.scores(direction, groups=[asking.items[row] for row in queries], seed=self._seed)
+        return found
+
+
+def _told(pictures: LabelledPictures) -> dict[str, Any]:
+    told = asdict(pictures.features.protocol)
+    return {key: told[key] for key in ("n", "crop", "files_sha256")}

@@ -1,0 +1,1 @@
+"""Metrics as functions of arrays, in float64, with intervals."""

@@ -1,0 +1,1 @@
+"""Sets of images to be compared, their features and statistics."""

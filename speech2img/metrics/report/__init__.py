@@ -1,0 +1,1 @@
+"""The evaluation report: Markdown, HTML, protocols and published results."""

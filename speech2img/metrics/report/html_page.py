@@ -1,0 +1,265 @@
+"""The report as one HTML file: listen, look, and read the numbers; it asks nothing of any other place."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from speech2img.metrics.evaluate.utterances import UtteranceRecord
+from speech2img.metrics.functional.spoken_attributes import MANNER_ATTRIBUTES
+from speech2img.metrics.report.charts import charts_html
+from speech2img.metrics.report.html_tables import attribute_tables, metric_table, way_bars
+from speech2img.metrics.report.report import MetricReport, format_value
+from speech2img.metrics.report.style import STYLE
+from speech2img.storage.atomic import write_text
+
+MAX_AUDIO_BYTES = 1_500_000
+"""A longer recording is left out of the page."""
+_AUDIO_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """One utterance on the page."""
+
+    record: UtteranceRecord
+    group: str
+    stages: Sequence[NDArray[np.uint8]]
+    """Generated pictures (S, S, 3), small to large; the last one is the result."""
+    real: NDArray[np.uint8]
+    reading: Mapping[str, str] | None
+    """What the judge reads off the generated picture."""
+    real_reading: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class DiversityEntry:
+    """Several pictures of one utterance."""
+
+    record: UtteranceRecord
+    generated: NDArray[np.uint8]
+    """(K, S, S, 3)."""
+    fitting: NDArray[np.uint8] | None
+    """Real pictures that show all that is said, (K', S, S, 3)."""
+    drawn: NDArray[np.uint8] | None
+    """The described bird drawn anew with other seeds, (K, S, S, 3)."""
+
+
+@dataclass(frozen=True)
+class PageData:
+    """All that the page shows."""
+
+    report: MetricReport
+    gallery: Sequence[GalleryEntry] = ()
+    diversity: Sequence[DiversityEntry] = ()
+    curves: Mapping[str, Path] = field(default_factory=dict)
+    """Name -> ``stats.jsonl``."""
+
+
+def write_page(path: Path, data: PageData) -> None:
+    """Write the page as one file, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file.
+    data : PageData
+        Report, utterances and curves. A recording that is missing or longer than ``MAX_AUDIO_BYTES`` leaves its card
+        without a player.
+    """
+    write_text(path, page_html(data))
+
+
+def page_html(data: PageData) -> str:
+    """The page as text."""
+    report = data.report
+    sections = [
+        _header(report),
+        _section(
+            "How much of what is said does the picture show?",
+            "A judge network reads the attributes off each picture. Every bar starts where chance is (the same "
+            "pictures "
+            "against other utterances) and should end at the mark of the real pictures: the figure says how "
+            "much of that "
+            "way is done.",
+            way_bars(report),
+        ),
+        _section(
+            "Listen and look",
+            "These utterances were drawn by the seed, not picked by eye. The model heard the recording only: "
+            "the sentence "
+            "is printed for you. Small pictures: the generator's earlier stages, and the real picture that was "
+            "described.",
+            _gallery(data.gallery),
+        ),
+        _section(
+            "One utterance, several noises",
+            "What is said should stay, what is not said may vary. A generator that ignores its noise makes one picture "
+            "over and over.",
+            _diversity(data.diversity, report),
+        ),
+        _section(
+            "By attribute",
+            "Grouped by utterances; the last column is the judge's own accuracy on real pictures, "
+            "beyond which no number here can be trusted.",
+            attribute_tables(report),
+        ),
+        _section(
+            "Learning curves",
+            "Faint: as logged. Bold: running mean. The figure is the end of the curve.",
+            charts_html(data.curves),
+        ),
+        _section("Every number and how it was measured", "", metric_table(report)),
+        _footer(report),
+    ]
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(report.title)}</title>'
+        f"<style>{STYLE}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
+    )
+
+
+def picture_tag(picture: NDArray[np.uint8], alt: str) -> str:
+    """An ``img`` element with the picture (S, S, 3) inside it as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img loading="lazy" alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def audio_tag(path: Path) -> str:
+    """An ``audio`` element with the recording inside it; a remark where there is none to play."""
+    kind = _AUDIO_TYPES.get(path.suffix.lower())
+    if kind is None or not path.is_file() or path.stat().st_size > MAX_AUDIO_BYTES:
+        return '<span class="who">recording not included</span>'
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return f'<audio controls preload="none" src="data:{kind};base64,{data}"></audio>'
+
+
+def species_name(class_name: str) -> str:
+    """``001.Crested_Marshlark`` as "Crested Marshlark"."""
+    return class_name.split(".", 1)[-1].replace("_", " ")
+
+
+def _section(title: str, lead: str, body: str) -> str:
+    if not body:
+        return ""
+    return f'<section><h2>{escape(title)}</h2><p class="lead">{escape(lead)}</p>{body}</section>'
+
+
+def _header(report: MetricReport) -> str:
+    facts = [
+        *(("model" if key == "name" else key, value) for key, value in report.model.items()),
+        *(("corpus" if key == "name" else key, value) for key, value in report.corpus.items()),
+        ("seed", report.settings.get("seed")),
+    ]
+    items = "".join(f"<li>{escape(key.replace('_', ' '))} <b>{escape(_brief(value))}</b></li>" for key, value in facts)
+    return f'<header><h1>{escape(report.title)}</h1><ul class="facts">{items}</ul></header>'
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text[:12] if len(text) == 64 and all(letter in "0123456789abcdef" for letter in text) else text
+
+
+def _gallery(entries: Sequence[GalleryEntry]) -> str:
+    groups = dict.fromkeys(entry.group for entry in entries)
+    read = any(entry.reading is not None for entry in entries)
+    legend = (
+        (
+            '<div class="legend"><ul class="chips"><li>✓ said, and the judge sees it</li>'
+            '<li class="miss">✗ <s>said</s> → what the judge sees instead</li>'
+            '<li class="manner">outlined: given by the manner of speaking alone</li></ul></div>'
+        )
+        if read
+        else ""
+    )
+    return legend + "".join(
+        f"<h3>{escape(group.capitalize())}</h3>"
+        f'<div class="gallery">{"".join(_card(entry) for entry in entries if entry.group == group)}</div>'
+        for group in groups
+    )
+
+
+def _card(entry: GalleryEntry) -> str:
+    record = entry.record
+    result, name = entry.stages[-1], species_name(record.class_name)
+    side = [(stage, f"stage {number}, {stage.shape[0]} px") for number, stage in enumerate(entry.stages[:-1], start=1)]
+    side.append((entry.real, "real"))
+    small = "".join(
+        f"<figure>{picture_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
+        for picture, label in side
+    )
+    tags = [name, f"voice {record.voice}" + (" (unseen)" if record.held_out_voice else "")]
+    if record.manner is not None:
+        tags.append(f"spoken {record.manner}")
+    return (
+        f'<article class="card utterance"><div class="pictures"><figure class="big">'
+        f"{picture_tag(result, f'generated: {record.text}')}"
+        f"<figcaption>generated, {result.shape[0]} px</figcaption>"
+        f'</figure><div class="side">{small}</div></div>{audio_tag(record.audio)}'
+        f"<blockquote>“{escape(record.text)}”</blockquote>{_chips(entry)}"
+        f'<div class="who">{" ".join(f"<span class=tag>{escape(tag)}</span>" for tag in tags)}</div></article>'
+    )
+
+
+def _chips(entry: GalleryEntry) -> str:
+    """One chip a mention: shown, or struck through with what the judge reads instead."""
+    chips = []
+    for name, said in entry.record.mentions.items():
+        label = escape(f"{name.replace('_', ' ')}: {said}")
+        read = None if entry.reading is None else entry.reading.get(name)
+        by_manner = entry.record.manner is not None and name in MANNER_ATTRIBUTES
+        extra = " manner" if by_manner else ""
+        hint = ' title="given by the manner of speaking alone"' if by_manner else ""
+        if read is None:
+            chips.append(f'<li class="plain{extra}"{hint}>{label}</li>')
+        elif read == said:
+            chips.append(f'<li class="hit{extra}"{hint}>✓ {label}</li>')
+        else:
+            chips.append(f'<li class="miss{extra}"{hint}>✗ <s>{label}</s> → {escape(read)}</li>')
+    return f'<ul class="chips">{"".join(chips)}</ul>' if chips else ""
+
+
+def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
+    """Mean distances first, then the pictures behind them."""
+    distances = "".join(
+        f"<li>{escape(row.group)} <b>{escape(format_value(row))}</b></li>"
+        for row in report.rows
+        if row.name == "diversity_features"
+    )
+    rows = []
+    for entry in entries:
+        strips = [
+            ("generated, other noise each", entry.generated),
+            ("real pictures that fit", entry.fitting),
+            ("same bird drawn anew", entry.drawn),
+        ]
+        shown = "".join(_strip(label, pictures) for label, pictures in strips if pictures is not None)
+        rows.append(f'<div class="row"><p>“{escape(entry.record.text)}”</p>{shown}</div>')
+    if not rows:
+        return ""
+    numbers = (
+        f'<p class="note">Mean distance between two pictures of a set, in features:</p><ul class="facts">'
+        f"{distances}</ul>"
+        if distances
+        else ""
+    )
+    return f'{numbers}<div class="card rows">{"".join(rows)}</div>'
+
+
+def _strip(label: str, pictures: NDArray[np.uint8]) -> str:
+    tags = "".join(picture_tag(picture, label) for picture in pictures[:8])
+    return f'<div class="strip"><span>{label}</span>{tags}</div>'
+
+
+def _footer(report: MetricReport) -> str:
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    made = ", ".join(f"{key} {value}" for key, value in {**report.settings, **report.environment}.items())
+    return f"<footer>{f'<ul>{notes}</ul>' if notes else ''}<p>{escape(made)}</p></footer>"

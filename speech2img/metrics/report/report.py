@@ -1,0 +1,218 @@
+"""The report: every number with what it was measured on and how; nothing gets in without."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from speech2img.errors import MetricError
+from speech2img.metrics.functional.spoken_attributes import AttributeScore
+from speech2img.storage.atomic import write_json, write_text
+
+MENTION_KINDS: Mapping[str, str] = {
+    "spoken_attribute": "all that is said",
+    "worded_attribute": "said in words",
+    "manner_attribute": "light, by manner of speaking alone",
+}
+"""First part of the names of the spoken-attribute metrics -> what is counted."""
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One number and all that is needed to compare it with another one."""
+
+    name: str
+    """Name of the metric, snake_case."""
+    group: str
+    """What it was measured on, in words: "unseen species", ..."""
+    value: float
+    num_samples: int
+    """Pictures, utterances or mentions; ``protocol`` says which."""
+    protocol: str
+    """How it was measured, in one sentence."""
+    seed: int
+    network: str
+    """The network whose features or answers it rests on, "none" where there is none."""
+    weights_sha256: str
+    """Hash of that network's weights, "none" where there is none."""
+    interval: tuple[float, float] | None = None
+    """95 % interval."""
+    spread: float | None = None
+    """Standard deviation over splits or subsets."""
+    higher_is_better: bool | None = True
+    """None where more is neither better nor worse by itself."""
+    is_share: bool = False
+    """Whether it is a part of 1, to be shown in per cent."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """The protocol as fields: sizes of the sets, splits, resize filter, crop rule, ..., as JSON values."""
+    warnings: tuple[str, ...] = ()
+    """What a reader must know before trusting the number; ``report.md`` shows it among the notes."""
+
+
+@dataclass
+class MetricReport:
+    """All numbers of one evaluation, and what was evaluated."""
+
+    title: str
+    model: dict[str, Any]
+    """Name, weights hash, picture size."""
+    corpus: dict[str, Any]
+    """Name, splits, numbers of utterances."""
+    settings: dict[str, Any]
+    """Seed and counts of the evaluation."""
+    rows: list[MetricRow] = field(default_factory=list)
+    attributes: dict[str, dict[str, AttributeScore]] = field(default_factory=dict)
+    """Group -> attribute -> score."""
+    judge_accuracy: dict[str, float] = field(default_factory=dict)
+    """The judge's own accuracy per attribute on held-out real pictures."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader must know to judge the numbers."""
+    sections: dict[str, list[str]] = field(default_factory=dict)
+    """Heading -> lines of Markdown, after the numbers."""
+    every_row: dict[str, Any] = field(default_factory=dict)
+    """What holds for all numbers and goes into the details of each, as JSON values: whether weights are averaged."""
+    environment: dict[str, str] = field(
+        default_factory=lambda: {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "machine": platform.machine(),
+        }
+    )
+
+    def add(self, row: MetricRow) -> None:
+        """Add a number.
+
+        Raises
+        ------
+        MetricError
+            If it is not finite, or says not how, on how many samples, or with which network it was measured.
+        """
+        for name in ("protocol", "network", "weights_sha256", "group"):
+            if not getattr(row, name).strip():
+                raise MetricError.about(
+                    f"metric {row.name}",
+                    f"it has no {name}",
+                    "say it: a number without its protocol cannot be compared with any other",
+                )
+        if row.num_samples < 1:
+            raise MetricError.about(f"metric {row.name}", "it counts no samples", "say on how many it was measured")
+        if not np.isfinite(row.value):
+            raise MetricError.about(
+                f"metric {row.name}", f"its value is {row.value}", "find out why before reporting it"
+            )
+        if any(row.name == other.name and row.group == other.group for other in self.rows):
+            raise MetricError.about(f"metric {row.name}", f"'{row.group}' has it already", "name the second one apart")
+        self.rows.append(replace(row, details={**self.every_row, **row.details}))
+
+    def row(self, name: str, group: str) -> MetricRow:
+        """The row of a metric and group; MetricError if there is none."""
+        for row in self.rows:
+            if (row.name, row.group) == (name, group):
+                return row
+        raise MetricError.about(f"metric {name}", f"not measured on '{group}'", "look at report.json for what was")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values for JSON."""
+        plain = asdict(self)
+        plain["metrics"] = plain.pop("rows")
+        return plain
+
+    def to_markdown(self) -> str:
+        """The report as a Markdown text."""
+        lines = [f"# {self.title}", ""]
+        lines += [
+            f"- {label}: {_inline(values)}"
+            for label, values in (
+                ("model", self.model),
+                ("corpus", self.corpus),
+                ("settings", self.settings),
+                ("environment", self.environment),
+            )
+        ]
+        lines += self._spoken_attributes()
+        lines += ["", "## All numbers", "", "| metric | measured on | value | n | seed | network | weights |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        lines += [
+            f"| {row.name} | {row.group} | {format_value(row)} | {row.num_samples} | {row.seed} | {row.network} "
+            f"| `{row.weights_sha256[:12]}` |"
+            for row in self.rows
+        ]
+        if self.attributes:
+            lines += ["", "## By attribute", ""]
+            lines += [
+                "| measured on | attribute | accuracy | chance | real | the way | mentions | judge alone |",
+                "|---|---|---|---|---|---|---|---|",
+            ]
+            lines += [
+                f"| {group} | {name} | {percent(score.accuracy)} | {percent(score.chance)} "
+                f"| {percent(score.real)} | {percent(score.way)} | {score.num_mentions} "
+                f"| {percent(self.judge_accuracy.get(name))} |"
+                for group, scores in self.attributes.items()
+                for name, score in scores.items()
+            ]
+        for heading, section in self.sections.items():
+            lines += ["", f"## {heading}", "", *section]
+        lines += ["", "## Protocols", ""]
+        protocols: dict[str, str] = {}
+        for row in self.rows:
+            protocols.setdefault(row.protocol, row.name)
+        lines += [f"- **{name}**: {protocol}" for protocol, name in protocols.items()]
+        notes = [*self.notes, *(f"{row.name}, {row.group}: {warning}" for row in self.rows for warning in row.warnings)]
+        if notes:
+            lines += ["", "## Notes", ""] + [f"- {note}" for note in notes]
+        return "\n".join(lines) + "\n"
+
+    def _spoken_attributes(self) -> list[str]:
+        """One line a group and kind of mention: accuracy, chance, real, the way."""
+        rows = {(row.name, row.group): row for row in self.rows}
+        lines = []
+        for group in dict.fromkeys(row.group for row in self.rows):
+            for prefix, what in MENTION_KINDS.items():
+                if (f"{prefix}_accuracy", group) in rows:
+                    cells = [rows.get((f"{prefix}_{name}", group)) for name in ("accuracy", "chance", "real", "way")]
+                    shown = " | ".join("–" if row is None else format_value(row) for row in cells)
+                    lines.append(f"| {group} | {what} | {shown} |")
+        if not lines:
+            return []
+        return [
+            "",
+            "## How much of what is said does the picture show?",
+            "",
+            "| measured on | mentions | accuracy | chance | real | the way |",
+            "|---|---|---|---|---|---|",
+            *lines,
+        ]
+
+    def save(self, folder: Path) -> None:
+        """Write ``report.json`` and ``report.md`` into ``folder``, each whole or not at all."""
+        write_json(folder / "report.json", self.to_dict())
+        write_text(folder / "report.md", self.to_markdown())
+
+
+def percent(value: float | None) -> str:
+    """``0.4211`` as "42.1 %"; a dash for None."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def format_value(row: MetricRow) -> str:
+    """Value with its interval or spread, shares in per cent."""
+    show = percent if row.is_share else _significant
+    text = show(row.value)
+    if row.interval is not None:
+        text += f" [{show(row.interval[0])} to {show(row.interval[1])}]"
+    if row.spread is not None:
+        text += f" ± {show(row.spread)}"
+    return text
+
+
+def _significant(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _inline(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())

@@ -1,0 +1,1 @@
+"""Speech encoders: log-mel in, embeddings out."""

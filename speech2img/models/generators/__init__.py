@@ -1,0 +1,1 @@
+"""Image generators and what judges or guides them."""

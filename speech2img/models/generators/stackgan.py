@@ -1,0 +1,306 @@
+"""StackGAN-v2 (arXiv:1710.10916): a generator of one to four stages and one discriminator for each image size.
+
+S2IGAN (Wang et al., Interspeech 2020) stacks the same generator densely: a later stage doubles the map of the stage
+before it twice over, refined and as it came.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speech2img.models.generators.conditioning import ConditioningAugmentation
+from speech2img.models.layers.activation_checkpointing import recomputed
+from speech2img.models.layers.upsampling import doubled_conv
+
+BASE_SIZE = 64
+MAX_STAGES = 4
+
+Recompute = Literal["nothing", "gates", "stages"]
+"""What the backward pass computes again: nothing, normalisation and gate of each convolution, or also whole stages."""
+
+
+class GeneratorOutput(NamedTuple):
+    """Images of every stage and the Gaussian of the condition."""
+
+    images: list[Tensor]
+    """(B, 3, S, S) float32 in -1..1 for S = 64, 128, ..."""
+    mu: Tensor
+    """(B, condition_dim): what the discriminators take as the condition."""
+    logvar: Tensor
+    """(B, condition_dim)."""
+
+
+class DiscriminatorOutput(NamedTuple):
+    """Scores before the sigmoid, and the image code they were made from."""
+
+    conditional_logits: Tensor
+    """(B,) float32: is the image real and does it fit the condition?"""
+    unconditional_logits: Tensor
+    """(B,) float32: is the image real?"""
+    code: Tensor
+    """(B, 8 * width * 16): flattened code before the condition joins (class-aware loss)."""
+
+
+class GatedConv(nn.Module):
+    """3x3 convolution without bias, batch normalisation, gated linear unit; doubles the image first if asked."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, upsample: bool = False) -> None:
+        super().__init__()
+        self.upsample = upsample
+        self.conv = nn.Conv2d(in_channels, 2 * out_channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * out_channels)
+        self.recompute = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H, W) or (B, out, 2H, 2W)."""
+        convolved = doubled_conv(x, self.conv.weight) if self.upsample else self.conv(x)
+        return recomputed(self.norm, self._gated, convolved) if self.recompute else self._gated(convolved)
+
+    def _gated(self, convolved: Tensor) -> Tensor:
+        return F.glu(self.norm(convolved), dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Gated convolution, plain convolution, batch normalisation, added to the input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gated = GatedConv(channels, channels)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape out as in."""
+        return x + self.norm(self.conv(self.gated(x)))
+
+
+class FirstStage(nn.Module):
+    """Condition and noise to the 64 px feature map."""
+
+    def __init__(self, input_dim: int, width: int) -> None:
+        super().__init__()
+        self.channels = 16 * width
+        self.project = nn.Linear(input_dim, 2 * self.channels * 4 * 4, bias=False)
+        self.norm = nn.BatchNorm1d(2 * self.channels * 4 * 4)
+        self.ups = nn.Sequential(*(GatedConv((16 >> i) * width, (8 >> i) * width, upsample=True) for i in range(4)))
+
+    def forward(self, condition_noise: Tensor) -> Tensor:
+        """(B, condition + noise) to (B, width, 64, 64)."""
+        x = F.glu(self.norm(self.project(condition_noise)), dim=1)
+        return self.ups(x.view(-1, self.channels, 4, 4))
+
+
+class NextStage(nn.Module):
+    """Feature map of one stage, joined with the condition, to the doubled map of the next.
+
+    A dense stage doubles the refined map together with the one that came in.
+    """
+
+    def __init__(self, channels: int, condition_dim: int, residual_blocks: int, *, dense: bool = False) -> None:
+        super().__init__()
+        self.dense = dense
+        self.joint = GatedConv(channels + condition_dim, channels)
+        self.residual = nn.Sequential(*(ResidualBlock(channels) for _ in range(residual_blocks)))
+        self.up = GatedConv(2 * channels if dense else channels, channels // 2, upsample=True)
+
+    def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
+        """(B, C, S, S) and (B, condition_dim) to (B, C / 2, 2S, 2S)."""
+        tiled = condition[:, :, None, None].expand(-1, -1, *hidden.shape[2:]).to(hidden.dtype)
+        refined = self.residual(self.joint(torch.cat([tiled, hidden], dim=1)))
+        return self.up(torch.cat([refined, hidden], dim=1) if self.dense else refined)
+
+
+class StackGenerator(nn.Module):
+    """Speech embedding and noise to images of 64, 128, 256 (and 512) pixels.
+
+    Parameters
+    ----------
+    embedding_dim, condition_dim, noise_dim : int
+        Sizes of the speech embedding, of the drawn condition and of the noise.
+    width : int
+        Channels of the 64 px map ("gf" of the publication); each stage halves them.
+    num_stages : int, 1..4
+        Images made: 64, 128, 256, 512 px.
+    residual_blocks : int
+        Residual blocks in stages 2 and 3; a fourth stage has one, as in the published (untested) code.
+    dense : bool
+        Stack densely (S2IGAN): each later stage doubles its refined map together with the map of the stage before.
+
+    Raises
+    ------
+    ValueError
+        If ``num_stages`` is out of range or ``width`` cannot be halved that often.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int = 1024,
+        condition_dim: int = 128,
+        noise_dim: int = 100,
+        width: int = 64,
+        num_stages: int = 3,
+        residual_blocks: int = 2,
+        dense: bool = False,
+    ) -> None:
+        super().__init__()
+        if not 1 <= num_stages <= MAX_STAGES:
+            raise ValueError(f"num_stages must be 1..{MAX_STAGES}, got {num_stages}")
+        if width % (1 << (num_stages - 1)):
+            raise ValueError(f"width {width} cannot be halved {num_stages - 1} times")
+        self.embedding_dim = embedding_dim
+        self.condition_dim = condition_dim
+        self.noise_dim = noise_dim
+        self.num_stages = num_stages
+        self.augment = ConditioningAugmentation(embedding_dim=embedding_dim, condition_dim=condition_dim)
+        self.first = FirstStage(condition_dim + noise_dim, width)
+        self.next = nn.ModuleList(
+            NextStage(width >> i, condition_dim, residual_blocks if i < 2 else 1, dense=dense)
+            for i in range(num_stages - 1)
+        )
+        self.to_image = nn.ModuleList(nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages))
+        self.recompute: Recompute = "nothing"
+
+    def recompute_(self, what: Recompute) -> None:
+        """Choose what is computed again in the backward pass in the place of being kept; results stay the same bits."""
+        self.recompute = what
+        for module in self.modules():
+            if isinstance(module, GatedConv):
+                module.recompute = what != "nothing"
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Side lengths in pixels of the images made, smallest first."""
+        return tuple(BASE_SIZE << i for i in range(self.num_stages))
+
+    def forward(self, embedding_BD: Tensor, noise_BZ: Tensor, *, eps: Tensor | None = None) -> GeneratorOutput:
+        """Draw images.
+
+        Parameters
+        ----------
+        embedding_BD : Tensor [shape=(B, embedding_dim)]
+            Speech embeddings.
+        noise_BZ : Tensor [shape=(B, noise_dim)]
+            Standard normal noise.
+        eps : Tensor [shape=(B, condition_dim)], optional
+            Standard normal draw of the condition; None draws one, zeros take its mean.
+
+        Returns
+        -------
+        GeneratorOutput
+        """
+        condition = self.augment(embedding_BD, eps)
+        hidden = self.first(torch.cat([condition.sample, noise_BZ], dim=1))
+        images = [self._image(0, hidden)]
+        for i, stage in enumerate(self.next, start=1):
+            if self.recompute == "stages":
+                hidden = recomputed(stage, stage, hidden, condition.sample)
+            else:
+                hidden = stage(hidden, condition.sample)
+            images.append(self._image(i, hidden))
+        return GeneratorOutput(images, condition.mu, condition.logvar)
+
+    def _image(self, stage: int, hidden: Tensor) -> Tensor:
+        return torch.tanh(self.to_image[stage](hidden).float())
+
+
+class LeakyConv(nn.Module):
+    """Convolution without bias, batch normalisation (optional), leaky ReLU; halves the image if asked."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, downsample: bool, norm: bool = True) -> None:
+        super().__init__()
+        kernel, stride = (4, 2) if downsample else (3, 1)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=1, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
+        return F.leaky_relu(self.norm(self.conv(x)), 0.2, inplace=True)
+
+
+class StackDiscriminator(nn.Module):
+    """Real or made, and does it fit the condition: two scores for images of one size.
+
+    Parameters
+    ----------
+    size : {64, 128, 256, 512}
+        Image side in pixels.
+    condition_dim : int
+        Size of the condition (the generator's ``mu``).
+    width : int
+        Channels after the first convolution ("df" of the publication).
+
+    Raises
+    ------
+    ValueError
+        For another size.
+    """
+
+    def __init__(self, size: int, *, condition_dim: int = 128, width: int = 64) -> None:
+        super().__init__()
+        sizes = [BASE_SIZE << i for i in range(MAX_STAGES)]
+        if size not in sizes:
+            raise ValueError(f"discriminator size must be one of {sizes}, got {size}")
+        self.size = size
+        extra = sizes.index(size)
+        downs = [width << i for i in range(4 + extra)]
+        blocks = [LeakyConv(3, width, downsample=True, norm=False)]
+        blocks += [LeakyConv(a, 2 * a, downsample=True) for a in downs[:-1]]
+        blocks += [LeakyConv(2 * a, a, downsample=False) for a in reversed(downs[3:-1])]
+        self.trunk = nn.Sequential(*blocks)
+        code_channels = 8 * width
+        self.joint = LeakyConv(condition_dim + code_channels, code_channels, downsample=False)
+        self.conditional = nn.Conv2d(code_channels, 1, 4, stride=4)
+        self.unconditional = nn.Conv2d(code_channels, 1, 4, stride=4)
+
+    def forward(self, images: Tensor, mu: Tensor) -> DiscriminatorOutput:
+        """Score images.
+
+        Parameters
+        ----------
+        images : Tensor [shape=(B, 3, size, size), range -1..1]
+        mu : Tensor [shape=(B, condition_dim)]
+
+        Returns
+        -------
+        DiscriminatorOutput
+
+        Raises
+        ------
+        ValueError
+            If the images have another size.
+        """
+        if images.shape[1:] != (3, self.size, self.size):
+            raise ValueError(f"expected images (B, 3, {self.size}, {self.size}), got {tuple(images.shape)}")
+        code = self.trunk(images)
+        tiled = mu[:, :, None, None].expand(-1, -1, *code.shape[2:]).to(code.dtype)
+        joint = self.joint(torch.cat([tiled, code], dim=1))
+        return DiscriminatorOutput(
+            self.conditional(joint).flatten().float(), self.unconditional(code).flatten().float(), code.flatten(1)
+        )
+
+
+def init_stackgan_(module: nn.Module) -> nn.Module:
+    """Published start, in place: orthogonal convolutions and linear layers, norms N(1, 0.02), all biases 0.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Generator or discriminator.
+
+    Returns
+    -------
+    nn.Module
+        The same module.
+    """
+    for child in module.modules():
+        if isinstance(child, nn.Conv2d | nn.Linear):
+            nn.init.orthogonal_(child.weight)
+            if child.bias is not None:
+                nn.init.zeros_(child.bias)
+        elif isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            nn.init.normal_(child.weight, 1.0, 0.02)
+            nn.init.zeros_(child.bias)
+    return module

@@ -1,0 +1,1 @@
+"""Networks that speak: Tacotron 2 and its vocoder."""

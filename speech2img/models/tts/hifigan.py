@@ -1,0 +1,191 @@
+"""HiFi-GAN's generator (Kong et al. 2020, arXiv:2010.05646): log-mel frames to a waveform, in its three sizes."""
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speech2img.models.published.checkpoints import State, converted, shape_of
+
+Block = Literal["1", "2"]
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "v1": {"width": 512, "rates": (8, 8, 2, 2), "kernels": (16, 16, 4, 4), "block": "1"},
+    "v2": {"width": 128, "rates": (8, 8, 2, 2), "kernels": (16, 16, 4, 4), "block": "1"},
+    "v3": {"width": 256, "rates": (8, 8, 4), "kernels": (16, 16, 8), "block": "2"},
+}
+"""Arguments of ``HifiGan`` for the published sizes; V3's residual kernels and dilations go with its block."""
+_RESIDUAL: dict[str, dict[int, tuple[int, ...]]] = {
+    "1": {3: (1, 3, 5), 7: (1, 3, 5), 11: (1, 3, 5)},
+    "2": {3: (1, 2), 5: (2, 6), 7: (3, 12)},
+}
+"""Dilations of the residual blocks by kernel, for each kind of block."""
+_SLOPE = 0.1
+_LAST_SLOPE = 0.01
+
+
+class ResidualBlock(nn.Module):
+    """Dilated convolutions, each added to its input; kind 1 puts an undilated one behind each."""
+
+    def __init__(self, width: int, kernel: int, dilations: Sequence[int], *, block: Block) -> None:
+        super().__init__()
+        self.dilated = nn.ModuleList(_conv(width, width, kernel, dilation) for dilation in dilations)
+        plain = dilations if block == "1" else ()
+        self.plain = nn.ModuleList(_conv(width, width, kernel) for _ in plain)
+
+    def forward(self, x_BCT: Tensor) -> Tensor:
+        """Activations of the input's shape."""
+        for number, dilated in enumerate(self.dilated):
+            step_BCT = dilated(F.leaky_relu(x_BCT, _SLOPE))
+            if self.plain:
+                step_BCT = self.plain[number](F.leaky_relu(step_BCT, _SLOPE))
+            x_BCT = x_BCT + step_BCT
+        return x_BCT
+
+
+class HifiGan(nn.Module):
+    """The generator: transposed convolutions, behind each the mean of residual blocks of several kernels.
+
+    Parameters
+    ----------
+    n_mels : int
+        Mel bands of a frame.
+    width : int
+        Channels before the first upsampling; each halves them.
+    rates, kernels : sequence of int
+        Factor and kernel of each upsampling; the factors' product is the hop in samples.
+    block : {"1", "2"}
+        Kind of the residual blocks.
+
+    Raises
+    ------
+    ValueError
+        If the width cannot be halved so often or rates and kernels do not go together.
+
+    Notes
+    -----
+    The published weights come with weight normalisation; `convert_hifigan` multiplies it out.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_mels: int = 80,
+        width: int = 512,
+        rates: Sequence[int] = (8, 8, 2, 2),
+        kernels: Sequence[int] = (16, 16, 4, 4),
+        block: Block = "1",
+    ) -> None:
+        super().__init__()
+        if len(rates) != len(kernels) or width % 2 ** len(rates) or block not in _RESIDUAL:
+            raise ValueError(f"width {width}, rates {rates}, kernels {kernels} and block {block} do not go together")
+        if any(rate < 1 or kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=True)):
+            raise ValueError(f"kernels {kernels} cannot keep the length at rates {rates}")
+        self.hop_length = math.prod(rates)
+        self.first = _conv(n_mels, width, 7)
+        self.ups = nn.ModuleList()
+        self.blocks = nn.ModuleList()
+        for rate, kernel in zip(rates, kernels, strict=True):
+            width //= 2
+            self.ups.append(nn.ConvTranspose1d(2 * width, width, kernel, rate, padding=(kernel - rate) // 2))
+            self.blocks.extend(ResidualBlock(width, *sizes, block=block) for sizes in _RESIDUAL[block].items())
+        self.last = _conv(width, 1, 7)
+
+    def forward(self, mel_BMT: Tensor) -> Tensor:
+        """Waveform of log-mel frames.
+
+        Parameters
+        ----------
+        mel_BMT : Tensor [shape=(B, n_mels, T)]
+            Natural logarithms, as mel preset ``tacotron2`` gives them.
+
+        Returns
+        -------
+        Tensor [shape=(B, T * hop_length), range -1..1]
+        """
+        x_BCT = self.first(mel_BMT)
+        per_up = len(self.blocks) // len(self.ups)
+        for number, up in enumerate(self.ups):
+            x_BCT = up(F.leaky_relu(x_BCT, _SLOPE))
+            outputs = [block(x_BCT) for block in self.blocks[number * per_up : (number + 1) * per_up]]
+            x_BCT = torch.stack(outputs).sum(dim=0) / per_up
+        return self.last(F.leaky_relu(x_BCT, _LAST_SLOPE)).tanh()[:, 0]
+
+
+def convert_hifigan(state: State) -> dict[str, Tensor]:
+    """A published generator to ``HifiGan``: weight normalisation is multiplied out.
+
+    Raises
+    ------
+    ValueError
+        For a key that the published generators do not have, or half a normalised weight.
+    """
+
+    def rename(key: str) -> str | None:
+        if match := re.fullmatch(r"conv_(pre|post)\.(\w+)", key):
+            return f"{'first' if match[1] == 'pre' else 'last'}.{match[2]}"
+        if re.fullmatch(r"ups\.\d+\.(weight|bias)", key):
+            return key
+        if match := re.fullmatch(r"resblocks\.(\d+)\.convs([12]?)\.(\d+)\.(weight|bias)", key):
+            return f"blocks.{match[1]}.{'plain' if match[2] == '2' else 'dilated'}.{match[3]}.{match[4]}"
+        return None
+
+    return converted(fold_weight_norm(state), rename, "a generator of HiFi-GAN")
+
+
+def hifigan_settings(state: State) -> dict[str, Any]:
+    """Arguments of ``HifiGan`` for an output of ``convert_hifigan``.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing.
+    """
+    width, n_mels, _ = shape_of(state, "first.weight", 3)
+    ups = sum(re.fullmatch(r"ups\.\d+\.weight", key) is not None for key in state)
+    kernels = [shape_of(state, f"ups.{number}.weight", 3)[2] for number in range(ups)]
+    if any(kernel % 2 for kernel in kernels):
+        raise ValueError(f"the upsampling kernels {kernels} are not twice their rates, as in all published sizes")
+    block = "1" if "blocks.0.plain.0.weight" in state else "2"
+    return {
+        "n_mels": n_mels,
+        "width": width,
+        "rates": [kernel // 2 for kernel in kernels],
+        "kernels": kernels,
+        "block": block,
+    }
+
+
+def fold_weight_norm(state: State) -> dict[str, Tensor]:
+    """Multiply weight normalisation out: w = g v / |v|, the norm over all axes but the first.
+
+    Both spellings are read, ``weight_g`` and ``weight_v`` or ``parametrizations.weight.original0`` and ``1``.
+
+    Raises
+    ------
+    ValueError
+        If one half of a weight is missing or does not fit the other.
+    """
+    folded: dict[str, Tensor] = {}
+    halves: dict[str, dict[str, Tensor]] = {}
+    for key, value in state.items():
+        if match := re.fullmatch(r"(.*)\.(?:weight_([gv])|parametrizations\.weight\.original([01]))", key):
+            halves.setdefault(match[1], {})[match[2] or "gv"[int(match[3])]] = value
+        else:
+            folded[key] = value
+    for layer, half in halves.items():
+        if half.keys() != {"g", "v"} or half["g"].dim() != half["v"].dim() or len(half["g"]) != len(half["v"]):
+            raise ValueError(f"{layer} has no complete normalised weight")
+        direction = half["v"].double()
+        norm = direction.flatten(1).norm(dim=1).view(half["g"].shape)
+        folded[f"{layer}.weight"] = (half["g"].double() * direction / norm).to(half["v"].dtype)
+    return folded
+
+
+def _conv(in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> nn.Conv1d:
+    padding = dilation * (kernel - 1) // 2
+    return nn.Conv1d(in_channels, out_channels, kernel, dilation=dilation, padding=padding)

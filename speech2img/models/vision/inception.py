@@ -1,0 +1,256 @@
+"""Inception-v3 (Szegedy et al. 2015, arXiv:1512.00567) in its two published builds: the FID network, torchvision's.
+
+Every convolution carries the batch normalisation that followed it, folded into weight and bias: the published networks
+are only ever used with fixed statistics. ``speech2img.models.published.inception`` does the folding.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+INPUT_SIZE = 299
+MIN_SIZE = 75
+TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
+STEM = ((3, 32, 3, 2, 0), (32, 32, 3, 1, 0), (32, 64, 3, 1, 1), (64, 80, 1, 1, 0), (80, 192, 3, 1, 0))
+BUILDS = ("fid", "torchvision")
+DEPTHS = ("6e", "7c")
+
+
+class RectifiedConv(nn.Conv2d):
+    """Convolution with bias and ReLU, padded so that a stride of 1 keeps the size unless ``padding`` says otherwise."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        padding: int | None = None,
+    ) -> None:
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+        same = (height // 2, width // 2) if padding is None else (padding, padding)
+        super().__init__(in_channels, out_channels, (height, width), stride=stride, padding=same)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H', W'), >= 0."""
+        return F.relu_(super().forward(x))
+
+
+def _chain(in_channels: int, *layers: tuple[int, int | tuple[int, int]], last_stride: int = 1) -> nn.Sequential:
+    """Rectified convolutions one after another, each (channels, kernel); a stride goes without padding."""
+    convs: list[nn.Module] = []
+    for place, (channels, kernel) in enumerate(layers):
+        stride = last_stride if place == len(layers) - 1 else 1
+        convs.append(RectifiedConv(in_channels, channels, kernel, stride=stride, padding=None if stride == 1 else 0))
+        in_channels = channels
+    return nn.Sequential(*convs)
+
+
+class PoolBranch(RectifiedConv):
+    """3x3 pool of stride 1, then a 1x1 convolution; the three builds differ in the pool."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, pool: str) -> None:
+        super().__init__(in_channels, out_channels, 1)
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out, H, W)."""
+        if self.pool == "max":
+            return super().forward(F.max_pool2d(x, 3, stride=1, padding=1))
+        padded = self.pool == "average with padding"
+        return super().forward(F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=padded))
+
+
+class Fork(nn.Module):
+    """A row and a column convolution of the same input, side by side."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.a = RectifiedConv(in_channels, out_channels, (1, 3))
+        self.b = RectifiedConv(in_channels, out_channels, (3, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 2 out, H, W)."""
+        return torch.cat([self.a(x), self.b(x)], dim=1)
+
+
+class Mixed5(nn.Module):
+    """Block of 35x35 maps: 1x1, 5x5, two 3x3, pool (figure 5 of the paper)."""
+
+    def __init__(self, in_channels: int, pool_channels: int, *, pool: str) -> None:
+        super().__init__()
+        self.one = RectifiedConv(in_channels, 64, 1)
+        self.five = _chain(in_channels, (48, 1), (64, 5))
+        self.doubled = _chain(in_channels, (64, 1), (96, 3), (96, 3))
+        self.pool = PoolBranch(in_channels, pool_channels, pool=pool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 224 + pool_channels, H, W)."""
+        return torch.cat([self.one(x), self.five(x), self.doubled(x), self.pool(x)], dim=1)
+
+
+class Reduction6(nn.Module):
+    """From 35x35 to 17x17 maps."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.three = RectifiedConv(in_channels, 384, 3, stride=2, padding=0)
+        self.doubled = _chain(in_channels, (64, 1), (96, 3), (96, 3), last_stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 480 + C, H', W'), half the size."""
+        return torch.cat([self.three(x), self.doubled(x), F.max_pool2d(x, 3, stride=2)], dim=1)
+
+
+class Mixed6(nn.Module):
+    """Block of 17x17 maps with 7x7 convolutions taken apart into rows and columns (figure 6)."""
+
+    def __init__(self, width: int, *, pool: str) -> None:
+        super().__init__()
+        row, column = (1, 7), (7, 1)
+        self.one = RectifiedConv(768, 192, 1)
+        self.seven = _chain(768, (width, 1), (width, row), (192, column))
+        self.doubled = _chain(768, (width, 1), (width, column), (width, row), (width, column), (192, row))
+        self.pool = PoolBranch(768, 192, pool=pool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 768, H, W) to (B, 768, H, W)."""
+        return torch.cat([self.one(x), self.seven(x), self.doubled(x), self.pool(x)], dim=1)
+
+
+class Reduction7(nn.Module):
+    """From 17x17 to 8x8 maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.three = _chain(768, (192, 1), (320, 3), last_stride=2)
+        self.seven = _chain(768, (192, 1), (192, (1, 7)), (192, (7, 1)), (192, 3), last_stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 768, H, W) to (B, 1280, H', W'), half the size."""
+        return torch.cat([self.three(x), self.seven(x), F.max_pool2d(x, 3, stride=2)], dim=1)
+
+
+class Mixed7(nn.Module):
+    """Block of 8x8 maps with forked 3x3 convolutions (figure 7)."""
+
+    def __init__(self, in_channels: int, *, pool: str) -> None:
+        super().__init__()
+        self.one = RectifiedConv(in_channels, 320, 1)
+        self.three = nn.Sequential(RectifiedConv(in_channels, 384, 1), Fork(384, 384))
+        self.doubled = nn.Sequential(RectifiedConv(in_channels, 448, 1), RectifiedConv(448, 384, 3), Fork(384, 384))
+        self.pool = PoolBranch(in_channels, 192, pool=pool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, 2048, H, W)."""
+        return torch.cat([self.one(x), self.three(x), self.doubled(x), self.pool(x)], dim=1)
+
+
+class InceptionV3(nn.Module):
+    """Inception-v3 for evaluation and for fine-tuning with fixed statistics; weights are converted, not made.
+
+    Parameters
+    ----------
+    build : str
+        ``fid``: TensorFlow's network of 2015-12-05 as pytorch-fid runs it: average pools leave the padding out, and
+        the pool of the last block is a maximum. ``torchvision``: average pools count the padding.
+    depth : str
+        Last block: ``7c`` for the whole network, ``6e`` (TensorFlow's ``mixed_7``) for one without the 8x8 maps.
+    num_classes : int or None
+        Outputs: 1008 in the FID network, 1000 in torchvision's; None for no classifier.
+
+    Raises
+    ------
+    ValueError
+        For an unknown build or depth, or a classifier on a network that ends at 6e.
+    """
+
+    def __init__(self, *, build: str = "fid", depth: str = "7c", num_classes: int | None = 1008) -> None:
+        super().__init__()
+        if build not in BUILDS or depth not in DEPTHS:
+            raise ValueError(f"no Inception-v3 of build {build!r} and depth {depth!r}")
+        if num_classes is not None and depth != "7c":
+            raise ValueError("a classifier needs the whole network (depth '7c')")
+        self.build = build
+        pool = "average" if build == "fid" else "average with padding"
+        last_pool = "max" if build == "fid" else pool
+        self.stem = nn.Sequential(
+            *(
+                RectifiedConv(before, after, kernel, stride=stride, padding=padding)
+                for before, after, kernel, stride, padding in STEM
+            )
+        )
+        self.blocks = nn.ModuleDict(
+            {
+                "5b": Mixed5(192, 32, pool=pool),
+                "5c": Mixed5(256, 64, pool=pool),
+                "5d": Mixed5(288, 64, pool=pool),
+                "6a": Reduction6(288),
+                "6b": Mixed6(128, pool=pool),
+                "6c": Mixed6(160, pool=pool),
+                "6d": Mixed6(160, pool=pool),
+                "6e": Mixed6(192, pool=pool),
+            }
+        )
+        if depth == "7c":
+            self.blocks["7a"] = Reduction7()
+            self.blocks["7b"] = Mixed7(1280, pool=pool)
+            self.blocks["7c"] = Mixed7(2048, pool=last_pool)
+        self.classifier = None if num_classes is None else nn.Linear(2048, num_classes)
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The names of ``TAPS`` that this network can give."""
+        reached = 3 if "7c" not in self.blocks else 4 if self.classifier is None else len(TAPS)
+        return TAPS[:reached]
+
+    def forward(self, images: Tensor, taps: Sequence[str] = ("pool2048",)) -> dict[str, Tensor]:
+        """Outputs on the way through the network; it runs no further than the last of them.
+
+        Parameters
+        ----------
+        images : Tensor [shape=(B, 3, H, W), RGB, range -1..1]
+            299 px in every published number; any size from 75 px on works.
+        taps : sequence of str
+            Some of ``self.taps``. ``pool64``, ``pool192``, ``pool768``, ``pool2048``: spatial means after the first
+            and the second max pool, after 6e and after 7c. ``logits``: scores before the softmax;
+            ``logits_unbiased``: without the classifier's bias, as the first published Inception Scores were computed.
+
+        Returns
+        -------
+        dict of str to Tensor [shape=(B, width), float32]
+
+        Raises
+        ------
+        ValueError
+            For a tap that this network has not, or pictures of another shape.
+        """
+        if missing := [tap for tap in taps if tap not in self.taps]:
+            raise ValueError(f"this Inception-v3 has no output {missing[0]!r}, only {', '.join(self.taps)}")
+        if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
+            raise ValueError(f"Inception-v3 takes (B, 3, H, W) from {MIN_SIZE} px on, got {tuple(images.shape)}")
+        found: dict[str, Tensor] = {}
+        last = max((TAPS.index(tap) for tap in taps), default=0)
+        x = images.to(next(self.stem.parameters()).dtype)
+        for name, layers in (("pool64", self.stem[:3]), ("pool192", self.stem[3:])):
+            x = F.max_pool2d(layers(x), 3, stride=2)
+            found[name] = _spatial_mean(x)
+            if TAPS.index(name) == last:
+                return {tap: found[tap] for tap in taps}
+        for name, block in self.blocks.items():
+            x = block(x)
+            if name in DEPTHS:
+                found["pool768" if name == "6e" else "pool2048"] = _spatial_mean(x)
+                if name == "6e" and last == TAPS.index("pool768"):
+                    break
+        if last > TAPS.index("pool2048") and self.classifier is not None:
+            found["logits_unbiased"] = F.linear(found["pool2048"], self.classifier.weight)
+            found["logits"] = found["logits_unbiased"] + self.classifier.bias
+        return {tap: found[tap] for tap in taps}
+
+
+def _spatial_mean(x: Tensor) -> Tensor:
+    return x.mean(dim=(2, 3), dtype=torch.float32)

@@ -1,0 +1,1 @@
+"""Readers of files that others wrote: pickles, torch files, archives, arrays; nothing in them runs."""

@@ -1,0 +1,1 @@
+"""Stores of arrays in HDF5, with checksums of every byte."""

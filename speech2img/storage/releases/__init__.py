@@ -1,0 +1,1 @@
+"""Released weights: the folder, its config, the networks built from it."""

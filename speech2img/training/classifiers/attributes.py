@@ -1,0 +1,354 @@
+"""Training of the attribute network: as the encoder's teacher (species and attributes) or as the judge of pictures."""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speech2img.batches.labelled_images import (
+    NOT_COUNTED,
+    ImageBatch,
+    ImageBatches,
+    head_values,
+    label_items,
+    to_tensor,
+)
+from speech2img.batches.renders import render_collection
+from speech2img.corpora.records.items import CLASS_HEADS
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES
+from speech2img.device import resolve_device, resolve_precision, sent
+from speech2img.distributed.collectives import is_leader, joint, leader_first
+from speech2img.errors import ConfigError, DataError
+from speech2img.features.stores import image_store
+from speech2img.images.pyramid import pyramid
+from speech2img.images.store import Pictures
+from speech2img.models.vision.attribute_network import AttributeNetwork
+from speech2img.storage.releases.release import save_release
+from speech2img.training.descent import Descent
+from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.run import LoopSettings, open_run
+from speech2img.training.task import BestWeights, Schedule, Task
+
+Role = Literal["teacher", "judge"]
+_LARGEST_GRADIENT = 5.0
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """Settings of the teacher and of the judge."""
+
+    image_size: int = 64
+    """Side of the pictures it sees, in pixels (64 or more)."""
+    width: int = 32
+    """Base width of the network."""
+    feature_dim: int = 1024
+    """Number of pooled features, and so the size of the speech embedding; GoogLeNet has 1024."""
+    dropout: float = 0.1
+    """Dropout on the features before the heads."""
+    batch_size: int = 64
+    """Pictures a step."""
+    learning_rate: float = 2e-3
+    """Highest rate of AdamW."""
+    weight_decay: float = 0.02
+    """Weight decay of AdamW."""
+    schedule: Schedule = "cosine"
+    """Course of the rate: cosine, constant or step."""
+    warmup: float = 0.05
+    """Part of the run in which the rate rises."""
+    shift: int = 3
+    """Largest random shift in pixels; direction and light are attributes, so nothing is flipped or brightened."""
+    noise: float = 3.0
+    """Standard deviation of added noise, in grey levels of 255."""
+    species_weight: float = 1.0
+    """Weight of the species (class) head beside the sum of the attribute heads."""
+    renders: int = 0
+    """Pictures drawn anew with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
+    held_out_renders: int = 2000
+    """Pictures drawn anew to be tested on, where ``renders`` is not 0."""
+    render_seed: int = 1
+    """Names the collection of drawn pictures; the tested ones are the next collection."""
+    workers: int = 2
+    """Processes that draw or decode pictures."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=6000, evaluate_every=500, grid_every=0))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if self.image_size < 64:
+            raise ConfigError.about("image_size", f"{self.image_size} is too small", "set it to 64 or more")
+        if self.renders < 0 or (self.renders and self.held_out_renders < 1):
+            raise ConfigError.about("renders", "drawn pictures need held-out ones too", "set held_out_renders above 0")
+
+
+class TeacherTask(Task):
+    """Cross-entropies of all heads, each over the pictures that show something for it.
+
+    Parameters
+    ----------
+    settings : TeacherSettings
+        How to train.
+    role : {"teacher", "judge"}
+        Written into the release.
+    heads : dict of str to tuple of str
+        Heads and their values.
+    batches : ImageBatches
+        Where training pictures come from.
+    held_out : tuple of (ndarray of uint8 (N, S, S, 3), ndarray of int64 (N, heads))
+        Pictures and labels for selection.
+    device : torch.device
+        Where it computes.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        *,
+        role: Role,
+        heads: dict[str, tuple[str, ...]],
+        batches: ImageBatches,
+        held_out: tuple[np.ndarray, np.ndarray],
+        device: torch.device,
+    ) -> None:
+        self.settings, self.name, self.heads, self.device = settings, role, heads, device
+        self.batches, self.held_out = batches, held_out
+        self.batch_size = batches.sampler.batch_size
+        sizes = {name: len(values) for name, values in heads.items()}
+        self.network = AttributeNetwork(
+            sizes, width=settings.width, feature_dim=settings.feature_dim, dropout=settings.dropout
+        ).to(device)
+        adam = torch.optim.AdamW(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.precision = resolve_precision(settings.loop.precision, device)
+        self.descent = Descent(
+            self.network,
+            adam,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=_LARGEST_GRADIENT,
+        )
+        self.best = BestWeights()
+
+    def next_batch(self) -> ImageBatch:
+        """Draw labelled pictures."""
+        return self.batches.next()
+
+    def networks(self) -> list[nn.Module]:
+        """The network."""
+        return [self.network]
+
+    def batch_ids(self, batch: ImageBatch) -> list[int]:
+        """Rows in the image store."""
+        return [int(index) for index in batch.indices_B]
+
+    def train_step(self, batch: ImageBatch, progress: float) -> dict[str, Tensor]:
+        """One step of AdamW."""
+        self.descent.begin(progress)
+        images, labels = sent([batch.images_BCHW, batch.labels_BH], self.device)
+        images = normalised(images)
+        with self.precision.autocast():
+            _, logits = self.network(images)
+        logits, labels = joint((logits, labels))
+        terms = self._terms(logits, labels)
+        loss = terms["attributes"] + self.settings.species_weight * terms.get(
+            "species", torch.zeros_like(terms["attributes"])
+        )
+        logged = {"loss": loss, **terms}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+
+    def _terms(self, logits: dict[str, Tensor], labels_BH: Tensor) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {"attributes": labels_BH.new_zeros((), dtype=torch.float32)}
+        for column, name in enumerate(self.heads):
+            target = labels_BH[:, column]
+            counted = (target != NOT_COUNTED).sum().clamp(min=1)
+            loss = F.cross_entropy(logits[name].float(), target, ignore_index=NOT_COUNTED, reduction="sum") / counted
+            if name in CLASS_HEADS:
+                terms["species"] = loss
+            else:
+                terms["attributes"] = terms["attributes"] + loss
+        return terms
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Accuracy of every head on the held-out pictures; the weights with the best mean are kept."""
+        accuracy = head_accuracy(self.network, *self.held_out, heads=self.heads, device=self.device)
+        mean = float(np.mean(list(accuracy.values()))) if accuracy else 0.0
+        self.best.offer(self.network, value=mean, step=step)
+        return {"accuracy": mean, **{f"accuracy_{name}": value for name, value in accuracy.items()}}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Network, optimizer, scaler, sampler and best weights."""
+        return {
+            "network": self.network.state_dict(),
+            **self.descent.state_dict(),
+            "sampler": self.batches.sampler.state_dict(),
+            "best": self.best.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        self.descent.load_state_dict(state)
+        self.batches.sampler.load_state_dict(state["sampler"])
+        self.best.load_state_dict(state["best"])
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write the best weights as a release of kind ``attribute-network`` with its own accuracy."""
+        weights = self.best.weights(self.network)
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(weights)
+        accuracy = head_accuracy(network, *self.held_out, heads=self.heads, device=self.device)
+        config = {
+            "kind": "attribute-network",
+            "role": self.name,
+            "heads": {name: list(values) for name, values in self.heads.items()},
+            "width": self.settings.width,
+            "image_size": self.settings.image_size,
+            "feature_dim": network.feature_dim,
+            "step": step,
+            "best_step": self.best.step,
+            "images_seen": images_seen,
+            "accuracy": accuracy,
+            "accuracy_images": len(self.held_out[0]),
+        }
+        save_release(folder, weights, config, _card(self.name, accuracy))
+
+
+def normalised(images_BCHW: Tensor) -> Tensor:
+    """uint8 pictures as float32 in -1..1, of the same size."""
+    return pyramid(images_BCHW, [images_BCHW.shape[-1]])[0]
+
+
+@torch.inference_mode()
+def head_accuracy(
+    network: AttributeNetwork,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    heads: dict[str, tuple[str, ...]],
+    device: torch.device,
+    batch_size: int = 256,
+) -> dict[str, float]:
+    """Share of right answers of every head that has at least one labelled picture."""
+    network.eval()
+    guesses = []
+    for start in range(0, len(images), batch_size):
+        _, logits = network(normalised(to_tensor(images[start : start + batch_size]).to(device)))
+        guesses.append(torch.stack([logits[name].argmax(dim=1) for name in heads], dim=1).cpu().numpy())
+    guess = np.concatenate(guesses)
+    result = {}
+    for column, name in enumerate(heads):
+        counted = labels[:, column] != NOT_COUNTED
+        if counted.any():
+            result[name] = float((guess[counted, column] == labels[counted, column]).mean())
+    return result
+
+
+def train_teacher(
+    root: Path,
+    run_dir: Path,
+    settings: TeacherSettings,
+    *,
+    role: Role = "teacher",
+    device: str = "auto",
+    progress: bool = True,
+) -> TrainingResult:
+    """Train the encoder's teacher, or the judge.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder; not read where ``settings.renders`` is not 0.
+    run_dir : Path
+        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``attribute-network``.
+    settings : TeacherSettings
+        How to train.
+    role : {"teacher", "judge"}
+        The teacher learns species and attributes, the judge attributes only; where the corpus has no attributes both
+        learn its classes.
+    device : str
+        As for `resolve_device`.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the run folder holds a run with other settings, or there is nothing to learn.
+    """
+    where = resolve_device(device)
+    with open_run(run_dir, settings, name=role, parallel=True) as run:
+        if settings.renders:
+            heads = {name: tuple(values) for name, values in ATTRIBUTES.items()}
+            images: Pictures
+            images, labels = _renders(
+                run_dir, "renders", settings.renders, settings.render_seed, settings, heads, progress
+            )
+            rows = np.arange(len(images))
+            held_out = _renders(
+                run_dir, "held-out", settings.held_out_renders, settings.render_seed + 1, settings, heads, progress
+            )
+        else:
+            manifest = Manifest.load(root)
+            items = manifest.items
+            training = [row for row, item in enumerate(items) if item.split == "train"]
+            heads = head_values([items[row] for row in training], species=role == "teacher")
+            if not heads:
+                raise ConfigError.about(
+                    root,
+                    "no known attributes, and one class or a class for each picture: nothing to learn",
+                    f"take a teacher that is there: 'features --root {root} --teacher songbirds --name teacher'"
+                    " (or GoogLeNet or Inception from 'speech2img import'), or give pictures in folders of classes",
+                )
+            store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
+            images, labels = store.pixels(), label_items(items, heads)
+            rows = np.array(training)
+            val = [row for row, item in enumerate(items) if item.split == "val"]
+            if not val:
+                raise DataError.about(root, "no validation pictures", "prepare the corpus again with a validation part")
+            held_out = images[val], labels[val]
+        batches = ImageBatches(
+            images,
+            labels,
+            rows,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            shift=settings.shift,
+            noise=settings.noise,
+        )
+        task = TeacherTask(settings, role=role, heads=heads, batches=batches, held_out=held_out, device=where)
+        return run_training(task, run=run, device=where, progress=progress)
+
+
+def _renders(
+    run_dir: Path,
+    name: str,
+    count: int,
+    seed: int,
+    settings: TeacherSettings,
+    heads: dict[str, tuple[str, ...]],
+    progress: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    with leader_first():
+        return render_collection(
+            run_dir / f"{name}.npz",
+            count=count,
+            render_seed=seed,
+            size=settings.image_size,
+            heads=heads,
+            workers=settings.workers,
+            progress=progress and is_leader(),
+        )
+
+
+def _card(role: str, accuracy: dict[str, float]) -> str:
+    rows = "\n".join(f"| {name} | {100 * value:.1f} % |" for name, value in accuracy.items())
+    use = "the speech encoder learns to give its features" if role == "teacher" else "it reads attributes off pictures"
+    head = f"# Attribute network ({role})\n\nA small inception network: {use}."
+    return f"{head}\n\n| head | held-out accuracy |\n|---|---|\n{rows}\n"

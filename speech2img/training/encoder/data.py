@@ -1,0 +1,114 @@
+"""What the speech encoder learns from: training utterances in batches, and the validation part that selects."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from speech2img.audio.store import MelStore
+from speech2img.batches.speech import Mels, SpeechBatches
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.errors import DataError
+from speech2img.features.image_features import FeatureFile, Standard
+from speech2img.training.encoder.model import pad_value
+from speech2img.training.encoder.settings import EncoderSettings
+
+
+@dataclass(frozen=True)
+class HeldUtterances:
+    """Validation utterances and their pictures."""
+
+    rows: np.ndarray
+    """int64, rows in the mel store."""
+    images: np.ndarray
+    """int64, rows of the pictures in the manifest."""
+    classes: np.ndarray
+    """int64, class numbers."""
+
+
+@dataclass(frozen=True)
+class EncoderData:
+    """Everything that `EncoderTask` reads."""
+
+    mels: Mels
+    """Log-mels of training and validation utterances."""
+    batches: SpeechBatches
+    """Training batches; their classes, or pictures, are numbered 0..num_classes-1."""
+    held: HeldUtterances
+    """For selection."""
+    features: np.ndarray
+    """float32, (pictures, views, D): teacher features, standardised where that is asked for."""
+    standard: Standard | None
+    """What they were standardised with."""
+    features_sha256: str
+    """Hash of the teacher's weights."""
+    num_classes: int
+    """Classes, or pictures, of the training utterances."""
+
+
+def encoder_data(
+    manifest: Manifest,
+    store: MelStore,
+    features: FeatureFile,
+    settings: EncoderSettings,
+    *,
+    standard: Standard | None = None,
+) -> EncoderData:
+    """Training utterances (known voices only) and validation utterances of a corpus.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    store : MelStore
+        Its log-mels.
+    features : FeatureFile
+        Its teacher features.
+    settings : EncoderSettings
+        How to train.
+    standard : Standard, optional
+        What to standardise with where that is asked for; None takes the training pictures' own.
+
+    Raises
+    ------
+    DataError
+        If the features belong to another manifest, or there are no utterances in split train or val.
+    """
+    if features.ids != [item.id for item in manifest.items]:
+        raise DataError.about(features.path, "it belongs to another manifest", "compute the teacher's features again")
+    train: list[tuple[int, int, int]] = []
+    held: list[tuple[int, int, int]] = []
+    row = 0
+    for image, item in enumerate(manifest.items):
+        count = len(item.captions)
+        if item.split == "train":
+            train += [(row + k, image, item.class_id) for k in range(count) if not item.captions[k].held_out_voice]
+        elif item.split == "val":
+            chosen = {(image + k) % count for k in range(min(settings.evaluation_captions, count))}
+            held += [(row + k, image, item.class_id) for k in sorted(chosen)]
+        row += count
+    if not train or not held:
+        raise DataError.about(manifest.root, "no utterances in split train or val", "prepare the corpus again")
+    rows, images, classes = np.array(train, dtype=np.int64).T
+    held_out = HeldUtterances(*np.array(held, dtype=np.int64).T)
+    targets = features.features
+    if not settings.standardise:
+        standard = None
+    elif standard is None:
+        standard = Standard.of(targets[np.unique(images)])
+    if standard is not None:
+        targets = standard(targets)
+    mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
+    names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
+    batches = SpeechBatches(
+        mels,
+        rows,
+        images,
+        labels.astype(np.int64),
+        targets,
+        batch_size=settings.batch_size,
+        seed=settings.loop.seed,
+        mask_bands=settings.mask_bands,
+        mask_time=settings.mask_time,
+        per_picture=settings.draw == "pictures",
+    )
+    return EncoderData(mels, batches, held_out, targets, standard, features.sha256, len(names))

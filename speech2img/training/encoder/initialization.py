@@ -1,0 +1,148 @@
+"""Where an encoder's training starts: the weights of a release, with the network and the front-end they belong to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from speech2img.errors import CheckpointError
+from speech2img.features.image_features import FeatureFile, Standard
+from speech2img.metrics.evaluate.independence import TRAINED_WITH, inherited, trained_with
+from speech2img.models.encoders.registry import speech_network
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network, load_weights
+from speech2img.storage.releases.release import CONFIG, load_release, part_of, release_sha256, save_release
+from speech2img.training.encoder.model import Pupil
+from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.initial_weights import demand_same, merged
+
+KEPT = "initial"
+"""Folder of a run that keeps what it started from: a resumed run needs no other."""
+
+_NAME, _SHA256 = "initial", "initial_sha256"
+_FREE = ("dropout",)
+_KINDS = ("speech-encoder", "speech-to-image")
+_PARTS = ("encoder.", "image_head.", "target.")
+
+
+@dataclass(frozen=True)
+class EncoderStart:
+    """A release that an encoder's training starts from."""
+
+    name: str
+    """As the setting ``initial`` gives it."""
+    sha256: str
+    """Hash of the release's weights."""
+    config: dict[str, Any]
+    """Its config."""
+    tensors: dict[str, Tensor]
+    """Its encoder, image head and statistics of its targets."""
+
+    @property
+    def trained_with(self) -> dict[str, str]:
+        """Role -> hash of the networks that come with it, for the new release."""
+        return {**inherited(self.config, "initial encoder"), "initial encoder": self.sha256}
+
+    def standard(self, features: FeatureFile) -> Standard | None:
+        """What its targets were standardised with, if these features are of its own teacher; else None."""
+        if "target.mean" not in self.tensors or not self.knows(features):
+            return None
+        mean, std = (self.tensors[f"target.{key}"].float().numpy() for key in ("mean", "std"))
+        return Standard(mean, std)
+
+    def knows(self, features: FeatureFile) -> bool:
+        """Whether it learned to give features of the very teacher that gave these."""
+        return features.sha256 in {self.sha256, *(trained_with(self.config) or {}).values()}
+
+
+def open_start(name: str, run_dir: Path) -> EncoderStart:
+    """Read what a run starts, or has started, from.
+
+    Parameters
+    ----------
+    name : str
+        Name of shipped weights, release folder or run folder.
+    run_dir : Path
+        The run that starts; what it has kept comes first.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such release, it is damaged, or has no speech encoder.
+    """
+    kept = run_dir / KEPT
+    if (kept / CONFIG).is_file():
+        tensors, config = load_release(kept)
+        if config.get(_NAME) == name:
+            return EncoderStart(name, str(config[_SHA256]), config, tensors)
+    folder = find_release(name)
+    tensors, config = load_release(folder)
+    if config.get("kind") not in _KINDS or not part_of(tensors, "encoder."):
+        fix = "give shipped weights, a run of 'train encoder', or a whole model"
+        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
+    build_network(speech_network, config.get("encoder"), part_of(tensors, "encoder."), name=f"encoder of {folder}")
+    own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
+    return EncoderStart(name, release_sha256(folder), config, own)
+
+
+def keep_start(start: EncoderStart, run_dir: Path) -> None:
+    """Keep a run's start in its folder, once."""
+    if (run_dir / KEPT / CONFIG).is_file() and load_release(run_dir / KEPT)[1].get(_NAME) == start.name:
+        return
+    names = ("mel_preset", "encoder", "pad_value", "features", "standardised", "image_head", TRAINED_WITH)
+    config = {"kind": "speech-encoder"} | {name: start.config[name] for name in names if name in start.config}
+    config |= {_NAME: start.name, _SHA256: start.sha256}
+    save_release(run_dir / KEPT, start.tensors, config, f"# Start\n\nThe encoder of {start.name}.\n", half=False)
+
+
+def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
+    """Settings with the network and the front-end of a start.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        What is at its default takes the start's value.
+    start : EncoderStart
+        The start.
+
+    Raises
+    ------
+    ConfigError
+        If a setting was chosen that the start's weights do not fit; the message lists all such.
+    CheckpointError
+        If the start's config makes no sense.
+    """
+    arguments = start.config.get("encoder")
+    if not isinstance(arguments, Mapping):
+        raise CheckpointError.about(start.name, "its config describes no encoder", "give another initial")
+    is_crnn = arguments.get("network") == "s2igan"
+    top = {
+        "mel_preset": start.config.get("mel_preset", settings.mel_preset),
+        "network": "s2igan" if is_crnn else "li2020",
+        "image_head": "image_head" in start.config,
+        "standardise": "target.mean" in start.tensors,
+    }
+    differing: list[str] = []
+    changed = merged(settings, top, "", differing)
+    if is_crnn:
+        changed["crnn"] = replace(settings.crnn, **merged(settings.crnn, arguments, "crnn.", differing))
+    else:
+        own = merged(settings.model, arguments, "model.", differing, free=_FREE)
+        changed["model"] = replace(settings.model, **own)
+    demand_same(start.name, differing)
+    return replace(settings, **changed)
+
+
+def start_from_(pupil: Pupil, start: EncoderStart) -> None:
+    """Load a start's encoder, and its image head where there is one, in place.
+
+    Raises
+    ------
+    CheckpointError
+        If they do not fit, which a config that belongs to other weights, or features of another size, may bring about.
+    """
+    load_weights(pupil.encoder, part_of(start.tensors, "encoder."), name=f"encoder of {start.name}")
+    if pupil.image_head is not None:
+        load_weights(pupil.image_head, part_of(start.tensors, "image_head."), name=f"image head of {start.name}")

@@ -1,0 +1,148 @@
+"""What the encoder's training trains: the speech encoder and, where asked for, an image head and a classifier."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.features.image_features import Standard
+from speech2img.losses.distillation import distillation_loss, l1_loss
+from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
+from speech2img.losses.matching import distinctive_loss, matching_loss
+from speech2img.models.encoders.image_head import ImageHead
+from speech2img.models.encoders.registry import speech_network
+from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings
+
+
+class Pupil(nn.Module):
+    """Speech encoder, the way of pictures into its space, and the losses between both.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        Network and losses.
+    n_mels : int
+        Mel bands of the input.
+    feature_dim : int
+        Size of the teacher's features.
+    num_classes : int
+        Training classes, for the distinctive loss.
+    """
+
+    def __init__(self, settings: EncoderSettings, *, n_mels: int, feature_dim: int, num_classes: int) -> None:
+        super().__init__()
+        self.want: EncoderLossSettings = settings.losses
+        self.encoder = speech_network(**encoder_arguments(settings, n_mels))
+        self.image_head = ImageHead(feature_dim, settings.embedding_dim) if settings.image_head else None
+        self.classifier: nn.Linear | None = None
+        if self.want.distinctive:
+            self.classifier = nn.Linear(settings.embedding_dim, num_classes)
+            nn.init.xavier_uniform_(self.classifier.weight)
+
+    def picture(self, features_BF: Tensor) -> Tensor:
+        """Image embeddings (B, D): what the image head makes of features, or the features themselves."""
+        return features_BF if self.image_head is None else self.image_head(features_BF)
+
+    def losses(self, image_BD: Tensor, speech_BD: Tensor, labels_B: Tensor) -> dict[str, Tensor]:
+        """Weighted losses by name.
+
+        Parameters
+        ----------
+        image_BD, speech_BD : Tensor [shape=(B, D), float32]
+            Embeddings of both kinds.
+        labels_B : Tensor [shape=(B,), int64]
+            Number of each item's class among the training classes.
+        """
+        want = self.want
+        terms = {}
+        if want.joint:
+            terms["joint"] = want.joint * joint_embedding_loss(
+                image_BD,
+                speech_BD,
+                labels_B,
+                form=want.form,
+                margin=want.margin,
+                loss_diff=want.loss_diff,
+                loss_same=want.loss_same,
+                scale=want.scale,
+            )
+        if want.l1:
+            terms["l1"] = want.l1 * l1_loss(speech_BD, image_BD, form=want.form)
+        if want.distillation:
+            terms["distillation"] = want.distillation * distillation_loss(
+                speech_BD, image_BD, temperature=want.temperature, form=want.form
+            )
+        if want.contrastive:
+            terms["contrastive"] = want.contrastive * contrastive_loss(image_BD, speech_BD, scale=want.scale)
+        if want.matching:
+            terms["matching_loss"] = want.matching * matching_loss(image_BD, speech_BD, labels_B, scale=want.scale)
+        if self.classifier is not None:
+            logits = self.classifier(image_BD), self.classifier(speech_BD)
+            terms["distinctive"] = want.distinctive * distinctive_loss(*logits, labels_B)
+        return terms
+
+
+def encoder_arguments(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
+    """Arguments of `speech_network`, as plain data for a release's config; li2020 is not named, as ever."""
+    if settings.network == "s2igan":
+        crnn = settings.crnn
+        return {
+            "network": "s2igan",
+            "n_mels": n_mels,
+            "channels": list(crnn.channels),
+            "rnn_layers": crnn.rnn_layers,
+            "embedding_dim": crnn.embedding_dim,
+            "attention_dim": crnn.attention_dim,
+            "masked": crnn.masked,
+            "attention_start": crnn.attention_start,
+        }
+    model = settings.model
+    return {
+        "n_mels": n_mels,
+        "channels": list(model.channels),
+        "rnn_layers": model.rnn_layers,
+        "bidirectional": model.bidirectional,
+        "embedding_dim": model.embedding_dim,
+        "pooling": model.pooling,
+        "dropout": model.dropout,
+        "masked": model.masked,
+        "last_stride": model.last_stride,
+        "padded_frames": model.padded_frames,
+        "pad_value": pad_value(settings),
+    }
+
+
+def pad_value(settings: EncoderSettings) -> float:
+    """What stands behind an utterance in a batch."""
+    if settings.network == "li2020" and settings.model.pad_value is not None:
+        return settings.model.pad_value
+    return float(MEL_PRESETS[settings.mel_preset].pad_value)
+
+
+def released_weights(weights: dict[str, Tensor], standard: Standard | None) -> dict[str, Tensor]:
+    """Weights of a pupil as a release holds them.
+
+    Parameters
+    ----------
+    weights : dict
+        State of a `Pupil`.
+    standard : Standard, optional
+        What its features were standardised with.
+
+    Returns
+    -------
+    dict
+        ``encoder.*``; with an image head ``image_head.*``, the standardisation folded into it so that it takes features
+        as the teacher gives them; without one ``target.mean`` and ``target.std`` where features were standardised.
+        The classifier stays behind: it knows training classes only.
+    """
+    tensors = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
+    if standard is None:
+        return tensors
+    mean, std = (torch.from_numpy(values).double() for values in (standard.mean, standard.std))
+    if "image_head.linear.weight" not in tensors:
+        return tensors | {"target.mean": mean.float(), "target.std": std.float()}
+    weight = tensors["image_head.linear.weight"].double() / std
+    bias = tensors["image_head.linear.bias"].double() - weight @ mean
+    return tensors | {"image_head.linear.weight": weight.float(), "image_head.linear.bias": bias.float()}

@@ -1,0 +1,274 @@
+"""Training of the speech encoder: speech learns to give, or to meet, the features of the picture it describes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from speech2img.batches.speech import SpeechBatch, mask_spans
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.device import adam, computes_aside, resolve_device, resolve_precision, sent
+from speech2img.distributed.collectives import by_leader, is_leader, joint
+from speech2img.errors import ConfigError
+from speech2img.features.image_features import FeatureFile, load_features
+from speech2img.features.speech_embeddings import encode_rows, extract_embeddings
+from speech2img.features.stores import mel_store
+from speech2img.losses.joint_embedding import matching_accuracy
+from speech2img.metrics.evaluate.independence import TRAINED_WITH
+from speech2img.metrics.functional.class_centroids import class_centroid_scores
+from speech2img.metrics.functional.retrieval import retrieval_scores
+from speech2img.storage.notices import notice
+from speech2img.storage.releases.release import save_release
+from speech2img.training.descent import Descent
+from speech2img.training.encoder.data import EncoderData, encoder_data
+from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
+from speech2img.training.encoder.model import Pupil, encoder_arguments, pad_value, released_weights
+from speech2img.training.encoder.settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
+from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.run import open_run
+from speech2img.training.task import BestWeights, Task
+
+__all__ = ["EncoderLossSettings", "EncoderModelSettings", "EncoderSettings", "extract_embeddings", "train_encoder"]
+
+_CARDS = {
+    "li2020": "Log-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).",
+    "s2igan": "Log-mels to a speech embedding of unit length, after S2IGAN (Wang et al. 2020, arXiv:2005.06968).",
+}
+
+
+class EncoderTask(Task):
+    """Adam on the losses that the settings give a weight.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        How to train.
+    data : EncoderData
+        What to learn from, and the hash of the teacher's weights: it goes into the release, so that nobody lets the
+        teacher grade its pupil.
+    device : torch.device
+        Where it computes.
+    trained_with : Mapping of str to str
+        Role -> hash of the networks that came with the weights it starts from.
+    """
+
+    name = "encoder"
+
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        *,
+        data: EncoderData,
+        device: torch.device,
+        trained_with: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.settings, self.data, self.device, self.trained_with = settings, data, device, trained_with
+        self.batch_size = data.batches.sampler.batch_size
+        data.batches.leaves_masks = computes_aside(device)
+        self.arguments = encoder_arguments(settings, data.mels.n_mels)
+        self.pupil = Pupil(
+            settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
+        ).to(device)
+        self.precision = resolve_precision(settings.loop.precision, device)
+        optimizer = adam(
+            self.pupil.parameters(),
+            settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            device=device,
+        )
+        self.descent = Descent(
+            self.pupil,
+            optimizer,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=settings.clip,
+            step_parts=settings.step_parts,
+            step_factor=settings.step_factor,
+        )
+        self.best = BestWeights()
+
+    def next_batch(self) -> SpeechBatch:
+        """Draw utterances."""
+        return self.data.batches.next()
+
+    def networks(self) -> list[nn.Module]:
+        """The pupil."""
+        return [self.pupil]
+
+    def batch_ids(self, batch: SpeechBatch) -> list[int]:
+        """Rows in the mel store."""
+        return [int(index) for index in batch.indices_B]
+
+    def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
+        """One step of Adam."""
+        self.descent.begin(progress)
+        mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
+        if batch.spans_B4 is not None:
+            mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
+        with self.precision.autocast():
+            speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
+            image = self.pupil.picture(features)
+        image, speech, labels = joint((image, speech, labels))
+        terms = self.pupil.losses(image, speech, labels)
+        loss = torch.stack(list(terms.values())).sum()
+        logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Class-centroid accuracy, AP@50, mAP by class and recall of validation pictures by validation speech."""
+        held = self.data.held
+        speech = encode_rows(self.pupil.encoder, self.data.mels, held.rows, device=self.device, frames=None)
+        pictures = np.unique(held.images)
+        image = self._picture_embeddings(pictures)
+        class_of = dict(zip(held.images.tolist(), held.classes.tolist(), strict=True))
+        classes = [class_of[picture] for picture in pictures.tolist()]
+        centroid = class_centroid_scores(image, classes, speech, held.classes.tolist())
+        found = retrieval_scores(speech, image, held.images.tolist(), pictures.tolist(), ks=(1, 10)).recall
+        back = retrieval_scores(image, speech, pictures.tolist(), held.images.tolist(), ks=(10,)).recall
+        by_class = retrieval_scores(speech, image, held.classes.tolist(), classes, ks=(1,))
+        values = {
+            "centroid_accuracy": centroid.accuracy,
+            "ap_at_50": centroid.precision_at_k,
+            "recall_at_1": found[1],
+            "recall_at_10": found[10],
+            "recall_at_10_both": (found[10] + back[10]) / 2,
+            "mean_average_precision": by_class.mean_average_precision,
+        }
+        values = {name: float(value) for name, value in values.items()}
+        values["score"] = (values["centroid_accuracy"] + values["recall_at_10"]) / 2
+        self.best.offer(self.pupil, value=values[self.settings.selection], step=step)
+        return values
+
+    @torch.inference_mode()
+    def _picture_embeddings(self, pictures: np.ndarray) -> np.ndarray:
+        """Embeddings of the first view of pictures."""
+        self.pupil.eval()
+        features = torch.from_numpy(np.ascontiguousarray(self.data.features[pictures, 0]))
+        return self.pupil.picture(features.to(self.device)).cpu().numpy()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is trained, optimizer, scaler, sampler and best weights."""
+        return {
+            "pupil": self.pupil.state_dict(),
+            **self.descent.state_dict(),
+            "sampler": self.data.batches.sampler.state_dict(),
+            "best": self.best.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave, now or before there was more to train than the encoder."""
+        if "pupil" not in state:
+            best = {**state["best"], "weights": _of_encoder(state["best"]["weights"])}
+            state = {**state, "pupil": _of_encoder(state["encoder"]), "best": best}
+        self.pupil.load_state_dict(state["pupil"])
+        self.descent.load_state_dict(state)
+        self.data.batches.sampler.load_state_dict(state["sampler"])
+        self.best.load_state_dict(state["best"])
+
+    def _selected(self) -> str:
+        if self.best.step < 0:
+            return "Stopped before the first evaluation: these weights were not selected."
+        return (
+            f"Selected on the validation part of the training classes: {self.settings.selection}"
+            f" {self.best.value:.4f} at step {self.best.step}."
+        )
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write the best weights as a release of kind ``speech-encoder``."""
+        tensors = released_weights(self.best.weights(self.pupil), self.data.standard)
+        feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
+        config = {
+            "kind": "speech-encoder",
+            "mel_preset": self.settings.mel_preset,
+            "encoder": self.arguments,
+            "pad_value": pad_value(self.settings),
+            "features": self.settings.features,
+            "standardised": "target.mean" in tensors,
+            "step": step,
+            "best_step": self.best.step,
+            "utterances_seen": images_seen,
+            TRAINED_WITH: {**self.trained_with, **feature_network},
+        }
+        head = self.pupil.image_head
+        if head is not None:
+            config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}
+        card = f"# Speech encoder\n\n{_CARDS[self.settings.network]}\n{self._selected()}\n"
+        save_release(folder, tensors, config, card)
+
+
+def _of_encoder(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"encoder.{name}": value for name, value in weights.items()}
+
+
+def train_encoder(
+    root: Path, run_dir: Path, settings: EncoderSettings, *, device: str = "auto", progress: bool = True
+) -> TrainingResult:
+    """Train the speech encoder on the training utterances of a corpus.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder with recordings and teacher features; a missing mel store is made.
+    run_dir : Path
+        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``speech-encoder``.
+    settings : EncoderSettings
+        How to train.
+    device : str
+        As for `resolve_device`.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the run folder holds a run with other settings, or the teacher's features have another size.
+    DataError
+        If recordings or teacher features are missing.
+    """
+    where = resolve_device(device)
+    features = load_features(root, settings.features)
+    start = None if settings.initial is None else open_start(settings.initial, run_dir)
+    settings = settings if start is None else adopted(settings, start)
+    _demand_size(settings, features, start)
+    with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}, parallel=True) as run:
+        manifest = Manifest.load(root)
+        store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
+        standard = None if start is None else start.standard(features)
+        data = encoder_data(manifest, store, features, settings, standard=standard)
+        task = EncoderTask(settings, data=data, device=where, trained_with={} if start is None else start.trained_with)
+        if start is not None and run.state is None:
+            start_from_(task.pupil, start)
+            by_leader(lambda: keep_start(start, run_dir))
+            if progress and is_leader() and not start.knows(features):
+                notice(
+                    f"initial {start.name}: it learned from another teacher than {features.path}: what it gives is new"
+                )
+        return run_training(task, run=run, device=where, progress=progress)
+
+
+def _demand_size(settings: EncoderSettings, features: FeatureFile, start: EncoderStart | None) -> None:
+    """Raise ConfigError unless speech can give, or meet, features of this size."""
+    size, head = features.width, None if start is None else start.config.get("image_head")
+    wanted = head.get("feature_dim") if isinstance(head, dict) else settings.embedding_dim
+    if size == wanted or (settings.image_head and head is None):
+        return
+    if start is not None:
+        own = f"speech2img features --root ROOT --teacher {start.name}"
+        raise ConfigError.about(
+            f"features {settings.features}",
+            f"{size} numbers a picture, and the encoder of {start.name} knows {wanted}",
+            f"run '{own}' where it is a whole model, and set features to that name; or start without initial",
+        )
+    table = "crnn" if settings.network == "s2igan" else "model"
+    raise ConfigError.about(
+        f"{table}.embedding_dim",
+        f"{settings.embedding_dim} beside features of {size}",
+        f"set it to {size}, or image_head to true",
+    )

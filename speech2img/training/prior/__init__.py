@@ -1,0 +1,1 @@
+"""Training of the prior: speech embedding to image features."""

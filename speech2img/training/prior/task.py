@@ -1,0 +1,353 @@
+"""Training of the prior, and the whole model: encoder, prior, and a generator that paints from picture features."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from speech2img.batches.sampler import ResumableSampler
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.device import resolve_device, sent
+from speech2img.distributed.collectives import average_gradients_, joint_mean
+from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.features.image_features import Standard, load_features
+from speech2img.features.image_head import image_head_of
+from speech2img.features.loading import AttributeTeacher
+from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
+from speech2img.images.grid import image_grid
+from speech2img.losses.flow import rectified_flow_loss
+from speech2img.metrics.evaluate.independence import TRAINED_WITH, inherited
+from speech2img.models.generators.feature_prior import FeaturePrior
+from speech2img.models.generators.image_sampler import Painter, PaintingOptions, PictureReader
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.layers.ema import EMA
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import load_release, part_of, save_release
+from speech2img.training.attribute_recall import count_shown
+from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.prior.data import PriorData, pair_data
+from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.run import open_run
+from speech2img.training.stackgan.export import ENCODER_KEYS, ENCODER_PARTS
+from speech2img.training.task import Task, learning_rate, set_learning_rate
+
+__all__ = ["PriorSettings", "train_prior"]
+
+
+class PriorTask(Task):
+    """AdamW on the rectified flow loss.
+
+    Parameters
+    ----------
+    settings : PriorSettings
+        How to train.
+    data : PriorData
+        Pairs.
+    encoder : EmbeddingFile
+        Where the embeddings came from.
+    generator : tuple of StackGenerator and dict
+        What paints the features, and its arguments.
+    teacher : AttributeTeacher, optional
+        Reads painted pictures in evaluations.
+    trained_with : Mapping of str to str
+        Role -> hash of the networks behind the generator and the features; goes into the release, with the encoder's.
+    device : torch.device
+        Where it computes.
+    """
+
+    name = "prior"
+
+    def __init__(
+        self,
+        settings: PriorSettings,
+        *,
+        data: PriorData,
+        encoder: EmbeddingFile,
+        generator: tuple[StackGenerator, dict[str, Any]],
+        teacher: AttributeTeacher | None,
+        trained_with: Mapping[str, str],
+        device: torch.device,
+    ) -> None:
+        self.settings, self.data, self.teacher, self.device = settings, data, teacher, device
+        self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        self.trained_with = {
+            **inherited(self.encoder_config, "speech encoder"),
+            "speech encoder": encoder.sha256,
+            **trained_with,
+        }
+        self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
+        self.batch_size = min(settings.batch_size, len(data.train))
+        self.arguments = {
+            "embedding_dim": data.embeddings.shape[1],
+            "feature_dim": data.features.shape[1],
+            "components": settings.components,
+            "width": settings.width,
+            "blocks": settings.blocks,
+            "dropout": settings.dropout,
+        }
+        self.prior = FeaturePrior(**self.arguments)
+        pictures, of_utterance = np.unique(data.train[:, 1], return_inverse=True)
+        self.prior.fit_spaces(
+            torch.from_numpy(data.features[pictures]),
+            torch.from_numpy(data.embeddings[data.train[:, 0]]),
+            torch.from_numpy(of_utterance),
+            ridge=settings.ridge,
+        )
+        self.prior.to(device)
+        self.average = EMA(self.prior, settings.ema_decay, warmup=True)
+        averaged = self.average.module
+        assert isinstance(averaged, FeaturePrior)
+        self.painter = Painter(
+            self.generator,
+            prior=averaged,
+            reader=self._reader() if settings.candidates > 1 else None,
+            options=PaintingOptions(
+                prior_steps=settings.steps,
+                stretch=settings.stretch,
+                guidance=settings.guidance,
+                temperature=settings.temperature,
+                candidates=settings.candidates,
+            ),
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.prior.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.sampler = ResumableSampler(len(data.train), self.batch_size, seed=settings.loop.seed)
+        fixed = torch.Generator().manual_seed(settings.loop.seed)
+        self.grid_noise = torch.randn(settings.grid_noises, settings.candidates, settings.components, generator=fixed)
+        self.held_noise = torch.randn(max(1, len(data.held)), 1, settings.components, generator=fixed)
+
+    def _reader(self) -> PictureReader:
+        """The teacher, as it goes into the release."""
+        head = image_head_of(self.encoder_tensors, self.encoder_config, name="the speech encoder")
+        if self.teacher is None or (head is None and "target.mean" not in self.encoder_tensors):
+            raise ConfigError.about(
+                "candidates",
+                "only a teacher of 'train teacher' can choose among pictures, and only by speech that "
+                "has an image head or learned standardised features",
+                "set candidates to 1",
+            )
+        network = self.teacher.network
+        reader = PictureReader(
+            heads=network.heads,
+            width=network.width,
+            feature_dim=network.feature_dim,
+            image_size=self.teacher.image_size,
+            head_dim=None if head is None else head.embedding_dim,
+        )
+        reader.network.load_state_dict(network.state_dict())
+        if reader.head is not None and head is not None:
+            reader.head.load_state_dict(head.state_dict())
+        else:
+            reader.mean.copy_(self.encoder_tensors["target.mean"])
+            reader.std.copy_(self.encoder_tensors["target.std"])
+        return reader.to(self.device).eval().requires_grad_(False)
+
+    def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
+        """Embeddings, features and the numbers of the pairs."""
+        drawn, _ = self.sampler.next()
+        utterances, pictures = self.data.train[drawn].T
+        return (
+            torch.from_numpy(self.data.embeddings[utterances]),
+            torch.from_numpy(self.data.features[pictures]),
+            drawn,
+        )
+
+    def networks(self) -> list[nn.Module]:
+        """The prior."""
+        return [self.prior]
+
+    def batch_ids(self, batch: tuple[Tensor, Tensor, np.ndarray]) -> list[int]:
+        """Rows of the embeddings."""
+        return [int(row) for row in self.data.train[batch[2], 0]]
+
+    def train_step(self, batch: tuple[Tensor, Tensor, np.ndarray], progress: float) -> dict[str, Tensor]:
+        """One step of AdamW."""
+        settings = self.settings
+        set_learning_rate(
+            self.optimizer,
+            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02),
+        )
+        self.prior.train()
+        embeddings, features = sent(batch[:2], self.device)
+        noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
+        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
+        target = self.prior.compress(features, embeddings)
+        times = torch.rand(len(embeddings), device=self.device)
+        loss = joint_mean(
+            rectified_flow_loss(
+                lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+            )
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients_(self.prior.parameters())
+        self.optimizer.step()
+        self.average.update(self.prior)
+        return {"flow": loss.detach()}
+
+    @torch.inference_mode()
+    def _paint(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
+        noise, condition, _ = self.painter.noise_sizes
+        zeros = torch.zeros(*state_BCK.shape[:2], noise + condition, device=self.device)
+        noise_BCN, eps_BCE = zeros.split([noise, condition], dim=2)
+        return self.painter(embeddings.to(self.device), noise_BCN, eps_BCE, state_BCK.to(self.device))[-1]
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances.
+
+        One candidate each: it must not grade what it chose itself.
+        """
+        if self.teacher is None:
+            return {}
+        right = counted = 0
+        for start in range(0, len(self.data.held), 64):
+            rows = slice(start, start + 64)
+            embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
+            guesses = self.teacher.read(self._paint(embeddings, self.held_noise[rows]))
+            shown = count_shown(guesses, self.teacher.heads, self.data.said[rows], self.data.classes[rows])
+            right, counted = right + shown[0], counted + shown[1]
+        return {"said_and_shown": right / counted} if counted else {}
+
+    def sample_grids(self) -> dict[str, Image.Image]:
+        """Fixed validation utterances (rows) with fixed noise (columns)."""
+        count = min(self.settings.grid_utterances, len(self.data.held))
+        rows = np.linspace(0, len(self.data.held) - 1, count).astype(int)
+        tiles = [
+            self._paint(
+                torch.from_numpy(self.data.embeddings[self.data.held[row, :1]]).expand(len(self.grid_noise), -1),
+                self.grid_noise,
+            ).cpu()
+            for row in rows
+        ]
+        return {"samples": image_grid(torch.cat(tiles), len(self.grid_noise))} if tiles else {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Prior, average, optimizer and sampler."""
+        return {
+            "prior": self.prior.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "sampler": self.sampler.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.prior.load_state_dict(state["prior"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.sampler.load_state_dict(state["sampler"])
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write encoder, averaged prior and generator as one release of kind ``speech-to-image``."""
+        tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
+        tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
+        tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
+        reader = self.painter.reader
+        extra: dict[str, Any] = {}
+        if reader is not None:
+            tensors |= {f"reader.{name}": value for name, value in reader.state_dict().items()}
+            network = reader.network
+            extra["reader"] = {
+                "heads": network.heads,
+                "width": network.width,
+                "feature_dim": reader.feature_dim,
+                "image_size": reader.image_size,
+                **({} if reader.head is None else {"head_dim": reader.embedding_dim}),
+            }
+        config = {
+            **{key: value for key, value in self.encoder_config.items() if key in ENCODER_KEYS},
+            "kind": "speech-to-image",
+            "generator": self.generator_arguments,
+            "conditioning": "mean",
+            "prior": self.arguments,
+            **asdict(self.painter.options),
+            **extra,
+            "image_size": self.generator.image_sizes[-1],
+            "step": step,
+            "utterances_seen": images_seen,
+            TRAINED_WITH: self.trained_with,
+        }
+        after = "S2IGAN" if self.encoder_config["encoder"].get("network") == "s2igan" else "Li et al. 2020"
+        card = (
+            f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from "
+            "speech to picture features, and a stacked generator after StackGAN-v2 (arXiv:1710.10916), "
+            f"{self.generator.image_sizes[-1]} px.\n"
+        )
+        save_release(folder, tensors, config, card)
+
+
+def train_prior(
+    root: Path, run_dir: Path, settings: PriorSettings, *, device: str = "auto", progress: bool = True
+) -> TrainingResult:
+    """Train the prior; the run's ``export/`` is a whole model.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus folder with extracted embeddings and teacher features.
+    run_dir : Path
+        Run folder; a run that is there goes on.
+    settings : PriorSettings
+        How to train.
+    device : str
+        As for `resolve_device`.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the generator was made for other features, or the run folder holds a run with other settings.
+    CheckpointError
+        If ``settings.generator`` is no generator.
+    DataError
+        If embeddings or features are missing, or the generator did not learn to paint standardised features.
+    """
+    where = resolve_device(device)
+    embeddings = load_embeddings(root, settings.embeddings)
+    found = load_features(root, settings.features)
+    generator, standard, config = _load_generator(Path(settings.generator))
+    if generator.embedding_dim != found.features.shape[2]:
+        raise ConfigError.about(
+            "generator",
+            f"it paints from {generator.embedding_dim} features, the teacher has {found.features.shape[2]}",
+            "train it with embeddings = picture",
+        )
+    extra = {"encoder_sha256": embeddings.sha256}
+    with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
+        manifest = Manifest.load(root)
+        teacher = found.open_teacher(device=where)
+        data = pair_data(manifest, embeddings, standard(found.features[:, 0]), settings)
+        task = PriorTask(
+            settings,
+            data=data,
+            encoder=embeddings,
+            generator=(generator, config["generator"]),
+            teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
+            trained_with={**inherited(config, "generator"), "feature network": found.sha256},
+            device=where,
+        )
+        return run_training(task, run=run, device=where, progress=progress)
+
+
+def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
+    """Generator, how the features that it paints are standardised, and the config of its release."""
+    folder = find_release(run)
+    tensors, config = load_release(folder)
+    if "generator" not in config:
+        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
+    paints_speech = "encoder" in config and "prior" not in config
+    if paints_speech or "target.mean" not in tensors:
+        raise DataError.about(
+            folder, "it does not paint standardised features", "train a generator with embeddings = picture"
+        )
+    state = part_of(tensors, "generator.")
+    network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
+    return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

@@ -1,0 +1,68 @@
+"""The release that a generator's training ends in: with its speech encoder it is a whole model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from speech2img.metrics.evaluate.independence import TRAINED_WITH
+from speech2img.storage.releases.release import save_release
+from speech2img.training.stackgan.settings import GeneratorSettings
+
+ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
+"""What a whole model's config takes over from its speech encoder's."""
+ENCODER_PARTS = ("encoder.", "target.", "image_head.")
+"""Beginnings of the names of the tensors that it takes over."""
+
+
+def save_generator(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    *,
+    arguments: Mapping[str, Any],
+    settings: GeneratorSettings,
+    encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    trained_with: Mapping[str, str],
+    step: int,
+    images_seen: int,
+) -> None:
+    """Write a release of kind ``speech-to-image``, or ``image-generator`` where no encoder made the embeddings.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes.
+    weights : Mapping of str to Tensor
+        State of the averaged generator.
+    arguments : Mapping of str to Any
+        Arguments of ``StackGenerator``.
+    settings : GeneratorSettings
+        How it was trained.
+    encoder : tuple of Mapping and Mapping
+        Tensors and config of the encoder's release.
+    trained_with : Mapping of str to str
+        Role -> hash of every network behind it.
+    step, images_seen : int
+        How long it was trained.
+    """
+    encoder_tensors, encoder_config = encoder
+    tensors = {key: value for key, value in encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
+    tensors |= {f"generator.{name}": value for name, value in weights.items()}
+    config = {
+        **{key: value for key, value in encoder_config.items() if key in ENCODER_KEYS},
+        "kind": "speech-to-image" if "encoder" in encoder_config else "image-generator",
+        "generator": dict(arguments),
+        "conditioning": "mean",
+        "image_size": settings.image_size,
+        "step": step,
+        "images_seen": images_seen,
+        TRAINED_WITH: dict(trained_with),
+    }
+    kind = "densely stacked generator after S2IGAN" if settings.model.dense else "stacked generator"
+    supervised = ", with a relation supervisor after S2IGAN" if settings.relation.weight else ""
+    card = (
+        f"# Speech to image\n\nSpeech encoder and {kind} after StackGAN-v2 (arXiv:1710.10916){supervised}, "
+        f"{settings.image_size} px.\nTrained for {step} steps, {images_seen} pictures.\n"
+    )
+    save_release(folder, tensors, config, card)

@@ -1,0 +1,170 @@
+"""Where a generator's training starts: a first layer that fits the embeddings, or the weights of another run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.storage.atomic import read_json, write_json
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import load_weights
+from speech2img.storage.releases.release import load_release, part_of
+from speech2img.training.initial_weights import demand_same, merged
+from speech2img.training.stackgan.settings import GeneratorSettings
+
+KEPT = "initial.json"
+"""File of a run that says what it started from."""
+
+SMALLEST_SPREAD = 1e-3
+"""Embeddings that differ by less, as a share of their size, tell nothing apart."""
+
+
+def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
+    """Fold a shift to mean 0 and a scaling to deviation 1 of the layer's input into its weights, in place.
+
+    Raises
+    ------
+    ConfigError
+        If the inputs differ by no more than rounding: there is nothing to learn from.
+    """
+    average = embeddings.mean(axis=0)
+    mean = torch.from_numpy(average)
+    scale = float(np.sqrt(np.mean(np.square(embeddings - average))))
+    if scale <= SMALLEST_SPREAD * float(np.sqrt(np.mean(np.square(embeddings)))):
+        reason = f"they are the same for every utterance (they differ by {scale:.1e})"
+        raise ConfigError.about("embeddings", reason, "train the encoder for longer, or at another learning rate")
+    scale += 1e-8
+    with torch.no_grad():
+        layer.weight /= scale
+        layer.bias.sub_(layer.weight @ mean)
+
+
+def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> None:
+    """Fold the shift and the one factor that bring embeddings nearest to a target into a layer's weights, in place.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        It was trained on inputs like ``target``.
+    embeddings, target : ndarray of float32, shape (utterances, D)
+        What it gets from now on, and what it got.
+
+    Raises
+    ------
+    ConfigError
+        If they have other sizes.
+    """
+    if embeddings.shape != target.shape:
+        raise ConfigError.about(
+            "initial",
+            f"embeddings of {embeddings.shape[1]} cannot be fitted to {target.shape[1]} features",
+            "give embeddings that were learned as these features, or start anew",
+        )
+    mean = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centred = embeddings - mean
+    scale = float(np.vdot(centred, target) / np.vdot(centred, centred))
+    with torch.no_grad():
+        layer.weight *= scale
+        layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
+
+
+def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
+    """Load the averaged generator and the discriminators of pictures of another run, in place, where both have such.
+
+    Parameters
+    ----------
+    source : Path
+        Run folder, release folder or name of shipped weights; only a run with checkpoints has discriminators.
+    generator, discriminators : nn.Module
+        Of the new run.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no sound checkpoint or release, or it has no generator, or networks of other sizes.
+    """
+    store = CheckpointStore(source / "checkpoints")
+    latest = store.latest()
+    if latest is None:
+        _take_released_(find_release(source), generator)
+        return
+    state, _ = store.load(latest)
+    task = state.get("task")
+    average = task.get("average") if isinstance(task, dict) else None
+    if not isinstance(task, dict) or not isinstance(average, dict) or "module" not in average:
+        raise CheckpointError.about(latest, "it holds no generator", "give another run as initial")
+    load_weights(generator, average["module"], name=f"generator of {latest}")
+    if discriminators is not None and "discriminators" in task:
+        load_weights(discriminators, task["discriminators"], name=f"discriminators of {latest}")
+
+
+def _take_released_(folder: Path, generator: nn.Module) -> None:
+    tensors, _ = load_release(folder)
+    state = part_of(tensors, "generator.")
+    if not state:
+        raise CheckpointError.about(folder, "it holds no generator", "give another one as initial")
+    load_weights(generator, state, name=f"generator of {folder}")
+
+
+def config_of(source: Path) -> dict[str, Any]:
+    """Config of a release or of a run's release; empty while it has none."""
+    if (source / "checkpoints").is_dir() and not (source / "export").is_dir():
+        return {}
+    return load_release(find_release(source))[1]
+
+
+def started(settings: GeneratorSettings, run_dir: Path) -> tuple[GeneratorSettings, dict[str, Any]]:
+    """Settings with the network of the generator that a run starts from, and the config of that.
+
+    Parameters
+    ----------
+    settings : GeneratorSettings
+        What of its network is at its default takes the start's value.
+    run_dir : Path
+        The run; what it has kept of its start comes first, so that a resumed run needs no other.
+
+    Returns
+    -------
+    settings : GeneratorSettings
+        As given where the run starts anew.
+    config : dict
+        Empty there, and where a run that it starts from has no release yet.
+
+    Raises
+    ------
+    ConfigError
+        If settings were chosen that the start's weights do not fit; the message lists all such.
+    CheckpointError
+        If there is no such start.
+    """
+    if settings.initial is None:
+        return settings, {}
+    config = _kept(run_dir, settings.initial)
+    if config is None:
+        config = config_of(Path(settings.initial))
+    arguments = config.get("generator")
+    if not isinstance(arguments, dict):
+        return settings, config
+    differing: list[str] = []
+    changed = merged(settings.model, arguments, "model.", differing)
+    demand_same(settings.initial, differing)
+    return replace(settings, model=replace(settings.model, **changed)), config
+
+
+def keep_start(settings: GeneratorSettings, config: dict[str, Any], run_dir: Path) -> None:
+    """Keep what a run started from: the name, and the config that says what it was trained with."""
+    write_json(run_dir / KEPT, {"initial": settings.initial, "config": config})
+
+
+def _kept(run_dir: Path, name: str) -> dict[str, Any] | None:
+    path = run_dir / KEPT
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    config = found.get("config") if isinstance(found, dict) and found.get("initial") == name else None
+    return config if isinstance(config, dict) else None

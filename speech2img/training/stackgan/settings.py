@@ -1,0 +1,260 @@
+"""Settings of the generator's training, and the published systems as presets of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from speech2img.batches.image_pairs import Augmentation, Positive
+from speech2img.errors import ConfigError
+from speech2img.training.run import LoopSettings
+from speech2img.training.stackgan.diff_augment import Policy
+from speech2img.training.task import Schedule
+
+
+@dataclass(frozen=True)
+class GeneratorModelSettings:
+    """The networks' sizes; defaults are StackGAN-v2 with a single stage."""
+
+    num_stages: int = 1
+    """1: 64 px; 2: 64 and 128 px; 3: 64, 128 and 256 px."""
+    width: int = 64
+    """Base width of the generator."""
+    discriminator_width: int = 64
+    """Base width of the discriminators."""
+    discriminators: Literal["pixels", "features", "both"] = "pixels"
+    """What they look at: pictures (published), or the frozen teacher's maps of them (Projected GANs)."""
+    looks_through: str | None = None
+    """Network whose maps they see, in any form that --teacher takes; none takes the teacher behind features."""
+    feature_discriminator_width: int = 64
+    """Width behind each of the teacher's maps."""
+    condition_dim: int = 128
+    """Size of the condition drawn from the embedding."""
+    noise_dim: int = 100
+    """Size of the noise."""
+    residual_blocks: int = 2
+    """Residual blocks of each stage after the first."""
+    dense: bool = False
+    """Stack densely: a later stage doubles its refined map together with the map before it (S2IGAN)."""
+    standardise_condition: bool = True
+    """Start the first layer so that embeddings come in with mean 0 and deviation 1; published: as they are."""
+
+
+@dataclass(frozen=True)
+class GeneratorLossSettings:
+    """Weights of the losses."""
+
+    unconditional: float = 1.0
+    """Unconditional parts of the adversarial losses."""
+    kl: float = 2.0
+    """Conditioning augmentation to the standard normal."""
+    color: float = 0.0
+    """Colour consistency of neighbouring stages (published: 0 for birds, 50 for unconditional sets)."""
+    class_aware: float = 0.0
+    """Class-aware loss of Li et al. (published: 50)."""
+    feature: float = 0.0
+    """Teacher's features of the generated picture against a target (our own extra)."""
+    feature_target: Literal["speech", "image"] = "speech"
+    """The target: the speech embedding, or the features of the real picture."""
+    feature_noise: float = 0.0
+    """Noise on what the teacher sees (pictures are -1..1): a pattern that only this teacher can see is no help."""
+    feature_shift: int = 0
+    """Largest shift in pixels of what the teacher sees, for the same reason."""
+    reconstruction: float = 0.0
+    """Mean absolute difference to the real picture, at the start (our own extra: shows short runs what is where)."""
+    reconstruction_floor: float = 0.0
+    """The same weight at the end; it falls evenly in between, so that the noise is left something to decide."""
+    adversarial_from: float = 0.0
+    """Part of the run, 0..1, that the generator learns alone before the discriminators join (published: 0)."""
+
+
+@dataclass(frozen=True)
+class RelationSettings:
+    """Relation supervisor of S2IGAN: generated pictures should be to real ones as others of their class are."""
+
+    weight: float = 0.0
+    """Weight of the generator's loss (published: 1); 0 does without the supervisor."""
+    encoder: str | None = None
+    """Run folder of the speech encoder whose image head sees the pictures; none takes the embeddings' own."""
+    positive: Positive = "class"
+    """What a real picture is positive to: another of its class, or itself in another crop (published: where there are
+    no classes). With picture nothing is called identical."""
+    form: Literal["corrected", "published"] = "corrected"
+    """published: each kind of pair is normalised by itself, a fourth output that no pair has, and with positive =
+    picture an image head of random weights."""
+    width: int = 128
+    """Hidden units of the classifier; it learns at discriminator_learning_rate."""
+
+    @property
+    def draws_head(self) -> bool:
+        """Whether the image head has random weights."""
+        return self.form == "published" and self.positive == "picture"
+
+
+@dataclass(frozen=True)
+class ComputeSettings:
+    """How a step is computed; what it computes stays the same, up to rounding."""
+
+    memory: Literal["normal", "low"] = "normal"
+    """low: the generator's activations are computed again when they are needed, and discriminators learn from one kind
+    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for about a tenth more time."""
+    channels_last: Literal["auto", "on", "off"] = "auto"
+    """Channels last in memory; auto: on CUDA in half precision (on a CPU training is slower so)."""
+    compile: bool = False
+    """Compile the networks (torch.compile): minutes at the start, slower on a CPU."""
+    graphs: bool = False
+    """Replay each step as one CUDA graph; not with relation, feature or reconstruction losses, nor torchrun."""
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Settings of the generator's training."""
+
+    embeddings: str = "encoder"
+    """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
+    initial: str | None = None
+    """Generator to start from, weights only: a run, a release, a name of shipped weights; none starts anew. The sizes
+    of its network are taken over; those chosen in [model] must fit. Discriminators of pictures are taken over where
+    both have them, those of features begin anew. For few pictures of one's own take both learning rates of 5e-5,
+    features of the start's own teacher (features --teacher songbirds), and discriminator_augmentation."""
+    features: str | None = "teacher"
+    """Name of the teacher features, for the feature loss and the evaluation; none does without."""
+    embedding_noise: float = 0.0
+    """Most noise that embeddings get, as part of their own spread: those that a prior draws are never quite right."""
+    model: GeneratorModelSettings = field(default_factory=GeneratorModelSettings)
+    """Networks."""
+    losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
+    """Losses."""
+    relation: RelationSettings = field(default_factory=RelationSettings)
+    """Relation supervisor."""
+    batch_size: int = 24
+    """Pictures a step."""
+    learning_rate: float = 2e-4
+    """Adam, generator."""
+    discriminator_learning_rate: float = 2e-4
+    """Adam, discriminators and relation classifier."""
+    schedule: Schedule = "constant"
+    """Course of both rates: constant (published), cosine or step."""
+    ema_decay: float = 0.999
+    """Of the averaged generator, which is what is released; short runs use min(decay, (1 + t) / (10 + t))."""
+    augmentation: Augmentation = "none"
+    """Of real pictures: none, shift, crop or crop_flip (published; wrong where direction is an attribute)."""
+    shift: int = 2
+    """Largest shift in pixels."""
+    wrong_same_class: float = 0.0
+    """Part of the wrong pictures that are of the right class but contradict the utterance (known attributes only)."""
+    discriminator_augmentation: tuple[Policy, ...] = ()
+    """Differentiable augmentation of what discriminators see: translation, cutout, color."""
+    selection: Literal["last", "said_and_shown"] = "last"
+    """Which averaged weights are released: the last, or the best by the evaluation on the validation part."""
+    grid_utterances: int = 8
+    """Rows of the sample grid."""
+    grid_noises: int = 8
+    """Columns of the sample grid."""
+    evaluation_utterances: int = 256
+    """Validation utterances painted in an evaluation; 0 for none."""
+    workers: int = 2
+    """Processes that decode pictures where the store is missing."""
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    """How a step is computed."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=50_000, evaluate_every=2000))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.model.num_stages <= 4:
+            raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
+        if self.losses.feature and self.features is None:
+            raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
+        if self.model.discriminators != "pixels" and self.features is None and self.model.looks_through is None:
+            raise ConfigError.about(
+                "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher"
+            )
+        if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
+            raise ConfigError.about(
+                "selection", "it needs a teacher and an evaluation", "set features, or selection last"
+            )
+        if not 0 <= self.losses.adversarial_from <= 1:
+            raise ConfigError.about("losses.adversarial_from", f"{self.losses.adversarial_from}", "choose 0 to 1")
+        if self.losses.adversarial_from > 0 and not (self.losses.reconstruction or self.losses.feature):
+            raise ConfigError.about(
+                "losses.adversarial_from",
+                "without discriminators there is nothing to learn from",
+                "set losses.reconstruction or losses.feature, or adversarial_from to 0",
+            )
+        if self.initial is not None and self.features is None:
+            raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
+        if self.embedding_noise < 0:
+            raise ConfigError.about("embedding_noise", f"{self.embedding_noise}", "choose 0 or more")
+        if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
+            raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
+        if self.relation.weight < 0:
+            raise ConfigError.about("relation.weight", f"{self.relation.weight}", "choose 0 or more")
+        if self.relation.weight and self.relation.positive == "picture" and self.augmentation == "none":
+            raise ConfigError.about(
+                "relation.positive", "a picture is its own copy without augmentation", "set augmentation, e.g. to crop"
+            )
+        if self.relation.weight and self.wrong_same_class:
+            raise ConfigError.about(
+                "wrong_same_class", "relation needs wrong pictures of another class", "set it to 0, or relation.weight"
+            )
+        if self.compute.compile and self.compute.memory == "low":
+            raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
+        losses = self.losses
+        if self.compute.graphs and self.loop.nonfinite == "skip":
+            raise ConfigError.about("loop.nonfinite", "a captured step cannot be taken back", "set it to stop")
+        if self.compute.graphs and (
+            losses.feature
+            or losses.reconstruction
+            or losses.adversarial_from
+            or self.relation.weight
+            or self.model.discriminators != "pixels"
+        ):
+            raise ConfigError.about(
+                "compute.graphs",
+                "feature, reconstruction and relation losses change from step to step",
+                "set it to false, or these losses to 0",
+            )
+        if self.batch_size < 2:
+            raise ConfigError.about(
+                "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
+            )
+
+    @property
+    def image_size(self) -> int:
+        """Side of the last stage's pictures in pixels."""
+        return 64 << (self.model.num_stages - 1)
+
+
+_STACKGAN = GeneratorSettings(  # Zhang et al. 2019, as for birds
+    features=None,
+    model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
+    augmentation="crop_flip",
+    evaluation_utterances=0,
+)
+_LI = replace(_STACKGAN, losses=GeneratorLossSettings(class_aware=50.0))
+_RDG = replace(_STACKGAN, model=replace(_STACKGAN.model, dense=True), relation=RelationSettings(weight=1.0))
+
+_OURS = GeneratorSettings(  # experiments/results/comparison
+    embeddings="picture",
+    features="googlenet",
+    batch_size=16,
+    learning_rate=1.5e-3,
+    discriminator_learning_rate=4e-4,
+    schedule="cosine",
+    ema_decay=0.998,
+    augmentation="crop_flip",
+    discriminator_augmentation=("translation",),
+    evaluation_utterances=0,
+    model=GeneratorModelSettings(discriminators="features"),
+    losses=GeneratorLossSettings(
+        kl=0.2, reconstruction=30.0, reconstruction_floor=2.0, adversarial_from=0.25, feature_target="image"
+    ),
+)
+
+GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
+    "stackgan-v2": _STACKGAN,
+    "li2020": _LI,  # Li et al. 2020, as for CUB
+    "s2igan": _RDG,  # Wang et al. 2020, as for CUB
+    "s2igan-published": replace(_RDG, relation=replace(_RDG.relation, form="published")),
+    "ours": _OURS,  # paints features of pictures; 'train prior' chooses them by what was said
+}
+"""Settings by the name that ``--preset`` takes."""

@@ -1,0 +1,341 @@
+"""One step of the stacked generator's training: discriminators, relation classifier and generator in turn."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speech2img.batches.image_pairs import PairBatch, PairBatches
+from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent
+from speech2img.distributed.collectives import average_gradients_, joint, joint_mean
+from speech2img.features.loading import AttributeTeacher, Teacher, with_maps
+from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.images.pyramid import pyramid
+from speech2img.losses.color_consistency import color_consistency_loss
+from speech2img.losses.kl import kl_to_standard_normal
+from speech2img.metrics.evaluate.independence import UNKNOWN, inherited, trained_with
+from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerator, init_stackgan_
+from speech2img.models.layers.ema import EMA
+from speech2img.training.cuda_graphs import GraphedStep
+from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
+from speech2img.training.stackgan.export import save_generator
+from speech2img.training.stackgan.feature_loss import FeatureLoss
+from speech2img.training.stackgan.initialization import fit_input_, standardise_input_, take_over_
+from speech2img.training.stackgan.projected_discriminators import FeatureDiscriminators
+from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor, Sight
+from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
+from speech2img.training.validation_samples import Previews, Probe
+
+
+class GeneratorTask(Task):
+    """One Adam step of each discriminator (and of the relation classifier), then one of the generator.
+
+    Parameters
+    ----------
+    settings : GeneratorSettings
+        How to train.
+    batches : PairBatches
+        Training pairs.
+    probe : Probe
+        Validation utterances.
+    encoder : EmbeddingFile
+        Where the embeddings came from; the encoder goes into the release.
+    features : ndarray of float32, shape (pictures, D), optional
+        Teacher features of the real pictures.
+    teacher : Teacher, optional
+        The frozen teacher.
+    sight : Sight, optional
+        What the relation supervisor sees with, where the settings want one.
+    seen_through : Teacher, optional
+        What discriminators of features look through, if not the teacher.
+    start : Mapping
+        Config of the release that it starts from, for what that was trained with.
+    is_new : bool
+        Whether to load the weights it starts from; a resumed run has its own.
+    device : torch.device
+        Where it computes.
+    """
+
+    name = "generator"
+
+    def __init__(
+        self,
+        settings: GeneratorSettings,
+        *,
+        batches: PairBatches,
+        probe: Probe,
+        encoder: EmbeddingFile,
+        features: np.ndarray | None,
+        teacher: Teacher | None,
+        sight: Sight | None = None,
+        seen_through: Teacher | None = None,
+        start: Mapping[str, Any] = MappingProxyType({}),
+        is_new: bool = True,
+        device: torch.device,
+    ) -> None:
+        self.settings, self.batches, self.device = settings, batches, device
+        self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
+        self.trained_with = {**before, "speech encoder": encoder.sha256, **(sight.trained_with if sight else {})}
+        if teacher is not None:
+            self.trained_with["feature network"] = teacher.sha256
+        if seen_through is not None:
+            self.trained_with["discriminators' network"] = seen_through.sha256
+        self.teacher = teacher
+        self.batch_size = batches.sampler.batch_size
+        model = settings.model
+        self.arguments = {
+            "embedding_dim": batches.source.embeddings.shape[1],
+            "condition_dim": model.condition_dim,
+            "noise_dim": model.noise_dim,
+            "width": model.width,
+            "num_stages": model.num_stages,
+            "residual_blocks": model.residual_blocks,
+            "dense": model.dense,
+        }
+        self.generator = StackGenerator(**self.arguments)
+        init_stackgan_(self.generator)
+        if model.standardise_condition:
+            standardise_input_(self.generator.augment.project, batches.source.embeddings)
+        self.precision = resolve_precision(settings.loop.precision, device)
+        self.scaler = self.precision.scaler()
+        sizes, looks_at = self.generator.image_sizes, model.discriminators
+        self.critics = (
+            None
+            if looks_at == "features"
+            else Discriminators(settings, sizes, precision=self.precision, scaler=self.scaler, device=device)
+        )
+        self.feature_critics = (
+            None
+            if looks_at == "pixels"
+            else FeatureDiscriminators(
+                settings,
+                with_maps(seen_through or teacher),
+                sizes,
+                precision=self.precision,
+                scaler=self.scaler,
+                device=device,
+            )
+        )
+        self.feature_loss = FeatureLoss(
+            settings.losses,
+            teacher=teacher,
+            features=features,
+            standard=self.encoder_tensors,
+            precision=self.precision,
+            device=device,
+        )
+        self.relation = (
+            None
+            if sight is None
+            else RelationSupervisor(
+                settings.relation,
+                sight,
+                rate=settings.discriminator_learning_rate,
+                precision=self.precision,
+                scaler=self.scaler,
+                device=device,
+            )
+        )
+        if settings.initial is not None:
+            self.trained_with |= inherited(start, "initial generator")
+            if is_new:
+                self._start_from(Path(settings.initial))
+        compute = settings.compute
+        self.generator.to(device)
+        lay_out_(self.generator, compute.channels_last, self.precision)
+        self.generator.recompute_("stages" if compute.memory == "low" else "nothing")
+        self.forward = torch.compile(self.generator) if compute.compile else self.generator
+        self.graph = self._graphed()
+        self.average = EMA(self.generator, settings.ema_decay, warmup=True)
+        self.optimizer = adam(
+            self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device, graphs=compute.graphs
+        )
+        self.best = BestWeights()
+        self.previews = Previews(settings, probe, self.average.module, device=device)
+
+    def _start_from(self, run: Path) -> None:
+        take_over_(run, self.generator, None if self.critics is None else self.critics.networks)
+        source = self.batches.source
+        assert self.feature_loss.features is not None
+        target = self.feature_loss.standardised(torch.from_numpy(self.feature_loss.features)).numpy()
+        fit_input_(self.generator.augment.project, source.embeddings, target[source.picture_of])
+
+    def _graphed(self) -> GraphedStep | None:
+        return GraphedStep(self._learn_alone, device=self.device) if self.settings.compute.graphs else None
+
+    def next_batch(self) -> PairBatch:
+        """Draw pairs."""
+        return self.batches.next()
+
+    def networks(self) -> list[nn.Module]:
+        """Generator, discriminators and relation classifier."""
+        judges = (self.critics, self.feature_critics, self.relation)
+        return [self.generator, *(judge.networks for judge in judges if judge is not None)]
+
+    def batch_ids(self, batch: PairBatch) -> list[int]:
+        """Rows in the image store."""
+        return [int(index) for index in batch.indices_B]
+
+    def train_step(self, batch: PairBatch, progress: float) -> dict[str, Tensor]:
+        """One step of every network."""
+        settings = self.settings
+        rate = learning_rate(progress, base=1.0, schedule=settings.schedule)
+        set_learning_rate(self.optimizer, rate * settings.learning_rate)
+        for judge in (self.critics, self.feature_critics, self.relation):
+            if judge is not None:
+                judge.set_rate(rate * settings.discriminator_learning_rate)
+        self.generator.train()
+        host = [self._with_noise(batch.embeddings_BD), batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
+        inputs = sent(host, self.device)
+        terms = self._learn(batch, *inputs, progress=progress) if self.graph is None else self.graph(*inputs)
+        self.average.update(self.generator)
+        return terms
+
+    def _learn_alone(self, embeddings: Tensor, real: Tensor, wrong: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        return self._learn(None, embeddings, real, wrong, classes, progress=0.0)
+
+    def _learn(
+        self,
+        batch: PairBatch | None,
+        embeddings: Tensor,
+        real_pictures: Tensor,
+        wrong_pictures: Tensor,
+        classes: Tensor,
+        *,
+        progress: float,
+    ) -> dict[str, Tensor]:
+        """Step of every network; the batch is what only some losses look at."""
+        settings, sizes = self.settings, self.generator.image_sizes
+        real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_pictures, sizes)
+        noise = torch.randn(len(embeddings), settings.model.noise_dim, device=self.device)
+        with self.precision.autocast():
+            fake = self.forward(embeddings, noise)
+        terms: dict[str, Tensor] = {}
+        pairs: PairEmbeddings | None = None
+        if progress >= settings.losses.adversarial_from:
+            if self.critics is not None:
+                terms["discriminator"] = self.critics.step(real, wrong, fake)
+            if self.feature_critics is not None:
+                terms["feature_discriminator"] = self.feature_critics.step(real, wrong, fake)
+            if self.relation is not None and batch is not None and batch.positive_BCHW is not None:
+                (positive,) = sent([batch.positive_BCHW], self.device)
+                positive = pyramid(positive, sizes[-1:])[0]
+                pairs = self.relation.embed(real[-1], positive, wrong[-1], fake.images[-1])
+                terms["relation_classifier"] = self.relation.step(pairs)
+        terms |= self._generator_step(batch, embeddings, classes, fake, real, pairs, progress)
+        self.scaler.update()
+        return terms
+
+    def _with_noise(self, embeddings_BD: Tensor) -> Tensor:
+        """Embeddings and up to ``embedding_noise`` times the difference of two others: noise of their own spread."""
+        most = self.settings.embedding_noise
+        if not most:
+            return embeddings_BD
+        stored = self.batches.source.embeddings
+        others = [torch.randint(len(stored), (len(embeddings_BD),)) for _ in range(2)]
+        plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
+        return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
+
+    def _generator_step(
+        self,
+        batch: PairBatch | None,
+        embeddings: Tensor,
+        classes: Tensor,
+        fake: GeneratorOutput,
+        real: list[Tensor],
+        pairs: PairEmbeddings | None,
+        progress: float,
+    ) -> dict[str, Tensor]:
+        want = self.settings.losses
+        terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
+        if progress >= want.adversarial_from:
+            if self.critics is not None:
+                terms |= self.critics.generator_terms(fake, classes)
+            if self.feature_critics is not None:
+                terms["feature_generator"] = self.feature_critics.generator_term(fake)
+        if self.relation is not None and pairs is not None:
+            terms["relation"] = self.relation.generator_term(pairs)
+        if want.color and len(fake.images) > 1:
+            terms["color"] = want.color * joint_mean(color_consistency_loss(fake.images))
+        if want.feature and batch is not None:
+            terms["feature"] = want.feature * joint_mean(self.feature_loss(batch, embeddings, fake.images))
+        if want.reconstruction:
+            weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
+            both = zip(fake.images, real, strict=True)
+            terms["reconstruction"] = weight * joint_mean(torch.stack([F.l1_loss(a, b) for a, b in both]).mean())
+        loss = torch.stack(list(terms.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        average_gradients_(self.generator.parameters())
+        self.scaler.step(self.optimizer)
+        return {name: value.detach() for name, value in terms.items()}
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
+        if not isinstance(self.teacher, AttributeTeacher) or not self.settings.evaluation_utterances:
+            return {}
+        value = self.previews.said_and_shown(self.teacher)
+        if value is None:
+            return {}
+        self.best.offer(self.average.module, value=value, step=step)
+        return {"said_and_shown": value}
+
+    def sample_grids(self) -> dict[str, Image.Image]:
+        """Painted validation utterances."""
+        grid = self.previews.grid()
+        return {} if grid is None else {"samples": grid}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, average, optimizers, scaler, sampler and best weights."""
+        state = {
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "generator_optimizer": self.optimizer.state_dict(),
+            **({} if self.critics is None else self.critics.state_dict()),
+            "scaler": self.scaler.state_dict(),
+            "sampler": self.batches.sampler.state_dict(),
+            "best": self.best.state_dict(),
+        }
+        if self.feature_critics is not None:
+            state["feature_critics"] = self.feature_critics.state_dict()
+        return state if self.relation is None else {**state, "relation": self.relation.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.generator.load_state_dict(state["generator"])
+        if self.critics is not None:
+            self.critics.load_state_dict(state)
+        if self.feature_critics is not None:
+            self.feature_critics.load_state_dict(state["feature_critics"])
+        if self.relation is not None:
+            self.relation.load_state_dict(state["relation"])
+        self.average.load_state_dict(state["average"])
+        restore_optimizer_(self.optimizer, state["generator_optimizer"])
+        self.graph = self._graphed()  # an earlier one would go on with the optimizers' earlier places
+        self.scaler.load_state_dict(state["scaler"])
+        self.batches.sampler.load_state_dict(state["sampler"])
+        self.best.load_state_dict(state["best"])
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write encoder and averaged generator as one release."""
+        average = self.average.module
+        weights = average.state_dict() if self.settings.selection == "last" else self.best.weights(average)
+        save_generator(
+            folder,
+            weights,
+            arguments=self.arguments,
+            settings=self.settings,
+            encoder=(self.encoder_tensors, self.encoder_config),
+            trained_with=self.trained_with,
+            step=step,
+            images_seen=images_seen,
+        )

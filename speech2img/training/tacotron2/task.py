@@ -1,0 +1,218 @@
+"""Training of Tacotron 2: every frame is predicted from the text and the true frames before it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from speech2img.audio.mel import mel_preset
+from speech2img.config import settings_to_dict
+from speech2img.device import resolve_device, resolve_precision, sent
+from speech2img.distributed.collectives import joint
+from speech2img.errors import DataError
+from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
+from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
+from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
+from speech2img.storage.releases.release import save_release
+from speech2img.training.descent import Descent
+from speech2img.training.loop import TrainingResult, run_training
+from speech2img.training.run import open_run
+from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
+from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
+from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
+from speech2img.training.task import Task
+
+__all__ = ["Tacotron2ModelSettings", "Tacotron2Settings", "train_tacotron2"]
+
+
+class Tacotron2Task(Task):
+    """Adam on the frames before and after the postnet, the stop, and optionally guided attention.
+
+    Parameters
+    ----------
+    settings : Tacotron2Settings
+        How to train.
+    batches : ClipBatches
+        Training clips.
+    held : ClipBatch
+        Clips of the evaluation.
+    device : torch.device
+        Where it computes.
+    """
+
+    name = "tacotron2"
+
+    def __init__(
+        self, settings: Tacotron2Settings, *, batches: ClipBatches, held: ClipBatch, device: torch.device
+    ) -> None:
+        self.settings, self.batches, self.held, self.device = settings, batches, held, device
+        self.batch_size = batches.sampler.batch_size
+        self.arguments = {"n_mels": mel_preset(settings.mel_preset).n_mels, **settings_to_dict(settings.model)}
+        self.network = Tacotron2(**self.arguments).to(device)
+        optimizer = torch.optim.Adam(
+            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.precision = resolve_precision(settings.loop.precision, device)
+        self.descent = Descent(
+            self.network,
+            optimizer,
+            self.precision,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup=settings.warmup,
+            clip=settings.clip,
+        )
+
+    def next_batch(self) -> ClipBatch:
+        """Draw clips."""
+        return self.batches.next()
+
+    def networks(self) -> list[nn.Module]:
+        """The network."""
+        return [self.network]
+
+    def batch_ids(self, batch: ClipBatch) -> list[int]:
+        """Places in the list of clips."""
+        return [int(index) for index in batch.indices_B]
+
+    def train_step(self, batch: ClipBatch, progress: float) -> dict[str, Tensor]:
+        """One step of Adam."""
+        self.descent.begin(progress)
+        output, mel_BMT = self._speak(batch)
+        terms = self._losses(*joint((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
+        loss = torch.stack(list(terms.values())).sum()
+        logged = {"loss": loss, **terms}
+        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+
+    def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
+        mel_BMT, ids_BS = sent([batch.mel_BMT, batch.ids_BS], self.device)
+        with self.precision.autocast():
+            output = self.network(ids_BS, batch.lengths_B, mel_BMT, batch.mel_lengths_B)
+        return SpokenFrames(*(part.float() for part in output)), mel_BMT
+
+    def _losses(
+        self, output: SpokenFrames, mel_BMT: Tensor, lengths_B: Tensor, mel_lengths_B: Tensor
+    ) -> dict[str, Tensor]:
+        want = self.settings
+        frames = torch.arange(mel_BMT.shape[2], device=self.device)
+        valid = (frames < sent([mel_lengths_B], self.device)[0][:, None])[:, None].float()
+        steps_B = mel_lengths_B // want.model.frames_per_step
+        terms = {
+            "mel": frame_loss(output.mel_BMT, mel_BMT, valid, kind=want.frame_loss),
+            "refined": frame_loss(output.refined_BMT, mel_BMT, valid, kind=want.frame_loss),
+            "stop": stop_loss(output.gate_BT, steps_B, positive=want.stop_positive),
+        }
+        if want.guided_attention:
+            terms["guided"] = want.guided_attention * guided_attention_loss(
+                output.alignment_BTS, steps_B, lengths_B, width=want.guided_width
+            )
+        return terms
+
+    @torch.no_grad()
+    def _held_out(self) -> tuple[SpokenFrames, Tensor]:
+        self.network.eval()
+        return self._speak(self.held)
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Losses and how diagonal the attention is, teacher-forced."""
+        output, mel_BMT = self._held_out()
+        terms = self._losses(output, mel_BMT, self.held.lengths_B, self.held.mel_lengths_B)
+        values = {name: float(value) for name, value in terms.items()}
+        scores = [alignment_scores(rows) for rows in self._alignments(output)]
+        for name in AlignmentScores._fields:
+            values[name] = float(np.mean([getattr(score, name) for score in scores]))
+        return values
+
+    def sample_grids(self) -> dict[str, Image.Image]:
+        """Attention and frames of the evaluation's first clip."""
+        output, _ = self._held_out()
+        name = self.batches.clips[int(self.held.indices_B[0])].name
+        frames = int(self.held.mel_lengths_B[0])
+        return {
+            "attention": alignment_picture(self._alignments(output)[0].numpy(), title=f"attention, {name}"),
+            "mel": mel_picture(output.refined_BMT[0, :, :frames].cpu().numpy(), title=f"log-mel, {name}"),
+        }
+
+    def _alignments(self, output: SpokenFrames) -> list[Tensor]:
+        steps = (self.held.mel_lengths_B // self.settings.model.frames_per_step).tolist()
+        symbols = self.held.lengths_B.tolist()
+        return [output.alignment_BTS[row, : steps[row], : symbols[row]].cpu() for row in range(len(steps))]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Network, optimizer, scaler and sampler."""
+        return {
+            "network": self.network.state_dict(),
+            **self.descent.state_dict(),
+            "sampler": self.batches.sampler.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        self.descent.load_state_dict(state)
+        self.batches.sampler.load_state_dict(state["sampler"])
+
+    def export(self, folder: Path, *, step: int, images_seen: int) -> None:
+        """Write the weights as a release of kind ``tacotron2``."""
+        config = {
+            "kind": "tacotron2",
+            "mel_preset": self.settings.mel_preset,
+            "cleaner": self.settings.cleaner,
+            "tacotron2": self.arguments,
+            "step": step,
+            "clips_seen": images_seen,
+        }
+        card = (
+            "# Tacotron 2\n\nText to log-mel frames, after Shen et al. 2018 (arXiv:1712.05884).\n"
+            f"Trained on {len(self.batches.clips)} clips for {step} steps.\n"
+        )
+        save_release(folder, self.network.state_dict(), config, card, half=False)
+
+
+def train_tacotron2(
+    root: Path, run_dir: Path, settings: Tacotron2Settings, *, device: str = "auto", progress: bool = True
+) -> TrainingResult:
+    """Train Tacotron 2 on recordings with their texts.
+
+    Parameters
+    ----------
+    root : Path
+        Folder in the layout of LJ Speech, see `read_clips`.
+    run_dir : Path
+        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``tacotron2``.
+    settings : Tacotron2Settings
+        How to train.
+    device : str
+        As for `resolve_device`.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the run folder holds a run with other settings.
+    DataError
+        If the folder is not as it should be, or too small for the held-out clips.
+    """
+    where = resolve_device(device)
+    clips = read_clips(root)
+    if settings.held_out >= len(clips):
+        raise DataError.about(root, f"{len(clips)} clips, {settings.held_out} of them held out", "lower held_out")
+    extra = {"clips_sha256": clips_sha256(clips)}
+    with open_run(run_dir, settings, name="tacotron2", extra=extra, parallel=True) as run:
+        batches = ClipBatches(
+            clips,
+            preset=settings.mel_preset,
+            cleaner=settings.cleaner,
+            frames_per_step=settings.model.frames_per_step,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            held_out=settings.held_out,
+        )
+        first = len(clips) - settings.held_out if settings.held_out else 0
+        held = batches.take(np.arange(first, min(len(clips), first + settings.evaluation_clips)))
+        task = Tacotron2Task(settings, batches=batches, held=held, device=where)
+        return run_training(task, run=run, device=where, progress=progress)

@@ -1,0 +1,1 @@
+"""Speech by Baidu's web service."""

@@ -1,0 +1,1 @@
+"""Speaking the captions of a whole corpus."""

@@ -1,0 +1,1 @@
+"""Speech by espeak-ng, offline."""

@@ -1,0 +1,1 @@
+"""Speech by Tacotron 2 and a vocoder."""

@@ -1,0 +1,115 @@
+"""Choosing utterances: seeded, spread over voices, classes and pictures."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.errors import DataError, MetricError
+from speech2img.metrics.evaluate.utterances import UtteranceRecord, choose_utterances, utterances_of
+
+
+def record(class_id: int, picture: int, caption: int, *, held_out: bool) -> UtteranceRecord:
+    item = f"{class_id}/{picture}"
+    return UtteranceRecord(
+        id=f"{item}_{caption}",
+        item_id=item,
+        audio=Path("a.wav"),
+        text="",
+        image=Path("a.jpg"),
+        class_id=class_id,
+        class_name="",
+        split="test",
+        held_out_voice=held_out,
+    )
+
+
+RECORDS = [record(c, p, k, held_out=k % 4 == 0) for c in range(5) for p in range(6) for k in range(10)]
+
+
+def test_voices_classes_and_pictures_take_turns() -> None:
+    chosen = choose_utterances(RECORDS, count=30, seed=1)
+    assert len(chosen) == 30
+    assert sum(entry.held_out_voice for entry in chosen) == 15
+    assert set(Counter(entry.class_id for entry in chosen).values()) == {6}
+    assert len({entry.item_id for entry in chosen}) == 30
+
+
+def test_the_choice_depends_on_the_seed_alone() -> None:
+    first = choose_utterances(RECORDS, count=20, seed=1)
+    assert first == choose_utterances(RECORDS[::-1], count=20, seed=1)
+    assert first != choose_utterances(RECORDS, count=20, seed=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 400), st.integers(0, 5), st.integers(0, 300))
+def test_never_too_many_never_twice(count: int, seed: int, num_held_out: int) -> None:
+    records = [replace(entry, held_out_voice=row < num_held_out) for row, entry in enumerate(RECORDS)]
+    chosen = choose_utterances(records, count=count, seed=seed)
+    assert len(chosen) == min(count, len(records)) == len({entry.id for entry in chosen})
+
+
+def caption(**changes: Any) -> Caption:
+    base: dict[str, Any] = {
+        "index": 0,
+        "text": "a bird",
+        "voice": "en",
+        "audio": "audio/a_0.wav",
+        "rate": 175,
+        "pitch": 50,
+        "pitch_range": 50,
+        "mentions": {"size": "small"},
+        "manner": "plain",
+    }
+    return Caption(**(base | changes))
+
+
+def item(split: str, *captions: Caption, name: str = "001.A/a") -> Item:
+    return Item(
+        id=name,
+        image="images/a.jpg",
+        class_id=0,
+        class_name="001.A",
+        split=split,
+        box=(1.0, 2.0, 3.0, 4.0),
+        attributes={"size": "small"},
+        captions=captions,
+    )
+
+
+def test_records_of_a_manifest(tmp_path: Path) -> None:
+    manifest = Manifest(
+        tmp_path,
+        "songbirds",
+        [
+            item("test", caption(), caption(index=3, held_out_voice=True, audio="audio/a_3.wav")),
+            item("train", caption(), name="001.A/b"),
+        ],
+    )
+    first, second = utterances_of(manifest, ["test"])
+    assert (first.id, second.id) == ("001.A/a_0", "001.A/a_3")
+    assert first.audio == tmp_path / "audio/a_0.wav" and first.image == tmp_path / "images/a.jpg"
+    assert second.held_out_voice and second.mentions == {"size": "small"} and second.split == "test"
+
+
+@dataclass
+class BareManifest:
+    """The least that counts as a manifest."""
+
+    root: Path = Path("corpus")
+    corpus: str = "songbirds"
+    items: list[Item] = field(default_factory=list)
+
+
+def test_bad_input() -> None:
+    with pytest.raises(DataError, match="split val: no items; choose among test"):
+        utterances_of(BareManifest(items=[item("test", caption())]), ["val"])
+    with pytest.raises(DataError, match="speech2img synthesize"):
+        utterances_of(BareManifest(items=[item("test", caption(audio=None))]), ["test"])
+    with pytest.raises(MetricError, match="at least 2"):
+        choose_utterances(RECORDS, count=1, seed=0)

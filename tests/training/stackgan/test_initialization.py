@@ -1,0 +1,55 @@
+"""A generator that starts from weights: its network is taken over, and a resumed run needs the start no more."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from torch import nn
+
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.storage.releases.release import load_release
+from speech2img.training.stackgan.initialization import standardise_input_, started
+from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.train import train_generator
+
+
+def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
+    settings, config = started(GeneratorSettings(initial="songbirds"), tmp_path)
+    model = settings.model
+    assert (model.width, model.num_stages, model.noise_dim, model.condition_dim) == (24, 1, 32, 128)
+    assert config["kind"] == "speech-to-image"
+    wrong = GeneratorSettings(initial="songbirds", model=GeneratorModelSettings(width=32, noise_dim=50))
+    with pytest.raises(ConfigError, match=r"model.width 24 \(set: 32\), model.noise_dim 32 \(set: 50\)"):
+        started(wrong, tmp_path)
+    assert started(GeneratorSettings(), tmp_path) == (GeneratorSettings(), {})
+    with pytest.raises(CheckpointError, match="songbird"):
+        started(GeneratorSettings(initial="songbird"), tmp_path)
+
+
+def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) -> None:
+    root, plain = painted.build(tmp_path / "corpus"), painted.SETTINGS
+    train_generator(root, tmp_path / "first", plain, device="cpu", progress=False)
+    shutil.copytree(tmp_path / "first" / "export", tmp_path / "start")
+    bare = replace(plain, initial=str(tmp_path / "start"), model=GeneratorModelSettings(discriminator_width=4))
+    loop = replace(plain.loop, max_steps=2)
+    train_generator(root, tmp_path / "whole", replace(bare, loop=loop), device="cpu", progress=False)
+    train_generator(
+        root, tmp_path / "then", replace(bare, loop=replace(loop, max_steps=1)), device="cpu", progress=False
+    )
+    shutil.rmtree(tmp_path / "start")
+    train_generator(root, tmp_path / "then", replace(bare, loop=loop), device="cpu", progress=False)
+    whole, then = (load_release(tmp_path / run / "export")[1] for run in ("whole", "then"))
+    assert whole["trained_with"] == then["trained_with"]
+    assert any(role.startswith("initial generator's ") for role in then["trained_with"])
+    assert then["generator"] == load_release(tmp_path / "first" / "export")[1]["generator"]
+
+
+def test_embeddings_that_are_all_the_same_are_named() -> None:
+    layer, noise = nn.Linear(4, 4), np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    standardise_input_(layer, 0.5 + 0.01 * noise)
+    for same in (0.5 + 1e-5 * noise, np.full((9, 4), 0.5, np.float32), np.zeros((9, 4), np.float32)):
+        with pytest.raises(ConfigError, match="embeddings: they are the same for every utterance.*train the encoder"):
+            standardise_input_(layer, same)

@@ -1,0 +1,65 @@
+"""The log of a run: it goes on after any lines, and is not written into what is no file."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from helpers.damage import mutants
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speech2img.errors import DataError
+from speech2img.training.stats_log import StatsLog
+
+LINES = b"""{"kind": "train", "step": 5, "loss": 0.5}
+{"kind": "evaluation", "step": 10}
+{"kind": "train", "step": 15}
+"""
+
+
+def kept(folder: Path) -> list[bytes]:
+    StatsLog(folder, step=10, evaluated=10).close()
+    return (folder / "stats.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * 100_000,
+        b'{"kind": "train", "step": 1' + b"0" * 400 + b"}",
+        b'{"kind": "train", "step": ' + b"9" * 5000 + b"}",
+        b'{"kind": "train", "step": "x"}',
+        b'{"kind": "train", "step": [3]}',
+        b"null",
+        b"[]",
+        b"7",
+        b"\xff",
+        b'{"kind": "tra',
+    ],
+    ids=range(10),
+)
+def test_a_damaged_line_is_dropped_and_the_run_goes_on(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "stats.jsonl").write_bytes(LINES + line + b"\n" + LINES)
+    assert kept(tmp_path) == 2 * LINES.splitlines()[:2]
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_any_bytes_are_a_log(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "stats.jsonl").write_bytes(data.draw(st.binary(max_size=300) | mutants(LINES)))
+    assert all(json.loads(line)["step"] <= 10 for line in kept(folder))
+
+
+def test_pipes_devices_and_holes_are_named(tmp_path: Path) -> None:
+    makes = (
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: (path.write_bytes(b""), os.truncate(path, 1 << 40)),
+    )
+    for make in makes:
+        make(tmp_path / "stats.jsonl")
+        with pytest.raises(DataError, match="stats.jsonl"):
+            StatsLog(tmp_path, step=0, evaluated=0)
+        (tmp_path / "stats.jsonl").unlink()
