@@ -32,7 +32,7 @@ from speech2img.generation import (
     whole_number,
 )
 from speech2img.models.encoders.base import SpeechNetwork
-from speech2img.models.encoders.registry import speech_network
+from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.image_sampler import Painter
 from speech2img.storage.forked_children import require_own_process
 from speech2img.storage.releases.find_release import find_release
@@ -145,7 +145,7 @@ class SpeechToImage(EmbeddingsToImage):
                 f"holds a {config.get('kind')!r}, not a speech encoder",
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
-        encoder = build_network(speech_network, config, "encoder", tensors, folder)
+        encoder = build_network(build_encoder, config, "encoder", tensors, folder)
         painter = None
         if generator is not None:
             generator_folder, tensors, generator_config = open_generator(generator)

@@ -9,26 +9,42 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "speech2img"
 
-BASE = {"errors", "config", "storage"}
-MAY_IMPORT = {
-    "errors": set(),
-    "config": {"errors"},
-    "storage": {"errors", "config"},
-    "audio": BASE,
-    "images": BASE,
-    "corpora": BASE | {"audio", "images"},
-    "batches": BASE | {"audio", "images", "corpora"},
-    "tts": BASE | {"audio", "corpora", "models"},
-    "models": set(),
-    "losses": set(),
-    "metrics": BASE | {"audio", "images", "corpora", "models"},
-    "training": BASE | {"audio", "images", "corpora", "batches", "tts", "models", "losses", "metrics"},
-    # training.device alone: the one module that decides about devices imports nothing but errors and storage.ranks
-    "painting": BASE | {"models", "training"},
-    "pipeline": BASE | {"audio", "images", "models", "painting"},
-    "cli": None,
+ORDER = (
+    {"cli"},
+    {"app"},
+    {"systems"},
+    {"training"},
+    {"metrics"},
+    {"features"},
+    {"batches", "tts", "pipeline"},
+    {"corpora", "distributed", "generation"},
+    {"audio", "images", "device"},
+    {"storage"},
+    {"config"},
+    {"errors"},
+)
+"""Rooms from the top to the ground: each may import what stands below it, never beside or above it."""
+PURE = {"models", "losses"}
+"""Networks and losses: torch and themselves only. Every room above ``storage`` may use them."""
+SUB_ROOMS = {
+    "audio": ("", "decoders"),
+    "corpora": ("", "songbirds", "readers", "folder", "checks", "records"),
+    "corpora.songbirds": ("", "rendering", "languages"),
+    "metrics": ("evaluate", "report", "images", "functional", ""),
+    "models": ("tts", "generators", "encoders", "published", "vision", "layers", ""),
+    "storage": ("hdf5", "releases", "foreign", ""),
+    "training": ("encoder", "stackgan", "prior", "classifiers", "tacotron2", ""),
+    "tts": ("corpus", "baidu", "espeak", "tacotron2", ""),
 }
-THIRD_PARTY = {"models": {"torch"}, "losses": {"torch"}}
+"""Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
+APART = {
+    "training": {"encoder", "stackgan", "prior", "classifiers", "tacotron2"},
+    "tts": {"baidu", "espeak", "tacotron2"},
+}
+"""Folders that know nothing of each other."""
+MAY_BOTH = {("storage", "", "foreign"), ("audio", "decoders", ""), ("corpora.songbirds", "rendering", "")}
+"""Files of a room that a folder within it builds on, and that build on it; no circle between modules (a test)."""
+THIRD_PARTY = {"models": {"torch"}, "losses": {"torch"}, "metrics.functional": {"numpy", "scipy"}}
 
 
 def _imports(path: Path) -> set[str]:
@@ -46,29 +62,95 @@ def _modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+RANK = {room: len(ORDER) - place for place, rooms in enumerate(ORDER) for room in rooms}
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    return path.relative_to(PACKAGE).with_suffix("").parts
+
+
+def _target(name: str) -> tuple[str, ...]:
+    """Parts of an imported module of this package below its name; the imported name itself may be among them."""
+    return tuple(name.split(".")[1:])
+
+
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_rooms_import_only_what_is_below_them(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    room = _parts(path)[0]
     if room in ("__init__", "__main__"):
         return
-    assert room in MAY_IMPORT, f"{room} is a new room: say in this test what it may import"
+    assert room in RANK or room in PURE, f"{room} is a new room: say in this test where it stands"
     for name in _imports(path):
-        top, _, rest = name.partition(".")
-        if top == "speech2img" and rest and MAY_IMPORT[room] is not None:
-            target = rest.split(".")[0]
-            assert target == room or target in MAY_IMPORT[room], f"{path}: {room} may not import {name}"
-        elif room in THIRD_PARTY and top not in sys.stdlib_module_names:
-            assert top in {"speech2img", *THIRD_PARTY[room]}, f"{path}: {room} may not import {name}"
-    if room == "painting":
-        from_training = {name for name in _imports(path) if name.startswith("speech2img.training")}
-        assert from_training == {"speech2img.device"}
+        if not name.startswith("speech2img.") or (other := _target(name)[0]) == room:
+            continue
+        if room in PURE:
+            raise AssertionError(f"{path}: {room} may not import {name}")
+        low = RANK[room] <= RANK["storage"]
+        known = (other in PURE and not low) or RANK.get(other, 99) < RANK[room]
+        assert known, f"{path}: {room} may not import {name}"
 
 
-def test_models_import_only_models_and_losses_only_losses() -> None:
-    for room in ("models", "losses"):
-        for path in (PACKAGE / room).glob("*.py"):
-            ours = {name for name in _imports(path) if name.startswith("speech2img.")}
-            assert all(name.startswith(f"speech2img.{room}") for name in ours), path
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_folders_of_a_room_import_only_what_is_below_them(path: Path) -> None:
+    parts = _parts(path)
+    for room, order in SUB_ROOMS.items():
+        inside = tuple(room.split("."))
+        if parts[: len(inside)] != inside:
+            continue
+        here = parts[len(inside)] if len(parts) > len(inside) + 1 else ""
+        assert here in order, f"{room}.{here} is a new folder: say in this test where it stands"
+        for name in _imports(path):
+            target = _target(name)
+            if not name.startswith("speech2img.") or target[: len(inside)] != inside:
+                continue
+            rest = target[len(inside) :]
+            there = rest[0] if rest and (PACKAGE.joinpath(*inside, rest[0])).is_dir() else ""
+            if there == here or (room, here, there) in MAY_BOTH:
+                continue
+            assert order.index(there) > order.index(here), f"{path}: {room}.{here} may not import {name}"
+            apart = APART.get(room, set())
+            assert not (here in apart and there in apart), f"{path}: {here} may know nothing of {there}"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_mathematics_and_networks_depend_on_little(path: Path) -> None:
+    for room, allowed in THIRD_PARTY.items():
+        if _parts(path)[: room.count(".") + 1] != tuple(room.split(".")):
+            continue
+        for name in _imports(path):
+            top = name.partition(".")[0]
+            assert top in sys.stdlib_module_names or top in {"speech2img", *allowed}, f"{path}: {name}"
+            if top == "speech2img" and room not in PURE:
+                assert name.startswith((f"speech2img.{room}", "speech2img.errors")), f"{path}: {name}"
+
+
+def test_no_modules_import_each_other() -> None:
+    names = {".".join(("speech2img", *_parts(path))).removesuffix(".__init__"): path for path in _modules()}
+    edges = {name: {other for other in _imports(path) if other in names} for name, path in names.items()}
+    done: set[str] = set()
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle: {' > '.join((*way[way.index(name) :], name))}"
+        if name not in done:
+            for other in sorted(edges[name]):
+                walk(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(names):
+        walk(name, ())
+
+
+def test_generation_and_pipeline_know_nothing_of_training() -> None:
+    seen: set[str] = set()
+    todo = ["speech2img.pipeline"]
+    while todo:
+        name = todo.pop()
+        path = PACKAGE.parent / Path(*name.split(".")).with_suffix(".py")
+        if name in seen or not path.is_file():
+            continue
+        seen.add(name)
+        todo += [other for other in _imports(path) if other.startswith("speech2img.")]
+    assert not [name for name in seen if name.startswith(("speech2img.training", "speech2img.metrics"))]
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

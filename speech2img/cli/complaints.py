@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-from speech2img.cli.process import address_space
+from speech2img.cli.address_space import address_space
 from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
 from speech2img.storage.atomic import NO_ROOM
 

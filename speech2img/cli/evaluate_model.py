@@ -85,7 +85,7 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
 
 def _averaged(args: argparse.Namespace) -> str:
     """Whether the generator's weights are averaged over the training, as far as its release says."""
-    from speech2img.metrics.evaluate.independence import TRAINED_WITH
+    from speech2img.storage.provenance import TRAINED_WITH
     from speech2img.storage.releases.find_release import find_release
     from speech2img.storage.releases.release import load_release
 
@@ -196,7 +196,7 @@ def _retrieval(
 
 def _other_teacher(args: argparse.Namespace, config: dict[str, Any], features: "FeatureFile") -> list[str]:
     """What the report must say where the features are of another network than the one that taught the speech."""
-    from speech2img.metrics.evaluate.independence import trained_with
+    from speech2img.storage.provenance import trained_with
 
     taught_by = (trained_with(config) or {}).get("feature network")
     if taught_by is None or taught_by == features.sha256.lower():
@@ -289,8 +289,8 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
     from speech2img.features.image_features import Standard, load_features
     from speech2img.images.resize import resize
     from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
-    from speech2img.metrics.evaluate.independence import trained_with
     from speech2img.pipeline import SpeechToImage
+    from speech2img.storage.provenance import trained_with
     from speech2img.storage.releases.find_release import find_release
     from speech2img.storage.releases.release import load_release
 

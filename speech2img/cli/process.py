@@ -1,7 +1,6 @@
 """What the command line, and only the command line, does to its own process: allocator, threads, streams, status."""
 
 import os
-import resource
 import select
 import sys
 import traceback
@@ -15,9 +14,6 @@ ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "M
 """glibc keeps large blocks instead of giving them back page by page: 1.3 times the training speed on CPU."""
 
 _GUARD = "SPEECH2IMG_TUNED"
-TORCH_BYTES = 1200 << 20
-"""Address space that importing PyTorch and one small network take."""
-WITHOUT_TORCH = ("check", "prepare", "synthesize")
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
@@ -66,28 +62,6 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.showwarning = _one_line
-
-
-def address_space() -> int | None:
-    """Bytes of address space that this process may have (``ulimit -v`` or ``-d``); None without a limit."""
-    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
-    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
-
-
-def require_address_space(verb: str) -> None:
-    """Refuse a verb that computes where PyTorch cannot even be imported: its libraries would end the process.
-
-    Raises
-    ------
-    OutOfMemoryError
-        If the address space is limited to less than `TORCH_BYTES`.
-    """
-    from speech2img.errors import OutOfMemoryError
-
-    limit = address_space()
-    if verb not in WITHOUT_TORCH and limit is not None and limit < TORCH_BYTES:
-        reason = f"the address space is limited to {limit >> 20:,} MiB, and PyTorch alone takes {TORCH_BYTES >> 20:,}"
-        raise OutOfMemoryError.about("memory", reason, "raise the limit ('ulimit -v', 'ulimit -d')")
 
 
 def run_reporting(action: Callable[[], int], *, debug: bool) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from speech2img.models.encoders.li2020 import SpeechEncoder
-from speech2img.models.encoders.registry import speech_network
+from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.published import checkpoints as published
 from speech2img.models.published import inception as inception_published
@@ -78,7 +78,7 @@ def described(source: str, converted: State) -> Described:
     if source == "s2igan-sen":
         settings = {"network": "s2igan", **sen_published.s2igan_sen_settings(converted)}
         config = {"kind": "speech-encoder", "mel_preset": "s2igan", "encoder": settings}
-        return speech_network, settings, "encoder.", config
+        return build_encoder, settings, "encoder.", config
     if source == "tacotron2":
         settings = tacotron2_published.tacotron2_settings(converted)
         config = {"kind": "tacotron2", "mel_preset": "tacotron2", "cleaner": "english", "tacotron2": settings}

@@ -14,8 +14,7 @@ from typing import Any
 
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.readers.downloads import CUB, FLICKR8K, OXFORD102, Fetch
-from speech2img.corpora.readers.spoken_guides import FLICKR8K_GUIDE, PLACES_GUIDE
-from speech2img.corpora.readers.zero_shot_guides import CUB_GUIDE, OXFORD102_GUIDE
+from speech2img.corpora.readers.guides import CUB_GUIDE, FLICKR8K_GUIDE, OXFORD102_GUIDE, PLACES_GUIDE
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from speech2img.errors import CheckpointError
 from speech2img.features.image_features import Standard
-from speech2img.metrics.evaluate.independence import TRAINED_WITH
 from speech2img.models.encoders.image_head import ImageHead
+from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, part_of, release_sha256

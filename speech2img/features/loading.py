@@ -11,6 +11,7 @@ from torch import Tensor
 from speech2img.batches.labelled_images import shift_images, to_tensor
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.inception_maps import InceptionTeacher
+from speech2img.images.pyramid import normalised
 from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
 from speech2img.models.published.checkpoints import convert_caffe_googlenet, convert_torchvision_googlenet
 from speech2img.models.published.containers import find_state
@@ -32,7 +33,6 @@ from speech2img.storage.foreign.torch_files import load_published_file
 from speech2img.storage.releases.find_release import shipped_folder, shipped_releases
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, reader_of, release_sha256
-from speech2img.training.classifiers.attributes import normalised
 
 TeacherKind = Literal["attribute-network", "caffe-googlenet", "torchvision-googlenet", "inception"]
 VIEWS_OF_PICKLE = 10

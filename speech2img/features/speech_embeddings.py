@@ -18,15 +18,15 @@ from speech2img.distributed.collectives import by_leader
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standard, load_features
 from speech2img.features.stores import derived, mel_store
-from speech2img.metrics.evaluate.independence import TRAINED_WITH
 from speech2img.models.encoders.base import SpeechNetwork
-from speech2img.models.encoders.registry import speech_network
+from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.hdf5.opener import open_store
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.names import plain_name
+from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import copy_release, load_release, part_of, release_sha256, save_release
@@ -115,7 +115,7 @@ def extract_embeddings(
         raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
     where = resolve_device(device)
     state = part_of(tensors, "encoder.")
-    encoder = build_network(speech_network, config.get("encoder"), state, name=str(source), fix="export it again")
+    encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
     encoder.to(where).eval()
     manifest = Manifest.load(root)
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)

@@ -136,3 +136,8 @@ def _check(images: Tensor) -> None:
     shape = tuple(images.shape)
     if images.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3]:
         raise ImageError.about("pictures", f"{images.dtype} of shape {shape}", "give uint8 of shape (B, 3, S, S)")
+
+
+def normalised(images_BCHW: Tensor) -> Tensor:
+    """uint8 pictures as float32 in -1..1, of the same size."""
+    return pyramid(images_BCHW, [images_BCHW.shape[-1]])[0]

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
-from speech2img.losses.class_aware import class_aware_loss
-from speech2img.losses.color_consistency import color_consistency_loss
-from speech2img.losses.kl import kl_to_standard_normal
-from speech2img.losses.semantic import feature_consistency_loss
+from speech2img.losses.generator import (
+    class_aware_loss,
+    color_consistency_loss,
+    feature_consistency_loss,
+    kl_to_standard_normal,
+)
 
 
 class Logits(NamedTuple):

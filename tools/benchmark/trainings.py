@@ -19,7 +19,7 @@ from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.stackgan.task import GeneratorTask
-from speech2img.training.validation_samples import Probe
+from speech2img.training.stackgan.validation_samples import Probe
 
 BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from speech2img.audio.io import AudioFacts, probe_audio
-from speech2img.corpora.records.wording import MAX_NAMED, shown, some_of
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.storage.journal import Journal
+from speech2img.storage.names import MAX_NAMED, shown, some_of
 from speech2img.storage.progress import Progress
 
 Facts = TypeVar("Facts")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speech2img.corpora.records.manifest import MANIFEST_NAME
-from speech2img.corpora.records.wording import MAX_NAMED, counted, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError, ImageError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import disk_errors, file_sha256, write_text
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.storage.journal import Journal
+from speech2img.storage.names import MAX_NAMED, some_of
 from speech2img.storage.progress import track
 
 RECORD_NAME = "files.jsonl"

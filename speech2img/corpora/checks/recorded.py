@@ -25,7 +25,8 @@ from speech2img.corpora.checks.leaks import (
 from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import write_split_files
-from speech2img.corpora.records.wording import counted, some_of
+from speech2img.corpora.records.text import counted
+from speech2img.storage.names import some_of
 
 LEAVE_OUT = "repair or remove them, or leave them out with --leave-out-unusable"
 

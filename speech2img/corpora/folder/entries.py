@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import read_bytes
 from speech2img.storage.names import same_name
 
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
@@ -45,7 +44,6 @@ SPLIT_NAMES = {
 
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,24 +135,3 @@ def plain_words(text: str) -> str | None:
 def is_plain(text: str) -> bool:
     """Whether a text is short enough for one line and holds nothing but characters."""
     return len(text) <= MAX_WORDS and not _ODD.search(text)
-
-
-def read_text_file(path: Path, *, max_bytes: int) -> str:
-    """Read a small UTF-8 text file, with or without a byte-order mark.
-
-    Raises
-    ------
-    DataError
-        If it is missing, no regular file, larger than `max_bytes`, or in another encoding.
-    """
-    data = read_bytes(path, max_bytes=max_bytes)
-    if data.startswith(_UTF16):
-        raise DataError.about(path, "not in UTF-8 but in UTF-16", "save it as UTF-8 (in Excel: CSV UTF-8)")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        reason = f"not in UTF-8 ({error.reason} at byte {error.start})"
-        raise DataError.about(path, reason, "save it as UTF-8") from error
-    if "\0" in text:
-        raise DataError.about(path, "not a text file in UTF-8 (it has zero bytes)", "save it as UTF-8")
-    return text

@@ -21,10 +21,11 @@ from speech2img.corpora.records.claims import refuse_other_corpus
 from speech2img.corpora.records.items import Caption, recorded_caption
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Item, Manifest
 from speech2img.corpora.records.splits import write_split_files
+from speech2img.corpora.records.text import counted
 from speech2img.corpora.records.voice_assignment import speak_plainly
 from speech2img.corpora.records.voices import voice_folder
-from speech2img.corpora.records.wording import counted, some_of
 from speech2img.errors import ConfigError, DataError
+from speech2img.storage.names import some_of
 
 
 def prepare_folder(

@@ -16,9 +16,8 @@ from speech2img.corpora.folder.entries import (
     refuse_twins,
 )
 from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, MAX_COLUMNS, Row, read_rows
-from speech2img.corpora.records.wording import shown, some_of
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.names import relative_path, same_name
+from speech2img.storage.names import relative_path, same_name, shown, some_of
 
 TABLE_NAMES = ("items.csv", "items.tsv", "items.jsonl")
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")

@@ -5,23 +5,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speech2img.corpora.folder.entries import (
-    MAX_WORDS,
-    Entry,
-    Line,
-    classes_and_splits,
-    plain_words,
-    read_text_file,
-    refuse_twins,
-)
+from speech2img.corpora.folder.entries import MAX_WORDS, Entry, Line, classes_and_splits, plain_words, refuse_twins
 from speech2img.corpora.folder.kinds import Kinds, sort_by_kind
 from speech2img.corpora.folder.owners import Owner, Owners
 from speech2img.corpora.folder.unused import Unused
 from speech2img.corpora.folder.walk import SPOKEN, list_files
-from speech2img.corpora.records.wording import counted, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError
 from speech2img.images.io import FORMATS
-from speech2img.storage.lines import text_lines
+from speech2img.storage.lines import read_text_file, text_lines
+from speech2img.storage.names import some_of
 
 MAX_TEXT_BYTES = 1 << 20
 NO_PICTURE = "a recording of no picture"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from speech2img.corpora.records.wording import counted, shown, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.storage.atomic import disk_errors, write_text
-from speech2img.storage.names import MAX_NAMED
+from speech2img.storage.names import MAX_NAMED, shown, some_of
 
 UNUSED_NAME = "derived/prepare/unused.txt"
 SYSTEM = "hidden, or made by a system"

@@ -21,11 +21,12 @@ from speech2img.corpora.readers.zero_shot import (
 )
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.records.splits import AUDIO, BIRDS, IMAGES
-from speech2img.corpora.records.wording import counted, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError
 from speech2img.storage.atomic import read_bytes
 from speech2img.storage.lines import text_lines
 from speech2img.storage.lock import run_lock
+from speech2img.storage.names import some_of
 
 FOLDER = "CUB_200_2011"
 UNSEEN_CLASSES = frozenset(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from speech2img.corpora.readers.cub_words import ADJECTIVES, BIRDS, COLORS, HEAD_PATTERNS, NOUNS, PARTS, PATTERNS
-from speech2img.corpora.records.grammar import a_or_an, join_phrases
+from speech2img.corpora.records.text import a_or_an, join_phrases
 from speech2img.errors import DataError
 from speech2img.storage.lines import text_lines
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speech2img.corpora.checks.recorded import SpokenOptions, SpokenSource, finish_spoken
-from speech2img.corpora.folder.entries import read_text_file
-from speech2img.corpora.readers.spoken_guides import FLICKR8K_PAGE, FLICKR_AUDIO_PAGE
+from speech2img.corpora.readers.guides import FLICKR8K_PAGE, FLICKR_AUDIO_PAGE
 from speech2img.corpora.records.claims import refuse_other_corpus
 from speech2img.corpora.records.items import Caption, Item, recorded_caption
 from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.text import counted
 from speech2img.corpora.records.voice_assignment import speak_plainly
-from speech2img.corpora.records.wording import counted, some_of
 from speech2img.errors import DataError
-from speech2img.storage.lines import text_lines
+from speech2img.storage.lines import read_text_file, text_lines
+from speech2img.storage.names import some_of
 
 PICTURE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "images")
 TEXT_FOLDERS = ("Flickr8k_text", "")

@@ -13,10 +13,11 @@ from pathlib import Path
 from speech2img.audio.io import AudioFacts
 from speech2img.corpora.checks.decoding import probe_recordings, refuse_unusable
 from speech2img.corpora.records.items import Item, recorded_caption
-from speech2img.corpora.records.wording import counted, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.folders import folder_content
+from speech2img.storage.names import some_of
 
 UNSPOKEN_NAME = "derived/prepare/without_recording.txt"
 _NAME = re.compile(r"(.+)_([0-9]{1,3})\.(wav|flac|ogg|mp3)", re.IGNORECASE)

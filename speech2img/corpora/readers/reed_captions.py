@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from speech2img.corpora.records.wording import counted, some_of
+from speech2img.corpora.records.text import counted
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_bytes
+from speech2img.storage.names import some_of
 
 CAPTIONS_PER_IMAGE = 10
 MAX_TEXT_BYTES = 1 << 20

@@ -34,9 +34,10 @@ from speech2img.corpora.records.claims import refuse_other_corpus
 from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import PUBLISHED_PARTS, Dialect, draw_validation, peer_parts, write_split_files
+from speech2img.corpora.records.text import counted
 from speech2img.corpora.records.voice_assignment import speak_plainly
-from speech2img.corpora.records.wording import counted, some_of
 from speech2img.errors import DataError
+from speech2img.storage.names import some_of
 
 VAL_SHARE = 0.08
 

@@ -2,13 +2,53 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from speech2img.corpora.records.items import Caption
 from speech2img.corpora.records.splits import AUDIO
 from speech2img.corpora.records.voices import draw_voice, voice_folder
-from speech2img.corpora.songbirds.manner import draw_manner
 
 HELD_OUT_VOICE_SHARE = 0.5
+RATE_SPREAD = 0.08
+PITCH_SPREAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """Settings of a manner of speaking, in the units of espeak-ng."""
+
+    rate: int
+    """Speed in words a minute."""
+    pitch: int
+    """Base pitch, 0-99 (50 is the voice's own)."""
+    pitch_range: int
+    """How far the pitch moves, 0-99 (50 is the voice's own)."""
+    whispered: bool = False
+    """Whether a whispering voice speaks."""
+
+
+PLAIN = Manner(rate=160, pitch=50, pitch_range=50)
+"""How a caption is spoken that says all it says in words."""
+
+
+def vary_manner(manner: Manner, rng: random.Random) -> Manner:
+    """Draw the settings of one utterance.
+
+    Parameters
+    ----------
+    manner : Manner
+        The manner of speaking that is meant.
+    rng : random.Random
+        Source of the utterance's small deviation: up to 8 % in rate, 8 steps in pitch, both uniform.
+
+    Returns
+    -------
+    Manner
+        The manner as spoken this time.
+    """
+    rate = round(manner.rate * rng.uniform(1 - RATE_SPREAD, 1 + RATE_SPREAD))
+    pitch = manner.pitch + rng.randint(-PITCH_SPREAD, PITCH_SPREAD)
+    return Manner(rate, pitch, manner.pitch_range, manner.whispered)
 
 
 def speak_plainly(
@@ -43,7 +83,7 @@ def speak_plainly(
     held_out = set(rng.sample(range(len(written)), num_held_out))
     captions = []
     for index, (text, mentions) in enumerate(written):
-        plain = draw_manner("day", rng)
+        plain = vary_manner(PLAIN, rng)
         voice = draw_voice(rng, held_out=index in held_out)
         captions.append(
             Caption(

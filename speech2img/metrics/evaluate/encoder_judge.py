@@ -14,7 +14,7 @@ from speech2img.metrics.evaluate.model import PaintedGroup
 from speech2img.metrics.functional.r_precision import r_precision
 from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.report import MetricReport, MetricRow
 
 METRICS = "R-precision, recall and mAP"
 
@@ -150,7 +150,8 @@ class EncoderJudge:
             return
         for score in scores:
             report.add(
-                replace(score, warnings=(*score.warnings, *self._warnings)).row(
+                MetricRow.of(
+                    replace(score, warnings=(*score.warnings, *self._warnings)),
                     group=group,
                     network=self._name,
                     weights_sha256=self._sha256,

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from speech2img.errors import MetricError
-
-TRAINED_WITH = "trained_with"
-"""Key in a release's config: role -> SHA-256 of the weights of each network that the training used."""
-
-UNKNOWN = "unknown"
-"""Stands for the hash of networks of a part of the training that was not recorded."""
+from speech2img.storage.provenance import UNKNOWN, trained_with
 
 Verdict = Literal["independent", "trained with it", "unknown"]
 
@@ -27,35 +22,6 @@ class Independence:
     def warnings(self) -> tuple[str, ...]:
         """What the report must say beside the number; nothing for an independent judge."""
         return () if self.verdict == "independent" else (self.reason,)
-
-
-def trained_with(config: Mapping[str, Any]) -> dict[str, str] | None:
-    """Role -> hash of the networks a release was trained with; None if its config does not record them."""
-    found = config.get(TRAINED_WITH)
-    if not isinstance(found, Mapping) or not all(isinstance(value, str) for value in found.values()):
-        return None
-    return {str(role): value.lower() for role, value in found.items()}
-
-
-def inherited(config: Mapping[str, Any], part: str) -> dict[str, str]:
-    """What a training takes over with a release that it starts from or contains.
-
-    Parameters
-    ----------
-    config : Mapping
-        That release's config.
-    part : str
-        What it is in the new model, in words: "generator".
-
-    Returns
-    -------
-    dict of str to str
-        Role, named after the part, -> hash; `UNKNOWN` where the config does not record it.
-    """
-    recorded = trained_with(config)
-    if recorded is None:
-        return {f"{part}'s own": UNKNOWN}
-    return {f"{part}'s {role}": sha256 for role, sha256 in recorded.items()}
 
 
 def judge_independence(judge_sha256: str, config: Mapping[str, Any], *, own_sha256: str = "") -> Independence:

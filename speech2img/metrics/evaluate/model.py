@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
+from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
 from speech2img.errors import MetricError
 from speech2img.features.judge import FeatureNetwork, FeatureReading, Judge
 from speech2img.metrics.evaluate import model_rows as measures
-from speech2img.metrics.evaluate.utterances import ManifestLike, UtteranceRecord, choose_utterances, utterances_of
+from speech2img.metrics.evaluate.utterances import choose_utterances
 from speech2img.metrics.functional.spoken_attributes import per_picture
 from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
 from speech2img.metrics.images.sets import repetition_note

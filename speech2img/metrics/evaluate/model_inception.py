@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import ConfigError
 from speech2img.features.classifier_reader import ClassifierReader
 from speech2img.features.inception_reader import InceptionReader
@@ -21,7 +22,6 @@ from speech2img.metrics.evaluate.retrieval_rows import (
     retrieval_settings,
 )
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
-from speech2img.metrics.evaluate.utterances import ManifestLike
 from speech2img.metrics.images.features import FeatureSettings, PictureFeatures, extract_features
 from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
 from speech2img.metrics.images.sets import PictureSet

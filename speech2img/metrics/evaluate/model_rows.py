@@ -306,7 +306,11 @@ def add_cross_retrieval(
         )
     for score in found:
         report.add(
-            score.row(
-                group=group, network=f"teacher: {arrays.teacher}", weights_sha256=arrays.teacher_sha256, pictures=base
+            MetricRow.of(
+                score,
+                group=group,
+                network=f"teacher: {arrays.teacher}",
+                weights_sha256=arrays.teacher_sha256,
+                pictures=base,
             )
         )

@@ -12,7 +12,7 @@ from speech2img.metrics.images.features import FeatureSettings, PictureFeatures
 from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sets import WIDTHS
 from speech2img.metrics.report.protocols import RetrievalRule, find_protocol
-from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.report import MetricReport, MetricRow
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,8 @@ def add_retrieval_rows(
             return
         for score in scores:
             report.add(
-                replace(score, warnings=(*score.warnings, *ranking.warnings)).row(
+                MetricRow.of(
+                    replace(score, warnings=(*score.warnings, *ranking.warnings)),
                     group=f"{group}, {ranking.tap}" if group else ranking.tap,
                     network=reader.name,
                     weights_sha256=reader.weights_sha256,

@@ -16,7 +16,7 @@ from speech2img.metrics.functional.precision_recall import precision_recall
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sets import PictureSet, check_sides, repetition_note
-from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.report import MetricReport, MetricRow
 from speech2img.storage.progress import Progress
 
 UNTOLD = "not told by the statistics"
@@ -170,7 +170,8 @@ class _Adder:
         for score in scores:
             marked = replace(score, warnings=(*score.warnings, *self._warnings))
             self._report.add(
-                marked.row(
+                MetricRow.of(
+                    marked,
                     group=self._group,
                     network=self._network,
                     weights_sha256=self._weights,

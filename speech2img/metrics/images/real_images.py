@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import DataError
 from speech2img.images.io import read_cropped
 from speech2img.images.resize import resize
 from speech2img.images.store import square_thumbnail
-from speech2img.metrics.evaluate.utterances import ManifestLike
 
 
 class ImageStoreLike(Protocol):

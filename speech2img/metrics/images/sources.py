@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import DataError
 from speech2img.features.judge import check_images
 from speech2img.images.io import Box, holds_several, read_cropped
-from speech2img.metrics.evaluate.utterances import ManifestLike
 from speech2img.metrics.images.folders import SUFFIXES, pictures_below, printable, spelled_as_stored, unused_notes
 from speech2img.metrics.images.real_images import ImageStoreLike
 from speech2img.storage.atomic import file_sha256, read_bytes

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from speech2img.metrics.evaluate.utterances import UtteranceRecord
+from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.metrics.functional.spoken_attributes import MANNER_ATTRIBUTES
 from speech2img.metrics.report.charts import charts_html
 from speech2img.metrics.report.html_tables import attribute_tables, metric_table, way_bars

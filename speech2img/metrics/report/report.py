@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from speech2img.errors import MetricError
+from speech2img.metrics.functional.score import Score
 from speech2img.metrics.functional.spoken_attributes import AttributeScore
 from speech2img.storage.atomic import write_json, write_text
 
@@ -51,6 +52,49 @@ class MetricRow:
     """The protocol as fields: sizes of the sets, splits, resize filter, crop rule, ..., as JSON values."""
     warnings: tuple[str, ...] = ()
     """What a reader must know before trusting the number; ``report.md`` shows it among the notes."""
+
+    @classmethod
+    def of(
+        cls,
+        score: Score,
+        *,
+        group: str,
+        network: str,
+        weights_sha256: str,
+        pictures: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> "MetricRow":
+        """The row of a measured number.
+
+        Parameters
+        ----------
+        score : Score
+            The number.
+        group : str
+            What it was measured on, in words.
+        network, weights_sha256 : str
+            The network that made the features, and the hash of its weights.
+        pictures : str
+            Protocol of the pictures in words: which, how cropped and resized.
+        details : Mapping, optional
+            The same as fields of JSON: resize filter, crop rule, EMA, hash of the file list.
+        """
+        return cls(
+            name=score.name,
+            group=group,
+            value=score.value,
+            num_samples=score.num_samples,
+            protocol=f"{score.protocol}; {pictures}",
+            seed=score.seed,
+            network=network,
+            weights_sha256=weights_sha256,
+            interval=score.interval,
+            spread=score.spread,
+            higher_is_better=score.higher_is_better,
+            is_share=score.is_share,
+            details={**score.settings, **(details or {})},
+            warnings=score.warnings,
+        )
 
 
 @dataclass

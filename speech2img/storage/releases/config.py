@@ -7,6 +7,10 @@ from typing import Any
 from speech2img.errors import CheckpointError
 
 Check = Callable[[Any], bool]
+ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
+"""What a whole model's config takes over from its speech encoder's."""
+ENCODER_PARTS = ("encoder.", "target.", "image_head.")
+"""Beginnings of the names of the tensors that it takes over."""
 LONGEST_TEXT = 1000
 """Characters of any text in a config that is acted on."""
 

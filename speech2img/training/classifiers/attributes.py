@@ -26,7 +26,7 @@ from speech2img.device import resolve_device, resolve_precision, sent
 from speech2img.distributed.collectives import is_leader, joint, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.stores import image_store
-from speech2img.images.pyramid import pyramid
+from speech2img.images.pyramid import normalised
 from speech2img.images.store import Pictures
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.release import save_release
@@ -218,11 +218,6 @@ class TeacherTask(Task):
             "accuracy_images": len(self.held_out[0]),
         }
         save_release(folder, weights, config, _card(self.name, accuracy))
-
-
-def normalised(images_BCHW: Tensor) -> Tensor:
-    """uint8 pictures as float32 in -1..1, of the same size."""
-    return pyramid(images_BCHW, [images_BCHW.shape[-1]])[0]
 
 
 @torch.inference_mode()

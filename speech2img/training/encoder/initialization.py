@@ -9,8 +9,8 @@ from torch import Tensor
 
 from speech2img.errors import CheckpointError
 from speech2img.features.image_features import FeatureFile, Standard
-from speech2img.metrics.evaluate.independence import TRAINED_WITH, inherited, trained_with
-from speech2img.models.encoders.registry import speech_network
+from speech2img.models.encoders.registry import build_encoder
+from speech2img.storage.provenance import TRAINED_WITH, inherited, trained_with
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights
 from speech2img.storage.releases.release import CONFIG, load_release, part_of, release_sha256, save_release
@@ -82,7 +82,7 @@ def open_start(name: str, run_dir: Path) -> EncoderStart:
     if config.get("kind") not in _KINDS or not part_of(tensors, "encoder."):
         fix = "give shipped weights, a run of 'train encoder', or a whole model"
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
-    build_network(speech_network, config.get("encoder"), part_of(tensors, "encoder."), name=f"encoder of {folder}")
+    build_network(build_encoder, config.get("encoder"), part_of(tensors, "encoder."), name=f"encoder of {folder}")
     own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
     return EncoderStart(name, release_sha256(folder), config, own)
 

@@ -11,7 +11,7 @@ from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
 from speech2img.losses.matching import distinctive_loss, matching_loss
 from speech2img.models.encoders.image_head import ImageHead
-from speech2img.models.encoders.registry import speech_network
+from speech2img.models.encoders.registry import build_encoder
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings
 
 
@@ -33,7 +33,7 @@ class Pupil(nn.Module):
     def __init__(self, settings: EncoderSettings, *, n_mels: int, feature_dim: int, num_classes: int) -> None:
         super().__init__()
         self.want: EncoderLossSettings = settings.losses
-        self.encoder = speech_network(**encoder_arguments(settings, n_mels))
+        self.encoder = build_encoder(**encoder_arguments(settings, n_mels))
         self.image_head = ImageHead(feature_dim, settings.embedding_dim) if settings.image_head else None
         self.classifier: nn.Linear | None = None
         if self.want.distinctive:
@@ -84,7 +84,7 @@ class Pupil(nn.Module):
 
 
 def encoder_arguments(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
-    """Arguments of `speech_network`, as plain data for a release's config; li2020 is not named, as ever."""
+    """Arguments of `build_encoder`, as plain data for a release's config; li2020 is not named, as ever."""
     if settings.network == "s2igan":
         crnn = settings.crnn
         return {

@@ -18,10 +18,10 @@ from speech2img.features.image_features import FeatureFile, load_features
 from speech2img.features.speech_embeddings import encode_rows, extract_embeddings
 from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
-from speech2img.metrics.evaluate.independence import TRAINED_WITH
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
 from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.storage.notices import notice
+from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.release import save_release
 from speech2img.training.descent import Descent
 from speech2img.training.encoder.data import EncoderData, encoder_data

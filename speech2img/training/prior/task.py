@@ -21,11 +21,12 @@ from speech2img.features.loading import AttributeTeacher
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
-from speech2img.metrics.evaluate.independence import TRAINED_WITH, inherited
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import Painter, PaintingOptions, PictureReader
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
+from speech2img.storage.provenance import TRAINED_WITH, inherited
+from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, part_of, save_release
@@ -34,7 +35,6 @@ from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.prior.data import PriorData, pair_data
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import open_run
-from speech2img.training.stackgan.export import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.training.task import Task, learning_rate, set_learning_rate
 
 __all__ = ["PriorSettings", "train_prior"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from speech2img.device import Precision, adam, lay_out_, restore_optimizer_
 from speech2img.distributed.collectives import average_gradients_, joint
 from speech2img.losses.adversarial import discriminator_loss, discriminator_part, generator_loss
-from speech2img.losses.class_aware import class_aware_loss
+from speech2img.losses.generator import class_aware_loss
 from speech2img.models.generators.stackgan import (
     DiscriminatorOutput,
     GeneratorOutput,

@@ -6,14 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from speech2img.metrics.evaluate.independence import TRAINED_WITH
+from speech2img.storage.provenance import TRAINED_WITH
+from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release
 from speech2img.training.stackgan.settings import GeneratorSettings
-
-ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
-"""What a whole model's config takes over from its speech encoder's."""
-ENCODER_PARTS = ("encoder.", "target.", "image_head.")
-"""Beginnings of the names of the tensors that it takes over."""
 
 
 def save_generator(

@@ -11,7 +11,7 @@ from speech2img.batches.image_pairs import PairBatch
 from speech2img.device import Precision, sent
 from speech2img.errors import ConfigError
 from speech2img.features.loading import Teacher
-from speech2img.losses.semantic import feature_consistency_loss
+from speech2img.losses.generator import feature_consistency_loss
 from speech2img.training.stackgan.settings import GeneratorLossSettings
 
 

@@ -18,11 +18,10 @@ from speech2img.distributed.collectives import average_gradients_, joint, joint_
 from speech2img.features.loading import AttributeTeacher, Teacher, with_maps
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.images.pyramid import pyramid
-from speech2img.losses.color_consistency import color_consistency_loss
-from speech2img.losses.kl import kl_to_standard_normal
-from speech2img.metrics.evaluate.independence import UNKNOWN, inherited, trained_with
+from speech2img.losses.generator import color_consistency_loss, kl_to_standard_normal
 from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerator, init_stackgan_
 from speech2img.models.layers.ema import EMA
+from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
 from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
 from speech2img.training.stackgan.export import save_generator
@@ -31,8 +30,8 @@ from speech2img.training.stackgan.initialization import fit_input_, standardise_
 from speech2img.training.stackgan.projected_discriminators import FeatureDiscriminators
 from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor, Sight
 from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.validation_samples import Previews, Probe
 from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
-from speech2img.training.validation_samples import Previews, Probe
 
 
 class GeneratorTask(Task):

@@ -17,7 +17,7 @@ from speech2img.training.stackgan.initialization import keep_start, started
 from speech2img.training.stackgan.relation_supervisor import open_sight
 from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
 from speech2img.training.stackgan.task import GeneratorTask
-from speech2img.training.validation_samples import Probe
+from speech2img.training.stackgan.validation_samples import Probe
 
 __all__ = ["GeneratorLossSettings", "GeneratorModelSettings", "GeneratorSettings", "GeneratorTask", "train_generator"]
 

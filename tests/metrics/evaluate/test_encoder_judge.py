@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
 from speech2img.metrics.evaluate.model import PaintedGroup
-from speech2img.metrics.evaluate.utterances import UtteranceRecord
 from speech2img.metrics.report.report import MetricReport
 
 JUDGES = {"speech encoder": "aa" * 32, "feature network": "bb" * 32}

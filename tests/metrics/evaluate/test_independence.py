@@ -3,13 +3,8 @@
 import pytest
 
 from speech2img.errors import MetricError
-from speech2img.metrics.evaluate.independence import (
-    UNKNOWN,
-    inherited,
-    judge_independence,
-    require_independent,
-    trained_with,
-)
+from speech2img.metrics.evaluate.independence import judge_independence, require_independent
+from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 
 CONFIG = {"trained_with": {"speech encoder": "aa" * 32, "feature network": "BB" * 32}}
 

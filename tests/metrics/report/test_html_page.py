@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.errors import DataError
 from speech2img.metrics.evaluate import model_rows as measures
-from speech2img.metrics.evaluate.utterances import UtteranceRecord
 from speech2img.metrics.report.charts import charts_html, curve_svg, read_curves
 from speech2img.metrics.report.html_page import (
     DiversityEntry,

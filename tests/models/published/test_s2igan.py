@@ -7,9 +7,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from helpers.networks import NETWORKS
 from torch import Tensor
 
-from speech2img.models.encoders.registry import MODELS
 from speech2img.models.encoders.s2igan import CRNNEncoder
 from speech2img.models.published.s2igan import convert_s2igan_sen, s2igan_sen_settings
 
@@ -37,7 +37,7 @@ def test_embeddings_are_the_published_ones_in_any_batch(
     golden = recipe.values("s2igan_sen_speech")
     lengths = torch.from_numpy(golden["lengths"])
     settings = {key: value for key, value in s2igan_sen_settings(state).items() if key != "masked"}
-    encoder = MODELS[name](**settings)
+    encoder = NETWORKS[name](**settings)
     encoder.load_state_dict(state)
     encoder.eval()
     mels = [torch.from_numpy(mel[0].T.copy()) for mel in recipe.sen_mels(golden["lengths"])]

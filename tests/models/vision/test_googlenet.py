@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from helpers.networks import NETWORKS
 from torch import nn
 
-from speech2img.models.encoders.registry import MODELS
 from speech2img.models.vision.googlenet import (
     BVLCGoogLeNet,
     TorchvisionGoogLeNet,
@@ -59,6 +59,6 @@ def test_maps_are_rounded_up_as_caffe_does(network: type[nn.Module]) -> None:
 def test_every_preset_can_be_built() -> None:
     arguments = {"stackgan-v2-discriminator": (64,), "attribute-network": ({"species": 3},)}
     with torch.device("meta"):
-        for name, build in MODELS.items():
+        for name, build in NETWORKS.items():
             assert isinstance(build(*arguments.get(name, ())), nn.Module)
-        assert MODELS["stackgan-v2"](num_stages=1).num_stages == 1
+        assert NETWORKS["stackgan-v2"](num_stages=1).num_stages == 1

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.networks import NETWORKS
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from speech2img.errors import CheckpointError, UnsafeFileError
-from speech2img.models.encoders.registry import MODELS, speech_network
+from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import PictureReader
 from speech2img.models.generators.stackgan import StackGenerator
@@ -24,8 +25,8 @@ from speech2img.storage.releases.networks import build_network, load_weights, ne
 SMALL: dict[str, tuple[Any, dict[str, Any]]] = {
     "attribute": (AttributeNetwork, {"heads": {"color": 3}, "width": 8, "feature_dim": 16}),
     "reader": (PictureReader, {"heads": {"color": 3}, "width": 8, "feature_dim": 16, "head_dim": 4}),
-    "li2020": (speech_network, {"channels": [8] * 8, "embedding_dim": 16, "rnn_layers": 2}),
-    "s2igan": (speech_network, {"network": "s2igan", "channels": [4, 8], "embedding_dim": 16, "attention_dim": 4}),
+    "li2020": (build_encoder, {"channels": [8] * 8, "embedding_dim": 16, "rnn_layers": 2}),
+    "s2igan": (build_encoder, {"network": "s2igan", "channels": [4, 8], "embedding_dim": 16, "attention_dim": 4}),
     "generator": (StackGenerator, {"embedding_dim": 8, "condition_dim": 6, "noise_dim": 4, "width": 8}),
     "prior": (FeaturePrior, {"embedding_dim": 8, "feature_dim": 8, "components": 4, "width": 8}),
     "hifigan": (HifiGan, {"width": 16}),
@@ -62,11 +63,11 @@ def test_in_a_run_the_random_state_moves_as_when_the_network_is_made(kind: str) 
     assert torch.equal(torch.rand(3), wanted)
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_every_network_can_be_outlined_without_memory(name: str) -> None:
     arguments: dict[str, Any] = {"attribute-network": {"heads": {"a": 2}}, "stackgan-v2-discriminator": {"size": 64}}
     with pytest.raises(CheckpointError, match="release: (does not fit the model: .* is missing|its settings do not)"):
-        build_network(MODELS[name], arguments.get(name, {}), {}, name="release")
+        build_network(NETWORKS[name], arguments.get(name, {}), {}, name="release")
 
 
 BOMBS = [

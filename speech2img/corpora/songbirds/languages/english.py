@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 
-from speech2img.corpora.records.grammar import a_or_an, join_phrases
+from speech2img.corpora.records.text import a_or_an, join_phrases
 from speech2img.corpora.records.voices import ENGLISH_VOICES
 from speech2img.corpora.songbirds.languages.english_words import (
     ADJECTIVES,

@@ -1,6 +1,11 @@
-"""Two small rules of English that every caption grammar needs."""
+"""English of captions and messages: lists of phrases, articles, counted nouns."""
 
 from collections.abc import Sequence
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun, which stands in the plural (with an ``s`` if none is given) unless the number is 1."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def join_phrases(phrases: Sequence[str]) -> str:

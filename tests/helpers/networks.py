@@ -1,0 +1,33 @@
+"""Every network of the package by a name, for tests that build them all."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from torch import nn
+
+from speech2img.models.encoders.image_head import ImageHead
+from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.generators.relation_classifier import RelationClassifier
+from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.vision.attribute_network import AttributeNetwork
+from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.vision.inception import InceptionV3
+
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    "li2020-encoder": SpeechEncoder,
+    "li2020-encoder-published": partial(SpeechEncoder, pooling="padded_mean", masked=False, padded_frames=2048),
+    "s2igan-encoder": CRNNEncoder,
+    "s2igan-encoder-published": partial(CRNNEncoder, masked=False, attention_start="published"),
+    "s2igan-image-head": ImageHead,
+    "stackgan-v2": StackGenerator,
+    "s2igan-generator": partial(StackGenerator, dense=True),
+    "stackgan-v2-discriminator": StackDiscriminator,
+    "s2igan-relation-classifier": RelationClassifier,
+    "s2igan-relation-classifier-published": partial(RelationClassifier, relations=4, joint_norm=False),
+    "attribute-network": AttributeNetwork,
+    "bvlc-googlenet": BVLCGoogLeNet,
+    "torchvision-googlenet": TorchvisionGoogLeNet,
+    "fid-inception": InceptionV3,
+    "torchvision-inception": partial(InceptionV3, build="torchvision", num_classes=1000),
+}
