@@ -21,7 +21,7 @@ from speech2img.tts import espeak_speaker
 from speech2img.tts.base import is_phonemic
 from speech2img.tts.espeak_speaker import REPLY_HEADER, REQUEST_HEADER, SOUND
 
-INSTALL_HINT = 'install it with: pip install "espeakng-loader>=0.2" (or: pip install "speech2img[tts]")'
+INSTALL_HINT = 'install it with: pip install "espeakng-loader>=0.2" (or, in the checkout: pip install ".[tts]")'
 MAX_CHARACTERS = 2000
 
 _REPLY_SECONDS = 90.0
