@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
             print(f'{name:11} MISSING: pip install "{name}"')
     for line in _device_lines():
         print(f"device      {line}")
+    print(f"sound       {_sound_line()}")
     for line in _speech_lines():
         print(f"speech      {line}")
     for line in _weight_lines():
@@ -99,13 +100,22 @@ def _device_lines() -> list[str]:
     return lines if len(lines) > 1 else [*lines, "no CUDA device: everything runs, long training is slow"]
 
 
+def _sound_line() -> str:
+    """Which recordings are read here."""
+    from speech2img.audio.decoders.ffmpeg import has_decoder
+
+    fix = "" if has_decoder() else "not read: install ffmpeg, or PyAV (pip install av)"
+    return f"wav, aiff, flac, ogg, opus, mp3; m4a, webm, aac, 3gp: {fix or 'read by ffmpeg or PyAV'}"
+
+
 def _speech_lines() -> list[str]:
     """Which engines of ``synthesize`` are ready."""
     from speech2img.errors import ConfigError
     from speech2img.tts.baidu.credentials import read_keys
+    from speech2img.tts.espeak.engine import INSTALL_HINT
 
     if importlib.util.find_spec("espeakng_loader") is None:
-        lines = ['espeak: missing (generate --text wants it too): pip install "speech2img[tts]"']
+        lines = [f"espeak: missing (generate --text wants it too); {INSTALL_HINT}"]
     else:
         lines = [f"espeak: ready, from espeakng-loader {importlib.metadata.version('espeakng-loader')}"]
     try:
@@ -120,14 +130,14 @@ def _speech_lines() -> list[str]:
 
 def _releases_of(kind: str) -> list[str]:
     from speech2img.storage.atomic import read_json
-    from speech2img.storage.releases.find_release import find_release, shipped_releases
+    from speech2img.storage.releases.find_release.find_release import find_release, shipped_releases
 
     return [name for name in shipped_releases() if read_json(find_release(name) / "config.json").get("kind") == kind]
 
 
 def _weight_lines() -> list[str]:
-    from speech2img.storage.releases.find_release import find_release, shipped_releases
-    from speech2img.storage.releases.release import release_sha256
+    from speech2img.storage.releases.find_release.find_release import find_release, shipped_releases
+    from speech2img.storage.releases.find_release.release import release_sha256
 
     names = shipped_releases()
     return [f"{name}, sha256 {release_sha256(find_release(name))[:16]}" for name in names] or [

@@ -48,11 +48,11 @@ def renamed(module: nn.Module, *rules: tuple[str, str | Callable[[re.Match[str]]
     return state
 
 
-def li2020_encoder() -> State:
+def li2020_encoder(*, n_mels: int = 8) -> State:
     layers = {ours: theirs for theirs, ours in LI2020_LAYERS.items()}
     module = SpeechEncoder(
-        n_mels=8, channels=(4,) * len(layers), rnn_layers=1, bidirectional=True, embedding_dim=8, pooling="padded_mean",
-        masked=False, padded_frames=2048, pad_value=0.0,
+        n_mels=n_mels, channels=(4,) * len(layers), rnn_layers=1, bidirectional=True, embedding_dim=8,
+        pooling="padded_mean", masked=False, padded_frames=2048, pad_value=0.0,
     )  # fmt: skip
     state = renamed(
         module,
@@ -64,10 +64,10 @@ def li2020_encoder() -> State:
     return {key: v.unsqueeze(1 if key == first else 2) if v.dim() == 3 else v for key, v in state.items()}
 
 
-def stackgan_generator(*, dense: bool = False) -> State:
+def stackgan_generator(*, dense: bool = False, embedding_dim: int = 8) -> State:
     block = {"gated.conv": "0", "gated.norm": "1", "conv": "3", "norm": "4"}
     return renamed(
-        StackGenerator(embedding_dim=8, condition_dim=4, noise_dim=3, width=4, num_stages=2, dense=dense),
+        StackGenerator(embedding_dim=embedding_dim, condition_dim=4, noise_dim=3, width=4, num_stages=2, dense=dense),
         (r"augment\.project", "ca_net.fc"),
         (r"first\.(project|norm)", lambda m: f"h_net1.fc.{'01'[m[1] == 'norm']}"),
         (r"first\.ups\.(\d)\.(conv|norm)", lambda m: f"h_net1.upsample{int(m[1]) + 1}.{'12'[m[2] == 'norm']}"),

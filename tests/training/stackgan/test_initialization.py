@@ -10,10 +10,19 @@ import pytest
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.storage.releases.release import load_release
+<<<<<<< HEAD:tests/training/stackgan/test_initialization.py
+from speech2img.storage.releases.find_release.release import load_release
 from speech2img.training.stackgan.initialization import standardise_input_, started
 from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
 from speech2img.training.stackgan.train import train_generator
+=======
+from speech2img.storage.releases.release import load_release
+from speech2img.features.speech_embeddings import extract_embeddings
+from speech2img.training.stackgan.train import train_generator
+from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.initialization import standardise_input_, started
+from speech2img.training.prior.task import _load_generator
+>>>>>>> 57682da164ab08ccad3da291361450259d3c2e28:tests/training/test_generator_start.py
 
 
 def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
@@ -53,3 +62,12 @@ def test_embeddings_that_are_all_the_same_are_named() -> None:
     for same in (0.5 + 1e-5 * noise, np.full((9, 4), 0.5, np.float32), np.zeros((9, 4), np.float32)):
         with pytest.raises(ConfigError, match="embeddings: they are the same for every utterance.*train the encoder"):
             standardise_input_(layer, same)
+
+
+def test_the_prior_and_extract_take_shipped_weights_by_name(painted: ModuleType, tmp_path: Path) -> None:
+    network, standard, config = _load_generator(Path("songbirds"))
+    assert network.embedding_dim == standard.mean.size and config["kind"] == "speech-to-image"
+    with pytest.raises(CheckpointError, match="songbird"):
+        _load_generator(Path("songbird"))
+    with pytest.raises(CheckpointError, match="songbird"):
+        extract_embeddings(Path("songbird"), painted.build(tmp_path / "corpus"), progress=False)

@@ -1,0 +1,111 @@
+"""Every command of README.md and data/README.md, in their order in one folder, on tiny corpora and stand-in weights."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from . import stand_ins
+from .documents import REPO, commands, inside, run, section, small, words_of
+
+README, DATA = REPO / "README.md", REPO / "data" / "README.md"
+
+ONLY_PARSED = {
+    "synthesize --root data/cub --engine baidu": "asks Baidu's service, with keys",
+    "synthesize --root data/cub --engine tacotron2": "a voice of random weights never ends a sentence",
+    "prepare cub --root data/cub --download": "fetches a gigabyte",
+    "prepare oxford102 --root data/oxford102": "needs 8,189 photographs; tests/corpora/test_oxford102.py",
+    "prepare flickr8k --root data/flickr8k": "needs 8,000 photographs; tests/corpora/test_flickr8k.py",
+    "prepare places --root data/places": "needs the recordings of Places; tests/corpora/test_places.py",
+    "prepare folder --root mybirds": "tests/readme/test_own_pictures.py",
+}
+"""Beginnings of the calls that are not run here, and why."""
+
+OWN = "Your own pictures and recordings"
+"""This section is run by test_own_pictures.py."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the reader of the README has: the checkout's settings files, recordings, published files."""
+    pytest.importorskip("espeakng_loader", reason="the tts extra is not installed: nothing can be spoken")
+    base = tmp_path_factory.mktemp("readme")
+    shutil.copytree(REPO / "experiments" / "songbirds", base / "experiments" / "songbirds")
+    stand_ins.recordings(base)
+    stand_ins.weights(base)
+    stand_ins.picture_folders(base)
+    with pytest.MonkeyPatch.context() as patch:
+        stand_ins.count_photographs(patch)
+        stand_ins.photographs(base / "data" / "cub")
+        own = section(README, OWN)
+        for line in commands(README.read_text(encoding="utf-8").replace(own, "")):
+            _follow(line, base)
+    return base
+
+
+def _follow(line: str, base: Path) -> None:
+    """Run a line unless it is one of those that are not."""
+    if any(" ".join(words_of(line)).startswith(start) for start in ONLY_PARSED):
+        return
+    if "speech_embeddings" in line and not (base / "outputs").is_dir():
+        stand_ins.peer_pickles(base)
+    if line.startswith("torchrun"):
+        _torchrun(line, base)
+    else:
+        assert run(line, base) == 0, line
+
+
+def _torchrun(line: str, base: Path) -> None:
+    count = re.search(r"--nproc_per_node (\d)", line)
+    assert count
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", count[1]]
+    done = subprocess.run(
+        [*launch, "-m", "speech2img", *small(words_of(line))], cwd=base, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_of_the_readme_runs(folder: Path) -> None:
+    for name in ("songbirds", "lumari", "cub"):
+        assert (folder / "data" / name / "manifest.jsonl").is_file()
+    runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator".split()
+    assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)
+    weights = {path.name for path in (folder / "weights").iterdir()}
+    assert weights == {"googlenet", "tacotron2", "li2020", "stackgan", "sen", "rdg", "fid-inception"}
+    assert {"bird.png", "text0.png"} <= {path.name for path in (folder / "pictures").iterdir()}
+    assert (folder / "runs" / "report" / "report.html").is_file()
+
+
+def test_the_block_of_python_runs(folder: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    names: dict[str, Any] = {}
+    with inside(folder):
+        for block in blocks:
+            exec(block, names)
+        again = names["pipe"](["a.wav", "bird.wav"], seed=0)[1]
+    image = names["image"]
+    assert isinstance(image, Image.Image) and len(names["four"]) == 4 and len(names["images"]) == 2
+    assert [stage.size for stage in names["stages"]][-1] == image.size
+    assert [names[name].shape for name in ("vector", "vectors")] == [(1024,), (2, 1024)]
+    assert names["pixels"].shape == (2, 3, *image.size, 3)
+    assert np.abs(np.asarray(again).astype(int) - np.asarray(image)).max() <= 1
+
+
+def test_every_command_of_the_readme_about_data_runs(folder: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        stand_ins.count_photographs(patch)
+        for line in commands(DATA.read_text(encoding="utf-8")):
+            _follow(line, folder)
+
+
+def test_what_is_only_parsed_is_there() -> None:
+    lines = [" ".join(words_of(line)) for path in (README, DATA) for line in commands(path.read_text(encoding="utf-8"))]
+    assert all(any(line.startswith(start) for line in lines) for start in ONLY_PARSED)
