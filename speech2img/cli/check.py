@@ -130,14 +130,14 @@ def _speech_lines() -> list[str]:
 
 def _releases_of(kind: str) -> list[str]:
     from speech2img.storage.atomic import read_json
-    from speech2img.storage.releases.find_release.find_release import find_release, shipped_releases
+    from speech2img.storage.releases.find_release import find_release, shipped_releases
 
     return [name for name in shipped_releases() if read_json(find_release(name) / "config.json").get("kind") == kind]
 
 
 def _weight_lines() -> list[str]:
-    from speech2img.storage.releases.find_release.find_release import find_release, shipped_releases
-    from speech2img.storage.releases.find_release.release import release_sha256
+    from speech2img.storage.releases.find_release import find_release, shipped_releases
+    from speech2img.storage.releases.release import release_sha256
 
     names = shipped_releases()
     return [f"{name}, sha256 {release_sha256(find_release(name))[:16]}" for name in names] or [

@@ -12,7 +12,7 @@ from helpers import published_corpora as corpora
 from PIL import Image
 from torch import Tensor
 
-from speech2img.corpora import cub
+from speech2img.corpora.readers import cub
 
 from ..cli.test_import_layouts import (
     caffe_googlenet,

@@ -18,8 +18,8 @@ import numpy as np
 
 from speech2img.errors import SynthesisError
 from speech2img.tts.base import is_phonemic
-from speech2img.tts.espeak.engine import process as espeak_speaker
-from speech2img.tts.espeak.engine.process import REPLY_HEADER, REQUEST_HEADER, SOUND
+from speech2img.tts.espeak import process
+from speech2img.tts.espeak.process import REPLY_HEADER, REQUEST_HEADER, SOUND
 
 INSTALL_HINT = 'install it with: pip install "espeakng-loader>=0.2" (or, in the checkout: pip install ".[tts]")'
 MAX_CHARACTERS = 2000
@@ -31,7 +31,7 @@ _START_SECONDS = 30.0
 class EspeakSynthesizer:
     """Speech by espeak-ng, bit-identical for the same arguments whatever was spoken before.
 
-    Each thread that speaks uses a small process of its own (see :mod:`speech2img.tts.espeak.engine.process`), which is kept
+    Each thread that speaks uses a small process of its own (see :mod:`speech2img.tts.espeak.process`), which is kept
     for the next call. ``close()`` or leaving a ``with`` block ends these processes; so does the end of this program.
 
     Voices are ``"accent"`` or ``"accent+variant"``: ``"en-us"``, ``"en-us+f3"``, ``"en-gb-scotland+whisper"``.
@@ -169,7 +169,7 @@ class _Speaker:
     """One speaking process and the pipes to it; used by one thread at a time."""
 
     def __init__(self, library: Path, data: Path) -> None:
-        command = [sys.executable, "-I", "-S", espeak_speaker.__file__, str(library), str(data)]
+        command = [sys.executable, "-I", "-S", process.__file__, str(library), str(data)]
         try:
             # A session of its own: the Ctrl-C of a terminal is this process's affair from the first moment on.
             self._process = subprocess.Popen(

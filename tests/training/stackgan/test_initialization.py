@@ -10,19 +10,12 @@ import pytest
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
-<<<<<<< HEAD:tests/training/stackgan/test_initialization.py
-from speech2img.storage.releases.find_release.release import load_release
-from speech2img.training.stackgan.initialization import standardise_input_, started
-from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
-from speech2img.training.stackgan.train import train_generator
-=======
-from speech2img.storage.releases.release import load_release
 from speech2img.features.speech_embeddings import extract_embeddings
-from speech2img.training.stackgan.train import train_generator
-from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
-from speech2img.training.stackgan.initialization import standardise_input_, started
+from speech2img.storage.releases.release import load_release
 from speech2img.training.prior.task import _load_generator
->>>>>>> 57682da164ab08ccad3da291361450259d3c2e28:tests/training/test_generator_start.py
+from speech2img.training.stackgan.initialization import standardise_input_, started
+from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.train import train_generator
 
 
 def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:

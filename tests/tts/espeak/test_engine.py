@@ -216,7 +216,7 @@ def test_nobody_speaks_on_when_the_program_is_gone(how: signal.Signals) -> None:
 
 @needs_wheel
 def test_replies_that_nobody_reads_are_no_traceback(engine: EspeakSynthesizer) -> None:
-    command = [sys.executable, "-I", "-S", espeak.espeak_speaker.__file__, str(engine._library), str(engine._data)]
+    command = [sys.executable, "-I", "-S", espeak.process.__file__, str(engine._library), str(engine._data)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     process.stdout.close()
