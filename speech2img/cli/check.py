@@ -2,13 +2,13 @@
 
 import argparse
 import importlib.metadata
-import importlib.util
 import os
 import platform
 from pathlib import Path
 
 from speech2img import __version__
 from speech2img.cli.parsing import add_verb
+from speech2img.tts.registry import ENGINES
 
 PACKAGES = (
     "torch",
@@ -24,7 +24,6 @@ PACKAGES = (
     "safetensors",
 )
 PASCAL_TORCH = 'pip install "torch>=2.10,<2.15" --index-url https://download.pytorch.org/whl/cu126'
-GET_TACOTRON2 = "speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2"
 CUB_PAGE = "https://www.vision.caltech.edu/datasets/cub_200_2011/"
 
 
@@ -54,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     for line in _device_lines():
         print(f"device      {line}")
     print(f"sound       {_sound_line()}")
-    for line in _speech_lines():
-        print(f"speech      {line}")
+    for name, engine in ENGINES.items():
+        print(f"speech      {name}: {engine.status()}")
     for line in _weight_lines():
         print(f"weights     {line}")
     for root in args.root:
@@ -106,33 +105,6 @@ def _sound_line() -> str:
 
     fix = "" if has_decoder() else "not read: install ffmpeg, or PyAV (pip install av)"
     return f"wav, aiff, flac, ogg, opus, mp3; m4a, webm, aac, 3gp: {fix or 'read by ffmpeg or PyAV'}"
-
-
-def _speech_lines() -> list[str]:
-    """Which engines of ``synthesize`` are ready."""
-    from speech2img.errors import ConfigError
-    from speech2img.tts.baidu.credentials import read_keys
-    from speech2img.tts.espeak.engine import INSTALL_HINT
-
-    if importlib.util.find_spec("espeakng_loader") is None:
-        lines = [f"espeak: missing (generate --text wants it too); {INSTALL_HINT}"]
-    else:
-        lines = [f"espeak: ready, from espeakng-loader {importlib.metadata.version('espeakng-loader')}"]
-    try:
-        read_keys()
-        lines.append("baidu: keys found (whether they are good only the service knows)")
-    except ConfigError as error:
-        lines.append(f"baidu: not ready, {str(error).removeprefix('Baidu: ')}")
-    voices = _releases_of("tacotron2")
-    ready = f"ready, with --model {' or '.join(voices)}" if voices else f"needs --model DIR: {GET_TACOTRON2}"
-    return [*lines, f"tacotron2: {ready}"]
-
-
-def _releases_of(kind: str) -> list[str]:
-    from speech2img.storage.atomic import read_json
-    from speech2img.storage.releases.find_release import find_release, shipped_releases
-
-    return [name for name in shipped_releases() if read_json(find_release(name) / "config.json").get("kind") == kind]
 
 
 def _weight_lines() -> list[str]:

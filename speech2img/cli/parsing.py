@@ -8,10 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from speech2img.options import Option, natural, positive
 from speech2img.storage.progress import say
-
-LARGEST = 2**63 - 1
-"""Largest number that an option takes."""
 
 _MAX_VALUE = 200  # characters of a value that a message repeats
 
@@ -36,29 +34,6 @@ class Parser(argparse.ArgumentParser):
         """Print a help; unlike the standard library's, one that does not arrive is an error."""
         if file is not None and message:
             print(message, end="", file=file, flush=True)
-
-
-def positive(text: str) -> int:
-    """An integer of at least 1."""
-    return _integer(text, least=1, otherwise="is not at least 1")
-
-
-def natural(text: str) -> int:
-    """An integer of at least 0."""
-    return _integer(text, least=0, otherwise="is below 0")
-
-
-def _integer(text: str, *, least: int, otherwise: str) -> int:
-    shown = text if len(text) <= 40 else f"{text[:20]}... ({len(text)} characters)"
-    try:
-        value = int(text)
-    except ValueError as error:  # Python reads no number of more than 4,300 digits
-        raise argparse.ArgumentTypeError(f"{shown} is not a whole number that can be used") from error
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{shown} {otherwise}")
-    if value > LARGEST:
-        raise argparse.ArgumentTypeError(f"{shown} is above {LARGEST}")
-    return value
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +65,21 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="one setting over the file's, e.g. loop.max_steps=500",
+    )
+
+
+def add_option(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", option: Option) -> None:
+    """An option of a row of a registry."""
+    if option.is_flag:
+        parser.add_argument(option.flag, action="store_true", help=option.help)
+        return
+    parser.add_argument(
+        option.flag,
+        type=option.kind,
+        choices=option.choices or None,
+        default=option.default,
+        metavar=option.metavar,
+        help=option.help,
     )
 
 

@@ -2,11 +2,11 @@
 
 import argparse
 
-from speech2img.cli.parsing import Parser, add_root, add_seed, add_verb, add_workers
+from speech2img.cli.parsing import Parser, add_option, add_root, add_seed, add_verb, add_workers
 from speech2img.corpora.checks.leaks import leak_line
 from speech2img.corpora.readers.downloads import fetch_missing
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.corpora.registry import CORPORA, Option
+from speech2img.corpora.registry import CORPORA
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -36,7 +36,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         )
         add_root(one)
         for option in corpus.options:
-            _add_option(one, option)
+            add_option(one, option)
         if corpus.downloads:
             one.add_argument(
                 "--download", action="store_true", help="first fetch what may be had without asking (terms are shown)"
@@ -44,21 +44,6 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         add_seed(one)
         add_workers(one)
     parser.set_defaults(run=run)
-
-
-def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
-    flag = f"--{option.name.replace('_', '-')}"
-    if option.is_flag:
-        parser.add_argument(flag, action="store_true", help=option.help)
-        return
-    parser.add_argument(
-        flag,
-        type=option.kind,
-        choices=option.choices or None,
-        default=option.default,
-        metavar=option.metavar,
-        help=option.help,
-    )
 
 
 def run(args: argparse.Namespace) -> int:

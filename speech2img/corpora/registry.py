@@ -17,26 +17,7 @@ from speech2img.corpora.readers.downloads import CUB, FLICKR8K, OXFORD102, Fetch
 from speech2img.corpora.readers.guides import CUB_GUIDE, FLICKR8K_GUIDE, OXFORD102_GUIDE, PLACES_GUIDE
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option that one corpus has: ``--name`` on the command line, ``name`` as keyword argument."""
-
-    name: str
-    """Words joined by ``_``."""
-    help: str
-    """One line."""
-    metavar: str | None = None
-    """What stands for the value in the help."""
-    kind: Callable[[str], Any] = str
-    """Turns the text into the value; raises ValueError otherwise."""
-    choices: tuple[str, ...] = ()
-    """The values allowed, or empty for any."""
-    default: Any = None
-    """The value where the option is not given."""
-    is_flag: bool = False
-    """Whether the option has no value and means True."""
+from speech2img.options import Option
 
 
 @dataclass(frozen=True, slots=True)

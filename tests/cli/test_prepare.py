@@ -11,7 +11,8 @@ from speech2img.cli.main import build_parser, main
 from speech2img.corpora.checks.file_records import inspect_files
 from speech2img.corpora.checks.leaks import Leak, leak_report
 from speech2img.corpora.records.manifest import Item, Manifest
-from speech2img.corpora.registry import CORPORA, Corpus, Option
+from speech2img.corpora.registry import CORPORA, Corpus
+from speech2img.options import Option
 
 
 def fake_corpus(seen: dict[str, object], **meta: object) -> Corpus:

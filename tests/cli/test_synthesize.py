@@ -16,9 +16,13 @@ from helpers.voice import make_voice
 
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
+from speech2img.options import Option
 from speech2img.storage.journal import Journal
+from speech2img.storage.rank import Rank
 from speech2img.tts.baidu import client as baidu_client
+from speech2img.tts.base import Synthesizer
 from speech2img.tts.corpus.synthesize import FAILURES_NAME, JOURNAL_NAME
+from speech2img.tts.registry import ENGINES, Engine
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +118,39 @@ def test_espeak_from_the_command_line(humming: ModuleType, tmp_path: Path, capsy
     assert "2 recordings made" in capsys.readouterr().out
     manifest = Manifest.load(tmp_path)
     assert {caption.audio.split("/")[1] for item in manifest.items for caption in item.captions} == {"en-gb-scotland"}
+
+
+def test_an_engine_is_added_by_one_line(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A toy from outside the package: the help, its options, ``check`` and a spoken corpus follow from its entry."""
+    opened: dict[str, object] = {}
+
+    def hum(rank: Rank, **options: object) -> Synthesizer:
+        opened.update(options)
+        return humming.Tone()
+
+    seed, loud = Option("seed", "which hum", kind=int), Option("loud", "hum louder", is_flag=True)
+    toy = Engine(hum, "hums", "A toy.", "speech2img synthesize --root x --engine hum", lambda rank, **_: 1,
+                 lambda: "always in tune", (seed, loud, Option("bars", "how many", "N", int, default=4)))  # fmt: skip
+    monkeypatch.setitem(ENGINES, "hum", toy)
+
+    humming.make(tmp_path, ["a red bird", "a blue bird"]).save()
+    argv = ["synthesize", "--root", str(tmp_path)]
+    assert "--bars: is an option of --engine hum" in refused([*argv, "--bars", "2"], capsys)
+    assert "--loud: is an option of --engine hum" in refused([*argv, "--loud"], capsys)
+    assert "--vol: is an option of --engine baidu" in refused([*argv, "--engine", "hum", "--vol", "5"], capsys)
+    assert main([*argv, "--engine", "hum", "--seed", "0"]) == 0
+    assert "2 recordings made, 0 kept" in capsys.readouterr().out
+    assert opened == {"seed": 0, "loud": False, "bars": 4}
+    assert {line["engine"] for line in Journal(tmp_path / JOURNAL_NAME).done.values()} == {"tone 1"}
+
+    assert main(["check"]) == 0
+    assert "speech      hum: always in tune" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["synthesize", "--help"])
+    said = capsys.readouterr().out
+    assert "  hum        hums" in said and "--bars N" in said and "--loud" in said and toy.example in said
 
 
 def test_check_says_which_engines_are_ready(
