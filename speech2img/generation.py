@@ -1,15 +1,16 @@
-"""``EmbeddingsToImage``: speech embeddings in, pictures out; what is left to do once the recording was heard.
+"""``EmbeddingsToImage``: images from speech embeddings.
 
 Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, S picture size.
 """
 
+import hashlib
 import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 import torch
@@ -17,37 +18,35 @@ from torch import Tensor
 
 from speech2img.device import resolve_device
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import Painter, PaintingOptions, PictureReader
-from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
+from speech2img.models.generators.registry import build_generator
 from speech2img.storage.forked_children import let_children_compute, require_own_process
 from speech2img.storage.releases import networks
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, part_of, release_sha256
 
-Conditioning = Literal["mean", "sampled"]
 Network = TypeVar("Network", bound=torch.nn.Module)
-_OPTIONS = tuple(field.name for field in fields(PaintingOptions))
-PAINTING_KEYS = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
-"""What a release's config says about painting."""
+_OPTIONS = tuple(field.name for field in fields(SamplingOptions))
+SAMPLER_KEYS = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
+"""What a release's config says about the generation of images."""
 MOST_IMAGES = 10_000
 """Most pictures of one utterance that one call paints."""
 
 
 class EmbeddingsToImage:
-    """Speech embeddings in, pictures out: a generator without ears.
+    """Speech embeddings in, pictures out: a generator without an encoder.
 
     It takes embeddings of any origin, for example those that a published program wrote.
 
     Parameters
     ----------
-    painter : Painter, optional
+    sampler : ImageSampler, optional
         Trained generator and what belongs to it; without one :meth:`generate` refuses.
     device : str
         As in :meth:`load`.
-    conditioning : {"mean", "sampled"}
-        ``"mean"``: the conditioning vector is its mean, all variety comes from the noise. ``"sampled"``: drawn from its
-        distribution, as StackGAN-v2 does.
     name, weights_sha256 : str
         What messages and reports call these weights.
 
@@ -62,24 +61,18 @@ class EmbeddingsToImage:
     """
 
     def __init__(
-        self,
-        painter: Painter | None,
-        *,
-        device: str = "auto",
-        conditioning: Conditioning = "mean",
-        name: str = "",
-        weights_sha256: str = "",
+        self, sampler: ImageSampler | None, *, device: str = "auto", name: str = "", weights_sha256: str = ""
     ) -> None:
         let_children_compute()
         self.device = resolve_device(device)
-        self.painter = painter.to(self.device).eval() if painter is not None else None
+        self.sampler = sampler.to(self.device).eval() if sampler is not None else None
         self.name = name
         self.weights_sha256 = weights_sha256
-        self.image_sizes = tuple(painter.generator.image_sizes) if painter is not None else ()
-        self.image_size = self.image_sizes[-1] if painter is not None else 0
-        drawn = asdict(painter.options) if painter is not None and painter.prior is not None else {}
+        self.image_sizes = sampler.image_sizes if sampler is not None else ()
+        self.image_size = self.image_sizes[-1] if sampler is not None else 0
+        drawn = asdict(sampler.options) if sampler is not None and sampler.prior is not None else {}
+        conditioning = sampler.conditioning if sampler is not None else "mean"
         self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
-        self._conditioning = conditioning
         self._loaded_in = os.getpid()
 
     @classmethod
@@ -93,7 +86,7 @@ class EmbeddingsToImage:
         name_or_path : str or path
             Shipped weights by name, a run folder, or a release folder.
         candidates : int >= 1, optional
-            Pictures painted for each one that is kept, by default as the weights were released.
+            Pictures generated for each one that is kept, by default as the weights were released.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -104,22 +97,43 @@ class EmbeddingsToImage:
         ConfigError
             If the device does not exist.
         """
-        folder, tensors, config = open_generator(name_or_path)
+        folder, tensors, config = load_generator(name_or_path)
         return EmbeddingsToImage(
-            painter_of(config, tensors, folder, candidates=candidates),
+            load_sampler(config, tensors, folder, candidates=candidates),
             device=device,
-            conditioning=config.get("conditioning", "mean"),
             name=str(name_or_path),
             weights_sha256=release_sha256(folder),
         )
 
-    def require_generator(self) -> Painter:
-        """What paints; ConfigError where there is nothing that does."""
-        if self.painter is None:
+    def require_generator(self) -> ImageSampler:
+        """The generator with what belongs to it; ConfigError where there is none."""
+        if self.sampler is None:
             fix = "load it with generator=FOLDER, or load a whole model"
             raise ConfigError.about(self.name, "has no generator", fix)
-        return self.painter
+        return self.sampler
 
+    @overload
+    def generate(
+        self,
+        embeddings: np.ndarray,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[False] = False,
+        batch_size: int = 32,
+        first_index: int | None = None,
+    ) -> np.ndarray: ...
+    @overload
+    def generate(
+        self,
+        embeddings: np.ndarray,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[True],
+        batch_size: int = 32,
+        first_index: int | None = None,
+    ) -> list[np.ndarray]: ...
     @torch.inference_mode()
     def generate(
         self,
@@ -130,7 +144,7 @@ class EmbeddingsToImage:
         return_stages: bool = False,
         batch_size: int = 32,
         first_index: int | None = None,
-    ) -> Any:
+    ) -> np.ndarray | list[np.ndarray]:
         """Pictures of speech embeddings.
 
         The noise of a picture depends on ``seed`` and on the number of the picture only: the same one comes out
@@ -148,7 +162,7 @@ class EmbeddingsToImage:
         return_stages : bool
             Return every stage, small to large, in place of the last.
         batch_size : int
-            Pictures painted at once, candidates counted.
+            Pictures generated at once, candidates counted.
         first_index : int >= 0, optional
             Gives every row noise of its own, by its index: that of the first row, and on from there. For callers who
             paint a list of utterances, as a report does, and want no two of them from the same noise; 0 and None are
@@ -159,7 +173,9 @@ class EmbeddingsToImage:
         np.ndarray [shape=(N, K, S, S, 3), uint8]
             Or a list of such arrays, one a stage.
         """
-        painter = self.require_generator()
+        sampler = self.require_generator()
+
+        # Check what was given.
         seed = whole_number("seed", seed, 0, None)
         num_images = whole_number("num_images", num_images, 1, MOST_IMAGES)
         batch_size = whole_number("batch_size", batch_size, 1, None)
@@ -167,34 +183,60 @@ class EmbeddingsToImage:
         first = whole_number("first_index", first_index or 0, 0, None)
         require_own_process(self.device, self._loaded_in, name=self.name)
         rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
-        dim = painter.embedding_dim
+        dim = sampler.embedding_dim
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
             raise ConfigError.about(
                 "generate", f"embeddings of shape {np.shape(embeddings)}", f"give finite ones of shape (N, {dim})"
             )
-        keys = [(n, k) for n in range(len(rows)) for k in range(num_images)]
+
+        # Generate batch by batch.
+        images = [(n, k) for n in range(len(rows)) for k in range(num_images)]
         parts: list[list[np.ndarray]] = []
-        at_once = max(1, batch_size // painter.options.candidates)
-        for start in range(0, len(keys), at_once):
-            chosen = keys[start : start + at_once]
-            draws = self._draws(painter, [(seed, first + step * n, k) for n, k in chosen])
-            speech = torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device)
-            parts.append([_to_uint8(stage) for stage in painter(speech, *draws)])
+        at_once = max(1, batch_size // sampler.options.candidates)
+        for start in range(0, len(images), at_once):
+            chosen = images[start : start + at_once]
+            noise = seeded_noise([(seed, first + step * n, k) for n, k in chosen], self.device)
+            speech = SpeechEncoding.of_sentences(torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device))
+            parts.append([_to_uint8(stage) for stage in sampler.sample(speech, noise)])
+
+        # Put the batches together, stage by stage.
         stages = [
             np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])
             for stage in zip(*parts, strict=True)
         ]
         return stages if return_stages else stages[-1]
 
-    def _draws(self, painter: Painter, keys: Sequence[tuple[int, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """What `Painter` draws from, (B, C, size) each, one row a (seed, utterance, picture)."""
-        sizes = painter.noise_sizes
-        shape = painter.options.candidates, sum(sizes)
-        draws = np.stack([np.random.default_rng(key).standard_normal(shape, dtype=np.float32) for key in keys])
-        noise, eps, state = torch.from_numpy(draws).to(self.device).split(sizes, dim=2)
-        if self._conditioning == "mean":
-            eps = torch.zeros_like(eps)
-        return noise, eps, state
+
+def seeded_noise(keys: Sequence[tuple[int, int, int]], device: torch.device | str = "cpu") -> ImageNoise:
+    """Noise of a batch whose rows depend on nothing but their own keys.
+
+    All numbers are drawn on the CPU, so that they are the same for every device.
+
+    Parameters
+    ----------
+    keys : sequence of (int, int, int)
+        Seed, index of the utterance and number of the image, all >= 0, one for each row.
+    device : torch.device
+        Where the draws are wanted.
+
+    Returns
+    -------
+    ImageNoise
+        Draws of the name "" come from ``np.random.default_rng(key)`` itself, those of others from a child of it whose
+        ``spawn_key`` is a hash of distribution and name.
+    """
+
+    def draw(distribution: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:
+        digest = hashlib.sha256(f"{distribution} {name}".encode()).digest()
+        spawned = (int.from_bytes(digest[:16], "little"),) if name else ()
+        generators = [np.random.default_rng(np.random.SeedSequence(key, spawn_key=spawned)) for key in keys]
+        if distribution == "normal":
+            rows = [generator.standard_normal(shape, dtype=np.float32) for generator in generators]
+        else:
+            rows = [generator.random(shape, dtype=np.float32) for generator in generators]
+        return torch.from_numpy(np.stack(rows)).to(device)
+
+    return ImageNoise(draw)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
@@ -209,7 +251,7 @@ def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
     return number
 
 
-def open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:
+def load_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:
     """Folder, tensors and config of a release that has a generator.
 
     Raises
@@ -228,20 +270,40 @@ def open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, T
     return folder, tensors, config
 
 
-def painter_of(
+def load_sampler(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path, *, candidates: int | None
-) -> Painter:
-    """Generator, prior and reader of a release."""
-    generator = build_network(StackGenerator, config, "generator", tensors, folder)
+) -> ImageSampler:
+    """Generator, prior and reranker of a release.
+
+    Parameters
+    ----------
+    config, tensors : mapping
+        As `speech2img.storage.releases.release.load_release` gives them.
+    folder : Path
+        The release, for messages.
+    candidates : int >= 1, optional
+        Pictures generated for each one that is kept; None: as the config says.
+
+    Raises
+    ------
+    CheckpointError
+        If a part is damaged, or the parts do not fit together.
+    ConfigError
+        If there cannot be so many candidates.
+    """
+    generator = build_network(build_generator, config, "generator", tensors, folder)
+    assert isinstance(generator, ImageGenerator)
     prior = build_network(FeaturePrior, config, "prior", tensors, folder) if "prior" in config else None
-    reader = build_network(PictureReader, config, "reader", tensors, folder) if "reader" in config else None
-    if candidates is not None and (candidates < 1 or (candidates > 1 and reader is None)):
-        reason = "choose 1 or more" if reader is not None else "these weights have no reader to choose among pictures"
+    reranker = build_network(Reranker, config, "reader", tensors, folder) if "reader" in config else None
+    if candidates is not None and (candidates < 1 or (candidates > 1 and reranker is None)):
+        reason = "choose 1 or more" if reranker is not None else "these weights have no reader to choose among pictures"
         raise ConfigError.about("candidates", f"{candidates}", reason)
     try:
-        options = PaintingOptions(**{name: config[name] for name in _OPTIONS if name in config})
+        options = SamplingOptions(**{name: config[name] for name in _OPTIONS if name in config})
         options = options if candidates is None else replace(options, candidates=candidates)
-        return Painter(generator, prior=prior, reader=reader, options=options)
+        return ImageSampler(
+            generator, prior=prior, reranker=reranker, options=options, conditioning=config.get("conditioning", "mean")
+        )
     except (TypeError, ValueError) as error:
         raise CheckpointError.about(str(folder), f"its parts do not fit ({error})", "export it again") from error
 

@@ -1,6 +1,6 @@
 """``SpeechToImage``: a recording in, pictures out. Everything between is in the rooms that this file calls.
 
-    hear -> log_mel -> SpeechNetwork -> embedding (D,) -> StackGenerator -> stages, the last one is the picture
+    hear -> log_mel -> SpeechEncoder -> embedding (D,) -> ImageSampler -> stages, the last one is the picture
 
 Between embedding and picture lies ``models/generators/image_sampler.py``: prior, generator, choice among candidates.
 
@@ -23,17 +23,16 @@ from speech2img.audio.remarks import Remarks
 from speech2img.errors import AudioError, CheckpointError
 from speech2img.generation import (
     MOST_IMAGES,
-    PAINTING_KEYS,
-    Conditioning,
+    SAMPLER_KEYS,
     EmbeddingsToImage,
     build_network,
-    open_generator,
-    painter_of,
+    load_generator,
+    load_sampler,
     whole_number,
 )
 from speech2img.models.encoders.base import SpeechNetwork
 from speech2img.models.encoders.registry import build_encoder
-from speech2img.models.generators.image_sampler import Painter
+from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.storage.forked_children import require_own_process
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256
@@ -78,9 +77,8 @@ class SpeechToImage(EmbeddingsToImage):
         *,
         encoder: SpeechNetwork,
         mel: MelPreset,
-        painter: Painter | None = None,
+        sampler: ImageSampler | None = None,
         device: str = "auto",
-        conditioning: Conditioning = "mean",
         name: str = "",
         weights_sha256: str = "",
     ) -> None:
@@ -92,17 +90,14 @@ class SpeechToImage(EmbeddingsToImage):
             Trained encoder.
         mel : MelPreset
             The front-end that the encoder was trained with.
-        painter : Painter, optional
+        sampler : ImageSampler, optional
             Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
         device : str
             As in :meth:`load`.
-        conditioning : {"mean", "sampled"}
-            ``"mean"``: the conditioning vector is its mean, all variety comes from the noise. ``"sampled"``: drawn
-            from its distribution, as StackGAN-v2 does.
         name, weights_sha256 : str
             What messages and reports call these weights.
         """
-        super().__init__(painter, device=device, conditioning=conditioning, name=name, weights_sha256=weights_sha256)
+        super().__init__(sampler, device=device, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
         self.mel = mel
 
@@ -146,27 +141,26 @@ class SpeechToImage(EmbeddingsToImage):
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
         encoder = build_network(build_encoder, config, "encoder", tensors, folder)
-        painter = None
+        sampler = None
         if generator is not None:
-            generator_folder, tensors, generator_config = open_generator(generator)
+            generator_folder, tensors, generator_config = load_generator(generator)
             sha256 = f"{sha256}+{release_sha256(generator_folder)}"
-            config = {**config, **{k: v for k, v in generator_config.items() if k in PAINTING_KEYS}}
+            config = {**config, **{k: v for k, v in generator_config.items() if k in SAMPLER_KEYS}}
             folder = generator_folder
         if "generator" in config:
-            painter = painter_of(config, tensors, folder, candidates=candidates)
-            if painter.embedding_dim != encoder.embedding_dim:
+            sampler = load_sampler(config, tensors, folder, candidates=candidates)
+            if sampler.embedding_dim != encoder.embedding_dim:
                 raise CheckpointError.about(
                     str(folder),
-                    f"its generator takes embeddings of {painter.embedding_dim}, the encoder gives "
+                    f"its generator takes embeddings of {sampler.embedding_dim}, the encoder gives "
                     f"{encoder.embedding_dim}",
                     "use an encoder and a generator that were trained together",
                 )
         return cls(
             encoder=encoder,
-            painter=painter,
+            sampler=sampler,
             mel=load_mel_preset(config, source=str(folder)),
             device=device,
-            conditioning=config.get("conditioning", "mean"),
             name=str(name_or_path),
             weights_sha256=sha256,
         )

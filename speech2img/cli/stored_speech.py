@@ -36,7 +36,7 @@ class StoredSpeech:
         spoken = [(item, caption) for item in manifest.items for caption in item.captions]
         if stored.ids != [utterance_id(item, caption) for item, caption in spoken]:
             raise DataError.about(stored.folder, "it belongs to another manifest", "extract the embeddings again")
-        size, wanted = stored.embeddings.shape[1], pipe.painter.embedding_dim if pipe.painter is not None else 0
+        size, wanted = stored.embeddings.shape[1], pipe.sampler.embedding_dim if pipe.sampler is not None else 0
         if size != wanted:
             raise MetricError.about(
                 stored.folder, f"has embeddings of {size}, {pipe.name} takes {wanted}", "give those it was trained on"

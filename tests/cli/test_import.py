@@ -49,8 +49,8 @@ def test_encoder_and_generator_become_one_pipeline(recipe: ModuleType, tmp_path:
         np.testing.assert_allclose(sentence.numpy(), golden["sentence"], atol=1e-4)
 
         golden = recipe.values("stackgan_v2_generator")
-        assert pipe.painter is not None
-        output = pipe.painter.generator(
+        assert pipe.sampler is not None
+        output = pipe.sampler.generator(
             torch.from_numpy(golden["embedding"]), torch.from_numpy(golden["z"]), eps=torch.zeros(2, 128)
         )
     np.testing.assert_allclose(output.images[0].numpy(), golden["img64"], atol=1e-4)

@@ -21,7 +21,7 @@ from speech2img.features.image_features import build_teacher_features, load_feat
 from speech2img.features.loading import load_teacher
 from speech2img.features.speech_embeddings import extract_picture_embeddings, load_embeddings
 from speech2img.metrics.evaluate.independence import judge_independence
-from speech2img.models.generators.image_sampler import PaintingOptions
+from speech2img.models.generators.image_sampler import SamplingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.foreign.peer_embeddings import (
@@ -235,8 +235,8 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "prior" / "stats.jsonl").read_text().splitlines()]
     assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["said_and_shown"] <= 1
     pipe = SpeechToImage.load(trained / "prior", device="cpu")
-    assert pipe.painter is not None and pipe.painter.prior is not None
-    assert pipe.painter.options == PaintingOptions(prior_steps=2)
+    assert pipe.sampler is not None and pipe.sampler.prior is not None
+    assert pipe.sampler.options == SamplingOptions(prior_steps=2)
     embeddings = load_embeddings(corpus, "standard").embeddings[:3]
     pictures = pipe.generate(embeddings, seed=1, num_images=2, first_index=0)
     assert pictures.shape == (3, 2, 64, 64, 3)
@@ -284,7 +284,7 @@ def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_p
     train_prior(corpus, tmp_path / "run", settings, progress=False)
     many = SpeechToImage.load(tmp_path / "run", device="cpu")
     first = SpeechToImage.load(tmp_path / "run", device="cpu", candidates=1)
-    assert many.painter is not None and many.painter.options == PaintingOptions(prior_steps=2, candidates=4)
+    assert many.sampler is not None and many.sampler.options == SamplingOptions(prior_steps=2, candidates=4)
     teacher = load_teacher(trained / "teacher", device=torch.device("cpu"))
     tensors, _ = load_release(tmp_path / "run" / "export")
     embeddings = load_embeddings(corpus, "standard").embeddings[:4]

@@ -15,7 +15,13 @@ class SpeechEncoding(NamedTuple):
     words: Tensor
     """(B, D, S): one vector a time step, zero behind ``word_lengths``."""
     word_lengths: Tensor
-    """(B,) int64 on the CPU: valid steps, 1 or more."""
+    """(B,) int64 on the CPU: valid steps, 1 or more; 0 where only the sentence is known."""
+
+    @classmethod
+    def of_sentences(cls, sentence_BD: Tensor) -> "SpeechEncoding":
+        """Sentences without their time steps: S is 0."""
+        words = sentence_BD.new_zeros(*sentence_BD.shape, 0)
+        return cls(sentence_BD, words, torch.zeros(len(sentence_BD), dtype=torch.int64))
 
 
 class SpeechNetwork(nn.Module):

@@ -1,8 +1,8 @@
-"""From speech embeddings to pictures: the prior draws features, the generator paints them, the best of several is kept.
+"""``ImageSampler``: images of encoded speech by a generator, with a prior before it and a reranker behind it.
 
-    embedding (B, D) -> FeaturePrior -> features (B * C, F) -> StackGenerator -> C pictures each -> PictureReader -> one
+    embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C pictures each -> Reranker -> one
 
-Both parts around the generator may be missing. To paint several candidates and keep the one that fits best is what
+Both parts around the generator may be missing. To generate several candidates and keep the one that fits best is what
 DALL-E does with CLIP (arXiv:2102.12092, section 2.6). Here the teacher reads the candidates: speech embeddings were
 learned as its features (Li et al. 2020), or as what an image head makes of them (S2IGAN), so the cosine of both says
 how well a picture fits what was said.
@@ -12,19 +12,23 @@ Shape letters: B embeddings, C candidates, D size of an embedding, F of the feat
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.encoders.image_head import ImageHead
+from speech2img.models.generators.base import Distribution, DrawsJointly, ImageGenerator, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.vision.attribute_network import AttributeNetwork
+
+Conditioning = Literal["mean", "sampled"]
 
 
 @dataclass(frozen=True)
-class PaintingOptions:
+class SamplingOptions:
     """How pictures are drawn from what was said."""
 
     prior_steps: int = 8
@@ -36,14 +40,14 @@ class PaintingOptions:
     temperature: float = 1.0
     """See `FeaturePrior.sample`."""
     candidates: int = 1
-    """Pictures painted for each one that is kept, >= 1."""
+    """Pictures generated for each one that is kept, >= 1."""
 
     def __post_init__(self) -> None:
         if self.prior_steps < 1 or self.candidates < 1 or min(self.stretch, self.guidance, self.temperature) < 0:
-            raise ValueError(f"painting options out of range: {self}")
+            raise ValueError(f"sampling options out of range: {self}")
 
 
-class PictureReader(nn.Module):
+class Reranker(nn.Module):
     """The teacher's features of a picture as the speech embeddings were learned: standardised, or by an image head.
 
     Parameters
@@ -94,82 +98,116 @@ class PictureReader(nn.Module):
         return (features - self.mean) / self.std if self.head is None else self.head(features)
 
 
-class Painter(nn.Module):
-    """Generator, and around it the prior and the reader where there are any.
+class ImageSampler(nn.Module):
+    """A generator of any family, and around it the prior and the reranker where there are any.
+
+    It is an `ImageGenerator` itself.
 
     Parameters
     ----------
-    generator : StackGenerator
-        Paints embeddings, or features where there is a prior.
+    generator : ImageGenerator
+        An ``nn.Module``; takes speech embeddings, or picture features where there is a prior.
     prior : FeaturePrior, optional
         Draws the features of one picture that fits the speech.
-    reader : PictureReader, optional
+    reranker : Reranker, optional
         Chooses among candidates.
-    options : PaintingOptions
+    options : SamplingOptions
         How pictures are drawn.
+    conditioning : {"mean", "sampled"}
+        ``"mean"``: what the generator draws under the name ``condition`` is zero, and so its condition is the mean; all
+        variety comes from the other noise. ``"sampled"``: it is drawn as StackGAN-v2 does.
 
     Raises
     ------
     ValueError
-        If there are candidates and no reader, or the sizes of the parts do not fit each other.
+        If there are candidates and no reranker, or the sizes of the parts do not fit each other.
     """
 
     def __init__(
         self,
-        generator: StackGenerator,
+        generator: ImageGenerator,
         *,
         prior: FeaturePrior | None = None,
-        reader: PictureReader | None = None,
-        options: PaintingOptions = PaintingOptions(),
+        reranker: Reranker | None = None,
+        options: SamplingOptions = SamplingOptions(),
+        conditioning: Conditioning = "mean",
     ) -> None:
         super().__init__()
         self.embedding_dim = generator.embedding_dim if prior is None else prior.embedding_dim
         if prior is not None and prior.feature_dim != generator.embedding_dim:
             raise ValueError(f"the prior draws {prior.feature_dim} features, not {generator.embedding_dim}")
-        if options.candidates > 1 and reader is None:
+        if options.candidates > 1 and reranker is None:
             raise ValueError("there is no reader to choose among candidates")
-        if reader is not None and reader.embedding_dim != self.embedding_dim:
-            raise ValueError(f"the reader sees {reader.embedding_dim} features, not {self.embedding_dim}")
-        self.generator, self.prior, self.reader, self.options = generator, prior, reader, options
+        if reranker is not None and reranker.embedding_dim != self.embedding_dim:
+            raise ValueError(f"the reader sees {reranker.embedding_dim} features, not {self.embedding_dim}")
+        self.generator, self.prior, self.reranker = generator, prior, reranker
+        self.options, self.conditioning = options, conditioning
+        self.needs_frames = generator.needs_frames
 
     @property
-    def noise_sizes(self) -> tuple[int, int, int]:
-        """Size of the generator's noise, of its conditioning draw, and of the prior's noise."""
-        components = 0 if self.prior is None else self.prior.components
-        return self.generator.noise_dim, self.generator.condition_dim, components
+    def image_sizes(self) -> tuple[int, ...]:
+        """Sides of the generator's images in pixels, small to large."""
+        return tuple(self.generator.image_sizes)
 
-    def forward(self, embedding_BD: Tensor, noise_BCN: Tensor, eps_BCE: Tensor, state_BCK: Tensor) -> list[Tensor]:
-        """Paint C candidates for each embedding and keep the one that fits best.
+    def sample(self, speech: SpeechEncoding, noise: ImageNoise, *, candidates: int | None = None) -> list[Tensor]:
+        """Generate C candidates for each utterance and keep the one that fits best.
 
         Parameters
         ----------
-        embedding_BD : Tensor [shape=(B, D)]
-            Speech embeddings.
-        noise_BCN, eps_BCE, state_BCK : Tensor [shape=(B, C, size)]
-            Standard normal draws of the sizes in ``noise_sizes``; zeros for ``eps`` give the mean condition.
+        speech : SpeechEncoding
+            Of B utterances, with frames where the generator ``needs_frames``.
+        noise : ImageNoise
+            Of B rows.
+        candidates : int >= 1, optional
+            C; by default that of the options.
 
         Returns
         -------
         list of Tensor [shape=(B, 3, S, S), range -1..1]
             The stages of the pictures that were kept, small to large.
         """
-        batch, count = noise_BCN.shape[:2]
-        speech = embedding_BD.repeat_interleave(count, dim=0)
-        features = speech
+        count = self.options.candidates if candidates is None else candidates
+        draws = self._draws(noise.repeated(count))
+        repeated = SpeechEncoding(*(part.repeat_interleave(count, dim=0) for part in speech))
+
+        # Features of one picture in the place of the embedding.
+        heard = repeated
         if self.prior is not None:
             features = self.prior.sample(
-                speech,
-                state_BCK.flatten(0, 1),
+                repeated.sentence,
+                draws.normal("prior", self.prior.components),
                 steps=self.options.prior_steps,
                 stretch=self.options.stretch,
                 guidance=self.options.guidance,
                 temperature=self.options.temperature,
             )
-        stages = self.generator(features, noise_BCN.flatten(0, 1), eps=eps_BCE.flatten(0, 1)).images
-        stages = [stage.float() for stage in stages]
+            heard = repeated._replace(sentence=features)
+
+        stages = [stage.float() for stage in self.generator.sample(heard, draws)]
         if count == 1:
             return stages
-        assert self.reader is not None
-        fit_BC = F.cosine_similarity(self.reader(stages[-1]), speech, dim=1).view(batch, count)
-        kept = fit_BC.argmax(dim=1) + count * torch.arange(batch, device=fit_BC.device)
+
+        # Of each utterance's candidates the one whose features are closest to its embedding.
+        assert self.reranker is not None
+        fit_BC = F.cosine_similarity(self.reranker(stages[-1]), repeated.sentence, dim=1).view(-1, count)
+        kept = fit_BC.argmax(dim=1) + count * torch.arange(len(fit_BC), device=fit_BC.device)
         return [stage[kept] for stage in stages]
+
+    def _draws(self, noise: ImageNoise) -> ImageNoise:
+        """The same noise with a zero ``condition`` where it is to be the mean, and joint draws out of one stream."""
+        sizes: dict[str, int] = {}
+        if isinstance(self.generator, DrawsJointly):
+            sizes = {**self.generator.joint_draws, "prior": 0 if self.prior is None else self.prior.components}
+        joint: dict[str, Tensor] = {}
+
+        def draw(kind: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:
+            if name not in sizes:
+                drawn = noise.normal(name, *shape) if kind == "normal" else noise.uniform(name, *shape)
+            else:
+                if not joint:
+                    parts = noise.normal("", sum(sizes.values())).split(list(sizes.values()), dim=1)
+                    joint.update(zip(sizes, parts, strict=True))
+                drawn = joint[name]
+            return torch.zeros_like(drawn) if name == "condition" and self.conditioning == "mean" else drawn
+
+        return ImageNoise(draw)

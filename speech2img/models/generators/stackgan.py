@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.conditioning import ConditioningAugmentation
 from speech2img.models.layers.activation_checkpointing import recomputed
 from speech2img.models.layers.upsampling import doubled_conv
@@ -134,6 +136,8 @@ class StackGenerator(nn.Module):
         If ``num_stages`` is out of range or ``width`` cannot be halved that often.
     """
 
+    needs_frames = False
+
     def __init__(
         self,
         *,
@@ -174,6 +178,16 @@ class StackGenerator(nn.Module):
     def image_sizes(self) -> tuple[int, ...]:
         """Side lengths in pixels of the images made, smallest first."""
         return tuple(BASE_SIZE << i for i in range(self.num_stages))
+
+    @property
+    def joint_draws(self) -> dict[str, int]:
+        """See `base.DrawsJointly`."""
+        return {"noise": self.noise_dim, "condition": self.condition_dim}
+
+    def sample(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
+        """Draw an image of each sentence; see `base.ImageGenerator`."""
+        eps = noise.normal("condition", self.condition_dim)
+        return self(speech.sentence, noise.normal("noise", self.noise_dim), eps=eps).images
 
     def forward(self, embedding_BD: Tensor, noise_BZ: Tensor, *, eps: Tensor | None = None) -> GeneratorOutput:
         """Draw images.

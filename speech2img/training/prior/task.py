@@ -21,8 +21,10 @@ from speech2img.features.loading import AttributeTeacher
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import Distribution, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import Painter, PaintingOptions, PictureReader
+from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import TRAINED_WITH, inherited
@@ -103,11 +105,11 @@ class PriorTask(Task):
         self.average = EMA(self.prior, settings.ema_decay, warmup=True)
         averaged = self.average.module
         assert isinstance(averaged, FeaturePrior)
-        self.painter = Painter(
+        self.image_sampler = ImageSampler(
             self.generator,
             prior=averaged,
-            reader=self._reader() if settings.candidates > 1 else None,
-            options=PaintingOptions(
+            reranker=self._reranker() if settings.candidates > 1 else None,
+            options=SamplingOptions(
                 prior_steps=settings.steps,
                 stretch=settings.stretch,
                 guidance=settings.guidance,
@@ -123,7 +125,7 @@ class PriorTask(Task):
         self.grid_noise = torch.randn(settings.grid_noises, settings.candidates, settings.components, generator=fixed)
         self.held_noise = torch.randn(max(1, len(data.held)), 1, settings.components, generator=fixed)
 
-    def _reader(self) -> PictureReader:
+    def _reranker(self) -> Reranker:
         """The teacher, as it goes into the release."""
         head = image_head_of(self.encoder_tensors, self.encoder_config, name="the speech encoder")
         if self.teacher is None or (head is None and "target.mean" not in self.encoder_tensors):
@@ -134,20 +136,20 @@ class PriorTask(Task):
                 "set candidates to 1",
             )
         network = self.teacher.network
-        reader = PictureReader(
+        reranker = Reranker(
             heads=network.heads,
             width=network.width,
             feature_dim=network.feature_dim,
             image_size=self.teacher.image_size,
             head_dim=None if head is None else head.embedding_dim,
         )
-        reader.network.load_state_dict(network.state_dict())
-        if reader.head is not None and head is not None:
-            reader.head.load_state_dict(head.state_dict())
+        reranker.network.load_state_dict(network.state_dict())
+        if reranker.head is not None and head is not None:
+            reranker.head.load_state_dict(head.state_dict())
         else:
-            reader.mean.copy_(self.encoder_tensors["target.mean"])
-            reader.std.copy_(self.encoder_tensors["target.std"])
-        return reader.to(self.device).eval().requires_grad_(False)
+            reranker.mean.copy_(self.encoder_tensors["target.mean"])
+            reranker.std.copy_(self.encoder_tensors["target.std"])
+        return reranker.to(self.device).eval().requires_grad_(False)
 
     def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
         """Embeddings, features and the numbers of the pairs."""
@@ -194,10 +196,15 @@ class PriorTask(Task):
 
     @torch.inference_mode()
     def _paint(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
-        noise, condition, _ = self.painter.noise_sizes
-        zeros = torch.zeros(*state_BCK.shape[:2], noise + condition, device=self.device)
-        noise_BCN, eps_BCE = zeros.split([noise, condition], dim=2)
-        return self.painter(embeddings.to(self.device), noise_BCN, eps_BCE, state_BCK.to(self.device))[-1]
+        def draw(distribution: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:
+            """The prior's noise as given, all other zero."""
+            draws = torch.zeros(len(embeddings), *shape, device=self.device)
+            if name in ("", "prior"):
+                draws[..., -self.prior.components :] = state_BCK.to(self.device)
+            return draws
+
+        speech = SpeechEncoding.of_sentences(embeddings.to(self.device))
+        return self.image_sampler.sample(speech, ImageNoise(draw), candidates=state_BCK.shape[1])[-1]
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances.
@@ -249,17 +256,17 @@ class PriorTask(Task):
         tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
         tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
         tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
-        reader = self.painter.reader
+        reranker = self.image_sampler.reranker
         extra: dict[str, Any] = {}
-        if reader is not None:
-            tensors |= {f"reader.{name}": value for name, value in reader.state_dict().items()}
-            network = reader.network
+        if reranker is not None:
+            tensors |= {f"reader.{name}": value for name, value in reranker.state_dict().items()}
+            network = reranker.network
             extra["reader"] = {
                 "heads": network.heads,
                 "width": network.width,
-                "feature_dim": reader.feature_dim,
-                "image_size": reader.image_size,
-                **({} if reader.head is None else {"head_dim": reader.embedding_dim}),
+                "feature_dim": reranker.feature_dim,
+                "image_size": reranker.image_size,
+                **({} if reranker.head is None else {"head_dim": reranker.embedding_dim}),
             }
         config = {
             **{key: value for key, value in self.encoder_config.items() if key in ENCODER_KEYS},
@@ -267,7 +274,7 @@ class PriorTask(Task):
             "generator": self.generator_arguments,
             "conditioning": "mean",
             "prior": self.arguments,
-            **asdict(self.painter.options),
+            **asdict(self.image_sampler.options),
             **extra,
             "image_size": self.generator.image_sizes[-1],
             "step": step,

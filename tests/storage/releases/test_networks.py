@@ -15,7 +15,7 @@ from torch import nn
 from speech2img.errors import CheckpointError, UnsafeFileError
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import PictureReader
+from speech2img.models.generators.image_sampler import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.tts.tacotron2 import Tacotron2
@@ -24,7 +24,7 @@ from speech2img.storage.releases.networks import build_network, load_weights, ne
 
 SMALL: dict[str, tuple[Any, dict[str, Any]]] = {
     "attribute": (AttributeNetwork, {"heads": {"color": 3}, "width": 8, "feature_dim": 16}),
-    "reader": (PictureReader, {"heads": {"color": 3}, "width": 8, "feature_dim": 16, "head_dim": 4}),
+    "reader": (Reranker, {"heads": {"color": 3}, "width": 8, "feature_dim": 16, "head_dim": 4}),
     "li2020": (build_encoder, {"channels": [8] * 8, "embedding_dim": 16, "rnn_layers": 2}),
     "s2igan": (build_encoder, {"network": "s2igan", "channels": [4, 8], "embedding_dim": 16, "attention_dim": 4}),
     "generator": (StackGenerator, {"embedding_dim": 8, "condition_dim": 6, "noise_dim": 4, "width": 8}),

@@ -35,7 +35,7 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
     train_generator(root, tmp_path / "generator", rdg, device="cpu", progress=False)
     pipe = SpeechToImage.load(tmp_path / "generator", device="cpu")
     assert isinstance(pipe.encoder, CRNNEncoder) and pipe.mel.name == "s2igan"
-    assert pipe.painter is not None and all(stage.dense for stage in pipe.painter.generator.next)
+    assert pipe.sampler is not None and all(stage.dense for stage in pipe.sampler.generator.next)
     small, large = pipe(root / "audio" / "3_0.wav", seed=1, return_stages=True)
     assert (small.size, large.size) == ((64, 64), (128, 128))
     tensors, config = load_release(tmp_path / "generator" / "export")
