@@ -30,7 +30,7 @@ from speech2img.generation import (
     load_sampler,
     whole_number,
 )
-from speech2img.models.encoders.base import SpeechNetwork
+from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.storage.forked_children import require_own_process
@@ -75,7 +75,7 @@ class SpeechToImage(EmbeddingsToImage):
     def __init__(
         self,
         *,
-        encoder: SpeechNetwork,
+        encoder: SpeechEncoder,
         mel: MelPreset,
         sampler: ImageSampler | None = None,
         device: str = "auto",
@@ -86,7 +86,7 @@ class SpeechToImage(EmbeddingsToImage):
 
         Parameters
         ----------
-        encoder : SpeechNetwork
+        encoder : SpeechEncoder
             Trained encoder.
         mel : MelPreset
             The front-end that the encoder was trained with.

@@ -71,7 +71,7 @@ def make_release() -> ReleaseMaker:
     def make(folder: Path, *, kind: str = "speech-to-image", **config: object) -> Path:
         import torch
 
-        from speech2img.models.encoders.li2020 import SpeechEncoder
+        from speech2img.models.encoders.li2020 import Li2020Encoder
         from speech2img.models.generators.stackgan import StackGenerator
         from speech2img.storage.releases.release import save_release
 
@@ -80,7 +80,7 @@ def make_release() -> ReleaseMaker:
         generator = {"embedding_dim": 16, "condition_dim": 6, "noise_dim": 10, "width": 8, "num_stages": 2}
         tensors, settings = {}, {"kind": kind}
         if kind != "image-generator":
-            state = SpeechEncoder(**encoder).state_dict()
+            state = Li2020Encoder(**encoder).state_dict()
             tensors |= {f"encoder.{name}": value for name, value in state.items()}
             settings |= {"encoder": encoder, "mel_preset": "li2020"}
         if kind != "speech-encoder":

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.published import checkpoints as published
@@ -63,7 +63,7 @@ def described(source: str, converted: State) -> Described:
     if source == "li2020-encoder":
         settings = published.li2020_encoder_settings(converted)
         config = {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": settings}
-        return SpeechEncoder, settings, "encoder.", config
+        return Li2020Encoder, settings, "encoder.", config
     if source in ("stackgan-v2-generator", "s2igan-generator"):
         settings = published.stackgan_v2_generator_settings(converted)
         if settings["dense"] != (source == "s2igan-generator"):

@@ -18,7 +18,7 @@ from speech2img.distributed.collectives import by_leader
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standard, load_features
 from speech2img.features.stores import derived, mel_store
-from speech2img.models.encoders.base import SpeechNetwork
+from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
@@ -232,7 +232,7 @@ def write_embeddings(
 
 @torch.inference_mode()
 def encode_rows(
-    encoder: SpeechNetwork,
+    encoder: SpeechEncoder,
     mels: Mels,
     rows: np.ndarray,
     *,
@@ -244,7 +244,7 @@ def encode_rows(
 
     Parameters
     ----------
-    encoder : SpeechNetwork
+    encoder : SpeechEncoder
         Set to evaluation.
     mels : Mels
         Log-mels.
@@ -299,7 +299,7 @@ def batches_by_length(lengths: np.ndarray, batch_frames: int) -> list[np.ndarray
 
 @torch.inference_mode()
 def _encode(
-    encoder: SpeechNetwork, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
+    encoder: SpeechEncoder, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
 ) -> np.ndarray:
     """Embeddings (B, D) of one batch."""
     mel, lengths = mels.batch(rows, frames=frames)

@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from speech2img.models.published.checkpoints import CAFFE_BRANCHES, LI2020_LAYERS
 from torch import Tensor, nn
 
 from speech2img.cli.import_weights import SOURCES, import_published
 from speech2img.cli.main import main
 from speech2img.errors import CheckpointError
-from speech2img.models.encoders.li2020 import SpeechEncoder
-from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
+from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.published import inception as inception_published
 from speech2img.models.published import tacotron2 as tacotron2_published
-from speech2img.models.published.checkpoints import CAFFE_BRANCHES, LI2020_LAYERS
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.tts.tacotron2 import Tacotron2
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
@@ -50,7 +50,7 @@ def renamed(module: nn.Module, *rules: tuple[str, str | Callable[[re.Match[str]]
 
 def li2020_encoder(*, n_mels: int = 8) -> State:
     layers = {ours: theirs for theirs, ours in LI2020_LAYERS.items()}
-    module = SpeechEncoder(
+    module = Li2020Encoder(
         n_mels=n_mels, channels=(4,) * len(layers), rnn_layers=1, bidirectional=True, embedding_dim=8,
         pooling="padded_mean", masked=False, padded_frames=2048, pad_value=0.0,
     )  # fmt: skip
@@ -93,7 +93,7 @@ def stackgan_discriminator() -> State:
 
 def s2igan_sen() -> State:
     return renamed(
-        CRNNEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3),
+        S2IGANEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3),
         (r"(convs|norms)\.(\d)\.", lambda m: f"{'Conv' if m[1] == 'convs' else 'bnorm'}{int(m[2]) + 1}."),
         (r"attention\.", "att.att_heads.0."),
     )

@@ -33,9 +33,9 @@ def test_the_release_gives_the_published_embeddings(realdata: Path, tmp_path: Pa
 
 
 def test_weights_of_spoken_photographs_take_sound_at_its_own_rate(tmp_path: Path) -> None:
-    from speech2img.models.encoders.s2igan import CRNNEncoder
+    from speech2img.models.encoders.s2igan import S2IGANEncoder
 
-    state = CRNNEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3).state_dict()
+    state = S2IGANEncoder(channels=(4, 6), embedding_dim=8, attention_dim=3).state_dict()
     names = (
         ("convs.0.", "Conv1."),
         ("convs.1.", "Conv2."),

@@ -6,8 +6,8 @@ from functools import partial
 from torch import nn
 
 from speech2img.models.encoders.image_head import ImageHead
-from speech2img.models.encoders.li2020 import SpeechEncoder
-from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
+from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.generators.relation_classifier import RelationClassifier
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.vision.attribute_network import AttributeNetwork
@@ -15,10 +15,10 @@ from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeN
 from speech2img.models.vision.inception import InceptionV3
 
 NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
-    "li2020-encoder": SpeechEncoder,
-    "li2020-encoder-published": partial(SpeechEncoder, pooling="padded_mean", masked=False, padded_frames=2048),
-    "s2igan-encoder": CRNNEncoder,
-    "s2igan-encoder-published": partial(CRNNEncoder, masked=False, attention_start="published"),
+    "li2020-encoder": Li2020Encoder,
+    "li2020-encoder-published": partial(Li2020Encoder, pooling="padded_mean", masked=False, padded_frames=2048),
+    "s2igan-encoder": S2IGANEncoder,
+    "s2igan-encoder-published": partial(S2IGANEncoder, masked=False, attention_start="published"),
     "s2igan-image-head": ImageHead,
     "stackgan-v2": StackGenerator,
     "s2igan-generator": partial(StackGenerator, dense=True),

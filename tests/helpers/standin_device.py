@@ -30,7 +30,7 @@ from speech2img.errors import SynthesisError
 from speech2img.features.image_features import build_teacher_features
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders import base as speech_network
-from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release, save_release
 from speech2img.training.classifiers import task as classifier
@@ -148,7 +148,7 @@ def _generate(root: Path, run: Path) -> None:
     arguments = {"channels": [8] * 8, "embedding_dim": config["generator"]["embedding_dim"]}
     if "prior" in config:
         arguments["embedding_dim"] = config["prior"]["embedding_dim"]
-    encoder = {f"encoder.{name}": value for name, value in SpeechEncoder(**arguments).state_dict().items()}
+    encoder = {f"encoder.{name}": value for name, value in Li2020Encoder(**arguments).state_dict().items()}
     save_release(run / "whole", {**tensors, **encoder}, {**config, "encoder": arguments}, "")
     model = SpeechToImage.load(run / "whole")
     assert model.device.type == NAME and len(model(root / "audio" / "0_0.wav", num_images=2)) == 2

@@ -81,13 +81,14 @@ def test_the_published_step_and_ours_have_the_same_losses(parts: SimpleNamespace
 
 
 def test_the_published_encoder_is_the_published_setting_of_ours(parts: SimpleNamespace) -> None:
-    from speech2img.models.encoders.li2020 import SpeechEncoder
     from speech2img.models.published.checkpoints import convert_li2020_encoder, li2020_encoder_settings
+
+    from speech2img.models.encoders.li2020 import Li2020Encoder
 
     torch.manual_seed(0)
     published = parts.published_encoder.PublishedEncoder().eval()
     state = convert_li2020_encoder(published.state_dict())
-    ours = SpeechEncoder(**li2020_encoder_settings(state)).eval()
+    ours = Li2020Encoder(**li2020_encoder_settings(state)).eval()
     ours.load_state_dict(state)
     lengths = torch.tensor([700, 130])
     mel = torch.zeros(2, 40, 2048)

@@ -24,7 +24,7 @@ class SpeechEncoding(NamedTuple):
         return cls(sentence_BD, words, torch.zeros(len(sentence_BD), dtype=torch.int64))
 
 
-class SpeechNetwork(nn.Module):
+class SpeechEncoder(nn.Module):
     """Base of the speech encoders.
 
     ``forward(mel_BMT, lengths_B)`` takes log-mels (B, n_mels, T), right-padded, and the valid frames of each row, and

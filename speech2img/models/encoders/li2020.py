@@ -6,7 +6,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.encoders.base import SpeechEncoding, SpeechNetwork, run_packed
+from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding, run_packed
 from speech2img.models.layers.masked_batch_norm import FrameMask, MaskedBatchNorm
 
 Pooling = Literal["masked_mean", "padded_mean"]
@@ -56,7 +56,7 @@ class EncoderLayer(nn.Module):
         return F.conv1d(x_BCT, self.conv.weight[..., middle : middle + 1])
 
 
-class SpeechEncoder(SpeechNetwork):
+class Li2020Encoder(SpeechEncoder):
     """Log-mel spectrograms to speech embeddings.
 
     The published (40, 1) and (1, k) two-dimensional convolutions are written as one-dimensional ones: the same numbers,

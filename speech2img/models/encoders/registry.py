@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from speech2img.models.encoders.base import SpeechNetwork
-from speech2img.models.encoders.li2020 import SpeechEncoder
-from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.encoders.base import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
+from speech2img.models.encoders.s2igan import S2IGANEncoder
 
-ENCODERS: Mapping[str, Callable[..., SpeechNetwork]] = {
-    "li2020": SpeechEncoder,  # CNN and bidirectional LSTM (Li et al. 2020)
-    "s2igan": CRNNEncoder,  # CNN, bidirectional GRU, attention over time (Wang et al. 2020)
+ENCODERS: Mapping[str, Callable[..., SpeechEncoder]] = {
+    "li2020": Li2020Encoder,  # CNN and bidirectional LSTM (Li et al. 2020)
+    "s2igan": S2IGANEncoder,  # CNN, bidirectional GRU, attention over time (Wang et al. 2020)
 }
 """Name under ``encoder.network`` of a release's config -> class."""
 
 
-def build_encoder(*, network: str = "li2020", **settings: Any) -> SpeechNetwork:
+def build_encoder(*, network: str = "li2020", **settings: Any) -> SpeechEncoder:
     """Speech encoder of a release: what stands under ``encoder`` in its config.
 
     Parameters

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.encoders.base import SpeechEncoding, SpeechNetwork, run_packed
+from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding, run_packed
 from speech2img.models.layers.masked_batch_norm import FrameMask, MaskedBatchNorm
 
 AttentionStart = Literal["orthogonal", "published"]
@@ -64,7 +64,7 @@ class SelfAttention(nn.Module):
         return (scores.float().softmax(dim=1) * steps_BSD).sum(dim=1)
 
 
-class CRNNEncoder(SpeechNetwork):
+class S2IGANEncoder(SpeechEncoder):
     """Log-mel spectrograms to speech embeddings of unit length ("CRNN" of the published code).
 
     No activation stands between the convolutions, as published. ``speech2img.models.published.s2igan`` maps a published

@@ -46,7 +46,7 @@ def unwrap_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
-    """Speech encoder of Li et al. 2020 (``CNNRNN``) to ``SpeechEncoder``.
+    """Speech encoder of Li et al. 2020 (``CNNRNN``) to ``Li2020Encoder``.
 
     Two-dimensional kernels lose the axis of length one, the first the mel axis becomes the input channels.
 
@@ -77,7 +77,7 @@ def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
 
 
 def li2020_encoder_settings(state: State) -> dict[str, Any]:
-    """Arguments of ``SpeechEncoder`` for a published state: its sizes, and the published behaviour.
+    """Arguments of ``Li2020Encoder`` for a published state: its sizes, and the published behaviour.
 
     Parameters
     ----------

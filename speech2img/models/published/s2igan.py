@@ -12,7 +12,7 @@ State = Mapping[str, Tensor]
 
 
 def convert_s2igan_sen(state: State) -> dict[str, Tensor]:
-    """Speech encoder "CRNN" of S2IGAN to ``CRNNEncoder``.
+    """Speech encoder "CRNN" of S2IGAN to ``S2IGANEncoder``.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def convert_s2igan_sen(state: State) -> dict[str, Tensor]:
 
 
 def s2igan_sen_settings(state: State) -> dict[str, Any]:
-    """Arguments of ``CRNNEncoder`` for an output of ``convert_s2igan_sen``.
+    """Arguments of ``S2IGANEncoder`` for an output of ``convert_s2igan_sen``.
 
     ``masked`` is True: the published embeddings are computed one utterance at a time, without padding, and so is every
     utterance here, whatever it shares a batch with.

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from speech2img.models.encoders.li2020 import EncoderLayer, SpeechEncoder
+from speech2img.models.encoders.li2020 import EncoderLayer, Li2020Encoder
 from speech2img.models.layers.masked_batch_norm import FrameMask, MaskedBatchNorm
 
 SMALL = {"n_mels": 8, "channels": (4, 4, 8, 8, 8, 8, 8, 16), "embedding_dim": 12}
 
 
-def small_encoder(**overrides: object) -> SpeechEncoder:
+def small_encoder(**overrides: object) -> Li2020Encoder:
     torch.manual_seed(0)
-    return SpeechEncoder(**{**SMALL, **overrides})  # type: ignore[arg-type]
+    return Li2020Encoder(**{**SMALL, **overrides})  # type: ignore[arg-type]
 
 
 def count(module: nn.Module) -> int:
@@ -23,7 +23,7 @@ def count(module: nn.Module) -> int:
 
 def test_parameter_counts_of_the_published_network() -> None:
     with torch.device("meta"):
-        both, one = SpeechEncoder(), SpeechEncoder(bidirectional=False)
+        both, one = Li2020Encoder(), Li2020Encoder(bidirectional=False)
     assert count(both) == 11_669_506 and count(one) == 13_766_658
     assert count(both) - count(both.rnn) == 5_369_858
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.registry import ENCODERS, build_encoder
-from speech2img.models.encoders.s2igan import CRNNEncoder, SelfAttention
+from speech2img.models.encoders.s2igan import S2IGANEncoder, SelfAttention
 from speech2img.models.layers.masked_batch_norm import MaskedBatchNorm
 
 SMALL = {"n_mels": 8, "channels": (6, 10), "embedding_dim": 12, "attention_dim": 5}
@@ -16,12 +16,12 @@ LENGTHS = torch.tensor([300, 100, 17, 16, 9, 1])
 STEPS = [72, 22, 1, 1, 1, 1]
 
 
-def small_encoder(**changes: object) -> CRNNEncoder:
+def small_encoder(**changes: object) -> S2IGANEncoder:
     torch.manual_seed(0)
-    return CRNNEncoder(**{**SMALL, **changes})  # type: ignore[arg-type]
+    return S2IGANEncoder(**{**SMALL, **changes})  # type: ignore[arg-type]
 
 
-def lively(encoder: CRNNEncoder) -> CRNNEncoder:
+def lively(encoder: S2IGANEncoder) -> S2IGANEncoder:
     """Norms that shift, so that zeros do not stay zeros."""
     for module in encoder.modules():
         if isinstance(module, MaskedBatchNorm):
@@ -33,7 +33,7 @@ def lively(encoder: CRNNEncoder) -> CRNNEncoder:
 
 def test_parameter_count_of_the_published_network() -> None:
     with torch.device("meta"):
-        assert sum(p.numel() for p in CRNNEncoder().parameters()) == 7_025_344
+        assert sum(p.numel() for p in S2IGANEncoder().parameters()) == 7_025_344
 
 
 def test_lengths_shapes_and_unit_norm() -> None:
@@ -141,8 +141,8 @@ def test_settings_that_contradict(setting: dict[str, object]) -> None:
 
 
 def test_networks_by_name() -> None:
-    assert isinstance(build_encoder(channels=(4,) * 8, embedding_dim=8), SpeechEncoder)
-    assert isinstance(build_encoder(network="s2igan", **SMALL), CRNNEncoder)
+    assert isinstance(build_encoder(channels=(4,) * 8, embedding_dim=8), Li2020Encoder)
+    assert isinstance(build_encoder(network="s2igan", **SMALL), S2IGANEncoder)
     assert set(ENCODERS) == {"li2020", "s2igan"}
     with pytest.raises(ValueError, match="li2020, s2igan"):
         build_encoder(network="crnn")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.published import checkpoints as published
 from speech2img.models.vision.googlenet import (
@@ -54,7 +54,7 @@ def test_li2020_encoder_gives_the_published_embeddings(recipe: ModuleType, name:
     state = published.convert_li2020_encoder(published_state(recipe, name))
     settings = published.li2020_encoder_settings(state)
     assert settings["embedding_dim"] == 1024 and settings["bidirectional"] is name.endswith("bi")
-    encoder = ready(SpeechEncoder(**settings), state)
+    encoder = ready(Li2020Encoder(**settings), state)
     mel = torch.from_numpy(recipe.li2020_mel(name, golden["lengths"]))
     with torch.no_grad():
         encoding = encoder(mel, torch.from_numpy(golden["lengths"]))
@@ -167,7 +167,7 @@ def test_a_small_state_survives_the_round_trip_of_settings() -> None:
         "residual_blocks": 1,
         "dense": False,
     }
-    encoder = SpeechEncoder(n_mels=8, channels=(4,) * 8, embedding_dim=6, rnn_layers=2)
+    encoder = Li2020Encoder(n_mels=8, channels=(4,) * 8, embedding_dim=6, rnn_layers=2)
     settings = published.li2020_encoder_settings(encoder.state_dict())
     assert (settings["n_mels"], settings["channels"], settings["rnn_layers"]) == (8, (4,) * 8, 2)
     discriminator = StackDiscriminator(512, condition_dim=6, width=2)

@@ -10,7 +10,7 @@ import torch
 from helpers.networks import NETWORKS
 from torch import Tensor
 
-from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.published.s2igan import convert_s2igan_sen, s2igan_sen_settings
 
 
@@ -52,7 +52,7 @@ def test_embeddings_are_the_published_ones_in_any_batch(
 
 
 def test_settings_are_read_off_the_state() -> None:
-    encoder = CRNNEncoder(n_mels=8, channels=(6, 10), rnn_layers=3, embedding_dim=14, attention_dim=5)
+    encoder = S2IGANEncoder(n_mels=8, channels=(6, 10), rnn_layers=3, embedding_dim=14, attention_dim=5)
     assert s2igan_sen_settings(encoder.state_dict()) == {
         "n_mels": 8,
         "channels": [6, 10],

@@ -27,7 +27,7 @@ from speech2img.features.stores import mel_store
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
 from speech2img.metrics.functional.retrieval import retrieval_scores
-from speech2img.models.encoders.li2020 import SpeechEncoder
+from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
@@ -110,7 +110,7 @@ def test_the_preset_of_li_takes_the_very_steps_it_took_before_there_were_two(cor
     batches = SpeechBatches(mels, rows, images, classes, features, batch_size=8, seed=0, mask_bands=4, mask_time=0.05)
     torch.set_num_threads(1)
     seed_everything(0)
-    encoder = SpeechEncoder(channels=LI.model.channels, embedding_dim=FEATURE_DIM, pad_value=pad)
+    encoder = Li2020Encoder(channels=LI.model.channels, embedding_dim=FEATURE_DIM, pad_value=pad)
     adam = torch.optim.Adam(encoder.parameters(), lr=1e-3, weight_decay=1e-5)
     for step in range(STEPS):
         adam.param_groups[0]["lr"] = learning_rate(step / STEPS, base=1e-3, warmup=0.02)

@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from speech2img.training.stackgan.train import train_generator
+
 from speech2img.features.image_features import build_teacher_features, load_features
 from speech2img.features.image_head import load_image_head, picture_space
 from speech2img.features.speech_embeddings import extract_embeddings
-from speech2img.models.encoders.s2igan import CRNNEncoder
+from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.encoder.settings import ENCODER_PRESETS, CRNNSettings
 from speech2img.training.encoder.task import train_encoder
 from speech2img.training.stackgan.settings import RelationSettings
-from speech2img.training.stackgan.train import train_generator
 
 
 def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path], tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
     rdg = replace(rdg, model=replace(rdg.model, num_stages=2, dense=True))
     train_generator(root, tmp_path / "generator", rdg, device="cpu", progress=False)
     pipe = SpeechToImage.load(tmp_path / "generator", device="cpu")
-    assert isinstance(pipe.encoder, CRNNEncoder) and pipe.mel.name == "s2igan"
+    assert isinstance(pipe.encoder, S2IGANEncoder) and pipe.mel.name == "s2igan"
     assert pipe.sampler is not None and all(stage.dense for stage in pipe.sampler.generator.next)
     small, large = pipe(root / "audio" / "3_0.wav", seed=1, return_stages=True)
     assert (small.size, large.size) == ((64, 64), (128, 128))
