@@ -11,17 +11,17 @@ import sys
 import types
 import warnings
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from speech2img.models.published.checkpoints import CAFFE_BRANCHES, LI2020_LAYERS
 from torch import Tensor, nn
 
-from speech2img.cli.import_weights import SOURCES, import_published
+from speech2img.cli.import_weights import import_published
+from speech2img.cli.importers import IMPORTERS, Conversion, ImportedNetwork, Importer
 from speech2img.cli.main import main
 from speech2img.errors import CheckpointError
 from speech2img.models.encoders.li2020 import Li2020Encoder
@@ -29,10 +29,14 @@ from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
 from speech2img.models.published import inception as inception_published
 from speech2img.models.published import tacotron2 as tacotron2_published
+from speech2img.models.published.googlenet import CAFFE_BRANCHES
+from speech2img.models.published.li2020 import LI2020_LAYERS
+from speech2img.models.published.state_dicts import converted, shape_of
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.tts.tacotron2 import Tacotron2
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.vision.inception import InceptionV3
+from speech2img.options import Option
 from speech2img.storage.releases.release import load_release
 
 State = dict[str, Tensor]
@@ -276,7 +280,7 @@ def test_every_layout_gives_what_the_plain_state_gives(tmp_path: Path, source: s
     assert_same(ours, imported(source, tmp_path / "plain.pth", tmp_path / "plain"))
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", IMPORTERS)
 def test_every_source_takes_a_compressed_container(tmp_path: Path, source: str) -> None:
     state = PUBLISHED[source]()
     torch.save(lightning(state, "model."), tmp_path / "plain.ckpt", pickle_protocol=4)
@@ -304,6 +308,38 @@ def test_arrays_are_known_by_content_and_may_be_of_another_machine(tmp_path: Pat
     (tmp_path / "arrays.npz").rename(tmp_path / "arrays.pth")
     ours = imported("s2igan-sen", tmp_path / "arrays.pth", tmp_path / "release")
     assert_same(ours, imported("s2igan-sen", tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+def test_a_format_is_added_by_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A toy from outside the package: the help, its option and its release follow from its entry."""
+
+    def toy(*, label: str = "plain") -> Conversion:
+        def convert(state: Mapping[str, Tensor]) -> State:
+            return converted(state, lambda key: key.removeprefix("toy.") if key.startswith("toy.") else None, "a toy")
+
+        def describe(state: Mapping[str, Tensor]) -> ImportedNetwork:
+            wide, narrow = shape_of(state, "weight", 2)
+            config = {"kind": "toy", "label": label}
+            return ImportedNetwork(nn.Linear, {"in_features": narrow, "out_features": wide}, config, "layer.")
+
+        return Conversion(convert, describe)
+
+    monkeypatch.setitem(IMPORTERS, "toy", Importer("toy.pth", toy, (Option("label", "what it is called", "TEXT"),)))
+    torch.save({"toy.weight": torch.ones(3, 2), "toy.bias": torch.ones(3)}, tmp_path / "toy.pth")
+    argv = ["import", "toy", str(tmp_path / "toy.pth"), "--out", str(tmp_path / "release")]
+    assert main([*argv, "--label", "mine"]) == 0
+    tensors, config = load_release(tmp_path / "release")
+    assert tensors.keys() == {"layer.weight", "layer.bias"} and (config["kind"], config["label"]) == ("toy", "mine")
+
+    capsys.readouterr()
+    assert main([*argv, "--mel-preset", "li2020"]) == 2
+    assert "--mel-preset: is no option of toy, but of li2020-encoder, s2igan-sen" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["import", "--help"])
+    said = capsys.readouterr().out
+    assert "toy.pth" in said and "--label TEXT" in said
 
 
 def refusal(capsys: pytest.CaptureFixture[str], source: str, file: Path, out: Path, *, status: int = 1) -> str:

@@ -81,9 +81,8 @@ def test_the_published_step_and_ours_have_the_same_losses(parts: SimpleNamespace
 
 
 def test_the_published_encoder_is_the_published_setting_of_ours(parts: SimpleNamespace) -> None:
-    from speech2img.models.published.checkpoints import convert_li2020_encoder, li2020_encoder_settings
-
     from speech2img.models.encoders.li2020 import Li2020Encoder
+    from speech2img.models.published.li2020 import convert_li2020_encoder, li2020_encoder_settings
 
     torch.manual_seed(0)
     published = parts.published_encoder.PublishedEncoder().eval()

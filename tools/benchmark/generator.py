@@ -68,7 +68,7 @@ def published_training(settings: Any, device: Any) -> Any:
 
 def equal_weights(published: Any, task: Any) -> None:
     """Give the published networks and ours the same weights."""
-    from speech2img.models.published import checkpoints as names
+    from speech2img.models.published import stackgan_v2 as names
 
     task.generator.load_state_dict(names.convert_stackgan_v2_generator(published.generator.state_dict()))
     for critic, network in zip(published.discriminators, task.critics.networks, strict=True):

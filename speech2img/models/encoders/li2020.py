@@ -60,7 +60,7 @@ class Li2020Encoder(SpeechEncoder):
     """Log-mel spectrograms to speech embeddings.
 
     The published (40, 1) and (1, k) two-dimensional convolutions are written as one-dimensional ones: the same numbers,
-    less work. ``speech2img.models.published.checkpoints.convert_li2020_encoder`` maps a published state to this module.
+    less work. ``speech2img.models.published.li2020.convert_li2020_encoder`` maps a published state to this module.
 
     Parameters
     ----------

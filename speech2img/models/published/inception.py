@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speech2img.models.published.checkpoints import State, shape_of
+from speech2img.models.published.state_dicts import State, shape_of
 from speech2img.models.vision.inception import InceptionV3
 
 EPSILON = 0.001

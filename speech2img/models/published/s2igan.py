@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from speech2img.models.published.checkpoints import converted, shape_of
+from speech2img.models.published.state_dicts import converted, shape_of
 
 State = Mapping[str, Tensor]
 

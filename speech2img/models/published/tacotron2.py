@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from speech2img.models.published.checkpoints import State, converted, shape_of
+from speech2img.models.published.state_dicts import State, converted, shape_of
 
 _PLAIN = {
     "embedding": "embedding",

@@ -62,7 +62,7 @@ class BVLCInception(nn.Module):
 class BVLCGoogLeNet(nn.Module):
     """The Caffe model zoo's GoogLeNet: local response normalisation, pools rounded up. Weights are converted, not made.
 
-    ``speech2img.models.published.checkpoints.convert_caffe_googlenet`` maps Caffe's arrays to this module.
+    ``speech2img.models.published.googlenet.convert_caffe_googlenet`` maps Caffe's arrays to this module.
     """
 
     def __init__(self, *, num_classes: int = 1000) -> None:

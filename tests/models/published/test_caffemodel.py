@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.models.published.caffemodel import read_caffemodel
-from speech2img.models.published.checkpoints import convert_caffe_googlenet
+from speech2img.models.published.googlenet import convert_caffe_googlenet
 
 
 def varint(value: int) -> bytes:

@@ -1,7 +1,5 @@
 """S2IGAN's published speech encoder: our module gives what its own code gave."""
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,16 +10,6 @@ from torch import Tensor
 
 from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.published.s2igan import convert_s2igan_sen, s2igan_sen_settings
-
-
-@pytest.fixture(scope="module")
-def recipe(realdata: Path) -> ModuleType:
-    """The rule that made the golden weights and inputs, as a module."""
-    spec = importlib.util.spec_from_file_location("golden_recipe", realdata / "golden_peers" / "recipe.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

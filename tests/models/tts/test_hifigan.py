@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.models.tts.hifigan import PUBLISHED, HifiGan, convert_hifigan, fold_weight_norm, hifigan_settings
+from speech2img.models.published.hifigan import convert_hifigan, fold_weight_norm, hifigan_settings
+from speech2img.models.tts.hifigan import PUBLISHED, HifiGan
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

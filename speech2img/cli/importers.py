@@ -1,0 +1,211 @@
+"""The published files that ``import`` knows: a dict of name -> what it is, its options, how it becomes a release.
+
+A format is added by one entry here. ``open`` of an entry imports the network when it runs: the help of the command
+line is made from this table and must not load torch.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+
+from speech2img.options import Option
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedNetwork:
+    """What a converted state is of."""
+
+    network: "Callable[..., nn.Module]"
+    """Class of the network, or a function that chooses one."""
+    settings: dict[str, Any]
+    """Its arguments."""
+    config: dict[str, Any]
+    """Of the release."""
+    prefix: str = ""
+    """What the names of its tensors begin with in a release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How one published format becomes a release; both functions raise ValueError for what is not of that network."""
+
+    convert: "Callable[[State], dict[str, Tensor]]"
+    """A published state under our names."""
+    describe: "Callable[[State], ImportedNetwork]"
+    """What a converted state is of."""
+    read: "Callable[[IO[bytes]], State] | None" = field(default=None)
+    """Reader of files that are neither torch's nor .npz, where the publisher has a format of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """One published format."""
+
+    summary: str
+    """One line for the list of formats: which file it is."""
+    open: Callable[..., Conversion]
+    """``open(**options)``, with those that were given; refuses what it cannot use before a file is read."""
+    options: tuple[Option, ...] = ()
+    """What it understands beside FILE and --out. Rows that share an option give the same record."""
+
+
+def _front_end(name: str) -> str:
+    from speech2img.audio.mel import mel_preset
+
+    mel_preset(name)
+    return name
+
+
+def _li2020_encoder(*, mel_preset: str = "li2020") -> Conversion:
+    from speech2img.models.encoders.li2020 import Li2020Encoder
+    from speech2img.models.published.li2020 import convert_li2020_encoder, li2020_encoder_settings
+
+    front_end = _front_end(mel_preset)
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = li2020_encoder_settings(converted)
+        config = {"kind": "speech-encoder", "mel_preset": front_end, "encoder": settings}
+        return ImportedNetwork(Li2020Encoder, settings, config, "encoder.")
+
+    return Conversion(convert_li2020_encoder, describe)
+
+
+def _s2igan_encoder(*, mel_preset: str = "s2igan") -> Conversion:
+    from speech2img.models.encoders.registry import build_encoder
+    from speech2img.models.published.s2igan import convert_s2igan_sen, s2igan_sen_settings
+
+    front_end = _front_end(mel_preset)
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = {"network": "s2igan", **s2igan_sen_settings(converted)}
+        config = {"kind": "speech-encoder", "mel_preset": front_end, "encoder": settings}
+        return ImportedNetwork(build_encoder, settings, config, "encoder.")
+
+    return Conversion(convert_s2igan_sen, describe)
+
+
+def _stacked_generator(*, dense: bool) -> Conversion:
+    from speech2img.models.generators.stackgan import StackGenerator
+    from speech2img.models.published.stackgan_v2 import convert_stackgan_v2_generator, stackgan_v2_generator_settings
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = stackgan_v2_generator_settings(converted)
+        if settings["dense"] != dense:
+            right = "s2igan-generator" if settings["dense"] else "stackgan-v2-generator"
+            raise ValueError(f"its later stages are those of a {right}")
+        config = {"kind": "image-generator", "generator": settings, "conditioning": "sampled"}
+        return ImportedNetwork(StackGenerator, settings, config, "generator.")
+
+    return Conversion(convert_stackgan_v2_generator, describe)
+
+
+def _stackgan_v2_generator() -> Conversion:
+    return _stacked_generator(dense=False)
+
+
+def _s2igan_generator() -> Conversion:
+    return _stacked_generator(dense=True)
+
+
+def _stackgan_v2_discriminator() -> Conversion:
+    from speech2img.models.generators.stackgan import StackDiscriminator
+    from speech2img.models.published import stackgan_v2
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = stackgan_v2.stackgan_v2_discriminator_settings(converted)
+        config = {"kind": "image-discriminator", "discriminator": settings}
+        return ImportedNetwork(StackDiscriminator, settings, config, "discriminator.")
+
+    return Conversion(stackgan_v2.convert_stackgan_v2_discriminator, describe)
+
+
+def _torchvision_googlenet() -> Conversion:
+    from speech2img.models.published.googlenet import convert_torchvision_googlenet
+    from speech2img.models.vision.googlenet import TorchvisionGoogLeNet
+
+    config = {"kind": "googlenet", "variant": "torchvision"}
+    return Conversion(convert_torchvision_googlenet, lambda _: ImportedNetwork(TorchvisionGoogLeNet, {}, config))
+
+
+def _caffe_googlenet() -> Conversion:
+    from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
+    from speech2img.models.published.googlenet import convert_caffe_googlenet
+    from speech2img.models.vision.googlenet import BVLCGoogLeNet
+
+    config = {"kind": "googlenet", "variant": "bvlc"}
+    return Conversion(
+        convert_caffe_googlenet,
+        lambda _: ImportedNetwork(BVLCGoogLeNet, {}, config),
+        read=lambda opened: read_caffemodel(opened.read(MAX_BYTES + 1)),
+    )
+
+
+def _fid_inception() -> Conversion:
+    from speech2img.models.published.inception import convert_fid_inception
+
+    return Conversion(convert_fid_inception, lambda converted: _inception(converted, "fid-inception"))
+
+
+def _torchvision_inception() -> Conversion:
+    from speech2img.models.published.inception import convert_torchvision_inception
+
+    return Conversion(convert_torchvision_inception, lambda converted: _inception(converted, "torchvision-inception"))
+
+
+def _inception(converted: "State", source: str) -> ImportedNetwork:
+    from speech2img.models.published.inception import published_settings
+    from speech2img.models.vision.inception import InceptionV3
+
+    settings = published_settings(converted, source)
+    return ImportedNetwork(InceptionV3, settings, {"kind": "inception", "inception": settings})
+
+
+def _tacotron2() -> Conversion:
+    from speech2img.models.published.tacotron2 import convert_tacotron2, tacotron2_settings
+    from speech2img.models.tts.tacotron2 import Tacotron2
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = tacotron2_settings(converted)
+        config = {"kind": "tacotron2", "mel_preset": "tacotron2", "cleaner": "english", "tacotron2": settings}
+        return ImportedNetwork(Tacotron2, settings, config)
+
+    return Conversion(convert_tacotron2, describe)
+
+
+def _hifigan() -> Conversion:
+    from speech2img.models.published.hifigan import convert_hifigan, hifigan_settings
+    from speech2img.models.tts.hifigan import HifiGan
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = hifigan_settings(converted)
+        return ImportedNetwork(HifiGan, settings, {"kind": "vocoder", "mel_preset": "tacotron2", "hifigan": settings})
+
+    return Conversion(convert_hifigan, describe)
+
+
+MEL_PRESET = Option(
+    "mel_preset",
+    "front-end of a speech encoder, where it is not its publisher's usual one: s2igan_native16k for an s2igan-sen "
+    "trained on Flickr8k or Places",
+    "NAME",
+)
+
+IMPORTERS: Mapping[str, Importer] = {
+    "li2020-encoder": Importer(".pth of Li et al. 2020: the speech encoder", _li2020_encoder, (MEL_PRESET,)),
+    "stackgan-v2-generator": Importer("netG_*.pth", _stackgan_v2_generator),
+    "stackgan-v2-discriminator": Importer("netD*.pth", _stackgan_v2_discriminator),
+    "s2igan-sen": Importer("best_audio_model.pth of S2IGAN: the speech encoder", _s2igan_encoder, (MEL_PRESET,)),
+    "s2igan-generator": Importer("netG_*.pth of S2IGAN", _s2igan_generator),
+    "torchvision-googlenet": Importer("googlenet-*.pth", _torchvision_googlenet),
+    "caffe-googlenet": Importer("bvlc_googlenet.caffemodel, or an .npz with the same arrays", _caffe_googlenet),
+    "fid-inception": Importer("pt_inception-2015-12-05-*.pth, or its folded layers as .npz", _fid_inception),
+    "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
+    "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
+    "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
+}
+"""Name -> published format, in the order of the help."""
