@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from speech2img.cli.address_space import address_space
 from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
-from speech2img.storage.atomic import NO_ROOM
+from speech2img.storage.atomic import NO_ROOM, TOO_MANY_FILES
 
 EXIT_BUG = 70
 EXIT_PLACE = 1
@@ -27,7 +27,6 @@ _UNCLEAR_WORDS = ("could not create a primitive", "could not execute a primitive
 """What oneDNN says of a lack of memory, and of other things."""
 _NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
 _MORE_MEMORY = "give it more memory ('ulimit -v', a container's limit), fewer --workers, or work in smaller parts"
-_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 _MAX_WORDS = 600
 
 
@@ -70,11 +69,13 @@ def _of_system(error: OSError) -> tuple[str, int] | None:
         fix = "free some space and run it again; finished files are intact"
         full = DiskFullError.about(place or "a file or standard output", "the disk is full", fix)
         return str(full), full.exit_code
-    if error.errno in _TOO_MANY_FILES:
+    if error.errno in TOO_MANY_FILES:
         return f"{place or 'a file'}: too many open files; raise 'ulimit -n' or give fewer --workers", EXIT_PLACE
     if place and error.errno is not None:
         reason = (error.strerror or os.strerror(error.errno)).lower()
         return f"{place}: {reason}; choose or mend the path, and run it again", EXIT_PLACE
+    if "temporary directory" in str(error.strerror):  # as tempfile says it, without a path
+        return "the temporary folder: none can be written; set TMPDIR to a folder that can, with some room", EXIT_PLACE
     if error.errno in (errno.EROFS, errno.EBADF):
         return f"a file or standard output: {os.strerror(error.errno).lower()}; choose another place", EXIT_PLACE
     if isinstance(error, (ConnectionError, TimeoutError)):

@@ -41,6 +41,7 @@ def run_model(args: argparse.Namespace) -> int:
     out = args.out or args.root / "reports" / "-".join(args.split)
     require_report_place(out)
     pipe = _model(args, manifest)
+    _demand_speech(args, manifest)
     features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)
@@ -71,16 +72,32 @@ def run_model(args: argparse.Namespace) -> int:
 
 def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     """The model asked for: a whole one, or a generator that is given the corpus's stored embeddings."""
+    from speech2img.errors import ConfigError
     from speech2img.pipeline import SpeechToImage
 
     if args.embeddings is None:
-        return SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+        whole = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+        if whole.image_size == 0:
+            raise ConfigError.about(f"--model {args.model}", "it hears and cannot paint", "give --generator RUN too")
+        return whole
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.features.speech_embeddings import load_embeddings
     from speech2img.generation import EmbeddingsToImage
 
     pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
     return StoredSpeech(pipe, manifest, load_embeddings(args.root, args.embeddings))
+
+
+def _demand_speech(args: argparse.Namespace, manifest: "Manifest") -> None:
+    """Raise DataError where recordings that would be heard are not there."""
+    from speech2img.corpora.records.utterances import utterances_of
+    from speech2img.errors import DataError
+    from speech2img.storage.names import some_of
+
+    paths = [record.audio for record in utterances_of(manifest, args.split)] if args.embeddings is None else []
+    if gone := [str(path.relative_to(manifest.root)) for path in paths if not path.is_file()]:
+        fix = f"run 'speech2img synthesize --root {args.root}', or put back what people recorded"
+        raise DataError.about(args.root, f"{len(gone)} of {len(paths)} recordings are missing: {some_of(gone)}", fix)
 
 
 def _averaged(args: argparse.Namespace) -> str:
@@ -144,6 +161,7 @@ def _network(
 ) -> "FeatureNetwork | None":
     """The feature network asked for; where nothing judges, the network that the speech was taught by."""
     from speech2img.errors import MetricError
+    from speech2img.features.image_features import feature_names
     from speech2img.metrics.evaluate.feature_networks import KNOWN, load_feature_network
 
     path = args.network
@@ -151,12 +169,14 @@ def _network(
         if judge is not None:
             return None
         if features is None or not features.source.exists():
+            have = feature_names(args.root)[:1] if args.features is None else []
             found = "there are none" if features is None else f"{features.source} is no longer there"
             raise MetricError.about(
                 args.root,
                 "neither a judge nor a network reads these pictures, nor the network behind the features "
                 f"'{args.features or FEATURES}' ({found})",
-                f"give --network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
+                f"give {''.join(f'--features {name}, ' for name in have)}--network songbirds (the shipped teacher), "
+                f"--network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
             )
         path = features.source
     return load_feature_network(path, device=pipe.device)

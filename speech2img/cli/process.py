@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, MutableMapping
@@ -62,6 +63,7 @@ def open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.showwarning = _one_line
+    threading.excepthook = _in_thread
 
 
 def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
@@ -141,6 +143,12 @@ def _one_line(
     from speech2img.storage.notices import notice
 
     notice(message)
+
+
+def _in_thread(failure: threading.ExceptHookArgs) -> None:
+    """Say nothing of what a thread keeps to be raised where its work is asked for, as TensorBoard's writer does."""
+    if failure.exc_value is None or getattr(failure.thread, "exception", None) is not failure.exc_value:
+        threading.__excepthook__(failure)
 
 
 def _complain(message: str, status: int, *, debug: bool) -> int:

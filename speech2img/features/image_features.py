@@ -181,6 +181,11 @@ def build_teacher_features(
     return path
 
 
+def feature_names(root: Path) -> list[str]:
+    """Names of all teacher features of a corpus, sorted."""
+    return sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))
+
+
 def load_features(root: Path, name: str) -> FeatureFile:
     """Read what `build_teacher_features` wrote.
 
@@ -193,7 +198,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
     """
     path = feature_path(root, name)
     if not path.exists():
-        have = sorted(p.stem.removeprefix("features-") for p in derived(root).glob("features-*.h5"))
+        have = feature_names(root)
         own = f"run 'speech2img features --root {root} --teacher songbirds --name {name}' (the shipped model's teacher)"
         others = "a run of 'train teacher' or weights from 'speech2img import' may stand for songbirds"
         fix = f"give --set features={have[0]}, or {own}" if have else f"{own}; {others}"

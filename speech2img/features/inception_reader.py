@@ -18,6 +18,7 @@ from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.foreign.npz import load_arrays
 from speech2img.storage.foreign.torch_files import load_published_file
+from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights, unmoved_draws
 from speech2img.storage.releases.release import load_release, release_sha256
 
@@ -162,6 +163,7 @@ def load_inception(path: str | Path) -> PublishedInception:
     """
     path = Path(path)
     if path.is_dir():
+        path = find_release(path)
         tensors, config = load_release(path)
         network, settings = _from_config(path, tensors, config), config["inception"]
         sha256 = str(config.get("source_sha256") or release_sha256(path))

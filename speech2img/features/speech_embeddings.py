@@ -318,12 +318,10 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     folder = embedding_folder(root, name)
     path = folder / "embeddings.h5"
     if not path.exists():
-        have = ", ".join(sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))) or "none"
-        raise DataError.about(
-            path,
-            f"no speech embeddings of that name (there are: {have})",
-            f"run speech2img extract --run RUN --root {root}, or set embeddings to another name",
-        )
+        have = sorted(p.parent.name for p in folder.parent.glob("*/embeddings.h5"))
+        own = f"run 'speech2img extract --run RUN --root {root} --name {name}' (RUN: of 'train encoder', or songbirds)"
+        fix = f"give --set embeddings={have[0]} (evaluate: --embeddings {have[0]}), or {own}" if have else own
+        raise DataError.about(path, f"no speech embeddings of that name (there are: {', '.join(have) or 'none'})", fix)
     fix = "delete the folder and run 'speech2img extract' again"
     store = open_store(path, kind=None, arrays=("embeddings", "ids"), attributes=("sha256",), fix=fix)
     ids, sha256 = store.ids(), store.text("sha256")

@@ -20,6 +20,9 @@ from speech2img.storage.json_text import parse_json
 MAX_JSON_BYTES = 256 << 20
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a disk, or a quota, that is used up."""
+_LIMITS = {errno.EFBIG: "the limit on the size of files ('ulimit -f')", errno.EDQUOT: "the quota"}
+TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+"""Error numbers of a process, or a machine, that has as many open files as it may."""
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 """Error numbers of folders that cannot be synced, as file systems in use and permissions give them."""
 MAX_STEM_BYTES = 160
@@ -175,16 +178,31 @@ def disk_errors(path: str | Path, bytes_needed: int | None = None) -> Iterator[N
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise disk_full(path, bytes_needed) from error
+            raise disk_full(path, bytes_needed, number=error.errno) from error
+        if error.errno in TOO_MANY_FILES:
+            raise DataError.about(path, "too many open files", "raise 'ulimit -n' or give fewer --workers") from error
         raise DataError.about(path, error.strerror or error, "check the path and its permissions") from error
 
 
-def disk_full(path: str | Path, bytes_needed: int | None = None) -> DiskFullError:
-    """Build the error of a full disk: the path, the bytes needed where known, and the bytes free."""
+def disk_full(path: str | Path, bytes_needed: int | None = None, *, number: int | None = errno.ENOSPC) -> DiskFullError:
+    """Build the error of a full disk: the path, the bytes needed where known, and the bytes free.
+
+    Parameters
+    ----------
+    path : path
+        What does not fit.
+    bytes_needed : int, optional
+        Its size, where known.
+    number : int, optional
+        What the system said: a limit on the size of files, and a quota, are no lack of space and are named.
+    """
     folder = next(parent for parent in Path(path).absolute().parents if os.path.isdir(parent))
     needs = f"{bytes_needed:,} bytes are needed, " if bytes_needed is not None else ""
-    reason = f"the disk is full ({needs}{shutil.disk_usage(folder).free:,} bytes are free)"
-    return DiskFullError.about(path, reason, "free some space and run it again; finished files are intact")
+    limit = _LIMITS.get(number or 0)
+    fix = f"raise {limit}" if limit else "free some space"
+    free = f"{shutil.disk_usage(folder).free:,} bytes are free{f', but {limit} is reached' if limit else ''}"
+    reason = f"the disk is full ({needs}{free})"
+    return DiskFullError.about(path, reason, f"{fix} and run it again; finished files are intact")
 
 
 def plain_json(value: Any) -> Any:

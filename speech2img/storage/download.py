@@ -212,9 +212,12 @@ class _Transfer:
         """Take note of what the server is about to send."""
         if status == 206:
             first, _, total = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-            if whole_number(first.partition("-")[0]) != self.offset or whole_number(total) not in (None, self.total):
+            length = whole_number(total)
+            fits = length is None or self.total in (None, length)
+            if whole_number(first.partition("-")[0]) != self.offset or not fits:
                 self.forget()
                 raise WebError("the server goes on at another place than asked for")
+            self.total = length if self.total is None else self.total
             return
         self.forget()
         length = whole_number(headers.get("Content-Length"))

@@ -4,6 +4,11 @@ import contextlib
 import sys
 
 
+def printable(text: str) -> str:
+    r"""Escape what is no character to be seen (``\x1b``): what a file or a server says must not steer a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def notice(message: object) -> None:
     """Write ``speech2img: message`` on one line of standard error; a closed one is no reason to stop.
 
@@ -15,7 +20,7 @@ def notice(message: object) -> None:
     stream = sys.stderr
     if stream is None:  # a process without a console has none
         return
-    line = f"speech2img: {' '.join(str(message).split())}\n"
+    line = f"speech2img: {printable(' '.join(str(message).split()))}\n"
     encoding = getattr(stream, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError):  # full, gone or closed
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding))

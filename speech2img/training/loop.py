@@ -16,7 +16,7 @@ from speech2img.device import peak_memory
 from speech2img.distributed.collectives import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.distributed.sync_batch_norm import synchronise_
 from speech2img.errors import CheckpointError, OutOfMemoryError
-from speech2img.storage.atomic import atomic_path
+from speech2img.storage.atomic import atomic_path, remove_leftovers
 from speech2img.training.nonfinite import Guard, first_not_finite
 from speech2img.training.profiling import StepTrace
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
@@ -270,6 +270,7 @@ class _Loop:
     def _export(self) -> None:
         with preserved_random_state():
             self.task.export(self.run.folder / "export", step=self.at.step, images_seen=self.at.images_seen)
+        remove_leftovers(self.run.folder)  # only now: an older release may be among what a killed process left
 
     def _finite_state(self) -> dict[str, Any]:
         """The task's state; a step may have spoilt it though its own terms were finite."""

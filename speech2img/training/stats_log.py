@@ -29,6 +29,11 @@ class StatsLog:
         Run folder.
     step, evaluated : int
         Step at which the run goes on, and of its last evaluation; later lines of an earlier sitting are dropped.
+
+    Raises
+    ------
+    DiskFullError, DataError
+        In every method, if one of the two cannot be written; the message names it.
     """
 
     def __init__(self, folder: Path, *, step: int, evaluated: int) -> None:
@@ -41,7 +46,9 @@ class StatsLog:
                 kept = [line for line, kind, at in lines if at <= last.get(kind, step)]
                 atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
             self._file = self._path.open("a", encoding="utf-8")
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1, max_queue=50)
+        self._events = folder / "tensorboard"
+        with disk_errors(self._events):
+            self._writer = SummaryWriter(str(self._events), purge_step=step + 1, max_queue=50)
 
     def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:
         """Log the values of one step.
@@ -58,25 +65,32 @@ class StatsLog:
             More numbers for stats.jsonl alone (images seen, seconds, speed).
         """
         numbers = {key: value if math.isfinite(value) else None for key, value in {**fields, **values}.items()}
-        self._file.write(json.dumps({"kind": kind, "step": step, **numbers}) + "\n")
-        self._file.flush()
-        for key, value in values.items():
-            self._writer.add_scalar(f"{kind}/{key}", value, step)
+        with disk_errors(self._path):
+            self._file.write(json.dumps({"kind": kind, "step": step, **numbers}) + "\n")
+            self._file.flush()
+        with disk_errors(self._events):
+            for key, value in values.items():
+                self._writer.add_scalar(f"{kind}/{key}", value, step)
 
     def add_image(self, name: str, step: int, image: Image.Image) -> None:
         """Show a picture in TensorBoard."""
-        self._writer.add_image(name, np.asarray(image), step, dataformats="HWC")
+        with disk_errors(self._events):
+            self._writer.add_image(name, np.asarray(image), step, dataformats="HWC")
 
     def sync(self) -> None:
         """Force what was logged so far onto the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._writer.flush()
+        with disk_errors(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        with disk_errors(self._events):
+            self._writer.flush()
 
     def close(self) -> None:
         """Close both files."""
-        self._file.close()
-        self._writer.close()
+        with disk_errors(self._events):
+            self._writer.close()
+        with disk_errors(self._path):
+            self._file.close()
 
 
 class NoLog:

@@ -82,6 +82,11 @@ def test_limits_of_the_system_say_how_to_raise_them() -> None:
     assert complaint(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))[1] == 1
 
 
+def test_a_system_without_a_temporary_folder_says_how_to_name_one() -> None:
+    message, status = complaint(FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"))
+    assert status == 1 and "set TMPDIR" in message and "bug" not in message
+
+
 def test_names_that_are_not_utf_8_are_shown_escaped(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError) as caught:
         (tmp_path / "names.txt").write_text("caf\udce9.wav", encoding="utf-8")

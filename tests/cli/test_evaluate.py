@@ -15,6 +15,7 @@ from PIL import Image
 from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.errors import CheckpointError
 from speech2img.features.classifier_reader import ClassifierReader
 from speech2img.features.googlenet_reader import GoogLeNetReader
 from speech2img.features.inception_reader import InceptionReader
@@ -365,6 +366,41 @@ def test_networks_that_tell_no_attributes_are_no_judges(
     model = make_release(tmp_path / "model")
     line = _refused(capsys, 1, "--model", model, "--root", corpus, "--judge", network)
     assert f"it holds a '{kind}', not an attribute network" in line and "--network" in line
+
+
+def test_a_model_that_hears_only_is_told_to_need_a_generator(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = make_release(tmp_path / "encoder", kind="speech-encoder")
+    line = _refused(capsys, 2, "--model", encoder, "--root", corpus)
+    assert "encoder: it hears and cannot paint" in line and "--generator RUN" in line
+
+
+def test_recordings_that_are_not_there_are_counted_with_the_command_that_makes_them(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for recording in list((corpus / "audio").glob("*_0.wav")):
+        recording.unlink()
+    line = _refused(capsys, 1, "--model", make_release(tmp_path / "model"), "--root", corpus)
+    assert "6 of 12 recordings are missing: audio/0_0.wav" in line and "'speech2img synthesize --root" in line
+
+
+def test_where_nothing_reads_the_pictures_what_is_there_is_named(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _features(corpus, tmp_path / "gone.npz")
+    line = _refused(capsys, 1, "--model", make_release(tmp_path / "model"), "--root", corpus)
+    assert "give --features googlenet, --network songbirds" in line
+
+
+@pytest.mark.parametrize("place", ["encoder", "run"])
+def test_a_release_that_is_no_inception_is_named_as_what_it_is(
+    tmp_path: Path, make_release: Callable[..., Path], place: str
+) -> None:
+    make_release(tmp_path / "encoder", kind="speech-encoder")
+    make_release(tmp_path / "run" / "export", kind="speech-encoder")
+    with pytest.raises(CheckpointError, match="a release of kind 'speech-encoder', no Inception"):
+        InceptionReader.load(tmp_path / place)
 
 
 def test_the_network_behind_the_features_reads_the_pictures_whatever_it_is(

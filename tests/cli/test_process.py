@@ -159,6 +159,25 @@ def test_any_text_fits_into_ascii_output(environ: dict[str, str]) -> None:
     assert result.stderr == b"speech2img: na\\xefve lines\n"
 
 
+def test_what_a_thread_keeps_to_be_raised_later_is_no_traceback() -> None:
+    code = (
+        "from speech2img.cli.process import open_streams\n"
+        "open_streams()\n"
+        "import threading\n"
+        "class Writer(threading.Thread):\n"
+        "    exception = None\n"
+        "    def run(self):\n"
+        "        self.exception = OSError('full') if self.name == 'kept' else None\n"
+        "        raise self.exception or ValueError('lost')\n"
+        "for name in ('kept', 'other'):\n"
+        "    thread = Writer(name=name)\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "full" not in result.stderr and "ValueError: lost" in result.stderr
+
+
 def test_a_verb_that_computes_is_refused_where_torch_cannot_be_imported() -> None:
     command = f'ulimit -v 600000; exec "{sys.executable}" -m speech2img generate x.wav --out x'
     result = subprocess.run(command, shell=True, executable="/bin/bash", capture_output=True, text=True)

@@ -18,6 +18,7 @@ from speech2img.errors import DataError, DiskFullError
 from speech2img.storage.atomic import (
     atomic_path,
     atomic_write_bytes,
+    disk_errors,
     file_sha256,
     read_bytes,
     read_json,
@@ -52,6 +53,19 @@ def test_a_failing_block_leaves_the_old_file_and_nothing_else(tmp_path: Path) ->
         raise KeyError
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]
+
+
+def test_limits_that_are_no_lack_of_space_are_named(tmp_path: Path) -> None:
+    words = {errno.EFBIG: "'ulimit -f'", errno.EDQUOT: "raise the quota", errno.ENOSPC: "free some space"}
+    for number, word in words.items():
+        with pytest.raises(DiskFullError, match=word), disk_errors(tmp_path / "x", 1000):
+            raise OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_not_blamed_on_the_path(tmp_path: Path, number: int) -> None:
+    with pytest.raises(DataError, match="x: too many open files; raise 'ulimit -n'"), disk_errors(tmp_path / "x"):
+        raise OSError(number, os.strerror(number))
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

@@ -52,6 +52,8 @@ class Server:
                     self.send_header("Content-Range", f"bytes {start + shift}-{len(data) - 1}/{len(data)}")
                 for name, value in do.get("headers", {}).items():
                     self.send_header(name, value)
+                if "chunk" in do:
+                    data = f"{len(data):x}\r\n".encode() + data[: do["chunk"]]
                 if "trickle" in do:
                     self.end_headers()
                     for _ in range(1000):
@@ -103,6 +105,16 @@ def test_cut_connections_go_on_where_they_were(server, fetch):
     assert fetch(wait=waits.append).read_bytes() == DATA
     assert server.ranges == [None, "bytes=1100000-", *["bytes=1800000-"] * 3]
     assert len(waits) == 4 and all(0 <= seconds <= 60 for seconds in waits)
+
+
+def test_a_size_that_only_a_part_tells_is_taken(server, fetch, tmp_path):
+    server.plan = [{"status": 206, "cut": 900_000}]
+    assert fetch(size=None).read_bytes() == DATA
+    assert server.ranges == [None, None]
+    chunked = {"chunk": 700_000, "no_length": True, "headers": {"Transfer-Encoding": "chunked"}}
+    server.plan, server.ranges = [chunked], []
+    assert fetch("other.bin", size=None).read_bytes() == DATA
+    assert server.ranges == [None, "bytes=700000-"]
 
 
 def test_another_process_goes_on(server, fetch, tmp_path):

@@ -27,3 +27,8 @@ def test_a_closed_or_missing_standard_error_stops_nothing(monkeypatch: pytest.Mo
     for stream in (closed, None):
         monkeypatch.setattr(sys, "stderr", stream)
         notice("unheard")
+
+
+def test_what_a_server_or_a_file_name_says_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    notice("a\x1b[2Jb \x9b31m \u202ec caf\u00e9 \u9e1f")
+    assert capsys.readouterr().err == "speech2img: a\\x1b[2Jb \\x9b31m \\u202ec caf\u00e9 \u9e1f\n"

@@ -46,6 +46,14 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path: Path, toy: ModuleType) 
     assert len(CheckpointStore(tmp_path / "checkpoints").paths()) <= 3
 
 
+def test_what_a_killed_run_left_unfinished_is_removed_once_it_goes_on(tmp_path: Path, toy: ModuleType) -> None:
+    (tmp_path / ".export.tmp-0a1b2c3d").mkdir()
+    (tmp_path / ".config.tmp-0a1b2c3d.toml").touch()
+    (tmp_path / ".mine").touch()
+    toy.train_toy(tmp_path, toy.toy_settings(5))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == [".mine"]
+
+
 def test_stopping_often_changes_nothing(tmp_path: Path, toy: ModuleType) -> None:
     settings = toy.toy_settings(40)
     _, task = toy.train_toy(tmp_path / "whole", settings)

@@ -3,13 +3,15 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.damage import mutants
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from speech2img.errors import DataError
+from speech2img.errors import DataError, DiskFullError
 from speech2img.training.stats_log import StatsLog
 
 LINES = b"""{"kind": "train", "step": 5, "loss": 0.5}
@@ -63,3 +65,24 @@ def test_pipes_devices_and_holes_are_named(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="stats.jsonl"):
             StatsLog(tmp_path, step=0, evaluated=0)
         (tmp_path / "stats.jsonl").unlink()
+
+
+@pytest.mark.parametrize("what", ["stats.jsonl", "tensorboard"])
+def test_a_full_disk_is_named_with_the_file_that_fills_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    log = StatsLog(tmp_path, step=0, evaluated=-1)
+    if what == "tensorboard":
+        for name in ("add_scalar", "add_image", "flush", "close"):
+            monkeypatch.setattr(log._writer, name, full)
+        calls = [lambda: log.add_image("grid", 1, Image.new("RGB", (2, 2))), log.close]
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(log, "_file", SimpleNamespace(write=full, flush=full, close=full))
+        calls = [log.close]
+    for call in (lambda: log.add("train", 1, {"loss": 1.0}), log.sync, *calls):
+        with pytest.raises(DiskFullError, match=f"{what}: the disk is full"):
+            call()

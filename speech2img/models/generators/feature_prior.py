@@ -79,7 +79,7 @@ class FeaturePrior(nn.Module):
             raise ValueError(f"components must be 1..{feature_dim}, got {components}")
         self.embedding_dim, self.feature_dim, self.components = embedding_dim, feature_dim, components
         self.register_buffer("mean", torch.zeros(feature_dim))
-        self.register_buffer("basis", torch.eye(feature_dim)[:, :components].clone())
+        self.register_buffer("basis", torch.zeros(feature_dim, components).fill_diagonal_(1.0))
         self.register_buffer("scale", torch.ones(components))
         self.register_buffer("embedding_mean", torch.zeros(embedding_dim))
         self.register_buffer("embedding_scale", torch.ones(()))

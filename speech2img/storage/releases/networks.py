@@ -141,7 +141,7 @@ def demand_fit(module: nn.Module, state: Any, *, name: str) -> None:
 def _built(network: Callable[..., Network], arguments: Mapping[str, Any], name: str, fix: str) -> Network:
     try:
         return network(**arguments)
-    except (MemoryError, Speech2ImgError):
+    except (MemoryError, OSError, Speech2ImgError):  # the machine is at fault, or the reason is told already
         raise
     except RuntimeError as error:
         if "allocate memory" in str(error):  # the machine is at fault, not the file
@@ -158,7 +158,12 @@ class _NoDraws(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Leave a tensor that is to be filled as it is."""
-        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        if func in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        if getattr(func, "__module__", "") == nn.init.__name__ and "tensor" in given:  # fills it when this is left
+            return given["tensor"]
+        return func(*args, **given)
 
 
 @contextmanager

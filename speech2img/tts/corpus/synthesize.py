@@ -10,7 +10,7 @@ from typing import Any
 
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import RunInterrupted, SynthesisError
-from speech2img.storage.atomic import disk_errors, write_text
+from speech2img.storage.atomic import disk_errors, remove_leftovers, write_text
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
@@ -129,6 +129,8 @@ def synthesize_corpus(
         reason = "nobody would speak" if workers < 1 else "each is a thread, and a process of espeak-ng"
         raise SynthesisError.about(f"workers {workers}", reason, f"give 1 to {MAX_WORKERS}")
     with run_lock((manifest.root / JOURNAL_NAME).parent, rank=rank):
+        if rank.count == 1:  # its one writer
+            remove_leftovers((manifest.root / JOURNAL_NAME).parent)
         _check_readable(manifest, engine)
         journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)
         cast = cast_voices(manifest, engine, voice=voice)
@@ -153,6 +155,7 @@ def synthesize_corpus(
                 try:
                     run.speak(plan)
                 finally:
+                    run.settle()
                     run.commit()
         except KeyboardInterrupt:
             reason = f"interrupted after {run.made + plan.kept} of {len(plan.jobs) + plan.kept} recordings"
@@ -196,6 +199,8 @@ class _Run:
     made: int = 0
     failed: int = 0
     in_a_row: list[Outcome] = field(default_factory=list)
+    doubtful: list[Outcome] = field(default_factory=list)
+    """Failures that may be the engine's and not the texts': their recordings stay until that is known."""
     waiting: dict[str, dict[str, Any]] = field(default_factory=dict)
     since: float = field(default_factory=monotonic)
 
@@ -222,7 +227,8 @@ class _Run:
         self.made += outcome.made
         self.failed += not outcome.made
         if outcome.fields["status"] == FAILED:
-            self.places.remove(outcome.job.audio)  # what is there says something else
+            self.doubtful.append(outcome)
+            return
         self.waiting[outcome.job.audio] = outcome.fields
         if len(self.waiting) >= _BATCH_ITEMS or monotonic() - self.since > _BATCH_SECONDS:
             self.commit()
@@ -231,16 +237,26 @@ class _Run:
         """Stop where nothing succeeds any more, not even an easy text; then no caption counts as given up."""
         if outcome.made:
             self.in_a_row.clear()
+            self.settle()
             return
         self.in_a_row.append(outcome)
         if len(self.in_a_row) < _FAILURES_IN_A_ROW:
             return
         if not can_speak(self.engine, outcome.job.request):
+            self.doubtful.clear()
             self.waiting |= {failed.job.audio: {**failed.fields, "status": LATER} for failed in self.in_a_row}
             reason = f"{len(self.in_a_row)} captions in a row failed, the last because: {outcome.fields['reason']}"
             fix = "repair the engine and run the same command again"
             raise EngineStoppedError.about(self.engine.name, reason, fix)
         self.in_a_row.clear()
+        self.settle()
+
+    def settle(self) -> None:
+        """Count what failed as the texts' own failure; a recording that is there says something else, so it goes."""
+        for outcome in self.doubtful:
+            self.places.remove(outcome.job.audio)
+            self.waiting[outcome.job.audio] = outcome.fields
+        self.doubtful.clear()
 
     def commit(self) -> None:
         """Report what is finished: in the journal first, then by the bar."""

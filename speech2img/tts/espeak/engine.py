@@ -17,7 +17,7 @@ from typing import IO, cast
 import numpy as np
 
 from speech2img.errors import SynthesisError
-from speech2img.tts.base import is_phonemic
+from speech2img.tts.base import EngineStoppedError, TryLaterError, is_phonemic
 from speech2img.tts.espeak import process
 from speech2img.tts.espeak.process import REPLY_HEADER, REQUEST_HEADER, SOUND
 
@@ -26,6 +26,7 @@ MAX_CHARACTERS = 2000
 
 _REPLY_SECONDS = 90.0
 _START_SECONDS = 30.0
+_MAY_BE_THE_MACHINE = "try again, with more memory or fewer --workers; where it happens again, change text or voice"
 
 
 class EspeakSynthesizer:
@@ -176,7 +177,8 @@ class _Speaker:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
             )
         except OSError as error:
-            raise SynthesisError.about("espeak-ng", f"no process starts ({error.strerror})", "try again") from error
+            fix = "give fewer --workers, or raise what 'ulimit -n', 'ulimit -u' and 'ulimit -v' say; try again"
+            raise EngineStoppedError.about("espeak-ng", f"no process starts ({error.strerror})", fix) from error
         self._requests = cast(IO[bytes], self._process.stdin)
         self._replies = cast(IO[bytes], self._process.stdout)
         self._poll = select.poll()
@@ -203,7 +205,7 @@ class _Speaker:
         try:
             self._requests.write(REQUEST_HEADER.pack(len(payload)) + payload)
         except OSError as error:
-            raise SynthesisError.about(subject, f"the speaking process is gone ({error})", "try again") from error
+            raise TryLaterError.about(subject, f"the speaking process is gone ({error})", "try again") from error
         status, reply = self._receive(subject)
         if status != SOUND:
             raise SynthesisError.about(subject, reply.decode("utf-8", "replace"), "change the text or the voice")
@@ -219,10 +221,10 @@ class _Speaker:
         while len(data) < count:
             wait = max(0.0, self._deadline - time.monotonic())
             if not self._poll.poll(1000 * wait):
-                raise SynthesisError.about(subject, "espeak-ng gave no answer in time", "change the text or the voice")
+                raise TryLaterError.about(subject, "espeak-ng gave no answer in time", _MAY_BE_THE_MACHINE)
             piece = self._replies.read(count - len(data))
             if not piece:
-                raise SynthesisError.about(subject, "espeak-ng crashed", "change the text or the voice")
+                raise TryLaterError.about(subject, "espeak-ng crashed", _MAY_BE_THE_MACHINE)
             data += piece
         return bytes(data)
 

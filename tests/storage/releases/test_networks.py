@@ -2,7 +2,10 @@
 
 import json
 import resource
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +160,29 @@ def test_the_hooks_that_count_are_gone_again() -> None:
 def model() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+
+
+def test_shipped_weights_paint_where_there_is_no_temporary_folder() -> None:
+    """PyTorch's compiler, which asks for such a folder and takes seconds to load, has no part in it."""
+    code = (
+        "import sys, tempfile\n"
+        "import numpy as np\n"
+        "def none(): raise FileNotFoundError(2, 'No usable temporary directory found')\n"
+        "tempfile._get_default_tempdir = none\n"
+        "import speech2img\n"
+        "pipe = speech2img.load('songbirds')\n"
+        "pipe.generate(np.zeros((1, pipe.encoder.embedding_dim), np.float32))\n"
+        "sys.exit('torch._dynamo' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False).returncode == 0
+
+
+def test_what_the_machine_lacks_is_not_blamed_on_the_weights() -> None:
+    def network() -> nn.Module:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    with pytest.raises(FileNotFoundError):
+        build_network(network, {}, {}, name="weights")
 
 
 def test_weights_enter_their_own_model() -> None:

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from speech2img.training.stackgan.train import train_generator
-
 from speech2img.features.image_features import build_teacher_features, load_features
 from speech2img.features.image_head import load_image_head, picture_space
 from speech2img.features.speech_embeddings import extract_embeddings
@@ -16,6 +14,7 @@ from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.encoder.settings import ENCODER_PRESETS, CRNNSettings
 from speech2img.training.encoder.task import train_encoder
 from speech2img.training.stackgan.settings import RelationSettings
+from speech2img.training.stackgan.train import train_generator
 
 
 def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path], tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ def test_what_is_not_trusted_is_made_again(humming: ModuleType, tmp_path: Path) 
     assert synthesize_corpus(humming.make(tmp_path, changed), engine=engine, progress=False).made == 14
 
 
+def test_what_a_killed_call_left_unfinished_is_removed(humming: ModuleType, tmp_path: Path) -> None:
+    folder = (tmp_path / JOURNAL_NAME).parent
+    folder.mkdir(parents=True)
+    (folder / ".places.tmp-656f685f.json").write_text("{")
+    (folder / ".note").write_text("mine")
+    synthesize_corpus(humming.make(tmp_path, TEXTS[:2]), engine=humming.Tone(), progress=False)
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".note"]
+
+
 def test_failures_are_listed_and_tried_again(humming: ModuleType, tmp_path: Path) -> None:
     texts = [*TEXTS[:5], "a mute bird"]
     counts = synthesize_corpus(humming.make(tmp_path, texts), engine=humming.Tone(), progress=False)
@@ -198,6 +207,19 @@ def test_a_broken_engine_stops_the_job_and_blames_no_caption(humming: ModuleType
     assert len((tmp_path / FAILURES_NAME).read_text().splitlines()) == 20
     counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
     assert (counts.made, counts.kept, counts.given_up) == (60, 1, 0)
+
+
+def test_a_broken_engine_costs_no_recording_that_was_to_be_spoken_anew(humming: ModuleType, tmp_path: Path) -> None:
+    manifest = humming.make(tmp_path, [f"tree {number}" for number in range(61)])
+    synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
+    before = wavs(tmp_path)
+    engine = humming.Tone()
+    engine.hum = lambda text, voice, pitch: humming.Tone().hum("mute", voice, pitch)
+    with pytest.raises(EngineStoppedError, match="20 captions in a row"):
+        synthesize_corpus(manifest, engine=engine, overwrite=True, progress=False)
+    assert wavs(tmp_path) == before
+    counts = synthesize_corpus(manifest, engine=humming.Tone(), progress=False)
+    assert (counts.failed, counts.given_up) == (0, 0) and wavs(tmp_path) == before
 
 
 @pytest.mark.parametrize("engine", ["Tone", "Choir"])

@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from speech2img.errors import SynthesisError
-from speech2img.tts.base import Synthesizer
+from speech2img.storage.journal import Journal
+from speech2img.tts.base import EngineStoppedError, Synthesizer
+from speech2img.tts.corpus.synthesize import JOURNAL_NAME, synthesize_corpus
 from speech2img.tts.espeak import engine as espeak
 from speech2img.tts.espeak.engine import EspeakSynthesizer
 
@@ -234,6 +237,33 @@ def test_a_machine_without_room_for_processes_is_one_error(monkeypatch: pytest.M
     monkeypatch.setattr(subprocess, "Popen", full)
     with pytest.raises(SynthesisError, match="no process starts .Resource temporarily unavailable"):
         EspeakSynthesizer()
+
+
+@needs_wheel
+def test_a_machine_that_lets_no_process_start_blames_no_caption(
+    humming: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    manifest = humming.make(tmp_path, ["a bird", "a tree"], voice="en-us")
+    with EspeakSynthesizer() as engine:
+        engine.close()  # each text needs a new process
+        monkeypatch.setattr(subprocess, "Popen", full)
+        with pytest.raises(EngineStoppedError, match="no process starts .Too many open files.; give fewer --workers"):
+            synthesize_corpus(manifest, engine=engine, workers=1, progress=False)
+    assert not Journal(tmp_path / JOURNAL_NAME).done
+
+
+@needs_wheel
+def test_a_speaker_that_the_system_kills_is_no_fault_of_the_text(humming: ModuleType, tmp_path: Path) -> None:
+    manifest = humming.make(tmp_path, ["a bird", "a tree", "a house"], voice="en-us")
+    with EspeakSynthesizer() as engine:
+        speaker = engine._idle.get_nowait()
+        speaker._process.kill()
+        engine._idle.put(speaker)
+        counts = synthesize_corpus(manifest, engine=engine, workers=1, progress=False)
+    assert (counts.made, counts.failed) == (3, 0)
 
 
 def test_a_missing_wheel_names_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
