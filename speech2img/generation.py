@@ -34,6 +34,8 @@ SAMPLER_KEYS = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
 """What a release's config says about the generation of images."""
 MOST_IMAGES = 10_000
 """Most pictures of one utterance that one call paints."""
+MOST_CANDIDATES = 1_000
+"""Most candidates of one picture; they are painted at once."""
 
 
 class EmbeddingsToImage:
@@ -122,6 +124,7 @@ class EmbeddingsToImage:
         return_stages: Literal[False] = False,
         batch_size: int = 32,
         first_index: int | None = None,
+        first_image: int = 0,
     ) -> np.ndarray: ...
     @overload
     def generate(
@@ -133,6 +136,7 @@ class EmbeddingsToImage:
         return_stages: Literal[True],
         batch_size: int = 32,
         first_index: int | None = None,
+        first_image: int = 0,
     ) -> list[np.ndarray]: ...
     @torch.inference_mode()
     def generate(
@@ -144,6 +148,7 @@ class EmbeddingsToImage:
         return_stages: bool = False,
         batch_size: int = 32,
         first_index: int | None = None,
+        first_image: int = 0,
     ) -> np.ndarray | list[np.ndarray]:
         """Pictures of speech embeddings.
 
@@ -167,6 +172,9 @@ class EmbeddingsToImage:
             Gives every row noise of its own, by its index: that of the first row, and on from there. For callers who
             paint a list of utterances, as a report does, and want no two of them from the same noise; 0 and None are
             the same for one row.
+        first_image : int >= 0
+            Number of the first picture of each utterance: those of a call for more of them, from there on. For callers
+            who do not want to hold all of them at once.
 
         Returns
         -------
@@ -181,12 +189,13 @@ class EmbeddingsToImage:
         batch_size = whole_number("batch_size", batch_size, 1, None)
         step = 0 if first_index is None else 1
         first = whole_number("first_index", first_index or 0, 0, None)
+        first_image = whole_number("first_image", first_image, 0, None)
         require_own_process(self.device, self._loaded_in, name=self.name)
-        rows = np.atleast_2d(np.asarray(embeddings, dtype=np.float32))
         dim = sampler.embedding_dim
+        rows = _rows(embeddings, dim)
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
             raise ConfigError.about(
-                "generate", f"embeddings of shape {np.shape(embeddings)}", f"give finite ones of shape (N, {dim})"
+                "generate", f"embeddings of shape {rows.shape}", f"give finite ones of shape (N, {dim})"
             )
 
         # Generate batch by batch.
@@ -195,7 +204,7 @@ class EmbeddingsToImage:
         at_once = max(1, batch_size // sampler.options.candidates)
         for start in range(0, len(images), at_once):
             chosen = images[start : start + at_once]
-            noise = seeded_noise([(seed, first + step * n, k) for n, k in chosen], self.device)
+            noise = seeded_noise([(seed, first + step * n, first_image + k) for n, k in chosen], self.device)
             speech = SpeechEncoding.of_sentences(torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device))
             parts.append([_to_uint8(stage) for stage in sampler.sample(speech, noise)])
 
@@ -295,9 +304,10 @@ def load_sampler(
     assert isinstance(generator, ImageGenerator)
     prior = build_network(FeaturePrior, config, "prior", tensors, folder) if "prior" in config else None
     reranker = build_network(Reranker, config, "reader", tensors, folder) if "reader" in config else None
-    if candidates is not None and (candidates < 1 or (candidates > 1 and reranker is None)):
-        reason = "choose 1 or more" if reranker is not None else "these weights have no reader to choose among pictures"
-        raise ConfigError.about("candidates", f"{candidates}", reason)
+    if candidates is not None:
+        candidates = whole_number("candidates", candidates, 1, MOST_CANDIDATES)
+    if candidates is not None and candidates > 1 and reranker is None:
+        raise ConfigError.about("candidates", f"{candidates}", "these weights have no reader to choose among pictures")
     try:
         options = SamplingOptions(**{name: config[name] for name in _OPTIONS if name in config})
         options = options if candidates is None else replace(options, candidates=candidates)
@@ -314,6 +324,20 @@ def build_network(
     """One network of a release, with its weights; errors as `speech2img.storage.releases.networks.build_network`."""
     state = part_of(tensors, f"{part}.")
     return networks.build_network(network, config.get(part), state, name=f"{folder} ({part})", fix="export it again")
+
+
+def _rows(embeddings: Any, dim: int) -> np.ndarray:
+    """Embeddings as an array; ConfigError for what is none."""
+    try:
+        plain = embeddings.detach().cpu().float() if isinstance(embeddings, Tensor) else embeddings
+        with np.errstate(over="ignore"):
+            rows = np.asarray(plain)
+            if rows.dtype.kind not in "fiu":
+                raise TypeError(f"values of type {rows.dtype}")
+            return np.atleast_2d(rows.astype(np.float32))
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        reason = f"no array of embeddings ({str(error)[:200]})"
+        raise ConfigError.about("generate", reason, f"give finite numbers of shape (N, {dim})") from error
 
 
 def _to_uint8(images: Tensor) -> np.ndarray:

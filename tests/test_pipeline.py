@@ -103,6 +103,25 @@ def test_a_picture_does_not_depend_on_how_many_are_painted(pipe: SpeechToImage) 
     assert np.abs(many[:, :2] - few).max() <= 1
 
 
+def test_pictures_of_a_part_are_those_of_the_whole(pipe: SpeechToImage) -> None:
+    vectors = np.random.default_rng(0).standard_normal((2, 16)).astype(np.float32)
+    whole = pipe.generate(vectors, seed=2, num_images=6, first_index=4).astype(int)
+    part = pipe.generate(vectors, seed=2, num_images=2, first_index=4, first_image=3).astype(int)
+    assert np.abs(whole[:, 3:5] - part).max() <= 1
+
+
+@pytest.mark.parametrize("embeddings", ["words", None, [[1.0], [1.0, 2.0]], [[True] * 16], object(), [10**400] * 16])
+def test_what_is_no_array_of_embeddings_is_refused(pipe: SpeechToImage, embeddings: Any) -> None:
+    with pytest.raises(ConfigError, match=r"generate: .*\(N, 16\)"):
+        pipe.generate(embeddings)
+
+
+@pytest.mark.parametrize("candidates", [0, -1, 1.5, "2", True, 10**9])
+def test_candidates_are_a_number_that_can_be_painted(folder: Path, candidates: Any) -> None:
+    with pytest.raises(ConfigError, match="candidates: .* at least 1 and at most 1,000"):
+        SpeechToImage.load(folder, candidates=candidates)
+
+
 def test_loading_leaves_all_random_states_alone(folder: Path) -> None:
     import random
 

@@ -62,6 +62,8 @@ def _as_array(name: str, values: Any) -> np.ndarray:
             values = values.float() if values.is_floating_point() else values
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        if isinstance(values, memoryview):
+            raise AudioError.about(name, f"cannot be read ({error})", "give it before it is released") from error
         raise AudioError.about(name, f"is no array of samples ({error})", _FIX) from error
 
 
@@ -75,7 +77,8 @@ def _full_scale_one(name: str, sound: np.ndarray, limits: AudioLimits) -> np.nda
         return np.ascontiguousarray(sound, dtype=np.float32)
     scale = _PCM.get(sound.dtype.str[1:])
     if scale is None:
-        raise AudioError.about(name, f"samples of type {sound.dtype}, whose full scale is not known", _FIX)
+        fix = "give paths as a list: paths.tolist()" if sound.dtype.kind in "US" else _FIX
+        raise AudioError.about(name, f"samples of type {sound.dtype}, whose full scale is not known", fix)
     silence, full = scale
     pcm = (sound.astype(np.float64) - silence) / full
     if sound.dtype.itemsize == 4 and 0 < np.abs(pcm).max() < 2**-16:

@@ -9,10 +9,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from speech2img.audio.decoders.chunks import checked_chunks
+from speech2img.audio.decoders.chunks import checked_chunks, refuse_cut, refuse_joined
 from speech2img.audio.decoders.ffmpeg import KINDS, decode_foreign
-from speech2img.audio.decoders.flac import with_length
-from speech2img.audio.decoders.mp3 import mp3_parts
+from speech2img.audio.decoders.flac import flac_parts
+from speech2img.audio.decoders.mp3 import after_tags, mp3_parts
 from speech2img.audio.decoders.ogg import ogg_streams
 from speech2img.audio.limits import CONVERT, AudioLimits, check_header, check_samples, to_mono
 from speech2img.errors import AudioError, DataError
@@ -131,7 +131,7 @@ def decode_audio(name: str, data: bytes, limits: AudioLimits) -> Sound:
     """Decode the content of a file; `name` is what messages call it. Errors as :func:`read_audio`."""
     if not data:
         raise AudioError.about(name, "the file is empty", "record it again")
-    kind = media_type(data[:HEAD_BYTES])
+    data, kind = _without_tag(data)
     decoded = [_decode_part(name, part, kind, limits) for part in _parts(name, data, kind)]
     return checked_sound(name, *_joined(name, decoded), limits)
 
@@ -141,10 +141,22 @@ def _parts(name: str, data: bytes, kind: str | None) -> list[bytes]:
     if kind in ("audio/wav", "audio/aiff") and data[:4] != b"RF64" or data[:4] == b"RIFX":
         return [checked_chunks(name, data)]
     if kind == "audio/flac":
-        return [with_length(name, data)]
+        return flac_parts(name, data)
     if kind == "audio/ogg":
         return ogg_streams(name, data)
+    if kind in KINDS:
+        refuse_joined(name, data, kind)
     return mp3_parts(name, data) if kind == "audio/mpeg" else [data]
+
+
+def _without_tag(data: bytes) -> tuple[bytes, str | None]:
+    """A file and what it is; one that begins with a tag of MP3 files, though it is none, begins behind it."""
+    kind = media_type(data[:HEAD_BYTES])
+    if not data.startswith(b"ID3"):
+        return data, kind
+    begin = after_tags(data, 0)
+    other = media_type(data[begin : begin + HEAD_BYTES])
+    return (data[begin:], other) if other not in (None, "audio/mpeg") else (data, kind)
 
 
 def _joined(name: str, parts: list[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int]:
@@ -163,7 +175,9 @@ def _decode_part(name: str, data: bytes, kind: str | None, limits: AudioLimits) 
     if kind is not None and not kind.startswith(("audio/", "video/")):
         raise AudioError.about(name, f"is no recording but {kind}", "give a recording")
     if kind in KINDS and kind != "audio/ogg":
-        return decode_foreign(name, data, kind, limits)
+        sound = decode_foreign(name, data, kind, limits)
+        refuse_cut(name, data, kind)
+        return sound
     plain = _plain_wav(name, data, limits)
     return plain if plain is not None else _by_libsndfile(name, data, kind, limits)
 

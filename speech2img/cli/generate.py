@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from speech2img.pipeline import SpeechToImage
 
 AT_ONCE = 32
+_MOST_PICTURES = 256  # that are held at once: of 256 pixels with their smaller stages 66 MB
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -143,20 +144,22 @@ def _paint(
         return args.out / f"{names[place]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
 
     require_own(path(place, k, size) for place in rows for k in range(args.num_images) for size in stages)
-    for places in _runs(sorted(rows)):
-        painted = pipe.generate(
-            np.stack([rows[place] for place in places]),
-            seed=args.seed,
-            num_images=args.num_images,
-            return_stages=True,
-            first_index=places[0],
-        )
-        made_folder(args.out)
-        for size, stage in zip(stages, painted[-len(stages) :], strict=True):
-            for place, pictures in zip(places, stage, strict=True):
-                for number, picture in enumerate(pictures):
-                    write_picture(path(place, number, size), picture)
-                    print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())
+    for places in _runs(sorted(rows), at_once=max(1, min(AT_ONCE, _MOST_PICTURES // args.num_images))):
+        for first in range(0, args.num_images, _MOST_PICTURES):
+            painted = pipe.generate(
+                np.stack([rows[place] for place in places]),
+                seed=args.seed,
+                num_images=min(_MOST_PICTURES, args.num_images - first),
+                return_stages=True,
+                first_index=places[0],
+                first_image=first,
+            )
+            made_folder(args.out)
+            for size, stage in zip(stages, painted[-len(stages) :], strict=True):
+                for place, pictures in zip(places, stage, strict=True):
+                    for number, picture in enumerate(pictures, start=first):
+                        write_picture(path(place, number, size), picture)
+                        print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -175,11 +178,11 @@ def _alike(name: str) -> str:
     return same_name(same_name(name).casefold())
 
 
-def _runs(places: Sequence[int]) -> Iterator[list[int]]:
-    """Places in a row, `AT_ONCE` at most."""
+def _runs(places: Sequence[int], *, at_once: int) -> Iterator[list[int]]:
+    """Places in a row, no more than may be painted at once."""
     run: list[int] = []
     for place in places:
-        if run and (place != run[-1] + 1 or place % AT_ONCE == 0):
+        if run and (place != run[-1] + 1 or place % at_once == 0):
             yield run
             run = []
         run.append(place)

@@ -1,6 +1,7 @@
 """Pictures in: any common file becomes 8-bit RGB, upright, or one clear error; and the crop to a bounding box."""
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ _TURNS: Mapping[int, Image.Transpose] = MappingProxyType(
     }
 )
 _MANY_IN_ONE = ("image/gif", "image/tiff", "image/webp")
+_NEXT_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # within a scan, 0 and D0 to D7 belong to it
+_ENDS, _SCAN, _STAND_ALONE = 0xD9, 0xDA, frozenset((0x01, *range(0xD0, 0xD9)))
 
 Box = tuple[float, float, float, float]
 
@@ -224,9 +227,28 @@ def _check_size(name: str, image: Image.Image, data: bytes) -> None:
     if pixels > MAX_PIXELS:
         fix = f"scale it down to at most {MAX_PIXELS // 1_000_000} million pixels"
         raise ImageError.about(name, f"{image.width} x {image.height} pixels", fix)
-    scans = data.count(b"\xff\xda") if image.format in ("JPEG", "MPO") else 1
-    if scans * pixels > MAX_SCANNED_PIXELS:
-        raise ImageError.about(name, f"a JPEG of {scans} scans", CONVERT)
+    if image.format in ("JPEG", "MPO"):
+        scans, ends = _scans_of(data)
+        if scans * pixels > MAX_SCANNED_PIXELS:
+            raise ImageError.about(name, f"a JPEG of {scans} scans", CONVERT)
+        if not ends:
+            raise ImageError.about(name, "damaged (a JPEG without its end)", "get the whole file")
+
+
+def _scans_of(data: bytes) -> tuple[int, bool]:
+    """How many scans the first picture in a JPEG file has, and whether its end is there.
+
+    What follows the end does not count: telephones put a film there, or more pictures.
+    """
+    scans, position = 0, 2
+    while found := _NEXT_MARKER.search(data, position):
+        marker, position = found[1][0], found.end()
+        if marker == _ENDS:
+            return scans, True
+        scans += marker == _SCAN
+        if marker not in _STAND_ALONE:
+            position += int.from_bytes(data[position : position + 2], "big")
+    return scans, False
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -44,6 +44,8 @@ def read_text_file(path: Path, *, max_bytes: int) -> str:
     except UnicodeDecodeError as error:
         reason = f"not in UTF-8 ({error.reason} at byte {error.start})"
         raise DataError.about(path, reason, "save it as UTF-8") from error
+    if text.startswith("{\\rtf"):
+        raise DataError.about(path, "not plain text but rich text (RTF)", "save it as plain text in UTF-8")
     if "\0" in text:
         raise DataError.about(path, "not a text file in UTF-8 (it has zero bytes)", "save it as UTF-8")
     return text

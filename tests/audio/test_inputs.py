@@ -1,7 +1,11 @@
 """Whatever people have at hand as a recording: every form gives the sound of the file, and the same limits hold."""
 
 import array
+import bz2
+import gzip
+import http.client
 import io
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +181,82 @@ def test_a_file_that_was_read_or_closed_says_so(path: Path) -> None:
     file.close()
     with pytest.raises(AudioError, match="bird.wav: cannot be read"):
         hear(file, sample_rate=RATE)
+
+
+class Samples:
+    """What torchcodec decodes to."""
+
+    def __init__(self, data: Any, rate: Any) -> None:
+        self.data, self.sample_rate = data, rate
+
+
+class Decoder:
+    """What ``datasets`` gives for a recording since it decodes with torchcodec."""
+
+    def get_all_samples(self) -> Samples:
+        return Samples(torch.from_numpy(SOUND)[None], RATE)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        np.frombuffer(WAV, np.uint8),
+        torch.frombuffer(bytearray(WAV), dtype=torch.uint8),
+        array.array("B", WAV),
+        Decoder(),
+        Samples(torch.from_numpy(SOUND)[None], RATE),
+        (np.array(RATE), SOUND),
+        [torch.from_numpy(SOUND)[None], torch.tensor(RATE)],
+    ],
+)
+def test_what_other_libraries_hand_out_is_the_sound_of_the_file(form: Any) -> None:
+    recordings, several = recordings_in(form)
+    assert not several
+    np.testing.assert_array_equal(hear(list(recordings)[0], sample_rate=RATE).y, SOUND)
+
+
+def test_a_file_read_into_numbers_meets_the_limits_of_a_file() -> None:
+    with pytest.raises(AudioError, match="damaged"):
+        hear(np.frombuffer(WAV[:-100], np.uint8), sample_rate=RATE)
+    quiet = np.random.default_rng(0).integers(100, 156, RATE, np.uint8)
+    assert hear(quiet, sample_rate=RATE).recorded_rate == RATE  # 8-bit sound stays sound
+
+
+class Reader:
+    """A file of another library, whose errors are its own."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read(self, size: int = -1) -> bytes:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [EOFError("cut"), KeyError("x"), RuntimeError(), http.client.IncompleteRead(b"")])
+def test_whatever_a_file_raises_is_one_error(error: Exception) -> None:
+    with pytest.raises(AudioError, match=r"^recording: cannot be read \(.+\); open it"):
+        hear(Reader(error), sample_rate=RATE)
+
+
+@pytest.mark.parametrize("compress", [gzip, lzma, bz2])
+def test_compressed_files_that_are_cut_or_none_are_one_error(compress: Any) -> None:
+    for content in (compress.compress(WAV)[:-3000], WAV):
+        with pytest.raises(AudioError, match="cannot be read"):
+            hear(compress.open(io.BytesIO(content)), sample_rate=RATE)
+
+
+class NoPath:
+    def __fspath__(self) -> int:
+        return 3
+
+
+def test_values_that_only_look_like_recordings_are_one_short_error() -> None:
+    itself: dict[str, Any] = {}
+    itself["path"] = itself
+    released = memoryview(bytearray(WAV))
+    released.release()
+    texts = np.array(["a.wav", "b.wav"])
+    for value in ((10**400, SOUND), NoPath(), itself, released, "data:audio/wav;base64," + "A" * 60_000, texts):
+        with pytest.raises(AudioError) as caught:
+            hear(value, sample_rate=RATE)
+        assert len(str(caught.value)) < 300

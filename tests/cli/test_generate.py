@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +32,31 @@ def wav(pitch: float = 300, rate: int = 16_000) -> bytes:
 
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path)).astype(int)
+
+
+def test_many_pictures_are_painted_a_few_at_a_time(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.wav").write_bytes(wav())
+    given = ["generate", "--model", model, *(str(tmp_path / f"{name}.wav") for name in ("a", "b")), "--num-images", "7"]
+    assert main([*given, "--out", str(tmp_path / "at once")]) == 0
+    monkeypatch.setattr("speech2img.cli.generate._MOST_PICTURES", 3)
+    held: list[int] = []
+    paint = SpeechToImage.generate
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        painted = paint(*arguments, **options)
+        held.append(painted[-1].shape[0] * painted[-1].shape[1])
+        return painted
+
+    monkeypatch.setattr(SpeechToImage, "generate", counted)
+    assert main([*given, "--out", str(tmp_path / "in parts")]) == 0
+    assert held == [3, 3, 1, 3, 3, 1]
+    for number in range(7):
+        for name in ("a", "b"):
+            at_once, in_parts = (pixels(tmp_path / way / f"{name}_{number}.png") for way in ("at once", "in parts"))
+            assert np.abs(at_once - in_parts).max() <= 1
+    different = pixels(tmp_path / "in parts" / "a_0.png") - pixels(tmp_path / "in parts" / "b_0.png")
+    assert np.abs(different).max() > 1  # the same recording at another place of the list
 
 
 def test_what_cannot_be_heard_is_named_and_the_rest_is_painted(

@@ -239,6 +239,21 @@ def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
         read_image(data[:-2] + data[last:-2] * 1000 + b"\xff\xd9")
 
 
+def test_what_follows_the_end_of_a_jpeg_does_not_count() -> None:
+    image = Image.new("RGB", (3000, 4000), (200, 30, 30))
+    film = np.random.default_rng(0).bytes(4_000_000)  # telephones put one there; it has the bytes of sixty scans
+    for data in (encode(image, "JPEG"), encode(image, "JPEG", progressive=True)):
+        assert read_image(data + film).size == probe_image(data + film) == (3000, 4000)
+
+
+def test_a_jpeg_without_its_end_is_cut_whatever_fills_its_place() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    data = encode(Image.fromarray(noise), "JPEG")
+    for filled in (data[:-2] + bytes(500), data[: len(data) // 2] + bytes(len(data) // 2), data[:-2] + b"\xff" * 9):
+        with pytest.raises(ImageError, match="damaged"):
+            read_image(filled)
+
+
 def test_pipes_and_devices_are_no_pictures(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", Path("/dev/zero")):

@@ -1,7 +1,8 @@
-"""FLAC files of unknown length, as programs write them into a pipe: the last frame says how long they are."""
+"""FLAC files: their last frame must be there and says how long they are, and joined ones are taken apart."""
 
 import re
 
+from speech2img.audio.decoders.mp3 import end_of_sound
 from speech2img.audio.limits import CONVERT
 from speech2img.errors import AudioError
 
@@ -14,38 +15,82 @@ _MOST_BYTES = 1 << 18
 _HEADER = re.compile(rb"\xff[\xf8\xf9][\x10-\xff][\x00-\xaf]", re.DOTALL)
 _LONGEST_HEADER = 16
 _POLYNOMIAL = 0x8005
+_BEGINNING = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+_MOST_PARTS = 100
+_CRUMBS = 64
+"""Bytes behind the last frame that nobody misses."""
+
+
+def flac_parts(name: str, data: bytes) -> list[bytes]:
+    """Take a FLAC file apart where files were joined one after the other; each says its length (`with_length`).
+
+    Raises
+    ------
+    AudioError
+        If one of them is cut, or is longer or shorter than its header says, or something else follows.
+    """
+    starts = [match.start() for match in _BEGINNING.finditer(data)]
+    if len(starts) > _MOST_PARTS:
+        raise AudioError.about(name, f"{len(starts):,} recordings one after the other", "give them one by one")
+    if not starts or starts[0]:
+        return [data]
+    return [with_length(name, data[start:stop]) for start, stop in zip(starts, [*starts[1:], len(data)], strict=True)]
 
 
 def with_length(name: str, data: bytes) -> bytes:
-    """Give a FLAC file whose header does not say its length that length.
+    """Give a FLAC file whose header does not say its length that length, and check it where the header does.
 
     A frame says which one it is and ends with a checksum: the last frame of a whole file ends where the file does.
 
     Raises
     ------
     AudioError
-        If the file ends within a frame: it was cut.
+        If the file ends within a frame, or not with the one that is its last by the header.
     """
-    if len(data) < _LENGTH.stop or int.from_bytes(data[_LENGTH], "big") & _LENGTH_BITS:
+    if len(data) < _LENGTH.stop:
         return data
-    end = len(data) - 128 if data[-128:-125] == b"TAG" else len(data)
-    begin = max(0, end - _MOST_BYTES)
-    headers = [match.start() for match in _HEADER.finditer(data, begin, end)]
-    left = _MOST_BYTES
-    for start in reversed(headers):
-        if _checksum(data[start:end]) == 0:
-            samples = _samples_until_its_end(data[start : start + _LONGEST_HEADER], data)
-            if 0 < samples <= _LENGTH_BITS:
-                value = int.from_bytes(data[_LENGTH], "big") | samples
-                return data[: _LENGTH.start] + value.to_bytes(5, "big") + data[_LENGTH.stop :]
+    promised = int.from_bytes(data[_LENGTH], "big") & _LENGTH_BITS
+    end = end_of_sound(data)
+    while True:
+        samples = _samples_before(data, end, promised)
+        if samples and not promised:
+            value = int.from_bytes(data[_LENGTH], "big") | samples
+            return data[: _LENGTH.start] + value.to_bytes(5, "big") + data[_LENGTH.stop :]
+        if samples:
+            return data
+        filled = len(data[:end].rstrip(b"\0"))
+        if end - filled <= _CRUMBS:
+            break
+        end = filled + 2  # the checksum of the last frame may end with zeros
+    reason = "damaged: cut within its last frame"
+    if promised:
+        reason = f"damaged: it does not end with sample {promised:,}, which is the last by its header"
+    raise AudioError.about(name, reason, f"get the whole file, or {CONVERT}")
+
+
+def _samples_before(data: bytes, end: int, promised: int) -> int:
+    """How many samples of a channel lie before a place, where the last frame ends; 0 if none ends there.
+
+    If it is known how many there should be, the frame that is the last then may end a little earlier.
+    """
+    begin, left = max(0, end - _MOST_BYTES), _MOST_BYTES
+    for start in reversed([match.start() for match in _HEADER.finditer(data, begin, end)]):
+        samples = _samples_until_its_end(data[start : start + _LONGEST_HEADER], data)
+        if not 0 < samples <= _LENGTH_BITS:
+            continue
+        is_last = samples == promised or not promised
+        if _ends_with_checksum(data[start:end], _CRUMBS if promised and is_last else 0):
+            return samples if is_last else 0
         left -= end - start
         if left < 0:
             break
-    raise AudioError.about(name, "damaged: cut within its last frame", f"get the whole file, or {CONVERT}")
+    return 0
 
 
 def _samples_until_its_end(header: bytes, data: bytes) -> int:
     """How many samples of a channel lie before the end of a frame, by its header; 0 for a broken one."""
+    if len(header) < 8:
+        return 0
     ones = f"{header[4]:08b}".index("0") if header[4] != 0xFF else 8
     more = max(0, ones - 1)
     if ones in (1, 8) or len(header) < 8 + more:
@@ -77,9 +122,15 @@ def _remainders() -> tuple[int, ...]:
 _TABLE = _remainders()
 
 
-def _checksum(frame: bytes) -> int:
-    """CRC-16 of a frame; 0 for a whole one, which ends with its own."""
+def _ends_with_checksum(frame: bytes, crumbs: int) -> bool:
+    """Whether a frame ends with its own CRC-16, or does before the last few bytes."""
     value = 0
-    for byte in frame:
+    for byte in frame[: max(0, len(frame) - crumbs)]:
         value = value << 8 & 0xFFFF ^ _TABLE[value >> 8 ^ byte]
-    return value
+    if value == 0:
+        return True
+    for byte in frame[max(0, len(frame) - crumbs) :]:
+        value = value << 8 & 0xFFFF ^ _TABLE[value >> 8 ^ byte]
+        if value == 0:
+            return True
+    return False

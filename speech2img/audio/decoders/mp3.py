@@ -81,10 +81,10 @@ def mp3_parts(name: str, data: bytes) -> list[bytes]:
         If frames are damaged, missing or cut.
     """
     parts: list[_Part] = []
-    stop = _end_of_sound(data)
+    stop = end_of_sound(data)
     last: _Frame | None = None
     position = 0
-    while (position := _after_tags(data, position)) < stop:
+    while (position := after_tags(data, position)) < stop:
         frame = _frame(data, position)
         if frame is None or (parts and not frame.size):
             raise AudioError.about(name, f"damaged: no frame of sound at byte {position:,}", _FIX)
@@ -160,7 +160,7 @@ def _counts(frame: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _after_tags(data: bytes, position: int) -> int:
+def after_tags(data: bytes, position: int) -> int:
     """Where frames begin behind the tags and zeros at a position, as far as a file may have any."""
     for _ in range(0 if data[position : position + 1] == b"\xff" else _MOST_TAGS):
         before = position
@@ -180,7 +180,7 @@ def _after_tags(data: bytes, position: int) -> int:
     return position
 
 
-def _end_of_sound(data: bytes) -> int:
+def end_of_sound(data: bytes) -> int:
     """Where the tags at the end of a file begin: their lengths stand behind them."""
     end = len(data)
     for _ in range(_MOST_TAGS):

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from speech2img.audio.decoders.chunks import is_harmless
 from speech2img.audio.limits import CONVERT
 from speech2img.errors import AudioError
 
@@ -74,7 +75,8 @@ def _pages(name: str, data: bytes) -> Iterator[_Page]:
     while position < len(data):
         table = position + _HEADER
         if data[position : position + 4] != b"OggS":
-            if position and b"OggS" not in data[position:]:  # a tag behind the last page
+            rest = data[position:]
+            if position and b"OggS" not in rest and is_harmless(rest):  # a tag behind the last page
                 return
             raise AudioError.about(name, f"damaged: no page at byte {position:,}", _FIX)
         sizes = data[table : table + data[table - 1]] if table <= len(data) else b""

@@ -21,6 +21,7 @@ from speech2img.images.io import MEDIA_TYPES as PICTURE_TYPES
 from speech2img.storage.atomic import disk_errors, open_regular
 from speech2img.storage.folders import FoundFile
 from speech2img.storage.media_type import HEAD_BYTES
+from speech2img.storage.names import same_name
 
 SOUND_TYPES = frozenset(("audio/wav", "audio/aiff", "audio/flac", "audio/ogg", "audio/mpeg"))
 USUAL_SOUNDS = frozenset(("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"))
@@ -36,6 +37,7 @@ OTHER = "neither picture nor recording nor text"
 UNKNOWN_PICTURE = "called a picture, but none of a known format"
 UNKNOWN_SOUND = "called a recording, but none of a known format"
 TWIN = "has the name of a file beside it in a more usual format"
+READ_TWIN = "a picture of its name lies beside it in a format that is read"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -74,7 +76,8 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
     Kinds
         A file is what its content says, whatever it is called. Where the content is not known (a damaged file), the
         name of a picture or recording counts, so that the file is looked at and its fault is told. Of two pictures or
-        recordings that differ in their ending only, the one in a usual format is taken.
+        recordings that differ in their ending only, the one in a usual format is taken; a picture that is not read
+        (cameras write raw pictures, and telephones HEIC, beside a JPEG) then owns nothing.
     """
     kinds = Kinds()
     types: dict[str, str | None] = {}
@@ -89,6 +92,10 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
         twins = [path for path in paths if types[path] not in {None, *USUAL_TYPES} and without_suffix(path) in usual]
         kinds.others |= dict.fromkeys(twins, TWIN)
         paths[:] = [path for path in paths if path not in kinds.others]
+    read = {same_name(without_suffix(path)) for path in kinds.pictures}
+    for path in [path for path in kinds.unread_pictures if same_name(without_suffix(path)) in read]:
+        del kinds.unread_pictures[path]
+        kinds.others[path] = READ_TWIN
     return kinds
 
 

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
     entries : list of Entry
         In the table's order.
     notes : list of str
-        What the user should know: columns that were passed over.
+        What the user should know: columns that were passed over, recordings that several rows name.
 
     Raises
     ------
@@ -86,6 +87,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
     facts: dict[str, tuple[str, str]] = {}
     header: dict[str, None] = {}
     spell = _speller(files)
+    rows_of: Counter[str] = Counter()
     for number, row in _rows(path, header):
         image = _path(path, number, row, "image", spell)
         if image is None:
@@ -99,6 +101,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         if not _LANGUAGE.fullmatch(row.get("language") or "en"):
             fix = "use a code such as en, de or pt-br"
             raise DataError.about(path, f"line {number}: no language {row['language'][:20]!r}", fix)
+        rows_of.update([audio] if audio else [])
         if audio or text:
             captions.append(Line(len(captions), audio, text, row.get("speaker") or None, row.get("language") or "en"))
     if not lines:
@@ -112,7 +115,12 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         entries.append(Entry(image, class_name, split, tuple(lines[image])))
     _refuse_gaps(path, entries, header)
     passed_over = [name for name in header if name not in COLUMNS]
-    return entries, [f"columns of {path.name} that were passed over: {some_of(passed_over)}"] if passed_over else []
+    notes = [f"columns of {path.name} that were passed over: {some_of(passed_over)}"] if passed_over else []
+    shared = [audio for audio, count in rows_of.items() if count > 1]
+    return entries, [
+        *notes,
+        *([f"recordings that several rows of {path.name} name: {some_of(shared)}"] if shared else []),
+    ]
 
 
 def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ MAX_ROWS = 500_000
 MAX_COLUMNS = 500
 MAX_LINE = 1 << 20
 """Longest line, in characters."""
+_SEPARATOR_LINE = re.compile(r'"?sep=.?"?[,;\t]*\s*?(\r\n|\n|\r)', re.IGNORECASE)
 _SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 Row = Mapping[str, str]
@@ -54,19 +56,27 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    told = _SEPARATOR_LINE.match(text)  # Excel reads and writes it
+    text, above = (text[told.end() :], 1) if told else (text, 0)
     _check_separator(path, text, delimiter)
     reader = csv.DictReader(_lines(path, text), delimiter=delimiter, strict=True, restkey="", restval=None)
     try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+        while names and not names[-1]:  # spreadsheets write empty columns behind the last
+            names.pop()
         _check_header(path, names)
         reader.fieldnames = names
         for row in reader:
-            if "" in row or None in row.values():
+            beyond = "".join(row.pop("", None) or ()).strip()
+            if not beyond and not any((value or "").strip() for value in row.values()):
+                continue  # and empty rows below the last
+            if beyond or None in row.values():
                 fix = f"quote {_SEPARATORS[delimiter]}"
-                raise DataError.about(path, f"line {reader.line_num}: {len(names)} fields expected", fix)
-            yield reader.line_num, row
+                raise DataError.about(path, f"line {reader.line_num + above}: {len(names)} fields expected", fix)
+            yield reader.line_num + above, row
     except csv.Error as error:
-        raise DataError.about(path, f"line {reader.line_num}: broken ({error})", "write it as plain CSV") from error
+        reason = f"line {reader.line_num + above}: broken ({error})"
+        raise DataError.about(path, reason, "write it as plain CSV") from error
 
 
 def _lines(path: Path, text: str) -> Iterator[str]:
@@ -108,4 +118,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
         plain = isinstance(row, dict) and all(isinstance(value, str | int | None) for value in row.values())
         if not plain:
             raise DataError.about(path, f"line {number}: not an object of texts", "write one object a line")
-        yield number, {name.lower(): "" if value is None else str(value) for name, value in row.items()}
+        lower = {name.lower(): "" if value is None else str(value) for name, value in row.items()}
+        if len(lower) < len(row):
+            raise DataError.about(path, f"line {number}: names that differ in capitals only", "keep one of them")
+        yield number, lower

@@ -98,7 +98,7 @@ class EspeakSynthesizer:
         if accent.lower() not in self._accents or (plus and variant not in self._variants):
             near = get_close_matches(voice, self.voices(language=""), n=1)
             hint = f'did you mean "{near[0]}"?' if near else 'use for example "en-us" or "en-us+f3"'
-            raise SynthesisError.about(f'voice "{voice}"', "espeak-ng has no such voice", hint)
+            raise SynthesisError.about(f'voice "{voice[:80]}"', "espeak-ng has no such voice", hint)
         return voice
 
     def synthesize(

@@ -1,10 +1,14 @@
 """Wav and aiff files: header and data must agree; lengths that were not known when a file was written are found."""
 
+import contextlib
 import struct
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from speech2img.audio.decoders.chunks import refuse_cut, refuse_joined
 from speech2img.audio.io import encode_wav, read_audio
 from speech2img.errors import AudioError
 
@@ -96,3 +100,69 @@ def test_sound_of_odd_size_with_and_without_the_byte_that_fills_it() -> None:
 def test_a_header_that_disagrees_with_the_file(data: bytes, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         read(data)
+
+
+def aiff(*, frames: int = 8000, length: int | None = None, whole: int | None = None) -> bytes:
+    sound = struct.pack(">II", 0, 0) + np.frombuffer(DATA, "<i2").astype(">i2").tobytes()
+    common = struct.pack(">HIH", 1, frames, 16) + bytes.fromhex("400cfa00000000000000")  # 16,000 Hz
+    parts = b"AIFF" + chunk(b"COMM", common, order=">")
+    parts += b"SSND" + struct.pack(">I", len(sound) if length is None else length) + sound
+    return b"FORM" + struct.pack(">I", len(parts) if whole is None else whole) + parts
+
+
+@pytest.mark.parametrize(("length", "frames"), [(0, 0), (0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFFFFF, 0x3FFFFFF0)])
+def test_an_aiff_file_from_a_pipe_is_as_long_as_what_is_there(length: int, frames: int) -> None:
+    np.testing.assert_array_equal(read(aiff(frames=frames, length=length, whole=length)), read(WAV))
+
+
+@pytest.mark.parametrize("frames", [0, 4000, 16_000])
+def test_the_number_of_frames_of_an_aiff_file_must_be_there(frames: int) -> None:
+    np.testing.assert_array_equal(read(aiff()), read(WAV))
+    with pytest.raises(AudioError, match=f"damaged: the header promises {frames:,} samples, the file has 8,000"):
+        read(aiff(frames=frames))
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+MP4 = box(b"ftyp", b"isom") + box(b"moov", b"x" * 99) + struct.pack(">I4sQ", 1, b"mdat", 216) + b"y" * 200
+ASF_HEADER = b"0&\xb2u\x8ef\xcf\x11\xa6\xd9\0\xaa\0b\xcel"
+ASF = b"".join(kind + struct.pack("<Q", 124) + b"x" * 100 for kind in (ASF_HEADER, b"data" * 4))
+CAF = b"caff\0\1\0\0" + struct.pack(">4sq", b"desc", 32) + b"x" * 32 + struct.pack(">4sq", b"data", 90) + b"y" * 90
+WEBM = b"\x1aE\xdf\xa3\x84webm" + b"\x18S\x80g\x40\x64" + b"y" * 100
+RECORDED = b"\x1aE\xdf\xa3\x84webm" + b"\x18S\x80g\xff" + b"y" * 100  # a browser does not know the size yet
+CONTAINERS = [
+    ("video/mp4", MP4),
+    ("audio/mp4", MP4),
+    ("video/x-ms-asf", ASF),
+    ("audio/x-caf", CAF),
+    ("video/webm", WEBM),
+    ("video/webm", RECORDED),
+]
+
+
+@pytest.mark.parametrize(("kind", "data"), CONTAINERS)
+def test_of_recordings_that_phones_and_browsers_made_none_is_passed_over(kind: str, data: bytes) -> None:
+    for whole in (data, data + bytes(5000), data + b"TAG" + bytes(125)):
+        refuse_joined("a", whole, kind)
+        refuse_cut("a", whole, kind)
+    with pytest.raises(AudioError, match="several recordings one after the other"):
+        refuse_joined("a", data + data, kind)
+    if data is not RECORDED:
+        with pytest.raises(AudioError, match="damaged"):
+            refuse_joined("a", data + WAV, kind)
+            refuse_cut("a", data + WAV, kind)
+        for end in (len(data) - 1, len(data) - 70):
+            with pytest.raises(AudioError, match="damaged: cut"):
+                refuse_cut("a", data[:end], kind)
+
+
+@given(st.sampled_from(CONTAINERS), st.integers(0, 300), st.binary(max_size=20))
+@settings(max_examples=300, deadline=5000)
+def test_any_parts_are_whole_or_refused(container: tuple[str, bytes], place: int, change: bytes) -> None:
+    kind, data = container
+    for mutant in (data[:place] + change + data[place + len(change) :], change):
+        for refuse in (refuse_joined, refuse_cut):
+            with contextlib.suppress(AudioError):
+                refuse("a", mutant, kind)

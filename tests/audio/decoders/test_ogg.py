@@ -32,6 +32,15 @@ def test_every_cut_is_known(subtype: str) -> None:
             ogg_streams("a.ogg", whole[:end])
 
 
+def test_what_follows_the_last_page_is_nothing_that_could_be_heard() -> None:
+    whole, stream = ogg(), io.BytesIO()
+    soundfile.write(stream, np.random.default_rng(0).uniform(-0.5, 0.5, 8000), 16_000, format="WAV")
+    for tail in (b"\n", bytes(3000), b"TAG" + bytes(125)):
+        assert ogg_streams("a.ogg", whole + tail) == [whole]
+    with pytest.raises(AudioError, match="a.ogg: damaged: no page"):
+        ogg_streams("a.ogg", whole + stream.getvalue())
+
+
 def test_changed_and_missing_pages_are_known() -> None:
     stream = io.BytesIO()
     soundfile.write(stream, np.random.default_rng(0).uniform(-0.5, 0.5, 60_000), 16_000, format="OGG")

@@ -54,6 +54,15 @@ def test_content_decides(tmp_path: Path) -> None:
     assert all("HEIC" in reason for reason in kinds.unread_pictures.values())
 
 
+def test_a_picture_that_is_not_read_owns_nothing_where_a_read_one_has_its_name(tmp_path: Path) -> None:
+    raw = b"II*\0\x10\0\0\0CR\2\0" + bytes(60)
+    kinds = sort(
+        tmp_path, **{"a.jpg": picture("JPEG"), "a.CR2": raw, "b.JPG": picture("JPEG"), "b.HEIC": HEIC, "c.heic": HEIC}
+    )
+    assert kinds.pictures == ["a.jpg", "b.JPG"] and list(kinds.unread_pictures) == ["c.heic"]
+    assert kinds.others == {"a.CR2": module.READ_TWIN, "b.HEIC": module.READ_TWIN}
+
+
 def test_a_text_may_begin_like_a_sound(tmp_path: Path) -> None:
     kinds = sort(tmp_path, **{"a.txt": b"caffeine brown bird", "b.txt": "hi".encode("utf-16"), "c.txt": b"ID3 said so"})
     assert kinds.texts == ["a.txt", "b.txt", "c.txt"]

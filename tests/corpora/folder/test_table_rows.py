@@ -38,6 +38,7 @@ def test_lines_end_at_line_ends_only(tmp_path: Path) -> None:
         ("items.csv", "image,audio\n".encode("utf-16"), "not in UTF-8 but in UTF-16; save it as UTF-8"),
         ("items.csv", "image,text\na,größe\n".encode("cp1252"), "not in UTF-8 .*save it as UTF-8"),
         ("items.csv", b"PK\3\4" + bytes(60), "is a spreadsheet, not a text; save it as CSV UTF-8"),
+        ("items.csv", b"{\\rtf1\\ansi image,audio}", "not plain text but rich text"),
         ("items.csv", b"image\n" * 500_002, "more than 500,000 lines"),
         ("items.csv", b"," * 1_000_000 + b"image\n", "more than 500 columns"),
         ("items.csv", b"image\n" + b"," * 2_000_000, "line 2: longer than 1,048,576 characters"),
@@ -73,3 +74,34 @@ def test_rows_that_cannot_be_meant(tmp_path: Path, line: str, reason: str) -> No
     (tmp_path / "items.jsonl").write_text(line)
     with pytest.raises(DataError, match=reason):
         read_table(tmp_path / "items.jsonl")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"image,text\r\na.jpg,one\r\nb.jpg,two\r\n,\r\n,\r\n",
+        b"image,text,,\r\na.jpg,one,,\r\nb.jpg,two,,\r\n,,,\r\n",
+        b"image,text\r\na.jpg,one,,\r\n ,\r\nb.jpg,two, ,\r\n",
+        b"\xef\xbb\xbfsep=,\r\nimage,text\r\na.jpg,one\r\nb.jpg,two\r\n",
+        b'"sep=,"\nimage,text\na.jpg,one\nb.jpg,two\n',
+    ],
+)
+def test_what_spreadsheets_add_says_nothing(tmp_path: Path, data: bytes) -> None:
+    assert rows(tmp_path / "items.csv", data) == [{"image": "a.jpg", "text": "one"}, {"image": "b.jpg", "text": "two"}]
+
+
+def test_lines_are_counted_from_the_top_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 3: 2 fields expected"):
+        rows(tmp_path / "items.csv", b"sep=,\nimage,text\na.jpg,one,more\n")
+    with pytest.raises(DataError, match="line 2: 2 fields expected"):
+        rows(tmp_path / "items.csv", b"image,text,\na.jpg,one,more\n")
+    with pytest.raises(DataError, match="separated by semicolons"):
+        rows(tmp_path / "items.csv", b"sep=;\r\nimage;text\r\na.jpg;one\r\n")
+    with pytest.raises(DataError, match="line 1: names that differ in capitals only"):
+        rows(tmp_path / "items.jsonl", b'{"image": "a.jpg", "Image": "b.jpg"}\n')
+
+
+def test_a_recording_that_several_rows_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("image,audio\na.jpg,a.wav\nb.jpg,a.wav\nc.jpg,c.wav\n")
+    _, notes = read_table(tmp_path / "items.csv")
+    assert notes == ["recordings that several rows of items.csv name: a.wav"]
