@@ -18,7 +18,7 @@ ORDER = (
     {"features"},
     {"batches", "tts", "pipeline"},
     {"corpora", "distributed", "generation"},
-    {"audio", "images", "device"},
+    {"audio", "images", "device", "encoded_speech", "seeded_noise"},
     {"storage"},
     {"config", "options"},
     {"errors"},
