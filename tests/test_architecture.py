@@ -193,7 +193,7 @@ def test_one_module_knows_what_cuda_wants() -> None:
         for path in _modules()
         if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
     }
-    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception_reader.py", "cli/check.py"}
+    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception.py", "cli/check.py"}
 
 
 def test_unknown_attribute_of_the_package() -> None:

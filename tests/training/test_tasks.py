@@ -13,12 +13,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from speech2img.training.stackgan.train import (
+    GeneratorLossSettings,
+    GeneratorModelSettings,
+    GeneratorSettings,
+    train_generator,
+)
 
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import build_teacher_features, load_features
-from speech2img.features.loading import load_teacher
+from speech2img.features.registry import load_teacher
 from speech2img.features.speech_embeddings import extract_picture_embeddings, load_embeddings
 from speech2img.metrics.evaluate.independence import judge_independence
 from speech2img.models.generators.image_sampler import SamplingOptions
@@ -40,12 +46,6 @@ from speech2img.training.encoder.task import (
 )
 from speech2img.training.prior.task import PriorSettings, train_prior
 from speech2img.training.run import LoopSettings
-from speech2img.training.stackgan.train import (
-    GeneratorLossSettings,
-    GeneratorModelSettings,
-    GeneratorSettings,
-    train_generator,
-)
 from speech2img.training.task import Task
 
 STEPS = 4

@@ -12,7 +12,8 @@ from PIL import Image
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
 from speech2img.errors import MetricError
-from speech2img.features.judge import FeatureNetwork, FeatureReading, Judge
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
 from speech2img.metrics.evaluate import model_rows as measures
 from speech2img.metrics.evaluate.utterances import choose_utterances
 from speech2img.metrics.functional.spoken_attributes import per_picture
@@ -78,8 +79,8 @@ def evaluate_pipeline(
     manifest: ManifestLike,
     *,
     splits: Sequence[str] = ("test_seen", "test"),
-    judge: Judge | None = None,
-    network: FeatureNetwork | None = None,
+    judge: AttributeClassifier | None = None,
+    network: FeatureExtractor | None = None,
     image_store: ImageStoreLike | None = None,
     retrieval: Mapping[str, measures.RetrievalArrays] | None = None,
     renderer: Renderer | None = None,
@@ -103,9 +104,9 @@ def evaluate_pipeline(
         The corpus, with recordings.
     splits : sequence of str
         Parts of the corpus to measure on, each a group of its own; training parts are refused.
-    judge : Judge or None
+    judge : AttributeClassifier or None
         Reads the attributes; None where the corpus knows none (no spoken-attribute accuracy then).
-    network : FeatureNetwork or None
+    network : FeatureExtractor or None
         Its features stand behind Frechet distance, Inception Score and diversity; None: the judge.
     image_store : ImageStoreLike or None
         Prepared real pictures; None: the files are read.
@@ -255,7 +256,13 @@ def _paint(
 
 
 def _judge_all(
-    report: MetricReport, groups: Sequence[PaintedGroup], judge: Judge | None, *, kind: str, seed: int, progress: bool
+    report: MetricReport,
+    groups: Sequence[PaintedGroup],
+    judge: AttributeClassifier | None,
+    *,
+    kind: str,
+    seed: int,
+    progress: bool,
 ) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Spoken-attribute accuracy of every group, of its voices, and of all groups together; readings by utterance."""
     readings: dict[str, dict[str, str]] = {}
@@ -294,11 +301,11 @@ def _judge_all(
     return readings, real_readings
 
 
-def _said(record: UtteranceRecord, judge: Judge) -> dict[str, str]:
+def _said(record: UtteranceRecord, judge: AttributeClassifier) -> dict[str, str]:
     """What the judge can read of what an utterance says; in a corpus that records no mentions, the class was said."""
     if record.mentions:
-        return {name: value for name, value in record.mentions.items() if name in judge.values}
-    return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.values.get(head, ())}
+        return {name: value for name, value in record.mentions.items() if name in judge.heads}
+    return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.heads.get(head, ())}
 
 
 def _measure_likeness(
@@ -306,7 +313,7 @@ def _measure_likeness(
     group: PaintedGroup,
     manifest: ManifestLike,
     real_pictures: RealPictures,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     *,
     seed: int,
 ) -> None:
@@ -316,12 +323,12 @@ def _measure_likeness(
     others: FeatureReading | None = None
     if len(rest) >= len(group.records):
         picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
-        others = network.read(real_pictures.read(picked))
+        others = read_images(network, real_pictures.read(picked))
     measures.add_likeness(
         report,
         group.name,
-        network.read(group.pictures),
-        network.read(group.real),
+        read_images(network, group.pictures),
+        read_images(network, group.real),
         others,
         network=network,
         real_protocol=f"{real_pictures.protocol}, of the same utterances",
@@ -362,7 +369,7 @@ def _measure_diversity(
     pipeline: SpeechPipeline,
     manifest: ManifestLike,
     real_pictures: RealPictures,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     renderer: Renderer | None,
     *,
     seed: int,

@@ -15,9 +15,9 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.device import resolve_device, resolve_precision, sent
 from speech2img.distributed.collectives import joint
 from speech2img.errors import CheckpointError, DataError
-from speech2img.features.classifier_reader import KIND, classifier_of
-from speech2img.features.inception_reader import load_inception
-from speech2img.features.loading import GoogLeNetTeacher
+from speech2img.features.googlenet import load_googlenet
+from speech2img.features.image_classifier import KIND, classifier_of
+from speech2img.features.inception import read_inception
 from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256, save_release
@@ -300,12 +300,12 @@ def _build(settings: ClassifierSettings, classes: list[str]) -> tuple[PictureCla
 def _published(path: Path) -> dict[str, Any]:
     """Module, kind, name and hash of published weights of either family."""
     try:
-        found = load_inception(path)
+        found = read_inception(path)
     except CheckpointError as no_inception:
         if not path.exists():
             raise
         try:
-            teacher = GoogLeNetTeacher(path, device=torch.device("cpu"))
+            teacher = load_googlenet(path, device=torch.device("cpu"))
         except (CheckpointError, DataError):
             raise CheckpointError.about(
                 path, f"neither Inception-v3 nor GoogLeNet ({no_inception})", "give their published weights"

@@ -15,9 +15,9 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.device import resolve_device, sent
 from speech2img.distributed.collectives import average_gradients_, joint_mean
 from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.image_features import Standard, load_features
 from speech2img.features.image_head import image_head_of
-from speech2img.features.loading import AttributeTeacher
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
@@ -55,7 +55,7 @@ class PriorTask(Task):
         Where the embeddings came from.
     generator : tuple of StackGenerator and dict
         What paints the features, and its arguments.
-    teacher : AttributeTeacher, optional
+    teacher : AttributeClassifier, optional
         Reads painted pictures in evaluations.
     trained_with : Mapping of str to str
         Role -> hash of the networks behind the generator and the features; goes into the release, with the encoder's.
@@ -72,7 +72,7 @@ class PriorTask(Task):
         data: PriorData,
         encoder: EmbeddingFile,
         generator: tuple[StackGenerator, dict[str, Any]],
-        teacher: AttributeTeacher | None,
+        teacher: AttributeClassifier | None,
         trained_with: Mapping[str, str],
         device: torch.device,
     ) -> None:
@@ -217,7 +217,7 @@ class PriorTask(Task):
         for start in range(0, len(self.data.held), 64):
             rows = slice(start, start + 64)
             embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
-            guesses = self.teacher.read(self._paint(embeddings, self.held_noise[rows]))
+            guesses = self.teacher.read_heads(self._paint(embeddings, self.held_noise[rows]))
             shown = count_shown(guesses, self.teacher.heads, self.data.said[rows], self.data.classes[rows])
             right, counted = right + shown[0], counted + shown[1]
         return {"said_and_shown": right / counted} if counted else {}
@@ -337,7 +337,7 @@ def train_prior(
             data=data,
             encoder=embeddings,
             generator=(generator, config["generator"]),
-            teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
+            teacher=teacher if isinstance(teacher, AttributeClassifier) else None,
             trained_with={**inherited(config, "generator"), "feature network": found.sha256},
             device=where,
         )

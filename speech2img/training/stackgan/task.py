@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from speech2img.batches.image_pairs import PairBatch, PairBatches
 from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent
 from speech2img.distributed.collectives import average_gradients_, joint, joint_mean
-from speech2img.features.loading import AttributeTeacher, Teacher, with_maps
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor, with_maps
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.images.pyramid import pyramid
 from speech2img.losses.generator import color_consistency_loss, kl_to_standard_normal
@@ -49,11 +50,11 @@ class GeneratorTask(Task):
         Where the embeddings came from; the encoder goes into the release.
     features : ndarray of float32, shape (pictures, D), optional
         Teacher features of the real pictures.
-    teacher : Teacher, optional
+    teacher : FeatureExtractor, optional
         The frozen teacher.
     sight : Sight, optional
         What the relation supervisor sees with, where the settings want one.
-    seen_through : Teacher, optional
+    seen_through : FeatureExtractor, optional
         What discriminators of features look through, if not the teacher.
     start : Mapping
         Config of the release that it starts from, for what that was trained with.
@@ -73,9 +74,9 @@ class GeneratorTask(Task):
         probe: Probe,
         encoder: EmbeddingFile,
         features: np.ndarray | None,
-        teacher: Teacher | None,
+        teacher: FeatureExtractor | None,
         sight: Sight | None = None,
-        seen_through: Teacher | None = None,
+        seen_through: FeatureExtractor | None = None,
         start: Mapping[str, Any] = MappingProxyType({}),
         is_new: bool = True,
         device: torch.device,
@@ -280,7 +281,7 @@ class GeneratorTask(Task):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
-        if not isinstance(self.teacher, AttributeTeacher) or not self.settings.evaluation_utterances:
+        if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
             return {}
         value = self.previews.said_and_shown(self.teacher)
         if value is None:

@@ -8,7 +8,7 @@ from speech2img.device import resolve_device, tried_kernels
 from speech2img.distributed.collectives import by_leader
 from speech2img.errors import DataError
 from speech2img.features.image_features import load_features
-from speech2img.features.loading import load_teacher
+from speech2img.features.registry import load_teacher
 from speech2img.features.speech_embeddings import load_embeddings
 from speech2img.features.stores import image_store
 from speech2img.training.loop import TrainingResult, run_training

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.errors import DataError, MetricError
-from speech2img.features.judge import FeatureReading
+from speech2img.features.base import FeatureExtractor, read_images
 from speech2img.metrics.evaluate import model as evaluation
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.metrics.evaluate.model_rows import RetrievalArrays
@@ -27,24 +28,29 @@ def paint(color: str, light: str, rng: np.random.Generator, size: int = SIZE) ->
     return np.clip(base + rng.normal(0, 6, (size, size, 3)), 0, 255).astype(np.uint8)
 
 
-class ColorJudge:
+class ColorJudge(FeatureExtractor):
     """Reads colour and light off the mean pixel."""
 
-    name, classes, weights_sha256 = "colour judge", "4 colours", "ab" * 32
-    values = {"body_color": tuple(COLORS), "light": tuple(LIGHTS)}
+    kind, name, classes, weights_sha256 = "colour", "colour judge", "4 colours", "ab" * 32
+    heads = {"body_color": tuple(COLORS), "light": tuple(LIGHTS)}
     accuracy = {"body_color": 1.0, "light": 1.0}
+    outputs = {"means": 3, "body_color": 4, "light": 2}
+    pooled, logits, batch_size = "means", "body_color", 10_000
 
-    def read(self, images: np.ndarray) -> FeatureReading:
-        means = images.reshape(len(images), -1, 3).mean(axis=1)
+    def prepare(self, images: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(images)
+
+    def read(self, images: torch.Tensor, outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        means = images.numpy().reshape(len(images), -1, 3).mean(axis=1)
         pairs = [(color, light) for color in COLORS for light in LIGHTS]
         table = np.array([np.array(COLORS[color]) * LIGHTS[light] for color, light in pairs])
         best = [pairs[index] for index in np.linalg.norm(means[:, None] - table, axis=2).argmin(axis=1)]
-        values = {"body_color": [color for color, _ in best], "light": [light for _, light in best]}
-        logits = np.array([[5.0 * (color == name) for name in COLORS] for color in values["body_color"]], np.float32)
-        return FeatureReading(np.float32(means), logits, values)
+        colors = np.array([[5.0 * (color == name) for name in COLORS] for color, _ in best], np.float32)
+        lights = np.array([[5.0 * (light == name) for name in LIGHTS] for _, light in best], np.float32)
+        return {"means": np.float32(means), "body_color": colors, "light": lights}
 
     def predict(self, images: np.ndarray) -> dict[str, list[str]]:
-        return self.read(images).values
+        return read_images(self, images).values
 
 
 class Painter:

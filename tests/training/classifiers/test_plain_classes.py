@@ -12,7 +12,7 @@ from speech2img.corpora.records.items import recorded_caption
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import ConfigError, DataError
-from speech2img.features.judge import Judge
+from speech2img.features.attributes import AttributeClassifier
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.storage.releases.release import load_release
 from speech2img.training.attribute_recall import count_shown
@@ -57,10 +57,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def judge(corpus: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Judge:
+def judge(corpus: Manifest, tmp_path_factory: pytest.TempPathFactory) -> AttributeClassifier:
     run = tmp_path_factory.mktemp("runs") / "judge"
     train_teacher(corpus.root, run, SETTINGS, role="judge", device="cpu", progress=False)
-    return Judge.load(run / "export")
+    return AttributeClassifier.load(run / "export")
 
 
 def test_the_head_is_the_class(corpus: Manifest) -> None:
@@ -72,8 +72,8 @@ def test_the_head_is_the_class(corpus: Manifest) -> None:
     assert head_values(corpus.items[:2], species=True) == {}
 
 
-def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
-    assert judge.values == {"class": NAMES} and judge.classes == "2 values of class"
+def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: AttributeClassifier, tmp_path: Path) -> None:
+    assert judge.heads == {"class": NAMES} and judge.classes == "2 values of class"
     assert judge.accuracy == {"class": 1.0}
     short = replace(SETTINGS, loop=replace(LOOP, max_steps=2))
     train_teacher(corpus.root, tmp_path, short, device="cpu", progress=False)
@@ -112,7 +112,7 @@ class Painter:
         return [stage] if return_stages else stage
 
 
-def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
+def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: AttributeClassifier, tmp_path: Path) -> None:
     report = evaluate_pipeline(
         Painter(),
         corpus,

@@ -16,8 +16,8 @@ from PIL import Image
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.classifier_reader import ClassifierReader
-from speech2img.metrics.images.input_filters import legacy
+from speech2img.features.image_classifier import load_image_classifier
+from speech2img.images.input_filters import legacy
 from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.checkpoint import CheckpointStore
@@ -103,7 +103,7 @@ def test_views_are_parts_of_the_picture() -> None:
 
 
 def test_a_head_learns_and_says_what_it_is(run: Path, network: Path) -> None:
-    reader = ClassifierReader.load(run)
+    reader = load_image_classifier(run)
     assert reader.weights_sha256 == release_sha256(run / "export") and reader.classifier == "own"
     config = reader.config
     assert config["classes"] == sorted(COLOURS) and config["corpus"] == "cub, unseen classes"
@@ -208,7 +208,7 @@ def test_the_whole_network_is_tuned_from_a_head(
     assert changed == {"backbone", "head"} and after[1]["tuned"] == "all"
     assert after[1]["initial_sha256"] == release_sha256(run / "export")
     assert after[1]["network_sha256"] == before[1]["network_sha256"]
-    assert ClassifierReader.load(tmp_path / "all").weights_sha256 != ClassifierReader.load(run).weights_sha256
+    assert load_image_classifier(tmp_path / "all").weights_sha256 != load_image_classifier(run).weights_sha256
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_other_files_and_settings_are_refused(
         other = replace(settings, network=None, initial=str(run), classes="all")
         train_classifier(corpus, tmp_path / "run", other, device="cpu", progress=False)
     with pytest.raises(CheckpointError, match="no classifier of pictures"):
-        ClassifierReader.load(settings.network or "")
+        load_image_classifier(settings.network or "")
     for field in ({"validation": 0.7}, {"held_out": 0.0}, {"views": 0}, {"smallest": 0.0}):
         with pytest.raises(ConfigError):
             replace(settings, **field)

@@ -7,12 +7,14 @@ from types import ModuleType
 
 import pytest
 import torch
+from speech2img.training.stackgan.train import train_generator
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.features.loading import GoogLeNetTeacher, load_teacher, with_maps
+from speech2img.features.base import with_maps
+from speech2img.features.googlenet import GoogLeNetExtractor
+from speech2img.features.registry import load_teacher
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings
-from speech2img.training.stackgan.train import train_generator
 
 CPU = torch.device("cpu")
 
@@ -115,7 +117,7 @@ def test_they_need_a_teacher(painted: ModuleType) -> None:
 def test_the_side_that_googlenet_gets(realdata: Path, root: Path) -> None:
     path = realdata / "weights" / "googlenet_bvlc.npz"
     small = load_teacher(path, device=CPU, side=96)
-    assert isinstance(small, GoogLeNetTeacher)
+    assert isinstance(small, GoogLeNetExtractor)
     pictures = torch.rand(2, 3, 96, 96) * 2 - 1
     prepared = (pictures + 1).mul(127.5).flip(1) - torch.tensor([104.0, 117.0, 123.0]).view(3, 1, 1)
     torch.testing.assert_close(small.features(pictures), small.network.features(prepared))
