@@ -15,7 +15,8 @@ from speech2img.device import adam, computes_aside, resolve_device, resolve_prec
 from speech2img.distributed.collectives import by_leader, is_leader, joint
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
-from speech2img.features.speech_embeddings import encode_rows, extract_embeddings
+from speech2img.features.speech_batches import encode_rows
+from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
