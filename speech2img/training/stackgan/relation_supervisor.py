@@ -16,8 +16,8 @@ from torch import Tensor
 from speech2img.device import Precision
 from speech2img.distributed.collectives import average_gradients_, joint
 from speech2img.errors import CheckpointError
-from speech2img.features.image_features import load_features
 from speech2img.features.base import FeatureExtractor
+from speech2img.features.image_features import load_features
 from speech2img.features.image_head import load_image_head
 from speech2img.losses.relation import PairKind, relation_loss
 from speech2img.models.encoders.image_head import ImageHead
