@@ -9,7 +9,11 @@ import soundfile
 import torch
 from torch import Tensor, nn
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.cli.stored_speech import StoredSpeech
+from speech2img.corpora.records.items import Caption, Item
+from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.errors import CheckpointError, ConfigError, MetricError
+from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.generation import EmbeddingsToImage
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
@@ -113,3 +117,19 @@ def test_without_its_line_the_release_names_what_is_known(toy: Path, monkeypatch
     monkeypatch.delitem(GENERATORS, "toy-diffusion")
     with pytest.raises(CheckpointError, match="one of stackgan, got 'toy-diffusion'"):
         EmbeddingsToImage.load(toy, device="cpu")
+
+
+def test_stored_embeddings_need_their_frames(pipe: SpeechToImage, toy: Path, recordings: list[Path]) -> None:
+    captions = [(Caption(0, "a", "en", path.name, 175, 50, 50, {}, None),) for path in recordings]
+    items = [
+        Item(path.stem, "x.png", 0, "001.A", "test", None, None, spoken)
+        for path, spoken in zip(recordings, captions, strict=True)
+    ]
+    manifest = Manifest(recordings[0].parent, "toys", items)
+    ids, speech = [utterance_id(item, item.captions[0]) for item in items], pipe.encode_speech(recordings)
+    generator = EmbeddingsToImage.load(toy, device="cpu")
+    with pytest.raises(MetricError, match="has no frames.*--frames"):
+        StoredSpeech(generator, manifest, EmbeddingFile(toy, ids, speech.sentences, "ab"))
+    stored = StoredSpeech(generator, manifest, EmbeddingFile(toy, ids, speech.sentences, "ab", speech.frames))
+    found = stored.encode_speech(recordings[::-1])
+    np.testing.assert_array_equal(stored.generate(found, seed=1), pipe.generate(speech[::-1], seed=1))

@@ -11,6 +11,7 @@ from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import MetricError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
@@ -42,13 +43,18 @@ class SpeechPipeline(Protocol):
     """Side of its pictures in pixels."""
     painting: Mapping[str, Any]
     """How it draws pictures, for the protocol."""
+    needs_frames: bool
+    """Whether its generator takes what `encode_speech` gives in the place of embeddings."""
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of recordings."""
 
+    def encode_speech(self, recordings: Any) -> EncodedSpeech:
+        """The same with the frames; only asked for where the generator needs them."""
+
     def generate(
         self,
-        embeddings: NDArray[np.float32],
+        embeddings: Any,
         *,
         seed: int = 0,
         num_images: int = 1,
@@ -246,13 +252,24 @@ def _paint(
     real_parts: list[NDArray[np.uint8]] = []
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start, chunk in _chunks(records):
-            embeddings.append(pipeline.encode_paths([record.audio for record in chunk]))
-            pictures.append(pipeline.generate(embeddings[-1], seed=seed, first_index=first_index + start)[:, 0])
+            speech = _speech(pipeline, chunk)
+            embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
+            pictures.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
             real_parts.append(real.read([record.item_id for record in chunk]))
             bar.update(len(chunk))
     return PaintedGroup(
         name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts), first_index
     )
+
+
+def _speech(
+    pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], embeddings: NDArray[np.float32] | None = None
+) -> NDArray[np.float32] | EncodedSpeech:
+    """What a generator takes of utterances: embeddings, already known or not, or with frames where it needs them."""
+    recordings = [record.audio for record in records]
+    if pipeline.needs_frames:
+        return pipeline.encode_speech(recordings)
+    return pipeline.encode_paths(recordings) if embeddings is None else embeddings
 
 
 def _judge_all(
@@ -382,7 +399,7 @@ def _measure_diversity(
     for row in track(rows, what="diversity", unit="utterance", progress=progress):
         record = group.records[row]
         many = pipeline.generate(
-            group.embeddings[row : row + 1],
+            _speech(pipeline, [record], group.embeddings[row : row + 1]),
             seed=seed,
             num_images=DIVERSITY_PICTURES,
             first_index=group.first_index + row,
@@ -439,9 +456,8 @@ def _gallery(
         share = min(len(group.records), -(-count // len(groups)))
         for row in sorted(rng.permutation(len(group.records))[:share].tolist()):
             record = group.records[row]
-            stages = pipeline.generate(
-                group.embeddings[row : row + 1], seed=seed, return_stages=True, first_index=group.first_index + row
-            )
+            speech = _speech(pipeline, [record], group.embeddings[row : row + 1])
+            stages = pipeline.generate(speech, seed=seed, return_stages=True, first_index=group.first_index + row)
             entries.append(
                 GalleryEntry(
                     record,

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError, MetricError
 from speech2img.features.base import FeatureExtractor, read_images
 from speech2img.metrics.evaluate import model as evaluation
@@ -58,6 +59,7 @@ class Painter:
 
     name, weights_sha256, image_size = "painter", "cd" * 32, SIZE
     painting = {"candidates": 2}
+    needs_frames = False
 
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
@@ -198,6 +200,25 @@ def test_the_same_seed_gives_the_same_report(corpus: Manifest, tmp_path: Path) -
     assert first.rows == second.rows
     assert (tmp_path / "a/report.html").read_text() == (tmp_path / "b/report.html").read_text()
     assert evaluate(corpus, tmp_path / "c", Painter(), splits=["test"], seed=1).rows != first.rows
+
+
+class FramePainter(Painter):
+    """The same, but it takes nothing without frames."""
+
+    needs_frames = True
+
+    def encode_speech(self, recordings: Sequence[Path]) -> EncodedSpeech:
+        rows = self.encode_paths(recordings)
+        return EncodedSpeech(rows, [row[None] for row in rows])
+
+    def generate(self, embeddings: Any, **settings: Any) -> Any:
+        assert isinstance(embeddings, EncodedSpeech) and embeddings.frames is not None
+        return super().generate(embeddings.sentences, **settings)
+
+
+def test_a_model_that_needs_frames_is_given_them(corpus: Manifest, tmp_path: Path) -> None:
+    plain = evaluate(corpus, tmp_path / "plain", Painter(), splits=["test"])
+    assert evaluate(corpus, tmp_path / "frames", FramePainter(), splits=["test"]).rows == plain.rows
 
 
 def test_the_teachers_features(corpus: Manifest, tmp_path: Path) -> None:
