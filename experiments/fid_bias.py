@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import load_inception
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
 from speech2img.metrics.functional.kernel_distance import kernel_score
 from speech2img.metrics.images.features import FeatureSettings, extract_features
@@ -28,15 +28,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--realdata", type=Path, required=True)
     realdata = parser.parse_args().realdata
-    reader = InceptionReader.load(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
+    reader = load_inception(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     with tempfile.TemporaryDirectory() as folder:
         _unpack(realdata / "cub100_crops227.zip", Path(folder))
         legacy, clean = (
-            extract_features(folder_pictures(folder), reader, settings=FeatureSettings(taps=reader.taps, resize=name))
+            extract_features(
+                folder_pictures(folder), reader, settings=FeatureSettings(taps=tuple(reader.outputs), resize=name)
+            )
             for name in ("legacy", "clean")
         )
     order = np.random.default_rng(0).permutation(PICTURES)
-    for tap in reader.taps:
+    for tap in tuple(reader.outputs):
         rows = legacy.features[tap]
         for count in COUNTS:
             one, other = rows[order[:count]], rows[order[PICTURES // 2 : PICTURES // 2 + count]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import load_inception
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
 from speech2img.metrics.functional.inception_score import inception_score
 from speech2img.metrics.images.features import FeatureSettings, extract_features
@@ -32,7 +32,7 @@ def main() -> None:
         score = inception_score(logits, num_splits=splits, order="given", num_bootstrap=0)
         show(f"Inception Score, {splits} split(s)", numbers[f"is_splits{splits}_mean"], score.value)
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
-    reader = InceptionReader.load(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
+    reader = load_inception(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     pictures = ArrayPictures(golden["rgb227"])
     found = extract_features(pictures, reader, settings=FeatureSettings(taps=TAPS), progress=False).features
     for tap in TAPS:

@@ -3,10 +3,9 @@
 Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, S picture size.
 """
 
-import hashlib
 import operator
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from os import PathLike
 from pathlib import Path
@@ -17,12 +16,13 @@ import torch
 from torch import Tensor
 
 from speech2img.device import resolve_device
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import ImageGenerator
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
 from speech2img.models.generators.registry import build_generator
+from speech2img.seeded_noise import seeded_noise
 from speech2img.storage.forked_children import let_children_compute, require_own_process
 from speech2img.storage.releases import networks
 from speech2img.storage.releases.find_release import find_release
@@ -58,6 +58,8 @@ class EmbeddingsToImage:
         Side of the finished picture in pixels; 0 without a generator.
     image_sizes : tuple of int
         Sides of the pictures of every stage, small to large.
+    needs_frames : bool
+        Whether the generator looks at the frames of speech, so that embeddings alone do not do.
     painting : dict
         How pictures are drawn (prior, candidates), as reports quote it.
     """
@@ -72,6 +74,7 @@ class EmbeddingsToImage:
         self.weights_sha256 = weights_sha256
         self.image_sizes = sampler.image_sizes if sampler is not None else ()
         self.image_size = self.image_sizes[-1] if sampler is not None else 0
+        self.needs_frames = sampler is not None and sampler.needs_frames
         drawn = asdict(sampler.options) if sampler is not None and sampler.prior is not None else {}
         conditioning = sampler.conditioning if sampler is not None else "mean"
         self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
@@ -117,7 +120,7 @@ class EmbeddingsToImage:
     @overload
     def generate(
         self,
-        embeddings: np.ndarray,
+        embeddings: np.ndarray | EncodedSpeech,
         *,
         seed: int = 0,
         num_images: int = 1,
@@ -129,7 +132,7 @@ class EmbeddingsToImage:
     @overload
     def generate(
         self,
-        embeddings: np.ndarray,
+        embeddings: np.ndarray | EncodedSpeech,
         *,
         seed: int = 0,
         num_images: int = 1,
@@ -138,10 +141,22 @@ class EmbeddingsToImage:
         first_index: int | None = None,
         first_image: int = 0,
     ) -> list[np.ndarray]: ...
+    @overload
+    def generate(
+        self,
+        embeddings: np.ndarray | EncodedSpeech,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: bool = False,
+        batch_size: int = 32,
+        first_index: int | None = None,
+        first_image: int = 0,
+    ) -> np.ndarray | list[np.ndarray]: ...
     @torch.inference_mode()
     def generate(
         self,
-        embeddings: np.ndarray,
+        embeddings: np.ndarray | EncodedSpeech,
         *,
         seed: int = 0,
         num_images: int = 1,
@@ -158,8 +173,8 @@ class EmbeddingsToImage:
 
         Parameters
         ----------
-        embeddings : np.ndarray [shape=(N, D)]
-            Of the size that the generator was trained on.
+        embeddings : np.ndarray [shape=(N, D)], or EncodedSpeech
+            Of the size that the generator was trained on; with frames where the generator ``needs_frames``.
         seed : int >= 0
             First part of the noise's seed.
         num_images : int, 1 to 10,000
@@ -191,61 +206,44 @@ class EmbeddingsToImage:
         first = whole_number("first_index", first_index or 0, 0, None)
         first_image = whole_number("first_image", first_image, 0, None)
         require_own_process(self.device, self._loaded_in, name=self.name)
-        dim = sampler.embedding_dim
-        rows = _rows(embeddings, dim)
-        if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
-            raise ConfigError.about(
-                "generate", f"embeddings of shape {rows.shape}", f"give finite ones of shape (N, {dim})"
-            )
+        speech = self._checked_speech(embeddings, sampler.embedding_dim)
 
         # Generate batch by batch.
-        images = [(n, k) for n in range(len(rows)) for k in range(num_images)]
+        images = [(n, k) for n in range(len(speech)) for k in range(num_images)]
         parts: list[list[np.ndarray]] = []
         at_once = max(1, batch_size // sampler.options.candidates)
         for start in range(0, len(images), at_once):
             chosen = images[start : start + at_once]
             noise = seeded_noise([(seed, first + step * n, first_image + k) for n, k in chosen], self.device)
-            speech = SpeechEncoding.of_sentences(torch.from_numpy(rows[[n for n, _ in chosen]]).to(self.device))
-            parts.append([_to_uint8(stage) for stage in sampler.sample(speech, noise)])
+            encoding = speech.batch([n for n, _ in chosen], self.device)
+            parts.append([_to_uint8(stage) for stage in sampler.sample(encoding, noise)])
 
         # Put the batches together, stage by stage.
         stages = [
-            np.concatenate(stage).reshape(len(rows), num_images, *stage[0].shape[1:])
+            np.concatenate(stage).reshape(len(speech), num_images, *stage[0].shape[1:])
             for stage in zip(*parts, strict=True)
         ]
         return stages if return_stages else stages[-1]
 
-
-def seeded_noise(keys: Sequence[tuple[int, int, int]], device: torch.device | str = "cpu") -> ImageNoise:
-    """Noise of a batch whose rows depend on nothing but their own keys.
-
-    All numbers are drawn on the CPU, so that they are the same for every device.
-
-    Parameters
-    ----------
-    keys : sequence of (int, int, int)
-        Seed, index of the utterance and number of the image, all >= 0, one for each row.
-    device : torch.device
-        Where the draws are wanted.
-
-    Returns
-    -------
-    ImageNoise
-        Draws of the name "" come from ``np.random.default_rng(key)`` itself, those of others from a child of it whose
-        ``spawn_key`` is a hash of distribution and name.
-    """
-
-    def draw(distribution: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:
-        digest = hashlib.sha256(f"{distribution} {name}".encode()).digest()
-        spawned = (int.from_bytes(digest[:16], "little"),) if name else ()
-        generators = [np.random.default_rng(np.random.SeedSequence(key, spawn_key=spawned)) for key in keys]
-        if distribution == "normal":
-            rows = [generator.standard_normal(shape, dtype=np.float32) for generator in generators]
-        else:
-            rows = [generator.random(shape, dtype=np.float32) for generator in generators]
-        return torch.from_numpy(np.stack(rows)).to(device)
-
-    return ImageNoise(draw)
+    def _checked_speech(self, given: np.ndarray | EncodedSpeech, dim: int) -> EncodedSpeech:
+        """Finite sentences (N, dim), with finite frames where the generator needs them; otherwise ConfigError."""
+        rows = _rows(given.sentences if isinstance(given, EncodedSpeech) else given, dim)
+        speech = given if isinstance(given, EncodedSpeech) else EncodedSpeech(rows)
+        if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
+            reason = f"embeddings of shape {rows.shape}"
+            raise ConfigError.about("generate", reason, f"give finite ones of shape (N, {dim})")
+        if not self.needs_frames:
+            return EncodedSpeech(rows)
+        if speech.frames is None:
+            fix = "give recordings, or what encode_speech makes of them"
+            raise ConfigError.about(self.name, "its generator looks at the frames, not at embeddings alone", fix)
+        right = len(speech.frames) == len(rows) and all(
+            frames.ndim == 2 and len(frames) and frames.shape[1] == dim and np.isfinite(frames).all()
+            for frames in speech.frames
+        )
+        if not right:
+            raise ConfigError.about("generate", "frames that do not fit", f"give finite ones of shape (S, {dim})")
+        return EncodedSpeech(rows, speech.frames)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None) -> int:

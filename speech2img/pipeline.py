@@ -11,7 +11,7 @@ T frames, S picture size.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from os import PathLike
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from PIL import Image
 from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError, CheckpointError
 from speech2img.generation import (
     MOST_IMAGES,
@@ -36,6 +37,9 @@ from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.storage.forked_children import require_own_process
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256
+
+File: TypeAlias = str | PathLike[str] | bytes
+"""The most usual forms of a `Recording`."""
 
 
 def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
@@ -165,6 +169,18 @@ class SpeechToImage(EmbeddingsToImage):
             weights_sha256=sha256,
         )
 
+    @overload
+    def __call__(
+        self, audio: File, *, seed: int = 0, num_images: Literal[1] = 1, return_stages: Literal[False] = False
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self, audio: list[File], *, seed: int = 0, num_images: Literal[1] = 1, return_stages: Literal[False] = False
+    ) -> list[Image.Image]: ...
+    @overload
+    def __call__(
+        self, audio: Recording | Iterable[Recording], *, seed: int = 0, num_images: int = 1, return_stages: bool = False
+    ) -> Any: ...
     def __call__(
         self, audio: Recording | Iterable[Recording], *, seed: int = 0, num_images: int = 1, return_stages: bool = False
     ) -> Any:
@@ -208,9 +224,9 @@ class SpeechToImage(EmbeddingsToImage):
         sources = list(recordings)
         if not sources:
             return []
-        embeddings, said = self._encode(sources, several)
+        speech, said = self._encode(sources, several, frames=self.needs_frames)
         said.warn()
-        stages = self.generate(embeddings, seed=seed, num_images=num_images, return_stages=True)
+        stages = self.generate(speech, seed=seed, num_images=num_images, return_stages=True)
         pictures = [
             [
                 [Image.fromarray(stage[n, k]) for stage in stages]
@@ -230,9 +246,9 @@ class SpeechToImage(EmbeddingsToImage):
         -------
         np.ndarray [shape=(D,), float32]
         """
-        embeddings, said = self._encode([audio], False)
+        speech, said = self._encode([audio], False)
         said.warn()
-        return embeddings[0]
+        return speech.sentences[0]
 
     def encode_paths(
         self,
@@ -265,10 +281,34 @@ class SpeechToImage(EmbeddingsToImage):
         AudioError
             If there is no recording, or one cannot be used; the message names it.
         """
+        return self.encode_speech(paths, frames=False, batch_size=batch_size, on_error=on_error).sentences
+
+    def encode_speech(
+        self,
+        recordings: Recording | Iterable[Recording],
+        *,
+        frames: bool = True,
+        batch_size: int = 32,
+        on_error: Callable[[int, AudioError], None] | None = None,
+    ) -> EncodedSpeech:
+        """Sentences and frames of many recordings.
+
+        Parameters
+        ----------
+        recordings, batch_size, on_error
+            As for :meth:`encode_paths`; a recording that cannot be used has no frames.
+        frames : bool
+            Whether the frames are kept, some hundred kilobytes a sentence.
+
+        Returns
+        -------
+        EncodedSpeech
+            In the order of ``recordings``.
+        """
         batch_size = whole_number("batch_size", batch_size, 1, None)
-        embeddings, said = self._encode(*recordings_in(paths), batch_size, on_error)
+        speech, said = self._encode(*recordings_in(recordings), batch_size, on_error, frames=frames)
         said.warn()
-        return embeddings
+        return speech
 
     def _encode(
         self,
@@ -276,9 +316,16 @@ class SpeechToImage(EmbeddingsToImage):
         several: bool,
         batch_size: int = 32,
         on_error: Callable[[int, AudioError], None] | None = None,
-    ) -> tuple[np.ndarray, Remarks]:
-        """What `encode_paths` gives, and what there is to say of the recordings."""
-        left, rows, said = enumerate(recordings), [], Remarks(self.mel.sample_rate)
+        *,
+        frames: bool = False,
+    ) -> tuple[EncodedSpeech, Remarks]:
+        """What `encode_speech` gives, and what there is to say of the recordings."""
+        left, said = enumerate(recordings), Remarks(self.mel.sample_rate)
+        parts: list[EncodedSpeech] = []
+        dim = self.encoder.embedding_dim
+        unusable = EncodedSpeech(
+            np.full((1, dim), np.nan, np.float32), [np.empty((0, dim), np.float32)] if frames else None
+        )
         while window := list(islice(left, 16 * batch_size)):
             mels: dict[int, np.ndarray] = {}
             for n, recording in window:
@@ -288,16 +335,18 @@ class SpeechToImage(EmbeddingsToImage):
                     if on_error is None:
                         raise
                     on_error(n, error)
+
+            # Recordings of similar length together, then back into the given order.
             order = sorted(mels, key=lambda n: mels[n].shape[1])
-            found: dict[int, np.ndarray] = {}
+            encoded: dict[int, EncodedSpeech] = {}
             for first in range(0, len(order), batch_size):
                 chosen = order[first : first + batch_size]
-                found.update(zip(chosen, self._encode_mels([mels[n] for n in chosen]), strict=True))
-            missing = np.full(self.encoder.embedding_dim, np.nan, np.float32)
-            rows += [found.get(n, missing) for n, _ in window]
-        if not rows:
+                batch = self._encode_mels([mels[n] for n in chosen], frames=frames)
+                encoded.update((n, batch[[row]]) for row, n in enumerate(chosen))
+            parts += [encoded.get(n, unusable) for n, _ in window]
+        if not parts:
             raise AudioError.about("encode_paths", "got an empty list", "give at least one recording")
-        return np.stack(rows), said
+        return EncodedSpeech.joined(parts), said
 
     def _read_mel(self, recording: Recording, name: str, said: Remarks) -> np.ndarray:
         """Log-mel of one recording, shape (M, T)."""
@@ -311,11 +360,11 @@ class SpeechToImage(EmbeddingsToImage):
         return mel
 
     @torch.inference_mode()
-    def _encode_mels(self, mels: Sequence[np.ndarray]) -> np.ndarray:
+    def _encode_mels(self, mels: Sequence[np.ndarray], *, frames: bool) -> EncodedSpeech:
         require_own_process(self.device, self._loaded_in, name=self.name)
         lengths = [mel.shape[1] for mel in mels]
         batch = np.full((len(mels), self.mel.n_mels, max(lengths)), self.mel.pad_value, dtype=np.float32)
         for row, mel in zip(batch, mels, strict=True):
             row[:, : mel.shape[1]] = mel
         encoding = self.encoder(torch.from_numpy(batch).to(self.device), torch.tensor(lengths))
-        return encoding.sentence.float().cpu().numpy()
+        return EncodedSpeech.of(encoding, frames=frames)

@@ -1,6 +1,7 @@
 """The import direction of the rooms, and what importing the package may cost."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ ORDER = (
     {"features"},
     {"batches", "tts", "pipeline"},
     {"corpora", "distributed", "generation"},
-    {"audio", "images", "device"},
+    {"audio", "images", "device", "encoded_speech", "seeded_noise"},
     {"storage"},
     {"config", "options"},
     {"errors"},
@@ -46,6 +47,7 @@ MAY_BOTH = {
     ("storage", "", "foreign"),
     ("audio", "decoders", ""),
     ("corpora.songbirds", "rendering", ""),
+    *(("training", "", kind) for kind in APART["training"]),
     ("tts", "", "espeak"),
     ("tts", "", "baidu"),
     ("tts", "", "tacotron2"),
@@ -117,6 +119,18 @@ def test_folders_of_a_room_import_only_what_is_below_them(path: Path) -> None:
             assert order.index(there) > order.index(here), f"{path}: {room}.{here} may not import {name}"
             apart = APART.get(room, set())
             assert not (here in apart and there in apart), f"{path}: {here} may know nothing of {there}"
+
+
+def test_one_module_knows_the_corpora() -> None:
+    """No room compares the name of a corpus, and none but the table of corpora imports the one that is drawn here."""
+    for path in _modules():
+        parts = _parts(path)
+        if parts[:2] == ("corpora", "songbirds") or parts == ("corpora", "registry"):
+            continue
+        birds = [name for name in _imports(path) if name.startswith("speech2img.corpora.songbirds")]
+        assert not birds, f"{path}: only corpora.registry may import {birds[0]}"
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"manifest\.corpus (?:==|!=|in|not in) |manifest\.corpus\.\w+\(", text), path
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -193,7 +207,7 @@ def test_one_module_knows_what_cuda_wants() -> None:
         for path in _modules()
         if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
     }
-    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception_reader.py", "cli/check.py"}
+    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception.py", "cli/check.py"}
 
 
 def test_unknown_attribute_of_the_package() -> None:

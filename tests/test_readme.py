@@ -11,30 +11,35 @@ from pathlib import Path
 import pytest
 
 from speech2img.cli.main import build_parser
-from speech2img.cli.train import ROLES, settings_class_of
+from speech2img.cli.train import settings_class_of
 from speech2img.config import load_settings
 from speech2img.pipeline import SpeechToImage
+from speech2img.training.stages import STAGES
 
-REPO = Path(__file__).parents[1]
-DOCUMENTS = sorted([REPO / "README.md", REPO / "data" / "README.md", *REPO.glob("experiments/**/*.md")])
+from .readme.documents import (
+    DATA,
+    EXPERIMENTS,
+    PACKAGE,
+    README,
+    REPO,
+    anchors,
+    blocks,
+    commands,
+    links,
+    section,
+    words_of,
+)
+
+DOCUMENTS = sorted([README, DATA, PACKAGE, *REPO.glob("experiments/**/*.md")])
 SCRIPTS = sorted(REPO.glob("experiments/**/*.sh")) + sorted(REPO.glob("tools/*.sh"))
 RECIPES = [path for path in SCRIPTS if "experiments" in path.parts and path.name != "common.sh"]
 SETTINGS = sorted(REPO.glob("experiments/**/*.toml"))
-VERBS = "check|prepare|synthesize|features|train|extract|generate|evaluate|import"
+LINKED = [README, DATA, EXPERIMENTS, PACKAGE, REPO / "experiments" / "LOG.md", REPO / "experiments" / "METRICS.md"]
+READING_PATH = re.findall(r"^\d+\. `(.+?)`", section(PACKAGE, "Reading path"), re.MULTILINE)
 
 
 def _name(path: Path) -> str:
     return str(path.relative_to(REPO))
-
-
-def _commands(text: str) -> list[list[str]]:
-    """Arguments of every ``speech2img`` call in a document."""
-    found = []
-    for line in text.replace("\\\n", " ").splitlines():
-        match = re.search(rf"(?:^|\s|`)speech2img ((?:{VERBS})\b[^`]*)", line)
-        if match and "VERB" not in line and not line.lstrip().startswith(("#", "|")):
-            found.append(shlex.split(match[1], comments=True))
-    return found
 
 
 def _check(words: list[str]) -> None:
@@ -46,8 +51,9 @@ def _check(words: list[str]) -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
 def test_commands_of_documents_parse_and_their_settings_exist(path: Path) -> None:
-    for words in _commands(path.read_text(encoding="utf-8")):
-        _check(words)
+    without_tables = re.sub(r"^\|.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for line in commands(without_tables):
+        _check(words_of(line))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=_name)
@@ -78,7 +84,37 @@ def test_quickstart_says_where_the_report_is() -> None:
 
 
 def test_the_documents_hold_commands() -> None:
-    assert len(_commands((REPO / "README.md").read_text(encoding="utf-8"))) >= 15
+    assert len(commands(README.read_text(encoding="utf-8"))) >= 15
+
+
+def test_the_readme_is_short_and_says_what_its_measure_is() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 160
+    first = next(line for line in lines if "relative accuracy" in line.lower())
+    assert "(accuracy - chance) / (real - chance)" in first
+
+
+def test_the_reading_path_is_twelve_files_of_2300_lines() -> None:
+    files = [PACKAGE.parent / name for name in READING_PATH]
+    assert len(set(files)) == 12
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) <= 2300
+
+
+def test_every_room_is_on_the_map() -> None:
+    rooms = [path.name for path in PACKAGE.parent.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    for document in (README, PACKAGE):
+        text = document.read_text(encoding="utf-8")
+        assert [room for room in rooms if f"`{room}/`" not in text and room != "released"] == [], document
+
+
+def test_what_the_recipes_of_extension_name_is_there() -> None:
+    text = section(PACKAGE, "How to extend")
+    for name in re.findall(r"`([\w/]+\.py)`", text):
+        assert "NAME" in name or (PACKAGE.parent / name).is_file() or (REPO / name).is_file(), name
+    tables = re.findall(r"`([A-Z]+)`\s+(?:in |\()`([\w/]+\.py)`", text)
+    assert len(tables) == text.count("\n**") + 1
+    for table, file in tables:
+        assert re.search(rf"^{table}\b", (PACKAGE.parent / file).read_text(encoding="utf-8"), re.MULTILINE), table
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=_name)
@@ -89,7 +125,7 @@ def test_scripts_are_valid_bash_and_name_no_machine(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SETTINGS, ids=_name)
 def test_every_shipped_settings_file_loads(path: Path) -> None:
-    role = next((name for name in (path.stem.split("-")[0], path.parent.name) if name in ROLES), None)
+    role = next((name for name in (path.stem.split("-")[0], path.parent.name) if name in STAGES), None)
     assert role is not None, f"{path}: name it, or its folder, after its role"
     load_settings(settings_class_of(role), file=path)
 
@@ -98,15 +134,16 @@ def test_there_are_settings_for_every_recipe() -> None:
     assert {path.parent.name for path in SETTINGS} >= {"songbirds", "quickstart", "cub100"}
 
 
-def test_bash_blocks_call_scripts_that_exist() -> None:
-    for script in re.findall(r"^bash (\S+\.sh)", (REPO / "README.md").read_text(encoding="utf-8"), re.MULTILINE):
+@pytest.mark.parametrize("path", LINKED, ids=_name)
+def test_bash_blocks_call_scripts_that_exist(path: Path) -> None:
+    for script in re.findall(r"^bash (\S+\.sh)", path.read_text(encoding="utf-8"), re.MULTILINE):
         assert (REPO / script).is_file(), script
 
 
 def test_python_block_uses_names_and_arguments_that_exist() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert blocks
-    for node in (node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)):
+    found = [blocks(path, "python") for path in (README, PACKAGE)]
+    assert all(found)
+    for node in (node for block in sum(found, []) for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)):
         function = node.func
         if isinstance(function, ast.Name) and function.id == "pipe":
             target = SpeechToImage.__call__
@@ -118,7 +155,8 @@ def test_python_block_uses_names_and_arguments_that_exist() -> None:
         assert {keyword.arg for keyword in node.keywords} <= set(known)
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", (REPO / "README.md").read_text(encoding="utf-8")):
-        if not target.startswith("http"):
-            assert (REPO / target).exists(), target
+@pytest.mark.parametrize("path", LINKED, ids=_name)
+def test_links_lead_to_files_and_to_their_headings(path: Path) -> None:
+    for target, anchor in links(path):
+        assert target.exists(), target
+        assert not anchor or anchor in anchors(target), f"{target}#{anchor}"

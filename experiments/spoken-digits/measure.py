@@ -13,7 +13,7 @@ from PIL import Image
 
 from speech2img import SpeechToImage
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
-from speech2img.features.judge import Judge
+from speech2img.features.attributes import AttributeClassifier
 from speech2img.images.grid import image_grid
 from speech2img.images.io import read_image
 from speech2img.images.store import square_thumbnail
@@ -87,7 +87,7 @@ def main() -> None:
     args = parser.parse_args()
     manifest = Manifest.load(args.root)
     pipe = SpeechToImage.load(args.model, device="cpu")
-    judge = Judge.load(find_release(args.judge))
+    judge = AttributeClassifier.load(find_release(args.judge))
     pairs = [(item, caption) for item in manifest.split(SPLIT) for caption in item.captions]
     embeddings = pipe.encode_paths([manifest.root / str(caption.audio) for _, caption in pairs])
     pictures = pipe.generate(embeddings, seed=0, num_images=args.draws, first_index=0)

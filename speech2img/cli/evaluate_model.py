@@ -9,8 +9,9 @@ if TYPE_CHECKING:
 
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
+    from speech2img.features.attributes import AttributeClassifier
+    from speech2img.features.base import FeatureExtractor
     from speech2img.features.image_features import FeatureFile
-    from speech2img.features.judge import FeatureNetwork, Judge
     from speech2img.metrics.evaluate.model import GroupMeasure
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
     from speech2img.metrics.images.real_images import ImageStoreLike
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     Model = SpeechToImage | StoredSpeech
 
-SHIPPED_JUDGE = "songbirds-judge"
 FEATURES = "teacher"
 LIMIT = 200
 BATCH = 32
@@ -113,28 +113,29 @@ def _averaged(args: argparse.Namespace) -> str:
     return "yes" if TRAINED_WITH in config and "generator" in config else "not told by the release"
 
 
-def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "Model") -> "Judge | None":
+def _judge(args: argparse.Namespace, manifest: "Manifest", pipe: "Model") -> "AttributeClassifier | None":
     """The judge asked for, or the shipped one where the corpus knows what its pictures show."""
-    from speech2img.features.judge import Judge
+    from speech2img.corpora.registry import facts_of
+    from speech2img.features.attributes import AttributeClassifier
     from speech2img.storage.releases.find_release import find_release
 
     knows_attributes = any(item.attributes for item in manifest.items)
-    if args.judge is None and not knows_attributes:
-        return None
-    return Judge.load(find_release(args.judge or SHIPPED_JUDGE), device=pipe.device)
+    judge = args.judge or (facts_of(manifest).judge if knows_attributes else None)
+    return None if judge is None else AttributeClassifier.load(find_release(judge), device=pipe.device)
 
 
 def _renderer(manifest: "Manifest") -> Any:
-    """Draws a bird of the corpus anew with another seed; None for photographs."""
-    if manifest.corpus != "songbirds":
+    """Draws an image of the corpus again with another seed; None for photographs."""
+    from speech2img.corpora.registry import pen_of
+
+    pen = pen_of(manifest)
+    if pen is None:
         return None
     import numpy as np
     from PIL import Image
 
-    from speech2img.corpora.songbirds.rendering.render import render_bird
-
     def render(attributes: dict[str, str], seed: int, size: int) -> "np.ndarray":
-        picture = Image.fromarray(render_bird(attributes, seed=seed, size=256))
+        picture = Image.fromarray(pen.draw(attributes, seed=seed, size=256))
         return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
 
     return render
@@ -157,12 +158,12 @@ def _features(args: argparse.Namespace, manifest: "Manifest") -> "FeatureFile | 
 
 
 def _network(
-    args: argparse.Namespace, judge: "Judge | None", features: "FeatureFile | None", pipe: "Model"
-) -> "FeatureNetwork | None":
+    args: argparse.Namespace, judge: "AttributeClassifier | None", features: "FeatureFile | None", pipe: "Model"
+) -> "FeatureExtractor | None":
     """The feature network asked for; where nothing judges, the network that the speech was taught by."""
-    from speech2img.errors import MetricError
+    from speech2img.errors import ConfigError, MetricError
     from speech2img.features.image_features import feature_names
-    from speech2img.metrics.evaluate.feature_networks import KNOWN, load_feature_network
+    from speech2img.features.registry import KNOWN, load_extractor
 
     path = args.network
     if path is None:
@@ -179,7 +180,10 @@ def _network(
                 f"--network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
             )
         path = features.source
-    return load_feature_network(path, device=pipe.device)
+    network = load_extractor(path, device=pipe.device, precision="float32", option="--network")
+    if not network.pooled:
+        raise ConfigError.about(f"--network {path}", "it gives classes and no features", f"give {KNOWN}")
+    return network
 
 
 def _retrieval(
@@ -258,17 +262,17 @@ def _extras(
     """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
     extras: list[GroupMeasure] = []
     if args.inception is not None or args.classifier is not None or args.retrieval:
-        from speech2img.features.classifier_reader import ClassifierReader
-        from speech2img.features.inception_reader import InceptionReader
+        from speech2img.features.image_classifier import load_image_classifier
+        from speech2img.features.inception import load_inception
         from speech2img.metrics.evaluate.encoder_judge import check_judges
         from speech2img.metrics.evaluate.model_inception import InceptionOfModel
 
         reader = classifier = None
         warnings: tuple[str, ...] = ()
         if args.inception is not None:
-            reader = InceptionReader.load(args.inception, precision=args.precision, device=pipe.device)
+            reader = load_inception(args.inception, precision=args.precision, device=pipe.device)
         if args.classifier is not None:
-            classifier = ClassifierReader.load(args.classifier, device=pipe.device)
+            classifier = load_image_classifier(args.classifier, device=pipe.device)
             judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
             warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
         extras.append(

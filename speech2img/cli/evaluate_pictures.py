@@ -14,8 +14,8 @@ OUT = Path("report")
 def run_folders(args: argparse.Namespace) -> int:
     """Compare two folders, write the report and print it."""
     from speech2img.device import resolve_device
-    from speech2img.features.classifier_reader import ClassifierReader
-    from speech2img.features.inception_reader import InceptionReader
+    from speech2img.features.image_classifier import load_image_classifier
+    from speech2img.features.inception import load_inception
     from speech2img.metrics.evaluate.folder_plan import FolderSettings
     from speech2img.metrics.evaluate.folders import evaluate_folders, told_of_files
     from speech2img.metrics.report.protocols import find_protocol
@@ -29,9 +29,9 @@ def run_folders(args: argparse.Namespace) -> int:
         real = _corpus(args)
     reader = classifier = None
     if args.network is not None:
-        reader = InceptionReader.load(args.network, precision=args.precision, device=resolve_device(args.device))
+        reader = load_inception(args.network, precision=args.precision, device=resolve_device(args.device))
     if args.classifier is not None:
-        classifier = ClassifierReader.load(args.classifier, device=resolve_device(args.device))
+        classifier = load_image_classifier(args.classifier, device=resolve_device(args.device))
     squashed = rule is not None and rule.frechet.squash is not None
     settings = FolderSettings(
         protocol=args.protocol,

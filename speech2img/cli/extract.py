@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from speech2img.cli.parsing import add_device, add_root, add_verb
+from speech2img.errors import ConfigError
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -24,6 +25,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         ),
         examples=(
             "speech2img extract --run runs/encoder --root data/songbirds",
+            "speech2img extract --run runs/encoder --root data/songbirds --frames",
             "speech2img extract --features teacher --root data/songbirds",
         ),
     )
@@ -41,6 +43,11 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="what the embeddings are called (default: the run folder's name, picture, or s2igan)",
     )
+    parser.add_argument(
+        "--frames",
+        action="store_true",
+        help="with --run: keep one vector a time step too, for generators that look at them (float16, large)",
+    )
     add_device(parser)
     parser.set_defaults(run=run)
 
@@ -55,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     for option, value in (("--name", args.name), ("--features", args.features)):
         if value is not None:
             plain_name(value, option=option)
+    if args.frames and args.encoder_run is None:
+        raise ConfigError.about("--frames", "only a speech encoder has them", "give --run, or omit --frames")
     with joined(this_rank()):
         if args.features is not None:
             name = args.name or "picture"
@@ -66,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             by_leader(lambda: import_embeddings(args.pickles, args.root, name=name))
         else:
             name = args.name or args.encoder_run.resolve().name
-            extract_embeddings(args.encoder_run, args.root, name=name, device=args.device)
+            extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
         if is_leader():
             print(f"embeddings: {embedding_folder(args.root, name)}")
     return 0

@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,7 @@ from speech2img.errors import AudioError, ConfigError
 from speech2img.storage.names import same_name
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from speech2img.encoded_speech import EncodedSpeech
     from speech2img.generation import EmbeddingsToImage
     from speech2img.pipeline import SpeechToImage
 
@@ -89,27 +88,31 @@ def run(args: argparse.Namespace) -> int:
     pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     pipe.require_generator()
     with remarks_as_notices():
-        rows = _heard(pipe, list(given_recordings(args)))
-    _paint(pipe, rows, names, args)
-    return 0 if len(rows) == len(names) else AudioError.exit_code
+        places, speech = _encoded(pipe, list(given_recordings(args)))
+    if speech is not None:
+        _generate(pipe, speech, places, names, args)
+    return 0 if len(places) == len(names) else AudioError.exit_code
 
 
 def _paint_stored(args: argparse.Namespace) -> int:
     """Paint embeddings that another program wrote."""
     if args.audio or args.text:
         raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")
+    import numpy as np
+
+    from speech2img.encoded_speech import EncodedSpeech
     from speech2img.generation import EmbeddingsToImage
     from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 
     rows = load_s2igan_embeddings(args.embeddings)
     names = [f"picture{row}_{k}" for row, spoken in enumerate(rows) for k in range(len(spoken))]
     pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
-    _paint(pipe, dict(enumerate(row for spoken in rows for row in spoken)), names, args)
+    _generate(pipe, EncodedSpeech(np.concatenate(rows)), range(len(names)), names, args)
     return 0
 
 
-def _heard(pipe: "SpeechToImage", given: Sequence[Any]) -> "dict[int, np.ndarray]":
-    """Embeddings (D,) of what can be heard by its place in the list; the others are named on standard error."""
+def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], EncodedSpeech | None]":
+    """Places in the list of what can be heard, and its speech; the others are named on standard error."""
     from speech2img.storage.notices import notice
 
     places = [place for place, recording in enumerate(given) if not isinstance(recording, AudioError)]
@@ -117,23 +120,26 @@ def _heard(pipe: "SpeechToImage", given: Sequence[Any]) -> "dict[int, np.ndarray
         if isinstance(recording, AudioError):
             notice(recording)
     if not places:
-        return {}
+        return [], None
     bad: set[int] = set()
 
     def name(number: int, error: AudioError) -> None:
         bad.add(number)
         notice(error)
 
-    embeddings = pipe.encode_paths([given[place] for place in places], on_error=name)
-    return {place: row for n, (place, row) in enumerate(zip(places, embeddings, strict=True)) if n not in bad}
+    speech = pipe.encode_speech([given[place] for place in places], frames=pipe.needs_frames, on_error=name)
+    good = [row for row in range(len(places)) if row not in bad]
+    return [places[row] for row in good], speech[good] if good else None
 
 
-def _paint(
-    pipe: "EmbeddingsToImage", rows: "Mapping[int, np.ndarray]", names: Sequence[str], args: argparse.Namespace
+def _generate(
+    pipe: "EmbeddingsToImage",
+    speech: "EncodedSpeech",
+    places: Sequence[int],
+    names: Sequence[str],
+    args: argparse.Namespace,
 ) -> None:
-    """Paint the rows by their places in the list, a few at a time: what an interrupted call wrote is there."""
-    import numpy as np
-
+    """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
     from speech2img.cli.pictures import require_own, write_picture
     from speech2img.storage.places import made_folder
 
@@ -143,20 +149,23 @@ def _paint(
         which = f"_{number}" if args.num_images > 1 else ""
         return args.out / f"{names[place]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
 
-    require_own(path(place, k, size) for place in rows for k in range(args.num_images) for size in stages)
-    for places in _runs(sorted(rows), at_once=max(1, min(AT_ONCE, _MOST_PICTURES // args.num_images))):
+    require_own(path(place, k, size) for place in places for k in range(args.num_images) for size in stages)
+    position = 0
+    for run in _runs(places, at_once=max(1, min(AT_ONCE, _MOST_PICTURES // args.num_images))):
+        heard = speech[position : position + len(run)]
+        position += len(run)
         for first in range(0, args.num_images, _MOST_PICTURES):
-            painted = pipe.generate(
-                np.stack([rows[place] for place in places]),
+            generated = pipe.generate(
+                heard,
                 seed=args.seed,
                 num_images=min(_MOST_PICTURES, args.num_images - first),
                 return_stages=True,
-                first_index=places[0],
+                first_index=run[0],
                 first_image=first,
             )
             made_folder(args.out)
-            for size, stage in zip(stages, painted[-len(stages) :], strict=True):
-                for place, pictures in zip(places, stage, strict=True):
+            for size, stage in zip(stages, generated[-len(stages) :], strict=True):
+                for place, pictures in zip(run, stage, strict=True):
                     for number, picture in enumerate(pictures, start=first):
                         write_picture(path(place, number, size), picture)
                         print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())

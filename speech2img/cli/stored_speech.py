@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError, MetricError
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.generation import EmbeddingsToImage
@@ -29,7 +30,7 @@ class StoredSpeech:
     DataError
         If the embeddings belong to another manifest.
     MetricError
-        If the generator takes embeddings of another size.
+        If the generator takes embeddings of another size, or frames that were not kept.
     """
 
     def __init__(self, pipe: EmbeddingsToImage, manifest: Manifest, stored: EmbeddingFile) -> None:
@@ -41,18 +42,26 @@ class StoredSpeech:
             raise MetricError.about(
                 stored.folder, f"has embeddings of {size}, {pipe.name} takes {wanted}", "give those it was trained on"
             )
-        self._pipe, self._embeddings = pipe, stored.embeddings
+        if pipe.needs_frames and stored.frames is None:
+            fix = "extract the embeddings again with --frames"
+            raise MetricError.about(stored.folder, f"has no frames, which {pipe.name} looks at", fix)
+        self._pipe, self._speech = pipe, EncodedSpeech(stored.embeddings, stored.frames)
+        self.needs_frames = pipe.needs_frames
         self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}
         self.device, self.name, self.image_size, self.painting = pipe.device, pipe.name, pipe.image_size, pipe.painting
         self.weights_sha256 = f"{stored.sha256}+{pipe.weights_sha256}"
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of the corpus's recordings."""
-        return self._embeddings[[self._row[Path(path)] for path in paths]]
+        return self._speech.sentences[[self._row[Path(path)] for path in paths]]
+
+    def encode_speech(self, recordings: Any) -> EncodedSpeech:
+        """Embeddings and frames of the corpus's recordings."""
+        return self._speech[[self._row[Path(path)] for path in recordings]]
 
     def generate(
         self,
-        embeddings: NDArray[np.float32],
+        embeddings: NDArray[np.float32] | EncodedSpeech,
         *,
         seed: int = 0,
         num_images: int = 1,

@@ -1,32 +1,27 @@
-"""``speech2img train``: teacher, judge, encoder, generator, prior, classifier or tacotron2."""
+"""``speech2img train``: one network of the kinds of training that there are."""
 
 import argparse
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
 from speech2img.errors import ConfigError
-
-ROLES = ("teacher", "judge", "encoder", "generator", "prior", "classifier", "tacotron2")
+from speech2img.training.stages import STAGES
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
     """Declare the verb."""
+    names = f"{', '.join(list(STAGES)[:-1])} or {list(STAGES)[-1]}"
+    stages = "".join(f"  {name:<10} {stage.summary}\n" for name, stage in STAGES.items())
     parser = add_verb(
         verbs,
         "train",
-        summary="train teacher, judge, encoder, generator, prior, classifier or tacotron2",
+        summary=f"train {names}",
         description=(
             "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
-            "  teacher    reads species and attributes off pictures; its features are what the encoder learns to give\n"
-            "  judge      the same network on other pictures, for measuring only\n"
-            "  encoder    speech -> embedding, from the mel store and the teacher's features\n"
-            "  generator  embedding -> picture, from the extracted embeddings\n"
-            "  prior      embedding -> features of one picture, for a generator that paints from picture features\n"
-            "  classifier tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)\n"
-            "  tacotron2  text -> log-mel frames, from recordings in the layout of LJ Speech (--root)\n\n"
+            f"{stages}\n"
             "--preset starts from a published system: encoder li2020 (the default), s2igan or\n"
             "s2igan-published; generator stackgan-v2, s2igan or s2igan-published.\n"
             "Ctrl-C finishes the step, saves a checkpoint and stops with status 130; SIGTERM, SIGHUP and SIGUSR1 do\n"
@@ -41,7 +36,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img train generator --root data/songbirds --out runs/generator --set loop.max_minutes=10",
         ),
     )
-    parser.add_argument("role", choices=ROLES, metavar="ROLE", help=", ".join(ROLES))
+    parser.add_argument("role", choices=tuple(STAGES), metavar="ROLE", help=", ".join(STAGES))
     add_root(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder")
     parser.add_argument("--preset", metavar="NAME", help="a published system, under --config and --set")
@@ -68,14 +63,14 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.config import load_settings
     from speech2img.storage.rank import this_rank
     from speech2img.training.run import require_run_place
+    from speech2img.training.train import train
 
     require_run_place(args.out)
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
-    train, settings_class, options = _trainer(args.role)
     base = preset(args.role, args.preset)
-    settings: Any = load_settings(settings_class, file=args.config, overrides=overrides, base=base)
-    result = train(args.root, args.out, settings, device=args.device, **options)
+    settings: Any = load_settings(settings_class_of(args.role), file=args.config, overrides=overrides, base=base)
+    result = train(args.role, args.root, args.out, settings, device=args.device)
     status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
     if this_rank().index > 0:
         return status
@@ -87,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def settings_class_of(role: str) -> type:
     """Settings class of a role."""
-    return _trainer(role)[1]
+    return STAGES[role].task().Settings
 
 
 def preset(role: str, name: str | None) -> Any:
@@ -113,31 +108,3 @@ def preset(role: str, name: str | None) -> Any:
         fix = f"choose among {', '.join(presets)}" if presets else f"leave it away: {role} has none"
         raise ConfigError.about(f"--preset {name}", f"no such preset of {role}", fix)
     return presets[name]
-
-
-def _trainer(role: str) -> tuple[Callable[..., Any], type, dict[str, str]]:
-    """Training function, settings class and further arguments of a role; imports only what the role needs."""
-    if role in ("teacher", "judge"):
-        from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
-
-        return train_teacher, TeacherSettings, {"role": role}
-    if role == "encoder":
-        from speech2img.training.encoder.task import EncoderSettings, train_encoder
-
-        return train_encoder, EncoderSettings, {}
-    if role == "prior":
-        from speech2img.training.prior.task import PriorSettings, train_prior
-
-        return train_prior, PriorSettings, {}
-    if role == "classifier":
-        from speech2img.training.classifiers.settings import ClassifierSettings
-        from speech2img.training.classifiers.task import train_classifier
-
-        return train_classifier, ClassifierSettings, {}
-    if role == "tacotron2":
-        from speech2img.training.tacotron2.task import Tacotron2Settings, train_tacotron2
-
-        return train_tacotron2, Tacotron2Settings, {}
-    from speech2img.training.stackgan.train import GeneratorSettings, train_generator
-
-    return train_generator, GeneratorSettings, {}

@@ -13,15 +13,10 @@ from speech2img.device import resolve_device
 from speech2img.distributed.chunked_work import compute_parts, shared_parts
 from speech2img.distributed.collectives import by_leader
 from speech2img.errors import ConfigError, DataError
-from speech2img.features.inception_maps import InceptionTeacher
-from speech2img.features.loading import (
-    VIEWS_OF_PICKLE,
-    AttributeTeacher,
-    GoogLeNetTeacher,
-    Teacher,
-    load_teacher,
-    teacher_place,
-)
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor
+from speech2img.features.googlenet import VIEWS
+from speech2img.features.registry import load_teacher, teacher_place
 from speech2img.features.stores import derived, image_store
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
@@ -66,7 +61,7 @@ class FeatureFile:
             fix = "compute the features again with the teacher it belongs to"
             raise DataError.about(self.path, f"its features have {self.width} numbers a picture, {by} {width}", fix)
 
-    def open_teacher(self, *, device: torch.device) -> AttributeTeacher | GoogLeNetTeacher | InceptionTeacher:
+    def open_teacher(self, *, device: torch.device) -> FeatureExtractor:
         """The teacher that gave them, as it gave them."""
         return load_teacher(self.source, device=device, side=self.side)
 
@@ -151,7 +146,7 @@ def build_teacher_features(
     path = feature_path(root, name)
     network = load_teacher(teacher, device=resolve_device(device), side=side)
     views = network.default_views if views is None else views
-    if not 1 <= views <= VIEWS_OF_PICKLE:
+    if not 1 <= views <= VIEWS:
         raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
     manifest = Manifest.load(root)
     made_by: dict[str, str | int] = {"sha256": network.sha256, "views": views, "side": side or 0}
@@ -220,7 +215,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
 def _write_pickles(root: Path, name: str, manifest: Manifest) -> None:
     features = load_features(root, name).features
     for part, rows in peer_parts(manifest).items():
-        pickled = [np.resize(features[row], (VIEWS_OF_PICKLE, features.shape[2])) for row in rows]
+        pickled = [np.resize(features[row], (VIEWS, features.shape[2])) for row in rows]
         save_li2020_image_features(root / part / f"image_features_{name}.pickle", pickled)
 
 
@@ -240,9 +235,9 @@ def _open(path: Path) -> Store:
     return open_store(path, kind=None, arrays=("features", "ids"), attributes=_ATTRIBUTES, fix=_AGAIN)
 
 
-def _keep_teacher(root: Path, name: str, network: Teacher, path: Path) -> Path:
+def _keep_teacher(root: Path, name: str, network: FeatureExtractor, path: Path) -> Path:
     """Copy a small teacher beside its features, so that a moved run does not lose it; large ones stay as they are."""
-    if not isinstance(network, AttributeTeacher):
+    if not isinstance(network, AttributeClassifier):
         return path.resolve()
     copy = _teacher_place(root, name)
     copy_release(network.folder, copy)

@@ -15,10 +15,12 @@ from speech2img.corpora.records.splits import peer_parts
 from speech2img.device import resolve_device
 from speech2img.distributed.chunked_work import compute_parts, shared_parts
 from speech2img.distributed.collectives import by_leader
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standard, load_features
+from speech2img.features.speech_batches import BATCH_FRAMES, batches_by_length, encode_batch
+from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.features.stores import derived, mel_store
-from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
@@ -32,8 +34,6 @@ from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import copy_release, load_release, part_of, release_sha256, save_release
 
 MAX_FRAMES = 2048
-BATCH_FRAMES = 48_000
-"""Frames that are encoded at once, padding included."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class EmbeddingFile:
     """float32, (utterances, D)."""
     sha256: str
     """Hash of the encoder's weights."""
+    frames: StoredFrames | None = None
+    """What the encoder made of each time step; None where it was not kept."""
 
     @property
     def width(self) -> int:
@@ -67,7 +69,14 @@ def embedding_folder(root: Path, name: str) -> Path:
 
 
 def extract_embeddings(
-    run: Path, root: Path, *, name: str | None = None, device: str = "auto", workers: int = 2, progress: bool = True
+    run: Path,
+    root: Path,
+    *,
+    name: str | None = None,
+    frames: bool = False,
+    device: str = "auto",
+    workers: int = 2,
+    progress: bool = True,
 ) -> Path:
     """Run a trained encoder over every utterance of a corpus.
 
@@ -83,6 +92,8 @@ def extract_embeddings(
         Corpus folder.
     name : str, optional
         What the embeddings are called; by default the run folder's name.
+    frames : bool
+        Keep what the encoder makes of each time step too, in ``frames.h5``: for generators that need frames.
     device : str
         As for `resolve_device`.
     workers : int
@@ -93,7 +104,7 @@ def extract_embeddings(
     Returns
     -------
     Path
-        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` (rows, utterance ids, frames), a copy of the
+        ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` (rows, utterance ids, lengths), a copy of the
         encoder, and for each split the pickles of Li et al. and of S2IGAN.
 
     Raises
@@ -119,14 +130,19 @@ def extract_embeddings(
     encoder.to(where).eval()
     manifest = Manifest.load(root)
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
-    frames, pad_value = _padding(config, source)
+    padded_frames, pad_value = _padding(config, source)
     sha256 = release_sha256(source)
     batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
-    mels = Mels(store, max_frames=frames or MAX_FRAMES, pad_value=pad_value)
+    mels = Mels(store, max_frames=padded_frames or MAX_FRAMES, pad_value=pad_value)
 
     def compute(number: int) -> Chunk:
-        found = _encode(encoder, mels, batches[number], device=where, frames=frames)
-        return Chunk({"embeddings": found}, tuple(store.ids[row] for row in batches[number]))
+        encoding = encode_batch(encoder, mels, batches[number], device=where, frames=padded_frames)
+        speech = EncodedSpeech.of(encoding, frames=frames)
+        arrays = {"embeddings": speech.sentences}
+        if speech.frames is not None:
+            arrays["frames"] = np.concatenate(speech.frames)
+            arrays["steps"] = np.array([[len(steps)] for steps in speech.frames], dtype=np.float32)
+        return Chunk(arrays, tuple(store.ids[row] for row in batches[number]))
 
     def write() -> None:
         found = np.concatenate([chunks.features("embeddings", number) for number in range(len(batches))])
@@ -135,10 +151,12 @@ def extract_embeddings(
         write_embeddings(
             manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256, mel_preset=config["mel_preset"]
         )
+        if frames:
+            write_frames(folder, chunks, batches, ids=list(store.ids), sha256=sha256)
         copy_release(source, folder / "encoder")
         _write_pickles(manifest, embeddings, mels.lengths, folder)
 
-    told = f"{sha256} {store.source} {BATCH_FRAMES}"
+    told = f"{sha256} {store.source} {BATCH_FRAMES}{' with frames' if frames else ''}"
     with shared_parts(folder.with_name(f"{folder.name}.building"), source=told) as chunks:
         compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
         by_leader(write)
@@ -199,7 +217,7 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
 def write_embeddings(
     manifest: Manifest, embeddings: np.ndarray, *, name: str, lengths: np.ndarray, sha256: str, mel_preset: str
 ) -> Path:
-    """Write ``embeddings.h5`` of a corpus.
+    """Write ``embeddings.h5`` of a corpus; frames that lay beside it are those of other embeddings, and removed.
 
     Parameters
     ----------
@@ -223,88 +241,12 @@ def write_embeddings(
     """
     folder = embedding_folder(manifest.root, name)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / FRAMES_FILE).unlink(missing_ok=True)
     ids = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
     with atomic_path(folder / "embeddings.h5") as temporary:
         arrays = {"embeddings": embeddings, "lengths": lengths}
         write_store(temporary, arrays, ids, {"sha256": sha256, "mel_preset": mel_preset})
     return folder
-
-
-@torch.inference_mode()
-def encode_rows(
-    encoder: SpeechEncoder,
-    mels: Mels,
-    rows: np.ndarray,
-    *,
-    device: torch.device,
-    frames: int | None,
-    batch_frames: int = BATCH_FRAMES,
-) -> np.ndarray:
-    """Sentence embeddings of utterances, in the order of ``rows``, computed in batches of similar length.
-
-    Parameters
-    ----------
-    encoder : SpeechEncoder
-        Set to evaluation.
-    mels : Mels
-        Log-mels.
-    rows : ndarray of int
-        Utterances.
-    device : torch.device
-        Where the encoder is.
-    frames : int, optional
-        Fixed length; None pads to the longest of a batch.
-    batch_frames : int
-        Frames of a batch, padding included.
-
-    Returns
-    -------
-    ndarray of float32, shape (len(rows), D)
-    """
-    encoder.eval()
-    if not len(rows):
-        raise DataError.about("encode_rows", "there is no utterance to encode", "check the split's name")
-    batches = batches_by_length(mels.lengths[rows], batch_frames)
-    found = np.concatenate([_encode(encoder, mels, rows[chosen], device=device, frames=frames) for chosen in batches])
-    result = np.empty_like(found)
-    result[np.concatenate(batches)] = found
-    return result
-
-
-def batches_by_length(lengths: np.ndarray, batch_frames: int) -> list[np.ndarray]:
-    """Divide utterances into batches of similar length, the shortest first.
-
-    Parameters
-    ----------
-    lengths : ndarray of int64, shape (N,)
-        Frames of each.
-    batch_frames : int
-        Most frames of a batch, padding included; a longer utterance is a batch of its own.
-
-    Returns
-    -------
-    list of ndarray of int64
-        Places in ``lengths``, each once.
-    """
-    order = np.argsort(lengths, kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and (end + 1 - start) * int(lengths[order[end]]) <= batch_frames:
-            end += 1
-        batches.append(order[start:end])
-        start = end
-    return batches
-
-
-@torch.inference_mode()
-def _encode(
-    encoder: SpeechEncoder, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
-) -> np.ndarray:
-    """Embeddings (B, D) of one batch."""
-    mel, lengths = mels.batch(rows, frames=frames)
-    found = encoder(torch.from_numpy(mel).to(device), torch.from_numpy(lengths)).sentence
-    return np.asarray(found.float().cpu().numpy())
 
 
 def load_embeddings(root: Path, name: str) -> EmbeddingFile:
@@ -330,7 +272,7 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
         raise DataError.about(path, f"damaged: embeddings of {len(embeddings)} utterances, {len(ids)} ids", fix)
     if not np.isfinite(embeddings).all():
         raise DataError.about(path, "its embeddings are damaged: some are not finite", fix)
-    return EmbeddingFile(folder, ids, embeddings, sha256)
+    return EmbeddingFile(folder, ids, embeddings, sha256, load_frames(folder, ids, sha256=sha256))
 
 
 def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:

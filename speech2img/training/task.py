@@ -2,27 +2,95 @@
 
 import math
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from speech2img.training.run import Run
+
 Schedule = Literal["cosine", "constant", "step"]
 
 
-class Task(ABC):
-    """One kind of training: its models, optimizers, batches and step.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `Task.prepare` read and checked before the run folder was opened."""
 
-    A subclass must define `next_batch`, `train_step`, `state_dict`, `load_state_dict` and `export`; the other methods
-    have defaults that do nothing.
+    settings: Any
+    """The settings as they are trained: weights to start from may bring some along."""
+    identity: dict[str, Any] = field(default_factory=dict)
+    """Plain data beside the settings that must not change between sittings: hashes of what the run learns from."""
+    inputs: Any = None
+    """What was read, for `Task.build`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What `Task.build` may know of the run that the task is built for."""
+
+    run: Run
+    """The open run folder; ``run.state`` is None in a new run."""
+    inputs: Any = None
+    """From `Prepared`."""
+    progress: bool = True
+    """Show progress of what is computed first."""
+
+
+class Task(ABC):
+    """One kind of training: its settings, models, optimizers, batches and step.
+
+    A subclass must define `build`, `next_batch`, `train_step`, `state_dict`, `load_state_dict` and `export`; the other
+    methods have defaults that do nothing.
     """
 
+    Settings: ClassVar[type]
+    """Class of its settings: a frozen dataclass with a field ``loop``."""
     name: str = "task"
     """Kind of training, written into checkpoints: a run folder of one kind cannot be resumed as another."""
     batch_size: int = 1
     """Items a step sees."""
+
+    @classmethod
+    def prepare(cls, root: Path, settings: Any, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Read and check, before the run folder is opened, what decides whether this run may go on in it.
+
+        Parameters
+        ----------
+        root : Path
+            Corpus folder.
+        settings : dataclass
+            As they were asked for.
+        run_dir : Path
+            Run folder, which may not be there yet.
+        device : torch.device
+            Where it will compute.
+        """
+        return Prepared(settings)
+
+    @classmethod
+    @abstractmethod
+    def build(cls, root: Path, settings: Any, *, device: torch.device, sitting: Sitting) -> Self:
+        """Build the task, after the run folder was opened and everything was seeded.
+
+        Parameters
+        ----------
+        root : Path
+            Corpus folder.
+        settings : dataclass
+            As from `prepare`.
+        device : torch.device
+            Where it computes.
+        sitting : Sitting
+            The open run, and what `prepare` read.
+        """
+
+    def computing(self) -> AbstractContextManager[None]:
+        """What holds while it trains, of the device's ways to compute."""
+        return nullcontext()
 
     @abstractmethod
     def next_batch(self) -> Any:

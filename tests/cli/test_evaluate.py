@@ -1,7 +1,7 @@
 """``speech2img evaluate`` on photographs: which network reads them, and in which space speech is compared."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.errors import CheckpointError
-from speech2img.features.classifier_reader import ClassifierReader
-from speech2img.features.googlenet_reader import GoogLeNetReader
-from speech2img.features.inception_reader import InceptionReader
-from speech2img.features.judge import FeatureReading
+from speech2img.features import googlenet, image_classifier, inception
+from speech2img.features.base import FeatureExtractor
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.release import load_release, release_sha256, save_release
 
@@ -27,14 +25,18 @@ DIM = 16
 MEAN, STD = 3.0, 0.5
 
 
-class StubGoogLeNet:
+class StubGoogLeNet(FeatureExtractor):
     """Stands in for GoogLeNet, whose pass over the pictures of a report takes ten seconds."""
 
-    name, classes, weights_sha256 = "stub network", "3 colours", "ef" * 32
+    kind, name, classes, weights_sha256 = "stub", "stub network", "3 colours", "ef" * 32
+    outputs, pooled, logits = {"means": 3, "scores": 3}, "means", "scores"
 
-    def read(self, images: np.ndarray) -> FeatureReading:
-        means = images.reshape(len(images), -1, 3).mean(axis=1).astype(np.float32)
-        return FeatureReading(means, means / 64, {})
+    def prepare(self, images: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(images)
+
+    def read(self, images: torch.Tensor, outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        means = images.numpy().reshape(len(images), -1, 3).mean(axis=1).astype(np.float32)
+        return {"means": means, "scores": means / 64}
 
 
 @pytest.fixture
@@ -42,11 +44,11 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Paths that GoogLeNet was loaded from."""
     paths: list[Path] = []
 
-    def load(path: Path, *, device: Any = "cpu") -> StubGoogLeNet:
+    def load(path: Path, *, device: Any = "cpu", side: int | None = None) -> StubGoogLeNet:
         paths.append(Path(path))
         return StubGoogLeNet()
 
-    monkeypatch.setattr(GoogLeNetReader, "load", load)
+    monkeypatch.setattr(googlenet, "load_googlenet", load)
     return paths
 
 
@@ -170,10 +172,7 @@ class StubInception:
     """Stands in for Inception, whose pass over a picture takes a tenth of a second."""
 
     name, weights_sha256, precision = "Inception-v3 (FID, TensorFlow 2015-12-05)", "ab" * 32, "float32"
-    build, classifier, taps = "fid", None, ("pool64",)
-
-    def check_taps(self, taps: tuple[str, ...]) -> None:
-        pass
+    build, classifier, outputs = "fid", None, {"pool64": 64}
 
     def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
         return {"pool64": prepared[:, ::40, ::40, 0].reshape(len(prepared), 64).numpy()}
@@ -182,7 +181,7 @@ class StubInception:
 def test_inception_adds_rows_and_changes_no_other(
     corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubInception())
+    monkeypatch.setattr(inception, "load_inception", lambda *_, **__: StubInception())
     _features(corpus, tmp_path / "googlenet_bvlc.npz")
     model = make_release(tmp_path / "model")
     plain = _evaluate(model, corpus, "--network", "x.npz")
@@ -225,13 +224,13 @@ def test_a_classifier_scores_generated_and_real_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Stub(StubInception):
-        name, build, classifier, taps = "own classifier of 3 classes", "own", "own", ("logits",)
+        name, build, classifier, outputs = "own classifier of 3 classes", "own", "own", {"logits": 3}
         facts, config = "trained on some", {"network_sha256": "cd" * 32}
 
         def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {"logits": prepared.mean(dim=(1, 2)).numpy()}
 
-    monkeypatch.setattr(ClassifierReader, "load", lambda *_, **__: Stub())
+    monkeypatch.setattr(image_classifier, "load_image_classifier", lambda *_, **__: Stub())
     _features(corpus, tmp_path / "googlenet_bvlc.npz")
     model = make_release(tmp_path / "model", trained_with={"feature network": "cd" * 32})
     report = _evaluate(model, corpus, "--network", "x.npz", "--classifier", "run")
@@ -400,7 +399,7 @@ def test_a_release_that_is_no_inception_is_named_as_what_it_is(
     make_release(tmp_path / "encoder", kind="speech-encoder")
     make_release(tmp_path / "run" / "export", kind="speech-encoder")
     with pytest.raises(CheckpointError, match="a release of kind 'speech-encoder', no Inception"):
-        InceptionReader.load(tmp_path / place)
+        inception.load_inception(tmp_path / place)
 
 
 def test_the_network_behind_the_features_reads_the_pictures_whatever_it_is(

@@ -17,7 +17,7 @@ from PIL import Image
 from speech2img.cli import evaluate
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Item, Manifest
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features import inception
 from speech2img.metrics.evaluate.plan import make_plan
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
 from speech2img.metrics.images.features import FITS
@@ -34,12 +34,9 @@ class StubReader:
     """Stands in for Inception, whose pass over a picture takes a tenth of a second: features from its pixels."""
 
     name, weights_sha256, precision = "Inception-v3 (FID, TensorFlow 2015-12-05)", "ab" * 32, "float32"
-    build, classifier, taps = "fid", "fid", TAPS
+    build, classifier, outputs = "fid", "fid", dict.fromkeys(TAPS, 20)
     spoiled = False
     pictures = 0
-
-    def check_taps(self, taps: tuple[str, ...]) -> None:
-        pass
 
     def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
         StubReader.pictures += len(prepared)
@@ -56,7 +53,7 @@ class StubReader:
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> type[StubReader]:
-    monkeypatch.setattr(InceptionReader, "load", lambda *_, **__: StubReader())
+    monkeypatch.setattr(inception, "load_inception", lambda *_, **__: StubReader())
     monkeypatch.setattr(StubReader, "pictures", 0)
     return StubReader
 

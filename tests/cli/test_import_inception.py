@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import load_inception
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.atomic import file_sha256
 from speech2img.storage.releases.networks import load_weights
@@ -47,7 +47,7 @@ def test_whole_published_files(source: str, picture: tuple[str, int], tap: str, 
     golden = recipe.values(name)
     expected = golden["pool2048_299" if tap == "pool2048" else tap]
     for path in (file, tmp_path / "release"):
-        reader = InceptionReader.load(path)
+        reader = load_inception(path)
         assert reader.weights_sha256 == file_sha256(file)
         np.testing.assert_allclose(reader.read(prepared, (tap,))[tap], expected, rtol=0, atol=1e-4)
 

@@ -201,7 +201,7 @@ def steps_of(case: str, root: Path) -> dict[str, Any]:
         (speech_network, "pack_padded_sequence", lambda steps, lengths, batch_first: steps),
         (speech_network, "pad_packed_sequence", lambda steps, batch_first, total_length: (steps, None)),
         # The features are stored before the first step.
-        (classifier, "_feature_reader", lambda network, device: lambda images: torch.zeros(len(images), GOOGLENET_DIM)),
+        (classifier, "feature_reader", lambda network, device: lambda images: torch.zeros(len(images), GOOGLENET_DIM)),
     ]
     for name, new in (("run_training", some_steps), ("resolve_device", lambda name="auto": torch.device(NAME, 0))):
         replaced += [

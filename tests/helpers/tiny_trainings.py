@@ -1,8 +1,6 @@
 """Every trainer at toy size: corpora that take a second to make, settings with which a step takes milliseconds."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,19 @@ from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.vision.image_classifier import make_backbone
 from speech2img.storage.releases.release import load_release, save_release
-from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
-from speech2img.training.classifiers.settings import ClassifierSettings
-from speech2img.training.classifiers.task import train_classifier
-from speech2img.training.encoder.settings import ENCODER_PRESETS, CRNNSettings
-from speech2img.training.encoder.task import EncoderLossSettings, EncoderModelSettings, EncoderSettings, train_encoder
-from speech2img.training.prior.task import PriorSettings, train_prior
+from speech2img.training import train as training
+from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings
+from speech2img.training.encoder.settings import (
+    ENCODER_PRESETS,
+    CRNNSettings,
+    EncoderLossSettings,
+    EncoderModelSettings,
+    EncoderSettings,
+)
+from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
-from speech2img.training.stackgan.train import train_generator
-from speech2img.training.tacotron2.task import Tacotron2ModelSettings, Tacotron2Settings, train_tacotron2
+from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
 
 STEPS = 4
 LOOP = LoopSettings(
@@ -145,16 +146,16 @@ TACOTRON2 = Tacotron2Settings(
     evaluation_clips=1,
 )
 
-CASES: dict[str, tuple[Callable[..., Any], Any]] = {
-    "encoder": (train_encoder, ENCODER),
-    "s2igan encoder": (train_encoder, SEN),
-    "teacher": (train_teacher, TEACHER),
-    "judge": (partial(train_teacher, role="judge"), JUDGE),
-    "prior": (train_prior, PRIOR),
-    "generator": (train_generator, GENERATOR),
-    "plain generator": (train_generator, PLAIN_GENERATOR),
-    "classifier": (train_classifier, CLASSIFIER),
-    "tacotron2": (train_tacotron2, TACOTRON2),
+CASES: dict[str, tuple[str, Any]] = {
+    "encoder": ("encoder", ENCODER),
+    "s2igan encoder": ("encoder", SEN),
+    "teacher": ("teacher", TEACHER),
+    "judge": ("judge", JUDGE),
+    "prior": ("prior", PRIOR),
+    "generator": ("generator", GENERATOR),
+    "plain generator": ("generator", PLAIN_GENERATOR),
+    "classifier": ("classifier", CLASSIFIER),
+    "tacotron2": ("tacotron2", TACOTRON2),
 }
 PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier", "tacotron2")
 """One of each kind of trainer that divides its batch among processes."""
@@ -189,7 +190,7 @@ def train(
     loop : dict, optional
         Other values of `LOOP`.
     """
-    function, settings = CASES[case]
+    stage, settings = CASES[case]
     settings = replace(settings, loop=replace(LOOP, **{**(loop or {}), "max_steps": steps}))
     if isinstance(settings, PriorSettings):
         settings = replace(settings, generator=str(root / "painter"))
@@ -199,4 +200,4 @@ def train(
         root = root / "clips"
     if workers is not None and hasattr(settings, "workers"):
         settings = replace(settings, workers=workers)
-    return function(root, folder, settings, device=device, progress=False)
+    return training.train(stage, root, folder, settings, device=device, progress=False)

@@ -22,7 +22,7 @@ from speech2img.errors import Speech2ImgError
 from speech2img.storage.releases.release import save_release
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.run import LoopSettings, open_run
-from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Sitting, Task, learning_rate, set_learning_rate
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,12 @@ class ToySettings:
 class ToyTask(Task):
     """Regression with batch normalisation, dropout, global noise and Adam: everything a resume can get wrong."""
 
+    Settings = ToySettings
     name = "toy"
+
+    @classmethod
+    def build(cls, root: Path, settings: ToySettings, *, device: torch.device, sitting: Sitting) -> "ToyTask":
+        return cls(settings)
 
     def __init__(self, settings: ToySettings) -> None:
         self.settings = settings

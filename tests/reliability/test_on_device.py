@@ -278,7 +278,7 @@ def test_what_is_sent_arrives_and_stays(device: str) -> None:
 @pytest.mark.gpu
 def test_a_job_of_one_process_has_the_losses_of_a_plain_run(painted: ModuleType, tmp_path: Path) -> None:
     from speech2img.config import dump_toml
-    from speech2img.training.stackgan.train import train_generator
+    from speech2img.training.train import train
 
     root = painted.build(tmp_path / "corpus")
     (tmp_path / "settings.toml").write_text(dump_toml(painted.SETTINGS))
@@ -286,5 +286,5 @@ def test_a_job_of_one_process_has_the_losses_of_a_plain_run(painted: ModuleType,
                "generator", "--config", str(tmp_path / "settings.toml"), "--root", str(root), "--out",
                str(tmp_path / "job"), "--device", "cuda"]  # fmt: skip
     subprocess.run(command, check=True)
-    train_generator(root, tmp_path / "plain", painted.SETTINGS, device="cuda", progress=False)
+    train("generator", root, tmp_path / "plain", painted.SETTINGS, device="cuda", progress=False)
     demand_equal(painted.losses(tmp_path / "job"), painted.losses(tmp_path / "plain"), 1e-3)

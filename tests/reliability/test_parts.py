@@ -8,7 +8,8 @@ import torch
 
 from speech2img.device import resolve_device, resolve_precision
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.features.loading import GoogLeNetTeacher, load_teacher
+from speech2img.features.googlenet import GoogLeNetExtractor
+from speech2img.features.registry import load_teacher
 from speech2img.models.vision.googlenet import TorchvisionGoogLeNet
 from speech2img.training.run import random_state, restore_random_state
 from speech2img.training.stackgan.diff_augment import augment
@@ -111,14 +112,14 @@ def test_a_teacher_must_be_a_run_or_googlenet(tmp_path: Path) -> None:
 def test_torchvisions_googlenet_is_a_teacher_too(tmp_path: Path) -> None:
     torch.save(TorchvisionGoogLeNet().state_dict(), tmp_path / "googlenet.pth")
     teacher = load_teacher(tmp_path / "googlenet.pth", device=CPU)
-    assert isinstance(teacher, GoogLeNetTeacher) and teacher.kind == "torchvision-googlenet"
+    assert isinstance(teacher, GoogLeNetExtractor) and teacher.kind == "torchvision-googlenet"
     picture = np.random.default_rng(0).integers(0, 256, (1, 227, 227, 3), dtype=np.uint8)
     assert teacher.views(picture, 1).shape == (1, 1, 1024)
 
 
 def test_googlenet_gives_ten_views(realdata: Path) -> None:
     teacher = load_teacher(realdata / "weights" / "googlenet_bvlc.npz", device=CPU)
-    assert isinstance(teacher, GoogLeNetTeacher) and teacher.image_size == 227
+    assert isinstance(teacher, GoogLeNetExtractor) and teacher.image_size == 227
     golden = np.load(realdata / "weights" / "googlenet_bvlc_golden.npz")
     picture = np.zeros((1, 227, 227, 3), dtype=np.uint8)
     picture[0, :224, :224] = golden["rgb224"][0]
@@ -129,7 +130,7 @@ def test_googlenet_gives_ten_views(realdata: Path) -> None:
     torch.testing.assert_close(two, ten[:, [0, 5]], atol=1e-4, rtol=1e-3)
     mirrored = teacher.views(np.ascontiguousarray(picture[:, :, ::-1]), 2)
     torch.testing.assert_close(mirrored[:, 1], two[:, 0], atol=1e-4, rtol=1e-3)
-    upside_down = GoogLeNetTeacher(realdata / "weights" / "googlenet_bvlc.npz", device=CPU, upside_down=True)
+    upside_down = GoogLeNetExtractor(realdata / "weights" / "googlenet_bvlc.npz", device=CPU, upside_down=True)
     stood = upside_down.views(np.ascontiguousarray(picture[:, ::-1]), 2)
     torch.testing.assert_close(stood[:, 1], two[:, 0], atol=1e-4, rtol=1e-3)
     tensor = torch.from_numpy(golden["rgb224"][:1]).permute(0, 3, 1, 2).float() / 127.5 - 1.0

@@ -43,14 +43,13 @@ def test_a_run_that_ends_early_leaves_what_there_was_and_a_later_sitting_adds_it
 def test_the_flag_sets_the_steps(flags: list[str], steps: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given: list[Any] = []
 
-    def train(root: Path, out: Path, settings: Any, **options: Any) -> Any:
+    def train(stage: str, root: Path, out: Path, settings: Any, **options: Any) -> Any:
         given.append(settings)
         raise ConfigError.about("test", "seen enough", "stop")
 
-    from speech2img.cli import train as verb
-    from speech2img.training.encoder.settings import EncoderSettings
+    from speech2img.training import train as training
 
-    monkeypatch.setattr(verb, "_trainer", lambda role: (train, EncoderSettings, {}))
+    monkeypatch.setattr(training, "train", train)
     monkeypatch.setenv("SPEECH2IMG_TUNED", "1")
     main(["train", "encoder", "--root", str(tmp_path), "--out", str(tmp_path / "run"), *flags])
     assert given[0].loop.profile_steps == steps

@@ -18,8 +18,8 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import build_teacher_features, load_features
-from speech2img.features.loading import load_teacher
-from speech2img.features.speech_embeddings import extract_picture_embeddings, load_embeddings
+from speech2img.features.registry import load_teacher
+from speech2img.features.speech_embeddings import extract_embeddings, extract_picture_embeddings, load_embeddings
 from speech2img.metrics.evaluate.independence import judge_independence
 from speech2img.models.generators.image_sampler import SamplingOptions
 from speech2img.pipeline import SpeechToImage
@@ -30,23 +30,13 @@ from speech2img.storage.foreign.peer_embeddings import (
     load_s2igan_embeddings,
 )
 from speech2img.storage.releases.release import load_release
-from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
-from speech2img.training.encoder.task import (
-    EncoderLossSettings,
-    EncoderModelSettings,
-    EncoderSettings,
-    extract_embeddings,
-    train_encoder,
-)
-from speech2img.training.prior.task import PriorSettings, train_prior
+from speech2img.training.classifiers.settings import TeacherSettings
+from speech2img.training.encoder.settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
+from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import LoopSettings
-from speech2img.training.stackgan.train import (
-    GeneratorLossSettings,
-    GeneratorModelSettings,
-    GeneratorSettings,
-    train_generator,
-)
+from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
 from speech2img.training.task import Task
+from speech2img.training.train import train
 
 STEPS = 4
 
@@ -88,25 +78,21 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, make_corpus: Callable[[Path
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of teacher, encoder and generator on the corpus."""
     runs = tmp_path_factory.mktemp("runs")
-    train_teacher(corpus, runs / "teacher", TEACHER, progress=False)
+    train("teacher", corpus, runs / "teacher", TEACHER, progress=False)
     build_teacher_features(corpus, runs / "teacher", progress=False)
-    train_encoder(corpus, runs / "encoder", ENCODER, progress=False)
+    train("encoder", corpus, runs / "encoder", ENCODER, progress=False)
     extract_embeddings(runs / "encoder", corpus, progress=False)
-    train_generator(corpus, runs / "generator", GENERATOR, progress=False)
-    train_encoder(corpus, runs / "standard", replace(ENCODER, standardise=True), progress=False)
+    train("generator", corpus, runs / "generator", GENERATOR, progress=False)
+    train("encoder", corpus, runs / "standard", replace(ENCODER, standardise=True), progress=False)
     extract_embeddings(runs / "standard", corpus, progress=False)
     extract_picture_embeddings(corpus, "teacher")
     painter = replace(GENERATOR, embeddings="picture", losses=replace(GENERATOR.losses, feature_target="image"))
-    train_generator(corpus, runs / "painter", painter, progress=False)
-    train_prior(corpus, runs / "prior", prior_settings(runs), progress=False)
+    train("generator", corpus, runs / "painter", painter, progress=False)
+    train("prior", corpus, runs / "prior", prior_settings(runs), progress=False)
     return runs
 
 
-TRAINERS: dict[str, tuple[Callable[..., Any], Any]] = {
-    "teacher": (train_teacher, TEACHER),
-    "encoder": (train_encoder, ENCODER),
-    "generator": (train_generator, GENERATOR),
-}
+SETTINGS: dict[str, Any] = {"teacher": TEACHER, "encoder": ENCODER, "generator": GENERATOR}
 
 
 def prior_settings(runs: Path) -> PriorSettings:
@@ -194,7 +180,7 @@ def test_the_generators_run_is_a_whole_model(corpus: Path, trained: Path) -> Non
 def test_an_interrupted_run_ends_bit_for_bit_the_same(
     name: str, corpus: Path, trained: Path, tmp_path: Path, toy: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, settings = (train_prior, prior_settings(trained)) if name == "prior" else TRAINERS[name]
+    settings = prior_settings(trained) if name == "prior" else SETTINGS[name]
     calls = 0
 
     def stopping(self: Task, batch: Any, progress: float, *, step: Callable[..., Any]) -> Any:
@@ -207,7 +193,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     from speech2img.training.classifiers import attributes as teacher
     from speech2img.training.encoder import task as encoder
     from speech2img.training.prior import task as prior
-    from speech2img.training.stackgan import train as generator
+    from speech2img.training.stackgan import task as generator
 
     kind: Any = {
         "teacher": teacher.TeacherTask,
@@ -218,7 +204,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     original = kind.train_step
     monkeypatch.setattr(kind, "train_step", lambda self, batch, used: stopping(self, batch, used, step=original))
     sittings = 0
-    while not train(corpus, tmp_path / name, settings, progress=False).finished:
+    while not train(name, corpus, tmp_path / name, settings, progress=False).finished:
         sittings += 1
     assert sittings == 2
     digests = []
@@ -256,12 +242,12 @@ def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
 
 def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path: Path) -> None:
     settings = prior_settings(trained)
-    train_generator(corpus, tmp_path / "speech", replace(GENERATOR, embeddings="standard"), progress=False)
+    train("generator", corpus, tmp_path / "speech", replace(GENERATOR, embeddings="standard"), progress=False)
     for generator in (trained / "generator", tmp_path / "speech"):
         with pytest.raises(DataError, match="paint standardised"):
-            train_prior(corpus, tmp_path / "a", replace(settings, generator=str(generator)), progress=False)
+            train("prior", corpus, tmp_path / "a", replace(settings, generator=str(generator)), progress=False)
     with pytest.raises(CheckpointError, match="not a generator"):
-        train_prior(corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
+        train("prior", corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
     with pytest.raises(ConfigError, match="ridge"):
         replace(settings, ridge=0.0)
 
@@ -271,8 +257,8 @@ def test_a_painter_gets_used_to_noisy_features(corpus: Path, trained: Path, tmp_
     settings = replace(
         GENERATOR, embeddings="picture", initial=str(trained / "painter"), embedding_noise=0.5, losses=losses
     )
-    train_generator(corpus, tmp_path / "noisy", settings, progress=False)
-    train_generator(corpus, tmp_path / "plain", replace(settings, embedding_noise=0.0), progress=False)
+    train("generator", corpus, tmp_path / "noisy", settings, progress=False)
+    train("generator", corpus, tmp_path / "plain", replace(settings, embedding_noise=0.0), progress=False)
     noisy, plain = (load_release(tmp_path / name / "export")[0] for name in ("noisy", "plain"))
     assert any(not torch.equal(noisy[name], plain[name]) for name in noisy)
     with pytest.raises(ConfigError, match="embedding_noise"):
@@ -281,7 +267,7 @@ def test_a_painter_gets_used_to_noisy_features(corpus: Path, trained: Path, tmp_
 
 def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_path: Path) -> None:
     settings = replace(prior_settings(trained), candidates=4)
-    train_prior(corpus, tmp_path / "run", settings, progress=False)
+    train("prior", corpus, tmp_path / "run", settings, progress=False)
     many = SpeechToImage.load(tmp_path / "run", device="cpu")
     first = SpeechToImage.load(tmp_path / "run", device="cpu", candidates=1)
     assert many.sampler is not None and many.sampler.options == SamplingOptions(prior_steps=2, candidates=4)
@@ -306,17 +292,17 @@ def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_p
 
 def test_the_judge_learns_from_its_own_renders(tmp_path: Path) -> None:
     settings = replace(TEACHER, renders=12, held_out_renders=8, loop=loop(max_steps=2))
-    train_teacher(tmp_path / "no-corpus", tmp_path / "judge", settings, role="judge", progress=False)
+    train("judge", tmp_path / "no-corpus", tmp_path / "judge", settings, progress=False)
     _, config = load_release(tmp_path / "judge" / "export")
     assert config["role"] == "judge" and list(config["heads"]) == list(ATTRIBUTES)
     assert config["accuracy_images"] == 8
     with pytest.raises(ConfigError, match="task"):
-        train_teacher(tmp_path / "no-corpus", tmp_path / "judge", settings, role="teacher", progress=False)
+        train("teacher", tmp_path / "no-corpus", tmp_path / "judge", settings, progress=False)
 
 
 def test_a_teacher_learns_what_it_is_shown(corpus: Path, tmp_path: Path) -> None:
     settings = replace(TEACHER, shift=0, noise=0.0, dropout=0.0, loop=loop(max_steps=25, evaluate_every=0))
-    train_teacher(corpus, tmp_path / "run", settings, progress=False)
+    train("teacher", corpus, tmp_path / "run", settings, progress=False)
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line["kind"] == "train"]
     assert np.mean(losses[-3:]) < 0.75 * np.mean(losses[:3])
@@ -330,7 +316,7 @@ def test_published_losses_and_standardised_targets(corpus: Path, trained: Path, 
         losses=EncoderLossSettings(form="published", distillation=1000.0),
         model=replace(ENCODER.model, masked=False, pooling="padded_mean", padded_frames=2048, pad_value=0.0),
     )
-    result = train_encoder(corpus, tmp_path / "published", published, progress=False)
+    result = train("encoder", corpus, tmp_path / "published", published, progress=False)
     assert {"centroid_accuracy", "ap_at_50", "recall_at_1", "recall_at_10", "score"} <= result.metrics.keys()
     tensors, config = load_release(tmp_path / "published" / "export")
     assert config["standardised"] and tensors["target.std"].shape == (1024,)
@@ -346,7 +332,7 @@ def test_more_stages_bf16_and_crops(corpus: Path, trained: Path, tmp_path: Path)
         losses=GeneratorLossSettings(color=1.0),
         loop=loop(max_steps=2, precision="bf16"),
     )
-    train_generator(corpus, tmp_path / "two", settings, progress=False)
+    train("generator", corpus, tmp_path / "two", settings, progress=False)
     from speech2img.pipeline import SpeechToImage
 
     stages = SpeechToImage.load(tmp_path / "two", device="cpu")(corpus / "audio" / "3_0.wav", return_stages=True)
@@ -358,13 +344,13 @@ def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path
     found = load_features(corpus, "teacher").features[:, 0]
     pictures = load_embeddings(corpus, "picture").embeddings
     captions = [len(item.captions) for item in Manifest.load(corpus).items]
-    train = np.repeat([item.split == "train" for item in Manifest.load(corpus).items], captions)
-    assert np.abs(pictures[train].mean(axis=0)).mean() < 0.2
+    of_training = np.repeat([item.split == "train" for item in Manifest.load(corpus).items], captions)
+    assert np.abs(pictures[of_training].mean(axis=0)).mean() < 0.2
     first = np.repeat(found, captions, axis=0)[:, 0]
     assert abs(np.corrcoef(first, pictures[:, 0])[0, 1]) > 0.999
     losses = replace(GENERATOR.losses, reconstruction=10.0, feature_target="image", class_aware=0.0)
     alone = replace(GENERATOR, embeddings="picture", losses=replace(losses, adversarial_from=1.0))
-    warm = train_generator(corpus, tmp_path / "warm", alone, device="cpu", progress=False)
+    warm = train("generator", corpus, tmp_path / "warm", alone, device="cpu", progress=False)
     terms = [json.loads(line) for line in (warm.run_dir / "stats.jsonl").read_text().splitlines()]
     assert all("discriminator" not in line for line in terms)
     assert "reconstruction" in terms[0]
@@ -372,7 +358,7 @@ def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path
     assert last is not None
     before = CheckpointStore(warm.run_dir / "checkpoints").load(last)[0]["task"]["average"]["module"]
     still = replace(GENERATOR, initial=str(warm.run_dir), losses=losses, learning_rate=1e-12, ema_decay=0.0)
-    tuned = train_generator(corpus, tmp_path / "tuned", still, device="cpu", progress=False)
+    tuned = train("generator", corpus, tmp_path / "tuned", still, device="cpu", progress=False)
     after, config = load_release(tuned.run_dir / "export")
     assert config["kind"] == "speech-to-image"
     for name, value in before.items():
@@ -382,19 +368,19 @@ def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path
     assert torch.cosine_similarity(ours, theirs, dim=0).abs() > 0.999
     other = replace(still, model=replace(GENERATOR.model, width=8))
     with pytest.raises(ConfigError, match=r"its weights have model.width \d+ \(set: 8\)"):
-        train_generator(corpus, tmp_path / "other", other, device="cpu", progress=False)
+        train("generator", corpus, tmp_path / "other", other, device="cpu", progress=False)
     with pytest.raises(CheckpointError, match="no folder and no shipped weights"):
-        train_generator(corpus, tmp_path / "none", replace(still, initial=str(tmp_path / "x")), device="cpu")
+        train("generator", corpus, tmp_path / "none", replace(still, initial=str(tmp_path / "x")), device="cpu")
 
 
 def test_what_is_missing_is_named(corpus: Path, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are: .*encoder"):
-        train_generator(corpus, tmp_path / "a", replace(GENERATOR, embeddings="other"), progress=False)
+        train("generator", corpus, tmp_path / "a", replace(GENERATOR, embeddings="other"), progress=False)
     with pytest.raises(ConfigError, match="embedding_dim"):
         model = replace(ENCODER.model, embedding_dim=512)
-        train_encoder(corpus, tmp_path / "b", replace(ENCODER, model=model), progress=False)
+        train("encoder", corpus, tmp_path / "b", replace(ENCODER, model=model), progress=False)
     with pytest.raises(ConfigError, match="mel_preset"):
-        train_encoder(corpus, tmp_path / "c", replace(ENCODER, mel_preset="none"), progress=False)
+        train("encoder", corpus, tmp_path / "c", replace(ENCODER, mel_preset="none"), progress=False)
 
 
 def test_embeddings_of_another_manifest_are_refused(
@@ -407,7 +393,7 @@ def test_embeddings_of_another_manifest_are_refused(
         with h5py.File(path, "r+") as file:
             file["ids"][0] = "another"
         with pytest.raises(DataError, match="another manifest"):
-            train_generator(corpus, tmp_path / "a", GENERATOR, progress=False)
+            train("generator", corpus, tmp_path / "a", GENERATOR, progress=False)
     finally:
         path.write_bytes(whole)
 
@@ -429,10 +415,10 @@ def test_every_task_trains_and_resumes_on_cuda(
 ) -> None:
     from speech2img.training.classifiers import attributes as teacher
     from speech2img.training.encoder import task as encoder
-    from speech2img.training.stackgan import train as generator
+    from speech2img.training.stackgan import task as generator
 
     kinds = {"teacher": teacher.TeacherTask, "encoder": encoder.EncoderTask, "generator": generator.GeneratorTask}
-    for name, (train, settings) in TRAINERS.items():
+    for name, settings in SETTINGS.items():
         settings = replace(settings, loop=loop(precision=precision))
         original = kinds[name].train_step
 
@@ -442,8 +428,8 @@ def test_every_task_trains_and_resumes_on_cuda(
             return step(self, batch, used)
 
         monkeypatch.setattr(kinds[name], "train_step", stopping)
-        assert not train(corpus, tmp_path / name, settings, device="cuda", progress=False).finished
-        result = train(corpus, tmp_path / name, settings, device="cuda", progress=False)
+        assert not train(name, corpus, tmp_path / name, settings, device="cuda", progress=False).finished
+        result = train(name, corpus, tmp_path / name, settings, device="cuda", progress=False)
         assert result.finished and result.step == STEPS
         tensors, _ = load_release(tmp_path / name / "export")
         assert all(torch.isfinite(value).all() for value in tensors.values())

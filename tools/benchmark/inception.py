@@ -30,7 +30,7 @@ from PIL import Image
 from published_inception import ConvNorm, PublishedInception
 
 from speech2img.cli.process import tuned_environment
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import InceptionExtractor, load_inception
 from speech2img.metrics.functional.feature_statistics import FeatureStatistics
 from speech2img.metrics.functional.frechet_distance import frechet_distance
 from speech2img.metrics.images.features import FeatureSettings, extract_features
@@ -52,11 +52,11 @@ def random_network() -> PublishedInception:
     return network
 
 
-def our_reader(state: Mapping[str, torch.Tensor], precision: str) -> InceptionReader:
+def our_reader(state: Mapping[str, torch.Tensor], precision: str) -> InceptionExtractor:
     """The library's reader with the weights of the customary network."""
     network, _, weights = convert_inception(state, "fid-inception")
     network.load_state_dict(weights)
-    return InceptionReader(network, name="benchmark", weights_sha256="none", precision=precision)
+    return InceptionExtractor(network, name="benchmark", weights_sha256="none", precision=precision)
 
 
 def measure_speed(batch_size: int, rounds: int) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def measure_distances(data: Path, pictures: int, batch_size: int) -> dict[str, A
             "customary": [customary_features(data, files, batch_size) for files in sets]
         }
         for precision in WAYS[1:]:
-            reader = InceptionReader.load(data / WEIGHTS, precision=precision)
+            reader = load_inception(data / WEIGHTS, precision=precision)
             sources = [FilePictures((PictureFile(str(file), file) for file in files), name="crops") for files in sets]
             settings = FeatureSettings(taps=TAPS)
             features[precision] = [

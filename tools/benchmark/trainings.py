@@ -17,6 +17,7 @@ from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.training.encoder.data import EncoderData, HeldUtterances
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
+from speech2img.training.stackgan.data import FrozenNetworks
 from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.stackgan.task import GeneratorTask
 from speech2img.training.stackgan.validation_samples import Probe
@@ -96,7 +97,7 @@ def generator_task(settings: GeneratorSettings, device: torch.device, *, picture
     items = [
         Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,)) for n in range(pictures)
     ]
-    source = PairSource(items, "train", images, embeddings)
+    source = PairSource(items, "train", images, embeddings, attributes={})
     batches = PairBatches(
         source,
         augmentation=settings.augmentation,
@@ -107,7 +108,7 @@ def generator_task(settings: GeneratorSettings, device: torch.device, *, picture
     encoder = MadeEmbeddings(Path("made-up"), [], embeddings, "none")
     probe = Probe(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
     return GeneratorTask(
-        settings, batches=batches, probe=probe, encoder=encoder, features=None, teacher=None, device=device
+        settings, batches=batches, probe=probe, encoder=encoder, frozen=FrozenNetworks(), device=device
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from speech2img.errors import ConfigError, MetricError
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.base import FeatureExtractor
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan
 from speech2img.metrics.images.features import FeatureSettings
 from speech2img.metrics.images.sets import WIDTHS, PictureSet, check_against_network
@@ -37,13 +37,13 @@ class FolderSettings:
 
 
 def plan_distances(
-    reader: InceptionReader | None, stored: Iterable[PictureSet], settings: FolderSettings, *, has_pictures: bool
+    reader: FeatureExtractor | None, stored: Iterable[PictureSet], settings: FolderSettings, *, has_pictures: bool
 ) -> InceptionPlan:
     """What to measure between two sides; statistics of a file restrict it to the outputs that they are of.
 
     Parameters
     ----------
-    reader : InceptionReader or None
+    reader : FeatureExtractor or None
         The network; None where both sides are statistics.
     stored : iterable of PictureSet
         The sides that are statistics.
@@ -99,7 +99,7 @@ def plan_distances(
     return plan
 
 
-def plan_score(reader: InceptionReader, settings: FolderSettings) -> InceptionPlan:
+def plan_score(reader: FeatureExtractor, settings: FolderSettings) -> InceptionPlan:
     """The Inception Score of generated pictures alone: no output for distances is read.
 
     Raises

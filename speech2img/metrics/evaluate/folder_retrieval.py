@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from speech2img.errors import MetricError
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
 from speech2img.metrics.evaluate.retrieval_rows import (
     LabelledPictures,
@@ -22,7 +22,7 @@ def add_folder_retrieval(
     report: MetricReport,
     generated: PictureSource,
     real: PictureSource,
-    reader: PictureReader,
+    reader: FeatureExtractor,
     settings: FolderSettings,
     *,
     work: Path,
@@ -36,7 +36,7 @@ def add_folder_retrieval(
         Where the rows go.
     generated, real : PictureSource
         The pictures; see ``match_names`` for how they must be named.
-    reader : PictureReader
+    reader : FeatureExtractor
         The network.
     settings : FolderSettings
         How to compare; the protocol says how to rank.

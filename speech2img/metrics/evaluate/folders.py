@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from speech2img.errors import ConfigError, MetricError
-from speech2img.features.classifier_reader import ClassifierReader
-from speech2img.features.inception_reader import InceptionReader
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
+from speech2img.features.image_classifier import ImageClassifierExtractor
+from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.folder_plan import FolderSettings, plan_distances, plan_score
 from speech2img.metrics.evaluate.folder_retrieval import add_folder_retrieval
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_score_plan
@@ -14,7 +14,6 @@ from speech2img.metrics.evaluate.retrieval_rows import retrieval_rule
 from speech2img.metrics.evaluate.rows import UNTOLD, add_inception_rows, add_score_row
 from speech2img.metrics.images.features import FITS, FeatureSettings, extract_features
 from speech2img.metrics.images.folders import several_note, unused_notes
-from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sets import PictureSet, check_count, read_statistics, save_set
 from speech2img.metrics.images.sources import FilePictures, PictureSource
 from speech2img.metrics.report.place import require_report_place, require_statistics_place
@@ -30,10 +29,10 @@ def evaluate_folders(
     generated: Side | None,
     real: Side | None,
     *,
-    reader: InceptionReader | None,
+    reader: FeatureExtractor | None,
     settings: FolderSettings,
     out: Path,
-    classifier: ClassifierReader | None = None,
+    classifier: ImageClassifierExtractor | None = None,
     save_stats: Path | None = None,
     progress: bool = True,
 ) -> MetricReport | None:
@@ -45,13 +44,13 @@ def evaluate_folders(
         The pictures or their statistics; None to make statistics of the real ones alone.
     real : PictureSource, Path or None
         The same of the real pictures; None for an Inception Score of the generated ones alone.
-    reader : InceptionReader or None
+    reader : FeatureExtractor or None
         The network; None if both sides are statistics, or ``classifier`` alone reads.
     settings : FolderSettings
         How to compare.
     out : Path
         Folder of the report; finished features are kept in its ``work``, where an interrupted call goes on.
-    classifier : ClassifierReader or None
+    classifier : ImageClassifierExtractor or None
         A classifier of one's own, for an Inception Score beside that of ``reader``.
     save_stats : Path or None
         Write the statistics of the real pictures, at every output that is read, here.
@@ -101,8 +100,8 @@ class _Evaluation:
         self,
         generated: Side | None,
         real: Side | None,
-        reader: InceptionReader | None,
-        classifier: ClassifierReader | None,
+        reader: FeatureExtractor | None,
+        classifier: ImageClassifierExtractor | None,
         settings: FolderSettings,
         out: Path,
         progress: bool,
@@ -140,7 +139,7 @@ class _Evaluation:
                     "--retrieval", "it ranks pictures of both sides by a network", "give --network and two folders"
                 )
 
-    def read(self, side: Side | None, network: PictureReader | None, wanted: FeatureSettings) -> PictureSet | None:
+    def read(self, side: Side | None, network: FeatureExtractor | None, wanted: FeatureSettings) -> PictureSet | None:
         """One side: read by a network, or as its file has it."""
         if side is None or isinstance(side, Path):
             return None if side is None else self.stored[side]
@@ -205,7 +204,7 @@ class _Evaluation:
         report.save(self.out)
         return report
 
-    def _add_own_score(self, report: MetricReport, classifier: ClassifierReader) -> None:
+    def _add_own_score(self, report: MetricReport, classifier: ImageClassifierExtractor) -> None:
         """Inception Score by a classifier of one's own; of the real pictures too, as its yardstick."""
         plan = make_score_plan(
             classifier,

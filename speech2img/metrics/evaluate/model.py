@@ -11,8 +11,10 @@ from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import MetricError
-from speech2img.features.judge import FeatureNetwork, FeatureReading, Judge
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
 from speech2img.metrics.evaluate import model_rows as measures
 from speech2img.metrics.evaluate.utterances import choose_utterances
 from speech2img.metrics.functional.spoken_attributes import per_picture
@@ -41,13 +43,18 @@ class SpeechPipeline(Protocol):
     """Side of its pictures in pixels."""
     painting: Mapping[str, Any]
     """How it draws pictures, for the protocol."""
+    needs_frames: bool
+    """Whether its generator takes what `encode_speech` gives in the place of embeddings."""
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of recordings."""
 
+    def encode_speech(self, recordings: Any) -> EncodedSpeech:
+        """The same with the frames; only asked for where the generator needs them."""
+
     def generate(
         self,
-        embeddings: NDArray[np.float32],
+        embeddings: Any,
         *,
         seed: int = 0,
         num_images: int = 1,
@@ -78,8 +85,8 @@ def evaluate_pipeline(
     manifest: ManifestLike,
     *,
     splits: Sequence[str] = ("test_seen", "test"),
-    judge: Judge | None = None,
-    network: FeatureNetwork | None = None,
+    judge: AttributeClassifier | None = None,
+    network: FeatureExtractor | None = None,
     image_store: ImageStoreLike | None = None,
     retrieval: Mapping[str, measures.RetrievalArrays] | None = None,
     renderer: Renderer | None = None,
@@ -103,9 +110,9 @@ def evaluate_pipeline(
         The corpus, with recordings.
     splits : sequence of str
         Parts of the corpus to measure on, each a group of its own; training parts are refused.
-    judge : Judge or None
+    judge : AttributeClassifier or None
         Reads the attributes; None where the corpus knows none (no spoken-attribute accuracy then).
-    network : FeatureNetwork or None
+    network : FeatureExtractor or None
         Its features stand behind Frechet distance, Inception Score and diversity; None: the judge.
     image_store : ImageStoreLike or None
         Prepared real pictures; None: the files are read.
@@ -245,8 +252,9 @@ def _paint(
     real_parts: list[NDArray[np.uint8]] = []
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start, chunk in _chunks(records):
-            embeddings.append(pipeline.encode_paths([record.audio for record in chunk]))
-            pictures.append(pipeline.generate(embeddings[-1], seed=seed, first_index=first_index + start)[:, 0])
+            speech = _speech(pipeline, chunk)
+            embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
+            pictures.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
             real_parts.append(real.read([record.item_id for record in chunk]))
             bar.update(len(chunk))
     return PaintedGroup(
@@ -254,8 +262,24 @@ def _paint(
     )
 
 
+def _speech(
+    pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], embeddings: NDArray[np.float32] | None = None
+) -> NDArray[np.float32] | EncodedSpeech:
+    """What a generator takes of utterances: embeddings, already known or not, or with frames where it needs them."""
+    recordings = [record.audio for record in records]
+    if pipeline.needs_frames:
+        return pipeline.encode_speech(recordings)
+    return pipeline.encode_paths(recordings) if embeddings is None else embeddings
+
+
 def _judge_all(
-    report: MetricReport, groups: Sequence[PaintedGroup], judge: Judge | None, *, kind: str, seed: int, progress: bool
+    report: MetricReport,
+    groups: Sequence[PaintedGroup],
+    judge: AttributeClassifier | None,
+    *,
+    kind: str,
+    seed: int,
+    progress: bool,
 ) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Spoken-attribute accuracy of every group, of its voices, and of all groups together; readings by utterance."""
     readings: dict[str, dict[str, str]] = {}
@@ -294,11 +318,11 @@ def _judge_all(
     return readings, real_readings
 
 
-def _said(record: UtteranceRecord, judge: Judge) -> dict[str, str]:
+def _said(record: UtteranceRecord, judge: AttributeClassifier) -> dict[str, str]:
     """What the judge can read of what an utterance says; in a corpus that records no mentions, the class was said."""
     if record.mentions:
-        return {name: value for name, value in record.mentions.items() if name in judge.values}
-    return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.values.get(head, ())}
+        return {name: value for name, value in record.mentions.items() if name in judge.heads}
+    return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.heads.get(head, ())}
 
 
 def _measure_likeness(
@@ -306,7 +330,7 @@ def _measure_likeness(
     group: PaintedGroup,
     manifest: ManifestLike,
     real_pictures: RealPictures,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     *,
     seed: int,
 ) -> None:
@@ -316,12 +340,12 @@ def _measure_likeness(
     others: FeatureReading | None = None
     if len(rest) >= len(group.records):
         picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
-        others = network.read(real_pictures.read(picked))
+        others = read_images(network, real_pictures.read(picked))
     measures.add_likeness(
         report,
         group.name,
-        network.read(group.pictures),
-        network.read(group.real),
+        read_images(network, group.pictures),
+        read_images(network, group.real),
         others,
         network=network,
         real_protocol=f"{real_pictures.protocol}, of the same utterances",
@@ -362,7 +386,7 @@ def _measure_diversity(
     pipeline: SpeechPipeline,
     manifest: ManifestLike,
     real_pictures: RealPictures,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     renderer: Renderer | None,
     *,
     seed: int,
@@ -375,7 +399,7 @@ def _measure_diversity(
     for row in track(rows, what="diversity", unit="utterance", progress=progress):
         record = group.records[row]
         many = pipeline.generate(
-            group.embeddings[row : row + 1],
+            _speech(pipeline, [record], group.embeddings[row : row + 1]),
             seed=seed,
             num_images=DIVERSITY_PICTURES,
             first_index=group.first_index + row,
@@ -432,9 +456,8 @@ def _gallery(
         share = min(len(group.records), -(-count // len(groups)))
         for row in sorted(rng.permutation(len(group.records))[:share].tolist()):
             record = group.records[row]
-            stages = pipeline.generate(
-                group.embeddings[row : row + 1], seed=seed, return_stages=True, first_index=group.first_index + row
-            )
+            speech = _speech(pipeline, [record], group.embeddings[row : row + 1])
+            stages = pipeline.generate(speech, seed=seed, return_stages=True, first_index=group.first_index + row)
             entries.append(
                 GalleryEntry(
                     record,

@@ -10,9 +10,8 @@ from PIL import Image
 
 from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import ConfigError
-from speech2img.features.classifier_reader import ClassifierReader
-from speech2img.features.inception_reader import InceptionReader
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
+from speech2img.features.image_classifier import ImageClassifierExtractor
 from speech2img.metrics.evaluate.model import PaintedGroup
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan, make_score_plan
 from speech2img.metrics.evaluate.retrieval_rows import (
@@ -36,7 +35,7 @@ class InceptionOfModel:
 
     Parameters
     ----------
-    reader : InceptionReader or None
+    reader : FeatureExtractor or None
         The network; None where ``classifier`` alone reads.
     manifest : ManifestLike
         The corpus.
@@ -48,7 +47,7 @@ class InceptionOfModel:
         Folder for finished features.
     protocol : str or None
         Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
-    classifier : ClassifierReader or None
+    classifier : ImageClassifierExtractor or None
         A classifier of one's own, for an Inception Score of generated and of real pictures.
     warnings : sequence of str
         What the report must say of the classifier: that the model was trained with the network it is made of.
@@ -71,11 +70,11 @@ class InceptionOfModel:
 
     def __init__(
         self,
-        reader: InceptionReader | None,
+        reader: FeatureExtractor | None,
         manifest: ManifestLike,
         *,
         size: int,
-        classifier: ClassifierReader | None = None,
+        classifier: ImageClassifierExtractor | None = None,
         warnings: Sequence[str] = (),
         retrieval: bool = False,
         store: ImageStoreLike | None = None,
@@ -134,7 +133,7 @@ class InceptionOfModel:
         group: PaintedGroup,
         generated: PictureSource,
         real: PictureSource,
-        reader: InceptionReader,
+        reader: FeatureExtractor,
         plan: InceptionPlan,
     ) -> None:
         made, true = (
@@ -152,7 +151,7 @@ class InceptionOfModel:
         group: PaintedGroup,
         generated: PictureSource,
         real: PictureSource,
-        reader: InceptionReader,
+        reader: FeatureExtractor,
     ) -> None:
         if self._rule is None:
             return
@@ -176,7 +175,7 @@ class InceptionOfModel:
         group: PaintedGroup,
         generated: PictureSource,
         real: PictureSource,
-        classifier: ClassifierReader,
+        classifier: ImageClassifierExtractor,
     ) -> None:
         plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
         plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
@@ -188,7 +187,7 @@ class InceptionOfModel:
         if classifier.facts not in report.notes:
             report.notes.append(classifier.facts)
 
-    def _read(self, source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> PictureFeatures:
+    def _read(self, source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings) -> PictureFeatures:
         return extract_features(
             source,
             reader,

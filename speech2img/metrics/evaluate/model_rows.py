@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.features.judge import FeatureNetwork, FeatureReading, Judge
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
 from speech2img.metrics.functional.bootstrap import mean_interval
 from speech2img.metrics.functional.class_centroids import (
     class_centroid_scores,
@@ -20,7 +21,6 @@ from speech2img.metrics.functional.inception_score import inception_score
 from speech2img.metrics.functional.kernel_distance import kernel_score
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.functional.spoken_attributes import (
-    MANNER_ATTRIBUTES,
     AttributeScore,
     Mentions,
     Readings,
@@ -61,12 +61,16 @@ def add_spoken_attributes(
     mentions: Mentions,
     real_readings: Readings,
     *,
-    judge: Judge,
+    manner: frozenset[str] = frozenset(),
+    judge: AttributeClassifier,
     seed: int,
 ) -> None:
-    """Spoken-attribute accuracy of a group: all mentions, those in words, those by the manner; and by attribute."""
+    """Spoken-attribute accuracy of a group: all mentions, those in words, those by the manner; and by attribute.
+
+    ``manner`` names the attributes of the corpus that only the manner of speaking gives.
+    """
     said = {name for mention in mentions for name in mention}
-    worded, manner = said - MANNER_ATTRIBUTES, said & MANNER_ATTRIBUTES
+    worded, manner = said - manner, said & manner
     for prefix, attributes, what in (
         ("spoken_attribute", said, "all mentions, in words or by the manner of speaking"),
         ("worded_attribute", worded, "mentions in words"),
@@ -87,7 +91,14 @@ def add_spoken_attributes(
 
 
 def _add_score(
-    report: MetricReport, prefix: str, group: str, score: AttributeScore, protocol: str, *, judge: Judge, seed: int
+    report: MetricReport,
+    prefix: str,
+    group: str,
+    score: AttributeScore,
+    protocol: str,
+    *,
+    judge: AttributeClassifier,
+    seed: int,
 ) -> None:
     values: tuple[tuple[str, float | None, tuple[float, float] | None, bool | None], ...] = (
         ("accuracy", score.accuracy, score.accuracy_interval, True),
@@ -121,7 +132,7 @@ def add_likeness(
     real: FeatureReading,
     other_real: FeatureReading | None,
     *,
-    network: FeatureNetwork,
+    network: FeatureExtractor,
     real_protocol: str,
     seed: int,
 ) -> None:
@@ -138,7 +149,7 @@ def add_likeness(
                 num_samples=score.num_samples,
                 protocol=protocol,
                 seed=seed,
-                network=network.name,
+                network=network.features_name,
                 weights_sha256=network.weights_sha256,
                 interval=score.interval,
                 spread=score.spread,
@@ -174,7 +185,7 @@ def add_likeness(
             "pictures, pooled features of this network",
         )
     if generated.logits.shape[1] == 0:
-        note = f"{network.name} has no classifier, so no Inception Score is measured by it."
+        note = f"{network.features_name} has no classifier, so no Inception Score is measured by it."
         report.notes += [note] if note not in report.notes else []
         return
     for suffix, reading in [("", generated), ("_of_real_pictures", real)]:
@@ -188,16 +199,16 @@ def add_likeness(
 
 
 def add_diversity(
-    report: MetricReport, sets: Mapping[str, Sequence[NDArray[np.uint8]]], *, network: FeatureNetwork, seed: int
+    report: MetricReport, sets: Mapping[str, Sequence[NDArray[np.uint8]]], *, network: FeatureExtractor, seed: int
 ) -> None:
     """Mean pairwise distance within sets of pictures, in features and in pixels, for each kind of set."""
     for group, pictures in sets.items():
         kinds: tuple[tuple[str, Diversity, str, str, str], ...] = (
             (
                 "diversity_features",
-                diversity([network.read(images).features for images in pictures], seed=seed),
+                diversity([read_images(network, images).features for images in pictures], seed=seed),
                 "pooled features of this network",
-                network.name,
+                network.features_name,
                 network.weights_sha256,
             ),
             (
@@ -228,10 +239,12 @@ def add_diversity(
 
 
 def is_collapsed(
-    generated: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]], *, network: FeatureNetwork
+    generated: Sequence[NDArray[np.uint8]], real: Sequence[NDArray[np.uint8]], *, network: FeatureExtractor
 ) -> bool:
     """Whether the pictures of one utterance vary, in features, by less than ``COLLAPSED`` of what the real ones do."""
-    made, drawn = (diversity([network.read(images).features for images in sets]).value for sets in (generated, real))
+    made, drawn = (
+        diversity([read_images(network, images).features for images in sets]).value for sets in (generated, real)
+    )
     return made < COLLAPSED * drawn
 
 

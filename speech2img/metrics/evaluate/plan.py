@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from speech2img.errors import ConfigError, MetricError
-from speech2img.features.inception_reader import InceptionReader
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor, check_outputs
 from speech2img.metrics.images.features import FeatureSettings
 from speech2img.metrics.images.sets import WIDTHS
 from speech2img.metrics.report.protocols import InceptionScoreRule, Protocol, find_protocol
@@ -42,7 +41,7 @@ class InceptionPlan:
 
 
 def make_plan(
-    reader: InceptionReader,
+    reader: FeatureExtractor,
     *,
     protocol: str | None = None,
     taps: Sequence[str] = (),
@@ -55,7 +54,7 @@ def make_plan(
 
     Parameters
     ----------
-    reader : InceptionReader
+    reader : FeatureExtractor
         The network.
     protocol : str or None
         Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
@@ -83,9 +82,9 @@ def make_plan(
     if unknown := [tap for tap in wanted if tap not in (*WIDTHS, "logits")]:
         raise ConfigError.about(f"output {unknown[0]!r}", "unknown", f"use {', '.join(WIDTHS)} or logits")
     if wanted:
-        reader.check_taps(wanted)
+        check_outputs(reader, wanted)
     else:
-        reached = tuple(tap for tap in WIDTHS if tap in reader.taps)
+        reached = tuple(tap for tap in WIDTHS if tap in reader.outputs)
         wanted = reached if reader.classifier is None else (*reached, "logits")
         if named is not None and named.frechet.layer in reached:
             wanted = tuple(tap for tap in wanted if tap in (named.frechet.layer, "logits"))
@@ -103,7 +102,7 @@ def make_plan(
 
 
 def make_score_plan(
-    classifier: PictureReader,
+    classifier: FeatureExtractor,
     *,
     protocol: str | None = None,
     corpus: str = "",
@@ -114,7 +113,7 @@ def make_score_plan(
 
     Parameters
     ----------
-    classifier : PictureReader
+    classifier : FeatureExtractor
         The classifier.
     protocol, corpus, fit, side
         As for ``make_plan``; of the protocol its splits, order and way to 299 px count.
@@ -141,7 +140,7 @@ def _input_settings(
     return FeatureSettings(taps=taps, resize=resize, fit=fit or "equal", side=side)
 
 
-def _with_score(plan: InceptionPlan, reader: PictureReader, protocol: str | None, corpus: str) -> InceptionPlan:
+def _with_score(plan: InceptionPlan, reader: FeatureExtractor, protocol: str | None, corpus: str) -> InceptionPlan:
     """The plan with the Inception Score that this network's classifier can give."""
     own = str(reader.classifier)
     rule, warnings = InceptionScoreRule(classifier=own), []

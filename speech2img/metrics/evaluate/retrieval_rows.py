@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from speech2img.errors import MetricError
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
+from speech2img.images.input_filters import input_filter
 from speech2img.metrics.functional.retrieval import queries_of_each_class, retrieval_scores
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.images.features import FeatureSettings, PictureFeatures
-from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sets import WIDTHS
 from speech2img.metrics.report.protocols import RetrievalRule, find_protocol
 from speech2img.metrics.report.report import MetricReport, MetricRow
@@ -41,9 +41,9 @@ def retrieval_rule(protocol: str | None) -> RetrievalRule:
     return named.retrieval
 
 
-def retrieval_settings(reader: PictureReader, rule: RetrievalRule) -> FeatureSettings:
+def retrieval_settings(reader: FeatureExtractor, rule: RetrievalRule) -> FeatureSettings:
     """What is read of pictures to rank them: the deepest output, in the protocol's own way to 299 px."""
-    reached = [tap for tap in WIDTHS if tap in reader.taps]
+    reached = [tap for tap in WIDTHS if tap in reader.outputs]
     return FeatureSettings(taps=(reached[-1],), resize=rule.input_filter, fit="each")
 
 
@@ -53,7 +53,7 @@ def add_retrieval_rows(
     real: LabelledPictures,
     *,
     protocol: str | None,
-    reader: PictureReader,
+    reader: FeatureExtractor,
     corpus: str = "",
     group: str = "",
     seed: int = 0,
@@ -68,7 +68,7 @@ def add_retrieval_rows(
         The two sets, read by ``retrieval_settings``.
     protocol : str or None
         Name in ``PROTOCOLS``; None: as "clean".
-    reader : PictureReader
+    reader : FeatureExtractor
         The network.
     corpus : str
         Name of the corpus, for the queries of S2IGAN's mAP.
@@ -119,7 +119,7 @@ class _Ranking:
         real: LabelledPictures,
         rule: RetrievalRule,
         *,
-        reader: PictureReader,
+        reader: FeatureExtractor,
         seed: int,
     ) -> None:
         self._generated, self._real, self._rule, self._seed = generated, real, rule, seed

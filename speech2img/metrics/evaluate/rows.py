@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any
 
 from speech2img.errors import MetricError
-from speech2img.features.inception_reader import BUILD_NAMES
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
+from speech2img.features.inception import BUILD_NAMES
+from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.plan import InceptionPlan
 from speech2img.metrics.functional.frechet_distance import frechet_score
 from speech2img.metrics.functional.inception_score import inception_score
 from speech2img.metrics.functional.kernel_distance import kernel_score
 from speech2img.metrics.functional.precision_recall import precision_recall
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sets import PictureSet, check_sides, repetition_note
 from speech2img.metrics.report.report import MetricReport, MetricRow
 from speech2img.storage.progress import Progress
@@ -28,7 +28,7 @@ def add_inception_rows(
     real: PictureSet,
     plan: InceptionPlan,
     *,
-    reader: PictureReader | None,
+    reader: FeatureExtractor | None,
     group: str = "",
     seed: int = 0,
     progress: bool = True,
@@ -43,7 +43,7 @@ def add_inception_rows(
         The two sets; at most the outputs in ``plan`` are read.
     plan : InceptionPlan
         What to measure.
-    reader : PictureReader or None
+    reader : FeatureExtractor or None
         The network; None where both sets are statistics of files.
     group : str
         What it is measured on, in words, before the name of the output.
@@ -89,7 +89,7 @@ def add_score_row(
     pictures: PictureSet,
     plan: InceptionPlan,
     *,
-    reader: PictureReader | None,
+    reader: FeatureExtractor | None,
     group: str = "",
     are_real: bool = False,
     seed: int = 0,
@@ -130,7 +130,7 @@ class _Adder:
         real: PictureSet | None,
         plan: InceptionPlan,
         *,
-        reader: PictureReader | None,
+        reader: FeatureExtractor | None,
         group: str,
         tap: str,
         are_real: bool = False,

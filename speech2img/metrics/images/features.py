@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupted
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor, check_outputs
+from speech2img.images.input_filters import input_filter
 from speech2img.images.store import square_thumbnail
-from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.images.sources import PictureSource
 from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.chunks import Chunk, Chunks, TapFeatures, open_chunks
@@ -113,7 +113,7 @@ class PictureFeatures:
 
 def extract_features(
     source: PictureSource,
-    reader: PictureReader,
+    reader: FeatureExtractor,
     *,
     settings: FeatureSettings,
     batch_size: int = 16,
@@ -127,7 +127,7 @@ def extract_features(
     ----------
     source : PictureSource
         The pictures.
-    reader : PictureReader
+    reader : FeatureExtractor
         The network.
     settings : FeatureSettings
         Outputs wanted and the way to the network's size.
@@ -156,7 +156,7 @@ def extract_features(
     """
     if batch_size < 1 or workers < 1:
         raise ConfigError.about(f"batch size {batch_size}, {workers} workers", "too few", "give at least 1")
-    reader.check_taps(settings.taps)
+    check_outputs(reader, settings.taps)
     n = len(source.ids)
     folder = None if work is None else Path(work) / f"features-{_key(source, reader, settings)[:32]}"
     with open_chunks(folder) as chunks:
@@ -213,7 +213,7 @@ def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
 
 def _read_chunk(
     source: PictureSource,
-    reader: PictureReader,
+    reader: FeatureExtractor,
     settings: FeatureSettings,
     pictures: Iterator[_Picture],
     start: int,
@@ -241,7 +241,7 @@ def _read_chunk(
 
 
 def _assemble(
-    source: PictureSource, reader: PictureReader, settings: FeatureSettings, chunks: Chunks
+    source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings, chunks: Chunks
 ) -> PictureFeatures:
     n = len(source.ids)
     starts = range(0, n, CHUNK)
@@ -265,7 +265,7 @@ def _assemble(
     return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol, len(contents))
 
 
-def _key(source: PictureSource, reader: PictureReader, settings: FeatureSettings) -> str:
+def _key(source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings) -> str:
     """Hash of everything that decides about the features."""
     parts = {
         **asdict(settings),

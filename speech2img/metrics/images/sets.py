@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import DataError, MetricError
-from speech2img.features.picture_reader import PictureReader
+from speech2img.features.base import FeatureExtractor
 from speech2img.metrics.functional.feature_statistics import Gaussian
 from speech2img.metrics.functional.frechet_distance import fit_gaussian
 from speech2img.metrics.images.features import FITS, FeatureProtocol, FeatureSettings, PictureFeatures
@@ -101,7 +101,7 @@ def read_statistics(path: str | Path) -> PictureSet:
     return PictureSet(str(path), stored=stored, source=source)
 
 
-def check_against_network(statistics: PictureSet, reader: PictureReader, settings: FeatureSettings) -> None:
+def check_against_network(statistics: PictureSet, reader: FeatureExtractor, settings: FeatureSettings) -> None:
     """Refuse statistics of another network, precision or resize filter before any picture is read; MetricError."""
     if statistics.source is None:
         return

@@ -13,7 +13,7 @@ from PIL import Image
 
 from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import DataError
-from speech2img.features.judge import check_images
+from speech2img.features.base import check_images
 from speech2img.images.io import Box, holds_several, read_cropped
 from speech2img.metrics.images.folders import SUFFIXES, pictures_below, printable, spelled_as_stored, unused_notes
 from speech2img.metrics.images.real_images import ImageStoreLike

@@ -25,7 +25,7 @@ class ImageNoise:
     Parameters
     ----------
     draw : callable
-        Where the numbers come from (see `Draw`): `speech2img.generation.seeded_noise` draws each row from its own
+        Where the numbers come from (see `Draw`): `speech2img.seeded_noise.seeded_noise` draws each row from its own
         (seed, index, number).
     """
 

@@ -1,9 +1,8 @@
-"""Training of the attribute network: as the encoder's teacher (species and attributes) or as the judge of pictures."""
+"""Training of the attribute network: as the encoder's teacher (species and attributes) or as the judge of images."""
 
 import copy
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +20,8 @@ from speech2img.batches.labelled_images import (
 from speech2img.batches.renders import render_collection
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
-from speech2img.device import resolve_device, resolve_precision, sent
+from speech2img.corpora.registry import facts_of, first_pen
+from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import is_leader, joint, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.stores import image_store
@@ -30,59 +29,11 @@ from speech2img.images.pyramid import normalised
 from speech2img.images.store import Pictures
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.release import save_release
+from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.descent import Descent
-from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.run import LoopSettings, open_run
-from speech2img.training.task import BestWeights, Schedule, Task
+from speech2img.training.task import BestWeights, Sitting, Task
 
-Role = Literal["teacher", "judge"]
 _LARGEST_GRADIENT = 5.0
-
-
-@dataclass(frozen=True)
-class TeacherSettings:
-    """Settings of the teacher and of the judge."""
-
-    image_size: int = 64
-    """Side of the pictures it sees, in pixels (64 or more)."""
-    width: int = 32
-    """Base width of the network."""
-    feature_dim: int = 1024
-    """Number of pooled features, and so the size of the speech embedding; GoogLeNet has 1024."""
-    dropout: float = 0.1
-    """Dropout on the features before the heads."""
-    batch_size: int = 64
-    """Pictures a step."""
-    learning_rate: float = 2e-3
-    """Highest rate of AdamW."""
-    weight_decay: float = 0.02
-    """Weight decay of AdamW."""
-    schedule: Schedule = "cosine"
-    """Course of the rate: cosine, constant or step."""
-    warmup: float = 0.05
-    """Part of the run in which the rate rises."""
-    shift: int = 3
-    """Largest random shift in pixels; direction and light are attributes, so nothing is flipped or brightened."""
-    noise: float = 3.0
-    """Standard deviation of added noise, in grey levels of 255."""
-    species_weight: float = 1.0
-    """Weight of the species (class) head beside the sum of the attribute heads."""
-    renders: int = 0
-    """Pictures drawn anew with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
-    held_out_renders: int = 2000
-    """Pictures drawn anew to be tested on, where ``renders`` is not 0."""
-    render_seed: int = 1
-    """Names the collection of drawn pictures; the tested ones are the next collection."""
-    workers: int = 2
-    """Processes that draw or decode pictures."""
-    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=6000, evaluate_every=500, grid_every=0))
-    """How long and how often."""
-
-    def __post_init__(self) -> None:
-        if self.image_size < 64:
-            raise ConfigError.about("image_size", f"{self.image_size} is too small", "set it to 64 or more")
-        if self.renders < 0 or (self.renders and self.held_out_renders < 1):
-            raise ConfigError.about("renders", "drawn pictures need held-out ones too", "set held_out_renders above 0")
 
 
 class TeacherTask(Task):
@@ -92,8 +43,6 @@ class TeacherTask(Task):
     ----------
     settings : TeacherSettings
         How to train.
-    role : {"teacher", "judge"}
-        Written into the release.
     heads : dict of str to tuple of str
         Heads and their values.
     batches : ImageBatches
@@ -104,17 +53,75 @@ class TeacherTask(Task):
         Where it computes.
     """
 
+    Settings = TeacherSettings
+    name = "teacher"
+    names_species = True
+    """Whether it learns species beside attributes, where a corpus has both."""
+
+    @classmethod
+    def build(cls, root: Path, settings: TeacherSettings, *, device: torch.device, sitting: Sitting) -> "TeacherTask":
+        """Network of the attributes, or of the classes where the corpus has no attributes.
+
+        ``root`` is not read where ``settings.renders`` is not 0.
+
+        Raises
+        ------
+        ConfigError
+            If there is nothing to learn.
+        DataError
+            If there is no validation part.
+        """
+        # Images drawn for the purpose, or those of the corpus.
+        if settings.renders:
+            heads = {name: tuple(values) for name, values in first_pen().facts.attributes.items()}
+            images: Pictures
+            images, labels = _renders(sitting, "renders", settings.renders, settings.render_seed, settings, heads)
+            rows = np.arange(len(images))
+            held_out = _renders(
+                sitting, "held-out", settings.held_out_renders, settings.render_seed + 1, settings, heads
+            )
+        else:
+            manifest = Manifest.load(root)
+            items, facts = manifest.items, facts_of(manifest)
+            training = [row for row, item in enumerate(items) if item.split == "train"]
+            heads = head_values([items[row] for row in training], facts, species=cls.names_species)
+            if not heads:
+                raise ConfigError.about(
+                    root,
+                    "no known attributes, and one class or a class for each picture: nothing to learn",
+                    f"take a teacher that is there: 'features --root {root} --teacher songbirds --name teacher'"
+                    " (or GoogLeNet or Inception from 'speech2img import'), or give pictures in folders of classes",
+                )
+            store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=sitting.progress)
+            images, labels = store.pixels(), label_items(items, heads, facts)
+            rows = np.array(training)
+            val = [row for row, item in enumerate(items) if item.split == "val"]
+            if not val:
+                raise DataError.about(root, "no validation pictures", "prepare the corpus again with a validation part")
+            held_out = images[val], labels[val]
+
+        # Batches of them.
+        batches = ImageBatches(
+            images,
+            labels,
+            rows,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            shift=settings.shift,
+            noise=settings.noise,
+        )
+        return cls(settings, heads=heads, batches=batches, held_out=held_out, device=device)
+
     def __init__(
         self,
         settings: TeacherSettings,
         *,
-        role: Role,
         heads: dict[str, tuple[str, ...]],
         batches: ImageBatches,
         held_out: tuple[np.ndarray, np.ndarray],
         device: torch.device,
     ) -> None:
-        self.settings, self.name, self.heads, self.device = settings, role, heads, device
+        self.settings, self.heads, self.device = settings, heads, device
         self.batches, self.held_out = batches, held_out
         self.batch_size = batches.sampler.batch_size
         sizes = {name: len(values) for name, values in heads.items()}
@@ -220,6 +227,13 @@ class TeacherTask(Task):
         save_release(folder, weights, config, _card(self.name, accuracy))
 
 
+class JudgeTask(TeacherTask):
+    """The same network on other images and of attributes only, for measuring; classes where there are no attributes."""
+
+    name = "judge"
+    names_species = False
+
+
 @torch.inference_mode()
 def head_accuracy(
     network: AttributeNetwork,
@@ -245,100 +259,18 @@ def head_accuracy(
     return result
 
 
-def train_teacher(
-    root: Path,
-    run_dir: Path,
-    settings: TeacherSettings,
-    *,
-    role: Role = "teacher",
-    device: str = "auto",
-    progress: bool = True,
-) -> TrainingResult:
-    """Train the encoder's teacher, or the judge.
-
-    Parameters
-    ----------
-    root : Path
-        Corpus folder; not read where ``settings.renders`` is not 0.
-    run_dir : Path
-        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``attribute-network``.
-    settings : TeacherSettings
-        How to train.
-    role : {"teacher", "judge"}
-        The teacher learns species and attributes, the judge attributes only; where the corpus has no attributes both
-        learn its classes.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Raises
-    ------
-    ConfigError
-        If the run folder holds a run with other settings, or there is nothing to learn.
-    """
-    where = resolve_device(device)
-    with open_run(run_dir, settings, name=role, parallel=True) as run:
-        if settings.renders:
-            heads = {name: tuple(values) for name, values in ATTRIBUTES.items()}
-            images: Pictures
-            images, labels = _renders(
-                run_dir, "renders", settings.renders, settings.render_seed, settings, heads, progress
-            )
-            rows = np.arange(len(images))
-            held_out = _renders(
-                run_dir, "held-out", settings.held_out_renders, settings.render_seed + 1, settings, heads, progress
-            )
-        else:
-            manifest = Manifest.load(root)
-            items = manifest.items
-            training = [row for row, item in enumerate(items) if item.split == "train"]
-            heads = head_values([items[row] for row in training], species=role == "teacher")
-            if not heads:
-                raise ConfigError.about(
-                    root,
-                    "no known attributes, and one class or a class for each picture: nothing to learn",
-                    f"take a teacher that is there: 'features --root {root} --teacher songbirds --name teacher'"
-                    " (or GoogLeNet or Inception from 'speech2img import'), or give pictures in folders of classes",
-                )
-            store = image_store(manifest, size=settings.image_size, workers=settings.workers, progress=progress)
-            images, labels = store.pixels(), label_items(items, heads)
-            rows = np.array(training)
-            val = [row for row, item in enumerate(items) if item.split == "val"]
-            if not val:
-                raise DataError.about(root, "no validation pictures", "prepare the corpus again with a validation part")
-            held_out = images[val], labels[val]
-        batches = ImageBatches(
-            images,
-            labels,
-            rows,
-            batch_size=settings.batch_size,
-            seed=settings.loop.seed,
-            shift=settings.shift,
-            noise=settings.noise,
-        )
-        task = TeacherTask(settings, role=role, heads=heads, batches=batches, held_out=held_out, device=where)
-        return run_training(task, run=run, device=where, progress=progress)
-
-
 def _renders(
-    run_dir: Path,
-    name: str,
-    count: int,
-    seed: int,
-    settings: TeacherSettings,
-    heads: dict[str, tuple[str, ...]],
-    progress: bool,
+    sitting: Sitting, name: str, count: int, seed: int, settings: TeacherSettings, heads: dict[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     with leader_first():
         return render_collection(
-            run_dir / f"{name}.npz",
+            sitting.run.folder / f"{name}.npz",
             count=count,
             render_seed=seed,
             size=settings.image_size,
             heads=heads,
             workers=settings.workers,
-            progress=progress and is_leader(),
+            progress=sitting.progress and is_leader(),
         )
 
 

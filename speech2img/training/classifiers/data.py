@@ -13,7 +13,7 @@ from torch import Tensor
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.distributed.chunked_work import compute_parts, shared_chunks
 from speech2img.errors import DataError
-from speech2img.metrics.images.input_filters import legacy
+from speech2img.images.input_filters import legacy
 from speech2img.metrics.images.sources import FilePictures, PictureFile, PictureSource
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.hdf5.sources import map_in_order

@@ -1,4 +1,4 @@
-"""Settings of the classifier behind an Inception Score over a corpus's own classes."""
+"""Settings of the classifiers: teacher and judge, and what is behind an Inception Score of a corpus's own classes."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -85,3 +85,49 @@ class ClassifierSettings:
                 f"{self.views} views down to {self.smallest}, {self.hidden} hidden units, {self.workers} workers",
                 "set views and workers to 1 or more, smallest to 0..1, hidden to 0 or more",
             )
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """Settings of the teacher and of the judge."""
+
+    image_size: int = 64
+    """Side of the pictures it sees, in pixels (64 or more)."""
+    width: int = 32
+    """Base width of the network."""
+    feature_dim: int = 1024
+    """Number of pooled features, and so the size of the speech embedding; GoogLeNet has 1024."""
+    dropout: float = 0.1
+    """Dropout on the features before the heads."""
+    batch_size: int = 64
+    """Pictures a step."""
+    learning_rate: float = 2e-3
+    """Highest rate of AdamW."""
+    weight_decay: float = 0.02
+    """Weight decay of AdamW."""
+    schedule: Schedule = "cosine"
+    """Course of the rate: cosine, constant or step."""
+    warmup: float = 0.05
+    """Part of the run in which the rate rises."""
+    shift: int = 3
+    """Largest random shift in pixels; direction and light are attributes, so nothing is flipped or brightened."""
+    noise: float = 3.0
+    """Standard deviation of added noise, in grey levels of 255."""
+    species_weight: float = 1.0
+    """Weight of the species (class) head beside the sum of the attribute heads."""
+    renders: int = 0
+    """Pictures drawn anew with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
+    held_out_renders: int = 2000
+    """Pictures drawn anew to be tested on, where ``renders`` is not 0."""
+    render_seed: int = 1
+    """Names the collection of drawn pictures; the tested ones are the next collection."""
+    workers: int = 2
+    """Processes that draw or decode pictures."""
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=6000, evaluate_every=500, grid_every=0))
+    """How long and how often."""
+
+    def __post_init__(self) -> None:
+        if self.image_size < 64:
+            raise ConfigError.about("image_size", f"{self.image_size} is too small", "set it to 64 or more")
+        if self.renders < 0 or (self.renders and self.held_out_renders < 1):
+            raise ConfigError.about("renders", "drawn pictures need held-out ones too", "set held_out_renders above 0")

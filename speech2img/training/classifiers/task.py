@@ -12,24 +12,18 @@ from torch.nn import functional as F
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import resolve_device, resolve_precision, sent
+from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import joint
-from speech2img.errors import CheckpointError, DataError
-from speech2img.features.classifier_reader import KIND, classifier_of
-from speech2img.features.inception_reader import load_inception
-from speech2img.features.loading import GoogLeNetTeacher
-from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import load_release, release_sha256, save_release
+from speech2img.features.image_classifier import KIND
+from speech2img.models.vision.image_classifier import PictureClassifier
+from speech2img.storage.releases.release import save_release
+from speech2img.training.classifiers.backbone import READ_AT_ONCE, feature_reader, initial_classifier, initialize_head_
 from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_pictures
 from speech2img.training.classifiers.settings import ClassifierSettings
 from speech2img.training.descent import Descent
-from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.run import open_run
-from speech2img.training.task import BestWeights, Task
+from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 _LARGEST_GRADIENT = 5.0
-_READ_AT_ONCE = 16
 
 
 class Inputs(Protocol):
@@ -74,7 +68,66 @@ class ClassifierTask(Task):
         Where it computes.
     """
 
+    Settings = ClassifierSettings
     name = "classifier"
+
+    @classmethod
+    def prepare(cls, root: Path, settings: ClassifierSettings, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Deal the pictures of a corpus to the parts, and read the network to start from.
+
+        Raises
+        ------
+        ConfigError
+            If it is not said what to start from.
+        CheckpointError
+            If the published weights are missing, damaged or of another network.
+        DataError
+            If the corpus has too few classes or pictures.
+        """
+        settings.check_start()
+        manifest = Manifest.load(root)
+        items = choose_items(manifest, settings.classes)
+        classes = sorted({item.class_name for item in items})
+        parts = deal(items, validation=settings.validation, held_out=settings.held_out, seed=settings.deal_seed)
+        labels = np.array([classes.index(item.class_name) for item in items], dtype=np.int64)
+        source = item_pictures(manifest, items, crop=settings.crop)
+        classifier, facts = initial_classifier(settings, classes)
+        facts |= {"classes": classes, "corpus": f"{manifest.corpus}, {settings.classes} classes", "crop": source.crop}
+        identity = {"network": facts["network_sha256"], "classes": len(classes), "pictures": len(items)}
+        return Prepared(settings, {"data": identity}, (source, labels, parts, classifier, facts))
+
+    @classmethod
+    def build(
+        cls, root: Path, settings: ClassifierSettings, *, device: torch.device, sitting: Sitting
+    ) -> "ClassifierTask":
+        """Classifier on a published network; ``features-*`` in the run folder keeps the network's features."""
+        source, labels, parts, classifier, facts = sitting.inputs
+        if settings.initial is None:
+            initialize_head_(classifier, seed=settings.loop.seed)
+        inputs: Inputs = PictureInputs(source, smallest=settings.smallest, workers=settings.workers)
+
+        # Features that are computed once, where the network is not trained.
+        if settings.tune == "head":
+            classifier.requires_grad_(False).to(device).eval()
+            num_views = np.ones(len(labels), dtype=np.int64)
+            num_views[parts["training"]] = settings.views
+            inputs = compute_features(
+                source,
+                feature_reader(classifier, device),
+                num_views=num_views,
+                smallest=settings.smallest,
+                key=facts["features_sha256"],
+                folder=sitting.run.folder,
+                workers=settings.workers,
+                progress=sitting.progress,
+            )
+            if settings.initial is None:
+                mean, std = inputs.statistics(parts["training"])
+                classifier.mean.copy_(mean)
+                classifier.std.copy_(std)
+            classifier.head.requires_grad_(True)
+        released = {key: value for key, value in facts.items() if key != "features_sha256"}
+        return cls(settings, classifier, inputs=inputs, labels=labels, parts=parts, facts=released, device=device)
 
     def __init__(
         self,
@@ -149,8 +202,8 @@ class ClassifierTask(Task):
         self.classifier.eval()
         rows = self.parts[part]
         right, loss = 0, 0.0
-        for start in range(0, len(rows), _READ_AT_ONCE):
-            some = rows[start : start + _READ_AT_ONCE]
+        for start in range(0, len(rows), READ_AT_ONCE):
+            some = rows[start : start + READ_AT_ONCE]
             scores = self._scores(self.inputs.plain(some).to(self.device)).float().cpu()
             labels = torch.from_numpy(self.labels[some])
             right += int((scores.argmax(dim=1) == labels).sum())
@@ -200,147 +253,6 @@ def _weights_in(module: nn.Module, weights: dict[str, Tensor]) -> Iterator[None]
         yield
     finally:
         module.load_state_dict(before)
-
-
-def train_classifier(
-    root: Path, run_dir: Path, settings: ClassifierSettings, *, device: str = "auto", progress: bool = True
-) -> TrainingResult:
-    """Train a classifier of a corpus's classes on a published network.
-
-    Parameters
-    ----------
-    root : Path
-        Corpus folder.
-    run_dir : Path
-        Run folder; a run that is there goes on. ``features-*`` in it keeps the features, ``export/`` receives a release
-        of kind ``picture-classifier``, which ``speech2img evaluate --classifier`` takes.
-    settings : ClassifierSettings
-        How to train.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Raises
-    ------
-    ConfigError
-        If the run folder holds a run with other settings, or it is not said what to start from.
-    CheckpointError
-        If the published weights are missing, damaged or of another network.
-    DataError
-        If the corpus has too few classes or pictures.
-    """
-    settings.check_start()
-    where = resolve_device(device)
-    manifest = Manifest.load(root)
-    items = choose_items(manifest, settings.classes)
-    classes = sorted({item.class_name for item in items})
-    parts = deal(items, validation=settings.validation, held_out=settings.held_out, seed=settings.deal_seed)
-    labels = np.array([classes.index(item.class_name) for item in items], dtype=np.int64)
-    source = item_pictures(manifest, items, crop=settings.crop)
-    classifier, facts = _build(settings, classes)
-    facts |= {"classes": classes, "corpus": f"{manifest.corpus}, {settings.classes} classes", "crop": source.crop}
-    extra = {"data": {"network": facts["network_sha256"], "classes": len(classes), "pictures": len(items)}}
-    with open_run(run_dir, settings, name="classifier", extra=extra, parallel=True) as run:
-        if settings.initial is None:
-            _initialise(classifier, seed=settings.loop.seed)
-        inputs: Inputs = PictureInputs(source, smallest=settings.smallest, workers=settings.workers)
-        if settings.tune == "head":
-            classifier.requires_grad_(False).to(where).eval()
-            num_views = np.ones(len(items), dtype=np.int64)
-            num_views[parts["training"]] = settings.views
-            inputs = compute_features(
-                source,
-                _feature_reader(classifier, where),
-                num_views=num_views,
-                smallest=settings.smallest,
-                key=facts["features_sha256"],
-                folder=run_dir,
-                workers=settings.workers,
-                progress=progress,
-            )
-            if settings.initial is None:
-                mean, std = inputs.statistics(parts["training"])
-                classifier.mean.copy_(mean)
-                classifier.std.copy_(std)
-            classifier.head.requires_grad_(True)
-        task = ClassifierTask(
-            settings,
-            classifier,
-            inputs=inputs,
-            labels=labels,
-            parts=parts,
-            device=where,
-            facts={key: value for key, value in facts.items() if key != "features_sha256"},
-        )
-        return run_training(task, run=run, device=where, progress=progress)
-
-
-def _build(settings: ClassifierSettings, classes: list[str]) -> tuple[PictureClassifier, dict[str, Any]]:
-    """Classifier with the weights it starts from, and what is to be told of the network."""
-    if settings.initial is not None:
-        folder = find_release(settings.initial)
-        tensors, config = load_release(folder)
-        classifier = classifier_of(tensors, config, name=str(folder))
-        if config["classes"] != classes or config["hidden"] != settings.hidden:
-            raise CheckpointError.about(
-                folder, "it tells other classes apart, or has other hidden units", "give a run on the same classes"
-            )
-        dropout = next(layer for layer in classifier.head if isinstance(layer, nn.Dropout))
-        dropout.p = settings.dropout
-        told = ("network", "network_sha256", "backbone", "inception")
-        kept: dict[str, Any] = {key: config[key] for key in told if key in config}
-        return classifier, {**kept, "initial_sha256": release_sha256(folder), "features_sha256": release_sha256(folder)}
-    path = Path(str(settings.network))
-    facts = _published(path)
-    classifier = PictureClassifier(facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout)
-    return classifier, {**facts, "features_sha256": facts["network_sha256"]}
-
-
-def _published(path: Path) -> dict[str, Any]:
-    """Module, kind, name and hash of published weights of either family."""
-    try:
-        found = load_inception(path)
-    except CheckpointError as no_inception:
-        if not path.exists():
-            raise
-        try:
-            teacher = GoogLeNetTeacher(path, device=torch.device("cpu"))
-        except (CheckpointError, DataError):
-            raise CheckpointError.about(
-                path, f"neither Inception-v3 nor GoogLeNet ({no_inception})", "give their published weights"
-            ) from no_inception
-        kind = "bvlc" if teacher.kind == "caffe-googlenet" else "torchvision"
-        network = make_backbone(kind)
-        network.load_state_dict(teacher.network.state_dict())
-        name = f"GoogLeNet ({'BVLC' if kind == 'bvlc' else 'torchvision'}, ImageNet)"
-        return {"module": network, "backbone": kind, "network": name, "network_sha256": teacher.sha256}
-    reach = "" if found.settings["depth"] == "7c" else ", up to mixed_7"
-    return {
-        "module": found.network,
-        "backbone": "inception",
-        "inception": found.settings,
-        "network": found.name + reach,
-        "network_sha256": found.sha256,
-    }
-
-
-def _initialise(classifier: PictureClassifier, *, seed: int) -> None:
-    """New weights of the head from a seed of its own, whatever was drawn before."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for layer in classifier.head:
-            if isinstance(layer, nn.Linear):
-                layer.weight.normal_(std=layer.in_features**-0.5, generator=generator)
-                layer.bias.zero_()
-
-
-def _feature_reader(classifier: PictureClassifier, device: torch.device) -> Any:
-    @torch.inference_mode()
-    def read(images: Tensor) -> Tensor:
-        return torch.cat([classifier.features(some.to(device)).float().cpu() for some in images.split(_READ_AT_ONCE)])
-
-    return read
 
 
 def _card(config: dict[str, Any]) -> str:

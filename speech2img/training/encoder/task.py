@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import adam, computes_aside, resolve_device, resolve_precision, sent
+from speech2img.device import adam, computes_aside, resolve_precision, sent
 from speech2img.distributed.collectives import by_leader, is_leader, joint
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
-from speech2img.features.speech_embeddings import encode_rows, extract_embeddings
+from speech2img.features.speech_batches import encode_rows
 from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
@@ -27,12 +27,8 @@ from speech2img.training.descent import Descent
 from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.encoder.model import Pupil, encoder_arguments, pad_value, released_weights
-from speech2img.training.encoder.settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
-from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.run import open_run
-from speech2img.training.task import BestWeights, Task
-
-__all__ = ["EncoderLossSettings", "EncoderModelSettings", "EncoderSettings", "extract_embeddings", "train_encoder"]
+from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 _CARDS = {
     "li2020": "Log-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).",
@@ -56,7 +52,50 @@ class EncoderTask(Task):
         Role -> hash of the networks that came with the weights it starts from.
     """
 
+    Settings = EncoderSettings
     name = "encoder"
+
+    @classmethod
+    def prepare(cls, root: Path, settings: EncoderSettings, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Read the teacher's features, and the weights to start from where there are any.
+
+        Raises
+        ------
+        ConfigError
+            If the teacher's features have another size.
+        DataError
+            If teacher features are missing.
+        """
+        features = load_features(root, settings.features)
+        start = None if settings.initial is None else open_start(settings.initial, run_dir)
+        settings = settings if start is None else adopted(settings, start)
+        _demand_size(settings, features, start)
+        return Prepared(settings, {"features_sha256": features.sha256}, (features, start))
+
+    @classmethod
+    def build(cls, root: Path, settings: EncoderSettings, *, device: torch.device, sitting: Sitting) -> "EncoderTask":
+        """Speech encoder and the training utterances of a corpus; a missing mel store is made.
+
+        Raises
+        ------
+        DataError
+            If recordings are missing.
+        """
+        features, start = sitting.inputs
+        run, progress = sitting.run, sitting.progress
+        manifest = Manifest.load(root)
+        store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
+        standard = None if start is None else start.standard(features)
+        data = encoder_data(manifest, store, features, settings, standard=standard)
+        task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
+        if start is not None and run.state is None:
+            start_from_(task.pupil, start)
+            by_leader(lambda: keep_start(start, run.folder))
+            if progress and is_leader() and not start.knows(features):
+                notice(
+                    f"initial {start.name}: it learned from another teacher than {features.path}: what it gives is new"
+                )
+        return task
 
     def __init__(
         self,
@@ -205,52 +244,6 @@ class EncoderTask(Task):
 
 def _of_encoder(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"encoder.{name}": value for name, value in weights.items()}
-
-
-def train_encoder(
-    root: Path, run_dir: Path, settings: EncoderSettings, *, device: str = "auto", progress: bool = True
-) -> TrainingResult:
-    """Train the speech encoder on the training utterances of a corpus.
-
-    Parameters
-    ----------
-    root : Path
-        Corpus folder with recordings and teacher features; a missing mel store is made.
-    run_dir : Path
-        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``speech-encoder``.
-    settings : EncoderSettings
-        How to train.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Raises
-    ------
-    ConfigError
-        If the run folder holds a run with other settings, or the teacher's features have another size.
-    DataError
-        If recordings or teacher features are missing.
-    """
-    where = resolve_device(device)
-    features = load_features(root, settings.features)
-    start = None if settings.initial is None else open_start(settings.initial, run_dir)
-    settings = settings if start is None else adopted(settings, start)
-    _demand_size(settings, features, start)
-    with open_run(run_dir, settings, name="encoder", extra={"features_sha256": features.sha256}, parallel=True) as run:
-        manifest = Manifest.load(root)
-        store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
-        standard = None if start is None else start.standard(features)
-        data = encoder_data(manifest, store, features, settings, standard=standard)
-        task = EncoderTask(settings, data=data, device=where, trained_with={} if start is None else start.trained_with)
-        if start is not None and run.state is None:
-            start_from_(task.pupil, start)
-            by_leader(lambda: keep_start(start, run_dir))
-            if progress and is_leader() and not start.knows(features):
-                notice(
-                    f"initial {start.name}: it learned from another teacher than {features.path}: what it gives is new"
-                )
-        return run_training(task, run=run, device=where, progress=progress)
 
 
 def _demand_size(settings: EncoderSettings, features: FeatureFile, start: EncoderStart | None) -> None:

@@ -1,14 +1,22 @@
-"""What the prior learns from: pairs of utterance and picture."""
+"""What the prior learns from: pairs of utterance and picture, and the generator that paints its features."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from speech2img.batches.labelled_images import NOT_COUNTED
+from speech2img.batches.labelled_images import label_values
 from speech2img.corpora.records.manifest import Manifest, utterance_id
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
-from speech2img.errors import DataError
+from speech2img.corpora.registry import facts_of
+from speech2img.errors import CheckpointError, DataError
+from speech2img.features.image_features import Standard
 from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import load_release, part_of
 from speech2img.training.prior.settings import PriorSettings
 
 
@@ -25,9 +33,11 @@ class PriorData:
     held: np.ndarray
     """(pairs, 2): of the validation split, spread evenly."""
     said: np.ndarray
-    """(held, attributes): values mentioned, `NOT_COUNTED` elsewhere."""
+    """(held, attributes): numbers of the values mentioned, `NOT_COUNTED` elsewhere."""
     classes: list[str]
     """Class names of the pictures of ``held``."""
+    attributes: Mapping[str, Sequence[str]]
+    """The columns of ``said`` and their values."""
 
 
 def pair_data(
@@ -69,11 +79,33 @@ def pair_data(
     if not train:
         raise DataError.about(manifest.root, "no utterances in split train", "prepare the corpus again")
     keep = np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(int)
-    labels = np.full((len(keep), len(ATTRIBUTES)), NOT_COUNTED, dtype=np.int64)
-    for line, number in zip(labels, keep, strict=True):
-        for column, (name, values) in enumerate(ATTRIBUTES.items()):
-            if said[number].get(name) in values:
-                line[column] = values.index(said[number][name])
+    attributes = facts_of(manifest).attributes
+    labels = label_values([said[number] for number in keep], attributes)
     pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
     classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
-    return PriorData(embeddings.embeddings, features_NF, np.array(train, dtype=np.int64), pairs, labels, classes)
+    taught = np.array(train, dtype=np.int64)
+    return PriorData(embeddings.embeddings, features_NF, taught, pairs, labels, classes, attributes)
+
+
+def load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
+    """Generator, how the features that it paints are standardised, and the config of its release.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no generator.
+    DataError
+        If it did not learn to paint standardised features.
+    """
+    folder = find_release(run)
+    tensors, config = load_release(folder)
+    if "generator" not in config:
+        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
+    paints_speech = "encoder" in config and "prior" not in config
+    if paints_speech or "target.mean" not in tensors:
+        raise DataError.about(
+            folder, "it does not paint standardised features", "train a generator with embeddings = picture"
+        )
+    state = part_of(tensors, "generator.")
+    network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
+    return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import resolve_device, sent
+from speech2img.device import sent
 from speech2img.distributed.collectives import average_gradients_, joint_mean
-from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.image_features import Standard, load_features
+from speech2img.errors import ConfigError
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.image_features import load_features
 from speech2img.features.image_head import image_head_of
-from speech2img.features.loading import AttributeTeacher
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
@@ -29,17 +29,11 @@ from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, part_of, save_release
+from speech2img.storage.releases.release import save_release
 from speech2img.training.attribute_recall import count_shown
-from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.prior.data import PriorData, pair_data
+from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
-from speech2img.training.run import open_run
-from speech2img.training.task import Task, learning_rate, set_learning_rate
-
-__all__ = ["PriorSettings", "train_prior"]
+from speech2img.training.task import Prepared, Sitting, Task, learning_rate, set_learning_rate
 
 
 class PriorTask(Task):
@@ -55,7 +49,7 @@ class PriorTask(Task):
         Where the embeddings came from.
     generator : tuple of StackGenerator and dict
         What paints the features, and its arguments.
-    teacher : AttributeTeacher, optional
+    teacher : AttributeClassifier, optional
         Reads painted pictures in evaluations.
     trained_with : Mapping of str to str
         Role -> hash of the networks behind the generator and the features; goes into the release, with the encoder's.
@@ -63,7 +57,49 @@ class PriorTask(Task):
         Where it computes.
     """
 
+    Settings = PriorSettings
     name = "prior"
+
+    @classmethod
+    def prepare(cls, root: Path, settings: PriorSettings, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Read embeddings, features and the generator that paints the features.
+
+        Raises
+        ------
+        ConfigError
+            If the generator was made for other features.
+        CheckpointError
+            If ``settings.generator`` is no generator.
+        DataError
+            If embeddings or features are missing, or the generator did not learn to paint standardised features.
+        """
+        embeddings = load_embeddings(root, settings.embeddings)
+        features = load_features(root, settings.features)
+        generator, standard, config = load_generator(Path(settings.generator))
+        if generator.embedding_dim != features.features.shape[2]:
+            raise ConfigError.about(
+                "generator",
+                f"it paints from {generator.embedding_dim} features, the teacher has {features.features.shape[2]}",
+                "train it with embeddings = picture",
+            )
+        inputs = embeddings, features, generator, standard, config
+        return Prepared(settings, {"encoder_sha256": embeddings.sha256}, inputs)
+
+    @classmethod
+    def build(cls, root: Path, settings: PriorSettings, *, device: torch.device, sitting: Sitting) -> "PriorTask":
+        """Prior of a generator; what it exports is a whole model."""
+        embeddings, features, generator, standard, config = sitting.inputs
+        manifest = Manifest.load(root)
+        teacher = features.open_teacher(device=device)
+        return cls(
+            settings,
+            data=pair_data(manifest, embeddings, standard(features.features[:, 0]), settings),
+            encoder=embeddings,
+            generator=(generator, config["generator"]),
+            teacher=teacher if isinstance(teacher, AttributeClassifier) else None,
+            trained_with={**inherited(config, "generator"), "feature network": features.sha256},
+            device=device,
+        )
 
     def __init__(
         self,
@@ -72,7 +108,7 @@ class PriorTask(Task):
         data: PriorData,
         encoder: EmbeddingFile,
         generator: tuple[StackGenerator, dict[str, Any]],
-        teacher: AttributeTeacher | None,
+        teacher: AttributeClassifier | None,
         trained_with: Mapping[str, str],
         device: torch.device,
     ) -> None:
@@ -217,8 +253,9 @@ class PriorTask(Task):
         for start in range(0, len(self.data.held), 64):
             rows = slice(start, start + 64)
             embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
-            guesses = self.teacher.read(self._paint(embeddings, self.held_noise[rows]))
-            shown = count_shown(guesses, self.teacher.heads, self.data.said[rows], self.data.classes[rows])
+            guesses = self.teacher.read_heads(self._paint(embeddings, self.held_noise[rows]))
+            said, classes = self.data.said[rows], self.data.classes[rows]
+            shown = count_shown(guesses, self.teacher.heads, said, classes, attributes=self.data.attributes)
             right, counted = right + shown[0], counted + shown[1]
         return {"said_and_shown": right / counted} if counted else {}
 
@@ -288,73 +325,3 @@ class PriorTask(Task):
             f"{self.generator.image_sizes[-1]} px.\n"
         )
         save_release(folder, tensors, config, card)
-
-
-def train_prior(
-    root: Path, run_dir: Path, settings: PriorSettings, *, device: str = "auto", progress: bool = True
-) -> TrainingResult:
-    """Train the prior; the run's ``export/`` is a whole model.
-
-    Parameters
-    ----------
-    root : Path
-        Corpus folder with extracted embeddings and teacher features.
-    run_dir : Path
-        Run folder; a run that is there goes on.
-    settings : PriorSettings
-        How to train.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Raises
-    ------
-    ConfigError
-        If the generator was made for other features, or the run folder holds a run with other settings.
-    CheckpointError
-        If ``settings.generator`` is no generator.
-    DataError
-        If embeddings or features are missing, or the generator did not learn to paint standardised features.
-    """
-    where = resolve_device(device)
-    embeddings = load_embeddings(root, settings.embeddings)
-    found = load_features(root, settings.features)
-    generator, standard, config = _load_generator(Path(settings.generator))
-    if generator.embedding_dim != found.features.shape[2]:
-        raise ConfigError.about(
-            "generator",
-            f"it paints from {generator.embedding_dim} features, the teacher has {found.features.shape[2]}",
-            "train it with embeddings = picture",
-        )
-    extra = {"encoder_sha256": embeddings.sha256}
-    with open_run(run_dir, settings, name="prior", extra=extra, parallel=True) as run:
-        manifest = Manifest.load(root)
-        teacher = found.open_teacher(device=where)
-        data = pair_data(manifest, embeddings, standard(found.features[:, 0]), settings)
-        task = PriorTask(
-            settings,
-            data=data,
-            encoder=embeddings,
-            generator=(generator, config["generator"]),
-            teacher=teacher if isinstance(teacher, AttributeTeacher) else None,
-            trained_with={**inherited(config, "generator"), "feature network": found.sha256},
-            device=where,
-        )
-        return run_training(task, run=run, device=where, progress=progress)
-
-
-def _load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
-    """Generator, how the features that it paints are standardised, and the config of its release."""
-    folder = find_release(run)
-    tensors, config = load_release(folder)
-    if "generator" not in config:
-        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
-    paints_speech = "encoder" in config and "prior" not in config
-    if paints_speech or "target.mean" not in tensors:
-        raise DataError.about(
-            folder, "it does not paint standardised features", "train a generator with embeddings = picture"
-        )
-    state = part_of(tensors, "generator.")
-    network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
-    return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

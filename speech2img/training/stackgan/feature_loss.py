@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from speech2img.batches.image_pairs import PairBatch
 from speech2img.device import Precision, sent
 from speech2img.errors import ConfigError
-from speech2img.features.loading import Teacher
+from speech2img.features.base import FeatureExtractor
 from speech2img.losses.generator import feature_consistency_loss
 from speech2img.training.stackgan.settings import GeneratorLossSettings
 
@@ -22,7 +22,7 @@ class FeatureLoss:
     ----------
     losses : GeneratorLossSettings
         The target, and through what noise the teacher looks.
-    teacher : Teacher, optional
+    teacher : FeatureExtractor, optional
         The frozen teacher.
     features : ndarray of float32, shape (pictures, D), optional
         Its features of the real pictures.
@@ -38,7 +38,7 @@ class FeatureLoss:
         self,
         losses: GeneratorLossSettings,
         *,
-        teacher: Teacher | None,
+        teacher: FeatureExtractor | None,
         features: np.ndarray | None,
         standard: Mapping[str, Tensor],
         precision: Precision,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from speech2img.device import Precision, adam, restore_optimizer_
 from speech2img.distributed.collectives import average_gradients_, joint
-from speech2img.features.loading import MapTeacher
+from speech2img.features.base import FeatureExtractor
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.models.generators.projected_discriminator import FeatureDiscriminator
 from speech2img.models.generators.stackgan import DiscriminatorOutput, GeneratorOutput, init_stackgan_
@@ -25,7 +25,7 @@ class FeatureDiscriminators:
     ----------
     settings : GeneratorSettings
         How to train.
-    teacher : MapTeacher
+    teacher : FeatureExtractor
         Whose maps they see; frozen.
     image_sizes : sequence of int
         Sides of the generator's images in pixels, smallest first.
@@ -36,7 +36,7 @@ class FeatureDiscriminators:
     def __init__(
         self,
         settings: GeneratorSettings,
-        teacher: MapTeacher,
+        teacher: FeatureExtractor,
         image_sizes: Sequence[int],
         *,
         precision: Precision,

@@ -16,9 +16,9 @@ from torch import Tensor
 from speech2img.device import Precision
 from speech2img.distributed.collectives import average_gradients_, joint
 from speech2img.errors import CheckpointError
+from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_features import load_features
 from speech2img.features.image_head import load_image_head
-from speech2img.features.loading import Teacher
 from speech2img.losses.relation import PairKind, relation_loss
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.generators.relation_classifier import RelationClassifier
@@ -32,7 +32,7 @@ from speech2img.training.task import set_learning_rate
 class Sight:
     """How the supervisor sees pictures."""
 
-    teacher: Teacher
+    teacher: FeatureExtractor
     """The frozen network that the image head was trained on."""
     head: ImageHead
     """Frozen."""

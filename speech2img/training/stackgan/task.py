@@ -2,36 +2,39 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.batches.image_pairs import PairBatch, PairBatches
-from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent
-from speech2img.distributed.collectives import average_gradients_, joint, joint_mean
-from speech2img.features.loading import AttributeTeacher, Teacher, with_maps
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent, tried_kernels
+from speech2img.distributed.collectives import average_gradients_, by_leader, joint, joint_mean
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import with_maps
+from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.pyramid import pyramid
 from speech2img.losses.generator import color_consistency_loss, kl_to_standard_normal
 from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerator, init_stackgan_
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
+from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
 from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
 from speech2img.training.stackgan.export import save_generator
 from speech2img.training.stackgan.feature_loss import FeatureLoss
-from speech2img.training.stackgan.initialization import fit_input_, standardise_input_, take_over_
+from speech2img.training.stackgan.initialization import fit_input_, keep_start, standardise_input_, started, take_over_
 from speech2img.training.stackgan.projected_discriminators import FeatureDiscriminators
-from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor, Sight
+from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor
 from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.stackgan.validation_samples import Previews, Probe
-from speech2img.training.task import BestWeights, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Prepared, Sitting, Task, learning_rate, set_learning_rate
 
 
 class GeneratorTask(Task):
@@ -47,14 +50,8 @@ class GeneratorTask(Task):
         Validation utterances.
     encoder : EmbeddingFile
         Where the embeddings came from; the encoder goes into the release.
-    features : ndarray of float32, shape (pictures, D), optional
-        Teacher features of the real pictures.
-    teacher : Teacher, optional
-        The frozen teacher.
-    sight : Sight, optional
-        What the relation supervisor sees with, where the settings want one.
-    seen_through : Teacher, optional
-        What discriminators of features look through, if not the teacher.
+    frozen : FrozenNetworks
+        Networks that look at images, those that the settings want.
     start : Mapping
         Config of the release that it starts from, for what that was trained with.
     is_new : bool
@@ -63,7 +60,60 @@ class GeneratorTask(Task):
         Where it computes.
     """
 
+    Settings = GeneratorSettings
     name = "generator"
+
+    @classmethod
+    def prepare(cls, root: Path, settings: GeneratorSettings, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Read the embeddings, and which generator to start from.
+
+        Raises
+        ------
+        DataError
+            If embeddings are missing.
+        CheckpointError
+            If there is no generator of the name ``initial``.
+        """
+        embeddings = load_embeddings(root, settings.embeddings)
+        settings, start = started(settings, run_dir)
+        return Prepared(settings, {"encoder_sha256": embeddings.sha256}, (embeddings, start))
+
+    @classmethod
+    def build(
+        cls, root: Path, settings: GeneratorSettings, *, device: torch.device, sitting: Sitting
+    ) -> "GeneratorTask":
+        """Generator on training pictures and frozen speech embeddings; a missing image store is made.
+
+        Raises
+        ------
+        DataError
+            If teacher features are missing, or the embeddings belong to another manifest.
+        CheckpointError
+            If the relation supervisor's encoder has no image head, or one for another teacher.
+        """
+        embeddings, start = sitting.inputs
+        manifest = Manifest.load(root)
+        demand_same_utterances(manifest, embeddings)
+        frozen = load_frozen_networks(root, settings, embeddings, device=device)
+        batches = pair_batches(manifest, settings, embeddings, progress=sitting.progress)
+        is_new = sitting.run.state is None
+        task = cls(
+            settings,
+            batches=batches,
+            probe=Probe.of(manifest.items, batches.source, settings),
+            encoder=embeddings,
+            frozen=frozen,
+            start=start,
+            is_new=is_new,
+            device=device,
+        )
+        if settings.initial is not None and is_new:
+            by_leader(lambda: keep_start(settings, start, sitting.run.folder))
+        return task
+
+    def computing(self) -> AbstractContextManager[None]:
+        """Kernels of cuDNN are tried out, where memory is not short."""
+        return tried_kernels(self.device, self.settings.compute.memory == "normal")
 
     def __init__(
         self,
@@ -72,22 +122,20 @@ class GeneratorTask(Task):
         batches: PairBatches,
         probe: Probe,
         encoder: EmbeddingFile,
-        features: np.ndarray | None,
-        teacher: Teacher | None,
-        sight: Sight | None = None,
-        seen_through: Teacher | None = None,
+        frozen: FrozenNetworks,
         start: Mapping[str, Any] = MappingProxyType({}),
         is_new: bool = True,
         device: torch.device,
     ) -> None:
         self.settings, self.batches, self.device = settings, batches, device
+        sight, teacher = frozen.sight, frozen.teacher
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
         before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
         self.trained_with = {**before, "speech encoder": encoder.sha256, **(sight.trained_with if sight else {})}
         if teacher is not None:
             self.trained_with["feature network"] = teacher.sha256
-        if seen_through is not None:
-            self.trained_with["discriminators' network"] = seen_through.sha256
+        if frozen.seen_through is not None:
+            self.trained_with["discriminators' network"] = frozen.seen_through.sha256
         self.teacher = teacher
         self.batch_size = batches.sampler.batch_size
         model = settings.model
@@ -117,7 +165,7 @@ class GeneratorTask(Task):
             if looks_at == "pixels"
             else FeatureDiscriminators(
                 settings,
-                with_maps(seen_through or teacher),
+                with_maps(frozen.seen_through or teacher),
                 sizes,
                 precision=self.precision,
                 scaler=self.scaler,
@@ -127,7 +175,7 @@ class GeneratorTask(Task):
         self.feature_loss = FeatureLoss(
             settings.losses,
             teacher=teacher,
-            features=features,
+            features=frozen.features,
             standard=self.encoder_tensors,
             precision=self.precision,
             device=device,
@@ -280,7 +328,7 @@ class GeneratorTask(Task):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
-        if not isinstance(self.teacher, AttributeTeacher) or not self.settings.evaluation_utterances:
+        if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
             return {}
         value = self.previews.said_and_shown(self.teacher)
         if value is None:

@@ -1,7 +1,7 @@
 """What a generator is looked at by while it learns: painted validation utterances, counted by a teacher or by eye."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from speech2img.batches.image_pairs import PairSource
 from speech2img.corpora.records.items import Item
-from speech2img.features.loading import AttributeTeacher
+from speech2img.features.attributes import AttributeClassifier
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
 from speech2img.training.attribute_recall import count_shown
@@ -31,6 +31,8 @@ class Probe:
     """Class names of the pictures."""
     pictures: np.ndarray
     """(U, S, S, 3) uint8, the real pictures."""
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The columns of ``said`` and their values."""
 
     @classmethod
     def of(cls, items: Sequence[Item], source: PairSource, settings: GeneratorSettings) -> "Probe":
@@ -46,7 +48,13 @@ class Probe:
         images = np.array([image for image, _ in pairs], dtype=np.int64)
         rows = np.array([utterance for _, utterance in pairs], dtype=np.int64)
         classes = [items[image].class_name for image in images]
-        return cls(torch.from_numpy(source.embeddings[rows]), source.said[rows], classes, source.images[images])
+        return cls(
+            torch.from_numpy(source.embeddings[rows]),
+            source.said[rows],
+            classes,
+            source.images[images],
+            source.attributes,
+        )
 
 
 class Previews:
@@ -72,14 +80,20 @@ class Previews:
         self.grid_noise = torch.randn(settings.grid_noises, settings.model.noise_dim, generator=fixed)
         self.probe_noise = torch.randn(max(1, len(probe.embeddings)), settings.model.noise_dim, generator=fixed)
 
-    def said_and_shown(self, teacher: AttributeTeacher) -> float | None:
+    def said_and_shown(self, teacher: AttributeClassifier) -> float | None:
         """Share of mentioned attributes (or classes) that the teacher sees; None where none is mentioned."""
         probe = self.probe
         right = counted = 0
         for start in range(0, len(probe.said), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             images = self._paint(probe.embeddings[part], self.probe_noise[part])[-1]
-            shown = count_shown(teacher.read(images), teacher.heads, probe.said[part], probe.classes[part])
+            shown = count_shown(
+                teacher.read_heads(images),
+                teacher.heads,
+                probe.said[part],
+                probe.classes[part],
+                attributes=probe.attributes,
+            )
             right, counted = right + shown[0], counted + shown[1]
         return right / counted if counted else None
 

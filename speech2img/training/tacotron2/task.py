@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from speech2img.audio.mel import mel_preset
 from speech2img.config import settings_to_dict
-from speech2img.device import resolve_device, resolve_precision, sent
+from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import joint
 from speech2img.errors import DataError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
@@ -18,14 +18,10 @@ from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
 from speech2img.storage.releases.release import save_release
 from speech2img.training.descent import Descent
-from speech2img.training.loop import TrainingResult, run_training
-from speech2img.training.run import open_run
 from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
 from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
-from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
-from speech2img.training.task import Task
-
-__all__ = ["Tacotron2ModelSettings", "Tacotron2Settings", "train_tacotron2"]
+from speech2img.training.tacotron2.settings import Tacotron2Settings
+from speech2img.training.task import Prepared, Sitting, Task
 
 
 class Tacotron2Task(Task):
@@ -43,7 +39,41 @@ class Tacotron2Task(Task):
         Where it computes.
     """
 
+    Settings = Tacotron2Settings
     name = "tacotron2"
+
+    @classmethod
+    def prepare(cls, root: Path, settings: Tacotron2Settings, *, run_dir: Path, device: torch.device) -> Prepared:
+        """Read the list of clips, in the layout of LJ Speech (`read_clips`).
+
+        Raises
+        ------
+        DataError
+            If the folder is not as it should be, or too small for the held-out clips.
+        """
+        clips = read_clips(root)
+        if settings.held_out >= len(clips):
+            raise DataError.about(root, f"{len(clips)} clips, {settings.held_out} of them held out", "lower held_out")
+        return Prepared(settings, {"clips_sha256": clips_sha256(clips)}, clips)
+
+    @classmethod
+    def build(
+        cls, root: Path, settings: Tacotron2Settings, *, device: torch.device, sitting: Sitting
+    ) -> "Tacotron2Task":
+        """Tacotron 2 and recordings with their texts."""
+        clips = sitting.inputs
+        batches = ClipBatches(
+            clips,
+            preset=settings.mel_preset,
+            cleaner=settings.cleaner,
+            frames_per_step=settings.model.frames_per_step,
+            batch_size=settings.batch_size,
+            seed=settings.loop.seed,
+            held_out=settings.held_out,
+        )
+        first = len(clips) - settings.held_out if settings.held_out else 0
+        held = batches.take(np.arange(first, min(len(clips), first + settings.evaluation_clips)))
+        return cls(settings, batches=batches, held=held, device=device)
 
     def __init__(
         self, settings: Tacotron2Settings, *, batches: ClipBatches, held: ClipBatch, device: torch.device
@@ -170,49 +200,3 @@ class Tacotron2Task(Task):
             f"Trained on {len(self.batches.clips)} clips for {step} steps.\n"
         )
         save_release(folder, self.network.state_dict(), config, card, half=False)
-
-
-def train_tacotron2(
-    root: Path, run_dir: Path, settings: Tacotron2Settings, *, device: str = "auto", progress: bool = True
-) -> TrainingResult:
-    """Train Tacotron 2 on recordings with their texts.
-
-    Parameters
-    ----------
-    root : Path
-        Folder in the layout of LJ Speech, see `read_clips`.
-    run_dir : Path
-        Run folder; a run that is there goes on. ``export/`` receives a release of kind ``tacotron2``.
-    settings : Tacotron2Settings
-        How to train.
-    device : str
-        As for `resolve_device`.
-    progress : bool
-        Show progress.
-
-    Raises
-    ------
-    ConfigError
-        If the run folder holds a run with other settings.
-    DataError
-        If the folder is not as it should be, or too small for the held-out clips.
-    """
-    where = resolve_device(device)
-    clips = read_clips(root)
-    if settings.held_out >= len(clips):
-        raise DataError.about(root, f"{len(clips)} clips, {settings.held_out} of them held out", "lower held_out")
-    extra = {"clips_sha256": clips_sha256(clips)}
-    with open_run(run_dir, settings, name="tacotron2", extra=extra, parallel=True) as run:
-        batches = ClipBatches(
-            clips,
-            preset=settings.mel_preset,
-            cleaner=settings.cleaner,
-            frames_per_step=settings.model.frames_per_step,
-            batch_size=settings.batch_size,
-            seed=settings.loop.seed,
-            held_out=settings.held_out,
-        )
-        first = len(clips) - settings.held_out if settings.held_out else 0
-        held = batches.take(np.arange(first, min(len(clips), first + settings.evaluation_clips)))
-        task = Tacotron2Task(settings, batches=batches, held=held, device=where)
-        return run_training(task, run=run, device=where, progress=progress)

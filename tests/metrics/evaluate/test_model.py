@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError, MetricError
-from speech2img.features.judge import FeatureReading
+from speech2img.features.base import FeatureExtractor, read_images
 from speech2img.metrics.evaluate import model as evaluation
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.metrics.evaluate.model_rows import RetrievalArrays
@@ -27,24 +29,29 @@ def paint(color: str, light: str, rng: np.random.Generator, size: int = SIZE) ->
     return np.clip(base + rng.normal(0, 6, (size, size, 3)), 0, 255).astype(np.uint8)
 
 
-class ColorJudge:
+class ColorJudge(FeatureExtractor):
     """Reads colour and light off the mean pixel."""
 
-    name, classes, weights_sha256 = "colour judge", "4 colours", "ab" * 32
-    values = {"body_color": tuple(COLORS), "light": tuple(LIGHTS)}
+    kind, name, classes, weights_sha256 = "colour", "colour judge", "4 colours", "ab" * 32
+    heads = {"body_color": tuple(COLORS), "light": tuple(LIGHTS)}
     accuracy = {"body_color": 1.0, "light": 1.0}
+    outputs = {"means": 3, "body_color": 4, "light": 2}
+    pooled, logits, batch_size = "means", "body_color", 10_000
 
-    def read(self, images: np.ndarray) -> FeatureReading:
-        means = images.reshape(len(images), -1, 3).mean(axis=1)
+    def prepare(self, images: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(images)
+
+    def read(self, images: torch.Tensor, outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        means = images.numpy().reshape(len(images), -1, 3).mean(axis=1)
         pairs = [(color, light) for color in COLORS for light in LIGHTS]
         table = np.array([np.array(COLORS[color]) * LIGHTS[light] for color, light in pairs])
         best = [pairs[index] for index in np.linalg.norm(means[:, None] - table, axis=2).argmin(axis=1)]
-        values = {"body_color": [color for color, _ in best], "light": [light for _, light in best]}
-        logits = np.array([[5.0 * (color == name) for name in COLORS] for color in values["body_color"]], np.float32)
-        return FeatureReading(np.float32(means), logits, values)
+        colors = np.array([[5.0 * (color == name) for name in COLORS] for color, _ in best], np.float32)
+        lights = np.array([[5.0 * (light == name) for name in LIGHTS] for _, light in best], np.float32)
+        return {"means": np.float32(means), "body_color": colors, "light": lights}
 
     def predict(self, images: np.ndarray) -> dict[str, list[str]]:
-        return self.read(images).values
+        return read_images(self, images).values
 
 
 class Painter:
@@ -52,6 +59,7 @@ class Painter:
 
     name, weights_sha256, image_size = "painter", "cd" * 32, SIZE
     painting = {"candidates": 2}
+    needs_frames = False
 
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
@@ -192,6 +200,25 @@ def test_the_same_seed_gives_the_same_report(corpus: Manifest, tmp_path: Path) -
     assert first.rows == second.rows
     assert (tmp_path / "a/report.html").read_text() == (tmp_path / "b/report.html").read_text()
     assert evaluate(corpus, tmp_path / "c", Painter(), splits=["test"], seed=1).rows != first.rows
+
+
+class FramePainter(Painter):
+    """The same, but it takes nothing without frames."""
+
+    needs_frames = True
+
+    def encode_speech(self, recordings: Sequence[Path]) -> EncodedSpeech:
+        rows = self.encode_paths(recordings)
+        return EncodedSpeech(rows, [row[None] for row in rows])
+
+    def generate(self, embeddings: Any, **settings: Any) -> Any:
+        assert isinstance(embeddings, EncodedSpeech) and embeddings.frames is not None
+        return super().generate(embeddings.sentences, **settings)
+
+
+def test_a_model_that_needs_frames_is_given_them(corpus: Manifest, tmp_path: Path) -> None:
+    plain = evaluate(corpus, tmp_path / "plain", Painter(), splits=["test"])
+    assert evaluate(corpus, tmp_path / "frames", FramePainter(), splits=["test"]).rows == plain.rows
 
 
 def test_the_teachers_features(corpus: Manifest, tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from speech2img.errors import ConfigError, MetricError
+from speech2img.images.input_filters import centre, centre_unit
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
 from speech2img.metrics.evaluate.folder_retrieval import folder_of, match_names
 from speech2img.metrics.evaluate.folders import evaluate_folders
 from speech2img.metrics.evaluate.retrieval_rows import LabelledPictures, add_retrieval_rows, retrieval_rule
 from speech2img.metrics.images.features import FeatureProtocol, PictureFeatures
-from speech2img.metrics.images.input_filters import centre, centre_unit
 from speech2img.metrics.images.sources import folder_pictures
 from speech2img.metrics.report.protocols import PROTOCOLS, find_protocol
 from speech2img.metrics.report.report import MetricReport, MetricRow
@@ -25,13 +25,10 @@ class StubReader:
     """Features are mean colours; remembers the range of what it was given."""
 
     name, weights_sha256, precision = "Inception-v3 (ImageNet, torchvision)", "ab" * 32, "float32"
-    build, classifier, taps = "torchvision", None, ("pool64", "pool2048")
+    build, classifier, outputs = "torchvision", None, {"pool64": 64, "pool2048": 2048}
 
     def __init__(self) -> None:
         self.low = np.inf
-
-    def check_taps(self, taps: tuple[str, ...]) -> None:
-        pass
 
     def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
         self.low = min(self.low, float(prepared.min()))

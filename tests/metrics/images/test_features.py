@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from speech2img.errors import CheckpointError, ConfigError, DataError, ImageError, MetricError, RunInterrupted
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import InceptionExtractor, load_inception
 from speech2img.metrics.functional.feature_statistics import FeatureStatistics
 from speech2img.metrics.functional.frechet_distance import frechet_distance
 from speech2img.metrics.images import features as picture_features
@@ -25,7 +25,7 @@ from speech2img.storage.releases.release import save_release
 SETTINGS = FeatureSettings(taps=("pool64",))
 
 
-class CountingReader(InceptionReader):
+class CountingReader(InceptionExtractor):
     """Remembers how many pictures it read; interrupts where told."""
 
     interrupt_after: int | None = None
@@ -147,11 +147,11 @@ def test_one_output_at_a_time_is_held(folder: Path, reader: CountingReader, tmp_
 KILLED = """
 import os, signal, sys
 from speech2img.metrics.images import features as picture_features
-from speech2img.features.inception_reader import InceptionReader
+from speech2img.features.inception import InceptionExtractor
 from speech2img.metrics.images.sources import folder_pictures
 
-class Reader(InceptionReader):
-    taps, name, weights_sha256, precision, pictures = ("pool64",), "means", "0", "float32", 0
+class Reader(InceptionExtractor):
+    outputs, name, weights_sha256, precision, pictures = {"pool64": 3}, "means", "0", "float32", 0
 
     def __init__(self, limit):
         self.limit = limit
@@ -249,18 +249,18 @@ def test_bfloat16_takes_effect_says_so_and_stays_near(folder: Path) -> None:
     network = InceptionV3(depth="6e", num_classes=None)
     exact = extract_features(
         folder_pictures(folder),
-        InceptionReader(network, name="n", weights_sha256="0"),
+        InceptionExtractor(network, name="n", weights_sha256="0"),
         settings=SETTINGS,
         progress=False,
     )
-    rough = InceptionReader(network, name="n", weights_sha256="0", precision="bfloat16")
+    rough = InceptionExtractor(network, name="n", weights_sha256="0", precision="bfloat16")
     found = extract_features(folder_pictures(folder), rough, settings=SETTINGS, progress=False)
     difference = np.abs(found.features["pool64"] - exact.features["pool64"]).max() / exact.features["pool64"].max()
     assert 1e-5 < difference < 2e-2 and "NOT for publication" in found.protocol.words
     with pytest.raises(MetricError, match="precision"):
         exact.protocol.check_comparable(found.protocol)
     with pytest.raises(ConfigError, match="float16"):
-        InceptionReader(network, name="n", weights_sha256="0", precision="float16")
+        InceptionExtractor(network, name="n", weights_sha256="0", precision="float16")
 
 
 @pytest.mark.gpu
@@ -271,7 +271,7 @@ def test_a_gpu_gives_the_same(folder: Path) -> None:
     on_cpu, on_gpu = (
         extract_features(
             folder_pictures(folder),
-            InceptionReader(network, name="n", weights_sha256="0", device=device),
+            InceptionExtractor(network, name="n", weights_sha256="0", device=device),
             settings=settings,
             progress=False,
         ).features
@@ -288,8 +288,8 @@ def test_releases_and_files_that_are_no_inception(network: InceptionV3, tmp_path
         "inception": {"build": "fid", "depth": "6e", "num_classes": None},
     }
     save_release(tmp_path / "ours", network.float().state_dict(), config, "# card", half=False)
-    reader = InceptionReader.load(tmp_path / "ours")
-    assert reader.weights_sha256 == "ab" * 32 and reader.taps == ("pool64", "pool192", "pool768")
+    reader = load_inception(tmp_path / "ours")
+    assert reader.weights_sha256 == "ab" * 32 and tuple(reader.outputs) == ("pool64", "pool192", "pool768")
     assert reader.name == "Inception-v3 (FID, TensorFlow 2015-12-05)" and reader.precision == "float32"
     save_release(tmp_path / "other", {"x": torch.zeros(1)}, {"kind": "speech-encoder"}, "# card")
     save_release(tmp_path / "odd", {"x": torch.zeros(1)}, {**config, "inception": {"depth": "9z"}}, "# card")
@@ -297,20 +297,20 @@ def test_releases_and_files_that_are_no_inception(network: InceptionV3, tmp_path
     (tmp_path / "noise.npz").write_bytes(b"PK\3\4")
     for name in ("other", "odd", "other.pth", "noise.npz", "missing.pth"):
         with pytest.raises(CheckpointError, match=name):
-            InceptionReader.load(tmp_path / name)
+            load_inception(tmp_path / name)
 
 
 def test_golden_distances_of_pytorch_fid(realdata: Path) -> None:
-    reader = InceptionReader.load(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
+    reader = load_inception(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
     found = extract_features(
         ArrayPictures(golden["rgb227"]),
         reader,
-        settings=FeatureSettings(taps=reader.taps),
+        settings=FeatureSettings(taps=tuple(reader.outputs)),
         batch_size=3,
         progress=False,
     )
-    for tap in reader.taps:
+    for tap in reader.outputs:
         np.testing.assert_allclose(found.features[tap], golden[tap], rtol=0, atol=1e-5)
         ours, published = (
             frechet_distance(*(FeatureStatistics().update(part).gaussian() for part in (features[:4], features[4:])))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from speech2img.errors import MetricError
+from speech2img.images.input_filters import INPUT_FILTERS
 from speech2img.metrics.functional.inception_score import inception_score
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.images.input_filters import INPUT_FILTERS
 from speech2img.metrics.report.protocols import PROTOCOLS, WITH_CLASSES, WITHOUT_CLASSES, find_protocol
 from speech2img.metrics.report.published_results import (
     METRICS,
@@ -117,7 +117,10 @@ def test_a_score_becomes_a_row_with_its_warnings_in_the_notes() -> None:
         warnings=("few pictures",),
     )
     report = MetricReport(title="t", model={}, corpus={}, settings={})
-    report.add(score.row(group="birds", network="N", weights_sha256="ab", pictures="cropped", details={"ema": True}))
+    row = MetricRow.of(
+        score, group="birds", network="N", weights_sha256="ab", pictures="cropped", details={"ema": True}
+    )
+    report.add(row)
     saved = report.to_dict()["metrics"][0]
     assert saved["protocol"] == "Frechet distance; cropped" and saved["details"] == {"dimensions": 64, "ema": True}
     assert "- frechet_distance, birds: few pictures" in report.to_markdown()

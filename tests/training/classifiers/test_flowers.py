@@ -9,7 +9,7 @@ from PIL import Image
 from speech2img.cli.main import main
 from speech2img.corpora.readers.oxford102 import UNSEEN_CLASSES, prepare_oxford102
 from speech2img.corpora.readers.zero_shot import ZeroShotOptions
-from speech2img.features.classifier_reader import ClassifierReader
+from speech2img.features.image_classifier import load_image_classifier
 from speech2img.models.vision.image_classifier import make_backbone
 from speech2img.storage.releases.release import save_release
 
@@ -41,7 +41,7 @@ def test_twenty_classes(make_oxford: Callable[..., Path], tmp_path: Path) -> Non
         "workers": 1,
     }
     assert main([*map(str, argv), *(f"--set={name}={value}" for name, value in changes.items())]) == 0
-    reader = ClassifierReader.load(tmp_path / "run")
+    reader = load_image_classifier(tmp_path / "run")
     assert reader.config["classes"] == [f"class_{label:05d}" for label in sorted(UNSEEN_CLASSES)]
     assert reader.config["corpus"] == "oxford102, unseen classes"
     assert reader.config["pictures"] == {"training": 20, "validation": 20, "held-out": 20}

@@ -6,18 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from speech2img.corpora.records.facts import CorpusFacts
 
 from speech2img.batches.labelled_images import NOT_COUNTED, head_values, label_items
 from speech2img.corpora.records.items import recorded_caption
 from speech2img.corpora.records.manifest import Item, Manifest
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES, FACTS
 from speech2img.errors import ConfigError, DataError
-from speech2img.features.judge import Judge
+from speech2img.features.attributes import AttributeClassifier
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.storage.releases.release import load_release
 from speech2img.training.attribute_recall import count_shown
-from speech2img.training.classifiers.attributes import TeacherSettings, train_teacher
+from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.run import LoopSettings
+from speech2img.training.train import train
 
 LOOP = LoopSettings(max_steps=16, evaluate_every=8, grid_every=0, precision="fp32", threads=1)
 SETTINGS = TeacherSettings(width=4, feature_dim=16, batch_size=8, workers=1, learning_rate=5e-3, loop=LOOP)
@@ -57,26 +59,30 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def judge(corpus: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Judge:
+def judge(corpus: Manifest, tmp_path_factory: pytest.TempPathFactory) -> AttributeClassifier:
     run = tmp_path_factory.mktemp("runs") / "judge"
-    train_teacher(corpus.root, run, SETTINGS, role="judge", device="cpu", progress=False)
-    return Judge.load(run / "export")
+    train("judge", corpus.root, run, SETTINGS, device="cpu", progress=False)
+    return AttributeClassifier.load(run / "export")
 
 
 def test_the_head_is_the_class(corpus: Manifest) -> None:
     for species in (True, False):
-        assert head_values(corpus.items, species=species) == {"class": NAMES}
+        assert head_values(corpus.items, CorpusFacts(), species=species) == {"class": NAMES}
     unseen = replace(corpus.items[0], class_name="other")
-    assert label_items([*corpus.items[:2], unseen], {"class": NAMES}).tolist() == [[0], [1], [NOT_COUNTED]]
-    assert head_values(corpus.items[::2], species=True) == {}
-    assert head_values(corpus.items[:2], species=True) == {}
+    assert label_items([*corpus.items[:2], unseen], {"class": NAMES}, CorpusFacts()).tolist() == [
+        [0],
+        [1],
+        [NOT_COUNTED],
+    ]
+    assert head_values(corpus.items[::2], FACTS, species=True) == {}
+    assert head_values(corpus.items[:2], FACTS, species=True) == {}
 
 
-def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
-    assert judge.values == {"class": NAMES} and judge.classes == "2 values of class"
+def test_teacher_and_judge_learn_classes(corpus: Manifest, judge: AttributeClassifier, tmp_path: Path) -> None:
+    assert judge.heads == {"class": NAMES} and judge.classes == "2 values of class"
     assert judge.accuracy == {"class": 1.0}
     short = replace(SETTINGS, loop=replace(LOOP, max_steps=2))
-    train_teacher(corpus.root, tmp_path, short, device="cpu", progress=False)
+    train("teacher", corpus.root, tmp_path, short, device="cpu", progress=False)
     assert load_release(tmp_path / "export")[1]["heads"] == {"class": list(NAMES)}
 
 
@@ -91,7 +97,7 @@ def test_one_class_or_no_validation_is_refused(corpus: Manifest, tmp_path: Path)
             (root / item.image).write_bytes((corpus.root / item.image).read_bytes())
         Manifest(root, "folder", items).save()
         with pytest.raises(error, match=reason):
-            train_teacher(root, tmp_path / f"run-{name}", SETTINGS, device="cpu", progress=False)
+            train("teacher", root, tmp_path / f"run-{name}", SETTINGS, device="cpu", progress=False)
 
 
 class Painter:
@@ -99,6 +105,8 @@ class Painter:
 
     name, weights_sha256, image_size = "painter", "0" * 64, 28
     painting = {"conditioning": "mean"}
+    needs_frames = False
+    needs_frames = False
 
     def encode_paths(self, paths):
         return np.array([[float(path.stem.startswith(name)) for name in NAMES] for path in paths], np.float32)
@@ -112,7 +120,7 @@ class Painter:
         return [stage] if return_stages else stage
 
 
-def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: Judge, tmp_path: Path) -> None:
+def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: AttributeClassifier, tmp_path: Path) -> None:
     report = evaluate_pipeline(
         Painter(),
         corpus,
@@ -132,8 +140,19 @@ def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: Judge, tmp_pat
 def test_what_a_teacher_sees_of_the_class() -> None:
     said = np.full((3, len(ATTRIBUTES)), NOT_COUNTED)
     guesses = {"class": np.array([0, 1, 1])}
-    assert count_shown(guesses, {"class": NAMES}, said, ["dark", "dark", "other"]) == (1, 2)
+    shown = count_shown(guesses, {"class": NAMES}, said, ["dark", "dark", "other"], attributes=ATTRIBUTES)
+    assert shown == (1, 2)
     said[:2, 0] = 1
     first = next(iter(ATTRIBUTES))
     heads = {"species": NAMES, first: tuple(ATTRIBUTES[first])}
-    assert count_shown({"species": guesses["class"], first: np.array([1, 0, 0])}, heads, said, ["dark"] * 3) == (1, 2)
+    guesses = {"species": guesses["class"], first: np.array([1, 0, 0])}
+    assert count_shown(guesses, heads, said, ["dark"] * 3, attributes=ATTRIBUTES) == (1, 2)
+
+
+def test_a_teacher_may_number_the_values_otherwise_or_lack_some() -> None:
+    """Values are compared by name: one that the teacher does not know cannot be counted."""
+    attributes = {"shape": ("round", "square", "long"), "size": ("small", "large")}
+    heads = {"shape": ("square", "round")}
+    said = np.array([[0, 1], [1, NOT_COUNTED], [2, 0], [NOT_COUNTED, 0]])
+    guesses = {"shape": np.array([1, 1, 0, 0])}
+    assert count_shown(guesses, heads, said, [""] * 4, attributes=attributes) == (1, 2)

@@ -16,17 +16,18 @@ from PIL import Image
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.classifier_reader import ClassifierReader
-from speech2img.metrics.images.input_filters import legacy
+from speech2img.features.image_classifier import load_image_classifier
+from speech2img.images.input_filters import legacy
 from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import load_release, release_sha256, save_release
+from speech2img.training.classifiers import backbone
 from speech2img.training.classifiers import task as training
 from speech2img.training.classifiers.data import PARTS, choose_items, deal, vary
 from speech2img.training.classifiers.settings import ClassifierSettings
-from speech2img.training.classifiers.task import train_classifier
 from speech2img.training.run import LoopSettings
+from speech2img.training.train import train
 
 COLOURS = {"red": (200, 30, 40), "green": (40, 190, 60), "blue": (30, 50, 210)}
 LOOP = LoopSettings(max_steps=40, evaluate_every=10, grid_every=0, precision="fp32", threads=1)
@@ -76,7 +77,7 @@ def settings(network: Path) -> ClassifierSettings:
 @pytest.fixture(scope="module")
 def run(corpus: Path, settings: ClassifierSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "head"
-    assert train_classifier(corpus, folder, settings, device="cpu", progress=False).finished
+    assert train("classifier", corpus, folder, settings, device="cpu", progress=False).finished
     return folder
 
 
@@ -103,7 +104,7 @@ def test_views_are_parts_of_the_picture() -> None:
 
 
 def test_a_head_learns_and_says_what_it_is(run: Path, network: Path) -> None:
-    reader = ClassifierReader.load(run)
+    reader = load_image_classifier(run)
     assert reader.weights_sha256 == release_sha256(run / "export") and reader.classifier == "own"
     config = reader.config
     assert config["classes"] == sorted(COLOURS) and config["corpus"] == "cub, unseen classes"
@@ -130,7 +131,7 @@ def test_validation_chooses_and_held_out_pictures_do_not(
     again = tmp_path / "again"
     for place in run.glob("features-*"):
         shutil.copytree(place, again / place.name)
-    train_classifier(corpus, again, settings, device="cpu", progress=False)
+    train("classifier", corpus, again, settings, device="cpu", progress=False)
     assert measured == ["validation"] * 4 + ["validation", "held-out"]
     for ours, theirs in zip(*(load_release(folder / "export")[0].items() for folder in (run, again)), strict=True):
         assert ours[0] == theirs[0] and torch.equal(ours[1], theirs[1])
@@ -157,7 +158,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
     monkeypatch.setattr(training.ClassifierTask, "train_step", stopping)
     sittings = 1
-    while not train_classifier(corpus, tmp_path / "run", settings, device="cpu", progress=False).finished:
+    while not train("classifier", corpus, tmp_path / "run", settings, device="cpu", progress=False).finished:
         sittings += 1
     assert sittings == 4
     states = []
@@ -171,9 +172,9 @@ def test_a_restored_task_goes_on_alike(
     corpus: Path, settings: ClassifierSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tasks: list[training.ClassifierTask] = []
-    monkeypatch.setattr(training, "run_training", lambda task, **_: tasks.append(task))
+    monkeypatch.setattr("speech2img.training.train.run_training", lambda task, **_: tasks.append(task))
     for _ in range(2):
-        train_classifier(corpus, tmp_path / "run", settings, device="cpu", progress=False)
+        train("classifier", corpus, tmp_path / "run", settings, device="cpu", progress=False)
     first, second = tasks
     for step in range(4):
         torch.manual_seed(step)
@@ -202,13 +203,13 @@ def test_the_whole_network_is_tuned_from_a_head(
         batch_size=3,
         loop=replace(LOOP, max_steps=2, evaluate_every=1),
     )
-    train_classifier(corpus, tmp_path / "all", whole, device="cpu", progress=False)
+    train("classifier", corpus, tmp_path / "all", whole, device="cpu", progress=False)
     before, after = (load_release(folder / "export") for folder in (run, tmp_path / "all"))
     changed = {name.split(".")[0] for name in before[0] if not torch.equal(before[0][name], after[0][name])}
     assert changed == {"backbone", "head"} and after[1]["tuned"] == "all"
     assert after[1]["initial_sha256"] == release_sha256(run / "export")
     assert after[1]["network_sha256"] == before[1]["network_sha256"]
-    assert ClassifierReader.load(tmp_path / "all").weights_sha256 != ClassifierReader.load(run).weights_sha256
+    assert load_image_classifier(tmp_path / "all").weights_sha256 != load_image_classifier(run).weights_sha256
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_what_cannot_be_trained(
     change: dict[str, object], error: type, words: str, corpus: Path, settings: ClassifierSettings, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=words):
-        train_classifier(corpus, tmp_path / "run", replace(settings, **change), device="cpu", progress=False)
+        train("classifier", corpus, tmp_path / "run", replace(settings, **change), device="cpu", progress=False)
 
 
 def test_other_files_and_settings_are_refused(
@@ -234,12 +235,12 @@ def test_other_files_and_settings_are_refused(
     np.savez(words, a=np.zeros(3))
     for path in (words, corpus):
         with pytest.raises(CheckpointError):
-            train_classifier(corpus, tmp_path / "run", replace(settings, network=str(path)), device="cpu")
+            train("classifier", corpus, tmp_path / "run", replace(settings, network=str(path)), device="cpu")
     with pytest.raises(CheckpointError, match="other classes"):
         other = replace(settings, network=None, initial=str(run), classes="all")
-        train_classifier(corpus, tmp_path / "run", other, device="cpu", progress=False)
+        train("classifier", corpus, tmp_path / "run", other, device="cpu", progress=False)
     with pytest.raises(CheckpointError, match="no classifier of pictures"):
-        ClassifierReader.load(settings.network or "")
+        load_image_classifier(settings.network or "")
     for field in ({"validation": 0.7}, {"held_out": 0.0}, {"views": 0}, {"smallest": 0.0}):
         with pytest.raises(ConfigError):
             replace(settings, **field)
@@ -285,7 +286,7 @@ def test_one_verb_trains_and_the_other_scores(
 
 
 def test_inception_as_far_as_its_layers_are_there(realdata: Path) -> None:
-    facts = training._published(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
+    facts = backbone._published(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     network = facts.pop("module")
     assert isinstance(network, InceptionV3) and facts["network"].endswith("2015-12-05), up to mixed_7")
     classifier = PictureClassifier(network, 5, hidden=7).eval()

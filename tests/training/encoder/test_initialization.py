@@ -21,8 +21,8 @@ from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.encoder.initialization import KEPT, adopted, open_start
 from speech2img.training.encoder.settings import CRNNSettings, EncoderModelSettings, EncoderSettings
-from speech2img.training.encoder.task import train_encoder
 from speech2img.training.run import LoopSettings
+from speech2img.training.train import train
 from speech2img.tts.espeak.engine import EspeakSynthesizer
 
 LOOP = LoopSettings(max_steps=1, log_every=1, evaluate_every=0, grid_every=0, threads=1, precision="fp32")
@@ -49,11 +49,11 @@ def _stats(run: Path) -> list[dict[str, Any]]:
 
 
 def test_own_recordings_start_lower_from_shipped_weights_than_from_nothing(folder: Path, tmp_path: Path) -> None:
-    train_encoder(folder, tmp_path / "tuned", OWN, progress=False)
+    train("encoder", folder, tmp_path / "tuned", OWN, progress=False)
     _, config = load_release(find_release("songbirds"))
     model = EncoderModelSettings(channels=tuple(config["encoder"]["channels"]))
     anew = replace(OWN, initial=None, standardise=True, model=model)
-    train_encoder(folder, tmp_path / "anew", anew, progress=False)
+    train("encoder", folder, tmp_path / "anew", anew, progress=False)
     tuned, nothing = (_stats(tmp_path / run)[0] for run in ("tuned", "anew"))
     assert tuned["l1"] < 0.9 * nothing["l1"] and tuned["loss"] < 0.7 * nothing["loss"]
     tensors, release = load_release(tmp_path / "tuned" / "export")
@@ -63,7 +63,7 @@ def test_own_recordings_start_lower_from_shipped_weights_than_from_nothing(folde
 
 
 def test_the_release_says_what_its_start_was_trained_with(folder: Path, tmp_path: Path) -> None:
-    train_encoder(folder, tmp_path / "run", OWN, progress=False)
+    train("encoder", folder, tmp_path / "run", OWN, progress=False)
     _, config = load_release(tmp_path / "run" / "export")
     sha256 = release_sha256(find_release("songbirds"))
     assert config["trained_with"]["initial encoder"] == sha256 == config["trained_with"]["feature network"]
@@ -76,19 +76,19 @@ def test_the_release_says_what_its_start_was_trained_with(folder: Path, tmp_path
 def test_a_run_goes_on_without_its_start_as_if_it_had_never_stopped(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(find_release("songbirds"), tmp_path / "start")
     settings = replace(OWN, initial=str(tmp_path / "start"), loop=replace(LOOP, max_steps=2))
-    train_encoder(folder, tmp_path / "whole", settings, progress=False)
-    train_encoder(folder, tmp_path / "parts", replace(settings, loop=replace(LOOP, max_steps=1)), progress=False)
+    train("encoder", folder, tmp_path / "whole", settings, progress=False)
+    train("encoder", folder, tmp_path / "parts", replace(settings, loop=replace(LOOP, max_steps=1)), progress=False)
     shutil.rmtree(tmp_path / "start")
-    train_encoder(folder, tmp_path / "parts", settings, progress=False)
+    train("encoder", folder, tmp_path / "parts", settings, progress=False)
     whole, parts = (load_release(tmp_path / run / "export") for run in ("whole", "parts"))
     assert parts[1]["trained_with"] == whole[1]["trained_with"]
     # The schedule knew of one step only in the first sitting of the parts: the first step is the same, not the second.
     assert _stats(tmp_path / "parts")[0]["loss"] == _stats(tmp_path / "whole")[0]["loss"]
     assert (tmp_path / "parts" / KEPT / "config.json").is_file()
     with pytest.raises(CheckpointError, match="no folder and no shipped weights"):
-        train_encoder(folder, tmp_path / "other", settings, progress=False)
+        train("encoder", folder, tmp_path / "other", settings, progress=False)
     with pytest.raises(ConfigError, match=r"initial \(was .*, now songbirds\)"):
-        train_encoder(folder, tmp_path / "parts", replace(settings, initial="songbirds"), progress=False)
+        train("encoder", folder, tmp_path / "parts", replace(settings, initial="songbirds"), progress=False)
 
 
 def test_all_settings_that_do_not_fit_are_listed(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_all_settings_that_do_not_fit_are_listed(tmp_path: Path) -> None:
 def test_features_of_another_size_name_the_way_out(tiny: ModuleType, tmp_path: Path) -> None:
     root = tiny.build(tmp_path / "corpus")
     with pytest.raises(ConfigError, match=r"16 numbers a picture, and the encoder of songbirds knows 1024.*features"):
-        train_encoder(root, tmp_path / "run", EncoderSettings(initial="songbirds"), progress=False)
+        train("encoder", root, tmp_path / "run", EncoderSettings(initial="songbirds"), progress=False)
     assert not (tmp_path / "run").exists()
 
 

@@ -40,9 +40,10 @@ from speech2img.training.encoder.settings import (
     EncoderModelSettings,
     EncoderSettings,
 )
-from speech2img.training.encoder.task import EncoderTask, train_encoder
+from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.run import LoopSettings, seed_everything
 from speech2img.training.task import learning_rate
+from speech2img.training.train import train
 
 STEPS = 4
 LOOP = LoopSettings(max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1)
@@ -86,8 +87,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory, make_corpus: Callable[[Path
 def runs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each preset, and the embeddings of S2IGAN's."""
     folder = tmp_path_factory.mktemp("runs")
-    train_encoder(corpus, folder / "sen", SEN, progress=False)
-    train_encoder(corpus, folder / "li", LI, progress=False)
+    train("encoder", corpus, folder / "sen", SEN, progress=False)
+    train("encoder", corpus, folder / "li", LI, progress=False)
     extract_embeddings(folder / "sen", corpus, progress=False)
     return folder
 
@@ -168,7 +169,7 @@ def test_both_losses_and_all_validation_numbers_are_logged(runs: Path) -> None:
 def test_the_image_head_takes_features_as_the_teacher_gives_them(corpus: Path, tmp_path: Path) -> None:
     """Standardised in training, folded into the head in the release."""
     settings = replace(SEN, standardise=True)
-    train_encoder(corpus, tmp_path / "run", settings, progress=False)
+    train("encoder", corpus, tmp_path / "run", settings, progress=False)
     features = load_features(corpus, "made").features
     items = Manifest.load(corpus).items
     seen = features[[n for n, item in enumerate(items) if item.split == "train"]].reshape(-1, FEATURE_DIM)
@@ -263,8 +264,8 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
     monkeypatch.setattr(EncoderTask, "train_step", stopping)
     settings = {"sen": SEN, "li": LI}[name]
-    assert not train_encoder(corpus, tmp_path / name, settings, progress=False).finished
-    assert train_encoder(corpus, tmp_path / name, settings, progress=False).finished
+    assert not train("encoder", corpus, tmp_path / name, settings, progress=False).finished
+    assert train("encoder", corpus, tmp_path / name, settings, progress=False).finished
     assert toy.digest(task_state(tmp_path / name)) == toy.digest(task_state(runs / name))
 
 
@@ -284,14 +285,14 @@ def test_a_run_from_before_there_was_more_than_an_encoder_goes_on(
 
 def test_published_masking_trains_another_network(corpus: Path, runs: Path, tmp_path: Path) -> None:
     published = replace(SEN, crnn=replace(SEN.crnn, masked=False))
-    train_encoder(corpus, tmp_path / "run", published, progress=False)
+    train("encoder", corpus, tmp_path / "run", published, progress=False)
     first, second = (task_state(run)["pupil"]["encoder.convs.0.weight"] for run in (runs / "sen", tmp_path / "run"))
     assert not torch.equal(first, second)
 
 
 def test_features_of_another_size_need_a_head(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="crnn.embedding_dim: 16 beside features of 20.*image_head"):
-        train_encoder(corpus, tmp_path / "run", replace(SEN, image_head=False), progress=False)
+        train("encoder", corpus, tmp_path / "run", replace(SEN, image_head=False), progress=False)
 
 
 def test_the_published_recipe_is_the_preset() -> None:
@@ -329,9 +330,9 @@ def test_settings_out_of_range_are_named(wrong: dict[str, Any]) -> None:
 def test_pictures_may_stand_for_classes(corpus: Path, tmp_path: Path) -> None:
     losses = replace(SEN.losses, distinctive=0.0)
     settings = replace(SEN, labels="picture", losses=losses, selection="recall_at_10_both")
-    train_encoder(corpus, tmp_path / "run", settings, progress=False)
+    train("encoder", corpus, tmp_path / "run", settings, progress=False)
     by_class = replace(settings, labels="class")
-    train_encoder(corpus, tmp_path / "class", by_class, progress=False)
+    train("encoder", corpus, tmp_path / "class", by_class, progress=False)
     first, second = (task_state(tmp_path / run)["pupil"] for run in ("run", "class"))
     assert not torch.equal(first["encoder.convs.0.weight"], second["encoder.convs.0.weight"])
     assert "classifier.weight" not in first

@@ -12,10 +12,10 @@ from torch import nn
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.storage.releases.release import load_release
-from speech2img.training.prior.task import _load_generator
+from speech2img.training.prior.data import load_generator
 from speech2img.training.stackgan.initialization import standardise_input_, started
 from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
-from speech2img.training.stackgan.train import train_generator
+from speech2img.training.train import train
 
 
 def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
@@ -33,16 +33,21 @@ def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) -> None:
     root, plain = painted.build(tmp_path / "corpus"), painted.SETTINGS
-    train_generator(root, tmp_path / "first", plain, device="cpu", progress=False)
+    train("generator", root, tmp_path / "first", plain, device="cpu", progress=False)
     shutil.copytree(tmp_path / "first" / "export", tmp_path / "start")
     bare = replace(plain, initial=str(tmp_path / "start"), model=GeneratorModelSettings(discriminator_width=4))
     loop = replace(plain.loop, max_steps=2)
-    train_generator(root, tmp_path / "whole", replace(bare, loop=loop), device="cpu", progress=False)
-    train_generator(
-        root, tmp_path / "then", replace(bare, loop=replace(loop, max_steps=1)), device="cpu", progress=False
+    train("generator", root, tmp_path / "whole", replace(bare, loop=loop), device="cpu", progress=False)
+    train(
+        "generator",
+        root,
+        tmp_path / "then",
+        replace(bare, loop=replace(loop, max_steps=1)),
+        device="cpu",
+        progress=False,
     )
     shutil.rmtree(tmp_path / "start")
-    train_generator(root, tmp_path / "then", replace(bare, loop=loop), device="cpu", progress=False)
+    train("generator", root, tmp_path / "then", replace(bare, loop=loop), device="cpu", progress=False)
     whole, then = (load_release(tmp_path / run / "export")[1] for run in ("whole", "then"))
     assert whole["trained_with"] == then["trained_with"]
     assert any(role.startswith("initial generator's ") for role in then["trained_with"])
@@ -58,9 +63,9 @@ def test_embeddings_that_are_all_the_same_are_named() -> None:
 
 
 def test_the_prior_and_extract_take_shipped_weights_by_name(painted: ModuleType, tmp_path: Path) -> None:
-    network, standard, config = _load_generator(Path("songbirds"))
+    network, standard, config = load_generator(Path("songbirds"))
     assert network.embedding_dim == standard.mean.size and config["kind"] == "speech-to-image"
     with pytest.raises(CheckpointError, match="songbird"):
-        _load_generator(Path("songbird"))
+        load_generator(Path("songbird"))
     with pytest.raises(CheckpointError, match="songbird"):
         extract_embeddings(Path("songbird"), painted.build(tmp_path / "corpus"), progress=False)

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.features.loading import GoogLeNetTeacher, load_teacher, with_maps
+from speech2img.features.base import with_maps
+from speech2img.features.googlenet import GoogLeNetExtractor
+from speech2img.features.registry import load_teacher
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings
-from speech2img.training.stackgan.train import train_generator
+from speech2img.training.train import train
 
 CPU = torch.device("cpu")
 
@@ -33,13 +35,13 @@ def test_a_run_of_each_kind(kind: str, terms: set[str], painted: ModuleType, roo
     plain = painted.SETTINGS
     model = replace(plain.model, discriminators=kind, feature_discriminator_width=8)
     settings = replace(plain, model=model, losses=replace(plain.losses, class_aware=0.0))
-    train_generator(root, tmp_path / "whole", settings, device="cpu", progress=False)
+    train("generator", root, tmp_path / "whole", settings, device="cpu", progress=False)
     found = painted.losses(tmp_path / "whole")
     assert all(step.keys() == {"kl", *terms} for step in found)
     shutil.copytree(tmp_path / "whole", tmp_path / "cut")
     for step in (3, 4):
         shutil.rmtree(tmp_path / "cut" / "checkpoints" / f"step-{step:08d}")
-    train_generator(root, tmp_path / "cut", settings, device="cpu", progress=False)
+    train("generator", root, tmp_path / "cut", settings, device="cpu", progress=False)
     whole, resumed = (painted.final_state(tmp_path / name) for name in ("whole", "cut"))
     torch.testing.assert_close(resumed["feature_critics"], whole["feature_critics"], rtol=0, atol=0)
     torch.testing.assert_close(resumed["generator"], whole["generator"], rtol=0, atol=0)
@@ -55,8 +57,8 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
         return replace(plain, model=model, features=None, losses=losses)
 
     with pytest.raises(ConfigError, match="no such teacher"):
-        train_generator(root, tmp_path / "none", looking_through("nowhere"), device="cpu", progress=False)
-    train_generator(root, tmp_path / "run", looking_through(str(other)), device="cpu", progress=False)
+        train("generator", root, tmp_path / "none", looking_through("nowhere"), device="cpu", progress=False)
+    train("generator", root, tmp_path / "run", looking_through(str(other)), device="cpu", progress=False)
     _, config = load_release(tmp_path / "run" / "export")
     assert config["trained_with"]["discriminators' network"] == release_sha256(other)
 
@@ -73,9 +75,9 @@ def test_a_generator_goes_on_under_other_discriminators(
         )
         for name in (first, then)
     }
-    train_generator(root, tmp_path / "first", seen[first], device="cpu", progress=False)
+    train("generator", root, tmp_path / "first", seen[first], device="cpu", progress=False)
     idle = replace(seen[then], initial=str(tmp_path / "first"), learning_rate=0.0, discriminator_learning_rate=0.0)
-    train_generator(root, tmp_path / "then", idle, device="cpu", progress=False)
+    train("generator", root, tmp_path / "then", idle, device="cpu", progress=False)
     before, after = (painted.final_state(tmp_path / name) for name in ("first", "then"))
     taken = [key for key in after["generator"] if key.endswith("weight") and "augment" not in key]
     assert taken
@@ -87,21 +89,26 @@ def test_a_generator_goes_on_under_other_discriminators(
 
 
 def test_a_generator_goes_on_from_a_release(painted: ModuleType, root: Path, tmp_path: Path) -> None:
-    train_generator(root, tmp_path / "first", painted.SETTINGS, device="cpu", progress=False)
+    train("generator", root, tmp_path / "first", painted.SETTINGS, device="cpu", progress=False)
     released, _ = load_release(tmp_path / "first" / "export")
     idle = replace(painted.SETTINGS, initial=str(tmp_path / "first" / "export"), learning_rate=0.0)
-    train_generator(root, tmp_path / "then", idle, device="cpu", progress=False)
+    train("generator", root, tmp_path / "then", idle, device="cpu", progress=False)
     after = painted.final_state(tmp_path / "then")["generator"]
     taken = [key for key in after if key.endswith("weight") and "augment" not in key]
     assert taken
     for key in taken:
         torch.testing.assert_close(after[key], released[f"generator.{key}"].float(), rtol=0, atol=0)
     with pytest.raises(CheckpointError, match="holds no generator"):
-        train_generator(
-            root, tmp_path / "none", replace(idle, initial=str(root / "teacher")), device="cpu", progress=False
+        train(
+            "generator",
+            root,
+            tmp_path / "none",
+            replace(idle, initial=str(root / "teacher")),
+            device="cpu",
+            progress=False,
         )
     with pytest.raises(CheckpointError, match="nowhere"):
-        train_generator(root, tmp_path / "none", replace(idle, initial="nowhere"), device="cpu", progress=False)
+        train("generator", root, tmp_path / "none", replace(idle, initial="nowhere"), device="cpu", progress=False)
 
 
 def test_they_need_a_teacher(painted: ModuleType) -> None:
@@ -115,7 +122,7 @@ def test_they_need_a_teacher(painted: ModuleType) -> None:
 def test_the_side_that_googlenet_gets(realdata: Path, root: Path) -> None:
     path = realdata / "weights" / "googlenet_bvlc.npz"
     small = load_teacher(path, device=CPU, side=96)
-    assert isinstance(small, GoogLeNetTeacher)
+    assert isinstance(small, GoogLeNetExtractor)
     pictures = torch.rand(2, 3, 96, 96) * 2 - 1
     prepared = (pictures + 1).mul(127.5).flip(1) - torch.tensor([104.0, 117.0, 123.0]).view(3, 1, 1)
     torch.testing.assert_close(small.features(pictures), small.network.features(prepared))

@@ -18,7 +18,8 @@ from speech2img.features.image_features import load_features
 from speech2img.storage.releases.release import load_release
 from speech2img.training.stackgan.relation_supervisor import RelationSupervisor, open_sight
 from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings, RelationSettings
-from speech2img.training.stackgan.train import GeneratorTask, train_generator
+from speech2img.training.stackgan.task import GeneratorTask
+from speech2img.training.train import train
 
 CPU = torch.device("cpu")
 
@@ -39,7 +40,7 @@ def settings(painted: ModuleType, **relation: Any) -> GeneratorSettings:
 @pytest.fixture(scope="module")
 def trained(painted: ModuleType, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "generator"
-    train_generator(root, run, settings(painted), device="cpu", progress=False)
+    train("generator", root, run, settings(painted), device="cpu", progress=False)
     return run
 
 
@@ -68,7 +69,7 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
     wanted, whole = settings(painted), trained
     if how == "published":
         wanted, whole = settings(painted, positive="picture", form="published"), tmp_path / "whole"
-        train_generator(root, whole, wanted, device="cpu", progress=False)
+        train("generator", root, whole, wanted, device="cpu", progress=False)
     original: Callable[..., Any] = GeneratorTask.train_step
     calls = 0
 
@@ -83,8 +84,8 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
     monkeypatch.setattr(GeneratorTask, "train_step", dying)
     for _ in range(2):
         with pytest.raises(Killed):
-            train_generator(root, tmp_path / "again", wanted, device="cpu", progress=False)
-    assert train_generator(root, tmp_path / "again", wanted, device="cpu", progress=False).finished and calls == 6
+            train("generator", root, tmp_path / "again", wanted, device="cpu", progress=False)
+    assert train("generator", root, tmp_path / "again", wanted, device="cpu", progress=False).finished and calls == 6
     states = [painted.final_state(run) for run in (whole, tmp_path / "again")]
     assert "relation" in states[0]
     assert [toy.digest(state) for state in states][0] == toy.digest(states[1])
@@ -163,14 +164,16 @@ def test_encoders_that_cannot_serve_are_named(painted: ModuleType, root: Path, t
     ):
         wanted = settings(painted, encoder=str(tmp_path / name))
         with pytest.raises((CheckpointError, ConfigError), match=words):
-            train_generator(root, tmp_path / "run" / name, wanted, device="cpu", progress=False)
+            train("generator", root, tmp_path / "run" / name, wanted, device="cpu", progress=False)
 
 
 def test_a_run_of_another_corpus_is_refused(painted: ModuleType, root: Path, tmp_path: Path) -> None:
     other = painted.build(tmp_path / "other", seed=4)
     encoder = other / "derived" / "embeddings" / "encoder" / "encoder"
     with pytest.raises(CheckpointError, match="another teacher"):
-        train_generator(root, tmp_path / "run", settings(painted, encoder=str(encoder)), device="cpu", progress=False)
+        train(
+            "generator", root, tmp_path / "run", settings(painted, encoder=str(encoder)), device="cpu", progress=False
+        )
 
 
 def test_settings_that_contradict_each_other(painted: ModuleType, tmp_path: Path) -> None:
@@ -182,9 +185,9 @@ def test_settings_that_contradict_each_other(painted: ModuleType, tmp_path: Path
         replace(settings(painted), wrong_same_class=0.5)
     alone = painted.build(tmp_path / "alone", classes=14)
     with pytest.raises(DataError, match="12 classes have one training picture"):
-        train_generator(alone, tmp_path / "run", settings(painted), device="cpu", progress=False)
+        train("generator", alone, tmp_path / "run", settings(painted), device="cpu", progress=False)
     wanted = settings(painted, positive="picture")
-    assert train_generator(alone, tmp_path / "crops", wanted, device="cpu", progress=False).finished
+    assert train("generator", alone, tmp_path / "crops", wanted, device="cpu", progress=False).finished
 
 
 def test_preset() -> None:
@@ -210,10 +213,15 @@ def test_speech_that_was_not_learned_as_features_is_no_target_for_them(
         file["embeddings"] = narrow
     wanted = replace(settings(painted), embeddings="narrow", losses=replace(painted.SETTINGS.losses, feature=1.0))
     with pytest.raises(ConfigError, match="16 features, the speech 6; set it to image"):
-        train_generator(root, tmp_path / "speech", wanted, device="cpu", progress=False)
+        train("generator", root, tmp_path / "speech", wanted, device="cpu", progress=False)
     wanted = replace(wanted, losses=replace(wanted.losses, feature_target="image"))
-    assert train_generator(root, tmp_path / "image", wanted, device="cpu", progress=False).finished
+    assert train("generator", root, tmp_path / "image", wanted, device="cpu", progress=False).finished
     with pytest.raises(ConfigError, match="embeddings of 6 cannot be fitted to 16 features"):
-        train_generator(
-            root, tmp_path / "again", replace(wanted, initial=str(tmp_path / "image")), device="cpu", progress=False
+        train(
+            "generator",
+            root,
+            tmp_path / "again",
+            replace(wanted, initial=str(tmp_path / "image")),
+            device="cpu",
+            progress=False,
         )

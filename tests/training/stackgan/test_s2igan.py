@@ -12,9 +12,8 @@ from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.encoder.settings import ENCODER_PRESETS, CRNNSettings
-from speech2img.training.encoder.task import train_encoder
 from speech2img.training.stackgan.settings import RelationSettings
-from speech2img.training.stackgan.train import train_generator
+from speech2img.training.train import train
 
 
 def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path], tmp_path: Path) -> None:
@@ -28,11 +27,11 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
         workers=1,
         loop=loop,
     )
-    train_encoder(root, tmp_path / "encoder", sen, progress=False)
+    train("encoder", root, tmp_path / "encoder", sen, progress=False)
     extract_embeddings(tmp_path / "encoder", root, progress=False)
     rdg = replace(painted.SETTINGS, relation=RelationSettings(weight=1.0, width=8), loop=loop)
     rdg = replace(rdg, model=replace(rdg.model, num_stages=2, dense=True))
-    train_generator(root, tmp_path / "generator", rdg, device="cpu", progress=False)
+    train("generator", root, tmp_path / "generator", rdg, device="cpu", progress=False)
     pipe = SpeechToImage.load(tmp_path / "generator", device="cpu")
     assert isinstance(pipe.encoder, S2IGANEncoder) and pipe.mel.name == "s2igan"
     assert pipe.sampler is not None and all(stage.dense for stage in pipe.sampler.generator.next)

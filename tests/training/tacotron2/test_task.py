@@ -27,7 +27,8 @@ from speech2img.training.run import LoopSettings
 from speech2img.training.tacotron2.data import ClipBatches, clips_sha256, read_clips
 from speech2img.training.tacotron2.plots import heat_picture
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
-from speech2img.training.tacotron2.task import Tacotron2Task, train_tacotron2
+from speech2img.training.tacotron2.task import Tacotron2Task
+from speech2img.training.train import train
 from speech2img.tts.tacotron2.engine import Tacotron2Options, Tacotron2Synthesizer
 
 STEPS = 4
@@ -72,7 +73,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    assert train_tacotron2(clips, folder, SETTINGS, progress=False).finished
+    assert train("tacotron2", clips, folder, SETTINGS, progress=False).finished
     return folder
 
 
@@ -171,13 +172,13 @@ def test_missing_folder_damaged_wav_and_unspeakable_text(tmp_path: Path) -> None
         read_clips(tmp_path / "nowhere")
     root = folder_with(tmp_path, b"a|\xe6\x97\xa5\n")
     with pytest.raises(DataError, match="can be spoken"):
-        train_tacotron2(root, tmp_path / "run", SETTINGS_ALL, progress=False)
+        train("tacotron2", root, tmp_path / "run", SETTINGS_ALL, progress=False)
     root = folder_with(tmp_path, b"a|text\n")
     (root / "wavs" / "a.wav").write_bytes(b"RIFF nothing")
     with pytest.raises(DataError, match="a.wav"):
-        train_tacotron2(root, tmp_path / "run", SETTINGS_ALL, progress=False)
+        train("tacotron2", root, tmp_path / "run", SETTINGS_ALL, progress=False)
     with pytest.raises(DataError, match="held_out"):
-        train_tacotron2(root, tmp_path / "run", SETTINGS, progress=False)
+        train("tacotron2", root, tmp_path / "run", SETTINGS, progress=False)
 
 
 SETTINGS_ALL = Tacotron2Settings(model=SMALL, batch_size=2, loop=SETTINGS.loop)
@@ -210,7 +211,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
     monkeypatch.setattr(Tacotron2Task, "train_step", stopping)
     sittings = 0
-    while not train_tacotron2(clips, tmp_path / "run", SETTINGS, progress=False).finished:
+    while not train("tacotron2", clips, tmp_path / "run", SETTINGS, progress=False).finished:
         sittings += 1
     assert sittings == 2
     states = []
@@ -229,7 +230,7 @@ def test_another_corpus_does_not_go_on(clips: Path, trained: Path, tmp_path: Pat
     (other / "metadata.csv").write_text(text.replace("aloud", "softly"))
     assert clips_sha256(read_clips(other)) != clips_sha256(read_clips(clips))
     with pytest.raises(ConfigError, match="clips_sha256"):
-        train_tacotron2(other, trained, SETTINGS, progress=False)
+        train("tacotron2", other, trained, SETTINGS, progress=False)
 
 
 def test_the_verb(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -251,7 +252,8 @@ def test_a_few_steps_lower_the_loss_on_real_speech(realdata: Path, tmp_path: Pat
         "LJ001-0002|in being comparatively modern.\nLJ001-0008|has never been surpassed.\n", encoding="utf-8"
     )
     loop = LoopSettings(max_steps=8, evaluate_every=1, grid_every=0, log_every=1, precision="fp32", threads=1)
-    result = train_tacotron2(
+    result = train(
+        "tacotron2",
         tmp_path,
         tmp_path / "run",
         Tacotron2Settings(model=SMALL, batch_size=2, learning_rate=1e-2, loop=loop),

@@ -9,8 +9,8 @@ import torch
 import speech2img
 from speech2img.audio.mel import mel_preset
 from speech2img.errors import CheckpointError
-from speech2img.features.judge import Judge
-from speech2img.features.loading import load_teacher
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.registry import load_teacher
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.find_release import find_release
@@ -40,7 +40,7 @@ def test_a_teacher_whose_config_lacks_a_value_is_named(tmp_path: Path, key: str)
 )
 def test_a_teacher_or_judge_that_asks_for_more_than_its_file_holds(tmp_path: Path, change: dict[str, Any]) -> None:
     folder = made(tmp_path / "t", {**CONFIG, **change})
-    for opened in (lambda: load_teacher(folder, device=CPU), lambda: Judge.load(folder)):
+    for opened in (lambda: load_teacher(folder, device=CPU), lambda: AttributeClassifier.load(folder)):
         with pytest.raises(CheckpointError, match="settings do not fit|does not fit the model"):
             opened()
 
@@ -53,7 +53,7 @@ def test_opening_networks_leaves_the_random_state_alone(tmp_path: Path) -> None:
     opened = {
         "model": lambda: speech2img.load("songbirds", device="cpu"),
         "teacher": lambda: load_teacher(teacher, device=CPU),
-        "judge": lambda: Judge.load(find_release("songbirds-judge")),
+        "judge": lambda: AttributeClassifier.load(find_release("songbirds-judge")),
         "vocoder": lambda: HifiGanVocoder(tmp_path / "vocoder", preset=mel_preset("tacotron2"), device=CPU),
     }
     for name, load in opened.items():

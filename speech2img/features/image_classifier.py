@@ -9,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, MetricError
-from speech2img.features.inception_reader import exact_convolutions
+from speech2img.errors import CheckpointError
+from speech2img.features.base import FeatureExtractor
+from speech2img.features.inception import exact_convolutions
+from speech2img.features.layers import LOGITS
 from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
+from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, release_sha256
@@ -19,12 +22,11 @@ from speech2img.storage.releases.release import load_release, release_sha256
 KIND = "picture-classifier"
 OWN = "own"
 """How protocols and reports name a classifier that no paper had."""
-LOGITS = "logits"
 _FIX = "give the run folder of 'speech2img train classifier'"
 
 
-class ClassifierReader:
-    """Runs a trained classifier over batches of prepared pictures.
+class ImageClassifierExtractor(FeatureExtractor):
+    """Runs a trained classifier: it tells classes apart, and stands for no image by pooled features.
 
     Parameters
     ----------
@@ -38,10 +40,10 @@ class ClassifierReader:
         Where it computes.
     """
 
-    precision = "float32"
-    build = OWN
-    classifier = OWN
-    taps = (LOGITS,)
+    kind = KIND
+    input_size = INPUT_SIZE
+    pooled, logits = "", LOGITS
+    build = classifier = OWN
 
     def __init__(
         self,
@@ -52,31 +54,17 @@ class ClassifierReader:
         device: str | torch.device = "cpu",
     ) -> None:
         self._device = torch.device(device)
-        self._classifier = classifier.eval().requires_grad_(False).to(self._device)
+        self._network = classifier.eval().requires_grad_(False).to(self._device)
         self.config = config
         self.weights_sha256 = weights_sha256
         self.name = f"own classifier of {len(config['classes'])} classes on {config['network']}"
+        self.classes = f"{len(config['classes'])} classes of {config.get('corpus', 'an unknown corpus')}"
+        self.outputs = {LOGITS: len(config["classes"])}
 
-    @classmethod
-    def load(cls, name_or_path: str | PathLike[str], *, device: str | torch.device = "cpu") -> "ClassifierReader":
-        """Load a classifier.
-
-        Parameters
-        ----------
-        name_or_path : str or path
-            Run or release folder of ``speech2img train classifier``.
-        device : str or torch.device
-            Where it computes.
-
-        Raises
-        ------
-        CheckpointError
-            If it is missing, damaged or something else.
-        """
-        folder = find_release(name_or_path)
-        tensors, config = load_release(folder)
-        classifier = classifier_of(tensors, config, name=str(folder))
-        return cls(classifier, config=config, weights_sha256=release_sha256(folder), device=device)
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self._device
 
     @property
     def facts(self) -> str:
@@ -89,16 +77,27 @@ class ClassifierReader:
             "are comparable only with scores of the very same weights."
         )
 
-    def check_taps(self, taps: Sequence[str]) -> None:
-        """Raise MetricError unless it is asked for its logits alone."""
-        if tuple(taps) != self.taps:
-            raise MetricError.about(self.name, f"cannot give {', '.join(taps) or 'nothing'}", f"it gives {LOGITS}")
-
-    def read(self, prepared: Tensor, taps: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Scores before the softmax of pictures (B, 299, 299, 3) in -1..1, float32 (B, classes)."""
+    def read(self, images_BHWC: Tensor, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Scores before the softmax (B, classes) of images (B, 299, 299, 3) in -1..1."""
         with torch.inference_mode(), exact_convolutions():
-            logits = self._classifier(prepared.to(self._device).permute(0, 3, 1, 2))
+            logits = self._network(images_BHWC.to(self._device).permute(0, 3, 1, 2))
         return {LOGITS: logits.float().cpu().numpy()}
+
+
+def load_image_classifier(
+    name_or_path: str | PathLike[str], *, device: str | torch.device = "cpu"
+) -> ImageClassifierExtractor:
+    """Load a classifier from a run or release folder of ``speech2img train classifier``.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged or something else.
+    """
+    folder = find_release(name_or_path)
+    tensors, config = load_release(folder)
+    classifier = classifier_of(tensors, config, name=str(folder))
+    return ImageClassifierExtractor(classifier, config=config, weights_sha256=release_sha256(folder), device=device)
 
 
 def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, name: str) -> PictureClassifier:

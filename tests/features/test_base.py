@@ -1,6 +1,8 @@
 """Whichever known network a path holds is opened and read; everything else is one error that says what to give."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,15 +10,17 @@ import pytest
 import torch
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.features.googlenet_reader import GoogLeNetReader
-from speech2img.features.judge import Judge
-from speech2img.metrics.evaluate.feature_networks import load_feature_network
-from speech2img.metrics.evaluate.inception_features import InceptionFeatures
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import read_images
+from speech2img.features.googlenet import GoogLeNetExtractor
+from speech2img.features.inception import InceptionExtractor
+from speech2img.features.registry import load_extractor
+from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.model_rows import add_likeness
-from speech2img.metrics.images.input_filters import input_filter
 from speech2img.metrics.report.report import MetricReport
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
+from speech2img.models.vision.inception import TAPS
 from speech2img.storage.releases.release import save_release
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
@@ -32,12 +36,12 @@ def test_googlenet_as_import_makes_it(variant: str, network: type[torch.nn.Modul
     torch.manual_seed(0)
     made = network()
     folder = release(tmp_path / "net", made, kind="googlenet", variant=variant, source_sha256="ab" * 32)
-    reader = load_feature_network(folder)
-    assert isinstance(reader, GoogLeNetReader) and reader.weights_sha256 == "ab" * 32
+    reader = load_extractor(folder)
+    assert isinstance(reader, GoogLeNetExtractor) and reader.weights_sha256 == "ab" * 32
     assert variant in reader.name.lower() and "1,000 ImageNet classes" in reader.classes
-    reading = reader.read(PICTURES)
+    reading = read_images(reader, PICTURES)
     assert reading.features.shape == (3, 1024) and reading.logits.shape == (3, 1000)
-    direct = GoogLeNetReader(made, weights_sha256="x").read(PICTURES)
+    direct = read_images(GoogLeNetExtractor(made, weights_sha256="x"), PICTURES)
     np.testing.assert_array_equal(reading.features, direct.features)
 
 
@@ -45,39 +49,39 @@ def test_an_attribute_network(tmp_path: Path) -> None:
     network = AttributeNetwork({"size": 2}, width=4, feature_dim=16)
     heads = {"size": ["small", "large"]}
     kind = {"kind": "attribute-network", "heads": heads, "width": 4, "feature_dim": 16, "image_size": 64}
-    found = load_feature_network(release(tmp_path / "judge", network, **kind))
-    assert isinstance(found, Judge) and found.read(PICTURES).features.shape == (3, 16)
+    found = load_extractor(release(tmp_path / "judge", network, **kind))
+    assert isinstance(found, AttributeClassifier) and read_images(found, PICTURES).features.shape == (3, 16)
 
 
-class StubInception:
-    """Stands in for Inception, whose weights are a hundred megabytes."""
+class StubInception(InceptionExtractor):
+    """Stands in for Inception, whose weights are a hundred megabytes: means of the pixels."""
 
-    name, weights_sha256 = "Inception-v3 (stub)", "ab" * 32
-
-    def __init__(self, classifier: str | None) -> None:
-        self.classifier = classifier
-        self.taps = ("pool64", "pool768") if classifier is None else ("pool64", "pool768", "logits", "logits_unbiased")
+    def __init__(self, classifier: int | None) -> None:
+        network = SimpleNamespace(build="fid", modules=list, taps=TAPS[:3], classifier=None)
+        if classifier is not None:
+            network.taps, network.classifier = TAPS, SimpleNamespace(out_features=classifier)
+        network.eval = network.requires_grad_ = network.to = lambda *_: network
+        super().__init__(network, name="Inception-v3 (stub)", weights_sha256="ab" * 32)  # type: ignore[arg-type]
         self.asked: list[str] = []
 
-    def read(self, prepared: torch.Tensor, taps: list[str]) -> dict[str, np.ndarray]:
-        self.asked = list(taps)
-        means = prepared.mean(dim=(1, 2)).numpy()
-        return {tap: means for tap in taps}
+    def read(self, images_BHWC: torch.Tensor, outputs: Sequence[str]) -> dict[str, np.ndarray]:
+        self.asked = list(outputs)
+        means = images_BHWC.mean(dim=(1, 2)).numpy()
+        return {output: means for output in outputs}
 
 
 def test_inception_gives_its_deepest_features_and_its_classes_where_it_has_them() -> None:
-    for classifier, logits in (("fid", "logits_unbiased"), ("torchvision", "logits")):
-        stub: Any = StubInception(classifier)
-        reading = InceptionFeatures(stub).read(PICTURES, batch_size=2)
-        assert stub.asked == ["pool768", logits] and reading.logits.shape == (3, 3)
-    stub = StubInception(None)
-    network = InceptionFeatures(stub)
-    reading = network.read(PICTURES, batch_size=2)
+    for classifier, logits in ((1008, "logits_unbiased"), (1000, "logits")):
+        stub = StubInception(classifier)
+        reading = read_images(stub, PICTURES, batch_size=2)
+        assert stub.asked == ["pool2048", logits] and reading.logits.shape == (3, 3)
+    network = StubInception(None)
+    reading = read_images(network, PICTURES, batch_size=2)
     from PIL import Image
 
     expected = [input_filter("clean").apply(Image.fromarray(picture)).mean(axis=(0, 1)) for picture in PICTURES]
     np.testing.assert_allclose(reading.features, expected, atol=1e-6)
-    assert reading.logits.shape == (3, 0) and network.name == "Inception-v3 (stub), pool768"
+    assert reading.logits.shape == (3, 0) and network.features_name == "Inception-v3 (stub), pool768"
     report = MetricReport("t", {}, {}, {})
     add_likeness(report, "all", reading, reading, None, network=network, real_protocol="as said", seed=0)
     assert [row.name for row in report.rows] == ["frechet_distance", "kernel_distance"]
@@ -87,33 +91,33 @@ def test_inception_gives_its_deepest_features_and_its_classes_where_it_has_them(
 def test_what_reads_no_pictures_is_named(tmp_path: Path) -> None:
     other = release(tmp_path / "other", torch.nn.Linear(2, 2), kind="speech-encoder")
     with pytest.raises(ConfigError, match=r"--network .*other: a release of kind 'speech-encoder' reads no pictures"):
-        load_feature_network(other)
+        load_extractor(other, option="--network")
     wrong = release(tmp_path / "wrong", torch.nn.Linear(2, 2), kind="googlenet", variant="bvlc")
     with pytest.raises(CheckpointError, match="wrong"):
-        load_feature_network(wrong)
+        load_extractor(wrong)
     unknown = release(tmp_path / "unknown", torch.nn.Linear(2, 2), kind="googlenet", variant="v7")
     with pytest.raises(CheckpointError, match="unknown"):
-        load_feature_network(unknown)
+        load_extractor(unknown)
     np.savez(tmp_path / "arrays.npz", a=np.zeros(3))
     (tmp_path / "text.pth").write_text("words")
     (tmp_path / "net.caffemodel").write_bytes(b"\xff" * 100)
     for name in ("arrays.npz", "text.pth", "net.caffemodel"):
         with pytest.raises(CheckpointError, match=rf"{name}: neither GoogLeNet's weights .* nor Inception's"):
-            load_feature_network(tmp_path / name)
+            load_extractor(tmp_path / name)
     for name in ("gone.npz", "gone"):
         with pytest.raises(CheckpointError, match=name):
-            load_feature_network(tmp_path / name)
+            load_extractor(tmp_path / name)
 
 
 def test_the_teacher_in_a_whole_model_reads_as_the_teacher_itself(tmp_path: Path) -> None:
     network = AttributeNetwork({"size": 2}, width=4, feature_dim=16)
     kind = {"heads": {"size": ["small", "large"]}, "width": 4, "feature_dim": 16, "image_size": 64}
-    own = load_feature_network(release(tmp_path / "own", network, kind="attribute-network", **kind))
+    own = load_extractor(release(tmp_path / "own", network, kind="attribute-network", **kind))
     inside = {f"reader.network.{name}": value for name, value in network.state_dict().items()}
     reader = {**kind, "heads": {"size": 2}}
     save_release(tmp_path / "whole", inside, {"kind": "speech-to-image", "reader": reader}, "# card", half=False)
-    found = load_feature_network(tmp_path / "whole")
-    np.testing.assert_array_equal(found.read(PICTURES).features, own.read(PICTURES).features)
+    found = load_extractor(tmp_path / "whole")
+    np.testing.assert_array_equal(read_images(found, PICTURES).features, read_images(own, PICTURES).features)
     for lie in (
         {},
         [],
@@ -123,4 +127,4 @@ def test_the_teacher_in_a_whole_model_reads_as_the_teacher_itself(tmp_path: Path
     ):
         save_release(tmp_path / "lie", inside, {"kind": "speech-to-image", "reader": lie}, "# card", half=False)
         with pytest.raises(CheckpointError, match="lie"):
-            load_feature_network(tmp_path / "lie")
+            load_extractor(tmp_path / "lie")

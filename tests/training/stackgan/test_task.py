@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from speech2img.training.stackgan.settings import GeneratorSettings
-from speech2img.training.stackgan.train import train_generator
+from speech2img.training.train import train
 
 MEASURED: dict[str, list[dict[str, float]]] = {
     "plain": [
@@ -95,7 +95,7 @@ def variant(painted: ModuleType, name: str) -> GeneratorSettings:
 
 @pytest.mark.parametrize("name", ["plain", "speech", "image", "two stages"])
 def test_losses_are_as_they_were_measured(name: str, painted: ModuleType, root: Path, tmp_path: Path) -> None:
-    train_generator(root, tmp_path, variant(painted, name), device="cpu", progress=False)
+    train("generator", root, tmp_path, variant(painted, name), device="cpu", progress=False)
     found = painted.losses(tmp_path)
     assert [step.keys() for step in found] == [step.keys() for step in MEASURED[name]]
     for step, wanted in zip(found, MEASURED[name], strict=True):

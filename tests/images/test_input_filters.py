@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from speech2img.errors import ConfigError
-from speech2img.metrics.images.input_filters import INPUT_FILTERS, clean, input_filter, legacy
+from speech2img.images.input_filters import INPUT_FILTERS, clean, input_filter, legacy
 
 
 def _random(width: int, height: int, low: int = 0, high: int = 256) -> Image.Image:
