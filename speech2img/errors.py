@@ -27,7 +27,18 @@ class Speech2ImgError(Exception):
         fix : str
             What the user can do now.
         """
-        return cls(" ".join(f"{subject}: {reason}; {fix}".split()))
+        return cls(printable(" ".join(f"{subject}: {reason}; {fix}".split())))
+
+
+def printable(text: str) -> str:
+    r"""A text in which what cannot be printed is escaped: ``\xf6`` of a Latin-1 file name, ``\x1b``, ``\u202e``."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    """What stands for a character that cannot be printed; Python reads a byte that is no UTF-8 as U+DC80 to U+DCFF."""
+    code = ord(char)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode()
 
 
 class ConfigError(Speech2ImgError):

@@ -8,7 +8,7 @@ Shape letters: N utterances, K pictures of one utterance, C candidates of one pi
 T frames, S picture size.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from os import PathLike
 from typing import Any, Literal, TypeAlias, overload
@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from speech2img.audio.inputs import Recording, hear, recordings_in
-from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
+from speech2img.audio.mel import MelPreset, log_mel, released_preset
 from speech2img.audio.remarks import Remarks
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError, CheckpointError
@@ -40,16 +40,6 @@ from speech2img.storage.releases.release import load_release, release_sha256
 
 File: TypeAlias = str | PathLike[str] | bytes
 """The most usual forms of a `Recording`."""
-
-
-def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
-    """The mel preset that weights were trained with, by the name in their config."""
-    name = config.get("mel_preset")
-    if name not in MEL_PRESETS:
-        raise CheckpointError.about(
-            source, f"its config asks for the mel preset {name!r}", f"known presets: {', '.join(MEL_PRESETS)}"
-        )
-    return MEL_PRESETS[str(name)]
 
 
 class SpeechToImage(EmbeddingsToImage):
@@ -145,6 +135,7 @@ class SpeechToImage(EmbeddingsToImage):
                 "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
             )
         encoder = build_network(build_encoder, config, "encoder", tensors, folder)
+        mel = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=folder)
         sampler = None
         if generator is not None:
             generator_folder, tensors, generator_config = load_generator(generator)
@@ -161,12 +152,7 @@ class SpeechToImage(EmbeddingsToImage):
                     "use an encoder and a generator that were trained together",
                 )
         return cls(
-            encoder=encoder,
-            sampler=sampler,
-            mel=load_mel_preset(config, source=str(folder)),
-            device=device,
-            name=str(name_or_path),
-            weights_sha256=sha256,
+            encoder=encoder, sampler=sampler, mel=mel, device=device, name=str(name_or_path), weights_sha256=sha256
         )
 
     @overload

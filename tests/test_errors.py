@@ -41,3 +41,9 @@ def test_about_gives_one_line_of_the_own_class() -> None:
 
 def test_unsafe_files_are_checkpoint_errors() -> None:
     assert issubclass(errors.UnsafeFileError, errors.CheckpointError)
+
+
+def test_a_message_can_be_printed_whatever_a_file_is_called() -> None:
+    error = errors.DataError.about("a\x1b[31m\u202egnp.wav", "it says \x7f and \udcff", "rename it")
+    assert str(error) == r"a\x1b[31m\u202egnp.wav: it says \x7f and \xff; rename it"
+    assert str(errors.DataError.about("für/鳥.wav", "is no sound", "fetch it")) == "für/鳥.wav: is no sound; fetch it"

@@ -286,3 +286,12 @@ def test_cuda_gives_the_cpus_picture(folder: Path, recordings: list[Path]) -> No
     on_cpu = SpeechToImage.load(folder, device="cpu").generate(np.ones((2, 16)), seed=1)
     on_cuda = SpeechToImage.load(folder, device="cuda").generate(np.ones((2, 16)), seed=1)
     assert np.abs(on_cpu.astype(int) - on_cuda.astype(int)).mean() < 0.5
+
+
+def test_a_front_end_of_other_bands_than_the_encoder_is_named(make_release: ReleaseMaker, tmp_path: Path) -> None:
+    folder = make_release(tmp_path / "release", mel_preset="tacotron2")
+    with pytest.raises(CheckpointError, match="takes 40 mel bands, and its mel preset 'tacotron2' gives 80; use the"):
+        SpeechToImage.load(folder)
+    for name in (None, [], "maen"):
+        with pytest.raises(CheckpointError, match="mel.preset"):
+            SpeechToImage.load(make_release(tmp_path / "release", mel_preset=name))

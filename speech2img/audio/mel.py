@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from speech2img.audio.filter_bank import mel_filter_bank
 from speech2img.audio.io import RESAMPLER
-from speech2img.errors import AudioError, ConfigError
+from speech2img.errors import AudioError, CheckpointError, ConfigError
 
 _AMIN = 1e-10
 _CMVN_EPSILON = 1e-16
@@ -152,6 +152,33 @@ def mel_preset(name: str) -> MelPreset:
     except KeyError:
         fix = f"choose one of {', '.join(MEL_PRESETS)}"
         raise ConfigError.about(f'mel preset "{name}"', "no such preset", fix) from None
+
+
+def released_preset(name: object, *, n_mels: int, source: object) -> MelPreset:
+    """The front-end that the config of released weights names.
+
+    Parameters
+    ----------
+    name : object
+        What stands under ``mel_preset``.
+    n_mels : int
+        Mel bands that the network takes.
+    source : object
+        What the weights are called, for the message.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none of that name, or it gives another number of bands.
+    """
+    preset = MEL_PRESETS.get(name) if isinstance(name, str) else None
+    if preset is None:
+        reason = f"its config asks for the mel preset {name!r:.80}"
+        raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
+    if preset.n_mels != n_mels:
+        reason = f"it takes {n_mels} mel bands, and its mel preset {name!r} gives {preset.n_mels}"
+        raise CheckpointError.about(source, reason, "use the front-end that these weights were trained with")
+    return preset
 
 
 def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:

@@ -1,6 +1,7 @@
 """``speech2img evaluate --model``: everything that the measurement of a model is given."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,7 +248,7 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
     for run in args.curves or ():
         if not (run / "stats.jsonl").exists():
             raise ConfigError.about(f"--curves {run}", "no stats.jsonl in it", "give run folders of 'speech2img train'")
-    runs = dict.fromkeys(run.resolve() for run in (*(args.curves or ()), Path(args.model)))
+    runs = dict.fromkeys(Path(os.path.realpath(run)) for run in (*(args.curves or ()), Path(args.model)))
     names = [run.name for run in runs]
     return {
         run.name if names.count(run.name) == 1 else str(run): run / "stats.jsonl"

@@ -1,6 +1,7 @@
 """``speech2img extract``: speech embeddings of a whole corpus."""
 
 import argparse
+import os
 from pathlib import Path
 
 from speech2img.cli.parsing import add_device, add_root, add_verb
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             name = args.name or "s2igan"
             by_leader(lambda: import_embeddings(args.pickles, args.root, name=name))
         else:
-            name = args.name or args.encoder_run.resolve().name
+            name = args.name or Path(os.path.realpath(args.encoder_run)).name
             extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
         if is_leader():
             print(f"embeddings: {embedding_folder(args.root, name)}")

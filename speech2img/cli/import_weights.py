@@ -79,6 +79,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
         but an older release; the file is not read then.
     """
     _check_options(source, options)
+    from speech2img.audio.mel import released_preset
     from speech2img.models.published.containers import find_state
     from speech2img.storage.atomic import file_sha256
     from speech2img.storage.releases.networks import build_network
@@ -97,6 +98,12 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     except ValueError as error:
         raise CheckpointError.about(file, error, fix) from error
     build_network(ours.network, ours.settings, converted, name=str(file), fix=fix)
+    for name, tensor in converted.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError.about(f"{file}: {name}", "holds values that are not finite", "use another checkpoint")
+    if "mel_preset" in ours.config and "n_mels" in ours.settings:
+        preset = ours.config["mel_preset"]
+        released_preset(preset, n_mels=ours.settings["n_mels"], source=f"{file}: --mel-preset {preset}")
 
     # Write the release.
     config = {**ours.config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}

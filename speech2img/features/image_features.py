@@ -1,5 +1,6 @@
 """Teacher features of a corpus: what the speech encoder learns to give. Kept as HDF5 and as the pickle of Li et al."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,10 @@ from speech2img.features.stores import derived, image_store
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.foreign.peer_embeddings import save_li2020_image_features
+from speech2img.storage.foreign.pickles import demand_pickle_or_nothing
 from speech2img.storage.hdf5.opener import Store, open_store
 from speech2img.storage.hdf5.seal import write_store
-from speech2img.storage.hdf5.sources import demand_store_or_nothing
+from speech2img.storage.hdf5.sources import demand_own_store
 from speech2img.storage.names import plain_name
 from speech2img.storage.releases.release import copy_release
 
@@ -142,13 +144,15 @@ def build_teacher_features(
     one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call goes on.
     """
     teacher = teacher_place(teacher)
-    name = name or ((teacher.name or teacher.resolve().name) if teacher.is_dir() else "googlenet")
+    name = name or ((teacher.name or Path(os.path.realpath(teacher)).name) if teacher.is_dir() else "googlenet")
     path = feature_path(root, name)
     network = load_teacher(teacher, device=resolve_device(device), side=side)
     views = network.default_views if views is None else views
     if not 1 <= views <= VIEWS:
         raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
     manifest = Manifest.load(root)
+    for part in peer_parts(manifest):
+        demand_pickle_or_nothing(_pickle_path(root, part, name))
     made_by: dict[str, str | int] = {"sha256": network.sha256, "views": views, "side": side or 0}
     if not _is_current(path, made_by, manifest):
         store = image_store(
@@ -216,11 +220,15 @@ def _write_pickles(root: Path, name: str, manifest: Manifest) -> None:
     features = load_features(root, name).features
     for part, rows in peer_parts(manifest).items():
         pickled = [np.resize(features[row], (VIEWS, features.shape[2])) for row in rows]
-        save_li2020_image_features(root / part / f"image_features_{name}.pickle", pickled)
+        save_li2020_image_features(_pickle_path(root, part, name), pickled)
+
+
+def _pickle_path(root: Path, part: str, name: str) -> Path:
+    return root / part / f"image_features_{name}.pickle"
 
 
 def _is_current(path: Path, made_by: Mapping[str, object], manifest: Manifest) -> bool:
-    demand_store_or_nothing(path)
+    demand_own_store(path, names=("features", "ids", "sha256"))
     if not path.exists():
         return False
     try:
@@ -238,7 +246,7 @@ def _open(path: Path) -> Store:
 def _keep_teacher(root: Path, name: str, network: FeatureExtractor, path: Path) -> Path:
     """Copy a small teacher beside its features, so that a moved run does not lose it; large ones stay as they are."""
     if not isinstance(network, AttributeClassifier):
-        return path.resolve()
+        return Path(os.path.realpath(path))
     copy = _teacher_place(root, name)
     copy_release(network.folder, copy)
     return copy.relative_to(root)

@@ -1,5 +1,6 @@
 """Speech embeddings of a whole corpus, for the generator and as both peers' pickles."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.audio.mel import MEL_PRESETS
+from speech2img.audio.mel import MEL_PRESETS, released_preset
 from speech2img.batches.speech import Mels
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.records.splits import peer_parts
@@ -24,7 +25,11 @@ from speech2img.features.stores import derived, mel_store
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
-from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
+from speech2img.storage.foreign.peer_embeddings import (
+    demand_embeddings_or_nothing,
+    save_li2020_embeddings,
+    save_s2igan_embeddings,
+)
 from speech2img.storage.hdf5.opener import open_store
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.names import plain_name
@@ -114,21 +119,20 @@ def extract_embeddings(
     ConfigError
         If the name is a path.
     """
-    folder = embedding_folder(root, name or run.resolve().name)
+    folder = embedding_folder(root, name or Path(os.path.realpath(run)).name)
     source = find_release(run)
     tensors, config = load_release(source)
     if config.get("kind") not in ("speech-encoder", "speech-to-image"):
         raise CheckpointError.about(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
-    if str(config.get("mel_preset")) not in MEL_PRESETS:
-        reason = f"its config asks for the mel preset {str(config.get('mel_preset'))[:80]!r}"
-        raise CheckpointError.about(source, reason, f"known presets: {', '.join(MEL_PRESETS)}")
     where = resolve_device(device)
     state = part_of(tensors, "encoder.")
     encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
+    released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
     encoder.to(where).eval()
     manifest = Manifest.load(root)
+    demand_embeddings_or_nothing(folder, peer_parts(manifest))
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
     padded_frames, pad_value = _padding(config, source)
     sha256 = release_sha256(source)
@@ -240,6 +244,7 @@ def write_embeddings(
         The folder.
     """
     folder = embedding_folder(manifest.root, name)
+    demand_embeddings_or_nothing(folder, ())
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FRAMES_FILE).unlink(missing_ok=True)
     ids = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]

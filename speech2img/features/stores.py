@@ -8,6 +8,7 @@ from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.distributed.collectives import is_leader, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.store import ImageStore, build_image_store
+from speech2img.storage.hdf5.sources import demand_own_store
 
 
 def derived(root: Path) -> Path:
@@ -38,6 +39,7 @@ def image_store(
     crop = crop and boxed
     entries = [(item.id, manifest.root / item.image, item.box if crop else None) for item in manifest.items]
     with leader_first():
+        demand_own_store(path, names=("pixels", "ids"))
         build_image_store(path, entries, size=size, workers=workers, progress=progress and is_leader())
     store = ImageStore(path)
     _demand_ids(path, list(store.ids), [item.id for item in manifest.items])
@@ -66,6 +68,7 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
                 )
             entries.append((utterance_id(item, caption), manifest.root / caption.audio))
     with leader_first():
+        demand_own_store(path, names=("frames", "ids", "offsets"))
         build_mel_store(path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_leader())
     return MelStore(path)
 

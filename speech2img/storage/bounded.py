@@ -53,7 +53,13 @@ def open_bounded(path: str | Path, *, max_bytes: int | None = None) -> Iterator[
         if size > SPARE_BYTES and _consists_of_holes(file.fileno(), size):
             raise DataError.about(path, f"consists of holes: of its {size:,} bytes next to none are there", _FIX)
         file.seek(0)
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            if error.errno is None:  # an error of a format, and none of the disk
+                raise
+            with disk_errors(path):
+                raise
 
 
 @contextlib.contextmanager

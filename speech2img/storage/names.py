@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from speech2img.errors import ConfigError
+from speech2img.errors import ConfigError, printable
 
 MAX_NAME_BYTES = 200
 """Longest file name in UTF-8; file systems take 255, and temporary names are longer."""
@@ -99,11 +99,5 @@ def some_of(names: Sequence[str], *, separator: str = ", ", max_length: int = MA
 def shown(name: str, *, max_length: int = MAX_LENGTH) -> str:
     r"""A name as one line of plain characters: what cannot be printed (``\xf6`` of Latin-1, line ends) is escaped."""
     if not name.isprintable():
-        name = "".join(char if char.isprintable() else _escaped(char) for char in name[: max_length + 1])
+        name = printable(name[: max_length + 1])
     return name if len(name) <= max_length else f"{name[: max_length - 3]}..."
-
-
-def _escaped(char: str) -> str:
-    """What stands for a character that cannot be printed; Python reads a byte that is no UTF-8 as U+DC80 to U+DCFF."""
-    code = ord(char)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else char.encode("unicode_escape").decode()

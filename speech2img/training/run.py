@@ -3,9 +3,9 @@
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,10 +22,36 @@ from speech2img.storage.lock import LOCK, run_lock
 from speech2img.storage.places import made_folder, require_writable_place
 from speech2img.storage.rank import this_rank
 from speech2img.storage.releases.networks import networks_draw
+from speech2img.storage.releases.release import require_release_place
 
 WhenNotFinite = Literal["stop", "skip"]
-_WRITTEN = ("config.toml", "stats.jsonl", "nonfinite.json", "checkpoints", "export", "tensorboard", "profile")
+_WRITTEN = ("config.toml", "stats.jsonl", "nonfinite.json", "checkpoints", "export", "tensorboard", "profile", "grids")
 """What a run writes whatever it trains."""
+_SIZE, _LAYERS, _FRAMES, _SHARE = (1, 1 << 16), (1, 64), (1, 100_000), (0.0, 1.0)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("channels", "components", "location_filters"), _SIZE),
+    **dict.fromkeys(("rnn_layers", "blocks", "encoder_layers", "postnet_layers"), _LAYERS),
+    **dict.fromkeys(("padded_frames", "max_frames"), _FRAMES),
+    **dict.fromkeys(("ema_decay", "warmup", "wrong_same_class", "label_smoothing"), _SHARE),
+    **dict.fromkeys(("learning_rate", "discriminator_learning_rate"), (0.0, 1e3)),
+    **dict.fromkeys(("seed", "render_seed", "deal_seed"), (0, 2**63 - 1)),
+    **dict.fromkeys(("renders", "held_out_renders"), (0, 10**7)),
+    **dict.fromkeys(("shift", "feature_shift", "grid_utterances", "grid_noises"), (0, 1024)),
+    **dict.fromkeys(("frames_per_step", "location_kernel", "steps"), (1, 1000)),
+    "hidden": (0, 1 << 16),
+    "residual_blocks": (0, 64),
+    "last_stride": (1, 2),
+    "image_size": (64, 2048),
+    "batch_size": (1, 1 << 20),
+    "views": (1, 1000),
+    "candidates": (1, 128),
+    "workers": (0, 1024),
+    "threads": (1, 4096),
+    "pad_value": (-1e6, 1e6),
+    "losses.temperature": (1e-3, 1e3),
+}
+_WHOLE, _REAL = (0, 2**40), (0.0, 1e6)
+"""Ranges of all other numbers of settings."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +103,7 @@ class LoopSettings:
             raise ConfigError.about(
                 "loop.threads", f"{self.threads} is not positive", "leave it unset or set 1 or more"
             )
+        demand_ranges(self, "loop.")
 
 
 FREE_ON_RESUME = frozenset(
@@ -101,6 +128,43 @@ class Run:
     """Where checkpoints are."""
     state: dict[str, Any] | None
     """State of the newest sound checkpoint, or None in a new run."""
+
+
+def demand_ranges(settings: Any, table: str = "") -> None:
+    """Check every number of a training's settings, so that none of them fails in the middle of a run.
+
+    Parameters
+    ----------
+    settings : dataclass
+        Frozen settings; those inside it are looked at too.
+    table : str
+        Where they stand, as ``model.``, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If a number is out of its range; the message names both.
+    """
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            demand_ranges(value, f"{table}{field.name}.")
+        for number in value if isinstance(value, tuple) else (value,):
+            if type(number) in (int, float):
+                low, high = _range_of(f"{table}{field.name}", number)
+                if not low <= number <= high:
+                    reason = f"{number} is out of range"
+                    raise ConfigError.about(f"{table}{field.name}", reason, f"use {low:,} to {high:,}")
+
+
+def _range_of(path: str, number: float) -> tuple[float, float]:
+    """Smallest and largest value of a setting, by its name."""
+    name = path.rpartition(".")[2]
+    if name.endswith("dropout"):
+        return 0.0, 0.99
+    if type(number) is int and name.endswith(("width", "_dim")):
+        return _SIZE
+    return _RANGES.get(path) or _RANGES.get(name) or (_WHOLE if type(number) is int else _REAL)
 
 
 @contextmanager
@@ -166,6 +230,7 @@ def require_run_place(run_dir: Path) -> None:
     if found:
         reason = f"holds '{found[0]}', and no run of this package"
         raise ConfigError.about(f"run folder {run_dir}", reason, "choose another folder, or move the file away")
+    require_release_place(run_dir / "export")
 
 
 def seed_everything(seed: int) -> None:

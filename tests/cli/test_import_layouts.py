@@ -2,6 +2,7 @@
 
 import argparse
 import gzip
+import json
 import os
 import pathlib
 import pickle
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from speech2img.cli.import_weights import import_published
@@ -239,6 +241,8 @@ LAYOUTS: dict[str, Callable[[State], Any]] = {
     "networks side by side": lambda state: {"netE": {"other.weight": torch.ones(2)}, "netX": state},
     "compiled": lambda state: prefixed(state, "_orig_mod."),
     "compiled, on several devices": lambda state: prefixed(state, "_orig_mod.module."),
+    "sharded over devices": lambda state: prefixed(state, "_fsdp_wrapped_module._checkpoint_wrapped_module."),
+    "deepspeed": lambda state: {"module": state, "optimizer": None, "ds_config": {"train_batch_size": 4}},
     "on several devices, twice": lambda state: prefixed(state, "module.module."),
     "parameters": lambda state: {k: nn.Parameter(v, requires_grad=v.is_floating_point()) for k, v in state.items()},
     "arrays": lambda state: {"state_dict": {key: value.numpy() for key, value in state.items()}},
@@ -465,3 +469,65 @@ def test_mutants_and_any_bytes_are_one_line_or_a_release(tmp_path: Path, source:
 def test_a_plain_pickle_is_no_torch_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.pth").write_bytes(pickle.dumps({"a": 1}))
     assert "a.pth: is no intact torch file" in refusal(capsys, "hifigan", tmp_path / "a.pth", tmp_path / "out")
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_safetensors_are_read_whatever_their_name(tmp_path: Path, prefix: str, half: bool) -> None:
+    state = {key: value.half().float() if half else value for key, value in hifigan().items()}
+    torch.save(state, tmp_path / "plain.pth")
+    stored = {f"{prefix}{key}": (value.half() if half else value).contiguous() for key, value in state.items()}
+    save_file(stored, tmp_path / "file.bin", metadata={"format": "pt"})
+    ours = imported("hifigan", tmp_path / "file.bin", tmp_path / "release")
+    assert_same(ours, imported("hifigan", tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+def test_damaged_safetensors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "file.safetensors"
+    save_file({key: value.contiguous() for key, value in hifigan().items()}, path)
+    whole = path.read_bytes()
+    lies = [b"\xff" * 8 + whole[8:], whole[:-1], whole[:200], whole + b"x", whole.replace(b"F32", b"F31")]
+    lies += [
+        json.dumps({"a": header}).encode()
+        for header in ([], 1, {"dtype": "F32", "shape": [1 << 62], "data_offsets": [0, 4]})
+    ]
+    lies += [b"[" * (1 << 20), b'{"a":' * 10_000, b"{" + b" " * (5 << 20)]
+    for data in lies:
+        path.write_bytes(data if data.startswith((whole[:8], b"\xff")) else len(data).to_bytes(8, "little") + data)
+        assert main(["import", "hifigan", str(path), "--out", str(tmp_path / "release")]) == 1
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == 1 and str(path) in said[0], said
+    assert not (tmp_path / "release").exists()
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_plain_pickles_of_arrays_are_read(tmp_path: Path, protocol: int) -> None:
+    state = hifigan()
+    torch.save(state, tmp_path / "plain.pth")
+    arrays = {"model": {key: value.numpy() for key, value in state.items()}, "matching_heuristics": True}
+    (tmp_path / "file.pkl").write_bytes(pickle.dumps(arrays, protocol=protocol))
+    ours = imported("hifigan", tmp_path / "file.pkl", tmp_path / "release")
+    assert_same(ours, imported("hifigan", tmp_path / "plain.pth", tmp_path / "plain"))
+
+
+def test_what_is_not_finite_is_named_with_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = hifigan()
+    state["conv_pre.bias"][0] = float("nan")
+    torch.save(state, tmp_path / "file.pth")
+    assert main(["import", "hifigan", str(tmp_path / "file.pth"), "--out", str(tmp_path / "release")]) == 1
+    assert (
+        f"{tmp_path / 'file.pth'}: first.bias: holds values that are not finite; use another" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.complex64])
+def test_tensors_of_other_numbers_are_named(
+    tmp_path: Path, kind: torch.dtype, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({key: value.to(kind) for key, value in hifigan().items()}, tmp_path / "file.pth")
+    assert main(["import", "hifigan", str(tmp_path / "file.pth"), "--out", str(tmp_path / "release")]) == 1
+    said = capsys.readouterr().err
+    assert (
+        "passed over, as no tensors: 'conv_pre.weight' (something that holds a tensor " in said
+        and said.count("\n") == 1
+    ), said

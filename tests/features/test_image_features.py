@@ -1,8 +1,11 @@
 """Files of teacher features and speech embeddings: what is read is what was written, or one error says why not."""
 
+import io
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import numpy as np
@@ -11,9 +14,15 @@ import torch
 
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError, DataError
-from speech2img.features.image_features import feature_path, load_features
+from speech2img.features.image_features import build_teacher_features, feature_path, load_features
 from speech2img.features.speech_embeddings import embedding_folder, load_embeddings
+from speech2img.storage.foreign.peer_embeddings import (
+    demand_embeddings_or_nothing,
+    save_li2020_embeddings,
+    save_s2igan_embeddings,
+)
 from speech2img.storage.hdf5.seal import write_store
+from speech2img.storage.hdf5.sources import demand_own_store
 from speech2img.storage.releases.release import copy_release, save_release
 
 Damage = Callable[[bytes, int], Iterator[bytes]]
@@ -206,3 +215,93 @@ def test_only_releases_are_replaced_by_a_copy_of_the_teacher(tmp_path: Path) -> 
 def test_the_name_of_an_unfinished_folder_is_no_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unfinished"):
         embedding_folder(tmp_path, "x.building")
+
+
+def foreign_files() -> dict[str, bytes]:
+    """What somebody may keep under the name that we would write to."""
+    own = io.BytesIO()
+    with h5py.File(own, "w") as file:
+        file["features"] = np.arange(8.0)
+    return {"text": b"my thesis", "another program's HDF5": own.getvalue()}
+
+
+@pytest.mark.parametrize("place", ["features-x.h5", "embeddings/x/embeddings.h5", "mels-li2020.h5", "images-8.h5"])
+@pytest.mark.parametrize("what", foreign_files())
+def test_stores_of_other_programs_are_not_replaced(place: str, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "derived" / place
+    path.parent.mkdir(parents=True)
+    path.write_bytes(foreign_files()[what])
+    link = path.with_name("link.h5")
+    link.symlink_to(path)
+    for found in (path, link):
+        with pytest.raises(DataError, match=f"{found.name}: is there already, and no store of this package; move it"):
+            demand_own_store(found, names=("features", "ids"))
+    assert path.read_bytes() == foreign_files()[what]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_store_of_ours_may_be_replaced(kind: str, tmp_path: Path, unseal: Callable[[Path], None]) -> None:
+    path = write(tmp_path, kind)
+    whole = path.read_bytes()
+    unseal(path)
+    names = (kind, "ids", "sha256")
+    for data in (whole, whole[:-20], whole[: len(whole) // 2], b"\0" * 100 + whole[100:], b"", path.read_bytes()):
+        path.write_bytes(data)
+        demand_own_store(path, names=names)
+
+
+def test_embeddings_replace_only_embeddings_of_ours(tmp_path: Path) -> None:
+    folder = embedding_folder(tmp_path, "x")
+    spoken = [np.ones((2, 4), np.float32), np.zeros((2, 4), np.float32)]
+    for save in (
+        lambda: save_s2igan_embeddings(folder / "speech_embeddings_train.pickle", spoken),
+        lambda: save_li2020_embeddings(folder / "train", np.array(spoken), np.ones((2, 2), np.int64), switch="x"),
+        lambda: save_release(folder / "encoder", {}, {"kind": "embeddings-only"}, ""),
+    ):
+        save()
+        demand_embeddings_or_nothing(folder, ["train"])
+    (folder / "notes.txt").write_text("mine")
+    demand_embeddings_or_nothing(folder, ["train"])
+    for name in (
+        "speech_embeddings_train.pickle",
+        "train/audio_features_x.pickle",
+        "train/audio_features_lens_x.pickle",
+    ):
+        ours = (folder / name).read_bytes()
+        for protocol in range(6):  # what the published programs write
+            (folder / name).write_bytes(pickle.dumps(spoken, protocol=protocol))
+            with pytest.raises(DataError, match=rf"{name}: is there already, and no file of this package; move it"):
+                demand_embeddings_or_nothing(folder, ["train"])
+        (folder / name).write_bytes(ours)
+    (folder / "encoder" / "mine.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="encoder: holds other files"):
+        demand_embeddings_or_nothing(folder, ["train"])
+
+
+def test_extract_and_features_say_so_before_they_work(
+    painted: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = painted.build(tmp_path / "corpus")
+    ours = embedding_folder(root, "x") / "embeddings.h5"
+    ours.parent.mkdir(parents=True)
+    pickled = root / "train" / "image_features_x.pickle"
+    for path in (ours, pickled):
+        path.write_bytes(b"my own")
+    before = sorted(root.rglob("*"))
+    assert main(["extract", "--features", "teacher", "--root", str(root), "--name", "x"]) == 1
+    assert f"{ours}: is there already, and no store of this package" in capsys.readouterr().err
+    with pytest.raises(DataError, match="image_features_x.pickle: is there already, and no file of this package"):
+        build_teacher_features(root, root / "teacher", name="x", device="cpu", workers=1, progress=False)
+    assert sorted(root.rglob("*")) == before
+    assert ours.read_bytes() == pickled.read_bytes() == b"my own"
+
+
+@pytest.mark.parametrize("words", [["extract", "--run"], ["features", "--teacher"], ["evaluate", "--generated"]])
+def test_a_link_that_leads_to_itself_is_one_line(
+    words: list[str], painted: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = painted.build(tmp_path / "corpus")
+    (tmp_path / "loop").symlink_to("loop")
+    assert main([*words, str(tmp_path / "loop"), "--root", str(root)]) in (1, 2)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0].startswith("speech2img: "), said

@@ -1,5 +1,6 @@
 """Files that unfold: holes, gzip, and what no file of that size can become."""
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -83,3 +84,12 @@ def test_gzip_is_unpacked_whatever_its_name_and_only_so_far(tmp_path: Path, monk
         (tmp_path / "cut").write_bytes((tmp_path / "a.pth").read_bytes()[:cut])
         with pytest.raises(DataError, match="cut: is compressed and damaged"), open_unpacked(tmp_path / "cut"):
             pass
+
+
+def test_a_disk_that_fails_while_it_is_read_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with pytest.raises(DataError, match=r"file: Input/output error; check the path"), open_bounded(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    with pytest.raises(OSError, match="of a format"), open_bounded(path):
+        raise OSError("of a format")

@@ -1,11 +1,18 @@
 """Run folders: nobody else's files are taken for a run, and a checkpoint without its parts is one clear line."""
 
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 
+from speech2img.cli.main import main
+from speech2img.cli.train import settings_class_of
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
@@ -13,7 +20,7 @@ from speech2img.training.run import open_run, require_run_place
 from speech2img.training.stackgan.initialization import take_over_
 
 
-@pytest.mark.parametrize("name", ["config.toml", "stats.jsonl", "export", "checkpoints"])
+@pytest.mark.parametrize("name", ["config.toml", "stats.jsonl", "export", "checkpoints", "grids"])
 def test_a_folder_with_somebody_elses_files_is_no_run_folder(tmp_path: Path, toy: ModuleType, name: str) -> None:
     (tmp_path / name).write_text("mine")
     for enter in (lambda: require_run_place(tmp_path), lambda: toy.train_toy(tmp_path, toy.toy_settings(3))):
@@ -36,6 +43,17 @@ def test_a_lock_that_is_none_of_ours_stays(tmp_path: Path, toy: ModuleType) -> N
     with pytest.raises(ConfigError, match="run.lock: is no lock of this package"):
         toy.train_toy(tmp_path, toy.toy_settings(3))
     assert (tmp_path / "run.lock").read_text() == "yarn lockfile v1\n"
+
+
+def test_an_export_that_is_none_is_said_before_a_step_is_trained(tmp_path: Path, toy: ModuleType) -> None:
+    toy.train_toy(tmp_path, toy.toy_settings(2))
+    shutil.rmtree(tmp_path / "export", ignore_errors=True)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "thesis.tex").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ConfigError, match=r"export: holds other files \(thesis.tex\)"):
+        toy.train_toy(tmp_path, toy.toy_settings(3))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("place", ["file", "file/run", "\0", "n" * 300])
@@ -97,3 +115,66 @@ def test_networks_that_a_run_loads_draw_from_its_seed(tmp_path: Path, toy: Modul
     with open_run(tmp_path / "two", toy.toy_settings(3), name="toy"):
         StackGenerator(**arguments)
         assert torch.equal(torch.rand(3), found)
+
+
+ALL_SETTINGS = {
+    role: settings_class_of(role) for role in ("teacher", "encoder", "generator", "prior", "classifier", "tacotron2")
+}
+
+
+def numbers(settings: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int | float]]:
+    """Every number of settings, those in lists and tables too, with its place."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            yield from numbers(value, (*path, field.name))
+        for number in value if isinstance(value, tuple) else (value,):
+            if type(number) in (int, float):
+                yield (*path, field.name), number
+
+
+def with_number(settings: Any, path: tuple[str, ...], number: float) -> Any:
+    """The settings with another number at a place; in a list, at its beginning."""
+    name, *rest = path
+    value = getattr(settings, name)
+    if rest:
+        return replace(settings, **{name: with_number(value, tuple(rest), number)})
+    return replace(settings, **{name: (number, *value[1:]) if isinstance(value, tuple) else number})
+
+
+@pytest.mark.parametrize("role", ALL_SETTINGS)
+def test_every_number_of_every_training_has_a_range(role: str) -> None:
+    settings = ALL_SETTINGS[role]()
+    places = dict(numbers(settings))
+    assert len(places) >= 15
+    for path, number in places.items():
+        beyond = (-(2**62), 2**62) if type(number) is int else (-1e300, -1e7, 1e300)
+        for wrong in beyond:
+            if path[-1] in ("seed", "render_seed", "deal_seed") and wrong > 0:
+                continue
+            with pytest.raises(ConfigError) as caught:
+                with_number(settings, path, wrong)
+            assert {*path} & {*re.findall(r"\w+", str(caught.value))}, (path, wrong)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("model.rnn_layers=0", "model.rnn_layers: 0 is out of range; use 1 to 64"),
+        ("model.last_stride=3", "model.last_stride: 3 is out of range; use 1 to 2"),
+        ("model.dropout=-0.5", "model.dropout: -0.5 is out of range; use 0.0 to 0.99"),
+        ("model.padded_frames=0", "model.padded_frames: 0 is out of range; use 1 to 100,000"),
+        ("max_frames=-1", "max_frames: -1 is out of range; use 1 to 100,000"),
+        ("learning_rate=-1e-3", "learning_rate: -0.001 is out of range; use 0.0 to 1,000.0"),
+        ("losses.temperature=0", "losses.temperature: 0.0 is out of range; use 0.001 to 1,000.0"),
+        ("batch_size=9223372036854775807", "batch_size: 9223372036854775807 is out of range; use 1 to 1,048,576"),
+        ("crnn.embedding_dim=-1", "crnn.embedding_dim: -1 is out of range; use 1 to 65,536"),
+        ("loop.threads=1000000000000", "loop.threads: 1000000000000 is out of range; use 1 to 4,096"),
+    ],
+)
+def test_a_number_out_of_range_is_one_line(
+    setting: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "encoder", "--root", str(tmp_path), "--out", str(tmp_path / "run"), "--set", setting]) == 2
+    assert capsys.readouterr().err == f"speech2img: {told}\n"
+    assert not (tmp_path / "run").exists()

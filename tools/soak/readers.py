@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
+from more_readers import MORE_READERS
 from mutants import Reader
 from PIL import Image
 
@@ -215,6 +216,7 @@ READERS: tuple[Reader, ...] = (
     Reader("embedding pickle", _npz_pickle, lambda path: len(load_s2igan_embeddings(path)), ".pickle"),
     Reader("torch file", _torch_file, load_torch_file, ".pth"),
     Reader("statistics", _statistics, load_statistics, ".npz"),
+    *MORE_READERS,
     Reader("zip", _zip, _unpack, ".zip"),
     Reader("tar", _tar, _unpack, ".tar.gz"),
 )

@@ -139,7 +139,7 @@ def _read(root: Path, table: str | Path | None, *, leave_out: bool) -> Reading:
     listing = list_files(root, made=made)
     entries, notes = read_table(path, files=[file.path for file in listing.files])
     used = {entry.image for entry in entries} | {line.audio for entry in entries for line in entry.lines}
-    used.add((path.parent.resolve() / path.name).relative_to(root.resolve()).as_posix())
+    used.add((Path(os.path.realpath(path.parent)) / path.name).relative_to(os.path.realpath(root)).as_posix())
     unread = {one.path: one for one in sort_by_kind(root, listing.files).unread()}
     idle = [file.path for file in listing.files if file.path not in used]
     unused = [unread.get(name, Unused(name, f"not named in {path.name}")) for name in idle]

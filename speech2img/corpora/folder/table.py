@@ -1,6 +1,7 @@
 """Reads a table of a folder's pictures and captions: ``items.csv``, ``items.tsv`` or ``items.jsonl``."""
 
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -51,7 +52,11 @@ def chosen_table(root: Path, table: str | Path) -> Path:
     ConfigError
         If it lies outside the folder, or is called like no table.
     """
-    places = [path for path in (root / table, Path(table)) if path.parent.resolve().is_relative_to(root.resolve())]
+    places = [
+        path
+        for path in (root / table, Path(table))
+        if Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root))
+    ]
     if not places or places[0].suffix.lower() not in TABLE_SUFFIXES:
         raise ConfigError.about(table, "not a table of this folder", "give a .csv, .tsv or .jsonl that lies in it")
     return next((path for path in places if path.exists()), places[0])

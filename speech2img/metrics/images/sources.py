@@ -1,6 +1,7 @@
 """Where pictures to be judged come from: folders, lists, a corpus, an array, an image store; always in one order."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,7 +225,11 @@ def folder_pictures(
     boxes = (
         None
         if manifest is None
-        else {(manifest.root / item.image).resolve(): item.box for item in manifest.items if item.box is not None}
+        else {
+            Path(os.path.realpath(manifest.root / item.image)): item.box
+            for item in manifest.items
+            if item.box is not None
+        }
     )
     files: list[PictureFile] = []
     passed: dict[str, str] = {}
@@ -237,7 +242,7 @@ def folder_pictures(
             raise DataError.about(root, reason, f"give a folder with pictures ({', '.join(SUFFIXES)})")
         passed |= {prefix + printable(path): reason for path, reason in others.items()}
         for path in found:
-            place = (root / path).resolve()
+            place = Path(os.path.realpath(root / path))
             if owners.setdefault(place, root) != root:
                 raise DataError.about(root / path, f"lies in {owners[place]} as well", "give each picture once")
             box = None if boxes is None else boxes.get(place)

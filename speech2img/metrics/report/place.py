@@ -1,5 +1,6 @@
 """Where reports and statistics are written: only reports replace reports, and only statistics replace statistics."""
 
+import os
 from pathlib import Path
 
 from speech2img.errors import ConfigError, DataError, Speech2ImgError
@@ -20,7 +21,7 @@ def require_report_place(out: Path) -> None:
         If the folder cannot be made or written, or has files of a report's names that are not a report's.
     """
     require_writable_place(out)
-    there = [name for name in _FILES if (out / name).exists()]
+    there = [name for name in _FILES if os.path.lexists(out / name)]
     if there and not (_is_report(out / "report.json") or _are_utterances(out / "utterances.json")):
         reason = "is there already and no report of 'speech2img evaluate'"
         raise ConfigError.about(out / there[0], reason, _FIX)

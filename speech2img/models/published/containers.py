@@ -27,8 +27,8 @@ WRAPPERS = (
 PREFIXES = ("model", "net", "network", "generator", "netG", "encoder", "backbone")
 """Names under which a trainer's state keeps those of its networks, the one that is taken first in front."""
 
-WRAPPING_MODULES = ("module", "_orig_mod")
-"""What PyTorch itself puts into names: of networks on several devices, and of compiled ones."""
+WRAPPING_MODULES = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""What PyTorch itself puts into names: of networks on several devices, of compiled and of recomputed ones."""
 
 _MAX_STATES = 200
 _MAX_PARTS = 100
@@ -166,7 +166,7 @@ def _parts(tensors: State, depth: int = 0) -> Iterator[tuple[str, State]]:
 
 
 def _without_wrapping_modules(tensors: State) -> State:
-    """The state without ``module`` and ``_orig_mod`` anywhere in its names, unless two would become one."""
+    """The state without `WRAPPING_MODULES` anywhere in its names, unless two would become one."""
     bare = {
         ".".join(part for part in name.split(".") if part not in WRAPPING_MODULES): tensor
         for name, tensor in tensors.items()
@@ -186,5 +186,7 @@ def _without_shared_prefix(tensors: State) -> tuple[str, State]:
 
 
 def _what(checkpoint: Any) -> str:
+    if isinstance(checkpoint, Mapping):
+        return FoundState({}, "", _tensors_of(checkpoint)[1], known=False).hint()
     name = getattr(checkpoint, "name", None)
-    return "" if isinstance(checkpoint, Mapping) else f", not {name or f'a {type(checkpoint).__name__}'}"
+    return f", not {name or f'a {type(checkpoint).__name__}'}"

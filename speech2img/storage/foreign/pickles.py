@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 
 from speech2img.errors import DataError, UnsafeFileError
-from speech2img.storage.atomic import atomic_path, disk_errors
+from speech2img.storage.atomic import atomic_path, disk_errors, open_regular
 from speech2img.storage.bounded import open_bounded
 from speech2img.storage.foreign.pickle_names import KINDS, NAMES, RefusedError
 from speech2img.storage.foreign.restricted_unpickler import DAMAGE, run_pickle
+
+_OWN_NAME = b"cnumpy.core.multiarray\n_reconstruct\n"
+_HEAD_BYTES = 1 << 12
 
 
 def load_pickle(path: str | Path, *, max_bytes: int = 4 << 30) -> Any:
@@ -66,6 +69,21 @@ def save_pickle(path: str | Path, value: Any) -> None:
             _Pickler(file, protocol=4).dump(value)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as error:
         raise DataError.about(path, error, "keep to lists, dicts, text, numbers and numeric arrays") from error
+
+
+def demand_pickle_or_nothing(path: Path) -> None:
+    """Raise DataError where a file that `save_pickle` did not write has the name of arrays that it will write.
+
+    Python itself names numpy's functions in another way in this protocol, so that the pickles of other programs, those
+    of the published systems too, are told from ours.
+    """
+    if not os.path.lexists(path):
+        return
+    with disk_errors(path), open_regular(path) as file:
+        head = file.read(_HEAD_BYTES)
+    if head and not (head.startswith(b"\x80\x04") and _OWN_NAME in head):
+        reason = "is there already, and no file of this package"
+        raise DataError.about(path, reason, "move it away, or choose another --name")
 
 
 class _Pickler(pickle._Pickler):

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, DataError, UnsafeFileError
@@ -17,6 +19,7 @@ from speech2img.storage.foreign.torch_storages import read_torch
 from speech2img.storage.foreign.zips import ZIP_DAMAGE
 
 _ATOMS = (type(None), bool, int, float, str, bytes)
+_MAX_HEADER_BYTES = 4 << 20  # some forty thousand tensors
 _CONTAINERS = (dict, OrderedDict, list, tuple, set)
 
 
@@ -47,7 +50,7 @@ def load_torch_file(path: str | Path) -> Any:
 
 
 def load_published_file(path: str | Path) -> Any:
-    """Load a file of ``torch.save`` that others wrote, with all that they put beside the tensors.
+    """Load a file of ``torch.save``, ``pickle.dump`` or safetensors that others wrote, with all that is beside tensors.
 
     Returns
     -------
@@ -78,7 +81,11 @@ def _load(path: str | Path, *, strangers: bool) -> Any:
 def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
     try:
         with disk_errors(name):
-            return read_torch(file, strangers=strangers)
+            return (
+                _read_safetensors(file)
+                if strangers and _is_safetensors(file)
+                else read_torch(file, strangers=strangers)
+            )
     except RefusedError as error:
         raise UnsafeFileError.about(name, f"is refused: it {error}", "do not use it") from error
     except (*DAMAGE, *ZIP_DAMAGE) as error:
@@ -86,6 +93,26 @@ def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
             raise
         reason = f"is no intact torch file ({error if isinstance(error, ValueError) else type(error).__name__})"
         raise CheckpointError.about(name, reason, "fetch it again or use an older one") from error
+
+
+def _is_safetensors(file: IO[bytes]) -> bool:
+    """Whether a file begins as safetensors do: the length of a header in JSON, and the header."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(9)
+    file.seek(0)
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
+
+
+def _read_safetensors(file: IO[bytes]) -> dict[str, Tensor]:
+    length = int.from_bytes(file.read(8), "little")
+    if length > _MAX_HEADER_BYTES:
+        raise RefusedError(f"has a header of {length:,} bytes")
+    file.seek(0)
+    try:
+        return load(file.read())
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"safetensors: {error}") from error
 
 
 def check_plain(value: Any, where: object) -> None:

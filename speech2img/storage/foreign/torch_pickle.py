@@ -87,6 +87,8 @@ class TorchMachine(Machine):
                 self.push(self.tensor(storage, storage.dtype, offset, shape, stride))
             case TorchName.TYPED_TENSOR, (_Storage() as storage, offset, shape, stride, _, _, dtype, *_):
                 self.push(self.tensor(storage, dtype, offset, shape, stride))
+            case TorchName.TENSOR | TorchName.TYPED_TENSOR, (Foreign() as storage, *_):
+                raise RefusedError(f"holds a tensor in {storage.name}")
             case TorchName.PARAMETER, (Tensor() as tensor, *_):
                 self.push(tensor)
             case TorchName.ORDERED_DICT, ():

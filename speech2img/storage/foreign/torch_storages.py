@@ -88,7 +88,11 @@ def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
 
 def _read_old(file: IO[bytes], size: int, strangers: bool) -> Any:
     # The head: a magic number, the version of the format and the machine that wrote it.
-    if Machine(file, size).run() != _MAGIC or Machine(file, size - file.tell()).run() != _PROTOCOL:
+    first = Machine(file, size).run()
+    if strangers and _holds_arrays(first):  # a plain pickle
+        demand_small(first, 4 * size + SPARE_BYTES)
+        return first
+    if first != _MAGIC or Machine(file, size - file.tell()).run() != _PROTOCOL:
         raise ValueError("no torch file")
     system = Machine(file, size - file.tell()).run()
     if not isinstance(system, dict) or system.get("little_endian", True) is not True:
@@ -125,6 +129,16 @@ def _read_old(file: IO[bytes], size: int, strangers: bool) -> Any:
             raise ValueError("a storage is of another size")
         _filled(contents[key], file)
     return value
+
+
+def _holds_arrays(value: Any) -> bool:
+    """Whether a value is a state of arrays, or a mapping in which one lies."""
+    level = [value]
+    for _ in range(3):
+        level = [part for item in level if isinstance(item, dict) for part in item.values()]
+        if any(isinstance(part, np.ndarray) for part in level):
+            return True
+    return False
 
 
 def _run(machine: TorchMachine, size: int) -> Any:

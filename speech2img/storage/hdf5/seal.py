@@ -22,6 +22,8 @@ SEALED: Mapping[str, int] = MappingProxyType({"sealed": 1})
 """Attribute of a store whose checksums must be there: without them it was cut, or changed by another program."""
 
 _MAGIC = b"speech2img-seal1"
+END_BYTES = len(_MAGIC)
+"""How many bytes at the end of a file tell whether it has checksums."""
 _END_BYTES = 8 + 32 + len(_MAGIC)  # length of the text, SHA-256 of table, text and length, magic
 _MAX_TEXT_BYTES = 1 << 20
 _MAX_REST_BYTES = 1 << 30  # names and records of some ten million items
@@ -132,7 +134,7 @@ def read_seal(path: Path) -> Seal | None:
     with FileIO(path) as file:
         size = file.seek(0, os.SEEK_END)
         end = _read_at(file, max(0, size - _END_BYTES), _END_BYTES)
-        if not _resembles(end[-len(_MAGIC) :]):
+        if not resembles_end(end[-len(_MAGIC) :]):
             return None
         if end[-len(_MAGIC) :] != _MAGIC:
             raise ValueError("its checksums are damaged")
@@ -175,7 +177,7 @@ def _facts(text: bytes) -> dict[str, Any]:
     return dict(facts)
 
 
-def _resembles(magic: bytes) -> bool:
+def resembles_end(magic: bytes) -> bool:
     """Whether a file's end is the mark of checksums, some bytes of it damaged perhaps."""
     return len(magic) == len(_MAGIC) and sum(a == b for a, b in zip(magic, _MAGIC, strict=True)) > len(_MAGIC) // 2
 

@@ -1,20 +1,25 @@
 """What the mel store and the image store have in common: where they come from, and how they are filled."""
 
 import hashlib
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from speech2img.errors import DataError
+from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.hdf5.seal import END_BYTES, resembles_end
 from speech2img.storage.names import some_of
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 REBUILD = "delete it and run 'speech2img features' again"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_HEAD_BYTES = 1 << 16
 
 
 def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, fix: str) -> str:
@@ -69,6 +74,34 @@ def demand_store_or_nothing(path: Path) -> None:
     """Raise DataError where a folder, pipe or device has the name of a store: it is neither read nor replaced."""
     if path.exists() and not path.is_file():
         raise DataError.about(path, "is not a regular file", "move it away and run 'speech2img features' again")
+
+
+def demand_own_store(path: Path, *, names: Collection[str]) -> None:
+    """Raise DataError where something has the name of a store that no store of this package is.
+
+    Parameters
+    ----------
+    path : Path
+        Where a verb will write a store; a link is followed.
+    names : collection of str
+        What the head of such a store names: its arrays, perhaps attributes. A damaged store that still names them, or
+        still ends in its checksums, is one of ours.
+    """
+    demand_store_or_nothing(path)
+    if path.exists() and not _was_written_here(path, names):
+        reason = "is there already, and no store of this package"
+        raise DataError.about(path, reason, "move it away and run the command again")
+
+
+def _was_written_here(path: Path, names: Collection[str]) -> bool:
+    """Whether a file is a store of this package, be it damaged; an empty one holds nothing that could be lost."""
+    with disk_errors(path), open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(_HEAD_BYTES)
+        file.seek(max(0, size - END_BYTES))
+        if not size or resembles_end(file.read(END_BYTES)):
+            return True
+    return head.startswith(_HDF5) and all(f"{name}\0".encode() in head for name in names)
 
 
 def map_in_order(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:

@@ -193,7 +193,8 @@ def _demand_kinds(network: Any, arguments: Mapping[str, Any], name: str, fix: st
         network = network.func
     hints = typing.get_type_hints(network.__init__ if isinstance(network, type) else network)  # type: ignore[misc]
     for key, value in arguments.items():
-        if not _fits(hints.get(key, Any), value):
+        share = not key.endswith("dropout") or (type(value) in (int, float) and 0 <= value <= 1)
+        if not share or not _fits(hints.get(key, Any), value):
             raise CheckpointError.about(name, f"its setting {key!r:.40} is {value!r:.60}", fix)
 
 

@@ -122,7 +122,7 @@ def copy_release(source: str | Path, target: str | Path) -> None:
     source, target : path
         Release folders; nothing is done where they are the same.
     """
-    if Path(source).resolve() == Path(target).resolve():
+    if os.path.realpath(source) == os.path.realpath(target):
         return
     folder = require_release_place(target)
     temp, old = temp_name(folder), temp_name(folder)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from speech2img.errors import ConfigError
-from speech2img.training.run import LoopSettings
+from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.task import Schedule
 
 Classes = Literal["unseen", "seen", "all"]
@@ -85,6 +85,7 @@ class ClassifierSettings:
                 f"{self.views} views down to {self.smallest}, {self.hidden} hidden units, {self.workers} workers",
                 "set views and workers to 1 or more, smallest to 0..1, hidden to 0 or more",
             )
+        demand_ranges(self)
 
 
 @dataclass(frozen=True)
@@ -131,3 +132,4 @@ class TeacherSettings:
             raise ConfigError.about("image_size", f"{self.image_size} is too small", "set it to 64 or more")
         if self.renders < 0 or (self.renders and self.held_out_renders < 1):
             raise ConfigError.about("renders", "drawn pictures need held-out ones too", "set held_out_renders above 0")
+        demand_ranges(self)

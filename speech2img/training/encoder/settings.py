@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from speech2img.errors import ConfigError
-from speech2img.training.run import LoopSettings
+from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.task import Schedule
 
 Selection = Literal[
@@ -177,6 +177,7 @@ class EncoderSettings:
             raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError.about("betas", f"{self.betas} are out of range", "use 0 or more and less than 1")
+        demand_ranges(self)
 
     @property
     def embedding_dim(self) -> int:

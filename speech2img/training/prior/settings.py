@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from speech2img.errors import ConfigError
-from speech2img.training.run import LoopSettings
+from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.task import Schedule
 
 
@@ -71,3 +71,4 @@ class PriorSettings:
         if min(self.steps, self.candidates) < 1 or min(factors) < 0:
             names = "steps, candidates, stretch, guidance, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
+        demand_ranges(self)

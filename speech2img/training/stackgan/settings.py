@@ -6,7 +6,7 @@ from typing import Literal
 
 from speech2img.batches.image_pairs import Augmentation, Positive
 from speech2img.errors import ConfigError
-from speech2img.training.run import LoopSettings
+from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.stackgan.diff_augment import Policy
 from speech2img.training.task import Schedule
 
@@ -217,6 +217,7 @@ class GeneratorSettings:
             raise ConfigError.about(
                 "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
             )
+        demand_ranges(self)
 
     @property
     def image_size(self) -> int:

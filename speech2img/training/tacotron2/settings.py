@@ -5,7 +5,7 @@ from typing import Literal
 
 from speech2img.errors import ConfigError
 from speech2img.losses.tacotron2 import FrameLoss
-from speech2img.training.run import LoopSettings
+from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.task import Schedule
 
 
@@ -103,3 +103,4 @@ class Tacotron2Settings:
         for name in ("batch_size", "evaluation_clips"):
             if getattr(self, name) < 1:
                 raise ConfigError.about(name, f"{getattr(self, name)} is not positive", "set it to 1 or more")
+        demand_ranges(self)

@@ -54,7 +54,8 @@ class HifiGanVocoder:
         tensors, config, digest = load_voice_release(release, "vocoder", GET_VOCODER)
         name = str(release)
         generator = build_network(HifiGan, config.get("hifigan"), tensors, name=name, fix="import it again")
-        if config.get("mel_preset") != preset.name or generator.hop_length != preset.hop_length:
+        frames = generator.first.in_channels, generator.hop_length
+        if config.get("mel_preset") != preset.name or frames != (preset.n_mels, preset.hop_length):
             reason = f"it turns frames of {config.get('mel_preset')} into sound, not those of {preset.name}"
             raise CheckpointError.about(release, reason, "use the vocoder that belongs to the voice")
         self._generator, self._device = generator.eval().to(device), device

@@ -36,6 +36,12 @@ def test_what_no_report_made_is_never_replaced(name: str, tmp_path: Path) -> Non
         require_report_place(tmp_path / name)
 
 
+def test_a_link_to_nothing_is_somebodys_too(tmp_path: Path) -> None:
+    (tmp_path / "report.md").symlink_to(tmp_path / "elsewhere.md")
+    with pytest.raises(ConfigError, match="report.md: is there already and no report"):
+        require_report_place(tmp_path)
+
+
 def test_statistics_replace_statistics_only(tmp_path: Path) -> None:
     require_statistics_place(tmp_path / "new" / "a.npz")
     np.savez(tmp_path / "a.npz", mu=np.zeros(64), sigma=np.eye(64))

@@ -219,3 +219,12 @@ def test_sparse_weights_are_refused() -> None:
     state = {**nn.Linear(2, 2).state_dict(), "weight": torch.ones(2, 2).to_sparse()}
     with pytest.raises(UnsafeFileError, match="x: weight: is not a dense strided tensor"):
         load_weights(nn.Linear(2, 2), state, name="x")
+
+
+@pytest.mark.parametrize("value", [-1, 3, 2**31, 1.5, float("nan"), None, True, "0.5", [0.5]])
+@pytest.mark.parametrize("name", ["li2020", "prior", "tacotron2"])
+def test_a_dropout_that_is_no_share_is_named(name: str, value: object) -> None:
+    network, arguments, state = made(name)
+    assert build_network(network, {**arguments, "dropout": 0.25}, state, name="r")
+    with pytest.raises(CheckpointError, match="^r: its setting 'dropout' is "):
+        build_network(network, {**arguments, "dropout": value}, state, name="r")
