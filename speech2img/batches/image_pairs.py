@@ -1,16 +1,15 @@
 """Pairs of speech embedding and picture: what the generator and its discriminators learn from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.batches.labelled_images import NOT_COUNTED, shift_images, to_tensor
+from speech2img.batches.labelled_images import NOT_COUNTED, label_values, shift_images, to_tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Item
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import DataError
 from speech2img.images.pyramid import random_crop_flip
 from speech2img.images.store import Pictures
@@ -50,6 +49,8 @@ class PairSource:
         All pictures, in the manifest's order.
     embeddings : ndarray of float32, shape (utterances, D)
         All embeddings, in the manifest's order.
+    attributes : Mapping of str to sequence of str
+        Attributes of the corpus and their values: the columns of what is said and shown.
 
     Raises
     ------
@@ -57,8 +58,16 @@ class PairSource:
         If the split is empty, has one class only, or a picture has no utterance.
     """
 
-    def __init__(self, items: Sequence[Item], split: str, images: Pictures, embeddings: np.ndarray) -> None:
-        self.images, self.embeddings = images, embeddings
+    def __init__(
+        self,
+        items: Sequence[Item],
+        split: str,
+        images: Pictures,
+        embeddings: np.ndarray,
+        *,
+        attributes: Mapping[str, Sequence[str]],
+    ) -> None:
+        self.images, self.embeddings, self.attributes = images, embeddings, attributes
         self.picture_of = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
         starts = np.concatenate([[0], np.cumsum([len(item.captions) for item in items])])
         chosen = [row for row, item in enumerate(items) if item.split == split]
@@ -83,8 +92,8 @@ class PairSource:
             line[: len(rows)] = rows
         self.first_of_class = np.searchsorted(self.classes, self.classes, side="left")
         self.end_of_class = np.searchsorted(self.classes, self.classes, side="right")
-        self.shown = _labels([items[row].attributes for row in chosen])
-        self.said = _labels([caption.mentions for item in items for caption in item.captions])
+        self.shown = label_values([items[row].attributes for row in chosen], attributes)
+        self.said = label_values([caption.mentions for item in items for caption in item.captions], attributes)
 
     def other_class(self, drawn: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """For each drawn position, the position of a picture of another class, all equally likely."""
@@ -199,14 +208,3 @@ class PairBatches:
             return random_crop_flip(to_tensor(whole), self._size, generator, rows=rows, flip=flip)
         pixels = self._shift if self._augmentation == "shift" else 0
         return to_tensor(shift_images(images[rows], pixels=pixels, generator=generator))
-
-
-def _labels(descriptions: Sequence[dict[str, str] | None]) -> np.ndarray:
-    """int8 labels (N, attributes); `NOT_COUNTED` where an attribute is not given."""
-    index = {name: {value: number for number, value in enumerate(values)} for name, values in ATTRIBUTES.items()}
-    labels = np.full((len(descriptions), len(ATTRIBUTES)), NOT_COUNTED, dtype=np.int8)
-    for line, description in zip(labels, descriptions, strict=True):
-        for column, name in enumerate(ATTRIBUTES):
-            if description is not None and name in description:
-                line[column] = index[name].get(description[name], NOT_COUNTED)
-    return labels

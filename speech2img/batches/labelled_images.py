@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from speech2img.batches.sampler import ResumableSampler
+from speech2img.corpora.records.facts import CorpusFacts
 from speech2img.corpora.records.items import CLASS_HEADS, Item
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES, visible_attributes
 from speech2img.images.store import Pictures
 
 NOT_COUNTED = -1
@@ -54,13 +54,15 @@ def to_tensor(images_BHWC: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images_BHWC)).permute(0, 3, 1, 2)
 
 
-def head_values(items: Sequence[Item], *, species: bool) -> dict[str, tuple[str, ...]]:
+def head_values(items: Sequence[Item], facts: CorpusFacts, *, species: bool) -> dict[str, tuple[str, ...]]:
     """The heads that a corpus can teach, each with its values.
 
     Parameters
     ----------
     items : sequence of Item
         Training pictures.
+    facts : CorpusFacts
+        What the corpus says of its attributes.
     species : bool
         Add a head ``species`` with the classes of these pictures.
 
@@ -71,19 +73,22 @@ def head_values(items: Sequence[Item], *, species: bool) -> dict[str, tuple[str,
         classes and not one for each picture.
     """
     classes = tuple(sorted({item.class_name for item in items}))
-    if all(item.attributes is None for item in items):
+    if not facts.attributes or all(item.attributes is None for item in items):
         return {"class": classes} if 1 < len(classes) < len(items) else {}
-    return ({"species": classes} if species else {}) | {name: tuple(values) for name, values in ATTRIBUTES.items()}
+    heads = {"species": classes} if species else {}
+    return heads | {name: tuple(values) for name, values in facts.attributes.items()}
 
 
-def label_attributes(attributes: Mapping[str, str], heads: Mapping[str, Sequence[str]]) -> list[int]:
+def label_attributes(
+    attributes: Mapping[str, str], heads: Mapping[str, Sequence[str]], facts: CorpusFacts
+) -> list[int]:
     """Labels of one picture with known attributes; what it cannot show is not counted."""
-    visible = visible_attributes(attributes)
+    visible = facts.visible(attributes)
     return [list(values).index(attributes[name]) if name in visible else NOT_COUNTED for name, values in heads.items()]
 
 
-def label_items(items: Sequence[Item], heads: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """Labels of pictures, one column a head.
+def label_items(items: Sequence[Item], heads: Mapping[str, Sequence[str]], facts: CorpusFacts) -> np.ndarray:
+    """Labels of pictures, one column a head; parameters are those of `head_values`, and its heads.
 
     Returns
     -------
@@ -93,12 +98,38 @@ def label_items(items: Sequence[Item], heads: Mapping[str, Sequence[str]]) -> np
     index = {name: {value: number for number, value in enumerate(values)} for name, values in heads.items()}
     labels = np.full((len(items), len(heads)), NOT_COUNTED, dtype=np.int64)
     for row, item in enumerate(items):
-        visible = visible_attributes(item.attributes) if item.attributes is not None else frozenset()
+        visible = facts.visible(item.attributes) if item.attributes is not None else frozenset()
         for column, name in enumerate(heads):
             if name in CLASS_HEADS:
                 labels[row, column] = index[name].get(item.class_name, NOT_COUNTED)
             elif name in visible and item.attributes is not None:
-                labels[row, column] = index[name][item.attributes[name]]
+                labels[row, column] = index[name].get(item.attributes[name], NOT_COUNTED)
+    return labels
+
+
+def label_values(
+    descriptions: Sequence[Mapping[str, str] | None], attributes: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """Numbers of the values that descriptions give, in words or as pictures.
+
+    Parameters
+    ----------
+    descriptions : sequence of (Mapping of str to str, or None)
+        Attribute -> value, as far as it is given.
+    attributes : Mapping of str to sequence of str
+        The columns, and the values of each.
+
+    Returns
+    -------
+    ndarray of int64, shape (N, attributes)
+        `NOT_COUNTED` where an attribute is not given, or has another value.
+    """
+    index = {name: {value: number for number, value in enumerate(values)} for name, values in attributes.items()}
+    labels = np.full((len(descriptions), len(attributes)), NOT_COUNTED, dtype=np.int64)
+    for line, description in zip(labels, descriptions, strict=True):
+        for column, name in enumerate(attributes):
+            if description is not None and name in description:
+                line[column] = index[name].get(description[name], NOT_COUNTED)
     return labels
 
 

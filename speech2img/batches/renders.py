@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from speech2img.batches.labelled_images import label_attributes
-from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
+from speech2img.corpora.registry import first_pen
 from speech2img.errors import DataError
 from speech2img.images.store import square_thumbnail
 from speech2img.storage.atomic import atomic_path
@@ -39,8 +39,9 @@ def render_one(render_seed: int, number: int, size: int) -> tuple[dict[str, str]
     image : ndarray of uint8, shape (size, size, 3)
     """
     generator = np.random.default_rng([_JUDGE, render_seed, number])
-    attributes = random_attributes(generator)
-    large = render_bird(attributes, seed=int(generator.integers(2**62, 2**63 - 1)), size=256)
+    pen = first_pen()
+    attributes = pen.random_attributes(generator)
+    large = pen.draw(attributes, seed=int(generator.integers(2**62, 2**63 - 1)), size=256)
     return attributes, square_thumbnail(Image.fromarray(large), size)
 
 
@@ -48,7 +49,8 @@ def _render_chunk(
     render_seed: int, numbers: range, *, size: int, heads: dict[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
     pairs = [render_one(render_seed, number, size) for number in numbers]
-    return np.stack([image for _, image in pairs]), np.array([label_attributes(a, heads) for a, _ in pairs])
+    facts = first_pen().facts
+    return np.stack([image for _, image in pairs]), np.array([label_attributes(a, heads, facts) for a, _ in pairs])
 
 
 def render_collection(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from speech2img.cli.evaluate_model import FEATURES, LIMIT, SHIPPED_JUDGE
+from speech2img.cli.evaluate_model import FEATURES, LIMIT
 from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
 
 TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits")
@@ -109,7 +109,7 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--judge",
         metavar="M",
-        help=f"attribute judge: name, run or release folder (default {SHIPPED_JUDGE} where attributes are known)",
+        help="attribute judge: name, run or release folder (default: the one that the corpus names)",
     )
     group.add_argument(
         "--features",

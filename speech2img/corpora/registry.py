@@ -3,21 +3,28 @@
 A corpus is added by one entry here. Its function takes the corpus folder and keyword arguments: ``seed``, ``workers``,
 ``progress`` and its own options; it verifies or makes the folder, writes manifest and split files, and returns the
 manifest. What the user has to know beyond the counts goes into the manifest's header: ``notes`` (a list of lines) and
-``leaks`` (see ``corpora.leaks``); the command line prints both. The functions import what they need when they run.
+``leaks`` (see ``corpora.checks.leaks``); the command line prints both. What other rooms have to know goes into the
+header's ``facts`` (`CorpusFacts`). The functions import what they need when they run.
 """
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.readers.downloads import CUB, FLICKR8K, OXFORD102, Fetch
 from speech2img.corpora.readers.guides import CUB_GUIDE, FLICKR8K_GUIDE, OXFORD102_GUIDE, PLACES_GUIDE
+from speech2img.corpora.records.facts import META_KEY, CorpusFacts, facts_from_dict
 from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import ConfigError
 from speech2img.options import Option
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,63 @@ class Corpus:
     """What it understands beside --root, --seed and --workers."""
     downloads: tuple[Fetch, ...] = ()
     """What ``--download`` fetches; empty where nothing may be had without asking."""
+    pen: "Callable[[], Pen] | None" = None
+    """For a corpus whose images are drawn here: how."""
+
+
+class Drawing(Protocol):
+    """How a corpus draws its images: the same bytes for the same arguments."""
+
+    def __call__(self, attributes: Mapping[str, str], *, seed: int, size: int) -> "np.ndarray":
+        """One image, uint8 of shape (size, size, 3), that shows these attributes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What a corpus that is drawn here can draw beside its own images: training data of a judge, renders to compare."""
+
+    facts: CorpusFacts
+    """Of the corpus; every image shows all its attributes but the hidden ones."""
+    random_attributes: "Callable[[np.random.Generator], dict[str, str]]"
+    """A full description with every value drawn evenly."""
+    draw: Drawing
+    """Draws an image of a description."""
+
+
+def facts_of(manifest: ManifestLike) -> CorpusFacts:
+    """What a corpus says of itself in its manifest; what one from before manifests said so was known to be.
+
+    Raises
+    ------
+    DataError
+        If the manifest says it in another form.
+    """
+    stated = getattr(manifest, "meta", {}).get(META_KEY)
+    if stated is not None:
+        return facts_from_dict(stated, name=f"{manifest.root}/manifest.jsonl")
+    unstated = UNSTATED.get(manifest.corpus)
+    return replace(songbird_pen().facts, crop=True, classes="classes") if unstated is None else unstated()
+
+
+def pen_of(manifest: ManifestLike) -> Pen | None:
+    """The pen of the corpus, or None for one that is not drawn here."""
+    row = CORPORA.get(manifest.corpus)
+    return None if row is None or row.pen is None else row.pen()
+
+
+def first_pen() -> Pen:
+    """The pen of the first corpus in the table that has one: what a judge is trained on where no corpus is given."""
+    return next(row.pen() for row in CORPORA.values() if row.pen is not None)
+
+
+@cache
+def songbird_pen() -> Pen:
+    """The pen of ``songbirds``."""
+    from speech2img.corpora.songbirds.attributes import FACTS
+    from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
+
+    return Pen(FACTS, random_attributes, render_bird)
 
 
 def _prepare_songbirds(root: Path, **options: Any) -> Manifest:
@@ -134,6 +198,7 @@ CORPORA: Mapping[str, Corpus] = {
                 default="en",
             ),
         ),
+        pen=songbird_pen,
     ),
     "cub": Corpus(
         _prepare_cub,
@@ -200,3 +265,10 @@ CORPORA: Mapping[str, Corpus] = {
     ),
 }
 """Name -> corpus, in the order of the help."""
+
+UNSTATED: Mapping[str, Callable[[], CorpusFacts]] = {
+    "songbirds": lambda: songbird_pen().facts,
+    "cub": lambda: CorpusFacts(classes="species"),
+    "cub100": lambda: CorpusFacts(classes="species"),
+}
+"""Name -> what was known of a corpus before its manifest said it. All others could have the attributes of songbirds."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.registry import facts_of
 from speech2img.distributed.collectives import is_leader, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.store import ImageStore, build_image_store
@@ -34,7 +35,7 @@ def image_store(
     progress : bool
         Show progress.
     """
-    boxed = manifest.corpus != "songbirds" and any(item.box is not None for item in manifest.items)
+    boxed = facts_of(manifest).crop and any(item.box is not None for item in manifest.items)
     path = derived(manifest.root) / (f"images-{size}-whole.h5" if boxed and not crop else f"images-{size}.h5")
     crop = crop and boxed
     entries = [(item.id, manifest.root / item.image, item.box if crop else None) for item in manifest.items]

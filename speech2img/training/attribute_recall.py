@@ -6,11 +6,15 @@ import numpy as np
 
 from speech2img.batches.labelled_images import NOT_COUNTED
 from speech2img.corpora.records.items import CLASS_HEADS
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 
 
 def count_shown(
-    guesses: Mapping[str, np.ndarray], heads: Mapping[str, Sequence[str]], said: np.ndarray, classes: Sequence[str]
+    guesses: Mapping[str, np.ndarray],
+    heads: Mapping[str, Sequence[str]],
+    said: np.ndarray,
+    classes: Sequence[str],
+    *,
+    attributes: Mapping[str, Sequence[str]],
 ) -> tuple[int, int]:
     """Count the mentions that pictures show.
 
@@ -21,9 +25,11 @@ def count_shown(
     heads : Mapping of str to sequence of str
         The teacher's heads and their values.
     said : ndarray of int, shape (U, attributes)
-        Value of each attribute of ``ATTRIBUTES`` that an utterance mentions, `NOT_COUNTED` elsewhere.
+        Number of the value of each attribute that an utterance mentions, `NOT_COUNTED` elsewhere.
     classes : sequence of str, length U
         Class of each utterance's picture. It is what was said where the teacher knows no attributes.
+    attributes : Mapping of str to sequence of str
+        The columns of ``said`` and their values.
 
     Returns
     -------
@@ -31,12 +37,16 @@ def count_shown(
         Mentions that the teacher sees in the picture; mentions that it could see.
     """
     right = counted = 0
-    for column, name in enumerate(ATTRIBUTES):
+    for column, (name, values) in enumerate(attributes.items()):
         if name in heads:
-            known = said[:, column] != NOT_COUNTED
-            right += int((guesses[name][known] == said[known, column]).sum())
+            # The teacher may number the values otherwise, or lack some.
+            numbers = {value: number for number, value in enumerate(heads[name])}
+            of_teacher = np.array([*(numbers.get(value, NOT_COUNTED) for value in values), NOT_COUNTED])
+            wanted = of_teacher[said[:, column]]
+            known = wanted != NOT_COUNTED
+            right += int((guesses[name][known] == wanted[known]).sum())
             counted += int(known.sum())
-    if not any(name in heads for name in ATTRIBUTES):
+    if not any(name in heads for name in attributes):
         for name in CLASS_HEADS:
             if name in heads:
                 number = {value: index for index, value in enumerate(heads[name])}

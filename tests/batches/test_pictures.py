@@ -18,7 +18,7 @@ from speech2img.batches.labelled_images import (
 )
 from speech2img.batches.renders import render_collection, render_one
 from speech2img.corpora.records.manifest import Caption, Item
-from speech2img.corpora.songbirds.attributes import ATTRIBUTES
+from speech2img.corpora.songbirds.attributes import ATTRIBUTES, FACTS
 from speech2img.errors import DataError
 
 
@@ -54,16 +54,16 @@ def test_shifts_move_by_at_most_what_was_asked() -> None:
 
 def test_labels_leave_out_what_cannot_be_seen() -> None:
     items = [item(0, 0, pose="swimming"), item(1, 1, pose="perched"), item(2, 2, split="test", pose="flying")]
-    heads = head_values(items[:2], species=True)
+    heads = head_values(items[:2], FACTS, species=True)
     assert heads["species"] == ("001.Bird", "002.Bird") and heads["pose"] == ATTRIBUTES["pose"]
-    labels = label_items(items, heads)
+    labels = label_items(items, heads, FACTS)
     columns = list(heads)
     assert labels[:, 0].tolist() == [0, 1, NOT_COUNTED]
     legs = columns.index("leg_color")
     assert labels[0, legs] == labels[2, legs] == NOT_COUNTED and labels[1, legs] >= 0
     crown = columns.index("crown_color")
     assert heads["crown_color"][labels[2, crown]] == items[2].attributes["crown_color"]
-    assert "species" not in head_values(items, species=False)
+    assert "species" not in head_values(items, FACTS, species=False)
 
 
 def test_image_batches_keep_pictures_and_labels_together() -> None:
@@ -84,7 +84,9 @@ def test_image_batches_keep_pictures_and_labels_together() -> None:
 def source_of(items: list[Item]) -> PairSource:
     images = np.repeat(np.arange(len(items), dtype=np.uint8), 8 * 8 * 3).reshape(-1, 8, 8, 3)
     count = sum(len(one.captions) for one in items)
-    return PairSource(items, "train", images, np.repeat(np.arange(count, dtype=np.float32), 4).reshape(-1, 4))
+    return PairSource(
+        items, "train", images, np.repeat(np.arange(count, dtype=np.float32), 4).reshape(-1, 4), attributes=ATTRIBUTES
+    )
 
 
 def test_pairs_belong_together_and_wrong_pictures_are_of_another_class() -> None:

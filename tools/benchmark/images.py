@@ -77,7 +77,9 @@ def measure(count: int, batch_size: int, rounds: int) -> dict[str, Any]:
         start = time.process_time()
         store = build_image_store(Path(name) / "store.h5", entries, size=STORED, workers=1, progress=False)
         building = (time.process_time() - start) / count
-        source = PairSource(make_items(count), "train", store.pixels(), np.zeros((count, 1024), dtype=np.float32))
+        source = PairSource(
+            make_items(count), "train", store.pixels(), np.zeros((count, 1024), dtype=np.float32), attributes={}
+        )
         batches = PairBatches(source, augmentation="crop_flip", batch_size=batch_size, seed=0, size=SIZES[-1])
         generator = np.random.default_rng(1)
 

@@ -90,6 +90,7 @@ MAX_INDEX_BYTES = 16 << 20
 MAX_DIGITS = 9
 CUB = ZeroShotCorpus(
     name="cub",
+    classes="species",
     caption_prefixes=("", "birds", "cvpr2016_cub", FOLDER),
     index_files=tuple(f"{FOLDER}/{name}.txt" for name in ("images", "image_class_labels", "classes", "bounding_boxes")),
     picture_source=(

@@ -19,6 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from speech2img.corpora.readers.cub_captions import ClassFacts, label_phrases, read_class_facts, write_cub_captions
 from speech2img.corpora.records.cub_layout import claim_folder, image_path, is_whole_jpeg, write_layout, write_quickly
+from speech2img.corpora.records.facts import META_KEY, CorpusFacts
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.records.voice_assignment import speak_plainly
 from speech2img.errors import ConfigError, DataError
@@ -111,6 +112,7 @@ def prepare_cub100(root: str | Path, realdata: str | Path, *, seed: int = 0, pro
                 "seed": seed,
                 "recipe": RECIPE_VERSION,
                 "image_size": CROP_SIZE,
+                META_KEY: CorpusFacts(classes="species").to_dict(),
                 "boxes": "the whole picture: the photographs come cropped to the bird and squashed to a square",
                 "captions": "written from CUB's class attributes and the concept labels, joined by class",
                 "cite": "Wah, Branson, Welinder, Perona, Belongie: CUB-200-2011, CNS-TR-2011-001; "

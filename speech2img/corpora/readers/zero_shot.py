@@ -31,6 +31,7 @@ from speech2img.corpora.readers.reed_captions import (
     read_captions,
 )
 from speech2img.corpora.records.claims import refuse_other_corpus
+from speech2img.corpora.records.facts import META_KEY, CorpusFacts
 from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import PUBLISHED_PARTS, Dialect, draw_validation, peer_parts, write_split_files
@@ -64,6 +65,8 @@ class ZeroShotCorpus:
     """``train`` and ``test`` of the published split -> pictures and classes."""
     cite: str
     """Whom to cite, and the terms."""
+    classes: str = "classes"
+    """What its classes are called, in the plural."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ def finish_zero_shot(
             "peer_parts": {key: list(of) for key, of in PUBLISHED_PARTS.items()},
             "captions": str(texts.path.relative_to(root)) if texts.path.is_relative_to(root) else texts.path.name,
             "cite": corpus.cite,
+            META_KEY: CorpusFacts(classes=corpus.classes).to_dict(),
         },
     )
     manifest.meta["leaks"] = _report_leaks(manifest, states)

@@ -39,6 +39,8 @@ class UtteranceRecord:
     """The truth about the picture, where it is known."""
     box: Box | None = None
     """Bounding box x, y, w, h in pixels of the real picture."""
+    by_manner: frozenset[str] = frozenset()
+    """Attributes that only the manner of speaking gives, in this corpus."""
 
 
 class ManifestLike(Protocol):
@@ -57,8 +59,19 @@ class ManifestLike(Protocol):
         """Its pictures: ``id, image, class_id, class_name, split, box, attributes, captions`` each."""
 
 
-def utterances_of(manifest: ManifestLike, splits: Iterable[str]) -> list[UtteranceRecord]:
+def utterances_of(
+    manifest: ManifestLike, splits: Iterable[str], *, by_manner: frozenset[str] = frozenset()
+) -> list[UtteranceRecord]:
     """All recorded utterances of some splits, in the manifest's order.
+
+    Parameters
+    ----------
+    manifest : ManifestLike
+        The corpus.
+    splits : iterable of str
+        Which splits.
+    by_manner : frozenset of str
+        Attributes that only the manner of speaking gives, in this corpus.
 
     Raises
     ------
@@ -73,7 +86,7 @@ def utterances_of(manifest: ManifestLike, splits: Iterable[str]) -> list[Utteran
             raise DataError.about(f"{manifest.root}, split {split}", "no items", f"choose among {', '.join(known)}")
         before = len(records)
         records.extend(
-            _record(manifest.root, item, caption)
+            _record(manifest.root, item, caption, by_manner)
             for item in items
             for caption in item.captions
             if caption.audio is not None
@@ -85,7 +98,7 @@ def utterances_of(manifest: ManifestLike, splits: Iterable[str]) -> list[Utteran
     return records
 
 
-def _record(root: Path, item: Any, caption: Any) -> UtteranceRecord:
+def _record(root: Path, item: Any, caption: Any, by_manner: frozenset[str]) -> UtteranceRecord:
     return UtteranceRecord(
         id=f"{item.id}_{caption.index}",
         item_id=item.id,
@@ -101,4 +114,5 @@ def _record(root: Path, item: Any, caption: Any) -> UtteranceRecord:
         held_out_voice=caption.held_out_voice,
         attributes=item.attributes,
         box=item.box,
+        by_manner=by_manner,
     )

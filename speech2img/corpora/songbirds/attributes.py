@@ -7,6 +7,8 @@ puts into words: only the manner of speaking gives it.
 
 from collections.abc import Mapping
 
+from speech2img.corpora.records.facts import CorpusFacts
+
 COLORS: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "brown", "black", "white")
 
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
@@ -56,6 +58,16 @@ BACKGROUNDS_OF_POSE: Mapping[str, tuple[str, ...]] = {
 }
 """Which backgrounds a pose may have (a bird does not swim in the sky)."""
 
+FACTS = CorpusFacts(
+    attributes=ATTRIBUTES,
+    manner=frozenset({"light"}),
+    hidden={"leg_color": {"pose": ("swimming", "flying")}},
+    crop=False,
+    classes="species",
+    judge="songbirds-judge",
+)
+"""What the corpus says of itself in its manifest; birds are drawn to measure, and never cropped to their box."""
+
 
 def visible_attributes(attributes: Mapping[str, str]) -> frozenset[str]:
     """Names of the attributes that a picture with these attributes can show.
@@ -70,5 +82,4 @@ def visible_attributes(attributes: Mapping[str, str]) -> frozenset[str]:
     frozenset of str
         All attributes, less ``leg_color`` where the legs are hidden (swimming, flying).
     """
-    hidden = {"leg_color"} if attributes["pose"] in ("swimming", "flying") else set()
-    return frozenset(ATTRIBUTES) - hidden
+    return FACTS.visible(attributes)

@@ -25,8 +25,10 @@ from speech2img.corpora.records.cub_layout import (
     write_layout,
     write_quickly,
 )
+from speech2img.corpora.records.facts import META_KEY
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.voices import draw_voice, voice_folder
+from speech2img.corpora.songbirds.attributes import FACTS
 from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, Talk, write_captions
 from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_language
 from speech2img.corpora.songbirds.manner import draw_manner
@@ -138,6 +140,7 @@ def plan_songbirds(
         "seed": seed,
         "recipe": RECIPE_VERSION,
         "image_size": IMAGE_SIZE,
+        META_KEY: FACTS.to_dict(),
         **_unless_default(language),
         "species": {
             one.folder: {"unseen": one.unseen, "free": list(one.free), "attributes": dict(one.attributes)}

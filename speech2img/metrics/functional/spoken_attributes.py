@@ -24,8 +24,6 @@ Readings = Sequence[Mapping[str, str]]
 Mentions = Sequence[Mapping[str, str]]
 """What each utterance says: attribute -> value."""
 Interval = tuple[float, float]
-MANNER_ATTRIBUTES = frozenset({"light"})
-"""What no caption of songbirds puts into words: only the manner of speaking gives it."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.corpora.records.utterances import ManifestLike
+from speech2img.corpora.registry import facts_of
 from speech2img.errors import DataError
 from speech2img.images.io import read_cropped
 from speech2img.images.resize import resize
@@ -40,7 +41,7 @@ class RealPictures:
     store : ImageStoreLike or None
         Prepared pictures, used if they are at least ``size`` wide; else the files are read.
     crop : bool or None
-        Crop files to their bounding box as in training; None: yes, but for ``songbirds``, which is drawn to measure.
+        Crop files to their bounding box as in training; None: as the corpus says in its manifest.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class RealPictures:
         self._items: Mapping[str, Any] = {item.id: item for item in manifest.items}
         self._store = store if store is not None and store.size >= size else None
         self._rows = {item_id: row for row, item_id in enumerate(self._store.ids)} if self._store is not None else {}
-        self._crop = manifest.corpus != "songbirds" if crop is None else crop
+        self._crop = facts_of(manifest).crop if crop is None else crop
         source = (
             f"image store of {self._store.size} px"
             if self._store is not None

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from speech2img.corpora.records.utterances import UtteranceRecord
-from speech2img.metrics.functional.spoken_attributes import MANNER_ATTRIBUTES
 from speech2img.metrics.report.charts import charts_html
 from speech2img.metrics.report.html_tables import attribute_tables, metric_table, way_bars
 from speech2img.metrics.report.report import MetricReport, format_value
@@ -215,7 +214,7 @@ def _chips(entry: GalleryEntry) -> str:
     for name, said in entry.record.mentions.items():
         label = escape(f"{name.replace('_', ' ')}: {said}")
         read = None if entry.reading is None else entry.reading.get(name)
-        by_manner = entry.record.manner is not None and name in MANNER_ATTRIBUTES
+        by_manner = entry.record.manner is not None and name in entry.record.by_manner
         extra = " manner" if by_manner else ""
         hint = ' title="given by the manner of speaking alone"' if by_manner else ""
         if read is None:

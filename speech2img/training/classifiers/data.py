@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from speech2img.corpora.records.manifest import Item, Manifest
+from speech2img.corpora.registry import facts_of
 from speech2img.distributed.chunked_work import compute_parts, shared_chunks
 from speech2img.errors import DataError
 from speech2img.images.input_filters import legacy
@@ -87,7 +88,7 @@ def deal(items: Sequence[Item], *, validation: float, held_out: float, seed: int
 
 def item_pictures(manifest: Manifest, items: Sequence[Item], *, crop: bool) -> FilePictures:
     """The files of sorted items as a source in the same order."""
-    boxed = crop and manifest.corpus != "songbirds"
+    boxed = crop and facts_of(manifest).crop
     files = (PictureFile(item.id, manifest.root / item.image, item.box if boxed else None) for item in items)
     return FilePictures(files, name=f"{manifest.root}, {len(items)} pictures")
 

@@ -83,6 +83,7 @@ def data(tmp_path: Path) -> PageData:
         mentions={"size": "small", "light": "day"},
         voice="en-gb",
         manner="plain",
+        by_manner=frozenset({"light"}),
         held_out_voice=True,
     )
     report = MetricReport(
@@ -93,7 +94,9 @@ def data(tmp_path: Path) -> PageData:
         notes=["note <i>"],
     )
     said = [{"size": "small", "light": "day"}, {"size": "large", "light": "night"}]
-    measures.add_spoken_attributes(report, "unseen species", said, said, said, judge=FakeJudge, seed=0)
+    measures.add_spoken_attributes(
+        report, "unseen species", said, said, said, manner=frozenset({"light"}), judge=FakeJudge, seed=0
+    )
     report.add(
         MetricRow(
             name="diversity_features",

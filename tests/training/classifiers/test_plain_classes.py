@@ -106,7 +106,6 @@ class Painter:
     name, weights_sha256, image_size = "painter", "0" * 64, 28
     painting = {"conditioning": "mean"}
     needs_frames = False
-    needs_frames = False
 
     def encode_paths(self, paths):
         return np.array([[float(path.stem.startswith(name)) for name in NAMES] for path in paths], np.float32)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from speech2img.cli.main import build_parser, main
 from speech2img.corpora.records.cub_layout import RECIPE_NAME
+from speech2img.corpora.records.facts import META_KEY
 from speech2img.corpora.records.items import item_to_dict
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.voices import draw_voice, voice_folder
@@ -105,7 +106,8 @@ def birds(draw):
 
 
 def digest(manifest: Manifest) -> str:
-    content = [item_to_dict(item) for item in manifest.items] + [manifest.meta]
+    meta = {key: value for key, value in manifest.meta.items() if key != META_KEY}  # came later
+    content = [item_to_dict(item) for item in manifest.items] + [meta]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
