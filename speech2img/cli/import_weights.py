@@ -101,8 +101,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     for name, tensor in converted.items():
         if not tensor.isfinite().all():
             raise CheckpointError.about(f"{file}: {name}", "holds values that are not finite", "use another checkpoint")
-    if "mel_preset" in ours.config and "n_mels" in ours.settings:
-        preset = ours.config["mel_preset"]
+    if (preset := options.get("mel_preset")) is not None:
         released_preset(preset, n_mels=ours.settings["n_mels"], source=f"{file}: --mel-preset {preset}")
 
     # Write the release.

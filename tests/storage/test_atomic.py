@@ -188,7 +188,10 @@ def test_plain_storage_does_not_import_torch() -> None:
     modules = (
         "errors",
         "config",
-        *(f"storage.{name}" for name in ("atomic", "seal", "pickles", "embeddings", "journal", "lock")),
+        *(
+            f"storage.{name}"
+            for name in ("atomic", "checksums", "foreign.pickles", "foreign.peer_embeddings", "journal", "lock")
+        ),
     )
     code = f"import sys, {', '.join(f'speech2img.{name}' for name in modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
