@@ -14,6 +14,7 @@ from speech2img.cli.main import build_parser
 from speech2img.cli.train import settings_class_of
 from speech2img.config import load_settings
 from speech2img.pipeline import SpeechToImage
+from speech2img.systems.registry import markdown_table
 from speech2img.training.stages import STAGES
 
 from .readme.documents import (
@@ -92,6 +93,10 @@ def test_the_readme_is_short_and_says_what_its_measure_is() -> None:
     assert len(lines) <= 160
     first = next(line for line in lines if "relative accuracy" in line.lower())
     assert "(accuracy - chance) / (real - chance)" in first
+
+
+def test_the_table_of_systems_is_what_the_registry_prints() -> None:
+    assert markdown_table().strip() in README.read_text(encoding="utf-8")
 
 
 def test_the_reading_path_is_twelve_files_of_2300_lines() -> None:

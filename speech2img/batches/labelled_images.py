@@ -64,7 +64,7 @@ def head_values(items: Sequence[Item], facts: CorpusFacts, *, species: bool) -> 
     facts : CorpusFacts
         What the corpus says of its attributes.
     species : bool
-        Add a head ``species`` with the classes of these pictures.
+        Add a head ``species`` with the classes of these pictures, where there are several and not one for each.
 
     Returns
     -------
@@ -75,7 +75,8 @@ def head_values(items: Sequence[Item], facts: CorpusFacts, *, species: bool) -> 
     classes = tuple(sorted({item.class_name for item in items}))
     if not facts.attributes or all(item.attributes is None for item in items):
         return {"class": classes} if 1 < len(classes) < len(items) else {}
-    heads = {"species": classes} if species else {}
+    tells = len(classes) > 1 and any(item.class_name != item.id for item in items)
+    heads = {"species": classes} if species and tells else {}
     return heads | {name: tuple(values) for name, values in facts.attributes.items()}
 
 

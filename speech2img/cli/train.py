@@ -2,18 +2,18 @@
 
 import argparse
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
-from speech2img.errors import ConfigError
+from speech2img.systems.registry import preset, presets
 from speech2img.training.stages import STAGES
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
     """Declare the verb."""
     names = f"{', '.join(list(STAGES)[:-1])} or {list(STAGES)[-1]}"
+    presets_of = "".join(f"  {name:<10} {', '.join(of)}\n" for name in STAGES if (of := presets(name)))
     stages = "".join(f"  {name:<10} {stage.summary}\n" for name, stage in STAGES.items())
     parser = add_verb(
         verbs,
@@ -22,8 +22,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         description=(
             "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
             f"{stages}\n"
-            "--preset starts from a published system: encoder li2020 (the default), s2igan or\n"
-            "s2igan-published; generator stackgan-v2, s2igan or s2igan-published.\n"
+            f"--preset starts from a published system, or ours (--list tells of them; encoder is li2020 without it):\n"
+            f"{presets_of}"
             "Ctrl-C finishes the step, saves a checkpoint and stops with status 130; SIGTERM, SIGHUP and SIGUSR1 do\n"
             "the same with status 0. A second one stops at once.\n\n"
             "Several GPUs: 'torchrun --nproc_per_node 4 -m speech2img train encoder ...' divides each batch among\n"
@@ -40,6 +40,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     add_root(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder")
     parser.add_argument("--preset", metavar="NAME", help="a published system, under --config and --set")
+    parser.add_argument("--list", action=_List, nargs=0, help="print the systems that --preset takes, and leave")
     add_settings(parser)
     add_device(parser)
     parser.add_argument(
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     require_run_place(args.out)
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
-    base = preset(args.role, args.preset)
+    base = None if args.preset is None else preset(args.role, args.preset)
     settings: Any = load_settings(settings_class_of(args.role), file=args.config, overrides=overrides, base=base)
     result = train(args.role, args.root, args.out, settings, device=args.device)
     status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
@@ -85,26 +86,13 @@ def settings_class_of(role: str) -> type:
     return STAGES[role].task().Settings
 
 
-def preset(role: str, name: str | None) -> Any:
-    """Settings of a role by the name of a published system; None for no name.
+class _List(argparse.Action):
+    """Prints the table of systems, without what else the verb needs."""
 
-    Raises
-    ------
-    ConfigError
-        If the role has no preset of that name.
-    """
-    if name is None:
-        return None
-    presets: Mapping[str, Any] = {}
-    if role == "encoder":
-        from speech2img.training.encoder.settings import ENCODER_PRESETS
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print and leave."""
+        from speech2img.systems.registry import table
 
-        presets = ENCODER_PRESETS
-    elif role == "generator":
-        from speech2img.training.stackgan.settings import GENERATOR_PRESETS
-
-        presets = GENERATOR_PRESETS
-    if name not in presets:
-        fix = f"choose among {', '.join(presets)}" if presets else f"leave it away: {role} has none"
-        raise ConfigError.about(f"--preset {name}", f"no such preset of {role}", fix)
-    return presets[name]
+        for name, stages, what, source in table():
+            print(f"{name:<18} {stages:<26} {what} ({source})")
+        parser.exit()

@@ -21,15 +21,11 @@ from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standard, load_features
 from speech2img.features.speech_batches import BATCH_FRAMES, batches_by_length, encode_batch
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
-from speech2img.features.stores import derived, mel_store
+from speech2img.features.stores import demand_embeddings_or_nothing, derived, mel_store
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
-from speech2img.storage.foreign.peer_embeddings import (
-    demand_embeddings_or_nothing,
-    save_li2020_embeddings,
-    save_s2igan_embeddings,
-)
+from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.hdf5.opener import open_store
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.names import plain_name

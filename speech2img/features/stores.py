@@ -1,5 +1,6 @@
 """What is derived from a corpus and kept in <root>/derived: mel store, image store; made where they are missing."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from speech2img.audio.mel import MEL_PRESETS
@@ -9,7 +10,10 @@ from speech2img.corpora.registry import facts_of
 from speech2img.distributed.collectives import is_leader, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.store import ImageStore, build_image_store
+from speech2img.storage.foreign.peer_embeddings import li2020_paths
+from speech2img.storage.foreign.pickles import demand_pickle_or_nothing
 from speech2img.storage.hdf5.sources import demand_own_store
+from speech2img.storage.releases.release import require_release_place
 
 
 def derived(root: Path) -> Path:
@@ -77,3 +81,27 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
 def _demand_ids(path: Path, stored: list[str], wanted: list[str]) -> None:
     if stored != wanted:
         raise DataError.about(path, "it belongs to another manifest", "delete it and run the command again")
+
+
+def demand_embeddings_or_nothing(folder: Path, parts: Iterable[str]) -> None:
+    """Check that the embeddings of a corpus replace nothing in their folder but earlier ones of this package.
+
+    Parameters
+    ----------
+    folder : Path
+        ``derived/embeddings/<name>``, made or not; a link is followed.
+    parts : iterable of str
+        Parts of the corpus whose pickles will be written.
+
+    Raises
+    ------
+    DataError
+        If a file of one of their names is something else.
+    ConfigError
+        If what is called ``encoder`` there is no release, or the folder cannot be made.
+    """
+    require_release_place(folder / "encoder")
+    demand_own_store(folder / "embeddings.h5", names=("embeddings", "ids", "sha256"))
+    for part in parts:
+        for path in (folder / f"speech_embeddings_{part}.pickle", *li2020_paths(folder / part, folder.name)):
+            demand_pickle_or_nothing(path)

@@ -12,7 +12,8 @@ import torch
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, remove_leftovers, temp_name, write_json
 from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
-from speech2img.storage.foreign.torch_files import check_plain, load_torch_file
+from speech2img.storage.foreign.dense_tensors import check_plain
+from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.notices import notice
 
 FORMAT = "speech2img-checkpoint-1"

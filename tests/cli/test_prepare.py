@@ -1,18 +1,25 @@
 """``speech2img prepare``: one sub-command a corpus, its own options, and what it says when all is well."""
 
 import argparse
+import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from speech2img.batches.labelled_images import head_values
 from speech2img.cli import prepare
 from speech2img.cli.main import build_parser, main
 from speech2img.corpora.checks.file_records import inspect_files
 from speech2img.corpora.checks.leaks import Leak, leak_report
+from speech2img.corpora.records.facts import META_KEY, CorpusFacts
 from speech2img.corpora.records.manifest import Item, Manifest
-from speech2img.corpora.registry import CORPORA, Corpus
-from speech2img.options import Option
+from speech2img.corpora.records.voice_assignment import speak_plainly
+from speech2img.corpora.registry import CORPORA, Corpus, Pen, facts_of, pen_of
+from speech2img.features.stores import image_store
+from speech2img.options import Option, positive
 
 
 def fake_corpus(seen: dict[str, object], **meta: object) -> Corpus:
@@ -90,3 +97,45 @@ def test_check_names_changed_files(tmp_path, capsys):
     (tmp_path / "list.txt").write_text("b")
     main(["check", "--root", str(tmp_path)])
     assert "1 files changed since the manifest was written (list.txt)" in capsys.readouterr().out
+
+
+def test_a_corpus_is_added_by_one_line(tmp_path, capsys, monkeypatch):
+    """A toy from outside the package: its help, its options, what it says of itself and how it is drawn."""
+    facts = CorpusFacts({"shade": ("dark", "light")}, crop=False, classes="kinds")
+
+    def draw(attributes, *, seed, size):
+        return np.full((size, size, 3), 40 if attributes["shade"] == "dark" else 200, np.uint8)
+
+    def make(root: Path, *, seed: int, workers: int, progress: bool, count: int) -> Manifest:
+        items = []
+        for number in range(count):
+            attributes = {"shade": facts.attributes["shade"][number % 2]}
+            name, split = f"{number % 2}/{number}", ("train", "train", "val", "test")[number % 4]
+            path = root / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(draw(attributes, seed=number, size=32)).save(path)
+            texts = [(f"it is {attributes['shade']}", attributes)]
+            voiced = speak_plainly(name, texts, random.Random(seed), may_hold_out=False)
+            box = (8.0, 8.0, 4.0, 4.0)
+            items.append(Item(name, f"{name}.png", number % 2, name[0], split, box, attributes, tuple(voiced)))
+        manifest = Manifest(root, "toy", items, meta={META_KEY: facts.to_dict(), "notes": ["drawn"]})
+        manifest.save()
+        return manifest
+
+    pen = Pen(facts, lambda rng: {"shade": facts.attributes["shade"][rng.integers(2)]}, draw)
+    options = (Option("count", "how many", "N", positive, default=8),)
+    toy = Corpus(make, "squares", "Draws squares.", "speech2img prepare toy --root x", options, pen=lambda: pen)
+    monkeypatch.setitem(CORPORA, "toy", toy)
+
+    assert main(["prepare", "toy", "--root", str(tmp_path), "--count", "12"]) == 0
+    said = capsys.readouterr().out
+    assert "12 pictures (6 train, 3 val, 3 test), 2 classes, 12 captions" in said and "note: drawn" in said
+    with pytest.raises(SystemExit):
+        main(["prepare", "toy", "--help"])
+    assert "--count N" in capsys.readouterr().out
+
+    manifest = Manifest.load(tmp_path)
+    assert facts_of(manifest) == facts and pen_of(manifest) is pen
+    assert head_values(manifest.items, facts, species=True) == {"species": ("0", "1"), "shade": ("dark", "light")}
+    store = image_store(manifest, size=32, workers=1, progress=False)
+    assert store.path.name == "images-32.h5" and store.pixels()[0].max() == 40, "its box is not cropped to"

@@ -9,8 +9,9 @@ import pytest
 
 from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
+from speech2img.systems.registry import preset as find_preset
 from speech2img.training.encoder.settings import EncoderSettings
-from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings
+from speech2img.training.stackgan.settings import GeneratorSettings
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "s2igan"
 PHOTOGRAPHS = ("cub", "oxford102", "flickr8k", "places")
@@ -40,7 +41,7 @@ def test_the_whole_way_of_every_corpus(corpus: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("corpus", PHOTOGRAPHS)
 def test_settings_are_the_published_ones(corpus: str) -> None:
     found = load_settings(GeneratorSettings, file=FOLDER / f"generator-{corpus}.toml")
-    preset = GENERATOR_PRESETS["s2igan"]
+    preset = find_preset("generator", "s2igan")
     assert (found.model, found.losses) == (preset.model, preset.losses)
     assert (found.batch_size, found.learning_rate, found.discriminator_learning_rate) == (24, 2e-4, 2e-4)
     assert (found.ema_decay, found.augmentation, found.relation.weight) == (0.999, "crop_flip", 1.0)

@@ -16,11 +16,8 @@ from speech2img.cli.main import main
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.image_features import build_teacher_features, feature_path, load_features
 from speech2img.features.speech_embeddings import embedding_folder, load_embeddings
-from speech2img.storage.foreign.peer_embeddings import (
-    demand_embeddings_or_nothing,
-    save_li2020_embeddings,
-    save_s2igan_embeddings,
-)
+from speech2img.features.stores import demand_embeddings_or_nothing
+from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.hdf5.sources import demand_own_store
 from speech2img.storage.releases.release import copy_release, save_release

@@ -14,10 +14,10 @@ from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.vision.image_classifier import make_backbone
 from speech2img.storage.releases.release import load_release, save_release
+from speech2img.systems.registry import preset as find_preset
 from speech2img.training import train as training
 from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings
 from speech2img.training.encoder.settings import (
-    ENCODER_PRESETS,
     CRNNSettings,
     EncoderLossSettings,
     EncoderModelSettings,
@@ -104,7 +104,7 @@ ENCODER = EncoderSettings(
     workers=1,
 )
 SEN = replace(
-    ENCODER_PRESETS["s2igan"],
+    find_preset("encoder", "s2igan"),
     mel_preset="li2020",
     crnn=CRNNSettings(channels=(8, 8), embedding_dim=8),
     batch_size=6,

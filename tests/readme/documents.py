@@ -1,4 +1,4 @@
-"""Commands of the documents, taken out of them and run in one process with settings small enough for a test."""
+"""Commands of the documents, taken out of them, and run in one process with settings small enough for a test."""
 
 import contextlib
 import io
@@ -11,6 +11,10 @@ from pathlib import Path
 from speech2img.cli.main import main
 
 REPO = Path(__file__).parents[2]
+README, DATA, EXPERIMENTS, PACKAGE = (
+    REPO / folder / "README.md" for folder in (".", "data", "experiments", "speech2img")
+)
+"""The documents whose commands are run; that of the package has Python."""
 VERBS = "check|prepare|synthesize|features|train|extract|generate|evaluate|import"
 FEW = "--set loop.evaluate_every=4 --device cpu --precision fp32 --set batch_size=4".split()
 STEPS = {"teacher": 12, "encoder": 12}
@@ -34,13 +38,31 @@ def section(path: Path, title: str) -> str:
     return found[1]
 
 
+def blocks(path: Path, language: str) -> list[str]:
+    """Fenced blocks of a language in a document."""
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+
+
+def links(path: Path) -> list[tuple[Path, str]]:
+    """Files of the checkout that a document links, each with the heading behind ``#`` or an empty text."""
+    found = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", path.read_text(encoding="utf-8"))
+    inside = [(file, anchor) for file, anchor in found if not file.startswith("http")]
+    return [((path.parent / file if file else path).resolve(), anchor) for file, anchor in inside]
+
+
+def anchors(path: Path) -> set[str]:
+    """Anchors of the headings of a document, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def commands(text: str) -> list[str]:
     """Every ``speech2img`` call of a document, in its order: in blocks, and whole ones between back-ticks."""
     text = text.replace("\\\n", " ")
     block = rf"^(?: {{4}})?((?:torchrun [^\n]*-m )?speech2img (?:{VERBS})\b[^\n]*)$"
     inline = rf"`(speech2img (?:{VERBS})\b[^`]*)`"
     found = [(match.start(), match[1] or match[2]) for match in re.finditer(f"{block}|{inline}", text, re.M)]
-    return [line for _, line in found if "VERB" not in line and "--help" not in line]
+    return [line for _, line in found if not re.search("VERB|--help|--list", line)]
 
 
 def words_of(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every command of README.md and data/README.md, in their order in one folder, on tiny corpora and stand-in weights."""
+"""Every command of the three READMEs, in their order in one folder, on tiny corpora and stand-in weights."""
 
 import os
 import re
@@ -13,9 +13,7 @@ import pytest
 from PIL import Image
 
 from . import stand_ins
-from .documents import REPO, commands, inside, run, section, small, words_of
-
-README, DATA = REPO / "README.md", REPO / "data" / "README.md"
+from .documents import DATA, EXPERIMENTS, PACKAGE, README, REPO, blocks, commands, inside, run, section, small, words_of
 
 ONLY_PARSED = {
     "synthesize --root data/cub --engine baidu": "asks Baidu's service, with keys",
@@ -44,9 +42,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         stand_ins.count_photographs(patch)
         stand_ins.photographs(base / "data" / "cub")
-        own = section(README, OWN)
-        for line in commands(README.read_text(encoding="utf-8").replace(own, "")):
-            _follow(line, base)
+        for path in (README, DATA, EXPERIMENTS):
+            text = path.read_text(encoding="utf-8")
+            for line in commands(text.replace(section(DATA, OWN), "")):
+                _follow(line, base)
     return base
 
 
@@ -73,22 +72,21 @@ def _torchrun(line: str, base: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_command_of_the_readme_runs(folder: Path) -> None:
+def test_every_command_of_the_documents_runs(folder: Path) -> None:
     for name in ("songbirds", "lumari", "cub"):
         assert (folder / "data" / name / "manifest.jsonl").is_file()
     runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator".split()
     assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)
     weights = {path.name for path in (folder / "weights").iterdir()}
-    assert weights == {"googlenet", "tacotron2", "li2020", "stackgan", "sen", "rdg", "fid-inception"}
+    assert weights == set("googlenet tacotron2 li2020 stackgan sen rdg fid-inception imagenet-inception".split())
     assert {"bird.png", "text0.png"} <= {path.name for path in (folder / "pictures").iterdir()}
     assert (folder / "runs" / "report" / "report.html").is_file()
 
 
-def test_the_block_of_python_runs(folder: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+def test_the_blocks_of_python_run(folder: Path) -> None:
     names: dict[str, Any] = {}
     with inside(folder):
-        for block in blocks:
+        for block in blocks(README, "python") + blocks(PACKAGE, "python"):
             exec(block, names)
         again = names["pipe"](["a.wav", "bird.wav"], seed=0)[1]
     image = names["image"]
@@ -99,13 +97,10 @@ def test_the_block_of_python_runs(folder: Path) -> None:
     assert np.abs(np.asarray(again).astype(int) - np.asarray(image)).max() <= 1
 
 
-def test_every_command_of_the_readme_about_data_runs(folder: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        stand_ins.count_photographs(patch)
-        for line in commands(DATA.read_text(encoding="utf-8")):
-            _follow(line, folder)
-
-
 def test_what_is_only_parsed_is_there() -> None:
-    lines = [" ".join(words_of(line)) for path in (README, DATA) for line in commands(path.read_text(encoding="utf-8"))]
+    lines = [
+        " ".join(words_of(line))
+        for path in (README, DATA, EXPERIMENTS)
+        for line in commands(path.read_text(encoding="utf-8"))
+    ]
     assert all(any(line.startswith(start) for line in lines) for start in ONLY_PARSED)

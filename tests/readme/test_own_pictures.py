@@ -1,4 +1,4 @@
-"""README's section on own pictures and recordings, run line by line on a folder of eight pictures."""
+"""The section of data/README.md on own pictures and recordings, run line by line on a folder of eight pictures."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from PIL import Image
 from speech2img.corpora.folder.guide import EXAMPLE
 from speech2img.corpora.records.manifest import Manifest
 
-from .documents import REPO, commands, run, section
+from .documents import DATA, commands, run, section
 
-TEXT = section(REPO / "README.md", "Your own pictures and recordings")
+TEXT = section(DATA, "Your own pictures and recordings")
 LINES = commands(TEXT)
 BLOCKS = [commands(block) for block in re.findall(r"```bash\n(.*?)```", TEXT, re.S)]
 INSTEAD = next(line for line in LINES if line not in sum(BLOCKS, []))

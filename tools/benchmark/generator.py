@@ -33,10 +33,11 @@ CLOSE = 2e-3  # relative; losses of the second step, after Adam divided rounding
 
 def settings_of(stages: int, width: int, batch_size: int, *, precision: str = "fp32", memory: str = "normal") -> Any:
     """The published settings at a size."""
+    from speech2img.systems.registry import preset
     from speech2img.training.run import LoopSettings
-    from speech2img.training.stackgan.settings import GENERATOR_PRESETS, ComputeSettings
+    from speech2img.training.stackgan.settings import ComputeSettings
 
-    base = GENERATOR_PRESETS["stackgan-v2"]
+    base = preset("generator", "stackgan-v2")
     return replace(
         base,
         batch_size=batch_size,

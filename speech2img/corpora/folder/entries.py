@@ -1,8 +1,8 @@
 """What a folder says about its pictures, before anything is drawn or checked: entries and their lines."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from speech2img.errors import DataError
@@ -60,6 +60,8 @@ class Line:
     """Who speaks in the recording."""
     language: str = "en"
     """Language of the words."""
+    mentions: Mapping[str, str] = field(default_factory=dict)
+    """Attribute -> value, as far as the caption gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Entry:
     """The part it was given to, or None where that is still to be drawn."""
     lines: tuple[Line, ...]
     """Its captions in the order of their index."""
+    attributes: Mapping[str, str] | None = None
+    """Attribute -> value, as far as they are known; None where nothing is."""
 
 
 def classes_and_splits(images: Sequence[str]) -> list[tuple[str | None, str | None]]:

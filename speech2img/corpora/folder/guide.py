@@ -34,6 +34,10 @@ caption, paths relative to the folder, UTF-8, commas (.csv) or tabs (.tsv) betwe
   robin/one.jpg,robin/one_0.wav,a red breast,robin,Ada,train
   robin/one.jpg,robin/one_1.mp3,,robin,Ben,train
 
+A column attribute:NAME (attribute:breast, say) holds what the picture shows, one of a few words, in the rows of those
+captions that say it; empty elsewhere. 'train judge' and 'train teacher' learn to see such attributes, and 'evaluate
+--judge' measures how much of what was said the generated pictures show.
+
 Parts are drawn (seeded) where the folder gives none: by item (pictures of every class in every part), by class (test
 classes are never trained on) or by speaker (nobody speaks in two parts). Test pictures of trained classes are called
 test_seen, others test: evaluate --split takes either.

@@ -10,6 +10,7 @@ from typing import Literal
 from speech2img.audio.io import AudioFacts
 from speech2img.corpora.checks.decoding import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
 from speech2img.corpora.checks.recorded import LEAVE_OUT, mark_unheard, speech_leaks, speech_summary
+from speech2img.corpora.folder.attributes import folder_facts
 from speech2img.corpora.folder.entries import Entry, Line, without_suffix
 from speech2img.corpora.folder.kinds import sort_by_kind
 from speech2img.corpora.folder.split import SplitBy, draw_parts, hold_out_speakers, seen_or_unseen
@@ -18,6 +19,7 @@ from speech2img.corpora.folder.tree import Reading, read_tree
 from speech2img.corpora.folder.unused import Unused, list_unused
 from speech2img.corpora.folder.walk import SPOKEN, list_files
 from speech2img.corpora.records.claims import refuse_other_corpus
+from speech2img.corpora.records.facts import META_KEY
 from speech2img.corpora.records.items import Caption, recorded_caption
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Item, Manifest
 from speech2img.corpora.records.splits import write_split_files
@@ -110,7 +112,8 @@ def prepare_folder(
         entries = [entry for entry in entries if entry.lines]
     items = mark_unheard(_items(seen_or_unseen(entries), seed))
     summary = speech_summary(items, audio)
-    notes += _notes_on_capitals(items)
+    facts, told_of_attributes = folder_facts(root, entries)
+    notes += [*_notes_on_capitals(items), *told_of_attributes]
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
     manifest = Manifest(
@@ -119,6 +122,7 @@ def prepare_folder(
         items,
         meta={
             "seed": seed,
+            META_KEY: facts.to_dict(),
             "split": how,
             "speech": summary,
             "notes": notes,
@@ -258,7 +262,7 @@ def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
                 class_name=name,
                 split=entry.split or "train",
                 box=None,
-                attributes=None,
+                attributes=dict(entry.attributes) if entry.attributes else None,
                 captions=_captions(entry, seed),
             )
         )
@@ -273,13 +277,23 @@ def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:
     unspoken = [line for line in entry.lines if line.audio is None]
     rng = random.Random(f"folder captions {seed} {entry.image}")
     voiced = speak_plainly(
-        _id(entry), [(line.text, {}) for line in unspoken], rng, may_hold_out=entry.split in ("test", "test_seen")
+        _id(entry),
+        [(line.text, dict(line.mentions)) for line in unspoken],
+        rng,
+        may_hold_out=entry.split in ("test", "test_seen"),
     )
     spoken = {line.index: _placed(line, caption, _id(entry)) for line, caption in zip(unspoken, voiced, strict=True)}
     return tuple(
         spoken[line.index]
         if line.audio is None
-        else recorded_caption(line.index, line.audio, text=line.text, speaker=line.speaker, language=line.language)
+        else recorded_caption(
+            line.index,
+            line.audio,
+            text=line.text,
+            speaker=line.speaker,
+            language=line.language,
+            mentions=dict(line.mentions),
+        )
         for line in entry.lines
     )
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from speech2img.corpora.folder.attributes import add_attributes, attributes_of, check_attribute, is_attribute
 from speech2img.corpora.folder.entries import (
     MAX_WORDS,
     SPLIT_NAMES,
@@ -71,7 +72,8 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         A ``.csv``, ``.tsv`` or ``.jsonl`` file in UTF-8. Columns (keys): ``image`` (a path relative to the corpus
         folder, Windows's back-slashes too), and as far as known ``audio``, ``text`` (or ``transcript``, ``caption``),
         ``class``, ``speaker``, ``split`` (train, val, test), ``language``. Rows of one image belong together. Without a
-        column ``class`` or ``split`` the subfolders give them (`classes_and_splits`).
+        column ``class`` or ``split`` the subfolders give them (`classes_and_splits`). A column ``attribute:NAME``
+        holds what the image shows, in the rows of those captions that say it.
     files : collection of str
         The files of the folder: a path that differs from one of them in the spelling of its letters only (composed or
         not, capital or small) is that file.
@@ -90,6 +92,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
     """
     lines: dict[str, list[Line]] = {}
     facts: dict[str, tuple[str, str]] = {}
+    attributes: dict[str, dict[str, str]] = {}
     header: dict[str, None] = {}
     spell = _speller(files)
     rows_of: Counter[str] = Counter()
@@ -107,8 +110,11 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
             fix = "use a code such as en, de or pt-br"
             raise DataError.about(path, f"line {number}: no language {row['language'][:20]!r}", fix)
         rows_of.update([audio] if audio else [])
+        mentions = attributes_of(path, number, row)
+        add_attributes(path, number, image, attributes.setdefault(image, {}), mentions)
         if audio or text:
-            captions.append(Line(len(captions), audio, text, row.get("speaker") or None, row.get("language") or "en"))
+            speaker, language = row.get("speaker") or None, row.get("language") or "en"
+            captions.append(Line(len(captions), audio, text, speaker, language, mentions))
     if not lines:
         raise DataError.about(path, "no rows", "list the pictures in it")
     refuse_twins(path.parent, list(lines))
@@ -117,9 +123,9 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         own_class, own_split = facts[image]
         class_name = (own_class or None) if "class" in header else folder_class
         split = _split(path, image, own_split) if "split" in header else folder_split
-        entries.append(Entry(image, class_name, split, tuple(lines[image])))
+        entries.append(Entry(image, class_name, split, tuple(lines[image]), attributes[image] or None))
     _refuse_gaps(path, entries, header)
-    passed_over = [name for name in header if name not in COLUMNS]
+    passed_over = [name for name in header if name not in COLUMNS and not is_attribute(name)]
     notes = [f"columns of {path.name} that were passed over: {some_of(passed_over)}"] if passed_over else []
     shared = [audio for audio, count in rows_of.items() if count > 1]
     return entries, [
@@ -151,6 +157,9 @@ def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
 def _check_columns(path: Path, names: Iterable[str]) -> None:
     """Refuse a name that is nearly one of ours: it would be passed over, and the user would miss it."""
     for name in names:
+        if is_attribute(name):
+            check_attribute(path, name)
+            continue
         near = difflib.get_close_matches(name[:40], COLUMNS, n=1, cutoff=0.75)
         if near and name not in COLUMNS:
             fix = f"call it {near[0]!r}, or give it quite another name"

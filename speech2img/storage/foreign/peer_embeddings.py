@@ -1,6 +1,6 @@
 """Embedding pickles in the layouts of Li et al. 2020 and S2IGAN: their generators and ours can exchange files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from speech2img.errors import DataError
-from speech2img.storage.foreign.pickles import demand_pickle_or_nothing, load_pickle, save_pickle
-from speech2img.storage.hdf5.sources import demand_own_store
+from speech2img.storage.foreign.pickles import load_pickle, save_pickle
 from speech2img.storage.names import plain_name
-from speech2img.storage.releases.release import require_release_place
 
 Floats = NDArray[np.float32]
 CROPS = 10
@@ -40,7 +38,7 @@ def save_li2020_embeddings(folder: str | Path, features_NKD: ArrayLike, lengths_
     -----
     Li et al. 2020 (arXiv:2004.03413), their published code.
     """
-    features_path, lengths_path = _li2020_paths(folder, switch)
+    features_path, lengths_path = li2020_paths(folder, switch)
     features, lengths = _checked_li2020(features_path, np.asarray(features_NKD), np.asarray(lengths_NK))
     save_pickle(lengths_path, lengths)
     save_pickle(features_path, features)
@@ -61,7 +59,7 @@ def load_li2020_embeddings(folder: str | Path, *, switch: str) -> tuple[Floats, 
     DataError
         If a file is missing, damaged, of another layout, or the two disagree.
     """
-    features_path, lengths_path = _li2020_paths(folder, switch)
+    features_path, lengths_path = li2020_paths(folder, switch)
     return _checked_li2020(features_path, load_pickle(features_path), load_pickle(lengths_path))
 
 
@@ -114,31 +112,8 @@ def load_li2020_image_features(path: str | Path) -> list[Floats]:
     return _checked_rows(path, load_pickle(path), count=CROPS)
 
 
-def demand_embeddings_or_nothing(folder: Path, parts: Iterable[str]) -> None:
-    """Check that the embeddings of a corpus replace nothing in their folder but earlier ones of this package.
-
-    Parameters
-    ----------
-    folder : Path
-        ``derived/embeddings/<name>``, made or not; a link is followed.
-    parts : iterable of str
-        Parts of the corpus whose pickles will be written.
-
-    Raises
-    ------
-    DataError
-        If a file of one of their names is something else.
-    ConfigError
-        If what is called ``encoder`` there is no release, or the folder cannot be made.
-    """
-    require_release_place(folder / "encoder")
-    demand_own_store(folder / "embeddings.h5", names=("embeddings", "ids", "sha256"))
-    for part in parts:
-        for path in (folder / f"speech_embeddings_{part}.pickle", *_li2020_paths(folder / part, folder.name)):
-            demand_pickle_or_nothing(path)
-
-
-def _li2020_paths(folder: str | Path, switch: str) -> tuple[Path, Path]:
+def li2020_paths(folder: str | Path, switch: str) -> tuple[Path, Path]:
+    """Files of the features and of the lengths that Li et al. 2020 call by ``switch``, in a part's folder."""
     switch = plain_name(switch, option="switch")
     return Path(folder) / f"audio_features_{switch}.pickle", Path(folder) / f"audio_features_lens_{switch}.pickle"
 

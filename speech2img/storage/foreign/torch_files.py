@@ -1,10 +1,8 @@
 """Reading torch files of any origin: plain values and dense tensors on the CPU, and nothing that runs."""
 
-from collections import OrderedDict
 from pathlib import Path
 from typing import IO, Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
@@ -12,15 +10,13 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, DataError, UnsafeFileError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.bounded import open_unpacked
+from speech2img.storage.foreign.dense_tensors import check_plain
 from speech2img.storage.foreign.pickle_names import RefusedError
 from speech2img.storage.foreign.restricted_unpickler import DAMAGE
-from speech2img.storage.foreign.torch_names import PLAIN_DTYPES
 from speech2img.storage.foreign.torch_storages import read_torch
 from speech2img.storage.foreign.zips import ZIP_DAMAGE
 
-_ATOMS = (type(None), bool, int, float, str, bytes)
 _MAX_HEADER_BYTES = 4 << 20  # some forty thousand tensors
-_CONTAINERS = (dict, OrderedDict, list, tuple, set)
 
 
 def load_torch_file(path: str | Path) -> Any:
@@ -113,36 +109,3 @@ def _read_safetensors(file: IO[bytes]) -> dict[str, Tensor]:
         return load(file.read())
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"safetensors: {error}") from error
-
-
-def check_plain(value: Any, where: object) -> None:
-    """Raise UnsafeFileError unless `value` holds only plain values and dense strided CPU or CUDA tensors.
-
-    A numpy number counts as not plain: ``torch.load(weights_only=True)`` would refuse it later.
-    """
-    todo, seen = [(value, "")], set()
-    while todo:
-        item, place = todo.pop()
-        if isinstance(item, Tensor):
-            check_dense(item, f"{where}{place}")
-        elif type(item) in _CONTAINERS:
-            if id(item) not in seen:
-                seen.add(id(item))
-                todo += [(key, f"{place}, a key") for key in item] if isinstance(item, dict) else []
-                pairs = item.items() if isinstance(item, dict) else enumerate(item)
-                todo += [(part, f"{place}[{key!r:.60}]") for key, part in pairs]
-        elif type(item) not in _ATOMS:
-            reason = f"is of type {type(item).__module__}.{type(item).__name__}"
-            raise UnsafeFileError.about(f"{where}{place}", reason, "keep to numbers, text and tensors")
-
-
-def check_dense(tensor: Tensor, where: object) -> None:
-    """Raise UnsafeFileError unless the tensor is strided, of usual numbers, and no larger than its storage.
-
-    A malformed sparse tensor loads without complaint and kills the process at its first product (torch 2.13).
-    """
-    plain = tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_meta or tensor.is_nested)
-    if plain and tensor.dtype not in PLAIN_DTYPES.values():
-        raise UnsafeFileError.about(where, f"holds numbers of type {tensor.dtype}", "save it again as float32")
-    if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise UnsafeFileError.about(where, "is not a dense strided tensor", "save it again as a dense one")

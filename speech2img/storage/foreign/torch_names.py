@@ -5,19 +5,7 @@ from enum import Enum
 
 import torch
 
-PLAIN_DTYPES = {
-    "float64": torch.float64,
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "int64": torch.int64,
-    "int32": torch.int32,
-    "int16": torch.int16,
-    "int8": torch.int8,
-    "uint8": torch.uint8,
-    "bool": torch.bool,
-}
-"""Types of numbers that tensors may have: the others (float8, complex, quantized, uint16) few functions can work on."""
+from speech2img.storage.foreign.dense_tensors import PLAIN_DTYPES
 
 _TYPED_STORAGES = {
     "DoubleStorage": torch.float64,

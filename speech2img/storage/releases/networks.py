@@ -17,7 +17,7 @@ from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
 from speech2img.errors import CheckpointError, Speech2ImgError
-from speech2img.storage.foreign.torch_files import check_dense
+from speech2img.storage.foreign.dense_tensors import check_dense
 
 Network = TypeVar("Network", bound=nn.Module)
 LARGEST_SETTING = 1 << 16

@@ -14,7 +14,7 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, fsync, read_json, temp_name, write_json, write_text
 from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
-from speech2img.storage.foreign.torch_files import check_dense
+from speech2img.storage.foreign.dense_tensors import check_dense
 from speech2img.storage.places import require_writable_place
 from speech2img.storage.releases.config import check_config
 

@@ -1,7 +1,6 @@
-"""Settings of the speech encoder's training, and the published systems as presets of them."""
+"""Settings of the speech encoder's training; published systems: ``speech2img.systems``."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from speech2img.errors import ConfigError
@@ -183,43 +182,3 @@ class EncoderSettings:
     def embedding_dim(self) -> int:
         """Size of the speech embedding."""
         return self.crnn.embedding_dim if self.network == "s2igan" else self.model.embedding_dim
-
-
-_SEN = EncoderSettings(
-    mel_preset="s2igan",
-    network="s2igan",
-    image_head=True,
-    batch_size=128,
-    draw="pictures",
-    mask_bands=0,
-    mask_time=0.0,
-    learning_rate=1e-3,
-    weight_decay=1e-3,
-    betas=(0.95, 0.999),
-    schedule="step",
-    step_parts=3.0,
-    step_factor=0.1,
-    warmup=0.0,
-    clip=1e6,
-    selection="mean_average_precision",
-    losses=EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0, matching=1.0, distinctive=1.0),
-)
-
-ENCODER_PRESETS: Mapping[str, EncoderSettings] = {
-    "li2020": EncoderSettings(),
-    "s2igan": _SEN,  # Wang et al. 2020: their recipe for CUB, with padding masked
-    "s2igan-published": replace(_SEN, crnn=CRNNSettings(masked=False, attention_start="published")),
-    "ours": replace(  # SEN; every utterance of an epoch, and a rate that rises and falls evenly
-        _SEN,
-        draw="utterances",
-        standardise=True,
-        batch_size=64,
-        learning_rate=2e-3,
-        weight_decay=1e-5,
-        schedule="cosine",
-        warmup=0.3,
-        clip=5.0,
-        selection="score",
-    ),
-}
-"""Settings by the name that ``--preset`` takes."""

@@ -1,7 +1,6 @@
-"""Settings of the generator's training, and the published systems as presets of them."""
+"""Settings of the generator's training; published systems: ``speech2img.systems``."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from speech2img.batches.image_pairs import Augmentation, Positive
@@ -223,39 +222,3 @@ class GeneratorSettings:
     def image_size(self) -> int:
         """Side of the last stage's pictures in pixels."""
         return 64 << (self.model.num_stages - 1)
-
-
-_STACKGAN = GeneratorSettings(  # Zhang et al. 2019, as for birds
-    features=None,
-    model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
-    augmentation="crop_flip",
-    evaluation_utterances=0,
-)
-_LI = replace(_STACKGAN, losses=GeneratorLossSettings(class_aware=50.0))
-_RDG = replace(_STACKGAN, model=replace(_STACKGAN.model, dense=True), relation=RelationSettings(weight=1.0))
-
-_OURS = GeneratorSettings(  # experiments/results/comparison
-    embeddings="picture",
-    features="googlenet",
-    batch_size=16,
-    learning_rate=1.5e-3,
-    discriminator_learning_rate=4e-4,
-    schedule="cosine",
-    ema_decay=0.998,
-    augmentation="crop_flip",
-    discriminator_augmentation=("translation",),
-    evaluation_utterances=0,
-    model=GeneratorModelSettings(discriminators="features"),
-    losses=GeneratorLossSettings(
-        kl=0.2, reconstruction=30.0, reconstruction_floor=2.0, adversarial_from=0.25, feature_target="image"
-    ),
-)
-
-GENERATOR_PRESETS: Mapping[str, GeneratorSettings] = {
-    "stackgan-v2": _STACKGAN,
-    "li2020": _LI,  # Li et al. 2020, as for CUB
-    "s2igan": _RDG,  # Wang et al. 2020, as for CUB
-    "s2igan-published": replace(_RDG, relation=replace(_RDG.relation, form="published")),
-    "ours": _OURS,  # paints features of pictures; 'train prior' chooses them by what was said
-}
-"""Settings by the name that ``--preset`` takes."""

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from speech2img.errors import CheckpointError, Speech2ImgError, UnsafeFileError
-from speech2img.storage.foreign.torch_files import check_dense, load_published_file, load_torch_file
-from speech2img.storage.foreign.torch_names import PLAIN_DTYPES, Foreign
+from speech2img.storage.foreign.dense_tensors import PLAIN_DTYPES, check_dense
+from speech2img.storage.foreign.torch_files import load_published_file, load_torch_file
+from speech2img.storage.foreign.torch_names import Foreign
 
 
 def real_state() -> dict[str, Any]:
@@ -111,9 +112,9 @@ def test_objects_of_strangers_are_nothing_but_their_name(tmp_path: Path) -> None
     for options in ({}, {"pickle_protocol": 5}, {"_use_new_zipfile_serialization": False}):
         torch.save(value, tmp_path / "a.pt", **options)
         loaded = load_published_file(tmp_path / "a.pt")
-        assert isinstance(loaded["hyper"], Foreign) and loaded["hyper"].name.endswith("test_tensors.Hyper")
+        assert isinstance(loaded["hyper"], Foreign) and loaded["hyper"].name.endswith("test_torch_files.Hyper")
         assert all(isinstance(loaded[key], Foreign) for key in ("hyper", "kind", "count", "x")) and loaded["ok"] == 3
-        with pytest.raises(UnsafeFileError, match=r"a\.pt: is refused: it names .*test_tensors\.Hyper"):
+        with pytest.raises(UnsafeFileError, match=r"a\.pt: is refused: it names .*test_torch_files\.Hyper"):
             load_torch_file(tmp_path / "a.pt")
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from speech2img.corpora.records.facts import CorpusFacts
 
 from speech2img.batches.labelled_images import NOT_COUNTED, head_values, label_items
+from speech2img.corpora.records.facts import CorpusFacts
 from speech2img.corpora.records.items import recorded_caption
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES, FACTS

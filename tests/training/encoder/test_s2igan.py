@@ -32,9 +32,9 @@ from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 from speech2img.storage.releases.release import load_release
+from speech2img.systems.registry import preset as find_preset
 from speech2img.training.encoder.data import encoder_data
 from speech2img.training.encoder.settings import (
-    ENCODER_PRESETS,
     CRNNSettings,
     EncoderLossSettings,
     EncoderModelSettings,
@@ -48,7 +48,7 @@ from speech2img.training.train import train
 STEPS = 4
 LOOP = LoopSettings(max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1)
 SEN = replace(
-    ENCODER_PRESETS["s2igan"],
+    find_preset("encoder", "s2igan"),
     crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8),
     batch_size=6,
     features="made",
@@ -296,7 +296,7 @@ def test_features_of_another_size_need_a_head(corpus: Path, tmp_path: Path) -> N
 
 
 def test_the_published_recipe_is_the_preset() -> None:
-    sen = ENCODER_PRESETS["s2igan"]
+    sen = find_preset("encoder", "s2igan")
     assert (sen.batch_size, sen.learning_rate, sen.weight_decay, sen.betas) == (128, 1e-3, 1e-3, (0.95, 0.999))
     assert sen.losses.weights == (0.0, 0.0, 0.0, 0.0, 1.0, 1.0) and sen.losses.scale == 10.0
     rates = [
@@ -306,8 +306,8 @@ def test_the_published_recipe_is_the_preset() -> None:
         for epoch in (0, 49, 50, 99, 100, 149)
     ]
     assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
-    assert ENCODER_PRESETS["li2020"] == EncoderSettings()
-    published = ENCODER_PRESETS["s2igan-published"]
+    assert find_preset("encoder", "li2020") == EncoderSettings()
+    published = find_preset("encoder", "s2igan-published")
     assert published == replace(sen, crnn=CRNNSettings(masked=False, attention_start="published"))
     over = load_settings(EncoderSettings, overrides=["crnn.embedding_dim=64", "batch_size=4"], base=sen)
     assert over == replace(sen, crnn=replace(sen.crnn, embedding_dim=64), batch_size=4)

@@ -13,7 +13,8 @@ from speech2img.features.base import with_maps
 from speech2img.features.googlenet import GoogLeNetExtractor
 from speech2img.features.registry import load_teacher
 from speech2img.storage.releases.release import load_release, release_sha256
-from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings
+from speech2img.systems.registry import preset as find_preset
+from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.train import train
 
 CPU = torch.device("cpu")
@@ -133,6 +134,6 @@ def test_the_side_that_googlenet_gets(realdata: Path, root: Path) -> None:
 
 
 def test_presets_of_the_published_generator_and_of_ours() -> None:
-    li, ours = GENERATOR_PRESETS["li2020"], GENERATOR_PRESETS["ours"]
+    li, ours = find_preset("generator", "li2020"), find_preset("generator", "ours")
     assert li.losses.class_aware == 50.0 and li.model.discriminators == "pixels" and li.model.num_stages == 3
     assert ours.embeddings == "picture" and ours.model.discriminators == "features" and ours.features == "googlenet"

@@ -11,13 +11,13 @@ import h5py
 import pytest
 import torch
 
-from speech2img.cli.train import preset as cli_preset
 from speech2img.device import resolve_precision
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import load_features
 from speech2img.storage.releases.release import load_release
+from speech2img.systems.registry import preset as find_preset
 from speech2img.training.stackgan.relation_supervisor import RelationSupervisor, open_sight
-from speech2img.training.stackgan.settings import GENERATOR_PRESETS, GeneratorSettings, RelationSettings
+from speech2img.training.stackgan.settings import GeneratorSettings, RelationSettings
 from speech2img.training.stackgan.task import GeneratorTask
 from speech2img.training.train import train
 
@@ -191,15 +191,18 @@ def test_settings_that_contradict_each_other(painted: ModuleType, tmp_path: Path
 
 
 def test_preset() -> None:
-    preset = GENERATOR_PRESETS["s2igan"]
+    preset = find_preset("generator", "s2igan")
     assert preset.model.dense and preset.relation == RelationSettings(weight=1.0)
-    assert not GENERATOR_PRESETS["stackgan-v2"].model.dense and not GENERATOR_PRESETS["stackgan-v2"].relation.weight
-    published = GENERATOR_PRESETS["s2igan-published"]
+    assert (
+        not find_preset("generator", "stackgan-v2").model.dense
+        and not find_preset("generator", "stackgan-v2").relation.weight
+    )
+    published = find_preset("generator", "s2igan-published")
     assert published == replace(preset, relation=RelationSettings(weight=1.0, form="published"))
     assert preset.losses.kl == 2.0 and preset.losses.color == 0.0 and preset.image_size == 256
-    assert cli_preset("generator", "s2igan") is preset
+    assert find_preset("generator", "s2igan") is preset
     with pytest.raises(ConfigError, match="choose among stackgan-v2, li2020, s2igan, s2igan-published, ours"):
-        cli_preset("generator", "li2021")
+        find_preset("generator", "li2021")
 
 
 def test_speech_that_was_not_learned_as_features_is_no_target_for_them(

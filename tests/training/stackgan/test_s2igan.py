@@ -11,7 +11,8 @@ from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release, release_sha256
-from speech2img.training.encoder.settings import ENCODER_PRESETS, CRNNSettings
+from speech2img.systems.registry import preset as find_preset
+from speech2img.training.encoder.settings import CRNNSettings
 from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.train import train
 
@@ -20,7 +21,7 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
     root, loop = make_corpus(tmp_path), replace(painted.LOOP, max_steps=2)
     build_teacher_features(root, painted.teacher_release(tmp_path / "teacher"), views=1, progress=False)
     sen = replace(
-        ENCODER_PRESETS["s2igan"],
+        find_preset("encoder", "s2igan"),
         crnn=CRNNSettings(channels=(8, 12), embedding_dim=16, attention_dim=8),
         batch_size=6,
         features="teacher",

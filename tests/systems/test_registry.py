@@ -1,0 +1,95 @@
+"""Every system, stage after stage in the order of training: each builds, learns, and exports what can be loaded."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import painted_corpus, tiny_trainings
+
+from speech2img.cli.main import main
+from speech2img.errors import ConfigError
+from speech2img.features.speech_embeddings import extract_embeddings, extract_picture_embeddings
+from speech2img.metrics.report.protocols import PROTOCOLS
+from speech2img.pipeline import SpeechToImage
+from speech2img.storage.releases.release import load_release
+from speech2img.systems.registry import PUBLISHED, SYSTEMS, markdown_table, preset, presets, table
+from speech2img.training.encoder.settings import CRNNSettings, EncoderSettings
+from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stages import STAGES
+from speech2img.training.train import train
+
+NAMES = [name for name, *_ in table()]
+
+
+def _small(settings: Any, run: Path) -> Any:
+    """The system's settings with toy sizes, two steps, and the toy corpus's names of features and embeddings."""
+    settings = replace(settings, loop=replace(tiny_trainings.LOOP, max_steps=2), batch_size=6)
+    if isinstance(settings, PriorSettings):
+        toy = replace(settings, components=6, width=16, blocks=1, steps=2, evaluation_utterances=4)
+        return replace(toy, embeddings="spoken", features="teacher", generator=str(run / "generator"))
+    if isinstance(settings, EncoderSettings):
+        model = replace(settings.model, channels=(8,) * 7 + (16,), embedding_dim=painted_corpus.FEATURES)
+        crnn: CRNNSettings = replace(settings.crnn, channels=(8, 8), embedding_dim=8, attention_dim=8)
+        return replace(settings, model=model, crnn=crnn, workers=1)
+    assert isinstance(settings, GeneratorSettings)
+    sizes = {"num_stages": 2, "width": 4, "discriminator_width": 4, "feature_discriminator_width": 4}
+    small = replace(settings, model=replace(settings.model, residual_blocks=1, **sizes), grid_utterances=2, workers=1)
+    small = replace(small, relation=replace(small.relation, width=8))
+    seen = {"features": "teacher"} if settings.features else {}
+    return replace(small, embeddings="picture" if settings.embeddings == "picture" else "spoken", **seen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tmp_path: Path) -> None:
+    root = tiny_trainings.build(tmp_path / "corpus")
+    extract_picture_embeddings(root, "teacher", name="picture")
+    system = SYSTEMS[name.removesuffix(PUBLISHED)]
+    stages = system.published if name.endswith(PUBLISHED) else system.stages
+
+    # Speech embeddings of the system's own encoder, or of Li et al.'s where it has none.
+    encoder = preset("encoder", name if "encoder" in stages else "li2020")
+    train("encoder", root, tmp_path / "encoder", _small(encoder, tmp_path), device="cpu", progress=False)
+    extract_embeddings(tmp_path / "encoder", root, name="spoken", progress=False)
+
+    for stage in stages:
+        if stage != "encoder":
+            settings = _small(preset(stage, name), tmp_path)
+            assert train(stage, root, tmp_path / stage, settings, device="cpu", progress=False).finished
+        assert load_release(tmp_path / stage / "export")[1]["step"] == 2
+    model = SpeechToImage.load(tmp_path / list(stages)[-1], device="cpu")
+    recording = next((root / "audio").glob("*.wav"))
+    assert model(recording, seed=0).size == (128, 128)
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_names_of_presets_stay() -> None:
+    assert list(presets("encoder")) == ["li2020", "s2igan", "s2igan-published", "ours"]
+    assert list(presets("generator")) == ["stackgan-v2", "li2020", "s2igan", "s2igan-published", "ours"]
+    assert list(presets("prior")) == ["ours"] and not presets("judge")
+    assert all(system.protocol in (None, *PROTOCOLS) for system in SYSTEMS.values())
+    assert all(set(system.published) <= set(system.stages) <= set(STAGES) for system in SYSTEMS.values())
+    with pytest.raises(ConfigError, match="no such preset of encoder; choose among li2020, s2igan"):
+        preset("encoder", "stackgan-v2")
+
+
+def test_the_list_needs_no_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert not left.value.code and [line.split()[0] for line in lines] == NAMES
+    assert (
+        markdown_table().count("\n") == len(NAMES) + 2 and "| `ours` | encoder, generator, prior |" in markdown_table()
+    )
+
+
+def test_help_and_list_do_not_load_torch() -> None:
+    code = (
+        "import sys\nfrom speech2img.cli.main import build_parser\nfrom speech2img.systems.registry import table\n"
+        "build_parser().format_help()\ntable()\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
