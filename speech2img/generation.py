@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speech2img.audio.mel import MEL_PRESETS, MelPreset
 from speech2img.device import resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError
@@ -265,6 +266,16 @@ def load_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, T
             "give an 'image-generator' or 'speech-to-image' release",
         )
     return folder, tensors, config
+
+
+def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
+    """The mel preset that weights were trained with, by the name in their config."""
+    name = config.get("mel_preset")
+    if name not in MEL_PRESETS:
+        raise CheckpointError.about(
+            source, f"its config asks for the mel preset {name!r}", f"known presets: {', '.join(MEL_PRESETS)}"
+        )
+    return MEL_PRESETS[str(name)]
 
 
 def load_sampler(

@@ -8,7 +8,7 @@ Shape letters: N utterances, K pictures of one utterance, C candidates of one pi
 T frames, S picture size.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from os import PathLike
 from typing import Any, Literal, TypeAlias, overload
@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from speech2img.audio.inputs import Recording, hear, recordings_in
-from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
+from speech2img.audio.mel import MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError, CheckpointError
@@ -28,6 +28,7 @@ from speech2img.generation import (
     EmbeddingsToImage,
     build_network,
     load_generator,
+    load_mel_preset,
     load_sampler,
     whole_number,
 )
@@ -42,16 +43,6 @@ File: TypeAlias = str | PathLike[str] | bytes
 """The most usual forms of a `Recording`."""
 
 
-def load_mel_preset(config: Mapping[str, Any], *, source: str) -> MelPreset:
-    """The mel preset that weights were trained with, by the name in their config."""
-    name = config.get("mel_preset")
-    if name not in MEL_PRESETS:
-        raise CheckpointError.about(
-            source, f"its config asks for the mel preset {name!r}", f"known presets: {', '.join(MEL_PRESETS)}"
-        )
-    return MEL_PRESETS[str(name)]
-
-
 class SpeechToImage(EmbeddingsToImage):
     """Spoken description in, picture out.
 
@@ -61,18 +52,11 @@ class SpeechToImage(EmbeddingsToImage):
     ----------
     mel : MelPreset
         The front-end that the weights were trained with; recordings of any rate are resampled to it.
-    weights_sha256 : str
-        Hash of the released weights, as reports quote it.
-    image_size : int
-        Side of the finished picture in pixels; 0 without a generator.
-    painting : dict
-        How pictures are drawn (prior, candidates), as reports quote it.
 
     Examples
     --------
     >>> pipe = SpeechToImage.load("songbirds")          # doctest: +SKIP
     >>> image = pipe("bird.wav", seed=0)                # doctest: +SKIP
-    >>> four = pipe("bird.wav", num_images=4)           # doctest: +SKIP
     >>> vector = pipe.encode("bird.wav")                # doctest: +SKIP
     """
 
@@ -96,10 +80,8 @@ class SpeechToImage(EmbeddingsToImage):
             The front-end that the encoder was trained with.
         sampler : ImageSampler, optional
             Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
-        device : str
-            As in :meth:`load`.
-        name, weights_sha256 : str
-            What messages and reports call these weights.
+        device, name, weights_sha256 : str
+            As for `EmbeddingsToImage`.
         """
         super().__init__(sampler, device=device, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
@@ -322,10 +304,8 @@ class SpeechToImage(EmbeddingsToImage):
         """What `encode_speech` gives, and what there is to say of the recordings."""
         left, said = enumerate(recordings), Remarks(self.mel.sample_rate)
         parts: list[EncodedSpeech] = []
-        dim = self.encoder.embedding_dim
-        unusable = EncodedSpeech(
-            np.full((1, dim), np.nan, np.float32), [np.empty((0, dim), np.float32)] if frames else None
-        )
+        missing = np.full((1, self.encoder.embedding_dim), np.nan, np.float32)
+        unusable = EncodedSpeech(missing, [missing[:0]] if frames else None)
         while window := list(islice(left, 16 * batch_size)):
             mels: dict[int, np.ndarray] = {}
             for n, recording in window:
