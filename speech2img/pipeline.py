@@ -51,18 +51,11 @@ class SpeechToImage(EmbeddingsToImage):
     ----------
     mel : MelPreset
         The front-end that the weights were trained with; recordings of any rate are resampled to it.
-    weights_sha256 : str
-        Hash of the released weights, as reports quote it.
-    image_size : int
-        Side of the finished picture in pixels; 0 without a generator.
-    painting : dict
-        How pictures are drawn (prior, candidates), as reports quote it.
 
     Examples
     --------
     >>> pipe = SpeechToImage.load("songbirds")          # doctest: +SKIP
     >>> image = pipe("bird.wav", seed=0)                # doctest: +SKIP
-    >>> four = pipe("bird.wav", num_images=4)           # doctest: +SKIP
     >>> vector = pipe.encode("bird.wav")                # doctest: +SKIP
     """
 
@@ -86,10 +79,8 @@ class SpeechToImage(EmbeddingsToImage):
             The front-end that the encoder was trained with.
         sampler : ImageSampler, optional
             Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
-        device : str
-            As in :meth:`load`.
-        name, weights_sha256 : str
-            What messages and reports call these weights.
+        device, name, weights_sha256 : str
+            As for `EmbeddingsToImage`.
         """
         super().__init__(sampler, device=device, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
@@ -308,10 +299,8 @@ class SpeechToImage(EmbeddingsToImage):
         """What `encode_speech` gives, and what there is to say of the recordings."""
         left, said = enumerate(recordings), Remarks(self.mel.sample_rate)
         parts: list[EncodedSpeech] = []
-        dim = self.encoder.embedding_dim
-        unusable = EncodedSpeech(
-            np.full((1, dim), np.nan, np.float32), [np.empty((0, dim), np.float32)] if frames else None
-        )
+        missing = np.full((1, self.encoder.embedding_dim), np.nan, np.float32)
+        unusable = EncodedSpeech(missing, [missing[:0]] if frames else None)
         while window := list(islice(left, 16 * batch_size)):
             mels: dict[int, np.ndarray] = {}
             for n, recording in window:

@@ -4,12 +4,11 @@ import argparse
 from pathlib import Path
 
 from speech2img.cli.evaluate_model import FEATURES, LIMIT
-from speech2img.cli.parsing import add_device, add_seed, add_verb, positive
-
-TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits")
-FITS = ("equal", "each", "squash", "middle")
-PROTOCOLS = ("clean", "stackgan", "s2igan", "sta", "pytorch-fid")
-CORPORA = ("cub", "oxford102", "flickr8k", "places")
+from speech2img.cli.parsing import add_device, add_option, add_seed, add_verb, positive
+from speech2img.features.layers import DISTANCE_OUTPUTS
+from speech2img.metrics.evaluate.registry import METRICS
+from speech2img.metrics.images.fits import FITS
+from speech2img.metrics.report.protocols import PROTOCOLS, WITH_CLASSES, WITHOUT_CLASSES
 
 MODEL_OPTIONS = (
     "generator",
@@ -158,18 +157,23 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--taps",
         nargs="+",
-        choices=TAPS,
+        choices=DISTANCE_OUTPUTS,
         metavar="TAP",
-        help=f"outputs of the network, of {', '.join(TAPS)} (default: the protocol's, else all that the file reaches)",
+        help=f"outputs of the network, of {', '.join(DISTANCE_OUTPUTS)} (default: the protocol's, else all that the "
+        "file reaches)",
     )
     group.add_argument(
         "--fit",
-        choices=FITS,
+        choices=tuple(FITS),
         help="pictures of unequal sizes: refused (equal), each straight to 299 px (each), first squashed to a square "
         "of --side pixels (squash), or its middle square (middle); default: the protocol's, else equal",
     )
     group.add_argument("--side", type=positive, metavar="N", help="pixels for --fit squash and middle")
-    group.add_argument("--corpus", choices=CORPORA, help="show the published numbers of this corpus beside ours")
+    group.add_argument(
+        "--corpus",
+        choices=(*WITH_CLASSES, *WITHOUT_CLASSES),
+        help="show the published numbers of this corpus beside ours",
+    )
     group.add_argument(
         "--ema", choices=("yes", "no"), help="whether averaged weights made the generated pictures: told in the report"
     )
@@ -189,13 +193,12 @@ def _add_inception(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--protocol",
-        choices=PROTOCOLS,
+        choices=tuple(PROTOCOLS),
         help="clean: recommended; the others as these papers and programs did it, quirks told (default: resized as "
         "pytorch-fid does, at all outputs; photographs upright)",
     )
-    group.add_argument(
-        "--allow-small", action="store_true", help="compute FID of no more pictures than dimensions, with a warning"
-    )
+    for option in dict.fromkeys(option for metric in METRICS.values() for option in metric.options):
+        add_option(group, option)
     group.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),

@@ -30,7 +30,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "Takes wav, aiff, flac, ogg and mp3 of any rate, at most 30 s; with ffmpeg or PyAV also m4a, webm, aac,\n"
             "3gp and amr; - is standard input. What cannot be heard is named, the rest is painted, and the status is\n"
             "1. --text is spoken by espeak-ng first.\n"
-            "--embeddings hears nothing: it paints a pickle of S2IGAN's (or of 'extract'), NAME being picture0_0 ..."
+            "--embeddings needs no recording: it takes a pickle of S2IGAN (or of 'extract'), NAME being picture0_0 ..."
         ),
         examples=(
             "speech2img generate bird.wav --out pictures",

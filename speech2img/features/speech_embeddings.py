@@ -115,6 +115,7 @@ def extract_embeddings(
     ConfigError
         If the name is a path.
     """
+    # Read the encoder.
     folder = embedding_folder(root, name or Path(os.path.realpath(run)).name)
     source = find_release(run)
     tensors, config = load_release(source)
@@ -122,11 +123,13 @@ def extract_embeddings(
         raise CheckpointError.about(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
-    where = resolve_device(device)
+    target = resolve_device(device)
     state = part_of(tensors, "encoder.")
     encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
     released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
-    encoder.to(where).eval()
+    encoder.to(target).eval()
+
+    # Divide the utterances into batches.
     manifest = Manifest.load(root)
     demand_embeddings_or_nothing(folder, peer_parts(manifest))
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
@@ -136,7 +139,7 @@ def extract_embeddings(
     mels = Mels(store, max_frames=padded_frames or MAX_FRAMES, pad_value=pad_value)
 
     def compute(number: int) -> Chunk:
-        encoding = encode_batch(encoder, mels, batches[number], device=where, frames=padded_frames)
+        encoding = encode_batch(encoder, mels, batches[number], device=target, frames=padded_frames)
         speech = EncodedSpeech.of(encoding, frames=frames)
         arrays = {"embeddings": speech.sentences}
         if speech.frames is not None:
@@ -156,8 +159,9 @@ def extract_embeddings(
         copy_release(source, folder / "encoder")
         _write_pickles(manifest, embeddings, mels.lengths, folder)
 
-    told = f"{sha256} {store.source} {BATCH_FRAMES}{' with frames' if frames else ''}"
-    with shared_parts(folder.with_name(f"{folder.name}.building"), source=told) as chunks:
+    # Encode what is missing, and put the parts together.
+    cache_key = f"{sha256} {store.source} {BATCH_FRAMES}{' with frames' if frames else ''}"
+    with shared_parts(folder.with_name(f"{folder.name}.building"), source=cache_key) as chunks:
         compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
         by_leader(write)
     return folder

@@ -18,10 +18,10 @@ from speech2img.cli import evaluate
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.features import inception
+from speech2img.features.layers import POOLS
 from speech2img.metrics.evaluate.plan import make_plan
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
-from speech2img.metrics.images.features import FITS
-from speech2img.metrics.images.sets import WIDTHS
+from speech2img.metrics.images.fits import FITS
 from speech2img.metrics.images.statistics_files import load_statistics
 from speech2img.metrics.report.protocols import PROTOCOLS
 from speech2img.metrics.report.published_results import ALL_PICTURES, TEST_PICTURES, is_published_set
@@ -43,7 +43,7 @@ class StubReader:
         flat = prepared[:, ::16, ::16].reshape(len(prepared), -1).double().numpy()
         found = {}
         for tap in taps:
-            width = WIDTHS.get(tap, 20)
+            width = POOLS.get(tap, 20)
             weights = np.random.default_rng(width).normal(size=(flat.shape[1], width)) / 30
             found[tap] = (flat @ weights).astype(np.float32)
             if self.spoiled:
@@ -209,7 +209,7 @@ def test_statistics_hold_every_output_that_was_read(
     before = stub.pictures
     from_stats = run("--generated", folders[0], "--real", stats, "--allow-small")
     assert stub.pictures == before
-    for tap in WIDTHS:
+    for tap in POOLS:
         expected = _row(both, "frechet_distance", tap)["value"]
         assert _row(from_stats, "frechet_distance", tap)["value"] == pytest.approx(expected, rel=1e-9)
         assert _row(from_stats, "frechet_distance", tap)["details"]["real"]["n"] == 80
@@ -221,7 +221,7 @@ def test_statistics_hold_every_output_that_was_read(
     both_stored = ["--generated", str(stats), "--real", str(stats)]
     assert main(["evaluate", *both_stored, "--allow-small", "--out", str(out)]) == 0
     rows = json.loads((out / "report.json").read_text())["metrics"]
-    assert [row["group"] for row in rows] == list(WIDTHS) and max(row["value"] for row in rows) < 1e-6
+    assert [row["group"] for row in rows] == list(POOLS) and max(row["value"] for row in rows) < 1e-6
 
 
 def test_generated_pictures_alone_have_an_inception_score(
@@ -292,8 +292,9 @@ def test_real_pictures_of_a_corpus_are_cropped_as_the_protocol_has_it(
 
 
 def test_choices_are_those_of_the_library() -> None:
-    assert set(evaluate.PROTOCOLS) == set(PROTOCOLS) and set(evaluate.FITS) == set(FITS)
-    assert set(evaluate.TAPS) == {*WIDTHS, "logits"} and set(evaluate.CORPORA) == set(TEST_PICTURES)
+    assert evaluate.PROTOCOLS is PROTOCOLS and evaluate.FITS is FITS
+    assert set(evaluate.DISTANCE_OUTPUTS) == {*POOLS, "logits"}
+    assert {*evaluate.WITH_CLASSES, *evaluate.WITHOUT_CLASSES} == set(TEST_PICTURES)
     for protocol in PROTOCOLS:
         plan = make_plan(StubReader(), protocol=protocol, corpus="cub")  # type: ignore[arg-type]
         assert plan.taps == ("pool2048",) and plan.score is not None and plan.score.leave_out_first == 0

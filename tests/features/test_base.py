@@ -16,7 +16,7 @@ from speech2img.features.googlenet import GoogLeNetExtractor
 from speech2img.features.inception import InceptionExtractor
 from speech2img.features.registry import load_extractor
 from speech2img.images.input_filters import input_filter
-from speech2img.metrics.evaluate.model_rows import add_likeness
+from speech2img.metrics.evaluate.model_rows import add_distribution_metrics
 from speech2img.metrics.report.report import MetricReport
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
@@ -83,7 +83,7 @@ def test_inception_gives_its_deepest_features_and_its_classes_where_it_has_them(
     np.testing.assert_allclose(reading.features, expected, atol=1e-6)
     assert reading.logits.shape == (3, 0) and network.features_name == "Inception-v3 (stub), pool768"
     report = MetricReport("t", {}, {}, {})
-    add_likeness(report, "all", reading, reading, None, network=network, real_protocol="as said", seed=0)
+    add_distribution_metrics(report, "all", reading, reading, None, network=network, real_protocol="as said", seed=0)
     assert [row.name for row in report.rows] == ["frechet_distance", "kernel_distance"]
     assert any("has no classifier, so no Inception Score" in note for note in report.notes)
 

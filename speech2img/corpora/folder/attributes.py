@@ -104,5 +104,5 @@ def folder_facts(root: Path, entries: Iterable[Entry]) -> tuple[CorpusFacts, lis
     alike = [name for name, found in values.items() if len(found) == 1]
     attributes = {name: tuple(sorted(found)) for name, found in values.items() if len(found) > 1}
     notes = [f"attributes: {', '.join(f'{name} ({len(of)} values)' for name, of in attributes.items())}"]
-    told = [f"attributes that are the same in all images, and are not measured: {some_of(alike)}"]
-    return CorpusFacts(attributes), (notes if attributes else []) + (told if alike else [])
+    unmeasured = [f"attributes that are the same in all images, and are not measured: {some_of(alike)}"]
+    return CorpusFacts(attributes), (notes if attributes else []) + (unmeasured if alike else [])

@@ -1,6 +1,5 @@
 """What a folder says about its pictures, before anything is drawn or checked: entries and their lines."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,8 +26,6 @@ _SUFFIXES = (
     | TEXT_SUFFIXES
     | TABLE_SUFFIXES
 )
-MAX_WORDS = 10_000
-"""Most characters of a caption or of another field."""
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
@@ -41,9 +38,6 @@ SPLIT_NAMES = {
     "test_seen": "test_seen",
 }
 """How people call the parts -> how the manifest does."""
-
-
-_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +122,3 @@ def refuse_twins(root: Path, pictures: Sequence[str]) -> None:
         other = seen.setdefault(same_name(without_suffix(picture)), picture)
         if other != picture:
             raise DataError.about(root / picture, f"has the same name as {other}", "rename one of them")
-
-
-def plain_words(text: str) -> str | None:
-    """A caption with single spaces between its words, or None if it is too long or has control characters."""
-    plain = " ".join(text.split())
-    return plain if is_plain(plain) else None
-
-
-def is_plain(text: str) -> bool:
-    """Whether a text is short enough for one line and holds nothing but characters."""
-    return len(text) <= MAX_WORDS and not _ODD.search(text)

@@ -104,16 +104,16 @@ def prepare_folder(
     count = sum(len(entry.lines) for entry in entries)
     entries, how = _parted(entries, split_by, test=test, val=val, test_speakers=test_speakers, seed=seed)
     unheard = count - sum(len(entry.lines) for entry in entries)
-    told = [Unused(path, reason.replace(f"{root}/", "")) for path, reason in bad.items()]
-    notes += [*_notes_on_bad(told), *uncaptioned, *_parting_notes(entries, unheard)]
-    told += [Unused(path, "a picture without a caption") for path in silent]
-    notes += list_unused(root, reading.unused, told=told)
+    named = [Unused(path, reason.replace(f"{root}/", "")) for path, reason in bad.items()]
+    notes += [*_notes_on_bad(named), *uncaptioned, *_parting_notes(entries, unheard)]
+    named += [Unused(path, "a picture without a caption") for path in silent]
+    notes += list_unused(root, reading.unused, named=named)
     if count:
         entries = [entry for entry in entries if entry.lines]
     items = mark_unheard(_items(seen_or_unseen(entries), seed))
     summary = speech_summary(items, audio)
-    facts, told_of_attributes = folder_facts(root, entries)
-    notes += [*_notes_on_capitals(items), *told_of_attributes]
+    facts, attribute_notes = folder_facts(root, entries)
+    notes += [*_notes_on_capitals(items), *attribute_notes]
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
     manifest = Manifest(

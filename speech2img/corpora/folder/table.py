@@ -8,17 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from speech2img.corpora.folder.attributes import add_attributes, attributes_of, check_attribute, is_attribute
-from speech2img.corpora.folder.entries import (
-    MAX_WORDS,
-    SPLIT_NAMES,
-    Entry,
-    Line,
-    classes_and_splits,
-    is_plain,
-    plain_words,
-    refuse_twins,
-)
+from speech2img.corpora.folder.entries import SPLIT_NAMES, Entry, Line, classes_and_splits, refuse_twins
 from speech2img.corpora.folder.table_rows import ALIASES, COLUMNS, MAX_COLUMNS, Row, read_rows
+from speech2img.corpora.records.text import MAX_WORDS, is_plain, plain_words
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.names import relative_path, same_name, shown, some_of
 

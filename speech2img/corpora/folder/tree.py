@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speech2img.corpora.folder.entries import MAX_WORDS, Entry, Line, classes_and_splits, plain_words, refuse_twins
+from speech2img.corpora.folder.entries import Entry, Line, classes_and_splits, refuse_twins
 from speech2img.corpora.folder.kinds import Kinds, sort_by_kind
 from speech2img.corpora.folder.owners import Owner, Owners
 from speech2img.corpora.folder.unused import Unused
 from speech2img.corpora.folder.walk import SPOKEN, list_files
-from speech2img.corpora.records.text import counted
+from speech2img.corpora.records.text import MAX_WORDS, counted, plain_words
 from speech2img.errors import DataError
 from speech2img.images.io import FORMATS
 from speech2img.storage.lines import read_text_file, text_lines

@@ -48,7 +48,7 @@ def describe_unused(unused: Iterable[Unused]) -> list[str]:
     ]
 
 
-def list_unused(root: Path, unused: Iterable[Unused], *, told: Iterable[Unused] = ()) -> list[str]:
+def list_unused(root: Path, unused: Iterable[Unused], *, named: Iterable[Unused] = ()) -> list[str]:
     """Write the whole list to ``derived/prepare/unused.txt``, and describe it for the user.
 
     Parameters
@@ -57,7 +57,7 @@ def list_unused(root: Path, unused: Iterable[Unused], *, told: Iterable[Unused] 
         The corpus folder.
     unused : iterable of Unused
         Files that are not used; where there are none, an earlier list is removed.
-    told : iterable of Unused
+    named : iterable of Unused
         Others that are not used, of which the user is told elsewhere: they stand in the list too.
 
     Returns
@@ -66,7 +66,7 @@ def list_unused(root: Path, unused: Iterable[Unused], *, told: Iterable[Unused] 
         As from `describe_unused`; the last line names the file, where the others do not name everything.
     """
     unused = list(unused)
-    everything = sorted([*unused, *told], key=lambda one: one.path)
+    everything = sorted([*unused, *named], key=lambda one: one.path)
     path = root / UNUSED_NAME
     if not everything:
         with disk_errors(path):

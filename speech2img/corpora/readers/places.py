@@ -11,13 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from speech2img.corpora.checks.recorded import SpokenOptions, SpokenSource, finish_spoken
-from speech2img.corpora.folder.entries import is_plain, plain_words
 from speech2img.corpora.readers.guides import PLACES205_PAGE, PLACES_AUDIO_PAGE
 from speech2img.corpora.readers.peer_splits import find_peer_splits, sides_of_items
 from speech2img.corpora.records.claims import refuse_other_corpus
 from speech2img.corpora.records.items import Caption, Item, recorded_caption
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.corpora.records.text import counted
+from speech2img.corpora.records.text import counted, is_plain, plain_words
 from speech2img.errors import ConfigError, DataError
 from speech2img.storage.atomic import read_json
 from speech2img.storage.names import relative_path, some_of

@@ -1,6 +1,11 @@
-"""English of captions and messages: lists of phrases, articles, counted nouns."""
+"""Words of captions and messages: what is plain text; lists of phrases, articles, counted nouns in English."""
 
+import re
 from collections.abc import Sequence
+
+MAX_WORDS = 10_000
+"""Most characters of a caption or of another field."""
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -16,3 +21,14 @@ def join_phrases(phrases: Sequence[str]) -> str:
 def a_or_an(phrase: str) -> str:
     """Put the indefinite article before a phrase."""
     return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def plain_words(text: str) -> str | None:
+    """A caption with single spaces between its words, or None if it is too long or has control characters."""
+    plain = " ".join(text.split())
+    return plain if is_plain(plain) else None
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is short enough for one line and holds nothing but characters."""
+    return len(text) <= MAX_WORDS and not _ODD.search(text)

@@ -32,5 +32,10 @@ def draw_manner(light: str, rng: random.Random) -> Manner:
     -------
     Manner
         The manner as spoken this time.
+
+    Raises
+    ------
+    KeyError
+        If ``light`` is no value of that attribute.
     """
     return vary_manner(MANNERS[light], rng)

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.independence import judge_independence, require_independent
+from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.model import PaintedGroup
+from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.functional.r_precision import r_precision
 from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.report.report import MetricReport, MetricRow
+from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.section import ReportSection
 
 METRICS = "R-precision, recall and mAP"
 
@@ -90,72 +92,84 @@ class EncoderJudge:
 
     def __call__(self, report: MetricReport, group: PaintedGroup) -> None:
         """Add the rows of one group."""
-        items = [record.item_id for record in group.records]
-        classes = [record.class_id for record in group.records]
+        # What the judge makes of the recordings, the generated and the real images.
         spoken = self._encode([record.audio for record in group.records])
-        made, true = self._read(group.pictures), self._read(group.real)
-        first = sorted({item: row for row, item in reversed(list(enumerate(items)))}.values())
-        photos, photo_items = true[first], [items[row] for row in first]
-        photo_classes = [classes[row] for row in first]
-        names = [record.id for record in group.records]
+        ranking = _JudgedGroup(group, spoken, self._read(group.pictures), self._read(group.real), seed=self._seed)
 
-        def matching() -> list[Score]:
-            return [
-                r_precision(
-                    made,
-                    spoken,
-                    range(len(made)),
-                    items,
-                    picture_ids=names,
-                    caption_ids=names,
-                    seed=self._seed,
-                    num_folds=min(10, len(made)),
-                )
-            ]
+        # Its numbers.
+        section = ReportSection(
+            report=report,
+            group=group.name,
+            network=self._name,
+            weights_sha256=self._sha256,
+            images="cosine of the judge's features; one picture an utterance",
+            details={"independent": not self._warnings},
+            warnings=self._warnings,
+        )
+        measure(section, MetricInputs(matching=ranking, ranking=ranking), MetricOptions(seed=self._seed))
 
-        def recall() -> list[Score]:
-            found: list[Score] = []
-            for direction, queries, query_ids, gallery, gallery_ids in (
-                ("real_to_generated", photos, photo_items, made, items),
-                ("generated_to_real", made, items, photos, photo_items),
-            ):
-                scores = retrieval_scores(queries, gallery, query_ids, gallery_ids)
-                found += scores.scores(direction, groups=query_ids, seed=self._seed)
-            return [score for score in found if not score.name.startswith("mean_average_precision")]
 
-        def by_class() -> list[Score]:
-            found: list[Score] = []
-            for direction, queries, query_ids, gallery, gallery_ids in (
-                ("real_to_generated", photos, photo_classes, made, classes),
-                ("generated_to_real", made, classes, photos, photo_classes),
-            ):
-                scores = retrieval_scores(queries, gallery, query_ids, gallery_ids)
-                found += scores.scores(direction, seed=self._seed)
-            return [score for score in found if score.name.startswith("mean_average_precision")]
+class _JudgedGroup:
+    """Images and utterances of a group as the judge sees them: what can be matched and ranked."""
 
-        for what, relevant, measure in (
-            ("R-precision", "utterances of other pictures are the wrong ones", matching),
-            ("recall", "pictures of the same real picture are relevant", recall),
-            ("mAP", "pictures of the same class are relevant", by_class),
-        ):
-            self._add(report, group.name, what, relevant, measure)
-
-    def _add(
-        self, report: MetricReport, group: str, what: str, relevant: str, measure: Callable[[], list[Score]]
+    def __init__(
+        self,
+        group: PaintedGroup,
+        spoken: NDArray[np.float32],
+        generated: NDArray[np.float32],
+        real: NDArray[np.float32],
+        *,
+        seed: int,
     ) -> None:
-        try:
-            scores = measure()
-        except MetricError as error:
-            report.notes.append(f"{what} of {group}: not measured ({error}).")
-            return
-        for score in scores:
-            report.add(
-                MetricRow.of(
-                    replace(score, warnings=(*score.warnings, *self._warnings)),
-                    group=group,
-                    network=self._name,
-                    weights_sha256=self._sha256,
-                    pictures=f"{relevant}; cosine of the judge's features; one picture an utterance",
-                    details={"independent": not self._warnings},
-                )
-            )
+        self._spoken, self._generated, self._seed = spoken, generated, seed
+        self._names = [record.id for record in group.records]
+        self._items = [record.item_id for record in group.records]
+        self._classes = [record.class_id for record in group.records]
+        # A real image of several utterances is ranked once.
+        first = sorted({item: row for row, item in reversed(list(enumerate(self._items)))}.values())
+        self._real = real[first]
+        self._real_items = [self._items[row] for row in first]
+        self._real_classes = [self._classes[row] for row in first]
+
+    def r_precision(self) -> list[Score]:
+        """See ``Matching``."""
+        score = r_precision(
+            self._generated,
+            self._spoken,
+            range(len(self._generated)),
+            self._items,
+            picture_ids=self._names,
+            caption_ids=self._names,
+            seed=self._seed,
+            num_folds=min(10, len(self._generated)),
+        )
+        return [_right(score, "utterances of other pictures are the wrong ones")]
+
+    def recall(self) -> list[Score]:
+        """See ``Ranking``."""
+        scores: list[Score] = []
+        for direction, queries, query_ids, gallery, gallery_ids in (
+            ("real_to_generated", self._real, self._real_items, self._generated, self._items),
+            ("generated_to_real", self._generated, self._items, self._real, self._real_items),
+        ):
+            ranked = retrieval_scores(queries, gallery, query_ids, gallery_ids)
+            scores += ranked.scores(direction, groups=query_ids, seed=self._seed)
+        right = "pictures of the same real picture are relevant"
+        return [_right(score, right) for score in scores if not score.name.startswith("mean_average_precision")]
+
+    def by_class(self) -> list[Score]:
+        """See ``Ranking``."""
+        scores: list[Score] = []
+        for direction, queries, query_ids, gallery, gallery_ids in (
+            ("real_to_generated", self._real, self._real_classes, self._generated, self._classes),
+            ("generated_to_real", self._generated, self._classes, self._real, self._real_classes),
+        ):
+            ranked = retrieval_scores(queries, gallery, query_ids, gallery_ids)
+            scores += ranked.scores(direction, seed=self._seed)
+        right = "pictures of the same class are relevant"
+        return [_right(score, right) for score in scores if score.name.startswith("mean_average_precision")]
+
+
+def _right(score: Score, relevant: str) -> Score:
+    """The score with what counts as right in its protocol."""
+    return replace(score, protocol=f"{score.protocol}; {relevant}")

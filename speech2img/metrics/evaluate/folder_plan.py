@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from speech2img.errors import ConfigError, MetricError
 from speech2img.features.base import FeatureExtractor
+from speech2img.features.layers import POOLS
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan
 from speech2img.metrics.images.features import FeatureSettings
-from speech2img.metrics.images.sets import WIDTHS, PictureSet, check_against_network
+from speech2img.metrics.images.sets import PictureSet, check_against_network
 from speech2img.metrics.report.protocols import find_protocol
 
 
@@ -60,11 +61,11 @@ def plan_distances(
         If statistics do not fit each other, the network or the protocol, or no output is left for distances.
     """
     files = list(stored)
-    common = tuple(tap for tap in WIDTHS if all(tap in statistics.taps for statistics in files)) if files else ()
+    common = tuple(tap for tap in POOLS if all(tap in statistics.taps for statistics in files)) if files else ()
     if files and not common:
         told = " and ".join(", ".join(statistics.taps) for statistics in files)
         raise MetricError.about("statistics", f"of {told}", "give those of one output of the network")
-    pools = tuple(tap for tap in settings.taps if tap in WIDTHS)
+    pools = tuple(tap for tap in settings.taps if tap in POOLS)
     if files and (lacking := [tap for tap in pools if tap not in common]):
         raise ConfigError.about(
             files[0].name, f"statistics of {', '.join(common)}, not of {lacking[0]}", f"choose --taps {common[-1]}"

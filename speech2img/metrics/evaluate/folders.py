@@ -11,8 +11,9 @@ from speech2img.metrics.evaluate.folder_plan import FolderSettings, plan_distanc
 from speech2img.metrics.evaluate.folder_retrieval import add_folder_retrieval
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_score_plan
 from speech2img.metrics.evaluate.retrieval_rows import retrieval_rule
-from speech2img.metrics.evaluate.rows import UNTOLD, add_inception_rows, add_score_row
-from speech2img.metrics.images.features import FITS, FeatureSettings, extract_features
+from speech2img.metrics.evaluate.rows import NOT_STATED, add_inception_rows, add_score_row
+from speech2img.metrics.images.features import FeatureSettings, extract_features
+from speech2img.metrics.images.fits import fit_words
 from speech2img.metrics.images.folders import several_note, unused_notes
 from speech2img.metrics.images.sets import PictureSet, check_count, read_statistics, save_set
 from speech2img.metrics.images.sources import FilePictures, PictureSource
@@ -233,7 +234,7 @@ class _Evaluation:
                 "weights": reader.weights_sha256,
                 "precision": reader.precision,
                 "resize": input_filter(plan.settings.resize).words,
-                "fit": FITS[plan.settings.fit].format(side=plan.settings.side),
+                "fit": fit_words(plan.settings.fit, plan.settings.side),
             }
         if self.classifier is not None:
             told |= {"classifier": self.classifier.name, "classifier's weights": self.classifier.weights_sha256}
@@ -289,6 +290,6 @@ def _side(pictures: PictureSet | None, source: Side | None) -> dict[str, Any]:
         return {} if source is None else {"pictures": str(source) if isinstance(source, Path) else source.name}
     return {
         "pictures": pictures.name,
-        "n": pictures.num_samples or UNTOLD,
-        "files sha256": UNTOLD if pictures.protocol is None else pictures.protocol.files_sha256,
+        "n": pictures.num_samples or NOT_STATED,
+        "files sha256": NOT_STATED if pictures.protocol is None else pictures.protocol.files_sha256,
     }

@@ -11,6 +11,7 @@ from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
+from speech2img.corpora.registry import facts_of
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import MetricError
 from speech2img.features.attributes import AttributeClassifier
@@ -164,10 +165,12 @@ def evaluate_pipeline(
             "choose test_seen, test or val",
         )
     real_pictures = RealPictures(manifest, size=pipeline.image_size, store=image_store)
-    kind = "species" if manifest.corpus.startswith(("songbirds", "cub")) else "classes"
+    facts = facts_of(manifest)
+    kind = facts.classes
     groups: list[PaintedGroup] = []
     for split in splits:
-        records = choose_utterances(utterances_of(manifest, [split]), count=num_utterances, seed=seed)
+        recorded = utterances_of(manifest, [split], by_manner=facts.manner)
+        records = choose_utterances(recorded, count=num_utterances, seed=seed)
         first = sum(len(group.records) for group in groups)
         groups.append(
             _paint(pipeline, records, _group_name(split, kind), first, real_pictures, seed=seed, progress=progress)
@@ -303,6 +306,7 @@ def _judge_all(
             [readings[record.id] for record in records],
             mentions,
             [real_readings[record.id] for record in records],
+            manner=records[0].by_manner,
             judge=judge,
             seed=seed,
         )
@@ -341,7 +345,7 @@ def _measure_likeness(
     if len(rest) >= len(group.records):
         picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
         others = read_images(network, real_pictures.read(picked))
-    measures.add_likeness(
+    measures.add_distribution_metrics(
         report,
         group.name,
         read_images(network, group.pictures),
@@ -363,21 +367,18 @@ def _measure_retrieval(
 ) -> None:
     classes = [record.class_id for record in group.records]
     items = [record.item_id for record in group.records]
-    try:
-        measures.add_speech_retrieval(
-            report,
-            group.name,
-            group.embeddings,
-            classes,
-            items,
-            model=pipeline.name,
-            model_sha256=pipeline.weights_sha256,
-            seed=seed,
-        )
-        if arrays is not None:
-            measures.add_cross_retrieval(report, group.name, arrays, group.embeddings, classes, seed=seed)
-    except MetricError as error:
-        report.notes.append(f"{group.name}: retrieval not measured ({error}).")
+    measures.add_speech_retrieval(
+        report,
+        group.name,
+        group.embeddings,
+        classes,
+        items,
+        model=pipeline.name,
+        model_sha256=pipeline.weights_sha256,
+        seed=seed,
+    )
+    if arrays is not None:
+        measures.add_cross_retrieval(report, group.name, arrays, group.embeddings, classes, seed=seed)
 
 
 def _measure_diversity(

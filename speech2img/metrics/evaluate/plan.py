@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from speech2img.errors import ConfigError, MetricError
 from speech2img.features.base import FeatureExtractor, check_outputs
+from speech2img.features.layers import POOLS
 from speech2img.metrics.images.features import FeatureSettings
-from speech2img.metrics.images.sets import WIDTHS
 from speech2img.metrics.report.protocols import InceptionScoreRule, Protocol, find_protocol
 
 USUAL_SUBSETS = 100
@@ -79,18 +79,18 @@ def make_plan(
     named = None if protocol is None else find_protocol(protocol)
     notes: list[str] = []
     wanted = tuple(taps)
-    if unknown := [tap for tap in wanted if tap not in (*WIDTHS, "logits")]:
-        raise ConfigError.about(f"output {unknown[0]!r}", "unknown", f"use {', '.join(WIDTHS)} or logits")
+    if unknown := [tap for tap in wanted if tap not in (*POOLS, "logits")]:
+        raise ConfigError.about(f"output {unknown[0]!r}", "unknown", f"use {', '.join(POOLS)} or logits")
     if wanted:
         check_outputs(reader, wanted)
     else:
-        reached = tuple(tap for tap in WIDTHS if tap in reader.outputs)
+        reached = tuple(tap for tap in POOLS if tap in reader.outputs)
         wanted = reached if reader.classifier is None else (*reached, "logits")
         if named is not None and named.frechet.layer in reached:
             wanted = tuple(tap for tap in wanted if tap in (named.frechet.layer, "logits"))
         elif named is not None:
             notes.append(f"{named.title} has FID at {named.frechet.layer}; these weights reach {reached[-1]} only.")
-    pools = tuple(tap for tap in WIDTHS if tap in wanted)
+    pools = tuple(tap for tap in POOLS if tap in wanted)
     plan = InceptionPlan(
         settings=_input_settings(named, pools, fit=fit, side=side),
         taps=pools,

@@ -6,13 +6,16 @@ from typing import Any
 
 from speech2img.errors import MetricError
 from speech2img.features.base import FeatureExtractor
+from speech2img.features.layers import POOLS
 from speech2img.images.input_filters import input_filter
+from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
+from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.functional.retrieval import queries_of_each_class, retrieval_scores
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.images.features import FeatureSettings, PictureFeatures
-from speech2img.metrics.images.sets import WIDTHS
 from speech2img.metrics.report.protocols import RetrievalRule, find_protocol
-from speech2img.metrics.report.report import MetricReport, MetricRow
+from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.section import ReportSection
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ def retrieval_rule(protocol: str | None) -> RetrievalRule:
 
 def retrieval_settings(reader: FeatureExtractor, rule: RetrievalRule) -> FeatureSettings:
     """What is read of pictures to rank them: the deepest output, in the protocol's own way to 299 px."""
-    reached = [tap for tap in WIDTHS if tap in reader.outputs]
+    reached = [tap for tap in POOLS if tap in reader.outputs]
     return FeatureSettings(taps=(reached[-1],), resize=rule.input_filter, fit="each")
 
 
@@ -84,30 +87,20 @@ def add_retrieval_rows(
     """
     rule = retrieval_rule(protocol)
     generated.features.protocol.check_comparable(real.features.protocol)
-    ranking = _Ranking(generated, real, rule, reader=reader, seed=seed)
-
-    def add(what: str, relevant: str, measure: Callable[[], list[Score]]) -> None:
-        try:
-            scores = measure()
-        except MetricError as error:
-            report.notes.append(f"{what}{f' of {group}' if group else ''}: not measured ({error}).")
-            return
-        for score in scores:
-            report.add(
-                MetricRow.of(
-                    replace(score, warnings=(*score.warnings, *ranking.warnings)),
-                    group=f"{group}, {ranking.tap}" if group else ranking.tap,
-                    network=reader.name,
-                    weights_sha256=reader.weights_sha256,
-                    pictures=f"{relevant}; {ranking.words}",
-                    details=ranking.details,
-                )
-            )
-
-    add("Recall between pictures", "pictures generated for the same real picture are relevant", ranking.recall)
     per_class = (rule.queries_per_class or {}).get(corpus)
-    queries = "every picture is a query" if per_class is None else f"{per_class} real pictures a class are queries"
-    add("mAP by class", f"pictures of the same class are relevant, {queries}", lambda: ranking.by_class(per_class))
+    ranking = _Ranking(generated, real, rule, per_class=per_class, reader=reader, seed=seed)
+
+    section = ReportSection(
+        report=report,
+        group=f"{group}, {ranking.tap}" if group else ranking.tap,
+        network=reader.name,
+        weights_sha256=reader.weights_sha256,
+        images=ranking.words,
+        details=ranking.details,
+        warnings=ranking.warnings,
+        refusal=f"{{title}}{f' of {group}' if group else ''}: not measured ({{error}}).",
+    )
+    measure(section, MetricInputs(ranking=ranking), MetricOptions(seed=seed))
 
 
 class _Ranking:
@@ -119,9 +112,11 @@ class _Ranking:
         real: LabelledPictures,
         rule: RetrievalRule,
         *,
+        per_class: int | None,
         reader: FeatureExtractor,
         seed: int,
     ) -> None:
+        self._per_class = per_class
         self._generated, self._real, self._rule, self._seed = generated, real, rule, seed
         told = real.features.protocol
         (self.tap,) = told.taps
@@ -130,7 +125,7 @@ class _Ranking:
         if rule.whole_batches_of > 1:
             self.words += f"; pictures that do not fill a batch of {rule.whole_batches_of} are dropped"
         self.details: dict[str, Any] = {
-            "dimensions": WIDTHS[self.tap],
+            "dimensions": POOLS[self.tap],
             "build": reader.build,
             "resize": told.resize,
             "precision": told.precision,
@@ -157,10 +152,12 @@ class _Ranking:
         has_answer = set(self._generated.items[: self._kept[self._generated]])
         queries = [row for row in range(self._kept[self._real]) if self._real.items[row] in has_answer]
         scores = self._both(queries, list(range(self._kept[self._generated])), lambda side: side.items)
-        return [score for score in scores if not score.name.startswith("mean_average_precision")]
+        right = "pictures generated for the same real picture are relevant"
+        return [_said(score, right) for score in scores if not score.name.startswith("mean_average_precision")]
 
-    def by_class(self, per_class: int | None) -> list[Score]:
+    def by_class(self) -> list[Score]:
         """Mean average precision where the class is what counts."""
+        per_class = self._per_class
         if None in (*self._generated.classes, *self._real.classes) or len(set(self._real.classes)) < 2:
             raise MetricError.about(
                 "classes", "of some pictures unknown, or one alone", "put pictures into a folder for each class"
@@ -180,7 +177,9 @@ class _Ranking:
             queries = [row for row, name in zip(queries, names, strict=True) if name in chosen]
             gallery = [row for row in gallery if str(self._generated.items[row]) in chosen]
         scores = self._both(queries, gallery, lambda side: side.classes)
-        return [score for score in scores if score.name.startswith("mean_average_precision")]
+        asking = "every picture is a query" if per_class is None else f"{per_class} real pictures a class are queries"
+        right = f"pictures of the same class are relevant, {asking}"
+        return [_said(score, right) for score in scores if score.name.startswith("mean_average_precision")]
 
     def _both(
         self, real: list[int], generated: list[int], labels_of: Callable[[LabelledPictures], Sequence[object]]
@@ -204,6 +203,11 @@ class _Ranking:
             )
             found += scores.scores(direction, groups=[asking.items[row] for row in queries], seed=self._seed)
         return found
+
+
+def _said(score: Score, right: str) -> Score:
+    """The score with what counts as right in its protocol."""
+    return replace(score, protocol=f"{score.protocol}; {right}")
 
 
 def _told(pictures: LabelledPictures) -> dict[str, Any]:

@@ -1,25 +1,23 @@
-"""Rows of a report from two sets of Inception features: FID, KID, precision, recall, Inception Score."""
+"""Rows of a report from two sets of images that a network has read: every metric of the registry that fits them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from typing import Any
 
-from speech2img.errors import MetricError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.inception import BUILD_NAMES
 from speech2img.images.input_filters import input_filter
+from speech2img.metrics.evaluate.inputs import FeatureSide, MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.plan import InceptionPlan
-from speech2img.metrics.functional.frechet_distance import frechet_score
-from speech2img.metrics.functional.inception_score import inception_score
-from speech2img.metrics.functional.kernel_distance import kernel_score
-from speech2img.metrics.functional.precision_recall import precision_recall
-from speech2img.metrics.functional.score import Score
+from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.images.sets import PictureSet, check_sides, repetition_note
-from speech2img.metrics.report.report import MetricReport, MetricRow
+from speech2img.metrics.report.report import MetricReport
+from speech2img.metrics.report.section import ReportSection
 from speech2img.storage.progress import Progress
 
-UNTOLD = "not told by the statistics"
+_BOTH = "need pictures on both sides, not statistics alone."
+NOT_STATED = "not told by the statistics"
+NO_IMAGES = {"real features": _BOTH, "features": _BOTH}
+"""Why a metric of single images is not measured of statistics."""
 
 
 def add_inception_rows(
@@ -65,19 +63,21 @@ def add_inception_rows(
     before = len(report.rows)
     _note_repetition(report, generated, f"{group}, generated" if group else "generated")
     _note_repetition(report, real, f"{group}, real" if group else "real")
-    with Progress(total=2 * len(plan.taps) + 2, what="measures", unit="measure", progress=progress) as bar:
+    options = MetricOptions(seed=seed, allow_small=plan.allow_small, num_subsets=plan.num_subsets)
+    with Progress(total=len(plan.taps) + 2, what="measures", unit="measure", progress=progress) as bar:
+        # Distances at every output, and what is measured at the deepest alone.
         for tap in plan.taps:
-            add = _Adder(report, generated, real, plan, reader=reader, group=group, tap=tap)
-            add("FID", partial(_frechet, generated, real, plan, tap, seed))
+            is_deepest = tap == plan.taps[-1]
+            inputs = MetricInputs(
+                generated=FeatureSide.of_set(generated, tap),
+                real=FeatureSide.of_set(real, tap),
+                absent=NO_IMAGES if is_deepest else {},
+            )
+            section = _section(report, generated, real, plan, reader=reader, group=group, tap=tap)
+            measure(section, inputs, options, every_output=not is_deepest)
             bar.update()
-            if generated.features is not None and real.features is not None:
-                add("KID", partial(_kernel, generated, real, plan, tap, seed))
-            bar.update()
-        if plan.taps and generated.features is not None and real.features is not None:
-            add("precision and recall", partial(_precision_recall, generated, real, plan.taps[-1], seed))
-        elif plan.taps:
-            report.notes.append("KID, precision and recall need pictures on both sides, not statistics alone.")
         bar.update()
+        # The score of the classes that the network tells apart.
         if plan.score is not None and generated.features is not None:
             add_score_row(report, generated, plan, reader=reader, group=group, seed=seed)
         bar.update()
@@ -108,8 +108,12 @@ def add_score_row(
     label = plan.score_label or plan.score_tap
     side = "real" if are_real else "generated"
     _note_repetition(report, pictures, f"{group}, {side}" if group else side)
-    add = _Adder(report, pictures, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
-    add("Inception Score", partial(_inception_score, pictures, plan, seed, are_real))
+    section = _section(report, pictures, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
+    measure(
+        section,
+        MetricInputs(generated=FeatureSide.logits_of_set(pictures, plan.score_tap)),
+        MetricOptions(seed=seed, score=plan.score),
+    )
 
 
 def _note_repetition(report: MetricReport, pictures: PictureSet, side: str) -> None:
@@ -120,65 +124,52 @@ def _note_repetition(report: MetricReport, pictures: PictureSet, side: str) -> N
             report.notes.append(note)
 
 
-class _Adder:
-    """Adds the scores of one output with all that must be told with them."""
+def _section(
+    report: MetricReport,
+    generated: PictureSet,
+    real: PictureSet | None,
+    plan: InceptionPlan,
+    *,
+    reader: FeatureExtractor | None,
+    group: str,
+    tap: str,
+    are_real: bool = False,
+) -> ReportSection:
+    """Where the numbers of one output go, with all that must be told with them."""
+    # Who read the images, and which they are.
+    warnings = () if real is None else check_sides(generated, real, tap)
+    protocol = next((side.protocol for side in (generated, real) if side is not None and side.protocol), None)
+    network = NOT_STATED if protocol is None else protocol.network
+    side = "real" if are_real else "generated"
+    images = f"{side}: {generated.words}"
+    details: dict[str, Any] = {"tap": tap, side: _details(generated)}
+    if real is not None:
+        images += f"; real: {real.words}"
+        details["real"] = _details(real)
 
-    def __init__(
-        self,
-        report: MetricReport,
-        generated: PictureSet,
-        real: PictureSet | None,
-        plan: InceptionPlan,
-        *,
-        reader: FeatureExtractor | None,
-        group: str,
-        tap: str,
-        are_real: bool = False,
-    ) -> None:
-        self._report = report
-        self._group = f"{group}, {tap}" if group else tap
-        warnings = () if real is None else check_sides(generated, real, tap)
-        told = next((side.protocol for side in (generated, real) if side is not None and side.protocol), None)
-        self._network = UNTOLD if told is None else told.network
-        self._weights = UNTOLD if told is None else told.weights_sha256
-        side = "real" if are_real else "generated"
-        self._pictures = f"{side}: {generated.words}"
-        details: dict[str, Any] = {"tap": tap, side: _details(generated)}
-        if real is not None:
-            self._pictures += f"; real: {real.words}"
-            details["real"] = _details(real)
-        if told is not None:
-            self._pictures += f"; {input_filter(told.resize).words}"
-            details |= {"resize": told.resize, "precision": told.precision}
-            if told.precision != "float32":
-                warnings += (f"features in {told.precision}: for exploring, not for publication",)
-        details["build"] = next((key for key, name in BUILD_NAMES.items() if name == self._network), "unknown")
-        if reader is not None:
-            details |= {"build": reader.build, "classifier": reader.classifier}
-            if reader.build != "fid" and real is not None:
-                warnings += ("not the network of FID: comparable with no published FID or KID",)
-        if plan.settings.fit != "equal":
-            details["fit"] = plan.settings.fit
-        self._warnings, self._details = warnings, details
-
-    def __call__(self, what: str, measure: Callable[[], Sequence[Score]]) -> None:
-        try:
-            scores = measure()
-        except MetricError as error:
-            self._report.notes.append(f"{what} of {self._group}: not measured ({error}).")
-            return
-        for score in scores:
-            marked = replace(score, warnings=(*score.warnings, *self._warnings))
-            self._report.add(
-                MetricRow.of(
-                    marked,
-                    group=self._group,
-                    network=self._network,
-                    weights_sha256=self._weights,
-                    pictures=self._pictures,
-                    details=self._details,
-                )
-            )
+    # How they were read.
+    if protocol is not None:
+        images += f"; {input_filter(protocol.resize).words}"
+        details |= {"resize": protocol.resize, "precision": protocol.precision}
+        if protocol.precision != "float32":
+            warnings += (f"features in {protocol.precision}: for exploring, not for publication",)
+    details["build"] = next((key for key, name in BUILD_NAMES.items() if name == network), "unknown")
+    if reader is not None:
+        details |= {"build": reader.build, "classifier": reader.classifier}
+        if reader.build != "fid" and real is not None:
+            warnings += ("not the network of FID: comparable with no published FID or KID",)
+    if plan.settings.fit != "equal":
+        details["fit"] = plan.settings.fit
+    return ReportSection(
+        report=report,
+        group=f"{group}, {tap}" if group else tap,
+        network=network,
+        weights_sha256=NOT_STATED if protocol is None else protocol.weights_sha256,
+        images=images,
+        details=details,
+        warnings=(*(plan.score_warnings if real is None else ()), *warnings),
+        suffix="_of_real_pictures" if are_real else "",
+    )
 
 
 def _details(pictures: PictureSet) -> dict[str, Any]:
@@ -187,48 +178,3 @@ def _details(pictures: PictureSet) -> dict[str, Any]:
         return {"name": pictures.name, "n": pictures.num_samples}
     told = asdict(pictures.protocol)
     return {"name": pictures.name, **{key: told[key] for key in ("n", "crop", "fit", "files_sha256")}}
-
-
-def _frechet(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
-    score = frechet_score(
-        generated.gaussian(tap),
-        real.gaussian(tap),
-        features_a=generated.rows(tap),
-        features_b=real.rows(tap),
-        allow_small=plan.allow_small,
-        seed=seed,
-    )
-    if score.num_samples < 1:
-        raise MetricError.about(
-            generated.name, "does not say of how many pictures it is", "give the pictures, or a file of --save-stats"
-        )
-    return [score]
-
-
-def _kernel(generated: PictureSet, real: PictureSet, plan: InceptionPlan, tap: str, seed: int) -> list[Score]:
-    made, true = generated.rows(tap), real.rows(tap)
-    assert made is not None and true is not None
-    return [kernel_score(made, true, num_subsets=plan.num_subsets, ids_a=generated.ids, ids_b=real.ids, seed=seed)]
-
-
-def _precision_recall(generated: PictureSet, real: PictureSet, tap: str, seed: int) -> Sequence[Score]:
-    made, true = generated.rows(tap), real.rows(tap)
-    assert made is not None and true is not None
-    return precision_recall(made, true, ids_generated=generated.ids, ids_real=real.ids, seed=seed)
-
-
-def _inception_score(pictures: PictureSet, plan: InceptionPlan, seed: int, are_real: bool) -> list[Score]:
-    rule, logits = plan.score, pictures.rows(plan.score_tap)
-    assert rule is not None and logits is not None
-    score = inception_score(
-        logits,
-        num_splits=rule.num_splits,
-        order=rule.order,
-        ids=pictures.ids,
-        leave_out_first=rule.leave_out_first,
-        whole_batches_of=rule.whole_batches_of,
-        equal_splits=rule.equal_splits,
-        seed=seed,
-    )
-    name = f"{score.name}_of_real_pictures" if are_real else score.name
-    return [replace(score, name=name, warnings=(*score.warnings, *plan.score_warnings))]

@@ -17,18 +17,13 @@ from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupt
 from speech2img.features.base import FeatureExtractor, check_outputs
 from speech2img.images.input_filters import input_filter
 from speech2img.images.store import square_thumbnail
+from speech2img.metrics.images.fits import check_fit, fit_words
 from speech2img.metrics.images.sources import PictureSource
 from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.chunks import Chunk, Chunks, TapFeatures, open_chunks
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.storage.progress import Progress
 
-FITS = {
-    "equal": "all of one size",
-    "each": "each straight to the network's size, whatever its own, proportions not kept",
-    "squash": "squashed to a square of {side} px (bilinear, antialiased, 8 bits)",
-    "middle": "middle square scaled to {side} px (bilinear, antialiased, 8 bits)",
-}
 CHUNK = 256
 
 
@@ -49,13 +44,7 @@ class FeatureSettings:
     def __post_init__(self) -> None:
         """Refuse what does not exist or makes no sense together."""
         input_filter(self.resize)
-        if self.fit not in FITS:
-            raise ConfigError.about(f"fit {self.fit!r}", "unknown", f"use {', '.join(FITS)}")
-        needs_side = self.fit in ("squash", "middle")
-        if needs_side != (self.side is not None) or self.side is not None and self.side < 1:
-            raise ConfigError.about(
-                f"fit {self.fit!r}", f"side {self.side}", "give a side in pixels with squash and middle, and only there"
-            )
+        check_fit(self.fit, self.side)
 
 
 @dataclass(frozen=True)
@@ -258,7 +247,7 @@ def _assemble(
         precision=reader.precision,
         taps=settings.taps,
         resize=settings.resize,
-        fit=FITS[settings.fit].format(side=settings.side),
+        fit=fit_words(settings.fit, settings.side),
         crop=source.crop,
         files_sha256=digest.hexdigest(),
     )

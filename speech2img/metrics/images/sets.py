@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from speech2img.errors import DataError, MetricError
 from speech2img.features.base import FeatureExtractor
+from speech2img.features.layers import POOLS
 from speech2img.metrics.functional.feature_statistics import Gaussian
 from speech2img.metrics.functional.frechet_distance import fit_gaussian
-from speech2img.metrics.images.features import FITS, FeatureProtocol, FeatureSettings, PictureFeatures
+from speech2img.metrics.images.features import FeatureProtocol, FeatureSettings, PictureFeatures
+from speech2img.metrics.images.fits import FITS
 from speech2img.metrics.images.sources import PictureSource
 from speech2img.metrics.images.statistics_files import (
     StatisticsSource,
@@ -19,9 +21,6 @@ from speech2img.metrics.images.statistics_files import (
     load_all_statistics,
     save_statistics,
 )
-
-WIDTHS = {"pool64": 64, "pool192": 192, "pool768": 768, "pool2048": 2048}
-"""Outputs of Inception that a Frechet distance is measured on, and their dimensions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ class PictureSet:
     def taps(self) -> tuple[str, ...]:
         """Outputs of the network that there are statistics or features of, small to large."""
         held = self.stored if self.features is None else self.features.features
-        return tuple(tap for tap in WIDTHS if tap in (held or {}))
+        return tuple(tap for tap in POOLS if tap in (held or {}))
 
     @property
     def ids(self) -> Sequence[str] | None:
@@ -93,9 +92,9 @@ def read_statistics(path: str | Path) -> PictureSet:
     gaussians, source = load_all_statistics(path)
     stored: dict[str, Gaussian] = {}
     for tap, gaussian in sorted(gaussians.items(), key=lambda entry: entry[1].dim):
-        name = tap or next((name for name, width in WIDTHS.items() if width == gaussian.dim), "")
-        if WIDTHS.get(name) != gaussian.dim:
-            known = ", ".join(map(str, WIDTHS.values()))
+        name = tap or next((name for name, width in POOLS.items() if width == gaussian.dim), "")
+        if POOLS.get(name) != gaussian.dim:
+            known = ", ".join(map(str, POOLS.values()))
             raise DataError.about(path, f"statistics in {gaussian.dim} dimensions", f"give some of Inception: {known}")
         stored[name] = gaussian
     return PictureSet(str(path), stored=stored, source=source)

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from speech2img.errors import MetricError
-from speech2img.metrics.functional.inception_score import Order
+
+if TYPE_CHECKING:
+    from speech2img.metrics.functional.inception_score import Order
 
 WITH_CLASSES = ("cub", "oxford102")
 WITHOUT_CLASSES = ("flickr8k", "places")
@@ -19,7 +22,7 @@ class InceptionScoreRule:
     classifier: str
     """"fine-tuned" (StackGAN's, on the test classes), "torchvision" (1,000 ImageNet classes) or "fid" (1,008)."""
     num_splits: int = 10
-    order: Order = "shuffled"
+    order: "Order" = "shuffled"
     whole_batches_of: int = 1
     leave_out_first: int = 0
     equal_splits: bool = False

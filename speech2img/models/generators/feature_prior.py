@@ -204,11 +204,11 @@ class FeaturePrior(nn.Module):
 
     def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
         times = torch.full((len(state),), time, device=state.device)
-        told = self(state, times, embedding)
+        conditional = self(state, times, embedding)
         if guidance == 1.0:
-            return told
-        untold = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
-        return untold + guidance * (told - untold)
+            return conditional
+        unconditional = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
+        return unconditional + guidance * (conditional - unconditional)
 
 
 _FREQUENCIES = 8

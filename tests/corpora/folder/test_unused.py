@@ -19,7 +19,7 @@ def test_the_whole_list_is_in_a_file(tmp_path: Path) -> None:
     few = [Unused("a.heic", "not read")]
     assert list_unused(tmp_path, few) == ["1 file not used: not read (a.heic)"]
     many = [Unused(f"{number}.heic", "not read") for number in range(5)]
-    *_, last = list_unused(tmp_path, many, told=[Unused("v\udcf6\n.jpg", "damaged")])
+    *_, last = list_unused(tmp_path, many, named=[Unused("v\udcf6\n.jpg", "damaged")])
     assert last == "6 files not used in all; the whole list is in derived/prepare/unused.txt"
     assert (tmp_path / UNUSED_NAME).read_text().splitlines()[-1] == "v\\xf6\\n.jpg\tdamaged"
     assert list_unused(tmp_path, []) == [] and not (tmp_path / UNUSED_NAME).exists()

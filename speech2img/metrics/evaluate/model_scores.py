@@ -1,0 +1,127 @@
+"""Numbers that only a model has: what it says of speech, and how its images of one utterance vary."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech2img.metrics.evaluate.inputs import ImageClasses, SpokenAttributes, SpokenClasses
+from speech2img.metrics.functional.bootstrap import mean_interval
+from speech2img.metrics.functional.class_centroids import (
+    class_centroid_scores,
+    k_way_centroid_accuracy,
+    k_way_interval,
+    leave_one_out_hits,
+)
+from speech2img.metrics.functional.diversity import diversity
+from speech2img.metrics.functional.score import Score
+from speech2img.metrics.functional.spoken_attributes import AttributeScore, score_mentions
+
+K_WAYS = 12
+"""Classes in a subset of the k-way centroid accuracy: the unseen test species of the standard CUB subset used here."""
+UTTERANCES_PROTOCOL = "one picture an utterance, fresh noise for each"
+
+
+def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Score]:
+    """Spoken-attribute accuracy: of all mentions, of those in words, and of those by the manner of speaking alone."""
+    mentioned = {name for mention in spoken.mentions for name in mention}
+    worded, manner = mentioned - spoken.manner, mentioned & spoken.manner
+    scores: list[Score] = []
+    for prefix, attributes, what in (
+        ("spoken_attribute", mentioned, "all mentions, in words or by the manner of speaking"),
+        ("worded_attribute", worded, "mentions in words"),
+        ("manner_attribute", manner, "mentions by the manner of speaking alone"),
+    ):
+        num_mentioning = sum(any(name in attributes for name in mention) for mention in spoken.mentions)
+        if num_mentioning < 2 or (prefix == "worded_attribute" and not manner):
+            continue
+        score = score_mentions(
+            spoken.readings, spoken.mentions, real_readings=spoken.real_readings, attributes=attributes, seed=seed
+        )
+        protocol = (
+            f"{what}; {UTTERANCES_PROTOCOL}; the judge reads it; chance = same pictures against all other "
+            "utterances of the group; real = real pictures of the same utterances at the same size; way = "
+            "(accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
+        )
+        scores += _four(prefix, score, protocol, seed)
+    return scores
+
+
+def _four(prefix: str, score: AttributeScore, protocol: str, seed: int) -> list[Score]:
+    """Accuracy, chance, what real images reach, and where between the two the accuracy lies."""
+    values: tuple[tuple[str, float | None, tuple[float, float] | None, bool | None], ...] = (
+        ("accuracy", score.accuracy, score.accuracy_interval, True),
+        ("chance", score.chance, score.chance_interval, None),
+        ("real", score.real, score.real_interval, None),
+        ("way", score.way, score.way_interval, True),
+    )
+    return [
+        Score(
+            name=f"{prefix}_{suffix}",
+            value=value,
+            num_samples=score.num_mentions,
+            protocol=protocol,
+            seed=seed,
+            interval=interval,
+            higher_is_better=better,
+            is_share=True,
+        )
+        for suffix, value, interval, better in values
+        if value is not None
+    ]
+
+
+def speech_centroid_scores(speech: SpokenClasses, *, seed: int) -> list[Score]:
+    """Does an utterance lie nearest to the utterances about its own class?"""
+    right, about = leave_one_out_hits(speech.embeddings, speech.classes, speech.items)
+    return [
+        Score(
+            name="speech_centroid_accuracy",
+            value=float(right.mean()),
+            num_samples=len(speech.embeddings),
+            protocol=f"nearest of {len(set(speech.classes))} class centroids of speech embeddings (cosine), each made "
+            "without the utterances about the same picture; n = utterances; interval by 1,000 resamples of pictures",
+            seed=seed,
+            interval=mean_interval(right, groups=about, seed=seed),
+            is_share=True,
+        )
+    ]
+
+
+def image_centroid_scores(arrays: ImageClasses, *, seed: int) -> list[Score]:
+    """Class-centroid accuracy and AP@50 of Li et al.: real images classified by the centroids of speech."""
+    sides = (arrays.image_features, arrays.image_classes, arrays.embeddings, arrays.classes)
+    centroids = class_centroid_scores(*sides)
+    scores = centroids.scores(seed=seed)
+    if centroids.num_classes > K_WAYS:
+        mean, spread = k_way_centroid_accuracy(*sides, ways=K_WAYS, seed=seed)
+        scores.append(
+            Score(
+                name=f"class_centroid_accuracy_{K_WAYS}_way",
+                value=mean,
+                num_samples=centroids.num_images,
+                seed=seed,
+                protocol=f"best of {K_WAYS} classes, mean over 100 random subsets of the {centroids.num_classes}; "
+                "interval by 1,000 resamples of images, the subsets held fixed",
+                spread=spread,
+                interval=k_way_interval(*sides, ways=K_WAYS, seed=seed),
+                is_share=True,
+            )
+        )
+    return scores
+
+
+def diversity_scores(sets: Sequence[NDArray[np.floating]], *, seed: int) -> list[Score]:
+    """Mean pairwise distance within sets of vectors (N, D)."""
+    varied = diversity(sets, seed=seed)
+    return [
+        Score(
+            name="diversity",
+            value=varied.value,
+            num_samples=varied.num_pictures,
+            protocol=f"mean pairwise distance within {varied.num_sets} set(s)",
+            seed=seed,
+            interval=varied.interval,
+            higher_is_better=None,
+        )
+    ]

@@ -1,0 +1,211 @@
+"""Every metric: a row says what it needs and how it is computed; a model and two folders are measured by the same rows.
+
+To add one, add a row: ``METRICS["mine"] = Metric("my distance", needs={"features", "real features"}, compute=...)``.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from speech2img.errors import MetricError
+from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
+from speech2img.options import Option
+
+if TYPE_CHECKING:
+    from speech2img.metrics.functional.score import Score
+    from speech2img.metrics.report.section import ReportSection
+
+Compute = Callable[[MetricInputs, MetricOptions], "Sequence[Score]"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One kind of number."""
+
+    title: str
+    """What messages call it."""
+    needs: Collection[str]
+    """Names of what it is computed from; see `MetricInputs`."""
+    compute: Compute
+    """Raises MetricError where it cannot be measured; the reason then becomes a note of the report."""
+    every_output: bool = False
+    """Whether it is measured at every output of a network; otherwise at the deepest that is read."""
+    options: tuple[Option, ...] = ()
+    """What the command line takes for it; the value is a field of `MetricOptions`."""
+
+
+def _frechet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.frechet_distance import frechet_score
+
+    generated, real = inputs.generated, inputs.real
+    assert generated is not None and real is not None and generated.gaussian is not None and real.gaussian is not None
+    score = frechet_score(
+        generated.gaussian(),
+        real.gaussian(),
+        features_a=None if generated.features is None else generated.features(),
+        features_b=None if real.features is None else real.features(),
+        allow_small=options.allow_small,
+        seed=options.seed,
+    )
+    if score.num_samples < 1:
+        raise MetricError.about(
+            generated.name, "does not say of how many pictures it is", "give the pictures, or a file of --save-stats"
+        )
+    return [score]
+
+
+def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.kernel_distance import kernel_score
+
+    generated, real = inputs.generated, inputs.real
+    assert generated is not None and real is not None and generated.features is not None and real.features is not None
+    size = {} if options.subset_size is None else {"subset_size": options.subset_size}
+    score = kernel_score(
+        generated.features(),
+        real.features(),
+        num_subsets=options.num_subsets,
+        ids_a=generated.ids,
+        ids_b=real.ids,
+        seed=options.seed,
+        **size,
+    )
+    return [score]
+
+
+def _precision_recall(inputs: MetricInputs, options: MetricOptions) -> "Sequence[Score]":
+    from speech2img.metrics.functional.precision_recall import precision_recall
+
+    generated, real = inputs.generated, inputs.real
+    assert generated is not None and real is not None and generated.features is not None and real.features is not None
+    return precision_recall(
+        generated.features(), real.features(), ids_generated=generated.ids, ids_real=real.ids, seed=options.seed
+    )
+
+
+def _inception_score(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.inception_score import inception_score
+
+    generated, rule = inputs.generated, options.score
+    assert generated is not None and generated.logits is not None and rule is not None
+    score = inception_score(
+        generated.logits(),
+        num_splits=rule.num_splits,
+        order=rule.order,
+        ids=generated.ids,
+        leave_out_first=rule.leave_out_first,
+        whole_batches_of=rule.whole_batches_of,
+        equal_splits=rule.equal_splits,
+        seed=options.seed,
+    )
+    return [score]
+
+
+def _r_precision(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    assert inputs.matching is not None
+    return inputs.matching.r_precision()
+
+
+def _recall(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    assert inputs.ranking is not None
+    return inputs.ranking.recall()
+
+
+def _by_class(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    assert inputs.ranking is not None
+    return inputs.ranking.by_class()
+
+
+def _spoken_attributes(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.evaluate.model_scores import spoken_attribute_scores
+
+    assert inputs.spoken_attributes is not None
+    return spoken_attribute_scores(inputs.spoken_attributes, seed=options.seed)
+
+
+def _speech_centroids(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.evaluate.model_scores import speech_centroid_scores
+
+    assert inputs.spoken_classes is not None
+    return speech_centroid_scores(inputs.spoken_classes, seed=options.seed)
+
+
+def _class_centroids(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.evaluate.model_scores import image_centroid_scores
+
+    assert inputs.image_classes is not None
+    return image_centroid_scores(inputs.image_classes, seed=options.seed)
+
+
+def _diversity(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.evaluate.model_scores import diversity_scores
+
+    assert inputs.image_sets is not None
+    return diversity_scores(inputs.image_sets, seed=options.seed)
+
+
+ALLOW_SMALL = Option(
+    "allow_small", "compute FID of no more pictures than dimensions, with a warning", is_flag=True, default=False
+)
+
+METRICS: dict[str, Metric] = {
+    "fid": Metric(
+        title="FID",
+        needs={"statistics", "real statistics"},
+        compute=_frechet,
+        every_output=True,
+        options=(ALLOW_SMALL,),
+    ),
+    "kid": Metric(title="KID", needs={"features", "real features"}, compute=_kernel, every_output=True),
+    "precision_recall": Metric(
+        title="precision and recall", needs={"features", "real features"}, compute=_precision_recall
+    ),
+    "inception_score": Metric(title="Inception Score", needs={"logits"}, compute=_inception_score),
+    "r_precision": Metric(title="R-precision", needs={"matching"}, compute=_r_precision),
+    "recall": Metric(title="Recall between pictures", needs={"ranking"}, compute=_recall),
+    "map": Metric(title="mAP by class", needs={"ranking"}, compute=_by_class),
+    "spoken_attributes": Metric(
+        title="spoken-attribute accuracy", needs={"spoken_attributes"}, compute=_spoken_attributes
+    ),
+    "speech_centroids": Metric(title="speech centroid accuracy", needs={"spoken_classes"}, compute=_speech_centroids),
+    "class_centroids": Metric(title="class-centroid accuracy", needs={"image_classes"}, compute=_class_centroids),
+    "diversity": Metric(title="diversity", needs={"image_sets"}, compute=_diversity),
+}
+"""Name -> metric, in the order of a report's rows."""
+
+
+def measure(
+    section: "ReportSection",
+    inputs: MetricInputs,
+    options: MetricOptions,
+    *,
+    every_output: bool = False,
+    without: Collection[str] = (),
+) -> None:
+    """Add every number that can be had of what is at hand.
+
+    Parameters
+    ----------
+    section : ReportSection
+        Where the rows go; what could not be measured goes into the report's notes, with the reason.
+    inputs : MetricInputs
+        What there is.
+    options : MetricOptions
+        How to compute.
+    every_output : bool
+        Only the metrics that are measured at every output of a network.
+    without : collection of str
+        Names of metrics that this evaluation leaves out.
+    """
+    lacking: dict[str, list[str]] = {}
+    at_hand = inputs.at_hand
+    for name, metric in METRICS.items():
+        if name in without or (every_output and not metric.every_output):
+            continue
+        missing = set(metric.needs) - at_hand
+        if not missing:
+            section.add(metric.title, partial(metric.compute, inputs, options))
+        elif reasons := [inputs.absent[need] for need in sorted(missing) if need in inputs.absent]:
+            lacking.setdefault(reasons[0], []).append(metric.title)
+    for reason, titles in lacking.items():
+        section.note(f"{', '.join(titles)} {reason}")
