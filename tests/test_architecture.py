@@ -177,7 +177,7 @@ def test_the_pipeline_needs_few_files_and_nothing_of_training() -> None:
         todo += [other for other in imported if other.startswith("speech2img.")]
     above = ("training", "metrics", "features", "batches", "corpora", "distributed", "tts", "systems", "app", "cli")
     assert not [name for name in lines if name.split(".")[1] in above]
-    assert len(lines) <= 46 and sum(lines.values()) <= 6_000, (len(lines), sum(lines.values()))
+    assert len(lines) <= 46 and sum(lines.values()) <= 6_400, (len(lines), sum(lines.values()))
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
