@@ -16,6 +16,7 @@ from speech2img.cli.train import settings_class_of
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.training.prior.task import train_prior
 from speech2img.training.run import open_run, require_run_place
 from speech2img.training.stackgan.initialization import take_over_
 
@@ -168,6 +169,7 @@ def test_every_number_of_every_training_has_a_range(role: str) -> None:
         ("learning_rate=-1e-3", "learning_rate: -0.001 is out of range; use 0.0 to 1,000.0"),
         ("losses.temperature=0", "losses.temperature: 0.0 is out of range; use 0.001 to 1,000.0"),
         ("batch_size=9223372036854775807", "batch_size: 9223372036854775807 is out of range; use 1 to 1,048,576"),
+        ("max_frames=0", "max_frames: 0 is out of range; use 1 to 100,000"),
         ("crnn.embedding_dim=-1", "crnn.embedding_dim: -1 is out of range; use 1 to 65,536"),
         ("loop.threads=1000000000000", "loop.threads: 1000000000000 is out of range; use 1 to 4,096"),
     ],
@@ -178,3 +180,12 @@ def test_a_number_out_of_range_is_one_line(
     assert main(["train", "encoder", "--root", str(tmp_path), "--out", str(tmp_path / "run"), "--set", setting]) == 2
     assert capsys.readouterr().err == f"speech2img: {told}\n"
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["grid_utterances", "grid_noises"])
+def test_a_run_ends_without_a_sample_grid_where_none_is_asked_for(tiny: ModuleType, tmp_path: Path, name: str) -> None:
+    root = tiny.build(tmp_path / "corpus")
+    loop = replace(tiny.LOOP, max_steps=1)
+    settings = replace(tiny.PRIOR, generator=str(root / "painter"), loop=loop, **{name: 0})
+    assert train_prior(root, tmp_path / "run", settings, device="cpu", progress=False).finished
+    assert not list((tmp_path / "run").glob("grids/*"))

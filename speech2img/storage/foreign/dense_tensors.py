@@ -1,7 +1,7 @@
 """What may be in a file of tensors: plain values, and dense tensors of usual numbers."""
 
 from collections import OrderedDict
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ PLAIN_DTYPES = {
 }
 """Types of numbers that tensors may have: the others (float8, complex, quantized, uint16) few functions can work on."""
 
+_MAX_HEADER_BYTES = 4 << 20  # some forty thousand tensors
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _CONTAINERS = (dict, OrderedDict, list, tuple, set)
 
@@ -57,3 +58,11 @@ def check_dense(tensor: Tensor, where: object) -> None:
         raise UnsafeFileError.about(where, f"holds numbers of type {tensor.dtype}", "save it again as float32")
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise UnsafeFileError.about(where, "is not a dense strided tensor", "save it again as a dense one")
+
+
+def demand_short_header(file: IO[bytes]) -> None:
+    """Raise ValueError where safetensors, in a file at its beginning, name more tensors than any network has."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > _MAX_HEADER_BYTES:
+        raise ValueError(f"a header of {length:,} bytes")
+    file.seek(0)

@@ -10,13 +10,11 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, DataError, UnsafeFileError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.bounded import open_unpacked
-from speech2img.storage.foreign.dense_tensors import check_plain
+from speech2img.storage.foreign.dense_tensors import check_plain, demand_short_header
 from speech2img.storage.foreign.pickle_names import RefusedError
 from speech2img.storage.foreign.restricted_unpickler import DAMAGE
 from speech2img.storage.foreign.torch_storages import read_torch
 from speech2img.storage.foreign.zips import ZIP_DAMAGE
-
-_MAX_HEADER_BYTES = 4 << 20  # some forty thousand tensors
 
 
 def load_torch_file(path: str | Path) -> Any:
@@ -101,10 +99,7 @@ def _is_safetensors(file: IO[bytes]) -> bool:
 
 
 def _read_safetensors(file: IO[bytes]) -> dict[str, Tensor]:
-    length = int.from_bytes(file.read(8), "little")
-    if length > _MAX_HEADER_BYTES:
-        raise RefusedError(f"has a header of {length:,} bytes")
-    file.seek(0)
+    demand_short_header(file)
     try:
         return load(file.read())
     except (SafetensorError, KeyError) as error:

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, fsync, read_json, temp_name, write_json, write_text
+from speech2img.storage.atomic import disk_errors, fsync, open_regular, read_json, temp_name, write_json, write_text
 from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
-from speech2img.storage.foreign.dense_tensors import check_dense
+from speech2img.storage.foreign.dense_tensors import check_dense, demand_short_header
 from speech2img.storage.places import require_writable_place
 from speech2img.storage.releases.config import check_config
 
@@ -164,8 +164,10 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
     folder = Path(folder)
     _verify(folder)
     try:
+        with open_regular(folder / WEIGHTS) as file:
+            demand_short_header(file)
         stored, config = load_file(folder / WEIGHTS), read_json(folder / CONFIG, max_bytes=MAX_CONFIG_BYTES)
-    except (SafetensorError, OSError, DataError) as error:
+    except (SafetensorError, OSError, DataError, ValueError) as error:
         raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
     tensors = {name: _unpacked(tensor, f"{folder}: {name}") for name, tensor in stored.items()}
     return tensors, check_config(config, name=str(folder))

@@ -261,7 +261,7 @@ class PriorTask(Task):
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Fixed validation utterances (rows) with fixed noise (columns)."""
-        count = min(self.settings.grid_utterances, len(self.data.held))
+        count = min(self.settings.grid_utterances, len(self.data.held)) if len(self.grid_noise) else 0
         rows = np.linspace(0, len(self.data.held) - 1, count).astype(int)
         tiles = [
             self._paint(
