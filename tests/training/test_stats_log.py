@@ -63,3 +63,11 @@ def test_pipes_devices_and_holes_are_named(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="stats.jsonl"):
             StatsLog(tmp_path, step=0, evaluated=0)
         (tmp_path / "stats.jsonl").unlink()
+
+
+def test_lines_of_an_earlier_sitting_get_the_new_names(tmp_path: Path) -> None:
+    lines = [b'{"kind": "evaluation", "step": 2, "said_and_shown": 0.5}', b'{"kind": "train", "step": 2,  "kl": 1}']
+    (tmp_path / "stats.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    StatsLog(tmp_path, step=2, evaluated=2).close()
+    found = (tmp_path / "stats.jsonl").read_bytes().splitlines()
+    assert found == [b'{"kind": "evaluation", "step": 2, "attribute_recall": 0.5}', lines[1]]

@@ -173,7 +173,7 @@ def test_the_generators_run_is_a_whole_model(corpus: Path, trained: Path) -> Non
     lines = [json.loads(line) for line in (trained / "generator" / "stats.jsonl").read_text().splitlines()]
     train = [line for line in lines if line["kind"] == "train"]
     assert {"discriminator", "generator", "kl", "class_aware", "feature"} <= train[0].keys() and len(train) == STEPS
-    assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["said_and_shown"] <= 1
+    assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["attribute_recall"] <= 1
 
 
 @pytest.mark.parametrize("name", ["teacher", "encoder", "generator", "prior"])
@@ -219,7 +219,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
 def test_the_priors_run_is_a_whole_model(corpus: Path, trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "prior" / "stats.jsonl").read_text().splitlines()]
-    assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["said_and_shown"] <= 1
+    assert 0 <= [line for line in lines if line["kind"] == "evaluation"][-1]["attribute_recall"] <= 1
     pipe = SpeechToImage.load(trained / "prior", device="cpu")
     assert pipe.sampler is not None and pipe.sampler.prior is not None
     assert pipe.sampler.options == SamplingOptions(prior_steps=2)

@@ -147,7 +147,7 @@ class PriorTask(Task):
             reranker=self._reranker() if settings.candidates > 1 else None,
             options=SamplingOptions(
                 prior_steps=settings.steps,
-                stretch=settings.stretch,
+                stretch=settings.mean_scale,
                 guidance=settings.guidance,
                 temperature=settings.temperature,
                 candidates=settings.candidates,
@@ -215,7 +215,7 @@ class PriorTask(Task):
         self.prior.train()
         embeddings, features = sent(batch[:2], self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
-        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
+        said = torch.rand(len(embeddings), device=self.device) >= settings.condition_dropout
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
         loss = joint_mean(
@@ -257,7 +257,7 @@ class PriorTask(Task):
             said, classes = self.data.said[rows], self.data.classes[rows]
             shown = count_shown(guesses, self.teacher.heads, said, classes, attributes=self.data.attributes)
             right, counted = right + shown[0], counted + shown[1]
-        return {"said_and_shown": right / counted} if counted else {}
+        return {"attribute_recall": right / counted} if counted else {}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Fixed validation utterances (rows) with fixed noise (columns)."""

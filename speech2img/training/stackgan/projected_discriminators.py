@@ -30,7 +30,7 @@ class FeatureDiscriminators:
     image_sizes : sequence of int
         Sides of the generator's images in pixels, smallest first.
     precision, scaler, device
-        As for ``training.critics.Discriminators``.
+        As for ``discriminators.Discriminators``.
     """
 
     def __init__(
