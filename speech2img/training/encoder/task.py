@@ -23,11 +23,11 @@ from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.storage.notices import notice
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.release import save_release
-from speech2img.training.descent import Descent
 from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.encoder.model import SpeechImageModel, encoder_arguments, pad_value, released_weights
 from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.optimization import OptimizerStep
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 _CARDS = {
@@ -120,7 +120,7 @@ class EncoderTask(Task):
             weight_decay=settings.weight_decay,
             device=device,
         )
-        self.descent = Descent(
+        self.optimizer_step = OptimizerStep(
             self.model,
             optimizer,
             self.precision,
@@ -147,7 +147,7 @@ class EncoderTask(Task):
 
     def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
-        self.descent.begin(progress)
+        self.optimizer_step.start(progress)
         mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
         if batch.spans_B4 is not None:
             mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
@@ -158,7 +158,7 @@ class EncoderTask(Task):
         terms = self.model.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
-        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Class-centroid accuracy, AP@50, mAP by class and recall of validation pictures by validation speech."""
@@ -196,7 +196,7 @@ class EncoderTask(Task):
         """All that is trained, optimizer, scaler, sampler and best weights."""
         return {
             "model": self.model.state_dict(),
-            **self.descent.state_dict(),
+            **self.optimizer_step.state_dict(),
             "sampler": self.data.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
@@ -207,7 +207,7 @@ class EncoderTask(Task):
             best = {**state["best"], "weights": _of_encoder(state["best"]["weights"])}
             state = {**state, "model": _of_encoder(state["encoder"]), "best": best}
         self.model.load_state_dict(state["model"])
-        self.descent.load_state_dict(state)
+        self.optimizer_step.load_state_dict(state)
         self.data.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from speech2img.errors import ConfigError
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings
-from speech2img.training.task import Schedule
 
 
 @dataclass(frozen=True)

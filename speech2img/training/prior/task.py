@@ -31,9 +31,10 @@ from speech2img.storage.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release
 from speech2img.training.attribute_recall import count_shown
+from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
-from speech2img.training.task import Prepared, Sitting, Task, learning_rate, set_learning_rate
+from speech2img.training.task import Prepared, Sitting, Task
 
 
 class PriorTask(Task):

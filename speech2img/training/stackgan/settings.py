@@ -5,9 +5,9 @@ from typing import Literal
 
 from speech2img.batches.image_pairs import Augmentation, Positive
 from speech2img.errors import ConfigError
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.diff_augment import Policy
-from speech2img.training.task import Schedule
 
 
 @dataclass(frozen=True)

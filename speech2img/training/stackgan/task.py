@@ -25,6 +25,7 @@ from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerato
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
+from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
 from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
 from speech2img.training.stackgan.export import save_generator
@@ -34,7 +35,7 @@ from speech2img.training.stackgan.projected_discriminators import FeatureDiscrim
 from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor
 from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.stackgan.validation_samples import Previews, Probe
-from speech2img.training.task import BestWeights, Prepared, Sitting, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 
 class GeneratorTask(Task):

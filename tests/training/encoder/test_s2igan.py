@@ -41,8 +41,8 @@ from speech2img.training.encoder.settings import (
     EncoderSettings,
 )
 from speech2img.training.encoder.task import EncoderTask
+from speech2img.training.optimization import learning_rate
 from speech2img.training.run import LoopSettings, seed_everything
-from speech2img.training.task import learning_rate
 from speech2img.training.train import train
 
 STEPS = 4
