@@ -14,7 +14,7 @@ from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError, MetricError
 from speech2img.features.base import FeatureExtractor, read_images
-from speech2img.metrics.evaluate import model as evaluation
+from speech2img.metrics.evaluate import model_groups
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.metrics.evaluate.model_rows import RetrievalArrays
 from speech2img.metrics.images.real_images import RealPictures
@@ -277,7 +277,7 @@ def test_each_picture_comes_from_its_utterances_place_in_the_report(
     corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for chunk in (3, 64):
-        monkeypatch.setattr(evaluation, "CHUNK", chunk)
+        monkeypatch.setattr(model_groups, "CHUNK", chunk)
         out = tmp_path / str(chunk)
         evaluate(corpus, out, Painter(), splits=["test_seen", "test"], seed=5)
         told = json.loads((out / "utterances.json").read_text())
