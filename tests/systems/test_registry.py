@@ -36,10 +36,10 @@ def _small(settings: Any, run: Path) -> Any:
         crnn: CRNNSettings = replace(settings.crnn, channels=(8, 8), embedding_dim=8, attention_dim=8)
         return replace(settings, model=model, crnn=crnn, workers=1)
     assert isinstance(settings, GeneratorSettings)
-    sizes = {"num_stages": 2, "width": 4, "discriminator_width": 4, "feature_discriminator_width": 4}
+    sizes: dict[str, Any] = {"num_stages": 2, "width": 4, "discriminator_width": 4, "feature_discriminator_width": 4}
     small = replace(settings, model=replace(settings.model, residual_blocks=1, **sizes), grid_utterances=2, workers=1)
     small = replace(small, relation=replace(small.relation, width=8))
-    seen = {"features": "teacher"} if settings.features else {}
+    seen: dict[str, Any] = {"features": "teacher"} if settings.features else {}
     return replace(small, embeddings="picture" if settings.embeddings == "picture" else "spoken", **seen)
 
 

@@ -5,6 +5,7 @@ from types import ModuleType
 
 import pytest
 
+from speech2img.config import field_docs
 from speech2img.errors import ConfigError
 from speech2img.storage.releases.release import load_release
 from speech2img.training.stages import STAGES, Stage, find_stage
@@ -45,4 +46,4 @@ def test_an_unknown_kind_or_family_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(STAGES))
 def test_the_name_of_a_stage_is_that_of_its_task(name: str) -> None:
     task = find_stage(name).task()
-    assert task.name == name and "loop" in task.Settings.__dataclass_fields__
+    assert task.name == name and "loop" in field_docs(task.Settings)
