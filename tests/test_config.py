@@ -13,7 +13,15 @@ from helpers.damage import mutants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech2img.config import dump_toml, field_docs, load_settings, settings_from_dict, settings_to_dict
+from speech2img.config import (
+    RENAMED,
+    dump_toml,
+    field_docs,
+    load_settings,
+    renamed,
+    settings_from_dict,
+    settings_to_dict,
+)
 from speech2img.errors import ConfigError
 
 
@@ -294,3 +302,39 @@ def test_any_file_is_settings_or_our_error(tmp_path_factory: pytest.TempPathFact
         assert isinstance(load_settings(Settings, file=path), Settings)
     except ConfigError as error:
         assert "\n" not in str(error) and len(str(error)) < 1000
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A class whose settings had other names once."""
+
+    mean_scale: float = 1.0
+    condition_dropout: float = 0.0
+    selection: Literal["last", "attribute_recall"] = "last"
+
+
+def test_settings_are_read_under_their_old_names(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text('stretch = 2.0\nunsaid = 0.1\nselection = "said_and_shown"\n')
+    found = load_settings(Renamed, file=path, overrides=["stretch=3"])
+    assert found == Renamed(3.0, 0.1, "attribute_recall")
+    assert load_settings(Renamed, file=path, overrides=["mean_scale=4"]).mean_scale == 4.0
+    assert load_settings(Renamed, overrides=["selection=said_and_shown"]).selection == "attribute_recall"
+    assert settings_from_dict(Renamed, {"unsaid": 0.5}).condition_dropout == 0.5
+    assert "stretch" not in dump_toml(found) and load_settings(Renamed, base=found, overrides=[]) == found
+    with pytest.raises(ConfigError, match="unknown setting 'stretch'"):
+        settings_from_dict(Renamed, {"stretch": 1.0, "mean_scale": 2.0})
+
+
+def test_a_class_with_a_setting_of_an_old_name_keeps_it() -> None:
+    @dataclass(frozen=True)
+    class Other:
+        stretch: float = 1.0
+
+    assert load_settings(Other, overrides=["stretch=2"]).stretch == 2.0
+
+
+def test_no_name_is_old_and_new() -> None:
+    for section, names in RENAMED.items():
+        assert not set(names) & set(names.values()) and len(set(names.values())) == len(names)
+        assert renamed(section, dict.fromkeys(names, 1)) == dict.fromkeys(names.values(), 1)

@@ -116,7 +116,7 @@ def test_what_the_recipes_of_extension_name_is_there() -> None:
     text = section(PACKAGE, "How to extend")
     for name in re.findall(r"`([\w/]+\.py)`", text):
         assert "NAME" in name or (PACKAGE.parent / name).is_file() or (REPO / name).is_file(), name
-    tables = re.findall(r"`([A-Z]+)`\s+(?:in |\()`([\w/]+\.py)`", text)
+    tables = re.findall(r"`([A-Z]+)`\s+(?:in\s+|\()`([\w/]+\.py)`", text)
     assert len(tables) == text.count("\n**") + 1
     for table, file in tables:
         assert re.search(rf"^{table}\b", (PACKAGE.parent / file).read_text(encoding="utf-8"), re.MULTILINE), table

@@ -12,8 +12,8 @@ case $CORPUS in
         encoder=()
         generator=()
         : "${SPEECH2IMG_REALDATA:?set it to the folder that holds weights/googlenet_bvlc.npz}"
-        painter=(--set "model.looks_through=$SPEECH2IMG_REALDATA/weights/googlenet_bvlc.npz")
-        prior=(--set stretch=2.0 --set temperature=0.7 --set candidates=4) # as the shipped weights' prior
+        painter=(--set "model.projection_network=$SPEECH2IMG_REALDATA/weights/googlenet_bvlc.npz")
+        prior=(--set mean_scale=2.0 --set temperature=0.7 --set candidates=4) # as the shipped weights' prior
         splits=(test_seen test)
         limit=400
         ;;

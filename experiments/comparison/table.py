@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from speech2img.errors import DataError
+from speech2img.metrics.report.saved import metrics_by_name
 from speech2img.storage.atomic import read_json, write_text
 
 SYSTEMS = {"li2020": "Li et al.", "s2igan": "S2IGAN", "ours": "ours"}
@@ -20,8 +21,8 @@ HEARING = {
 }
 """Heading -> what follows the split's name in the file of scores, and the score."""
 PAINTING = {
-    "all that was said: the way": ("spoken_attribute_way", "{group}"),
-    "in words: the way": ("worded_attribute_way", "{group}"),
+    "all that was said: relative accuracy": ("spoken_relative_accuracy", "{group}"),
+    "in words: relative accuracy": ("worded_relative_accuracy", "{group}"),
     "FID 192": ("frechet_distance", "{group}, pool192"),
     "KID 768, x 1,000": ("kernel_distance", "{group}, pool768"),
     "Frechet distance, judge or GoogLeNet": ("frechet_distance", "{group}"),
@@ -113,7 +114,7 @@ def painting(runs: Path, systems: Mapping[str, str]) -> list[str]:
     for group in groups:
         rows = []
         for system, each in reports.items():
-            values = [{(row["name"], row["group"]): row for row in report["metrics"]} for report in each]
+            values = [metrics_by_name(report) for report in each]
             places = [(name, where.format(group=group)) for name, where in PAINTING.values()]
             for seed, metrics in enumerate(values):
                 rows.append([systems[system], str(seed), *(_cell(metrics.get(place)) for place in places)])

@@ -6,17 +6,18 @@ from typing import Any
 
 from speech2img.corpora.songbirds.languages.registry import LANGUAGES
 from speech2img.errors import DataError
+from speech2img.metrics.report.saved import metrics_by_name
 from speech2img.storage.atomic import read_json, write_text
 
 GROUP = "seen species"
 COLUMNS = {
-    "words: the way": ("worded_attribute_way", GROUP),
+    "words: relative accuracy": ("worded_relative_accuracy", GROUP),
     "accuracy": ("worded_attribute_accuracy", GROUP),
     "chance": ("worded_attribute_chance", GROUP),
-    "words, voices heard": ("worded_attribute_way", f"{GROUP}, voices heard in training"),
-    "words, unseen voices": ("worded_attribute_way", f"{GROUP}, unseen voices"),
-    "light: the way": ("manner_attribute_way", GROUP),
-    "all: the way": ("spoken_attribute_way", GROUP),
+    "words, voices heard": ("worded_relative_accuracy", f"{GROUP}, voices heard in training"),
+    "words, unseen voices": ("worded_relative_accuracy", f"{GROUP}, unseen voices"),
+    "light: relative accuracy": ("manner_relative_accuracy", GROUP),
+    "all: relative accuracy": ("spoken_relative_accuracy", GROUP),
 }
 """Heading -> metric of the report and what it is measured on."""
 
@@ -47,9 +48,9 @@ def rows(reports: dict[str, Any]) -> list[str]:
     head = f"| language | utterances | mentions in words | {' | '.join(COLUMNS)} |"
     lines = [head, "|---" * (3 + len(COLUMNS)) + "|"]
     for code, report in reports.items():
-        metrics = {(one["name"], one["group"]): one for one in report["metrics"]}
+        metrics = metrics_by_name(report)
         cells = [cell(metrics.get(place)) for place in COLUMNS.values()]
-        said = metrics[COLUMNS["words: the way"]]["num_samples"]
+        said = metrics[COLUMNS["words: relative accuracy"]]["num_samples"]
         lines.append(f"| {LANGUAGES[code].name} | {report['corpus']['utterances']} | {said} | {' | '.join(cells)} |")
     return lines
 

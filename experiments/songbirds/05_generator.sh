@@ -13,7 +13,7 @@ painter=$RUNS/noisy
 if [ -n "${GOOGLENET:-}" ]; then
     painter=$RUNS/sharp
     step "generator under GoogLeNet" speech2img train generator --config "$here/generator-sharp.toml" --root "$ROOT" \
-        --out "$painter" --set "initial=$RUNS/noisy" --set "model.looks_through=$GOOGLENET"
+        --out "$painter" --set "initial=$RUNS/noisy" --set "model.projection_network=$GOOGLENET"
 fi
 step "prior" speech2img train prior --config "$here/prior.toml" --root "$ROOT" --out "$RUNS/prior" \
     --set "generator=$painter"

@@ -91,7 +91,7 @@ def render_collection(
                 return _checked(stored["images"], stored["labels"], (count, size, size, 3), (count, len(heads)))
         except (OSError, ValueError, KeyError) as error:
             raise DataError.about(
-                path, f"not a collection of renders ({error})", "delete it, it is made anew"
+                path, f"not a collection of renders ({error})", "delete it, it is made again"
             ) from error
     plain = {name: tuple(values) for name, values in heads.items()}
     chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]

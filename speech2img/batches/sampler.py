@@ -8,7 +8,7 @@ from speech2img.errors import ConfigError, DataError
 
 
 class ResumableSampler:
-    """Batches of item indices, shuffled anew every epoch, optionally bucketed by length.
+    """Batches of item indices, shuffled again every epoch, optionally bucketed by length.
 
     The order depends on ``seed``, epoch and position only: never on workers, time or the global random state. Two
     numbers (epoch, position) are the whole state.
@@ -29,7 +29,7 @@ class ResumableSampler:
     Notes
     -----
     The last ``num_items % batch_size`` items of an epoch's shuffle are left out of that epoch; the next epoch shuffles
-    anew, so no item is left out for good.
+    again, so no item is left out for good.
     """
 
     def __init__(

@@ -175,13 +175,13 @@ class SpeechBatches:
     mask_time : float
         Largest part of an utterance masked; 0 for none.
     per_picture : bool
-        An epoch goes over the pictures, with one utterance of each at random (S2IGAN), in the place of all utterances;
+        An epoch goes over the pictures, with one utterance of each at random (S2IGAN), instead of all utterances;
         batches are not bucketed by length then.
 
     Attributes
     ----------
     leaves_masks : bool
-        Give the spans that are to be masked (`mask_spans`) in the place of masked log-mels.
+        Give the spans that are to be masked (`mask_spans`) instead of masked log-mels.
     """
 
     def __init__(

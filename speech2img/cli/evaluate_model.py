@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from speech2img.features.attributes import AttributeClassifier
     from speech2img.features.base import FeatureExtractor
     from speech2img.features.image_features import FeatureFile
-    from speech2img.metrics.evaluate.model import GroupMeasure
+    from speech2img.metrics.evaluate.model_groups import GroupMeasure
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
     from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
@@ -266,7 +266,7 @@ def _extras(
         from speech2img.features.image_classifier import load_image_classifier
         from speech2img.features.inception import load_inception
         from speech2img.metrics.evaluate.encoder_judge import check_judges
-        from speech2img.metrics.evaluate.model_inception import InceptionOfModel
+        from speech2img.metrics.evaluate.model_inception import InceptionMetrics
 
         reader = classifier = None
         warnings: tuple[str, ...] = ()
@@ -277,7 +277,7 @@ def _extras(
             judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
             warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
         extras.append(
-            InceptionOfModel(
+            InceptionMetrics(
                 reader,
                 manifest,
                 classifier=classifier,

@@ -17,8 +17,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         summary="make or verify a corpus folder",
         description=(
             "Makes a corpus folder, or verifies one, and writes its manifest.jsonl and its splits.\n\n"
-            "An interrupted call goes on where it was.\n"
-            "What must lie in the folder, and where it is to be had: speech2img prepare CORPUS --help"
+            "An interrupted call resumes where it was.\n"
+            "What must lie in the folder, and where it is available: speech2img prepare CORPUS --help"
         ),
         examples=[corpus.example for corpus in CORPORA.values()],
     )

@@ -11,7 +11,7 @@ DESCRIPTION = """\
 Speaks every caption of the manifest that has a place for its recording and none by a person, as 16 kHz wav files.
 
 Each recording is checked (length for its text, level, clipping, silence) and noted in derived/speech/journal.jsonl
-with its length, peak, SHA-256, engine and voice. An interrupted call goes on where it was. A caption that cannot be
+with its length, peak, SHA-256, engine and voice. An interrupted call resumes where it was. A caption that cannot be
 spoken is listed in derived/speech/failures.jsonl with the reason, the others go on, and the exit status is 1.
 Nothing is ever replaced or removed but recordings that earlier calls have made, with --overwrite neither.
 Captions keep their own voice, speed and pitch as far as the engine has them: a voice of another engine becomes one

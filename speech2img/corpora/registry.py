@@ -1,4 +1,4 @@
-"""The corpora that ``prepare`` knows: a dict of name -> how it is prepared, what it is, where it is to be had.
+"""The corpora that ``prepare`` knows: a dict of name -> how it is prepared, what it is, where it is available.
 
 A corpus is added by one entry here. Its function takes the corpus folder and keyword arguments: ``seed``, ``workers``,
 ``progress`` and its own options; it verifies or makes the folder, writes manifest and split files, and returns the
@@ -36,7 +36,7 @@ class Corpus:
     summary: str
     """One line for the list of corpora."""
     description: str
-    """What has to lie in the folder, where it is officially to be had, under which terms: the text of its own help."""
+    """What has to lie in the folder, where it is officially available, under which terms: the text of its own help."""
     example: str
     """A whole command line."""
     options: tuple[Option, ...] = ()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
+from speech2img.config import renamed
 from speech2img.device import peak_memory
 from speech2img.distributed.collectives import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.distributed.sync_batch_norm import synchronise_
@@ -121,8 +122,8 @@ class _Loop:
             saved = state["loop"]
             self.at = _Position(**saved["position"])
             self.sums = {key: value.to(self.device) for key, value in saved["sums"].items()}
-            self.count, self.metrics = saved["count"], dict(saved["metrics"])
-            self.task.load_state_dict(state["task"])
+            self.count, self.metrics = saved["count"], renamed("stats", saved["metrics"])
+            self.task.load_state_dict(renamed("checkpoint", state["task"]))
             restore_random_state(state["random"])
         except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             reason = f"its checkpoint does not fit this training ({type(error).__name__}: {error})"

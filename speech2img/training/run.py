@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
+from speech2img.config import defaults_to_dict, dump_toml, modern_value, renamed, settings_to_dict
 from speech2img.device import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.distributed.collectives import is_leader, joined, team
 from speech2img.errors import ConfigError
@@ -212,7 +212,7 @@ def open_run(
         state = None
         if newest is not None:
             state, saved = store.load(newest)
-            _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_flat(saved)}, _flat(plain))
+            _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_modern(saved)}, _flat(plain))
         if is_leader():
             write_text(run_dir / "config.toml", dump_toml(settings))
         if loop.threads is not None:
@@ -293,6 +293,11 @@ def _flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _modern(saved: dict[str, Any]) -> dict[str, Any]:
+    """Saved settings by dotted name, with the new names of settings and of what they choose by."""
+    return {key: modern_value(key, value) for key, value in renamed("settings", _flat(saved)).items()}
 
 
 def _demand_same(run_dir: Path, old: dict[str, Any], new: dict[str, Any]) -> None:

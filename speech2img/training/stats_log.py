@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from speech2img.config import RENAMED, renamed
 from speech2img.storage.atomic import atomic_write_bytes, disk_errors, read_bytes
 from speech2img.storage.json_text import parse_json
 from speech2img.storage.progress import Progress
@@ -43,7 +44,7 @@ class StatsLog:
                 last = {"evaluation": evaluated}
                 data = read_bytes(self._path, max_bytes=MAX_STATS_BYTES)
                 lines = [(line, *_place_of(line)) for line in data.splitlines()]
-                kept = [line for line, kind, at in lines if at <= last.get(kind, step)]
+                kept = [_modern(line) for line, kind, at in lines if at <= last.get(kind, step)]
                 atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
             self._file = self._path.open("a", encoding="utf-8")
         self._events = folder / "tensorboard"
@@ -107,6 +108,13 @@ class NoLog:
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _modern(line: bytes) -> bytes:
+    """A whole line of an earlier sitting with the new names of measures; one without old names stays as it is."""
+    if not any(f'"{name}"'.encode() in line for name in RENAMED["stats"]):
+        return line
+    return json.dumps(renamed("stats", parse_json(line))).encode()
 
 
 def _place_of(line: bytes) -> tuple[str, float]:

@@ -1,19 +1,17 @@
-"""What the loop asks of a training task, and the small helpers that tasks share."""
+"""What the loop asks of a training task, and the weights that were best so far."""
 
 import math
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from speech2img.training.run import Run
-
-Schedule = Literal["cosine", "constant", "step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,52 +173,3 @@ class BestWeights:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.value, self.step, self._weights = float(state["value"]), int(state["step"]), dict(state["weights"])
-
-
-def learning_rate(
-    progress: float,
-    *,
-    base: float,
-    schedule: Schedule = "cosine",
-    warmup: float = 0.0,
-    floor: float = 0.01,
-    step_parts: float = 5.0,
-    step_factor: float = 0.5,
-) -> float:
-    """Learning rate at a point of the run.
-
-    Parameters
-    ----------
-    progress : float
-        0 at the start, 1 at the end of the budget.
-    base : float
-        The highest rate.
-    schedule : {"cosine", "constant", "step"}
-        ``step`` multiplies the rate by ``step_factor`` at the end of every part of the run.
-    warmup : float
-        Part of the run in which the rate rises linearly from 0, 0..1.
-    floor : float
-        Part of ``base`` left at the end of the cosine.
-    step_parts : float >= 1
-        Parts of the run, for ``step``: Li et al. 2020 halve every 200 of 1,000 epochs (5), S2IGAN takes a tenth every
-        50 of 150 or of 120 epochs (3 or 2.4).
-    step_factor : float
-        Factor of each step.
-    """
-    if progress < warmup:
-        return base * max(progress, 1e-3 * warmup) / warmup
-    if schedule == "constant":
-        return base
-    if schedule == "step":
-        return base * step_factor ** min(math.ceil(step_parts) - 1, int(progress * step_parts))
-    rest = min(1.0, (progress - warmup) / max(1e-9, 1.0 - warmup))
-    return base * (floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * rest)))
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give every parameter group the same learning rate; one that is a tensor keeps its place, for CUDA graphs."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(value)
-        else:
-            group["lr"] = value

@@ -12,7 +12,7 @@ from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Caption, Item, Manifest, utterance_id
 from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
 from speech2img.generation import EmbeddingsToImage
-from speech2img.metrics.evaluate.model import SpeechPipeline
+from speech2img.metrics.evaluate.model_groups import SpeechPipeline
 from speech2img.storage.foreign.peer_embeddings import save_s2igan_embeddings
 
 ReleaseMaker = Callable[..., Path]

@@ -64,7 +64,7 @@ def test_models_with_intervals_and_their_mean(tmp_path):
         write(tmp_path / f"report-ours-{seed}" / "report.json", report(words))
     assert run(tmp_path, "--splits").returncode == 0
     rows = (tmp_path / "table.md").read_text().splitlines()
-    assert "| system | seed | in words: the way | KID 768, x 1,000 |" in rows
+    assert "| system | seed | in words: relative accuracy | KID 768, x 1,000 |" in rows
     assert "| ours | 0 | 40.0 % [30.0 % to 50.0 %] | 8.72 |" in rows
     assert "| **ours** | mean | **45.0 %** | **8.72** |" in rows
 

@@ -112,7 +112,9 @@ SEN = replace(
 )
 
 TEACHER = TeacherSettings(width=8, feature_dim=8, batch_size=8, workers=1)
-PRIOR = PriorSettings(components=6, width=16, blocks=1, batch_size=8, evaluation_utterances=4, steps=2, unsaid=0.2)
+PRIOR = PriorSettings(
+    components=6, width=16, blocks=1, batch_size=8, evaluation_utterances=4, steps=2, condition_dropout=0.2
+)
 _PLAIN = painted_corpus.SETTINGS
 GENERATOR = replace(
     _PLAIN,

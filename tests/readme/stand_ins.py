@@ -9,12 +9,7 @@ import pytest
 import soundfile
 import torch
 from helpers import published_corpora as corpora
-from PIL import Image
-from torch import Tensor
-
-from speech2img.corpora.readers import cub
-
-from ..cli.test_import_layouts import (
+from helpers.published_states import (
     caffe_googlenet,
     inception,
     li2020_encoder,
@@ -22,6 +17,11 @@ from ..cli.test_import_layouts import (
     stackgan_generator,
     tacotron2,
 )
+from PIL import Image
+from torch import Tensor
+
+from speech2img.corpora.readers import cub
+
 from ..models.published.test_caffemodel import blob, layer, message
 
 EMBEDDING = 1024

@@ -8,12 +8,13 @@ import torch
 
 from speech2img.device import resolve_device, resolve_precision
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.features.googlenet import GoogLeNetExtractor
+from speech2img.features.googlenet import GoogLeNetExtractor, load_googlenet
 from speech2img.features.registry import load_teacher
 from speech2img.models.vision.googlenet import TorchvisionGoogLeNet
+from speech2img.training.optimization import learning_rate
 from speech2img.training.run import random_state, restore_random_state
 from speech2img.training.stackgan.diff_augment import augment
-from speech2img.training.task import BestWeights, learning_rate
+from speech2img.training.task import BestWeights
 
 CPU = torch.device("cpu")
 
@@ -130,7 +131,7 @@ def test_googlenet_gives_ten_views(realdata: Path) -> None:
     torch.testing.assert_close(two, ten[:, [0, 5]], atol=1e-4, rtol=1e-3)
     mirrored = teacher.views(np.ascontiguousarray(picture[:, :, ::-1]), 2)
     torch.testing.assert_close(mirrored[:, 1], two[:, 0], atol=1e-4, rtol=1e-3)
-    upside_down = GoogLeNetExtractor(realdata / "weights" / "googlenet_bvlc.npz", device=CPU, upside_down=True)
+    upside_down = load_googlenet(realdata / "weights" / "googlenet_bvlc.npz", device=CPU, upside_down=True)
     stood = upside_down.views(np.ascontiguousarray(picture[:, ::-1]), 2)
     torch.testing.assert_close(stood[:, 1], two[:, 0], atol=1e-4, rtol=1e-3)
     tensor = torch.from_numpy(golden["rgb224"][:1]).permute(0, 3, 1, 2).float() / 127.5 - 1.0

@@ -86,3 +86,11 @@ def test_a_full_disk_is_named_with_the_file_that_fills_it(
     for call in (lambda: log.add("train", 1, {"loss": 1.0}), log.sync, *calls):
         with pytest.raises(DiskFullError, match=f"{what}: the disk is full"):
             call()
+
+
+def test_lines_of_an_earlier_sitting_get_the_new_names(tmp_path: Path) -> None:
+    lines = [b'{"kind": "evaluation", "step": 2, "said_and_shown": 0.5}', b'{"kind": "train", "step": 2,  "kl": 1}']
+    (tmp_path / "stats.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    StatsLog(tmp_path, step=2, evaluated=2).close()
+    found = (tmp_path / "stats.jsonl").read_bytes().splitlines()
+    assert found == [b'{"kind": "evaluation", "step": 2, "attribute_recall": 0.5}', lines[1]]

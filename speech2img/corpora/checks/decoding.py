@@ -81,7 +81,7 @@ def probe_recordings(
     """`probe_files` of recordings by `probe_audio`, remembering what was found.
 
     ``derived/prepare/recordings.jsonl`` keeps size, time and facts of those that can be used: one that has not changed
-    since is not read again, so that an interrupted call over 400,000 of them goes on where it was.
+    since is not read again, so that an interrupted call over 400,000 of them resumes where it was.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Inspects the files a corpus is made of: what is missing, what cannot be read, what changed since the manifest.
 
 ``files.jsonl`` in the corpus folder keeps size, time and SHA-256 of every file that was found sound, so that an
-interrupted ``prepare`` goes on where it was, a second one only looks at the times, and a file that was exchanged behind
+interrupted ``prepare`` resumes where it was, a second one only looks at the times, and a file that was exchanged behind
 the manifest's back is named.
 """
 
@@ -34,7 +34,7 @@ class Needed:
     paths: tuple[str, ...]
     """Relative to the corpus folder."""
     source: str
-    """Where they are officially to be had, and where they belong; ends the message."""
+    """Where they are officially available, and where they belong; ends the message."""
     elsewhere: frozenset[str] = frozenset()
     """Those that need no file of their own, because an archive holds them."""
 
@@ -107,7 +107,7 @@ def inspect_files(
     pictures, others : sequence of str
         Paths relative to it. Pictures are decoded, other files (index files, captions) are not understood here.
     source : str
-        Where damaged files are to be had again.
+        Where damaged files are available again.
     workers : int
         Threads that read.
     progress : bool

@@ -49,12 +49,12 @@ class SpokenOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SpokenSource:
-    """A corpus of the authors' own, and where it is to be had."""
+    """A corpus of the authors' own, and where it is available."""
 
     name: str
     """Of the corpus, in the manifest."""
     pictures: str
-    """Where the pictures are officially to be had, and where they belong."""
+    """Where the pictures are officially available, and where they belong."""
     recordings: str
     """The same of the recordings."""
     cite: str

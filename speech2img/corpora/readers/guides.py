@@ -45,7 +45,7 @@ PLACES205_PAGE = "places.csail.mit.edu"
 
 _SPOKEN_COMMON = """
 Nothing of the authors' files is changed. Before the manifest is written, the lists are checked against each other and
-against the published numbers, and every picture and recording is read to its end; an interrupted call goes on where it
+against the published numbers, and every picture and recording is read to its end; an interrupted call resumes where it
 was. --leave-out-unusable leaves damaged files out and says how many. What stands on both sides of the split is told:
 pictures, recordings, speakers (those who never speak in training are marked as unseen voices)."""
 

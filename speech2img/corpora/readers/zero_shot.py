@@ -54,7 +54,7 @@ class ZeroShotCorpus:
     index_files: tuple[str, ...]
     """The authors' lists, relative to the corpus folder."""
     picture_source: str
-    """Where the pictures are officially to be had, and where they belong."""
+    """Where the pictures are officially available, and where they belong."""
     caption_source: str
     """Where the captions are to be had, and where they belong."""
     audio: str

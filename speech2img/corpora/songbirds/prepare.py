@@ -1,7 +1,7 @@
 """Makes the songbirds corpus: species, individuals, splits, captions, voices; then the pictures, on all cores.
 
 The whole plan follows from size and seed without looking at anything on disk; pictures are drawn from the plan one by
-one, each from its own seed. So an interrupted preparation goes on where it stopped, and the bytes are the same whatever
+one, each from its own seed. So an interrupted preparation resumes where it stopped, and the bytes are the same whatever
 the number of workers.
 """
 

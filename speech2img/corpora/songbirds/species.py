@@ -99,7 +99,7 @@ class Species:
     attributes: Mapping[str, str]
     """A value for each of ``SPECIES_ATTRIBUTES``; for the free ones the most typical value."""
     free: tuple[str, ...]
-    """Attributes that are drawn anew for every individual."""
+    """Attributes that are drawn again for every individual."""
     unseen: bool
     """Whether the species is kept out of training altogether."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from speech2img.metrics.evaluate.independence import judge_independence, require_independent
 from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
-from speech2img.metrics.evaluate.model import PaintedGroup
+from speech2img.metrics.evaluate.model_groups import EvaluatedGroup
 from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.functional.r_precision import r_precision
 from speech2img.metrics.functional.retrieval import retrieval_scores
@@ -90,7 +90,7 @@ class EncoderJudge:
         self._encode, self._read, self._name, self._sha256 = encode, read, name, weights_sha256
         self._warnings, self._seed = tuple(warnings), seed
 
-    def __call__(self, report: MetricReport, group: PaintedGroup) -> None:
+    def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
         """Add the rows of one group."""
         # What the judge makes of the recordings, the generated and the real images.
         spoken = self._encode([record.audio for record in group.records])
@@ -114,7 +114,7 @@ class _JudgedGroup:
 
     def __init__(
         self,
-        group: PaintedGroup,
+        group: EvaluatedGroup,
         spoken: NDArray[np.float32],
         generated: NDArray[np.float32],
         real: NDArray[np.float32],

@@ -22,6 +22,8 @@ from speech2img.metrics.report.protocols import find_protocol
 from speech2img.metrics.report.published_results import comparison_markdown, is_published_set
 from speech2img.metrics.report.report import MetricReport
 
+NO_PROTOCOL = "none: resized as pytorch-fid does; but photographs with an orientation tag are turned upright"
+"""What is done without a protocol; pytorch-fid itself reads photographs as they are stored."""
 Side = PictureSource | Path
 """Pictures, or the ``.npz`` with statistics of such."""
 
@@ -225,7 +227,7 @@ class _Evaluation:
         settings, plan, reader = self.settings, self.plan, self.reader
         told: dict[str, Any] = {
             "seed": settings.seed,
-            "protocol": settings.protocol or "as pytorch-fid",
+            "protocol": settings.protocol or NO_PROTOCOL,
             "averaged weights": settings.ema,
         }
         if reader is not None and plan is not None:

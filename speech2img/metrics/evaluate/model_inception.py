@@ -12,7 +12,7 @@ from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import ConfigError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_classifier import ImageClassifierExtractor
-from speech2img.metrics.evaluate.model import PaintedGroup
+from speech2img.metrics.evaluate.model_groups import EvaluatedGroup
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan, make_score_plan
 from speech2img.metrics.evaluate.retrieval_rows import (
     LabelledPictures,
@@ -30,7 +30,7 @@ from speech2img.metrics.report.published_results import comparison_markdown, is_
 from speech2img.metrics.report.report import MetricReport
 
 
-class InceptionOfModel:
+class InceptionMetrics:
     """Measures each group of an evaluation against all real pictures of its split, at the size of the generated ones.
 
     Parameters
@@ -99,7 +99,7 @@ class InceptionOfModel:
         self._real = RealPictures(manifest, size=size, store=store)
         self._seed, self._batch_size, self._workers, self._progress = seed, batch_size, workers, progress
 
-    def __call__(self, report: MetricReport, group: PaintedGroup) -> None:
+    def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
         """Add the rows of one group, and what the protocol does and the papers have."""
         split = group.records[0].split
         ids = [item.id for item in self._manifest.items if item.split == split]
@@ -130,7 +130,7 @@ class InceptionOfModel:
     def _add_distances(
         self,
         report: MetricReport,
-        group: PaintedGroup,
+        group: EvaluatedGroup,
         generated: PictureSource,
         real: PictureSource,
         reader: FeatureExtractor,
@@ -148,7 +148,7 @@ class InceptionOfModel:
     def _add_retrieval(
         self,
         report: MetricReport,
-        group: PaintedGroup,
+        group: EvaluatedGroup,
         generated: PictureSource,
         real: PictureSource,
         reader: FeatureExtractor,
@@ -172,7 +172,7 @@ class InceptionOfModel:
     def _add_own_score(
         self,
         report: MetricReport,
-        group: PaintedGroup,
+        group: EvaluatedGroup,
         generated: PictureSource,
         real: PictureSource,
         classifier: ImageClassifierExtractor,

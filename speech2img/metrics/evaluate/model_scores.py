@@ -16,6 +16,7 @@ from speech2img.metrics.functional.class_centroids import (
 from speech2img.metrics.functional.diversity import diversity
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.functional.spoken_attributes import AttributeScore, score_mentions
+from speech2img.metrics.report.report import relative_accuracy_name
 
 K_WAYS = 12
 """Classes in a subset of the k-way centroid accuracy: the unseen test species of the standard CUB subset used here."""
@@ -40,8 +41,8 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
         )
         protocol = (
             f"{what}; {UTTERANCES_PROTOCOL}; the judge reads it; chance = same pictures against all other "
-            "utterances of the group; real = real pictures of the same utterances at the same size; way = "
-            "(accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
+            "utterances of the group; real = real pictures of the same utterances at the same size; relative accuracy "
+            "= (accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
         )
         scores += _four(prefix, score, protocol, seed)
     return scores
@@ -50,14 +51,14 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
 def _four(prefix: str, score: AttributeScore, protocol: str, seed: int) -> list[Score]:
     """Accuracy, chance, what real images reach, and where between the two the accuracy lies."""
     values: tuple[tuple[str, float | None, tuple[float, float] | None, bool | None], ...] = (
-        ("accuracy", score.accuracy, score.accuracy_interval, True),
-        ("chance", score.chance, score.chance_interval, None),
-        ("real", score.real, score.real_interval, None),
-        ("way", score.way, score.way_interval, True),
+        (f"{prefix}_accuracy", score.accuracy, score.accuracy_interval, True),
+        (f"{prefix}_chance", score.chance, score.chance_interval, None),
+        (f"{prefix}_real", score.real, score.real_interval, None),
+        (relative_accuracy_name(prefix), score.relative_accuracy, score.relative_accuracy_interval, True),
     )
     return [
         Score(
-            name=f"{prefix}_{suffix}",
+            name=name,
             value=value,
             num_samples=score.num_mentions,
             protocol=protocol,
@@ -66,7 +67,7 @@ def _four(prefix: str, score: AttributeScore, protocol: str, seed: int) -> list[
             higher_is_better=better,
             is_share=True,
         )
-        for suffix, value, interval, better in values
+        for name, value, interval, better in values
         if value is not None
     ]
 

@@ -7,8 +7,8 @@ read the attributes off the picture made from it. Three numbers make an honest s
 - *chance*: the same pictures scored against the other utterances of the group, averaged over all of them;
 - *real*: the real pictures of the same utterances, read by the same judge.
 
-*The way* is ``(accuracy - chance) / (real - chance)``: 0 for pictures that ignore what is said, 1 for pictures that
-show it as well as the real ones do.
+*Relative accuracy* is ``(accuracy - chance) / (real - chance)``: 0 for pictures that ignore what is said, 1 for
+pictures that show it as well as the real ones do.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,10 +38,10 @@ class AttributeScore:
     """Share that the pictures show of what the other utterances mention, 0..1."""
     real: float | None
     """Share of the mentions that the real pictures show, 0..1; None without real pictures."""
-    way: float | None
+    relative_accuracy: float | None
     """(accuracy - chance) / (real - chance); None without real pictures or where real is not above chance."""
-    way_interval: Interval | None
-    """95 % interval of the way, by resampling utterances."""
+    relative_accuracy_interval: Interval | None
+    """95 % interval of the relative accuracy, by resampling utterances."""
     num_mentions: int
     num_utterances: int
     """Utterances that mention at least one of the attributes counted."""
@@ -89,12 +89,12 @@ def score_mentions(
     num_bootstrap : int
         Resamples of the utterances for the intervals.
     seed : int
-        Seed of the resampling. Accuracy, chance, real and way do not depend on it.
+        Seed of the resampling. Accuracy, chance, real and relative accuracy do not depend on it.
 
     Returns
     -------
     AttributeScore
-        Accuracy, chance, real and way with intervals and counts.
+        Accuracy, chance, real and relative accuracy with intervals and counts.
 
     Raises
     ------
@@ -139,15 +139,15 @@ def score_mentions(
     value = _score(once, hits, real_hits, shown_NV, said_NV)
     draws = np.random.default_rng(seed).multinomial(len(keep), np.full(len(keep), 1 / len(keep)), size=num_bootstrap)
     spread = _score(draws.astype(np.float64), hits, real_hits, shown_NV, said_NV)
-    way = float(value.way[0]) if np.isfinite(value.way[0]) else None
-    ways, chances = (values[np.isfinite(values)] for values in (spread.way, spread.chance))
+    relative = float(value.relative[0]) if np.isfinite(value.relative[0]) else None
+    relatives, chances = (values[np.isfinite(values)] for values in (spread.relative, spread.chance))
     return AttributeScore(
         accuracy=float(value.accuracy[0]),
         accuracy_interval=_interval(spread.accuracy),
         chance=float(value.chance[0]),
         real=None if value.real is None else float(value.real[0]),
-        way=way,
-        way_interval=None if way is None or not len(ways) else _interval(ways),
+        relative_accuracy=relative,
+        relative_accuracy_interval=None if relative is None or not len(relatives) else _interval(relatives),
         num_mentions=int(said_NV.sum()),
         num_utterances=len(keep),
         chance_interval=_interval(chances) if len(chances) else None,
@@ -187,7 +187,7 @@ class _Draws:
     accuracy: NDArray[np.float64]
     chance: NDArray[np.float64]
     real: NDArray[np.float64] | None
-    way: NDArray[np.float64]
+    relative: NDArray[np.float64]
 
 
 def _score(
@@ -209,8 +209,8 @@ def _score(
         if real_hits_N is None:
             return _Draws(accuracy, chance, None, np.full(len(weights_RN), np.nan))
         real = weights_RN @ real_hits_N / num_said
-        way = np.where(real > chance, (accuracy - chance) / (real - chance), np.nan)
-    return _Draws(accuracy, chance, real, way)
+        relative = np.where(real > chance, (accuracy - chance) / (real - chance), np.nan)
+    return _Draws(accuracy, chance, real, relative)
 
 
 def _hits(shown: Readings, said: Mentions) -> NDArray[np.float64]:

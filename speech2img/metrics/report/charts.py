@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from speech2img.config import renamed
 from speech2img.storage.atomic import read_bytes
 from speech2img.storage.json_text import parse_json
 
@@ -65,7 +66,7 @@ def _read(path: Path) -> tuple[dict[str, Series], int]:
         if not _is_number(entry.get("step")):
             continue
         prefix = "held-out " if entry.get("kind") == "evaluation" else ""
-        for key, value in entry.items():
+        for key, value in renamed("stats", entry).items():
             if key not in BOOKKEEPING and _is_number(value):
                 curves.setdefault(prefix + key, []).append((float(entry["step"]), float(value)))
     return curves, damaged

@@ -1,6 +1,7 @@
 """The report as one HTML file: listen, look, and read the numbers; it asks nothing of any other place."""
 
 import base64
+import importlib.resources
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,8 @@ from PIL import Image
 
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.metrics.report.charts import charts_html
-from speech2img.metrics.report.html_tables import attribute_tables, metric_table, way_bars
+from speech2img.metrics.report.html_tables import attribute_tables, metric_table, relative_accuracy_bars
 from speech2img.metrics.report.report import MetricReport, format_value
-from speech2img.metrics.report.style import STYLE
 from speech2img.storage.atomic import write_text
 
 MAX_AUDIO_BYTES = 1_500_000
@@ -75,6 +75,11 @@ def write_page(path: Path, data: PageData) -> None:
     write_text(path, page_html(data))
 
 
+def _style() -> str:
+    """The style sheet: one column of calm type, light and dark, no request to any other place."""
+    return importlib.resources.files("speech2img.metrics.report").joinpath("style.css").read_text(encoding="utf-8")
+
+
 def page_html(data: PageData) -> str:
     """The page as text."""
     report = data.report
@@ -83,11 +88,9 @@ def page_html(data: PageData) -> str:
         _section(
             "How much of what is said does the picture show?",
             "A judge network reads the attributes off each picture. Every bar starts where chance is (the same "
-            "pictures "
-            "against other utterances) and should end at the mark of the real pictures: the figure says how "
-            "much of that "
-            "way is done.",
-            way_bars(report),
+            "pictures against other utterances) and should end at the mark of the real pictures. The figure is the "
+            "relative accuracy, (accuracy - chance) / (real - chance): 0 % at chance, 100 % at the real pictures.",
+            relative_accuracy_bars(report),
         ),
         _section(
             "Listen and look",
@@ -120,7 +123,7 @@ def page_html(data: PageData) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(report.title)}</title>'
-        f"<style>{STYLE}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
+        f"<style>\n{_style()}</style></head><body><main>{''.join(sections)}</main></body></html>\n"
     )
 
 

@@ -1,12 +1,19 @@
-"""The numbers of the report page: bars of the way, tables by attribute, and the table of every metric."""
+"""The numbers of the report page: bars of relative accuracy, tables by attribute, and the table of every metric."""
 
 from html import escape
 
-from speech2img.metrics.report.report import MENTION_KINDS, MetricReport, MetricRow, format_value, percent
+from speech2img.metrics.report.report import (
+    MENTION_KINDS,
+    MetricReport,
+    MetricRow,
+    format_value,
+    percent,
+    relative_accuracy_name,
+)
 
 
-def way_bars(report: MetricReport) -> str:
-    """The way from chance to real, a bar for every group of utterances and kind of mention; empty if not measured."""
+def relative_accuracy_bars(report: MetricReport) -> str:
+    """Relative accuracy, a bar for every group of utterances and kind of mention; empty if not measured."""
     rows = {(row.name, row.group): row for row in report.rows}
     bars = []
     for group in dict.fromkeys(row.group for row in report.rows if row.name == "spoken_attribute_accuracy"):
@@ -15,12 +22,12 @@ def way_bars(report: MetricReport) -> str:
             if accuracy is None:
                 continue
             values = {name: row.value for name in ("chance", "real") if (row := rows.get((f"{prefix}_{name}", group)))}
-            way = rows.get((f"{prefix}_way", group))
+            relative = rows.get((relative_accuracy_name(prefix), group))
             title = group.capitalize() if place == 0 else label
             track = _track(accuracy.value, values.get("chance"), values.get("real"))
             bars.append(
                 f'<div class="way {"sub" if place else "first"}"><span class="label">{escape(title)}</span>'
-                f"{track}{_figure(way, accuracy)}</div>"
+                f"{track}{_figure(relative, accuracy)}</div>"
             )
     if not bars:
         return ""
@@ -38,17 +45,17 @@ def attribute_tables(report: MetricReport) -> str:
     tables = []
     for number, (group, scores) in enumerate(report.attributes.items()):
         lines = []
-        ordered = sorted(scores.items(), key=lambda entry: -2.0 if entry[1].way is None else -entry[1].way)
+        ordered = sorted(
+            scores.items(),
+            key=lambda entry: -2.0 if entry[1].relative_accuracy is None else -entry[1].relative_accuracy,
+        )
         for name, score in ordered:
-            interval = (
-                ""
-                if score.way_interval is None
-                else f" <small>{percent(score.way_interval[0])} to {percent(score.way_interval[1])}</small>"
-            )
+            low_high = score.relative_accuracy_interval
+            interval = "" if low_high is None else f" <small>{percent(low_high[0])} to {percent(low_high[1])}</small>"
             lines.append(
                 f'<tr><td class="rowhead">{escape(name.replace("_", " "))}</td>'
                 f"<td>{_track(score.accuracy, score.chance, score.real)}</td>"
-                f'<td class="num"><b>{percent(score.way)}</b>{interval}</td>'
+                f'<td class="num"><b>{percent(score.relative_accuracy)}</b>{interval}</td>'
                 f'<td class="num">{percent(score.accuracy)}</td>'
                 f'<td class="num">{percent(score.chance)}</td><td class="num">{percent(score.real)}</td>'
                 f'<td class="num">{score.num_mentions}</td>'
@@ -58,11 +65,17 @@ def attribute_tables(report: MetricReport) -> str:
             f'<details class="card"{"" if number else " open"}><summary>{escape(group.capitalize())}'
             f"<small>{len(scores)} attributes</small></summary>"
             '<div class="scroll"><table><thead><tr><th>attribute</th><th>chance → generated → real</th>'
-            '<th class="num">the way</th><th class="num">generated</th><th class="num">chance</th>'
+            '<th class="num" title="(accuracy - chance) / (real - chance)">relative accuracy</th>'
+            '<th class="num">generated</th><th class="num">chance</th>'
             '<th class="num">real</th><th class="num">mentions</th><th class="num">judge alone</th></tr></thead>'
             f"<tbody>{''.join(lines)}</tbody></table></div></details>"
         )
     return "".join(tables)
+
+
+def _descending(value: float | None) -> float:
+    """Key that puts large values first, and None before all."""
+    return -2.0 if value is None else -value
 
 
 def metric_table(report: MetricReport) -> str:
@@ -103,13 +116,14 @@ def _track(accuracy: float, chance: float | None, real: float | None) -> str:
     )
 
 
-def _figure(way: MetricRow | None, accuracy: MetricRow) -> str:
-    if way is None:
+def _figure(relative: MetricRow | None, accuracy: MetricRow) -> str:
+    if relative is None:
         return f'<span class="figure"><b>{percent(accuracy.value)}</b><small>shown</small></span>'
-    interval = "" if way.interval is None else f"{100 * way.interval[0]:.0f} to {100 * way.interval[1]:.0f} %, "
+    low_high = relative.interval
+    interval = "" if low_high is None else f"{100 * low_high[0]:.0f} to {100 * low_high[1]:.0f} %, "
     return (
-        f'<span class="figure"><b>{100 * way.value:.0f} % of the way</b>'
-        f"<small>{interval}n = {way.num_samples:,}</small></span>"
+        f'<span class="figure"><b>{100 * relative.value:.0f} % relative</b>'
+        f"<small>{interval}n = {relative.num_samples:,}</small></span>"
     )
 
 

@@ -189,12 +189,12 @@ class MetricReport:
         if self.attributes:
             lines += ["", "## By attribute", ""]
             lines += [
-                "| measured on | attribute | accuracy | chance | real | the way | mentions | judge alone |",
+                "| measured on | attribute | accuracy | chance | real | relative accuracy | mentions | judge alone |",
                 "|---|---|---|---|---|---|---|---|",
             ]
             lines += [
                 f"| {group} | {name} | {percent(score.accuracy)} | {percent(score.chance)} "
-                f"| {percent(score.real)} | {percent(score.way)} | {score.num_mentions} "
+                f"| {percent(score.real)} | {percent(score.relative_accuracy)} | {score.num_mentions} "
                 f"| {percent(self.judge_accuracy.get(name))} |"
                 for group, scores in self.attributes.items()
                 for name, score in scores.items()
@@ -212,13 +212,14 @@ class MetricReport:
         return "\n".join(lines) + "\n"
 
     def _spoken_attributes(self) -> list[str]:
-        """One line a group and kind of mention: accuracy, chance, real, the way."""
+        """One line a group and kind of mention: accuracy, chance, real, relative accuracy."""
         rows = {(row.name, row.group): row for row in self.rows}
         lines = []
         for group in dict.fromkeys(row.group for row in self.rows):
             for prefix, what in MENTION_KINDS.items():
                 if (f"{prefix}_accuracy", group) in rows:
-                    cells = [rows.get((f"{prefix}_{name}", group)) for name in ("accuracy", "chance", "real", "way")]
+                    names = (f"{prefix}_accuracy", f"{prefix}_chance", f"{prefix}_real", relative_accuracy_name(prefix))
+                    cells = [rows.get((name, group)) for name in names]
                     shown = " | ".join("–" if row is None else format_value(row) for row in cells)
                     lines.append(f"| {group} | {what} | {shown} |")
         if not lines:
@@ -227,7 +228,10 @@ class MetricReport:
             "",
             "## How much of what is said does the picture show?",
             "",
-            "| measured on | mentions | accuracy | chance | real | the way |",
+            "Relative accuracy = (accuracy - chance) / (real - chance): 0 % where pictures ignore what is said, 100 %",
+            "where they show it as well as the real pictures do.",
+            "",
+            "| measured on | mentions | accuracy | chance | real | relative accuracy |",
             "|---|---|---|---|---|---|",
             *lines,
         ]
@@ -236,6 +240,11 @@ class MetricReport:
         """Write ``report.json`` and ``report.md`` into ``folder``, each whole or not at all."""
         write_json(folder / "report.json", self.to_dict())
         write_text(folder / "report.md", self.to_markdown())
+
+
+def relative_accuracy_name(prefix: str) -> str:
+    """Name of the relative accuracy of one of ``MENTION_KINDS``: ``spoken_relative_accuracy``, ..."""
+    return f"{prefix.removesuffix('_attribute')}_relative_accuracy"
 
 
 def percent(value: float | None) -> str:

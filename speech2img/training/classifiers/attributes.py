@@ -30,7 +30,7 @@ from speech2img.images.store import Pictures
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.release import save_release
 from speech2img.training.classifiers.settings import TeacherSettings
-from speech2img.training.descent import Descent
+from speech2img.training.optimization import OptimizerStep
 from speech2img.training.task import BestWeights, Sitting, Task
 
 _LARGEST_GRADIENT = 5.0
@@ -132,7 +132,7 @@ class TeacherTask(Task):
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.precision = resolve_precision(settings.loop.precision, device)
-        self.descent = Descent(
+        self.optimizer_step = OptimizerStep(
             self.network,
             adam,
             self.precision,
@@ -157,7 +157,7 @@ class TeacherTask(Task):
 
     def train_step(self, batch: ImageBatch, progress: float) -> dict[str, Tensor]:
         """One step of AdamW."""
-        self.descent.begin(progress)
+        self.optimizer_step.start(progress)
         images, labels = sent([batch.images_BCHW, batch.labels_BH], self.device)
         images = normalised(images)
         with self.precision.autocast():
@@ -168,7 +168,7 @@ class TeacherTask(Task):
             "species", torch.zeros_like(terms["attributes"])
         )
         logged = {"loss": loss, **terms}
-        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
 
     def _terms(self, logits: dict[str, Tensor], labels_BH: Tensor) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {"attributes": labels_BH.new_zeros((), dtype=torch.float32)}
@@ -193,7 +193,7 @@ class TeacherTask(Task):
         """Network, optimizer, scaler, sampler and best weights."""
         return {
             "network": self.network.state_dict(),
-            **self.descent.state_dict(),
+            **self.optimizer_step.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
@@ -201,7 +201,7 @@ class TeacherTask(Task):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        self.descent.load_state_dict(state)
+        self.optimizer_step.load_state_dict(state)
         self.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 

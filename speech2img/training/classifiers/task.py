@@ -20,7 +20,7 @@ from speech2img.storage.releases.release import save_release
 from speech2img.training.classifiers.backbone import READ_AT_ONCE, feature_reader, initial_classifier, initialize_head_
 from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_pictures
 from speech2img.training.classifiers.settings import ClassifierSettings
-from speech2img.training.descent import Descent
+from speech2img.training.optimization import OptimizerStep
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 _LARGEST_GRADIENT = 5.0
@@ -153,7 +153,7 @@ class ClassifierTask(Task):
             weight_decay=settings.weight_decay,
         )
         self.precision = resolve_precision(settings.loop.precision, device)
-        self.descent = Descent(
+        self.optimizer_step = OptimizerStep(
             self.trained,
             adam,
             self.precision,
@@ -180,7 +180,7 @@ class ClassifierTask(Task):
 
     def train_step(self, batch: ClassifierBatch, progress: float) -> dict[str, Tensor]:
         """One step of AdamW; the published network keeps its fixed statistics."""
-        self.descent.begin(progress)
+        self.optimizer_step.start(progress)
         self.classifier.backbone.eval()
         inputs, labels = sent([batch.inputs_B, batch.labels_B], self.device)
         with self.precision.autocast():
@@ -188,7 +188,7 @@ class ClassifierTask(Task):
         scores, labels = joint((scores, labels))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self.settings.label_smoothing)
         accuracy = (scores.detach().argmax(dim=1) == labels).float().mean()
-        return {"loss": loss.detach(), "accuracy": accuracy, **self.descent.step(loss)}
+        return {"loss": loss.detach(), "accuracy": accuracy, **self.optimizer_step.step(loss)}
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Accuracy on the validation part; of equal accuracies the smaller loss is the better one."""
@@ -214,7 +214,7 @@ class ClassifierTask(Task):
         """What is trained, optimizer, scaler, sampler and best weights."""
         return {
             "trained": self.trained.state_dict(),
-            **self.descent.state_dict(),
+            **self.optimizer_step.state_dict(),
             "sampler": self.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
@@ -222,7 +222,7 @@ class ClassifierTask(Task):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.trained.load_state_dict(state["trained"])
-        self.descent.load_state_dict(state)
+        self.optimizer_step.load_state_dict(state)
         self.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 

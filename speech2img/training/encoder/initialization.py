@@ -14,7 +14,7 @@ from speech2img.storage.provenance import TRAINED_WITH, inherited, trained_with
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights
 from speech2img.storage.releases.release import CONFIG, load_release, part_of, release_sha256, save_release
-from speech2img.training.encoder.model import Pupil
+from speech2img.training.encoder.model import SpeechImageModel
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.initial_weights import demand_same, merged
 
@@ -135,7 +135,7 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
     return replace(settings, **changed)
 
 
-def start_from_(pupil: Pupil, start: EncoderStart) -> None:
+def start_from_(model: SpeechImageModel, start: EncoderStart) -> None:
     """Load a start's encoder, and its image head where there is one, in place.
 
     Raises
@@ -143,6 +143,6 @@ def start_from_(pupil: Pupil, start: EncoderStart) -> None:
     CheckpointError
         If they do not fit, which a config that belongs to other weights, or features of another size, may bring about.
     """
-    load_weights(pupil.encoder, part_of(start.tensors, "encoder."), name=f"encoder of {start.name}")
-    if pupil.image_head is not None:
-        load_weights(pupil.image_head, part_of(start.tensors, "image_head."), name=f"image head of {start.name}")
+    load_weights(model.encoder, part_of(start.tensors, "encoder."), name=f"encoder of {start.name}")
+    if model.image_head is not None:
+        load_weights(model.image_head, part_of(start.tensors, "image_head."), name=f"image head of {start.name}")

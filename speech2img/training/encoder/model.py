@@ -15,7 +15,7 @@ from speech2img.models.encoders.registry import build_encoder
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings
 
 
-class Pupil(nn.Module):
+class SpeechImageModel(nn.Module):
     """Speech encoder, the way of pictures into its space, and the losses between both.
 
     Parameters
@@ -121,12 +121,12 @@ def pad_value(settings: EncoderSettings) -> float:
 
 
 def released_weights(weights: dict[str, Tensor], standard: Standard | None) -> dict[str, Tensor]:
-    """Weights of a pupil as a release holds them.
+    """Weights of a `SpeechImageModel` as a release holds them.
 
     Parameters
     ----------
     weights : dict
-        State of a `Pupil`.
+        State of a `SpeechImageModel`.
     standard : Standard, optional
         What its features were standardised with.
 

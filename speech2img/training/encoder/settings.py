@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from speech2img.errors import ConfigError
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
-from speech2img.training.task import Schedule
 
 Selection = Literal[
     "score",

@@ -23,11 +23,11 @@ from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.storage.notices import notice
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.release import save_release
-from speech2img.training.descent import Descent
 from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
-from speech2img.training.encoder.model import Pupil, encoder_arguments, pad_value, released_weights
+from speech2img.training.encoder.model import SpeechImageModel, encoder_arguments, pad_value, released_weights
 from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.optimization import OptimizerStep
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 _CARDS = {
@@ -45,7 +45,7 @@ class EncoderTask(Task):
         How to train.
     data : EncoderData
         What to learn from, and the hash of the teacher's weights: it goes into the release, so that nobody lets the
-        teacher grade its pupil.
+        teacher grade what it taught.
     device : torch.device
         Where it computes.
     trained_with : Mapping of str to str
@@ -89,7 +89,7 @@ class EncoderTask(Task):
         data = encoder_data(manifest, store, features, settings, standard=standard)
         task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
         if start is not None and run.state is None:
-            start_from_(task.pupil, start)
+            start_from_(task.model, start)
             by_leader(lambda: keep_start(start, run.folder))
             if progress and is_leader() and not start.knows(features):
                 notice(
@@ -109,19 +109,19 @@ class EncoderTask(Task):
         self.batch_size = data.batches.sampler.batch_size
         data.batches.leaves_masks = computes_aside(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
-        self.pupil = Pupil(
+        self.model = SpeechImageModel(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
         ).to(device)
         self.precision = resolve_precision(settings.loop.precision, device)
         optimizer = adam(
-            self.pupil.parameters(),
+            self.model.parameters(),
             settings.learning_rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,
             device=device,
         )
-        self.descent = Descent(
-            self.pupil,
+        self.optimizer_step = OptimizerStep(
+            self.model,
             optimizer,
             self.precision,
             base=settings.learning_rate,
@@ -138,8 +138,8 @@ class EncoderTask(Task):
         return self.data.batches.next()
 
     def networks(self) -> list[nn.Module]:
-        """The pupil."""
-        return [self.pupil]
+        """The model."""
+        return [self.model]
 
     def batch_ids(self, batch: SpeechBatch) -> list[int]:
         """Rows in the mel store."""
@@ -147,23 +147,23 @@ class EncoderTask(Task):
 
     def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
-        self.descent.begin(progress)
+        self.optimizer_step.start(progress)
         mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
         if batch.spans_B4 is not None:
             mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
-            speech = self.pupil.encoder(mel, batch.lengths_B).sentence.float()
-            image = self.pupil.picture(features)
+            speech = self.model.encoder(mel, batch.lengths_B).sentence.float()
+            image = self.model.picture(features)
         image, speech, labels = joint((image, speech, labels))
-        terms = self.pupil.losses(image, speech, labels)
+        terms = self.model.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
-        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Class-centroid accuracy, AP@50, mAP by class and recall of validation pictures by validation speech."""
         held = self.data.held
-        speech = encode_rows(self.pupil.encoder, self.data.mels, held.rows, device=self.device, frames=None)
+        speech = encode_rows(self.model.encoder, self.data.mels, held.rows, device=self.device, frames=None)
         pictures = np.unique(held.images)
         image = self._picture_embeddings(pictures)
         class_of = dict(zip(held.images.tolist(), held.classes.tolist(), strict=True))
@@ -182,32 +182,32 @@ class EncoderTask(Task):
         }
         values = {name: float(value) for name, value in values.items()}
         values["score"] = (values["centroid_accuracy"] + values["recall_at_10"]) / 2
-        self.best.offer(self.pupil, value=values[self.settings.selection], step=step)
+        self.best.offer(self.model, value=values[self.settings.selection], step=step)
         return values
 
     @torch.inference_mode()
     def _picture_embeddings(self, pictures: np.ndarray) -> np.ndarray:
         """Embeddings of the first view of pictures."""
-        self.pupil.eval()
+        self.model.eval()
         features = torch.from_numpy(np.ascontiguousarray(self.data.features[pictures, 0]))
-        return self.pupil.picture(features.to(self.device)).cpu().numpy()
+        return self.model.picture(features.to(self.device)).cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
         """All that is trained, optimizer, scaler, sampler and best weights."""
         return {
-            "pupil": self.pupil.state_dict(),
-            **self.descent.state_dict(),
+            "model": self.model.state_dict(),
+            **self.optimizer_step.state_dict(),
             "sampler": self.data.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave, now or before there was more to train than the encoder."""
-        if "pupil" not in state:
+        if "model" not in state:
             best = {**state["best"], "weights": _of_encoder(state["best"]["weights"])}
-            state = {**state, "pupil": _of_encoder(state["encoder"]), "best": best}
-        self.pupil.load_state_dict(state["pupil"])
-        self.descent.load_state_dict(state)
+            state = {**state, "model": _of_encoder(state["encoder"]), "best": best}
+        self.model.load_state_dict(state["model"])
+        self.optimizer_step.load_state_dict(state)
         self.data.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])
 
@@ -221,7 +221,7 @@ class EncoderTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
-        tensors = released_weights(self.best.weights(self.pupil), self.data.standard)
+        tensors = released_weights(self.best.weights(self.model), self.data.standard)
         feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
         config = {
             "kind": "speech-encoder",
@@ -235,7 +235,7 @@ class EncoderTask(Task):
             "utterances_seen": images_seen,
             TRAINED_WITH: {**self.trained_with, **feature_network},
         }
-        head = self.pupil.image_head
+        head = self.model.image_head
         if head is not None:
             config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}
         card = f"# Speech encoder\n\n{_CARDS[self.settings.network]}\n{self._selected()}\n"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from speech2img.errors import ConfigError
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
-from speech2img.training.task import Schedule
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class PriorSettings:
     """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
     ridge: float | None = 0.05
     """Penalty of the linear mean; none leaves all to the flow."""
-    unsaid: float = 0.0
+    condition_dropout: float = 0.0
     """Part of the training pairs without speech, which guidance needs."""
     embedding_noise: float = 0.4
     """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
-    stretch: float = 1.0
-    """How far the linear mean is stretched when a picture is painted (1: as in the data)."""
+    mean_scale: float = 1.0
+    """Factor on the linear mean when a picture is painted (1: as in the data)."""
     guidance: float = 1.0
     """How closely the flow holds to what was said (1: as learned)."""
     temperature: float = 1.0
@@ -63,12 +63,11 @@ class PriorSettings:
     def __post_init__(self) -> None:
         if self.ridge is not None and not self.ridge > 0:
             raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0, or none")
-        if not 0 <= self.unsaid < 1 or (self.guidance != 1 and not self.unsaid):
-            raise ConfigError.about(
-                "unsaid", f"{self.unsaid} with guidance {self.guidance}", "guidance needs more than 0, less than 1"
-            )
-        factors = self.stretch, self.guidance, self.temperature, self.embedding_noise
+        if not 0 <= self.condition_dropout < 1 or (self.guidance != 1 and not self.condition_dropout):
+            reason = f"{self.condition_dropout} with guidance {self.guidance}"
+            raise ConfigError.about("condition_dropout", reason, "guidance needs more than 0, less than 1")
+        factors = self.mean_scale, self.guidance, self.temperature, self.embedding_noise
         if min(self.steps, self.candidates) < 1 or min(factors) < 0:
-            names = "steps, candidates, stretch, guidance, temperature, embedding_noise"
+            names = "steps, candidates, mean_scale, guidance, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
         demand_ranges(self)

@@ -31,9 +31,10 @@ from speech2img.storage.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release
 from speech2img.training.attribute_recall import count_shown
+from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
-from speech2img.training.task import Prepared, Sitting, Task, learning_rate, set_learning_rate
+from speech2img.training.task import Prepared, Sitting, Task
 
 
 class PriorTask(Task):
@@ -147,7 +148,7 @@ class PriorTask(Task):
             reranker=self._reranker() if settings.candidates > 1 else None,
             options=SamplingOptions(
                 prior_steps=settings.steps,
-                stretch=settings.stretch,
+                stretch=settings.mean_scale,
                 guidance=settings.guidance,
                 temperature=settings.temperature,
                 candidates=settings.candidates,
@@ -215,7 +216,7 @@ class PriorTask(Task):
         self.prior.train()
         embeddings, features = sent(batch[:2], self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
-        said = torch.rand(len(embeddings), device=self.device) >= settings.unsaid
+        said = torch.rand(len(embeddings), device=self.device) >= settings.condition_dropout
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
         loss = joint_mean(
@@ -257,7 +258,7 @@ class PriorTask(Task):
             said, classes = self.data.said[rows], self.data.classes[rows]
             shown = count_shown(guesses, self.teacher.heads, said, classes, attributes=self.data.attributes)
             right, counted = right + shown[0], counted + shown[1]
-        return {"said_and_shown": right / counted} if counted else {}
+        return {"attribute_recall": right / counted} if counted else {}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Fixed validation utterances (rows) with fixed noise (columns)."""

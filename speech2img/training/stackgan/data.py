@@ -48,8 +48,8 @@ def load_frozen_networks(
     if relation.weight:
         encoder = Path(relation.encoder or embeddings.folder / "encoder")
         sight = open_sight(root, encoder, relation, device=device)
-    if settings.model.discriminators != "pixels" and settings.model.looks_through is not None:
-        seen_through = load_teacher(Path(settings.model.looks_through), device=device)
+    if settings.model.discriminators != "pixels" and settings.model.projection_network is not None:
+        seen_through = load_teacher(Path(settings.model.projection_network), device=device)
     if settings.features is None:
         return FrozenNetworks(sight, seen_through)
     file = load_features(root, settings.features)

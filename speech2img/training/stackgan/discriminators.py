@@ -16,9 +16,9 @@ from speech2img.models.generators.stackgan import (
     StackDiscriminator,
     init_stackgan_,
 )
+from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.diff_augment import augment
 from speech2img.training.stackgan.settings import GeneratorSettings
-from speech2img.training.task import set_learning_rate
 
 ADAM_BETAS = (0.5, 0.999)
 KINDS: tuple[Literal["real", "wrong", "fake"], ...] = ("real", "wrong", "fake")

@@ -12,10 +12,10 @@ from speech2img.features.base import FeatureExtractor
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.models.generators.projected_discriminator import FeatureDiscriminator
 from speech2img.models.generators.stackgan import DiscriminatorOutput, GeneratorOutput, init_stackgan_
+from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.diff_augment import augment
 from speech2img.training.stackgan.discriminators import ADAM_BETAS
 from speech2img.training.stackgan.settings import GeneratorSettings
-from speech2img.training.task import set_learning_rate
 
 
 class FeatureDiscriminators:
@@ -30,7 +30,7 @@ class FeatureDiscriminators:
     image_sizes : sequence of int
         Sides of the generator's images in pixels, smallest first.
     precision, scaler, device
-        As for ``training.critics.Discriminators``.
+        As for ``discriminators.Discriminators``.
     """
 
     def __init__(

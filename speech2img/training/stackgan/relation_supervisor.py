@@ -23,9 +23,9 @@ from speech2img.losses.relation import PairKind, relation_loss
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.generators.relation_classifier import RelationClassifier
 from speech2img.models.generators.stackgan import init_stackgan_
+from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.discriminators import ADAM_BETAS
 from speech2img.training.stackgan.settings import RelationSettings
-from speech2img.training.task import set_learning_rate
 
 
 @dataclass(frozen=True)

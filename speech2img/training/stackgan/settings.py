@@ -5,9 +5,9 @@ from typing import Literal
 
 from speech2img.batches.image_pairs import Augmentation, Positive
 from speech2img.errors import ConfigError
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
 from speech2img.training.stackgan.diff_augment import Policy
-from speech2img.training.task import Schedule
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class GeneratorModelSettings:
     """Base width of the discriminators."""
     discriminators: Literal["pixels", "features", "both"] = "pixels"
     """What they look at: pictures (published), or the frozen teacher's maps of them (Projected GANs)."""
-    looks_through: str | None = None
+    projection_network: str | None = None
     """Network whose maps they see, in any form that --teacher takes; none takes the teacher behind features."""
     feature_discriminator_width: int = 64
     """Width behind each of the teacher's maps."""
@@ -143,7 +143,7 @@ class GeneratorSettings:
     """Part of the wrong pictures that are of the right class but contradict the utterance (known attributes only)."""
     discriminator_augmentation: tuple[Policy, ...] = ()
     """Differentiable augmentation of what discriminators see: translation, cutout, color."""
-    selection: Literal["last", "said_and_shown"] = "last"
+    selection: Literal["last", "attribute_recall"] = "last"
     """Which averaged weights are released: the last, or the best by the evaluation on the validation part."""
     grid_utterances: int = 8
     """Rows of the sample grid."""
@@ -163,9 +163,9 @@ class GeneratorSettings:
             raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
         if self.losses.feature and self.features is None:
             raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
-        if self.model.discriminators != "pixels" and self.features is None and self.model.looks_through is None:
+        if self.model.discriminators != "pixels" and self.features is None and self.model.projection_network is None:
             raise ConfigError.about(
-                "model.discriminators", "they need a network", "set model.looks_through, or features to a teacher"
+                "model.discriminators", "they need a network", "set model.projection_network, or features to a teacher"
             )
         if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
             raise ConfigError.about(

@@ -25,6 +25,7 @@ from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerato
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
+from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
 from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
 from speech2img.training.stackgan.export import save_generator
@@ -34,7 +35,7 @@ from speech2img.training.stackgan.projected_discriminators import FeatureDiscrim
 from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor
 from speech2img.training.stackgan.settings import GeneratorSettings
 from speech2img.training.stackgan.validation_samples import Previews, Probe
-from speech2img.training.task import BestWeights, Prepared, Sitting, Task, learning_rate, set_learning_rate
+from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 
 class GeneratorTask(Task):
@@ -155,12 +156,12 @@ class GeneratorTask(Task):
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
         sizes, looks_at = self.generator.image_sizes, model.discriminators
-        self.critics = (
+        self.pixel = (
             None
             if looks_at == "features"
             else Discriminators(settings, sizes, precision=self.precision, scaler=self.scaler, device=device)
         )
-        self.feature_critics = (
+        self.projected = (
             None
             if looks_at == "pixels"
             else FeatureDiscriminators(
@@ -210,7 +211,7 @@ class GeneratorTask(Task):
         self.previews = Previews(settings, probe, self.average.module, device=device)
 
     def _start_from(self, run: Path) -> None:
-        take_over_(run, self.generator, None if self.critics is None else self.critics.networks)
+        take_over_(run, self.generator, None if self.pixel is None else self.pixel.networks)
         source = self.batches.source
         assert self.feature_loss.features is not None
         target = self.feature_loss.standardised(torch.from_numpy(self.feature_loss.features)).numpy()
@@ -225,7 +226,7 @@ class GeneratorTask(Task):
 
     def networks(self) -> list[nn.Module]:
         """Generator, discriminators and relation classifier."""
-        judges = (self.critics, self.feature_critics, self.relation)
+        judges = (self.pixel, self.projected, self.relation)
         return [self.generator, *(judge.networks for judge in judges if judge is not None)]
 
     def batch_ids(self, batch: PairBatch) -> list[int]:
@@ -237,7 +238,7 @@ class GeneratorTask(Task):
         settings = self.settings
         rate = learning_rate(progress, base=1.0, schedule=settings.schedule)
         set_learning_rate(self.optimizer, rate * settings.learning_rate)
-        for judge in (self.critics, self.feature_critics, self.relation):
+        for judge in (self.pixel, self.projected, self.relation):
             if judge is not None:
                 judge.set_rate(rate * settings.discriminator_learning_rate)
         self.generator.train()
@@ -269,10 +270,10 @@ class GeneratorTask(Task):
         terms: dict[str, Tensor] = {}
         pairs: PairEmbeddings | None = None
         if progress >= settings.losses.adversarial_from:
-            if self.critics is not None:
-                terms["discriminator"] = self.critics.step(real, wrong, fake)
-            if self.feature_critics is not None:
-                terms["feature_discriminator"] = self.feature_critics.step(real, wrong, fake)
+            if self.pixel is not None:
+                terms["discriminator"] = self.pixel.step(real, wrong, fake)
+            if self.projected is not None:
+                terms["feature_discriminator"] = self.projected.step(real, wrong, fake)
             if self.relation is not None and batch is not None and batch.positive_BCHW is not None:
                 (positive,) = sent([batch.positive_BCHW], self.device)
                 positive = pyramid(positive, sizes[-1:])[0]
@@ -305,10 +306,10 @@ class GeneratorTask(Task):
         want = self.settings.losses
         terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
         if progress >= want.adversarial_from:
-            if self.critics is not None:
-                terms |= self.critics.generator_terms(fake, classes)
-            if self.feature_critics is not None:
-                terms["feature_generator"] = self.feature_critics.generator_term(fake)
+            if self.pixel is not None:
+                terms |= self.pixel.generator_terms(fake, classes)
+            if self.projected is not None:
+                terms["feature_generator"] = self.projected.generator_term(fake)
         if self.relation is not None and pairs is not None:
             terms["relation"] = self.relation.generator_term(pairs)
         if want.color and len(fake.images) > 1:
@@ -330,11 +331,11 @@ class GeneratorTask(Task):
         """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
         if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
             return {}
-        value = self.previews.said_and_shown(self.teacher)
+        value = self.previews.attribute_recall(self.teacher)
         if value is None:
             return {}
         self.best.offer(self.average.module, value=value, step=step)
-        return {"said_and_shown": value}
+        return {"attribute_recall": value}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Painted validation utterances."""
@@ -347,22 +348,22 @@ class GeneratorTask(Task):
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "generator_optimizer": self.optimizer.state_dict(),
-            **({} if self.critics is None else self.critics.state_dict()),
+            **({} if self.pixel is None else self.pixel.state_dict()),
             "scaler": self.scaler.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
-        if self.feature_critics is not None:
-            state["feature_critics"] = self.feature_critics.state_dict()
+        if self.projected is not None:
+            state["projected"] = self.projected.state_dict()
         return state if self.relation is None else {**state, "relation": self.relation.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.generator.load_state_dict(state["generator"])
-        if self.critics is not None:
-            self.critics.load_state_dict(state)
-        if self.feature_critics is not None:
-            self.feature_critics.load_state_dict(state["feature_critics"])
+        if self.pixel is not None:
+            self.pixel.load_state_dict(state)
+        if self.projected is not None:
+            self.projected.load_state_dict(state["projected"])
         if self.relation is not None:
             self.relation.load_state_dict(state["relation"])
         self.average.load_state_dict(state["average"])

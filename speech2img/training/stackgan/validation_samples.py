@@ -80,7 +80,7 @@ class Previews:
         self.grid_noise = torch.randn(settings.grid_noises, settings.model.noise_dim, generator=fixed)
         self.probe_noise = torch.randn(max(1, len(probe.embeddings)), settings.model.noise_dim, generator=fixed)
 
-    def said_and_shown(self, teacher: AttributeClassifier) -> float | None:
+    def attribute_recall(self, teacher: AttributeClassifier) -> float | None:
         """Share of mentioned attributes (or classes) that the teacher sees; None where none is mentioned."""
         probe = self.probe
         right = counted = 0

@@ -5,8 +5,8 @@ from typing import Literal
 
 from speech2img.errors import ConfigError
 from speech2img.losses.tacotron2 import FrameLoss
+from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
-from speech2img.training.task import Schedule
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_
 from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
 from speech2img.storage.releases.release import save_release
-from speech2img.training.descent import Descent
+from speech2img.training.optimization import OptimizerStep
 from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
 from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
 from speech2img.training.tacotron2.settings import Tacotron2Settings
@@ -86,7 +86,7 @@ class Tacotron2Task(Task):
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
         self.precision = resolve_precision(settings.loop.precision, device)
-        self.descent = Descent(
+        self.optimizer_step = OptimizerStep(
             self.network,
             optimizer,
             self.precision,
@@ -110,12 +110,12 @@ class Tacotron2Task(Task):
 
     def train_step(self, batch: ClipBatch, progress: float) -> dict[str, Tensor]:
         """One step of Adam."""
-        self.descent.begin(progress)
+        self.optimizer_step.start(progress)
         output, mel_BMT = self._speak(batch)
         terms = self._losses(*joint((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
         loss = torch.stack(list(terms.values())).sum()
         logged = {"loss": loss, **terms}
-        return {name: value.detach() for name, value in logged.items()} | self.descent.step(loss)
+        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
 
     def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
         mel_BMT, ids_BS = sent([batch.mel_BMT, batch.ids_BS], self.device)
@@ -175,14 +175,14 @@ class Tacotron2Task(Task):
         """Network, optimizer, scaler and sampler."""
         return {
             "network": self.network.state_dict(),
-            **self.descent.state_dict(),
+            **self.optimizer_step.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.network.load_state_dict(state["network"])
-        self.descent.load_state_dict(state)
+        self.optimizer_step.load_state_dict(state)
         self.batches.sampler.load_state_dict(state["sampler"])
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:

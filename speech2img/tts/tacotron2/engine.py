@@ -80,7 +80,7 @@ class Tacotron2Synthesizer:
     Raises
     ------
     SynthesisError
-        If a release is missing; the message says where it is officially to be had.
+        If a release is missing; the message says where it is officially available.
     CheckpointError
         If one is damaged, of another kind, or the two do not belong together.
     """

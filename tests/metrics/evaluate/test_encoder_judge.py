@@ -8,14 +8,14 @@ import pytest
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
-from speech2img.metrics.evaluate.model import PaintedGroup
+from speech2img.metrics.evaluate.model_groups import EvaluatedGroup
 from speech2img.metrics.report.report import MetricReport
 
 JUDGES = {"speech encoder": "aa" * 32, "feature network": "bb" * 32}
 OTHERS = {"trained_with": {"speech encoder": "cc" * 32, "feature network": "dd" * 32}}
 
 
-def _group(*, deaf: bool = False) -> tuple[PaintedGroup, np.ndarray]:
+def _group(*, deaf: bool = False) -> tuple[EvaluatedGroup, np.ndarray]:
     """120 pictures of 12 classes, one utterance each; a feature is the picture's first row."""
     rng = np.random.default_rng(0)
     features = rng.integers(0, 256, (120, 32), dtype=np.uint8)
@@ -34,7 +34,7 @@ def _group(*, deaf: bool = False) -> tuple[PaintedGroup, np.ndarray]:
     ]
     pictures = np.repeat(features[:, None, :, None], 3, axis=3)
     made = np.broadcast_to(pictures[:1], pictures.shape) if deaf else pictures
-    return PaintedGroup("unseen species", records, features.astype(np.float32), made, pictures, 0), features
+    return EvaluatedGroup("unseen species", records, features.astype(np.float32), made, pictures, 0), features
 
 
 def _report(*, deaf: bool = False, warnings: tuple[str, ...] = ()) -> MetricReport:

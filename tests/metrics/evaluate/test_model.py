@@ -14,7 +14,7 @@ from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError, MetricError
 from speech2img.features.base import FeatureExtractor, read_images
-from speech2img.metrics.evaluate import model as evaluation
+from speech2img.metrics.evaluate import model_groups
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.metrics.evaluate.model_rows import RetrievalArrays
 from speech2img.metrics.images.real_images import RealPictures
@@ -165,7 +165,7 @@ def test_a_model_that_listens(corpus: Manifest, tmp_path: Path) -> None:
         "seen species, voices heard in training",
     ):
         for prefix in ("spoken", "worded", "manner"):
-            assert report.row(f"{prefix}_attribute_way", group).value == pytest.approx(1.0)
+            assert report.row(f"{prefix}_relative_accuracy", group).value == pytest.approx(1.0)
     assert 0.2 < report.row("worded_attribute_chance", "seen species").value < 0.3
     assert report.row("speech_centroid_accuracy", "unseen species").value == 1.0
     assert report.row("inception_score", "seen species").value > 3.5
@@ -184,7 +184,7 @@ def test_a_model_that_listens(corpus: Manifest, tmp_path: Path) -> None:
 
 def test_a_model_that_never_listens(corpus: Manifest, tmp_path: Path) -> None:
     report = evaluate(corpus, tmp_path, Painter(deaf=True), splits=["test"])
-    assert report.row("spoken_attribute_way", "unseen species").value == pytest.approx(0.0, abs=1e-9)
+    assert report.row("spoken_relative_accuracy", "unseen species").value == pytest.approx(0.0, abs=1e-9)
     assert report.row("diversity_features", "generated, one utterance, 8 noises").value == 0.0
     assert report.row("diversity_features", "real pictures that fit one utterance").value > 0.0
     heard = evaluate(corpus, tmp_path / "other", Painter(), splits=["test"])
@@ -277,7 +277,7 @@ def test_each_picture_comes_from_its_utterances_place_in_the_report(
     corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for chunk in (3, 64):
-        monkeypatch.setattr(evaluation, "CHUNK", chunk)
+        monkeypatch.setattr(model_groups, "CHUNK", chunk)
         out = tmp_path / str(chunk)
         evaluate(corpus, out, Painter(), splits=["test_seen", "test"], seed=5)
         told = json.loads((out / "utterances.json").read_text())

@@ -36,7 +36,7 @@ def test_hand_counted() -> None:
     assert score.accuracy == pytest.approx(2 / 3)
     assert score.chance == pytest.approx(1 / 3)  # picture 0 against "blue": no; 1 against "red, day": one of two
     assert score.real == 1.0
-    assert score.way == pytest.approx(0.5)
+    assert score.relative_accuracy == pytest.approx(0.5)
     assert (score.num_mentions, score.num_utterances) == (3, 2)
 
 
@@ -44,7 +44,7 @@ def test_a_collapsed_generator_is_at_chance() -> None:
     said = [{"body_color": value} for value in ("red", "blue", "green") * 10]
     score = score_mentions([{"body_color": "red"}] * 30, said, real_readings=said)
     assert score.accuracy == score.chance == pytest.approx(1 / 3)
-    assert score.way == 0.0
+    assert score.relative_accuracy == 0.0
 
 
 def test_manner_is_counted_alone() -> None:
@@ -52,7 +52,7 @@ def test_manner_is_counted_alone() -> None:
     shown = [{"body_color": "red", "light": "day"}] * 3
     light = score_mentions(shown, said, attributes={"light"})
     assert (light.accuracy, light.num_mentions, light.num_utterances) == (0.5, 2, 2)
-    assert light.real is None and light.way is None and light.way_interval is None
+    assert light.real is None and light.relative_accuracy is None and light.relative_accuracy_interval is None
 
 
 def test_by_attribute_leaves_out_what_is_said_once() -> None:
@@ -92,9 +92,9 @@ def test_the_order_of_utterances_does_not_matter(rows: list[tuple[dict, dict, di
 def test_real_pictures_go_the_whole_way(rows: list[tuple[dict, dict, dict]]) -> None:
     _, real, said = (list(column) for column in zip(*rows, strict=True))
     score = score_mentions(real, said, real_readings=real, num_bootstrap=20)
-    assume(score.way is not None and score.way_interval is not None)
-    assert score.way == pytest.approx(1.0)
-    assert score.way_interval == pytest.approx((1.0, 1.0))
+    assume(score.relative_accuracy is not None and score.relative_accuracy_interval is not None)
+    assert score.relative_accuracy == pytest.approx(1.0)
+    assert score.relative_accuracy_interval == pytest.approx((1.0, 1.0))
 
 
 def test_the_interval_covers_and_narrows() -> None:
@@ -106,8 +106,8 @@ def test_the_interval_covers_and_narrows() -> None:
         score = score_mentions(shown, said, real_readings=said)
         low, high = score.accuracy_interval
         assert low < score.accuracy < high
-        assert score.way_interval is not None and score.way is not None
-        assert score.way_interval[0] < score.way < score.way_interval[1]
+        assert score.relative_accuracy_interval is not None and score.relative_accuracy is not None
+        assert score.relative_accuracy_interval[0] < score.relative_accuracy < score.relative_accuracy_interval[1]
         return high - low
 
     assert width(900) < width(100) / 2
@@ -120,7 +120,11 @@ def test_seed_moves_only_the_interval() -> None:
     again = score_mentions(shown, said, real_readings=said, seed=0)
     other = score_mentions(shown, said, real_readings=said, seed=1)
     assert first == again
-    assert (first.accuracy, first.chance, first.way) == (other.accuracy, other.chance, other.way)
+    assert (first.accuracy, first.chance, first.relative_accuracy) == (
+        other.accuracy,
+        other.chance,
+        other.relative_accuracy,
+    )
 
 
 def test_per_picture() -> None:

@@ -158,7 +158,7 @@ def test_hits_and_misses_are_told_apart(data: PageData) -> None:
     assert '<li class="miss">✗ <s>size: small</s> → large</li>' in page
     assert '<li class="hit manner" title="given by the manner of speaking alone">✓ light: day</li>' in page
     assert "a &lt;b&gt;small&lt;/b&gt; &amp; &quot;grey&quot; bird" in page
-    assert "100 % of the way" in page
+    assert "100 % relative" in page
 
 
 def test_missing_and_huge_recordings_leave_a_remark(data: PageData) -> None:

@@ -66,8 +66,9 @@ def test_values_are_readable() -> None:
 def test_files_hold_everything(tmp_path: Path) -> None:
     made = report()
     made.add(ROW)
-    for name, value in (("accuracy", 0.8), ("chance", 0.2), ("real", 1.0), ("way", 0.75)):
+    for name, value in (("accuracy", 0.8), ("chance", 0.2), ("real", 1.0)):
         made.add(replace(ROW, name=f"spoken_attribute_{name}", value=value, spread=None, is_share=True))
+    made.add(replace(ROW, name="spoken_relative_accuracy", value=0.75, spread=None, is_share=True))
     said = [{"size": "small"}, {"size": "large"}]
     made.attributes["unseen species"] = score_by_attribute(said, said, real_readings=said)
     made.judge_accuracy["size"] = 0.99
@@ -77,7 +78,7 @@ def test_files_hold_everything(tmp_path: Path) -> None:
     assert saved["metrics"][0] | {"interval": None} == saved["metrics"][0]
     demanded = {"name", "value", "num_samples", "protocol", "seed", "network", "weights_sha256"}
     assert demanded <= saved["metrics"][0].keys()
-    assert saved["attributes"]["unseen species"]["size"]["way"] == 1.0
+    assert saved["attributes"]["unseen species"]["size"]["relative_accuracy"] == 1.0
     text = (tmp_path / "report.md").read_text()
     assert "| unseen species | all that is said | 80.0 % | 20.0 % | 100.0 % | 75.0 % |" in text
     assert "| unseen species | size | 100.0 % | 0.0 % | 100.0 % | 100.0 % | 2 | 99.0 % |" in text

@@ -41,8 +41,8 @@ from speech2img.training.encoder.settings import (
     EncoderSettings,
 )
 from speech2img.training.encoder.task import EncoderTask
+from speech2img.training.optimization import learning_rate
 from speech2img.training.run import LoopSettings, seed_everything
-from speech2img.training.task import learning_rate
 from speech2img.training.train import train
 
 STEPS = 4
@@ -130,7 +130,7 @@ def test_the_preset_of_li_takes_the_very_steps_it_took_before_there_were_two(cor
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
         adam.step()
-    trained = task_state(runs / "li")["pupil"]
+    trained = task_state(runs / "li")["model"]
     for name, value in encoder.state_dict().items():
         assert torch.equal(trained.pop(f"encoder.{name}"), value), name
     assert not trained
@@ -144,7 +144,7 @@ def test_the_release_holds_encoder_and_image_head_but_no_classifier(runs: Path) 
     assert config["trained_with"] == {"feature network": "cd" * 32} and not config["standardised"]
     found = load_image_head(runs / "sen")
     assert (found.features, found.features_sha256) == ("made", "cd" * 32)
-    assert task_state(runs / "sen")["pupil"]["classifier.weight"].shape == (3, 16), "classes of the training part"
+    assert task_state(runs / "sen")["model"]["classifier.weight"].shape == (3, 16), "classes of the training part"
     _, plain = load_release(runs / "li" / "export")
     assert "network" not in plain["encoder"] and "image_head" not in plain and plain["standardised"]
 
@@ -277,8 +277,8 @@ def test_a_run_from_before_there_was_more_than_an_encoder_goes_on(
     data = encoder_data(manifest, mel_store(manifest, preset="li2020", workers=1), load_features(corpus, "made"), LI)
     task = EncoderTask(LI, data=data, device=torch.device("cpu"))
     best = {name.removeprefix("encoder."): value for name, value in state["best"]["weights"].items()}
-    encoder = {name.removeprefix("encoder."): value for name, value in state["pupil"].items()}
-    older = {name: value for name, value in state.items() if name != "pupil"}
+    encoder = {name.removeprefix("encoder."): value for name, value in state["model"].items()}
+    older = {name: value for name, value in state.items() if name != "model"}
     task.load_state_dict({**older, "encoder": encoder, "best": {**state["best"], "weights": best}})
     assert toy.digest(task.state_dict()) == toy.digest(state)
 
@@ -286,7 +286,7 @@ def test_a_run_from_before_there_was_more_than_an_encoder_goes_on(
 def test_published_masking_trains_another_network(corpus: Path, runs: Path, tmp_path: Path) -> None:
     published = replace(SEN, crnn=replace(SEN.crnn, masked=False))
     train("encoder", corpus, tmp_path / "run", published, progress=False)
-    first, second = (task_state(run)["pupil"]["encoder.convs.0.weight"] for run in (runs / "sen", tmp_path / "run"))
+    first, second = (task_state(run)["model"]["encoder.convs.0.weight"] for run in (runs / "sen", tmp_path / "run"))
     assert not torch.equal(first, second)
 
 
@@ -333,6 +333,6 @@ def test_pictures_may_stand_for_classes(corpus: Path, tmp_path: Path) -> None:
     train("encoder", corpus, tmp_path / "run", settings, progress=False)
     by_class = replace(settings, labels="class")
     train("encoder", corpus, tmp_path / "class", by_class, progress=False)
-    first, second = (task_state(tmp_path / run)["pupil"] for run in ("run", "class"))
+    first, second = (task_state(tmp_path / run)["model"] for run in ("run", "class"))
     assert not torch.equal(first["encoder.convs.0.weight"], second["encoder.convs.0.weight"])
     assert "classifier.weight" not in first

@@ -44,7 +44,7 @@ def test_a_run_of_each_kind(kind: str, terms: set[str], painted: ModuleType, roo
         shutil.rmtree(tmp_path / "cut" / "checkpoints" / f"step-{step:08d}")
     train("generator", root, tmp_path / "cut", settings, device="cpu", progress=False)
     whole, resumed = (painted.final_state(tmp_path / name) for name in ("whole", "cut"))
-    torch.testing.assert_close(resumed["feature_critics"], whole["feature_critics"], rtol=0, atol=0)
+    torch.testing.assert_close(resumed["projected"], whole["projected"], rtol=0, atol=0)
     torch.testing.assert_close(resumed["generator"], whole["generator"], rtol=0, atol=0)
 
 
@@ -54,7 +54,7 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
     losses = replace(plain.losses, class_aware=0.0)
 
     def looking_through(path: str) -> GeneratorSettings:
-        model = replace(plain.model, discriminators="features", looks_through=path, feature_discriminator_width=8)
+        model = replace(plain.model, discriminators="features", projection_network=path, feature_discriminator_width=8)
         return replace(plain, model=model, features=None, losses=losses)
 
     with pytest.raises(ConfigError, match="no such teacher"):

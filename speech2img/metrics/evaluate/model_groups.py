@@ -1,0 +1,128 @@
+"""The utterances that a model is measured on, group by group, with the images that it makes of them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech2img.corpora.records.utterances import UtteranceRecord
+from speech2img.encoded_speech import EncodedSpeech
+from speech2img.metrics.images.real_images import RealPictures
+from speech2img.metrics.report.report import MetricReport
+from speech2img.storage.progress import Progress
+
+CHUNK = 32
+"""Utterances at a time."""
+
+
+class SpeechPipeline(Protocol):
+    """What the evaluation asks of a model."""
+
+    name: str
+    """What reports call it."""
+    weights_sha256: str
+    image_size: int
+    """Side of its pictures in pixels."""
+    painting: Mapping[str, Any]
+    """How it draws pictures, for the protocol."""
+    needs_frames: bool
+    """Whether its generator takes what `encode_speech` gives in the place of embeddings."""
+
+    def encode_paths(self, paths: Any) -> NDArray[np.float32]:
+        """Embeddings (N, D) of recordings."""
+
+    def encode_speech(self, recordings: Any) -> EncodedSpeech:
+        """The same with the frames; only asked for where the generator needs them."""
+
+    def generate(
+        self,
+        embeddings: Any,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: bool = False,
+        first_index: int | None = None,
+    ) -> Any:
+        """Pictures (N, num_images, S, S, 3) uint8, or a list of such arrays, one a stage; noise by seed and index."""
+
+
+@dataclass(frozen=True)
+class EvaluatedGroup:
+    """The utterances of one split, with all that was made of them."""
+
+    name: str
+    records: list[UtteranceRecord]
+    embeddings: NDArray[np.float32]
+    pictures: NDArray[np.uint8]
+    real: NDArray[np.uint8]
+    first_index: int
+
+
+GroupMeasure = Callable[[MetricReport, EvaluatedGroup], None]
+"""Adds rows about one group to the report."""
+
+
+def group_name(split: str, kind: str) -> str:
+    """What reports call the utterances of a split; ``kind`` is what the corpus calls its classes."""
+    return {"test_seen": f"seen {kind}", "test": f"unseen {kind}", "val": f"seen {kind}, validation"}.get(split, split)
+
+
+def generate_group(
+    pipeline: SpeechPipeline,
+    records: list[UtteranceRecord],
+    name: str,
+    first_index: int,
+    real: RealPictures,
+    *,
+    seed: int,
+    progress: bool,
+) -> EvaluatedGroup:
+    """Hear the recordings, generate an image of each, and read the real ones.
+
+    Parameters
+    ----------
+    pipeline : SpeechPipeline
+        The model.
+    records : list of UtteranceRecord
+        The utterances.
+    name : str
+        What reports call the group.
+    first_index : int
+        Place of the first one among all that are measured: noise is drawn by it.
+    real : RealPictures
+        The corpus's images.
+    seed : int
+        Of the noise.
+    progress : bool
+        Show a progress bar.
+    """
+    embeddings: list[NDArray[np.float32]] = []
+    pictures: list[NDArray[np.uint8]] = []
+    real_parts: list[NDArray[np.uint8]] = []
+    with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
+        for start, chunk in _chunks(records):
+            speech = speech_of(pipeline, chunk)
+            embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
+            pictures.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
+            real_parts.append(real.read([record.item_id for record in chunk]))
+            bar.update(len(chunk))
+    return EvaluatedGroup(
+        name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts), first_index
+    )
+
+
+def speech_of(
+    pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], embeddings: NDArray[np.float32] | None = None
+) -> NDArray[np.float32] | EncodedSpeech:
+    """What a generator takes of utterances: embeddings, already known or not, or with frames where it needs them."""
+    recordings = [record.audio for record in records]
+    if pipeline.needs_frames:
+        return pipeline.encode_speech(recordings)
+    return pipeline.encode_paths(recordings) if embeddings is None else embeddings
+
+
+def _chunks(records: list[UtteranceRecord]) -> Iterator[tuple[int, list[UtteranceRecord]]]:
+    for start in range(0, len(records), CHUNK):
+        yield start, records[start : start + CHUNK]
