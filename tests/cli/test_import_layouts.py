@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.published_states import ONES, PUBLISHED, State, s2igan_sen
+from helpers.published_states import ONES, PUBLISHED, State, hifigan, s2igan_sen
 from safetensors.torch import save_file
 from torch import Tensor, nn
 

@@ -16,9 +16,9 @@ from speech2img.cli.train import settings_class_of
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.training.prior.task import train_prior
 from speech2img.training.run import open_run, require_run_place
 from speech2img.training.stackgan.initialization import take_over_
+from speech2img.training.train import train
 
 
 @pytest.mark.parametrize("name", ["config.toml", "stats.jsonl", "export", "checkpoints", "grids"])
@@ -187,5 +187,5 @@ def test_a_run_ends_without_a_sample_grid_where_none_is_asked_for(tiny: ModuleTy
     root = tiny.build(tmp_path / "corpus")
     loop = replace(tiny.LOOP, max_steps=1)
     settings = replace(tiny.PRIOR, generator=str(root / "painter"), loop=loop, **{name: 0})
-    assert train_prior(root, tmp_path / "run", settings, device="cpu", progress=False).finished
+    assert train("prior", root, tmp_path / "run", settings, device="cpu", progress=False).finished
     assert not list((tmp_path / "run").glob("grids/*"))
