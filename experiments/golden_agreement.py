@@ -13,7 +13,7 @@ from speech2img.features.inception import load_inception
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
 from speech2img.metrics.functional.inception_score import inception_score
 from speech2img.metrics.images.features import FeatureSettings, extract_features
-from speech2img.metrics.images.sources import ArrayPictures
+from speech2img.metrics.images.sources import ArrayImages
 
 TAPS = ("pool64", "pool192", "pool768")
 
@@ -33,7 +33,7 @@ def main() -> None:
         show(f"Inception Score, {splits} split(s)", numbers[f"is_splits{splits}_mean"], score.value)
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
     reader = load_inception(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
-    pictures = ArrayPictures(golden["rgb227"])
+    pictures = ArrayImages(golden["rgb227"])
     found = extract_features(pictures, reader, settings=FeatureSettings(taps=TAPS), progress=False).features
     for tap in TAPS:
         theirs, ours = (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from speech2img.metrics.evaluate.folders import Side
-    from speech2img.metrics.images.sources import FilePictures
+    from speech2img.metrics.images.sources import FileImages
 
 OUT = Path("report")
 
@@ -79,7 +79,7 @@ def _side(folders: list[Path] | None, listed: Path | None, which: str, *, uprigh
     return None if folders is None else folder_pictures(folders, upright=upright)
 
 
-def _corpus(args: argparse.Namespace) -> "FilePictures":
+def _corpus(args: argparse.Namespace) -> "FileImages":
     """Real pictures of a corpus: of its splits, or all where the protocol has them so; cropped as in training."""
     from speech2img.cli.evaluate_model import default_split
     from speech2img.corpora.records.manifest import Manifest

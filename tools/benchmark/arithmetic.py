@@ -56,7 +56,7 @@ class Stopwatch:
 def watch_generator(task: Any, watch: Stopwatch) -> None:
     """Watch painting and each discriminator's step of a task."""
     task.forward = watch.around("generator forward", task.forward)
-    task.critics.step_of = watch.around("discriminator {}", task.critics.step_of)
+    task.pixel.step_of = watch.around("discriminator {}", task.pixel.step_of)
 
 
 def parts_of(make: Callable[[], Any], rounds: int, *, cuda: bool) -> dict[str, dict[str, float]]:
@@ -66,7 +66,7 @@ def parts_of(make: Callable[[], Any], rounds: int, *, cuda: bool) -> dict[str, d
     task = make()
     counter = FlopCounterMode(display=False)
     watch = Stopwatch(counter.get_total_flops, cuda=cuda)
-    if hasattr(task, "critics"):
+    if hasattr(task, "pixel"):
         watch_generator(task, watch)
     step = watch.around(WHOLE, lambda: task.train_step(batches[-1], 0.0))
     batches = [task.next_batch()]

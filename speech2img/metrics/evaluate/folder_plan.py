@@ -8,7 +8,7 @@ from speech2img.features.base import FeatureExtractor
 from speech2img.features.layers import POOLS
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan
 from speech2img.metrics.images.features import FeatureSettings
-from speech2img.metrics.images.sets import PictureSet, check_against_network
+from speech2img.metrics.images.sets import ImageSet, check_against_network
 from speech2img.metrics.report.protocols import find_protocol
 
 
@@ -38,7 +38,7 @@ class FolderSettings:
 
 
 def plan_distances(
-    reader: FeatureExtractor | None, stored: Iterable[PictureSet], settings: FolderSettings, *, has_pictures: bool
+    reader: FeatureExtractor | None, stored: Iterable[ImageSet], settings: FolderSettings, *, has_pictures: bool
 ) -> InceptionPlan:
     """What to measure between two sides; statistics of a file restrict it to the outputs that they are of.
 
@@ -46,7 +46,7 @@ def plan_distances(
     ----------
     reader : FeatureExtractor or None
         The network; None where both sides are statistics.
-    stored : iterable of PictureSet
+    stored : iterable of ImageSet
         The sides that are statistics.
     settings : FolderSettings
         What is wished.
@@ -131,7 +131,7 @@ def _of_protocol(taps: tuple[str, ...], protocol: str | None) -> tuple[str, ...]
     return (layer,) if layer in taps else taps
 
 
-def _check_filter(stored: Iterable[PictureSet], protocol: str | None) -> None:
+def _check_filter(stored: Iterable[ImageSet], protocol: str | None) -> None:
     """Refuse statistics whose resize filter is not that of the protocol they are said to follow."""
     wanted = None if protocol is None else find_protocol(protocol).frechet.input_filter
     for statistics in stored:

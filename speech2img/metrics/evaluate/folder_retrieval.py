@@ -7,21 +7,21 @@ from speech2img.errors import MetricError
 from speech2img.features.base import FeatureExtractor
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
 from speech2img.metrics.evaluate.retrieval_rows import (
-    LabelledPictures,
+    LabelledImages,
     add_retrieval_rows,
     retrieval_rule,
     retrieval_settings,
 )
-from speech2img.metrics.images.features import PictureFeatures, extract_features
-from speech2img.metrics.images.sources import PictureSource
+from speech2img.metrics.images.features import ImageFeatures, extract_features
+from speech2img.metrics.images.sources import ImageSource
 from speech2img.metrics.report.report import MetricReport
 from speech2img.storage.names import same_name
 
 
 def add_folder_retrieval(
     report: MetricReport,
-    generated: PictureSource,
-    real: PictureSource,
+    generated: ImageSource,
+    real: ImageSource,
     reader: FeatureExtractor,
     settings: FolderSettings,
     *,
@@ -34,7 +34,7 @@ def add_folder_retrieval(
     ----------
     report : MetricReport
         Where the rows go.
-    generated, real : PictureSource
+    generated, real : ImageSource
         The pictures; see ``match_names`` for how they must be named.
     reader : FeatureExtractor
         The network.
@@ -52,7 +52,7 @@ def add_folder_retrieval(
     """
     wanted = retrieval_settings(reader, retrieval_rule(settings.protocol))
 
-    def read(source: PictureSource) -> PictureFeatures:
+    def read(source: ImageSource) -> ImageFeatures:
         return extract_features(
             source,
             reader,
@@ -72,8 +72,8 @@ def add_folder_retrieval(
     ]
     add_retrieval_rows(
         report,
-        LabelledPictures(read(generated), items, made_classes),
-        LabelledPictures(read(real), list(real.ids), list(real_classes.values())),
+        LabelledImages(read(generated), items, made_classes),
+        LabelledImages(read(real), list(real.ids), list(real_classes.values())),
         protocol=settings.protocol,
         reader=reader,
         corpus=settings.corpus,

@@ -15,8 +15,8 @@ from speech2img.metrics.evaluate.rows import NOT_STATED, add_inception_rows, add
 from speech2img.metrics.images.features import FeatureSettings, extract_features
 from speech2img.metrics.images.fits import fit_words
 from speech2img.metrics.images.folders import several_note, unused_notes
-from speech2img.metrics.images.sets import PictureSet, check_count, read_statistics, save_set
-from speech2img.metrics.images.sources import FilePictures, PictureSource
+from speech2img.metrics.images.sets import ImageSet, check_count, read_statistics, save_set
+from speech2img.metrics.images.sources import FileImages, ImageSource
 from speech2img.metrics.report.place import require_report_place, require_statistics_place
 from speech2img.metrics.report.protocols import find_protocol
 from speech2img.metrics.report.published_results import comparison_markdown, is_published_set
@@ -24,7 +24,7 @@ from speech2img.metrics.report.report import MetricReport
 
 NO_PROTOCOL = "none: resized as pytorch-fid does; but photographs with an orientation tag are turned upright"
 """What is done without a protocol; pytorch-fid itself reads photographs as they are stored."""
-Side = PictureSource | Path
+Side = ImageSource | Path
 """Pictures, or the ``.npz`` with statistics of such."""
 
 
@@ -43,9 +43,9 @@ def evaluate_folders(
 
     Parameters
     ----------
-    generated : PictureSource, Path or None
+    generated : ImageSource, Path or None
         The pictures or their statistics; None to make statistics of the real ones alone.
-    real : PictureSource, Path or None
+    real : ImageSource, Path or None
         The same of the real pictures; None for an Inception Score of the generated ones alone.
     reader : FeatureExtractor or None
         The network; None if both sides are statistics, or ``classifier`` alone reads.
@@ -89,7 +89,7 @@ def told_of_files(generated: Side | None, real: Side | None) -> tuple[list[str],
     notes: list[str] = []
     listing: list[str] = []
     for name, side in (("generated", generated), ("real", real)):
-        if isinstance(side, FilePictures):
+        if isinstance(side, FileImages):
             unused, lines = unused_notes(name, side.passed)
             notes += [*unused, *several_note(name, side.several())]
             listing += lines
@@ -117,8 +117,8 @@ class _Evaluation:
         for side in self.pictures:
             check_count(side)
         self.plan: InceptionPlan | None = None
-        self.made: PictureSet | None = None
-        self.true: PictureSet | None = None
+        self.made: ImageSet | None = None
+        self.true: ImageSet | None = None
 
     def check(self, save_stats: Path | None) -> None:
         """Refuse what makes no sense before any picture is read."""
@@ -142,12 +142,12 @@ class _Evaluation:
                     "--retrieval", "it ranks pictures of both sides by a network", "give --network and two folders"
                 )
 
-    def read(self, side: Side | None, network: FeatureExtractor | None, wanted: FeatureSettings) -> PictureSet | None:
+    def read(self, side: Side | None, network: FeatureExtractor | None, wanted: FeatureSettings) -> ImageSet | None:
         """One side: read by a network, or as its file has it."""
         if side is None or isinstance(side, Path):
             return None if side is None else self.stored[side]
         assert network is not None
-        return PictureSet(
+        return ImageSet(
             side.name,
             extract_features(
                 side,
@@ -286,7 +286,7 @@ class _Evaluation:
             report.notes.append(f"There are no published numbers of {settings.corpus} to compare with.")
 
 
-def _side(pictures: PictureSet | None, source: Side | None) -> dict[str, Any]:
+def _side(pictures: ImageSet | None, source: Side | None) -> dict[str, Any]:
     """One side in the head of a report."""
     if pictures is None:
         return {} if source is None else {"pictures": str(source) if isinstance(source, Path) else source.name}

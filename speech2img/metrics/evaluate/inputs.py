@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from speech2img.metrics.functional.feature_statistics import Gaussian
     from speech2img.metrics.functional.score import Score
     from speech2img.metrics.functional.spoken_attributes import Mentions, Readings
-    from speech2img.metrics.images.sets import PictureSet
+    from speech2img.metrics.images.sets import ImageSet
     from speech2img.metrics.report.protocols import InceptionScoreRule
 
 
@@ -32,13 +32,13 @@ class FeatureSide:
     """Names of the images: what is drawn at random then depends on them, not on the order."""
 
     @classmethod
-    def of_set(cls, images: "PictureSet", output: str) -> "FeatureSide":
+    def of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
         """The pooled features of a set at an output of the network."""
         rows = None if images.features is None else lambda: _held(images, output)
         return cls(images.name, lambda: images.gaussian(output), rows, ids=images.ids)
 
     @classmethod
-    def logits_of_set(cls, images: "PictureSet", output: str) -> "FeatureSide":
+    def logits_of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
         """The class outputs of a set."""
         return cls(images.name, logits=lambda: _held(images, output), ids=images.ids)
 
@@ -55,7 +55,7 @@ class FeatureSide:
         return cls(name, logits=lambda: reading.logits)
 
 
-def _held(images: "PictureSet", output: str) -> "NDArray[np.float32]":
+def _held(images: "ImageSet", output: str) -> "NDArray[np.float32]":
     rows = images.rows(output)
     assert rows is not None
     return rows

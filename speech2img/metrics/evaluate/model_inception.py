@@ -15,16 +15,16 @@ from speech2img.features.image_classifier import ImageClassifierExtractor
 from speech2img.metrics.evaluate.model_groups import EvaluatedGroup
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan, make_score_plan
 from speech2img.metrics.evaluate.retrieval_rows import (
-    LabelledPictures,
+    LabelledImages,
     add_retrieval_rows,
     retrieval_rule,
     retrieval_settings,
 )
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
-from speech2img.metrics.images.features import FeatureSettings, PictureFeatures, extract_features
+from speech2img.metrics.images.features import FeatureSettings, ImageFeatures, extract_features
 from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
-from speech2img.metrics.images.sets import PictureSet
-from speech2img.metrics.images.sources import ArrayPictures, PictureSource
+from speech2img.metrics.images.sets import ImageSet
+from speech2img.metrics.images.sources import ArrayImages, ImageSource
 from speech2img.metrics.report.protocols import find_protocol
 from speech2img.metrics.report.published_results import comparison_markdown, is_published_set
 from speech2img.metrics.report.report import MetricReport
@@ -103,8 +103,8 @@ class InceptionMetrics:
         """Add the rows of one group, and what the protocol does and the papers have."""
         split = group.records[0].split
         ids = [item.id for item in self._manifest.items if item.split == split]
-        generated = ArrayPictures(group.pictures, name=f"generated, {group.name}")
-        real = SplitPictures(self._real, ids, name=f"real, {split}")
+        generated = ArrayImages(group.pictures, name=f"generated, {group.name}")
+        real = SplitImages(self._real, ids, name=f"real, {split}")
         before = len(report.rows)
         if self._reader is not None and self._plan is not None:
             self._add_distances(report, group, generated, real, self._reader, self._plan)
@@ -131,13 +131,13 @@ class InceptionMetrics:
         self,
         report: MetricReport,
         group: EvaluatedGroup,
-        generated: PictureSource,
-        real: PictureSource,
+        generated: ImageSource,
+        real: ImageSource,
         reader: FeatureExtractor,
         plan: InceptionPlan,
     ) -> None:
         made, true = (
-            PictureSet(source.name, self._read(source, reader, settings))
+            ImageSet(source.name, self._read(source, reader, settings))
             for source, settings in ((generated, plan.settings), (real, plan.real_settings))
         )
         add_inception_rows(
@@ -149,8 +149,8 @@ class InceptionMetrics:
         self,
         report: MetricReport,
         group: EvaluatedGroup,
-        generated: PictureSource,
-        real: PictureSource,
+        generated: ImageSource,
+        real: ImageSource,
         reader: FeatureExtractor,
     ) -> None:
         if self._rule is None:
@@ -160,8 +160,8 @@ class InceptionMetrics:
         items = [record.item_id for record in group.records]
         add_retrieval_rows(
             report,
-            LabelledPictures(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
-            LabelledPictures(self._read(real, reader, wanted), real.ids, [class_of[item] for item in real.ids]),
+            LabelledImages(self._read(generated, reader, wanted), items, [class_of[item] for item in items]),
+            LabelledImages(self._read(real, reader, wanted), real.ids, [class_of[item] for item in real.ids]),
             protocol=self._protocol,
             reader=reader,
             corpus=self._manifest.corpus,
@@ -173,21 +173,21 @@ class InceptionMetrics:
         self,
         report: MetricReport,
         group: EvaluatedGroup,
-        generated: PictureSource,
-        real: PictureSource,
+        generated: ImageSource,
+        real: ImageSource,
         classifier: ImageClassifierExtractor,
     ) -> None:
         plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
         plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
         for source, are_real in ((generated, False), (real, True)):
-            pictures = PictureSet(source.name, self._read(source, classifier, plan.settings))
+            pictures = ImageSet(source.name, self._read(source, classifier, plan.settings))
             add_score_row(
                 report, pictures, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
             )
         if classifier.facts not in report.notes:
             report.notes.append(classifier.facts)
 
-    def _read(self, source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings) -> PictureFeatures:
+    def _read(self, source: ImageSource, reader: FeatureExtractor, settings: FeatureSettings) -> ImageFeatures:
         return extract_features(
             source,
             reader,
@@ -199,7 +199,7 @@ class InceptionMetrics:
         )
 
 
-class SplitPictures:
+class SplitImages:
     """Real pictures of a corpus at one size, as a source; read one at a time.
 
     Parameters
@@ -219,12 +219,12 @@ class SplitPictures:
         self.crop = real.protocol
 
     def read(self, index: int) -> tuple[Image.Image, str]:
-        """See ``PictureSource``."""
+        """See ``ImageSource``."""
         pixels = np.ascontiguousarray(self._real.read([self.ids[index]])[0])
         return Image.fromarray(pixels), hashlib.sha256(pixels.tobytes()).hexdigest()
 
     def fingerprint(self) -> str:
-        """See ``PictureSource``; every pixel counts."""
+        """See ``ImageSource``; every pixel counts."""
         digest = hashlib.sha256()
         for index, item in enumerate(self.ids):
             digest.update(f"{item} {self.read(index)[1]}\n".encode())

@@ -12,17 +12,17 @@ from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.functional.retrieval import queries_of_each_class, retrieval_scores
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.images.features import FeatureSettings, PictureFeatures
+from speech2img.metrics.images.features import FeatureSettings, ImageFeatures
 from speech2img.metrics.report.protocols import RetrievalRule, find_protocol
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledPictures:
+class LabelledImages:
     """Pictures that a network has read, and what each of them is about."""
 
-    features: PictureFeatures
+    features: ImageFeatures
     items: Sequence[str | None]
     """Real picture that each belongs to (of a real one: itself); None where that is unknown."""
     classes: Sequence[str | int | None]
@@ -52,8 +52,8 @@ def retrieval_settings(reader: FeatureExtractor, rule: RetrievalRule) -> Feature
 
 def add_retrieval_rows(
     report: MetricReport,
-    generated: LabelledPictures,
-    real: LabelledPictures,
+    generated: LabelledImages,
+    real: LabelledImages,
     *,
     protocol: str | None,
     reader: FeatureExtractor,
@@ -67,7 +67,7 @@ def add_retrieval_rows(
     ----------
     report : MetricReport
         Where the rows go; what could not be measured goes into its notes, with the reason.
-    generated, real : LabelledPictures
+    generated, real : LabelledImages
         The two sets, read by ``retrieval_settings``.
     protocol : str or None
         Name in ``PROTOCOLS``; None: as "clean".
@@ -108,8 +108,8 @@ class _Ranking:
 
     def __init__(
         self,
-        generated: LabelledPictures,
-        real: LabelledPictures,
+        generated: LabelledImages,
+        real: LabelledImages,
         rule: RetrievalRule,
         *,
         per_class: int | None,
@@ -182,7 +182,7 @@ class _Ranking:
         return [_said(score, right) for score in scores if score.name.startswith("mean_average_precision")]
 
     def _both(
-        self, real: list[int], generated: list[int], labels_of: Callable[[LabelledPictures], Sequence[object]]
+        self, real: list[int], generated: list[int], labels_of: Callable[[LabelledImages], Sequence[object]]
     ) -> list[Score]:
         """Scores in the rule's directions; a query without any answer in the gallery is none."""
         found: list[Score] = []
@@ -210,6 +210,6 @@ def _said(score: Score, right: str) -> Score:
     return replace(score, protocol=f"{score.protocol}; {right}")
 
 
-def _told(pictures: LabelledPictures) -> dict[str, Any]:
+def _told(pictures: LabelledImages) -> dict[str, Any]:
     told = asdict(pictures.features.protocol)
     return {key: told[key] for key in ("n", "crop", "files_sha256")}

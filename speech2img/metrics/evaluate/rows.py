@@ -9,7 +9,7 @@ from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.inputs import FeatureSide, MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.plan import InceptionPlan
 from speech2img.metrics.evaluate.registry import measure
-from speech2img.metrics.images.sets import PictureSet, check_sides, repetition_note
+from speech2img.metrics.images.sets import ImageSet, check_sides, repetition_note
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
 from speech2img.storage.progress import Progress
@@ -22,8 +22,8 @@ NO_IMAGES = {"real features": _BOTH, "features": _BOTH}
 
 def add_inception_rows(
     report: MetricReport,
-    generated: PictureSet,
-    real: PictureSet,
+    generated: ImageSet,
+    real: ImageSet,
     plan: InceptionPlan,
     *,
     reader: FeatureExtractor | None,
@@ -37,7 +37,7 @@ def add_inception_rows(
     ----------
     report : MetricReport
         Where the rows go; what could not be measured goes into its notes, with the reason.
-    generated, real : PictureSet
+    generated, real : ImageSet
         The two sets; at most the outputs in ``plan`` are read.
     plan : InceptionPlan
         What to measure.
@@ -86,7 +86,7 @@ def add_inception_rows(
 
 def add_score_row(
     report: MetricReport,
-    pictures: PictureSet,
+    pictures: ImageSet,
     plan: InceptionPlan,
     *,
     reader: FeatureExtractor | None,
@@ -100,7 +100,7 @@ def add_score_row(
     ----------
     report, plan, reader, group, seed
         As for ``add_inception_rows``; the plan has a score.
-    pictures : PictureSet
+    pictures : ImageSet
         Read at the plan's ``score_tap``.
     are_real : bool
         Whether they are real pictures: the yardstick of the same score.
@@ -116,7 +116,7 @@ def add_score_row(
     )
 
 
-def _note_repetition(report: MetricReport, pictures: PictureSet, side: str) -> None:
+def _note_repetition(report: MetricReport, pictures: ImageSet, side: str) -> None:
     """Say once of a set that its pictures repeat each other."""
     if pictures.features is not None:
         note = repetition_note(side, pictures.features.num_distinct, len(pictures.features.ids))
@@ -126,8 +126,8 @@ def _note_repetition(report: MetricReport, pictures: PictureSet, side: str) -> N
 
 def _section(
     report: MetricReport,
-    generated: PictureSet,
-    real: PictureSet | None,
+    generated: ImageSet,
+    real: ImageSet | None,
     plan: InceptionPlan,
     *,
     reader: FeatureExtractor | None,
@@ -172,7 +172,7 @@ def _section(
     )
 
 
-def _details(pictures: PictureSet) -> dict[str, Any]:
+def _details(pictures: ImageSet) -> dict[str, Any]:
     """One side as fields of JSON; network and filter stand in the row."""
     if pictures.protocol is None:
         return {"name": pictures.name, "n": pictures.num_samples}

@@ -18,7 +18,7 @@ from speech2img.features.base import FeatureExtractor, check_outputs
 from speech2img.images.input_filters import input_filter
 from speech2img.images.store import square_thumbnail
 from speech2img.metrics.images.fits import check_fit, fit_words
-from speech2img.metrics.images.sources import PictureSource
+from speech2img.metrics.images.sources import ImageSource
 from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.chunks import Chunk, Chunks, TapFeatures, open_chunks
 from speech2img.storage.hdf5.sources import map_in_order
@@ -89,7 +89,7 @@ class FeatureProtocol:
 
 
 @dataclass(frozen=True, eq=False)
-class PictureFeatures:
+class ImageFeatures:
     """Features of a set of pictures."""
 
     features: Mapping[str, NDArray[np.float32]]
@@ -101,7 +101,7 @@ class PictureFeatures:
 
 
 def extract_features(
-    source: PictureSource,
+    source: ImageSource,
     reader: FeatureExtractor,
     *,
     settings: FeatureSettings,
@@ -109,12 +109,12 @@ def extract_features(
     workers: int = 2,
     work: str | Path | None = None,
     progress: bool = True,
-) -> PictureFeatures:
+) -> ImageFeatures:
     """Read pictures with a network.
 
     Parameters
     ----------
-    source : PictureSource
+    source : ImageSource
         The pictures.
     reader : FeatureExtractor
         The network.
@@ -132,7 +132,7 @@ def extract_features(
 
     Returns
     -------
-    PictureFeatures
+    ImageFeatures
 
     Raises
     ------
@@ -173,7 +173,7 @@ class _Picture:
 
 
 def _prepared(
-    source: PictureSource, settings: FeatureSettings, starts: Sequence[int], workers: int
+    source: ImageSource, settings: FeatureSettings, starts: Sequence[int], workers: int
 ) -> Generator[_Picture, None, None]:
     """Pictures of some chunks in order, decoded and resized on threads; few of them wait at any time."""
     resize = input_filter(settings.resize).apply
@@ -201,7 +201,7 @@ def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
 
 
 def _read_chunk(
-    source: PictureSource,
+    source: ImageSource,
     reader: FeatureExtractor,
     settings: FeatureSettings,
     pictures: Iterator[_Picture],
@@ -230,8 +230,8 @@ def _read_chunk(
 
 
 def _assemble(
-    source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings, chunks: Chunks
-) -> PictureFeatures:
+    source: ImageSource, reader: FeatureExtractor, settings: FeatureSettings, chunks: Chunks
+) -> ImageFeatures:
     n = len(source.ids)
     starts = range(0, n, CHUNK)
     digest = hashlib.sha256()
@@ -251,10 +251,10 @@ def _assemble(
         crop=source.crop,
         files_sha256=digest.hexdigest(),
     )
-    return PictureFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol, len(contents))
+    return ImageFeatures(TapFeatures(chunks, starts, settings.taps), tuple(source.ids), protocol, len(contents))
 
 
-def _key(source: PictureSource, reader: FeatureExtractor, settings: FeatureSettings) -> str:
+def _key(source: ImageSource, reader: FeatureExtractor, settings: FeatureSettings) -> str:
     """Hash of everything that decides about the features."""
     parts = {
         **asdict(settings),

@@ -12,9 +12,9 @@ from speech2img.features.base import FeatureExtractor
 from speech2img.features.layers import POOLS
 from speech2img.metrics.functional.feature_statistics import Gaussian
 from speech2img.metrics.functional.frechet_distance import fit_gaussian
-from speech2img.metrics.images.features import FeatureProtocol, FeatureSettings, PictureFeatures
+from speech2img.metrics.images.features import FeatureProtocol, FeatureSettings, ImageFeatures
 from speech2img.metrics.images.fits import FITS
-from speech2img.metrics.images.sources import PictureSource
+from speech2img.metrics.images.sources import ImageSource
 from speech2img.metrics.images.statistics_files import (
     StatisticsSource,
     check_same_source,
@@ -24,12 +24,12 @@ from speech2img.metrics.images.statistics_files import (
 
 
 @dataclass(frozen=True, eq=False)
-class PictureSet:
+class ImageSet:
     """Generated or real pictures, as the distances know them."""
 
     name: str
     """What messages and reports call it."""
-    features: PictureFeatures | None = None
+    features: ImageFeatures | None = None
     """None where there are only statistics."""
     stored: Mapping[str, Gaussian] | None = None
     """Statistics from a file, by the output of the network; small to large."""
@@ -81,7 +81,7 @@ class PictureSet:
         return self.stored[tap]
 
 
-def read_statistics(path: str | Path) -> PictureSet:
+def read_statistics(path: str | Path) -> ImageSet:
     """A set of which there are only statistics, at the outputs that the file names, else by their dimensions.
 
     Raises
@@ -97,10 +97,10 @@ def read_statistics(path: str | Path) -> PictureSet:
             known = ", ".join(map(str, POOLS.values()))
             raise DataError.about(path, f"statistics in {gaussian.dim} dimensions", f"give some of Inception: {known}")
         stored[name] = gaussian
-    return PictureSet(str(path), stored=stored, source=source)
+    return ImageSet(str(path), stored=stored, source=source)
 
 
-def check_against_network(statistics: PictureSet, reader: FeatureExtractor, settings: FeatureSettings) -> None:
+def check_against_network(statistics: ImageSet, reader: FeatureExtractor, settings: FeatureSettings) -> None:
     """Refuse statistics of another network, precision or resize filter before any picture is read; MetricError."""
     if statistics.source is None:
         return
@@ -121,7 +121,7 @@ def check_against_network(statistics: PictureSet, reader: FeatureExtractor, sett
         raise MetricError(f"{statistics.name}: {error}") from error
 
 
-def check_sides(generated: PictureSet, real: PictureSet, tap: str) -> tuple[str, ...]:
+def check_sides(generated: ImageSet, real: ImageSet, tap: str) -> tuple[str, ...]:
     """Refuse two sides that were not read alike (MetricError); what they do not say comes back as warnings."""
     if generated.features is None or real.features is None:
         sides = [
@@ -157,13 +157,13 @@ def repetition_note(side: str, num_distinct: int, count: int) -> str | None:
     )
 
 
-def check_count(source: PictureSource) -> None:
+def check_count(source: ImageSource) -> None:
     """Refuse a single picture; DataError names the folder."""
     if len(source.ids) < 2:
         raise DataError.about(source.name, "holds one picture", "give at least 2 pictures a set, better thousands")
 
 
-def save_set(path: str | Path, pictures: PictureSet) -> None:
+def save_set(path: str | Path, pictures: ImageSet) -> None:
     """Write the statistics of pictures at all their outputs; the deepest as pytorch-fid reads it."""
     assert pictures.features is not None
     *others, deepest = pictures.taps

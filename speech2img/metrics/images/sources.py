@@ -27,7 +27,7 @@ BOX_CROP = "cropped to the square of 1.5 times the longer side of their bounding
 _MAX_LIST_BYTES = 64 << 20
 
 
-class PictureSource(Protocol):
+class ImageSource(Protocol):
     """Pictures with an order of their own."""
 
     @property
@@ -60,7 +60,7 @@ class PictureFile:
     """Bounding box x, y, width, height in pixels, to crop to."""
 
 
-class FilePictures:
+class FileImages:
     """Picture files.
 
     Parameters
@@ -111,18 +111,18 @@ class FilePictures:
         return [file.id for file in self._files if holds_several(file.path)]
 
     def read(self, index: int) -> tuple[Image.Image, str]:
-        """See ``PictureSource``."""
+        """See ``ImageSource``."""
         file = self._files[index]
         picture = read_cropped(file.path, file.box, upright=self._upright)
         sha256 = file_sha256(file.path)
         return picture, sha256 if file.box is None else f"{sha256} {file.box}"
 
     def fingerprint(self) -> str:
-        """See ``PictureSource``; of a file, size and time of change count."""
+        """See ``ImageSource``; of a file, size and time of change count."""
         return self._fingerprint
 
 
-class ArrayPictures:
+class ArrayImages:
     """Pictures in memory or mapped into it.
 
     Parameters
@@ -147,12 +147,12 @@ class ArrayPictures:
         self.ids = [f"{row:07d}" for row in range(len(images))]
 
     def read(self, index: int) -> tuple[Image.Image, str]:
-        """See ``PictureSource``."""
+        """See ``ImageSource``."""
         pixels = np.ascontiguousarray(self._images[index])
         return Image.fromarray(pixels), _pixels_sha256(pixels)
 
     def fingerprint(self) -> str:
-        """See ``PictureSource``; every pixel counts."""
+        """See ``ImageSource``; every pixel counts."""
         return _lines_sha256(_pixels_sha256(np.ascontiguousarray(image)) for image in self._images)
 
 
@@ -187,12 +187,12 @@ class StorePictures:
         self._rows = [rows[item] for item in self.ids]
 
     def read(self, index: int) -> tuple[Image.Image, str]:
-        """See ``PictureSource``."""
+        """See ``ImageSource``."""
         pixels = np.ascontiguousarray(self._store.read([self._rows[index]])[0])
         return Image.fromarray(pixels), _pixels_sha256(pixels)
 
     def fingerprint(self) -> str:
-        """See ``PictureSource``; every pixel counts."""
+        """See ``ImageSource``; every pixel counts."""
         return _lines_sha256(
             f"{item} {_pixels_sha256(np.ascontiguousarray(self._store.read([row])[0]))}"
             for item, row in zip(self.ids, self._rows, strict=True)
@@ -201,7 +201,7 @@ class StorePictures:
 
 def folder_pictures(
     folders: str | Path | Sequence[str | Path], *, manifest: ManifestLike | None = None, upright: bool = True
-) -> FilePictures:
+) -> FileImages:
     """Every picture below one or more folders.
 
     Parameters
@@ -212,7 +212,7 @@ def folder_pictures(
     manifest : ManifestLike, optional
         A corpus whose bounding boxes the pictures, which must be its own files, are cropped to.
     upright : bool
-        As of ``FilePictures``.
+        As of ``FileImages``.
 
     Raises
     ------
@@ -250,10 +250,10 @@ def folder_pictures(
                 reason = "the manifest has no bounding box of it"
                 raise DataError.about(root / path, reason, "give the corpus's own pictures")
             files.append(PictureFile(prefix + printable(path), root / path, box))
-    return FilePictures(files, name=", ".join(printable(str(root)) for root in roots), upright=upright, passed=passed)
+    return FileImages(files, name=", ".join(printable(str(root)) for root in roots), upright=upright, passed=passed)
 
 
-def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright: bool = True) -> FilePictures:
+def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright: bool = True) -> FileImages:
     """Pictures named in a text file, one path a line.
 
     Parameters
@@ -263,7 +263,7 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright
     root : path, optional
         Folder that relative paths start from; the list's own by default.
     upright : bool
-        As of ``FilePictures``.
+        As of ``FileImages``.
 
     Raises
     ------
@@ -280,12 +280,12 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright
     if unreadable := next((name for name in names if "\0" in name), None):
         raise DataError.about(file, f"holds the name {unreadable!r:.60}", "give a text file with one path a line")
     files = (PictureFile(name, spelled_as_stored(base, name)) for name in names)
-    return FilePictures(files, name=printable(str(file)), upright=upright)
+    return FileImages(files, name=printable(str(file)), upright=upright)
 
 
 def manifest_pictures(
     manifest: ManifestLike, *, split: str | None = None, crop: bool = True, upright: bool = True
-) -> FilePictures:
+) -> FileImages:
     """The real pictures of a corpus.
 
     Parameters
@@ -297,7 +297,7 @@ def manifest_pictures(
     crop : bool
         Crop to the bounding boxes, as the generators were trained; False for whole pictures.
     upright : bool
-        As of ``FilePictures``.
+        As of ``FileImages``.
 
     Raises
     ------
@@ -307,7 +307,7 @@ def manifest_pictures(
     items = [item for item in manifest.items if split in (None, item.split)]
     name = f"{printable(str(manifest.root))}{f', split {split}' if split else ''}"
     files = (PictureFile(item.id, manifest.root / item.image, item.box if crop else None) for item in items)
-    return FilePictures(files, name=name, upright=upright)
+    return FileImages(files, name=name, upright=upright)
 
 
 def _pixels_sha256(pixels: NDArray[np.uint8]) -> str:

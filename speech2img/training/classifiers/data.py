@@ -15,7 +15,7 @@ from speech2img.corpora.registry import facts_of
 from speech2img.distributed.chunked_work import compute_parts, shared_chunks
 from speech2img.errors import DataError
 from speech2img.images.input_filters import legacy
-from speech2img.metrics.images.sources import FilePictures, PictureFile, PictureSource
+from speech2img.metrics.images.sources import FileImages, ImageSource, PictureFile
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.training.classifiers.settings import Classes
@@ -86,11 +86,11 @@ def deal(items: Sequence[Item], *, validation: float, held_out: float, seed: int
     return {part: np.array(sorted(rows)) for part, rows in parts.items()}
 
 
-def item_pictures(manifest: Manifest, items: Sequence[Item], *, crop: bool) -> FilePictures:
+def item_pictures(manifest: Manifest, items: Sequence[Item], *, crop: bool) -> FileImages:
     """The files of sorted items as a source in the same order."""
     boxed = crop and facts_of(manifest).crop
     files = (PictureFile(item.id, manifest.root / item.image, item.box if boxed else None) for item in items)
-    return FilePictures(files, name=f"{manifest.root}, {len(items)} pictures")
+    return FileImages(files, name=f"{manifest.root}, {len(items)} pictures")
 
 
 def vary(picture: Image.Image, generator: np.random.Generator, *, smallest: float) -> Image.Image:
@@ -118,7 +118,7 @@ class PictureInputs:
 
     Parameters
     ----------
-    source : PictureSource
+    source : ImageSource
         The pictures.
     smallest : float
         As for ``vary``.
@@ -126,7 +126,7 @@ class PictureInputs:
         Threads that decode.
     """
 
-    def __init__(self, source: PictureSource, *, smallest: float, workers: int) -> None:
+    def __init__(self, source: ImageSource, *, smallest: float, workers: int) -> None:
         self._source, self._smallest, self._workers = source, smallest, workers
 
     def draw(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor:
@@ -180,7 +180,7 @@ class FeatureInputs:
 
 
 def compute_features(
-    source: PictureSource,
+    source: ImageSource,
     read: Callable[[Tensor], Tensor],
     *,
     num_views: np.ndarray,
@@ -194,7 +194,7 @@ def compute_features(
 
     Parameters
     ----------
-    source : PictureSource
+    source : ImageSource
         The pictures.
     read : callable
         Pictures (B, 3, 299, 299) in -1..1 to features (B, D).

@@ -14,8 +14,8 @@ from speech2img.images.input_filters import centre, centre_unit
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
 from speech2img.metrics.evaluate.folder_retrieval import folder_of, match_names
 from speech2img.metrics.evaluate.folders import evaluate_folders
-from speech2img.metrics.evaluate.retrieval_rows import LabelledPictures, add_retrieval_rows, retrieval_rule
-from speech2img.metrics.images.features import FeatureProtocol, PictureFeatures
+from speech2img.metrics.evaluate.retrieval_rows import LabelledImages, add_retrieval_rows, retrieval_rule
+from speech2img.metrics.images.features import FeatureProtocol, ImageFeatures
 from speech2img.metrics.images.sources import folder_pictures
 from speech2img.metrics.report.protocols import PROTOCOLS, find_protocol
 from speech2img.metrics.report.report import MetricReport, MetricRow
@@ -36,7 +36,7 @@ class StubReader:
         return {tap: np.pad(means, ((0, 0), (0, (64 if tap == "pool64" else 2048) - 3))) for tap in taps}
 
 
-def labelled(features: np.ndarray, items: list[str | None], classes: list[Any], **told: Any) -> LabelledPictures:
+def labelled(features: np.ndarray, items: list[str | None], classes: list[Any], **told: Any) -> LabelledImages:
     protocol = FeatureProtocol(
         n=len(features),
         network="n",
@@ -50,8 +50,8 @@ def labelled(features: np.ndarray, items: list[str | None], classes: list[Any], 
         **told,
     )
     ids = tuple(f"{row:04d}" for row in range(len(features)))
-    return LabelledPictures(
-        PictureFeatures({"pool2048": features.astype(np.float32)}, ids, protocol, len(ids)), items, classes
+    return LabelledImages(
+        ImageFeatures({"pool2048": features.astype(np.float32)}, ids, protocol, len(ids)), items, classes
     )
 
 

@@ -18,7 +18,7 @@ from speech2img.metrics.functional.feature_statistics import FeatureStatistics
 from speech2img.metrics.functional.frechet_distance import frechet_distance
 from speech2img.metrics.images import features as picture_features
 from speech2img.metrics.images.features import FeatureSettings, extract_features
-from speech2img.metrics.images.sources import ArrayPictures, FilePictures, PictureFile, folder_pictures
+from speech2img.metrics.images.sources import ArrayImages, FileImages, PictureFile, folder_pictures
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.releases.release import save_release
 
@@ -78,11 +78,11 @@ def test_batch_size_workers_and_order_change_nothing(folder: Path, reader: Count
         np.testing.assert_allclose(again.features["pool64"], whole.features["pool64"], rtol=1e-5, atol=1e-6)
         assert again.protocol == whole.protocol
     files = [PictureFile(f"{n % 3}/{n}.png", folder / f"{n % 3}/{n}.png") for n in reversed(range(11))]
-    listed = extract_features(FilePictures(files, name="list"), reader, settings=SETTINGS, progress=False)
+    listed = extract_features(FileImages(files, name="list"), reader, settings=SETTINGS, progress=False)
     np.testing.assert_array_equal(listed.features["pool64"], whole.features["pool64"])
     assert listed.protocol == whole.protocol
     pixels = np.stack([np.asarray(Image.open(folder / name)) for name in whole.ids])
-    array = extract_features(ArrayPictures(pixels), reader, settings=SETTINGS, progress=False)
+    array = extract_features(ArrayImages(pixels), reader, settings=SETTINGS, progress=False)
     np.testing.assert_array_equal(array.features["pool64"], whole.features["pool64"])
     assert array.protocol.files_sha256 != whole.protocol.files_sha256
 
@@ -207,7 +207,7 @@ def test_bad_settings_are_refused(reader: CountingReader) -> None:
     ):
         with pytest.raises(ConfigError):
             FeatureSettings(**settings)
-    pictures = ArrayPictures(np.zeros((1, 8, 8, 3), dtype=np.uint8))
+    pictures = ArrayImages(np.zeros((1, 8, 8, 3), dtype=np.uint8))
     for taps in (("pool2048",), (), ("pool65",)):
         with pytest.raises(MetricError):
             extract_features(pictures, reader, settings=FeatureSettings(taps=taps), progress=False)
@@ -227,7 +227,7 @@ def test_features_that_are_not_finite_name_the_picture(reader: CountingReader) -
     images = np.zeros((6, 8, 8, 3), dtype=np.uint8)
     images[5] = 255
     with pytest.raises(MetricError, match="0000005: pool64 of test is not finite"):
-        extract_features(ArrayPictures(images), reader, settings=SETTINGS, batch_size=2, progress=False)
+        extract_features(ArrayImages(images), reader, settings=SETTINGS, batch_size=2, progress=False)
 
 
 def test_the_protocol_says_all_and_refuses_other_networks(folder: Path, network: InceptionV3) -> None:
@@ -304,7 +304,7 @@ def test_golden_distances_of_pytorch_fid(realdata: Path) -> None:
     reader = load_inception(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
     found = extract_features(
-        ArrayPictures(golden["rgb227"]),
+        ArrayImages(golden["rgb227"]),
         reader,
         settings=FeatureSettings(taps=tuple(reader.outputs)),
         batch_size=3,

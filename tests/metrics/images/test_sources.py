@@ -20,7 +20,7 @@ from speech2img.errors import DataError, ImageError, MetricError, Speech2ImgErro
 from speech2img.metrics.images.sources import (
     BOX_CROP,
     NO_CROP,
-    ArrayPictures,
+    ArrayImages,
     StorePictures,
     folder_pictures,
     listed_pictures,
@@ -124,12 +124,12 @@ def test_a_corpus_crops_to_its_boxes(tmp_path: Path) -> None:
 
 def test_arrays_and_stores() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 5, 5, 3), dtype=np.uint8)
-    array = ArrayPictures(images)
+    array = ArrayImages(images)
     assert np.array_equal(np.asarray(array.read(2)[0]), images[2])
     assert len({array.read(row)[1] for row in range(3)}) == 3
     changed = images.copy()
     changed[1, 0, 0, 0] ^= 1
-    assert ArrayPictures(images.copy()).fingerprint() == array.fingerprint() != ArrayPictures(changed).fingerprint()
+    assert ArrayImages(images.copy()).fingerprint() == array.fingerprint() != ArrayImages(changed).fingerprint()
     store = SimpleNamespace(ids=["b", "a", "c"], size=5, read=lambda rows: images[list(rows)])
     source = StorePictures(store, ["c", "b"])
     assert source.ids == ["b", "c"] and np.array_equal(np.asarray(source.read(0)[0]), images[0])
@@ -140,7 +140,7 @@ def test_arrays_and_stores() -> None:
             StorePictures(store, ids)
     for wrong in (images.astype(np.float32), images[0], images[:0]):
         with pytest.raises(MetricError, match="uint8 array"):
-            ArrayPictures(wrong)
+            ArrayImages(wrong)
 
 
 def test_the_fingerprint_sees_a_changed_file(tmp_path: Path) -> None:
