@@ -15,6 +15,13 @@ SOAK = Path(__file__).parents[2] / "tools" / "soak"
 
 
 @pytest.fixture(scope="module")
+def readers(mutants):
+    sys.path.insert(0, str(SOAK))
+    yield importlib.import_module("readers").READERS
+    sys.path.remove(str(SOAK))
+
+
+@pytest.fixture(scope="module")
 def mutants():
     spec = importlib.util.spec_from_file_location("mutants", SOAK / "mutants.py")
     module = importlib.util.module_from_spec(spec)
@@ -74,3 +81,11 @@ def test_mutants_are_drawn_by_the_seed_and_differ(mutants) -> None:
     assert several == [mutants.mutate(data, random.Random(number)) for number in range(60)]
     assert sum(one != data for one in several) > 50 and len(set(several)) > 50
     assert any(len(one) < len(data) for one in several) and any(len(one) > len(data) for one in several)
+
+
+def test_a_part_of_the_hunt_over_every_reader(mutants, readers, tmp_path: Path) -> None:
+    assert len(readers) >= 40
+    for number, reader in enumerate(readers):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert not mutants.hunt(reader, folder, 4, seed=11).faults, reader.name
