@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
 from speech2img.errors import ConfigError
+from speech2img.renamed import modern_key, modern_settings, modern_value
 
 T = TypeVar("T")
 MAX_CONFIG_BYTES = 1 << 18
@@ -33,26 +34,6 @@ MAX_DOTS = 300
 """Most dots in a line of TOML."""
 INTEGERS = range(-(2**63), 2**63)
 """Whole numbers that a setting may have: those of 64 bits."""
-RENAMED: Mapping[str, Mapping[str, str]] = {
-    "settings": {
-        "model.looks_through": "model.projection_network",
-        "stretch": "mean_scale",
-        "unsaid": "condition_dropout",
-    },
-    "checkpoint": {"pupil": "model", "feature_critics": "projected"},
-    "stats": {"said_and_shown": "attribute_recall"},
-    "report": {
-        "spoken_attribute_way": "spoken_relative_accuracy",
-        "worded_attribute_way": "worded_relative_accuracy",
-        "manner_attribute_way": "manner_relative_accuracy",
-        "way": "relative_accuracy",
-        "way_interval": "relative_accuracy_interval",
-    },
-}
-"""Kind of file -> old name -> new name, of what is written to disk. Readers accept both, writers write the new one; a
-line is never removed. "settings" are dotted, as in TOML, in saved settings and for ``--set``; "checkpoint" are keys of
-a task's state; "stats" are measures in ``stats.jsonl`` and checkpoints, and in the setting ``selection``; "report" are
-metrics of ``report.json`` and fields of its scores by attribute."""
 _READ_THE_DOCS = "see --help or the settings class for what is allowed"
 
 
@@ -77,7 +58,8 @@ def load_settings(
     ConfigError
         If the file cannot be read, a key is unknown or a value has the wrong type.
     """
-    values = _modern(cls, _read_toml(Path(file))) if file is not None else {}
+    known = frozenset(_names(cls))
+    values = modern_settings(_read_toml(Path(file)), known) if file is not None else {}
     overrides = list(overrides)
     source = " and ".join([str(file)] * (file is not None) + ["--set"] * bool(overrides)) or "settings"
     reader = _Reader(source, cls)
@@ -86,7 +68,7 @@ def load_settings(
         key, equals, raw = (part.strip() for part in override.partition("="))
         if not equals:
             raise ConfigError.about(shown, "has no '='", "write it as key=value")
-        key = _modern_key(cls, key)
+        key = modern_key(key, known)
         *parents, name = key.split(".")
         if len(parents) > MAX_DEPTH or len(override) > MAX_CONFIG_BYTES:
             raise ConfigError.about(shown, "is no setting", _READ_THE_DOCS)
@@ -116,21 +98,9 @@ def settings_from_dict(cls: type[T], mapping: Mapping[str, Any], *, source: str 
     ConfigError
         If a key is unknown (the message names the nearest one), missing, of the wrong type, or refused by the class.
     """
-    return _Reader(source, cls).build(cls, _modern(cls, mapping) if isinstance(mapping, Mapping) else mapping)
-
-
-def renamed(section: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """A flat mapping from a file, with new names (of `RENAMED`) for old ones.
-
-    Parameters
-    ----------
-    section : str
-        Kind of file, a key of `RENAMED`.
-    mapping : Mapping of str to Any
-        As it was written; where it has a name in both forms, the later one counts.
-    """
-    names = RENAMED[section]
-    return {names.get(name, name): value for name, value in mapping.items()}
+    if isinstance(mapping, Mapping):
+        mapping = modern_settings(mapping, frozenset(_names(cls)))
+    return _Reader(source, cls).build(cls, mapping)
 
 
 def settings_to_dict(settings: Any) -> dict[str, Any]:
@@ -167,27 +137,6 @@ def field_docs(cls: type) -> dict[str, str]:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(doc))):
                     docs[name] = inspect.cleandoc(doc)
     return docs
-
-
-def modern_value(name: str, value: Any) -> Any:
-    """New form of a setting's value: ``selection`` holds the name of a measure."""
-    return RENAMED["stats"].get(value, value) if name == "selection" and isinstance(value, str) else value
-
-
-def _modern_key(cls: type, key: str) -> str:
-    """New name of a dotted setting; a class that has a setting of the old name keeps it."""
-    return key if key not in RENAMED["settings"] or key in _names(cls) else RENAMED["settings"][key]
-
-
-def _modern(cls: type, values: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Settings under their new names, table by table; with both names given, the old one is left as it is."""
-    modern: dict[str, Any] = {}
-    for name, value in values.items():
-        key = ".".join((*path, str(name)))
-        if (new := _modern_key(cls, key)) != key and new.rpartition(".")[2] not in values:
-            name = new.rpartition(".")[2]
-        modern[name] = _modern(cls, value, (*path, name)) if isinstance(value, Mapping) else modern_value(name, value)
-    return modern
 
 
 def _over(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -13,16 +13,9 @@ from helpers.damage import mutants
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech2img.config import (
-    RENAMED,
-    dump_toml,
-    field_docs,
-    load_settings,
-    renamed,
-    settings_from_dict,
-    settings_to_dict,
-)
+from speech2img.config import dump_toml, field_docs, load_settings, settings_from_dict, settings_to_dict
 from speech2img.errors import ConfigError
+from speech2img.renamed import RENAMED, renamed
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from speech2img.config import RENAMED, renamed
+from speech2img.renamed import RENAMED, renamed
 from speech2img.storage.atomic import atomic_write_bytes, disk_errors, read_bytes
 from speech2img.storage.json_text import parse_json
 from speech2img.storage.progress import Progress

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from speech2img.config import renamed
+from speech2img.renamed import renamed
 from speech2img.storage.atomic import read_bytes
 from speech2img.storage.json_text import parse_json
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from speech2img.config import RENAMED
+from speech2img.renamed import RENAMED
 
 
 def metrics_by_name(report: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
