@@ -13,16 +13,13 @@ if TYPE_CHECKING:
     from speech2img.features.attributes import AttributeClassifier
     from speech2img.features.base import FeatureExtractor
     from speech2img.features.image_features import FeatureFile
-    from speech2img.metrics.evaluate.model_groups import GroupMeasure
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
-    from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
 
     Model = SpeechToImage | StoredSpeech
 
 FEATURES = "teacher"
 LIMIT = 200
-BATCH = 32
 
 
 def default_split(manifest: "Manifest") -> str:
@@ -32,6 +29,7 @@ def default_split(manifest: "Manifest") -> str:
 
 def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
+    from speech2img.cli.evaluate_extras import measures_asked_for
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.features.stores import image_store
     from speech2img.metrics.evaluate.model import evaluate_pipeline
@@ -48,7 +46,7 @@ def run_model(args: argparse.Namespace) -> int:
     network = _network(args, judge, features, pipe)
     store = image_store(manifest, size=pipe.image_size)
     retrieval, notes = _retrieval(args, manifest, features)
-    extras = _extras(args, manifest, pipe, store, out)
+    extras = measures_asked_for(args, manifest, pipe, store, out, features=args.features or FEATURES)
     evaluate_pipeline(
         pipe,
         manifest,
@@ -255,101 +253,3 @@ def _curves(args: argparse.Namespace) -> dict[str, Path]:
         for run in runs
         if (run / "stats.jsonl").exists()
     }
-
-
-def _extras(
-    args: argparse.Namespace, manifest: "Manifest", pipe: "Model", store: "ImageStoreLike", out: Path
-) -> "list[GroupMeasure]":
-    """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder."""
-    extras: list[GroupMeasure] = []
-    if args.inception is not None or args.classifier is not None or args.retrieval:
-        from speech2img.features.image_classifier import load_image_classifier
-        from speech2img.features.inception import load_inception
-        from speech2img.metrics.evaluate.encoder_judge import check_judges
-        from speech2img.metrics.evaluate.model_inception import InceptionMetrics
-
-        reader = classifier = None
-        warnings: tuple[str, ...] = ()
-        if args.inception is not None:
-            reader = load_inception(args.inception, precision=args.precision, device=pipe.device)
-        if args.classifier is not None:
-            classifier = load_image_classifier(args.classifier, device=pipe.device)
-            judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
-            warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
-        extras.append(
-            InceptionMetrics(
-                reader,
-                manifest,
-                classifier=classifier,
-                warnings=warnings,
-                retrieval=args.retrieval,
-                size=pipe.image_size,
-                store=store,
-                work=out / "work",
-                protocol=args.protocol,
-                allow_small=args.allow_small,
-                seed=args.seed,
-                batch_size=args.batch_size,
-                workers=args.workers,
-            )
-        )
-    if args.judge_encoder is not None:
-        extras.append(_encoder_judge(args, pipe))
-    return extras
-
-
-def _releases(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Configs of the releases that make up the model."""
-    from speech2img.storage.releases.find_release import find_release
-    from speech2img.storage.releases.release import load_release
-
-    return [load_release(find_release(name))[1] for name in (args.model, args.generator) if name]
-
-
-def _encoder_judge(args: argparse.Namespace, pipe: "Model") -> "GroupMeasure":
-    """The encoder that grades, and the network that taught it: both must have had no part in the model."""
-    import numpy as np
-
-    from speech2img.errors import MetricError
-    from speech2img.features.image_features import Standard, load_features
-    from speech2img.images.resize import resize
-    from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
-    from speech2img.pipeline import SpeechToImage
-    from speech2img.storage.provenance import trained_with
-    from speech2img.storage.releases.find_release import find_release
-    from speech2img.storage.releases.release import load_release
-
-    features = load_features(args.root, args.judge_features or args.features or FEATURES)
-    encoder = SpeechToImage.load(args.judge_encoder, device=args.device)
-    tensors, config = load_release(find_release(args.judge_encoder))
-    taught_by = (trained_with(config) or {}).get("feature network")
-    if "target.mean" not in tensors or taught_by != features.sha256:
-        raise MetricError.about(
-            args.judge_encoder,
-            "it did not learn the standardised features that --judge-features names",
-            "give an encoder trained with standardise = true, and the name of the features it was trained with",
-        )
-    warnings = check_judges(
-        {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
-        _releases(args),
-        own_sha256=pipe.weights_sha256,
-        allow=args.allow_same_judge,
-    )
-    teacher = features.open_teacher(device=pipe.device)
-    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
-
-    def read(pictures: "np.ndarray") -> "np.ndarray":
-        parts = [
-            teacher.views(resize(pictures[start : start + BATCH], teacher.image_size), 1)[:, 0].float().cpu().numpy()
-            for start in range(0, len(pictures), BATCH)
-        ]
-        return standard(np.concatenate(parts))
-
-    return EncoderJudge(
-        encode=encoder.encode_paths,
-        read=read,
-        name=f"{args.judge_encoder} and its {features.kind}",
-        weights_sha256=encoder.weights_sha256,
-        warnings=warnings,
-        seed=args.seed,
-    )
