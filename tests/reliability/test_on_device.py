@@ -193,7 +193,8 @@ def test_settings_take_effect(made: ModuleType, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch, "compile", lambda network: partial(network))
     compute = ComputeSettings(channels_last="on", compile=True, graphs=True)
     task = made.generator_task(replace(SMALL, compute=compute), CPU, pictures=16)
-    assert isinstance(task.forward, partial) and all(isinstance(one, partial) for one in task.pixel.forwards)
+    networks = [task.forward, *task.supervision.pixel.forwards]
+    assert all(isinstance(one, partial) for one in networks)
     before = task.graph
     assert isinstance(before, GraphedStep)
     task.load_state_dict(task.state_dict())

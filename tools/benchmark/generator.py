@@ -72,7 +72,7 @@ def equal_weights(published: Any, task: Any) -> None:
     from speech2img.models.published import stackgan_v2 as names
 
     task.generator.load_state_dict(names.convert_stackgan_v2_generator(published.generator.state_dict()))
-    for critic, network in zip(published.discriminators, task.pixel.networks, strict=True):
+    for critic, network in zip(published.discriminators, task.supervision.pixel.networks, strict=True):
         network.load_state_dict(names.convert_stackgan_v2_discriminator(critic.state_dict()))
 
 

@@ -115,6 +115,6 @@ def generator_task(settings: GeneratorSettings, device: torch.device, *, picture
 def reconfigure(task: GeneratorTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:
     """Let a task go on in other arithmetic and with another use of memory; its weights stay."""
     settings = replace(task.settings, compute=replace(task.settings.compute, memory=memory))
-    task.settings = task.pixel.settings = settings
-    task.precision = task.pixel.precision = resolve_precision(precision, task.device)
+    task.settings = task.supervision.pixel.settings = settings
+    task.precision = task.supervision.pixel.precision = resolve_precision(precision, task.device)
     task.generator.recompute_("stages" if memory == "low" else "nothing")

@@ -10,30 +10,26 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from speech2img.batches.image_pairs import PairBatch, PairBatches
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent, tried_kernels
-from speech2img.distributed.collectives import average_gradients_, by_leader, joint, joint_mean
+from speech2img.distributed.collectives import average_gradients_, by_leader
 from speech2img.features.attributes import AttributeClassifier
-from speech2img.features.base import with_maps
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.pyramid import pyramid
-from speech2img.losses.generator import color_consistency_loss, kl_to_standard_normal
-from speech2img.models.generators.stackgan import GeneratorOutput, StackGenerator, init_stackgan_
+from speech2img.models.generators.stackgan import StackGenerator, init_stackgan_
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
-from speech2img.training.stackgan.discriminators import ADAM_BETAS, Discriminators
+from speech2img.training.stackgan.discriminators import ADAM_BETAS
 from speech2img.training.stackgan.export import save_generator
-from speech2img.training.stackgan.feature_loss import FeatureLoss
 from speech2img.training.stackgan.initialization import fit_input_, keep_start, standardise_input_, started, take_over_
-from speech2img.training.stackgan.projected_discriminators import FeatureDiscriminators
-from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor
+from speech2img.training.stackgan.relation_supervisor import PairEmbeddings
 from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.supervision import build_supervision
 from speech2img.training.stackgan.validation_samples import Previews, Probe
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
@@ -155,43 +151,14 @@ class GeneratorTask(Task):
             standardise_input_(self.generator.augment.project, batches.source.embeddings)
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
-        sizes, looks_at = self.generator.image_sizes, model.discriminators
-        self.pixel = (
-            None
-            if looks_at == "features"
-            else Discriminators(settings, sizes, precision=self.precision, scaler=self.scaler, device=device)
-        )
-        self.projected = (
-            None
-            if looks_at == "pixels"
-            else FeatureDiscriminators(
-                settings,
-                with_maps(frozen.seen_through or teacher),
-                sizes,
-                precision=self.precision,
-                scaler=self.scaler,
-                device=device,
-            )
-        )
-        self.feature_loss = FeatureLoss(
-            settings.losses,
-            teacher=teacher,
-            features=frozen.features,
+        self.supervision = build_supervision(
+            settings,
+            frozen,
+            self.generator.image_sizes,
             standard=self.encoder_tensors,
             precision=self.precision,
+            scaler=self.scaler,
             device=device,
-        )
-        self.relation = (
-            None
-            if sight is None
-            else RelationSupervisor(
-                settings.relation,
-                sight,
-                rate=settings.discriminator_learning_rate,
-                precision=self.precision,
-                scaler=self.scaler,
-                device=device,
-            )
         )
         if settings.initial is not None:
             self.trained_with |= inherited(start, "initial generator")
@@ -211,10 +178,10 @@ class GeneratorTask(Task):
         self.previews = Previews(settings, probe, self.average.module, device=device)
 
     def _start_from(self, run: Path) -> None:
-        take_over_(run, self.generator, None if self.pixel is None else self.pixel.networks)
-        source = self.batches.source
-        assert self.feature_loss.features is not None
-        target = self.feature_loss.standardised(torch.from_numpy(self.feature_loss.features)).numpy()
+        pixel, loss, source = self.supervision.pixel, self.supervision.feature_loss, self.batches.source
+        take_over_(run, self.generator, None if pixel is None else pixel.networks)
+        assert loss.features is not None
+        target = loss.standardised(torch.from_numpy(loss.features)).numpy()
         fit_input_(self.generator.augment.project, source.embeddings, target[source.picture_of])
 
     def _graphed(self) -> GraphedStep | None:
@@ -226,8 +193,7 @@ class GeneratorTask(Task):
 
     def networks(self) -> list[nn.Module]:
         """Generator, discriminators and relation classifier."""
-        judges = (self.pixel, self.projected, self.relation)
-        return [self.generator, *(judge.networks for judge in judges if judge is not None)]
+        return [self.generator, *(judge.networks for judge in self.supervision.trained())]
 
     def batch_ids(self, batch: PairBatch) -> list[int]:
         """Rows in the image store."""
@@ -238,9 +204,8 @@ class GeneratorTask(Task):
         settings = self.settings
         rate = learning_rate(progress, base=1.0, schedule=settings.schedule)
         set_learning_rate(self.optimizer, rate * settings.learning_rate)
-        for judge in (self.pixel, self.projected, self.relation):
-            if judge is not None:
-                judge.set_rate(rate * settings.discriminator_learning_rate)
+        for judge in self.supervision.trained():
+            judge.set_rate(rate * settings.discriminator_learning_rate)
         self.generator.train()
         host = [self._with_noise(batch.embeddings_BD), batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
         inputs = sent(host, self.device)
@@ -262,7 +227,7 @@ class GeneratorTask(Task):
         progress: float,
     ) -> dict[str, Tensor]:
         """Step of every network; the batch is what only some losses look at."""
-        settings, sizes = self.settings, self.generator.image_sizes
+        settings, supervision, sizes = self.settings, self.supervision, self.generator.image_sizes
         real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_pictures, sizes)
         noise = torch.randn(len(embeddings), settings.model.noise_dim, device=self.device)
         with self.precision.autocast():
@@ -270,16 +235,18 @@ class GeneratorTask(Task):
         terms: dict[str, Tensor] = {}
         pairs: PairEmbeddings | None = None
         if progress >= settings.losses.adversarial_from:
-            if self.pixel is not None:
-                terms["discriminator"] = self.pixel.step(real, wrong, fake)
-            if self.projected is not None:
-                terms["feature_discriminator"] = self.projected.step(real, wrong, fake)
-            if self.relation is not None and batch is not None and batch.positive_BCHW is not None:
+            if supervision.pixel is not None:
+                terms["discriminator"] = supervision.pixel.step(real, wrong, fake)
+            if supervision.projected is not None:
+                terms["feature_discriminator"] = supervision.projected.step(real, wrong, fake)
+            if supervision.relation is not None and batch is not None and batch.positive_BCHW is not None:
                 (positive,) = sent([batch.positive_BCHW], self.device)
                 positive = pyramid(positive, sizes[-1:])[0]
-                pairs = self.relation.embed(real[-1], positive, wrong[-1], fake.images[-1])
-                terms["relation_classifier"] = self.relation.step(pairs)
-        terms |= self._generator_step(batch, embeddings, classes, fake, real, pairs, progress)
+                pairs = supervision.relation.embed(real[-1], positive, wrong[-1], fake.images[-1])
+                terms["relation_classifier"] = supervision.relation.step(pairs)
+        terms |= self._generator_step(
+            supervision.generator_terms(batch, embeddings, classes, fake, real, pairs, progress=progress)
+        )
         self.scaler.update()
         return terms
 
@@ -293,33 +260,8 @@ class GeneratorTask(Task):
         plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
         return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
-    def _generator_step(
-        self,
-        batch: PairBatch | None,
-        embeddings: Tensor,
-        classes: Tensor,
-        fake: GeneratorOutput,
-        real: list[Tensor],
-        pairs: PairEmbeddings | None,
-        progress: float,
-    ) -> dict[str, Tensor]:
-        want = self.settings.losses
-        terms = {"kl": want.kl * kl_to_standard_normal(*joint((fake.mu, fake.logvar)))}
-        if progress >= want.adversarial_from:
-            if self.pixel is not None:
-                terms |= self.pixel.generator_terms(fake, classes)
-            if self.projected is not None:
-                terms["feature_generator"] = self.projected.generator_term(fake)
-        if self.relation is not None and pairs is not None:
-            terms["relation"] = self.relation.generator_term(pairs)
-        if want.color and len(fake.images) > 1:
-            terms["color"] = want.color * joint_mean(color_consistency_loss(fake.images))
-        if want.feature and batch is not None:
-            terms["feature"] = want.feature * joint_mean(self.feature_loss(batch, embeddings, fake.images))
-        if want.reconstruction:
-            weight = want.reconstruction + progress * (want.reconstruction_floor - want.reconstruction)
-            both = zip(fake.images, real, strict=True)
-            terms["reconstruction"] = weight * joint_mean(torch.stack([F.l1_loss(a, b) for a, b in both]).mean())
+    def _generator_step(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Step of the generator on the sum of its losses; gives their values."""
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
@@ -344,28 +286,30 @@ class GeneratorTask(Task):
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, average, optimizers, scaler, sampler and best weights."""
+        pixel, projected, relation = self.supervision.pixel, self.supervision.projected, self.supervision.relation
         state = {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "generator_optimizer": self.optimizer.state_dict(),
-            **({} if self.pixel is None else self.pixel.state_dict()),
+            **({} if pixel is None else pixel.state_dict()),
             "scaler": self.scaler.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
-        if self.projected is not None:
-            state["projected"] = self.projected.state_dict()
-        return state if self.relation is None else {**state, "relation": self.relation.state_dict()}
+        if projected is not None:
+            state["projected"] = projected.state_dict()
+        return state if relation is None else {**state, "relation": relation.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
+        pixel, projected, relation = self.supervision.pixel, self.supervision.projected, self.supervision.relation
         self.generator.load_state_dict(state["generator"])
-        if self.pixel is not None:
-            self.pixel.load_state_dict(state)
-        if self.projected is not None:
-            self.projected.load_state_dict(state["projected"])
-        if self.relation is not None:
-            self.relation.load_state_dict(state["relation"])
+        if pixel is not None:
+            pixel.load_state_dict(state)
+        if projected is not None:
+            projected.load_state_dict(state["projected"])
+        if relation is not None:
+            relation.load_state_dict(state["relation"])
         self.average.load_state_dict(state["average"])
         restore_optimizer_(self.optimizer, state["generator_optimizer"])
         self.graph = self._graphed()  # an earlier one would go on with the optimizers' earlier places
