@@ -54,7 +54,7 @@ def measures_asked_for(
     if args.inception is not None or args.classifier is not None or args.retrieval:
         from speech2img.features.image_classifier import load_image_classifier
         from speech2img.features.inception import load_inception
-        from speech2img.metrics.evaluate.encoder_judge import check_judges
+        from speech2img.metrics.evaluate.judges import check_judges
         from speech2img.metrics.evaluate.model_inception import InceptionMetrics
 
         reader = classifier = None
@@ -102,7 +102,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     from speech2img.errors import MetricError
     from speech2img.features.image_features import Standard, load_features
     from speech2img.images.resize import resize
-    from speech2img.metrics.evaluate.encoder_judge import EncoderJudge, check_judges
+    from speech2img.metrics.evaluate.judges import EncoderJudge, check_judges
     from speech2img.pipeline import SpeechToImage
     from speech2img.storage.provenance import trained_with
     from speech2img.storage.releases.find_release import find_release

@@ -18,7 +18,7 @@ from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import DataError
 from speech2img.features.image_features import build_teacher_features, load_features
 from speech2img.features.speech_embeddings import load_embeddings
-from speech2img.metrics.evaluate.independence import judge_independence
+from speech2img.metrics.evaluate.judges import judge_independence
 from speech2img.models.generators.image_sampler import SamplingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore

@@ -17,11 +17,11 @@ from speech2img.metrics.evaluate.model_groups import (
     EvaluatedGroup,
     GroupMeasure,
     SpeechPipeline,
+    choose_utterances,
     generate_group,
     group_name,
 )
 from speech2img.metrics.evaluate.model_samples import Renderer, gallery_entries, measure_diversity
-from speech2img.metrics.evaluate.utterances import choose_utterances
 from speech2img.metrics.functional.spoken_attributes import per_picture
 from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
 from speech2img.metrics.images.sets import repetition_note

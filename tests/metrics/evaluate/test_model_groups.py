@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.utterances import UtteranceRecord, utterances_of
 from speech2img.errors import DataError, MetricError
-from speech2img.metrics.evaluate.utterances import choose_utterances
+from speech2img.metrics.evaluate.model_groups import choose_utterances
 
 
 def record(class_id: int, picture: int, caption: int, *, held_out: bool) -> UtteranceRecord:
