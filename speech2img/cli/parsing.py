@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from speech2img.options import Option, natural, positive
-from speech2img.storage.progress import say
+from speech2img.storage.notices import notice
 
 _MAX_VALUE = 200  # characters of a value that a message repeats
 
@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
             message = f"'{choice[1]}' is not known; {hint}known: {', '.join(known)}"
         if len(message) > 4 * _MAX_VALUE:
             message = f"{message[:_MAX_VALUE]} ... {message[-_MAX_VALUE:]}"
-        say(f"{self.prog}: {message} (see {self.prog} --help)")
+        notice(f"{message} (see {self.prog} --help)", by=self.prog)
         sys.exit(2)
 
     def _print_message(self, message: str, file: Any = None) -> None:

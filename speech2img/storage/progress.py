@@ -9,28 +9,14 @@ from typing import Self, TypeVar
 
 from tqdm import tqdm
 
+from speech2img.storage.notices import notice
+
 T = TypeVar("T")
 
 LINE_SECONDS = 10.0
 """Seconds between two lines where standard error is no terminal."""
 
 _BAR_NOTE_SECONDS = 1.0
-
-
-def say(line: str) -> None:
-    r"""Write one line to standard error; what nobody can read (a closed or full place) never ends a job.
-
-    Parameters
-    ----------
-    line : str
-        Any text; what the terminal's encoding lacks is written as ``\xNN``, line breaks become blanks.
-    """
-    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    text = " ".join(line.splitlines()).encode(encoding, "backslashreplace").decode(encoding, "replace")
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # ValueError: the stream is closed
-        return
 
 
 class Progress:
@@ -140,7 +126,7 @@ class Progress:
             remaining = (self.total - self.n) / speed
         if remaining is not None:
             words.append(f"{_clock(remaining)} left")
-        say(f"{self._what}: {', '.join(words)}{' ' if self._note else ''}{self._note}")
+        notice(f"{', '.join(words)}{' ' if self._note else ''}{self._note}", by=self._what)
 
     def _amount(self, number: float) -> str:
         return str(tqdm.format_sizeof(number)) if self._unit == "B" else str(number)

@@ -1,6 +1,5 @@
 """Progress: a bar on a terminal, lines elsewhere, silence when asked, and never an error of its own."""
 
-import io
 import os
 import pty
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from speech2img.storage import progress as progress_module
-from speech2img.storage.progress import Progress, say, track
+from speech2img.storage.progress import Progress, track
 
 COUNT_TWO = (
     "from speech2img.storage import progress\n"
@@ -80,14 +79,3 @@ def test_a_terminal_gets_a_bar_and_a_pipe_gets_lines() -> None:
 def test_unreadable_standard_error_never_ends_a_job(redirect: str) -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", f'"$0" -c "$1" {redirect}', sys.executable, COUNT_TWO])
     assert done.returncode in (0, 141) if "|" in redirect else done.returncode == 0
-
-
-def test_a_line_is_one_line_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="ascii", errors="strict"))
-    say("caf\u00e9\nof\u2028words \udc80")
-    assert raw.getvalue() == b"caf\\xe9 of words \\udc80\n"
-    sys.stderr.close()
-    say("nobody reads this")
-    monkeypatch.setattr(sys, "stderr", None)
-    say("nor this")
