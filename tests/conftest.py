@@ -32,6 +32,12 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
 
+def pytest_configure() -> None:
+    """Signals have their usual effect, here and in processes that tests start, also where ``nohup`` started the tests."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--gpu`` runs the tests that need a CUDA device; without it they are skipped."""
     parser.addoption("--gpu", action="store_true", help="run the tests marked gpu (they need a CUDA device)")

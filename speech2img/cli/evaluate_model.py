@@ -89,12 +89,12 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
 
 def _demand_speech(args: argparse.Namespace, manifest: "Manifest") -> None:
     """Raise DataError where recordings that would be heard are not there."""
-    from speech2img.corpora.records.utterances import utterances_of
     from speech2img.errors import DataError
     from speech2img.storage.names import some_of
 
-    paths = [record.audio for record in utterances_of(manifest, args.split)] if args.embeddings is None else []
-    if gone := [str(path.relative_to(manifest.root)) for path in paths if not path.is_file()]:
+    items = [item for item in manifest.items if item.split in args.split] if args.embeddings is None else []
+    paths = [caption.audio for item in items for caption in item.captions if caption.audio is not None]
+    if gone := [path for path in paths if not (manifest.root / path).is_file()]:
         fix = f"run 'speech2img synthesize --root {args.root}', or put back what people recorded"
         raise DataError.about(args.root, f"{len(gone)} of {len(paths)} recordings are missing: {some_of(gone)}", fix)
 

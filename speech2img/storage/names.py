@@ -97,7 +97,11 @@ def some_of(names: Sequence[str], *, separator: str = ", ", max_length: int = MA
 
 
 def shown(name: str, *, max_length: int = MAX_LENGTH) -> str:
-    r"""A name as one line of plain characters: what cannot be printed (``\xf6`` of Latin-1, line ends) is escaped."""
+    r"""A name as one line of plain characters: what cannot be printed (``\xf6`` of Latin-1, line ends) is escaped.
+
+    Of a long one the middle is left out: the end of a path says which file it is.
+    """
     if not name.isprintable():
-        name = printable(name[: max_length + 1])
-    return name if len(name) <= max_length else f"{name[: max_length - 3]}..."
+        name = printable(name if len(name) <= 2 * max_length else f"{name[:max_length]}{name[-max_length:]}")
+    head = (max_length - 3) // 3
+    return name if len(name) <= max_length else f"{name[:head]}...{name[head + 3 - max_length :]}"
