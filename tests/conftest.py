@@ -33,7 +33,7 @@ settings.load_profile("fixed")
 
 
 def pytest_configure() -> None:
-    """Signals have their usual effect, here and in processes that tests start, also where ``nohup`` started the tests."""
+    """Signals have their usual effect, here and in processes that tests start, also under ``nohup``."""
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -64,11 +64,7 @@ def test_names_are_shown_as_one_plain_line() -> None:
     assert shown("vögel 鸟.jpg") == "vögel 鸟.jpg"
     assert shown("v\udcf6gel\n\u202e.jpg") == r"v\xf6gel\n\u202e.jpg"
     long = shown("a folder/" * 50 + "bird.wav")
-    assert (
-        len(long) == 80
-        and long.startswith("a folder/a folder/")
-        and long.endswith("...lder/a folder/a folder/a folder/a folder/bird.wav")
-    )
+    assert len(long) == 80 and long.startswith("a folder/a folder/a") and long.endswith("/a folder/bird.wav")
 
 
 @given(st.text(max_size=100))
