@@ -1,8 +1,9 @@
 """Released weights: a folder with safetensors, config, card and manifest, written and read as a whole."""
 
+import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,28 +60,11 @@ def save_release(
     """
     folder = require_release_place(folder)
     stored = {name: _packed(tensor, name, half=half) for name, tensor in tensors.items()}
-    temp, old = temp_name(folder), temp_name(folder)
-    try:
-        with disk_errors(folder, sum(tensor.nbytes for tensor in stored.values())):
-            temp.mkdir(parents=True)
-            (temp / WEIGHTS).write_bytes(save(stored))
-            write_json(temp / CONFIG, config)
-            write_text(temp / CARD, card)
-            seal_folder(temp, _FILES, format=FORMAT)
-            fsync(temp)
-            require_release_place(folder)
-            if folder.exists():
-                folder.rename(old)
-            try:
-                temp.rename(folder)
-            except OSError:
-                if old.exists():
-                    old.rename(folder)
-                raise
-            fsync(folder.parent)
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    with _replacing(folder, sum(tensor.nbytes for tensor in stored.values())) as temp:
+        (temp / WEIGHTS).write_bytes(save(stored))
+        write_json(temp / CONFIG, config)
+        write_text(temp / CARD, card)
+        seal_folder(temp, _FILES, format=FORMAT)
 
 
 def require_release_place(folder: str | Path) -> Path:
@@ -125,13 +109,25 @@ def copy_release(source: str | Path, target: str | Path) -> None:
     if os.path.realpath(source) == os.path.realpath(target):
         return
     folder = require_release_place(target)
+    with _replacing(folder) as temp:
+        for name in (*_FILES, MANIFEST):
+            shutil.copyfile(Path(source) / name, temp / name)
+            fsync(temp / name)
+
+
+@contextlib.contextmanager
+def _replacing(folder: Path, bytes_needed: int | None = None) -> Iterator[Path]:
+    """Give a temp folder that takes the place of an older release when the block ends well, and vanishes otherwise."""
     temp, old = temp_name(folder), temp_name(folder)
     try:
-        with disk_errors(folder):
+        with disk_errors(folder, bytes_needed):
+            # Write the new release.
             temp.mkdir(parents=True)
-            for name in (*_FILES, MANIFEST):
-                shutil.copyfile(Path(source) / name, temp / name)
-                fsync(temp / name)
+            yield temp
+            fsync(temp)
+
+            # Put it in the place of the older one, which comes back if that fails.
+            require_release_place(folder)
             if folder.exists():
                 folder.rename(old)
             try:
@@ -143,7 +139,8 @@ def copy_release(source: str | Path, target: str | Path) -> None:
             fsync(folder.parent)
     finally:
         shutil.rmtree(temp, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
