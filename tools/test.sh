@@ -33,4 +33,4 @@ echo "== pytest"
 # One thread a worker: the tests are small, and two workers that share two cores lose more to waiting than they gain.
 export OMP_NUM_THREADS=1
 [ $# -eq 0 ] || exec "$python" -m pytest "$@"
-exec "$python" -m pytest -n "${SPEECH2IMG_TEST_WORKERS:-2}" --cov --cov-report=term --cov-fail-under=85
+exec "$python" -m pytest -n "${SPEECH2IMG_TEST_WORKERS:-2}" --cov --cov-report=term --cov-fail-under=95
