@@ -162,7 +162,7 @@ def encoded(tmp_path: Path, name: str) -> bytes:
 def test_real_files(name: str, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = encoded(tmp_path, name)
     if by == "PyAV":
-        pytest.importorskip("av")
+        pytest.importorskip("av", reason="PyAV, of the extra app, is not installed")
         monkeypatch.setenv("PATH", os.devnull)
     y = read_audio(data, sample_rate=16_000)
     assert len(y) == pytest.approx(24_000, rel=0.12)
