@@ -100,7 +100,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     import numpy as np
 
     from speech2img.errors import MetricError
-    from speech2img.features.image_features import Standard, load_features
+    from speech2img.features.image_features import Standardizer, load_features
     from speech2img.images.resize import resize
     from speech2img.metrics.evaluate.judges import EncoderJudge, check_judges
     from speech2img.pipeline import SpeechToImage
@@ -125,7 +125,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
         allow=args.allow_same_judge,
     )
     teacher = features.open_teacher(device=pipe.device)
-    standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+    standard = Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
     def read(pictures: "np.ndarray") -> "np.ndarray":
         parts = [

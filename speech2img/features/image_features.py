@@ -69,7 +69,7 @@ class FeatureFile:
 
 
 @dataclass(frozen=True)
-class Standard:
+class Standardizer:
     """Mean and deviation that features are standardised with."""
 
     mean: np.ndarray
@@ -78,7 +78,7 @@ class Standard:
     """(D,), above 0."""
 
     @classmethod
-    def of(cls, features_NVD: np.ndarray) -> "Standard":
+    def of(cls, features_NVD: np.ndarray) -> "Standardizer":
         """Statistics over pictures and views."""
         flat = features_NVD.reshape(-1, features_NVD.shape[-1])
         return cls(flat.mean(axis=0), flat.std(axis=0) + 1e-3 * float(flat.std()) + 1e-8)

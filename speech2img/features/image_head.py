@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from speech2img.errors import CheckpointError
-from speech2img.features.image_features import Standard
+from speech2img.features.image_features import Standardizer
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, part_of, release_sha256
+from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
 PREFIX = "image_head."
 
@@ -82,13 +82,13 @@ def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     """
     if "image_head" not in config:
         return None
-    state, what = part_of(tensors, PREFIX), f"{name} (image head)"
+    state, what = strip_prefix(tensors, PREFIX), f"{name} (image head)"
     head = build_network(ImageHead, config["image_head"], state, name=what, fix="export it again")
     return head.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
-class PictureSpace:
+class ImageSpace:
     """How teacher features of pictures become comparable with the speech embeddings of a release."""
 
     what: str
@@ -99,7 +99,7 @@ class PictureSpace:
     """F; None where features of any width pass through."""
 
 
-def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> PictureSpace | None:
+def image_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> ImageSpace | None:
     """What the speech of a release learned to meet: features, standardised ones, or what an image head makes of them.
 
     Parameters
@@ -111,7 +111,7 @@ def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
 
     Returns
     -------
-    PictureSpace or None
+    ImageSpace or None
         None where the encoder was trained with an image head that the release does not hold.
 
     Raises
@@ -122,10 +122,10 @@ def picture_space(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
     head = image_head_of(tensors, config, name=name)
     if head is not None:
         embed = TrainedImageHead(head, "", "", "").embed
-        return PictureSpace("features through the trained image head", embed, head.linear.in_features)
+        return ImageSpace("features through the trained image head", embed, head.linear.in_features)
     if "target.mean" in tensors:
-        standard = Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
-        return PictureSpace("features standardised as in training", standard, len(standard.mean))
+        standard = Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
+        return ImageSpace("features standardised as in training", standard, len(standard.mean))
     if (config.get("encoder") or {}).get("network") == "s2igan":
         return None
-    return PictureSpace("", lambda features: features)
+    return ImageSpace("", lambda features: features)

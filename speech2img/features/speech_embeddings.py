@@ -18,7 +18,7 @@ from speech2img.distributed.chunked_work import compute_parts, shared_parts
 from speech2img.distributed.collectives import by_leader
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.image_features import Standard, load_features
+from speech2img.features.image_features import Standardizer, load_features
 from speech2img.features.speech_batches import BATCH_FRAMES, batches_by_length, encode_batch
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.features.stores import demand_embeddings_or_nothing, derived, mel_store
@@ -32,7 +32,7 @@ from speech2img.storage.names import plain_name
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import copy_release, load_release, part_of, release_sha256, save_release
+from speech2img.storage.releases.release import copy_release, load_release, release_sha256, save_release, strip_prefix
 
 MAX_FRAMES = 2048
 
@@ -124,7 +124,7 @@ def extract_embeddings(
             source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
         )
     target = resolve_device(device)
-    state = part_of(tensors, "encoder.")
+    state = strip_prefix(tensors, "encoder.")
     encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
     released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
     encoder.to(target).eval()
@@ -178,7 +178,7 @@ def _padding(config: dict[str, Any], source: Path) -> tuple[int | None, float]:
     return frames, float(value)
 
 
-def extract_picture_embeddings(root: Path, features: str, *, name: str = "picture") -> Path:
+def extract_image_embeddings(root: Path, features: str, *, name: str = "picture") -> Path:
     """Take the teacher's standardised features of each utterance's picture for its embedding.
 
     They need no encoder and hear nothing: a generator warms up on them while the encoder is still learning to give the
@@ -200,7 +200,9 @@ def extract_picture_embeddings(root: Path, features: str, *, name: str = "pictur
     """
     found = load_features(root, features)
     manifest = Manifest.load(root)
-    standard = Standard.of(found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]])
+    standard = Standardizer.of(
+        found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]]
+    )
     counts = [len(item.captions) for item in manifest.items]
     embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
     folder = write_embeddings(

@@ -9,7 +9,7 @@ from speech2img.systems.base import System
 
 if TYPE_CHECKING:
     from speech2img.training.encoder.settings import EncoderSettings
-    from speech2img.training.stackgan.settings import GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANSettings
 
 
 @cache
@@ -21,11 +21,11 @@ def encoder() -> "EncoderSettings":
 
 
 @cache
-def generator() -> "GeneratorSettings":
+def generator() -> "StackGANSettings":
     """StackGAN-v2 with the class-aware loss, as for CUB."""
-    from speech2img.training.stackgan.settings import GeneratorLossSettings
+    from speech2img.training.stackgan.settings import StackGANLossSettings
 
-    return replace(stackgan_v2.generator(), losses=GeneratorLossSettings(class_aware=50.0))
+    return replace(stackgan_v2.generator(), losses=StackGANLossSettings(class_aware=50.0))
 
 
 LI2020 = System(

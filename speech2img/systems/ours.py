@@ -13,7 +13,7 @@ from speech2img.systems.base import System
 if TYPE_CHECKING:
     from speech2img.training.encoder.settings import EncoderSettings
     from speech2img.training.prior.settings import PriorSettings
-    from speech2img.training.stackgan.settings import GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANSettings
 
 
 @cache
@@ -34,11 +34,11 @@ def encoder() -> "EncoderSettings":
 
 
 @cache
-def generator() -> "GeneratorSettings":
+def generator() -> "StackGANSettings":
     """Paints features of images (``extract --pictures``); the prior chooses them by what was said."""
-    from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANModelSettings, StackGANSettings
 
-    return GeneratorSettings(
+    return StackGANSettings(
         embeddings="picture",
         features="googlenet",
         batch_size=16,
@@ -49,8 +49,8 @@ def generator() -> "GeneratorSettings":
         augmentation="crop_flip",
         discriminator_augmentation=("translation",),
         evaluation_utterances=0,
-        model=GeneratorModelSettings(discriminators="features"),
-        losses=GeneratorLossSettings(
+        model=StackGANModelSettings(discriminators="features"),
+        losses=StackGANLossSettings(
             kl=0.2, reconstruction=30.0, reconstruction_floor=2.0, adversarial_from=0.25, feature_target="image"
         ),
     )

@@ -9,7 +9,7 @@ from speech2img.systems.base import System
 
 if TYPE_CHECKING:
     from speech2img.training.encoder.settings import EncoderSettings
-    from speech2img.training.stackgan.settings import GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANSettings
 
 
 @cache
@@ -47,7 +47,7 @@ def published_encoder() -> "EncoderSettings":
 
 
 @cache
-def generator() -> "GeneratorSettings":
+def generator() -> "StackGANSettings":
     """RDG: StackGAN-v2 stacked densely, under a relation supervisor, as for CUB."""
     from speech2img.training.stackgan.settings import RelationSettings
 
@@ -56,7 +56,7 @@ def generator() -> "GeneratorSettings":
 
 
 @cache
-def published_generator() -> "GeneratorSettings":
+def published_generator() -> "StackGANSettings":
     """Each kind of pair is normalised by itself, and a fourth output has no pairs."""
     return replace(generator(), relation=replace(generator().relation, form="published"))
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 from speech2img.systems.base import System
 
 if TYPE_CHECKING:
-    from speech2img.training.stackgan.settings import GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANSettings
 
 
 @cache
-def generator() -> "GeneratorSettings":
+def generator() -> "StackGANSettings":
     """Three stages, 64 to 256 px, as for birds."""
-    from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
+    from speech2img.training.stackgan.settings import StackGANModelSettings, StackGANSettings
 
-    return GeneratorSettings(
+    return StackGANSettings(
         features=None,
-        model=GeneratorModelSettings(num_stages=3, standardise_condition=False),
+        model=StackGANModelSettings(num_stages=3, standardise_condition=False),
         augmentation="crop_flip",
         evaluation_utterances=0,
     )

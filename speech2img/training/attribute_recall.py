@@ -8,7 +8,7 @@ from speech2img.batches.labelled_images import NOT_COUNTED
 from speech2img.corpora.records.items import CLASS_HEADS
 
 
-def count_shown(
+def count_correct_attributes(
     guesses: Mapping[str, np.ndarray],
     heads: Mapping[str, Sequence[str]],
     said: np.ndarray,

@@ -54,9 +54,9 @@ def _encoder() -> "type[Task]":
 
 
 def _stackgan() -> "type[Task]":
-    from speech2img.training.stackgan.task import GeneratorTask
+    from speech2img.training.stackgan.task import StackGANTask
 
-    return GeneratorTask
+    return StackGANTask
 
 
 def _prior() -> "type[Task]":

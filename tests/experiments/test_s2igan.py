@@ -11,7 +11,7 @@ from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training.encoder.settings import EncoderSettings
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "s2igan"
 PHOTOGRAPHS = ("cub", "oxford102", "flickr8k", "places")
@@ -40,7 +40,7 @@ def test_the_whole_way_of_every_corpus(corpus: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("corpus", PHOTOGRAPHS)
 def test_settings_are_the_published_ones(corpus: str) -> None:
-    found = load_settings(GeneratorSettings, file=FOLDER / f"generator-{corpus}.toml")
+    found = load_settings(StackGANSettings, file=FOLDER / f"generator-{corpus}.toml")
     preset = find_preset("generator", "s2igan")
     assert (found.model, found.losses) == (preset.model, preset.losses)
     assert (found.batch_size, found.learning_rate, found.discriminator_learning_rate) == (24, 2e-4, 2e-4)

@@ -17,17 +17,17 @@ from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import save_release
 from speech2img.training.run import LoopSettings
-from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANModelSettings, StackGANSettings
 
 STEPS = 4
 FEATURES, EMBEDDING = 16, 6
 LOOP = LoopSettings(
     max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1, checkpoint_minutes=0.0
 )
-SETTINGS = GeneratorSettings(
-    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
+SETTINGS = StackGANSettings(
+    model=StackGANModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
     batch_size=4,
-    losses=GeneratorLossSettings(class_aware=1.0),
+    losses=StackGANLossSettings(class_aware=1.0),
     augmentation="shift",
     discriminator_augmentation=("translation", "cutout", "color"),
     evaluation_utterances=4,

@@ -7,7 +7,7 @@ from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderModelSettings, EncoderSettings
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import LoopSettings
-from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANModelSettings, StackGANSettings
 
 STEPS = 4
 
@@ -25,10 +25,10 @@ ENCODER = EncoderSettings(
     workers=1,
     loop=loop(),
 )
-GENERATOR = GeneratorSettings(
-    model=GeneratorModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
+GENERATOR = StackGANSettings(
+    model=StackGANModelSettings(width=4, discriminator_width=4, condition_dim=8, noise_dim=8),
     batch_size=4,
-    losses=GeneratorLossSettings(feature=1.0, class_aware=1.0),
+    losses=StackGANLossSettings(feature=1.0, class_aware=1.0),
     augmentation="shift",
     wrong_same_class=0.5,
     discriminator_augmentation=("translation", "cutout", "color"),

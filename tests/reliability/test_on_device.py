@@ -19,11 +19,12 @@ import torch
 
 from speech2img.device import adam, peak_memory, restore_optimizer_, sent
 from speech2img.errors import ConfigError
-from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.training.cuda_graphs import WARM_UP, GraphedStep
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.run import LoopSettings
-from speech2img.training.stackgan.settings import ComputeSettings, GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.settings import ComputeSettings, StackGANModelSettings, StackGANSettings
 
 CPU = torch.device("cpu")
 CUDA = pytest.param("cuda", marks=pytest.mark.gpu)
@@ -35,8 +36,8 @@ CASES = [
     pytest.param("cuda", "fp16", 2e-2, marks=pytest.mark.gpu),
 ]
 """Device, precision, and how far it may be from the CPU in float32, relative."""
-SMALL = GeneratorSettings(
-    model=GeneratorModelSettings(width=8, discriminator_width=8, num_stages=2, condition_dim=8, noise_dim=8),
+SMALL = StackGANSettings(
+    model=StackGANModelSettings(width=8, discriminator_width=8, num_stages=2, condition_dim=8, noise_dim=8),
     batch_size=4,
     features=None,
     evaluation_utterances=0,
@@ -71,7 +72,7 @@ def host_noise(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.backends.cudnn.allow_tf32 = before
 
 
-def losses(made: ModuleType, settings: GeneratorSettings, device: str, steps: int = 2) -> list[dict[str, float]]:
+def losses(made: ModuleType, settings: StackGANSettings, device: str, steps: int = 2) -> list[dict[str, float]]:
     """Losses of the first steps; weights and pictures follow from the seed."""
     torch.manual_seed(0)
     task = made.generator_task(settings, torch.device(device), pictures=16)

@@ -11,14 +11,14 @@ from helpers import painted_corpus, tiny_trainings
 
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError
-from speech2img.features.speech_embeddings import extract_embeddings, extract_picture_embeddings
+from speech2img.features.speech_embeddings import extract_embeddings, extract_image_embeddings
 from speech2img.metrics.report.protocols import PROTOCOLS
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import PUBLISHED, SYSTEMS, markdown_table, preset, presets, table
 from speech2img.training.encoder.settings import CRNNSettings, EncoderSettings
 from speech2img.training.prior.settings import PriorSettings
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stages import STAGES
 from speech2img.training.train import train
 
@@ -35,7 +35,7 @@ def _small(settings: Any, run: Path) -> Any:
         model = replace(settings.model, channels=(8,) * 7 + (16,), embedding_dim=painted_corpus.FEATURES)
         crnn: CRNNSettings = replace(settings.crnn, channels=(8, 8), embedding_dim=8, attention_dim=8)
         return replace(settings, model=model, crnn=crnn, workers=1)
-    assert isinstance(settings, GeneratorSettings)
+    assert isinstance(settings, StackGANSettings)
     sizes: dict[str, Any] = {"num_stages": 2, "width": 4, "discriminator_width": 4, "feature_discriminator_width": 4}
     small = replace(settings, model=replace(settings.model, residual_blocks=1, **sizes), grid_utterances=2, workers=1)
     small = replace(small, relation=replace(small.relation, width=8))
@@ -46,7 +46,7 @@ def _small(settings: Any, run: Path) -> Any:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tmp_path: Path) -> None:
     root = tiny_trainings.build(tmp_path / "corpus")
-    extract_picture_embeddings(root, "teacher", name="picture")
+    extract_image_embeddings(root, "teacher", name="picture")
     system = SYSTEMS[name.removesuffix(PUBLISHED)]
     stages = system.published if name.endswith(PUBLISHED) else system.stages
 

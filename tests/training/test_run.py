@@ -17,7 +17,7 @@ from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.training.run import open_run, require_run_place
-from speech2img.training.stackgan.initialization import take_over_
+from speech2img.training.stackgan.initialization import load_initial_weights_
 from speech2img.training.train import train
 
 
@@ -102,7 +102,7 @@ def test_a_checkpoint_that_holds_no_generator_starts_none(tmp_path: Path, state:
     CheckpointStore(tmp_path / "checkpoints").save(3, state, {})
     generator = StackGenerator(embedding_dim=8, condition_dim=6, noise_dim=4, width=8, num_stages=1)
     with pytest.raises(CheckpointError, match="it holds no generator|holds no tensors by name"):
-        take_over_(tmp_path, generator, None)
+        load_initial_weights_(tmp_path, generator, None)
 
 
 def test_networks_that_a_run_loads_draw_from_its_seed(tmp_path: Path, toy: ModuleType) -> None:

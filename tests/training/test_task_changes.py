@@ -18,13 +18,13 @@ from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import load_features
 from speech2img.features.registry import load_teacher
-from speech2img.features.speech_embeddings import extract_picture_embeddings, load_embeddings
+from speech2img.features.speech_embeddings import extract_image_embeddings, load_embeddings
 from speech2img.models.generators.image_sampler import SamplingOptions
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import load_release
 from speech2img.training.encoder.settings import EncoderLossSettings
-from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANSettings
 from speech2img.training.task import Task
 from speech2img.training.train import train
 
@@ -118,7 +118,7 @@ def test_more_stages_bf16_and_crops(corpus: Path, trained: Path, tmp_path: Path)
         model=replace(GENERATOR.model, num_stages=2),
         augmentation="crop_flip",
         features=None,
-        losses=GeneratorLossSettings(color=1.0),
+        losses=StackGANLossSettings(color=1.0),
         loop=loop(max_steps=2, precision="bf16"),
     )
     train("generator", corpus, tmp_path / "two", settings, progress=False)
@@ -129,7 +129,7 @@ def test_more_stages_bf16_and_crops(corpus: Path, trained: Path, tmp_path: Path)
 
 
 def test_a_warm_up_on_picture_features_is_taken_over(corpus: Path, trained: Path, tmp_path: Path) -> None:
-    extract_picture_embeddings(corpus, "teacher", name="picture")
+    extract_image_embeddings(corpus, "teacher", name="picture")
     found = load_features(corpus, "teacher").features[:, 0]
     pictures = load_embeddings(corpus, "picture").embeddings
     captions = [len(item.captions) for item in Manifest.load(corpus).items]
@@ -194,7 +194,7 @@ def test_contradictory_generator_settings_are_refused(change: dict[str, Any]) ->
     from speech2img.config import settings_from_dict
 
     with pytest.raises(ConfigError):
-        settings_from_dict(GeneratorSettings, change)
+        settings_from_dict(StackGANSettings, change)
 
 
 @pytest.mark.gpu
@@ -206,7 +206,7 @@ def test_every_task_trains_and_resumes_on_cuda(
     from speech2img.training.encoder import task as encoder
     from speech2img.training.stackgan import task as generator
 
-    kinds = {"teacher": teacher.TeacherTask, "encoder": encoder.EncoderTask, "generator": generator.GeneratorTask}
+    kinds = {"teacher": teacher.TeacherTask, "encoder": encoder.EncoderTask, "generator": generator.StackGANTask}
     for name, settings in SETTINGS.items():
         settings = replace(settings, loop=loop(precision=precision))
         original = kinds[name].train_step

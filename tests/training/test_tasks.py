@@ -119,7 +119,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     kind: Any = {
         "teacher": teacher.TeacherTask,
         "encoder": encoder.EncoderTask,
-        "generator": generator.GeneratorTask,
+        "generator": generator.StackGANTask,
         "prior": prior.PriorTask,
     }[name]
     original = kind.train_step

@@ -61,7 +61,7 @@ def counted(task: Any, *, real: bool) -> Memory:
 
     Parameters
     ----------
-    task : GeneratorTask
+    task : StackGANTask
         On the CPU; without ``real`` it is left as it is.
     real : bool
         Whether to compute the step.

@@ -33,7 +33,7 @@ import sys, time, json, os
 from speech2img.cli.main import main
 from speech2img.training.encoder import task as encoder
 from speech2img.training.stackgan import task as generator_task
-task = {"encoder": encoder.EncoderTask, "generator": generator_task.GeneratorTask}[sys.argv[2]]
+task = {"encoder": encoder.EncoderTask, "generator": generator_task.StackGANTask}[sys.argv[2]]
 step = task.train_step
 def first(self, batch, progress):
     begun, busy = time.time(), time.process_time()

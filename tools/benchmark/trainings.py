@@ -18,9 +18,9 @@ from speech2img.training.encoder.data import EncoderData, HeldUtterances
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.stackgan.data import FrozenNetworks
-from speech2img.training.stackgan.settings import GeneratorSettings
-from speech2img.training.stackgan.task import GeneratorTask
-from speech2img.training.stackgan.validation_samples import Probe
+from speech2img.training.stackgan.settings import StackGANSettings
+from speech2img.training.stackgan.task import StackGANTask
+from speech2img.training.stackgan.validation_samples import ValidationSet
 
 BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
 
@@ -87,7 +87,7 @@ class MadeEmbeddings(EmbeddingFile):
         return {}, {"kind": "made-up"}
 
 
-def generator_task(settings: GeneratorSettings, device: torch.device, *, pictures: int = 32) -> GeneratorTask:
+def generator_task(settings: StackGANSettings, device: torch.device, *, pictures: int = 32) -> StackGANTask:
     """The generator's training on noise; pictures are stored at the size that the augmentation wants."""
     generator = np.random.default_rng(0)
     side = settings.image_size * 76 // 64 if settings.augmentation in ("crop", "crop_flip") else settings.image_size
@@ -106,15 +106,13 @@ def generator_task(settings: GeneratorSettings, device: torch.device, *, picture
         size=settings.image_size,
     )
     encoder = MadeEmbeddings(Path("made-up"), [], embeddings, "none")
-    probe = Probe(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
-    return GeneratorTask(
-        settings, batches=batches, probe=probe, encoder=encoder, frozen=FrozenNetworks(), device=device
-    )
+    probe = ValidationSet(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
+    return StackGANTask(settings, batches=batches, probe=probe, encoder=encoder, frozen=FrozenNetworks(), device=device)
 
 
-def reconfigure(task: GeneratorTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:
+def reconfigure(task: StackGANTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:
     """Let a task go on in other arithmetic and with another use of memory; its weights stay."""
     settings = replace(task.settings, compute=replace(task.settings.compute, memory=memory))
     task.settings = task.supervision.pixel.settings = settings
     task.precision = task.supervision.pixel.precision = resolve_precision(precision, task.device)
-    task.generator.recompute_("stages" if memory == "low" else "nothing")
+    task.generator.checkpoint_("stages" if memory == "low" else "nothing")

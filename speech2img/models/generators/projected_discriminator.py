@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.generators.stackgan import DiscriminatorOutput
+from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput
 
 CODE_SIDE = 4
 
@@ -74,7 +74,7 @@ class MapHead(nn.Module):
         )
 
 
-class FeatureDiscriminator(nn.Module):
+class ProjectedDiscriminator(nn.Module):
     """Real or made, and does it fit the condition: one judgement for each map of a frozen network.
 
     Parameters

@@ -1,4 +1,4 @@
-"""StackGAN-v2 (arXiv:1710.10916): a generator of one to four stages and one discriminator for each image size.
+"""Generator of StackGAN-v2 (arXiv:1710.10916), of one to four stages.
 
 S2IGAN (Wang et al., Interspeech 2020) stacks the same generator densely: a later stage doubles the map of the stage
 before it twice over, refined and as it came.
@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.conditioning import ConditioningAugmentation
-from speech2img.models.layers.activation_checkpointing import recomputed
-from speech2img.models.layers.upsampling import doubled_conv
+from speech2img.models.layers.activation_checkpointing import checkpointed
 
 BASE_SIZE = 64
 MAX_STAGES = 4
@@ -34,17 +33,6 @@ class GeneratorOutput(NamedTuple):
     """(B, condition_dim)."""
 
 
-class DiscriminatorOutput(NamedTuple):
-    """Scores before the sigmoid, and the image code they were made from."""
-
-    conditional_logits: Tensor
-    """(B,) float32: is the image real and does it fit the condition?"""
-    unconditional_logits: Tensor
-    """(B,) float32: is the image real?"""
-    code: Tensor
-    """(B, 8 * width * 16): flattened code before the condition joins (class-aware loss)."""
-
-
 class GatedConv(nn.Module):
     """3x3 convolution without bias, batch normalisation, gated linear unit; doubles the image first if asked."""
 
@@ -57,8 +45,8 @@ class GatedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W) or (B, out, 2H, 2W)."""
-        convolved = doubled_conv(x, self.conv.weight) if self.upsample else self.conv(x)
-        return recomputed(self.norm, self._gated, convolved) if self.recompute else self._gated(convolved)
+        convolved = upsample_conv(x, self.conv.weight) if self.upsample else self.conv(x)
+        return checkpointed(self.norm, self._gated, convolved) if self.recompute else self._gated(convolved)
 
     def _gated(self, convolved: Tensor) -> Tensor:
         return F.glu(self.norm(convolved), dim=1)
@@ -167,7 +155,7 @@ class StackGenerator(nn.Module):
         self.to_image = nn.ModuleList(nn.Conv2d(width >> i, 3, 3, padding=1, bias=False) for i in range(num_stages))
         self.recompute: Recompute = "nothing"
 
-    def recompute_(self, what: Recompute) -> None:
+    def checkpoint_(self, what: Recompute) -> None:
         """Choose what is computed again in the backward pass in the place of being kept; results stay the same bits."""
         self.recompute = what
         for module in self.modules():
@@ -210,7 +198,7 @@ class StackGenerator(nn.Module):
         images = [self._image(0, hidden)]
         for i, stage in enumerate(self.next, start=1):
             if self.recompute == "stages":
-                hidden = recomputed(stage, stage, hidden, condition.sample)
+                hidden = checkpointed(stage, stage, hidden, condition.sample)
             else:
                 hidden = stage(hidden, condition.sample)
             images.append(self._image(i, hidden))
@@ -220,80 +208,31 @@ class StackGenerator(nn.Module):
         return torch.tanh(self.to_image[stage](hidden).float())
 
 
-class LeakyConv(nn.Module):
-    """Convolution without bias, batch normalisation (optional), leaky ReLU; halves the image if asked."""
+def upsample_conv(x_BCHW: Tensor, weight_OC33: Tensor) -> Tensor:
+    """Double an image by repeating pixels, pad it by one and convolve it: 16 instead of 36 products a pixel.
 
-    def __init__(self, in_channels: int, out_channels: int, *, downsample: bool, norm: bool = True) -> None:
-        super().__init__()
-        kernel, stride = (4, 2) if downsample else (3, 1)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=1, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
-        return F.leaky_relu(self.norm(self.conv(x)), 0.2, inplace=True)
-
-
-class StackDiscriminator(nn.Module):
-    """Real or made, and does it fit the condition: two scores for images of one size.
+    Of the nine weights that meet a doubled image, those that fall on the same pixel of the small one are added up
+    first. The result is that of ``conv2d(interpolate(x, scale_factor=2), weight, padding=1)`` up to rounding. Small
+    maps go that way, as summing the weights would cost more than it saves.
 
     Parameters
     ----------
-    size : {64, 128, 256, 512}
-        Image side in pixels.
-    condition_dim : int
-        Size of the condition (the generator's ``mu``).
-    width : int
-        Channels after the first convolution ("df" of the publication).
+    x_BCHW : Tensor, shape (B, C, H, W)
+        Images or feature maps.
+    weight_OC33 : Tensor, shape (O, C, 3, 3)
+        Weights as of `torch.nn.Conv2d`.
 
-    Raises
-    ------
-    ValueError
-        For another size.
+    Returns
+    -------
+    Tensor, shape (B, O, 2H, 2W)
+        The convolved doubled maps.
     """
-
-    def __init__(self, size: int, *, condition_dim: int = 128, width: int = 64) -> None:
-        super().__init__()
-        sizes = [BASE_SIZE << i for i in range(MAX_STAGES)]
-        if size not in sizes:
-            raise ValueError(f"discriminator size must be one of {sizes}, got {size}")
-        self.size = size
-        extra = sizes.index(size)
-        downs = [width << i for i in range(4 + extra)]
-        blocks = [LeakyConv(3, width, downsample=True, norm=False)]
-        blocks += [LeakyConv(a, 2 * a, downsample=True) for a in downs[:-1]]
-        blocks += [LeakyConv(2 * a, a, downsample=False) for a in reversed(downs[3:-1])]
-        self.trunk = nn.Sequential(*blocks)
-        code_channels = 8 * width
-        self.joint = LeakyConv(condition_dim + code_channels, code_channels, downsample=False)
-        self.conditional = nn.Conv2d(code_channels, 1, 4, stride=4)
-        self.unconditional = nn.Conv2d(code_channels, 1, 4, stride=4)
-
-    def forward(self, images: Tensor, mu: Tensor) -> DiscriminatorOutput:
-        """Score images.
-
-        Parameters
-        ----------
-        images : Tensor [shape=(B, 3, size, size), range -1..1]
-        mu : Tensor [shape=(B, condition_dim)]
-
-        Returns
-        -------
-        DiscriminatorOutput
-
-        Raises
-        ------
-        ValueError
-            If the images have another size.
-        """
-        if images.shape[1:] != (3, self.size, self.size):
-            raise ValueError(f"expected images (B, 3, {self.size}, {self.size}), got {tuple(images.shape)}")
-        code = self.trunk(images)
-        tiled = mu[:, :, None, None].expand(-1, -1, *code.shape[2:]).to(code.dtype)
-        joint = self.joint(torch.cat([tiled, code], dim=1))
-        return DiscriminatorOutput(
-            self.conditional(joint).flatten().float(), self.unconditional(code).flatten().float(), code.flatten(1)
-        )
+    if x_BCHW.shape[0] * x_BCHW.shape[2] * x_BCHW.shape[3] < 4 * weight_OC33.shape[0]:
+        return F.conv2d(F.interpolate(x_BCHW, scale_factor=2, mode="nearest"), weight_OC33, padding=1)
+    edged = F.pad(weight_OC33.flip(2, 3), (1, 1, 1, 1))  # (O, C, 5, 5)
+    rows = edged[:, :, :-1] + edged[:, :, 1:]
+    summed_CO44 = (rows[..., :-1] + rows[..., 1:]).transpose(0, 1)
+    return F.conv_transpose2d(x_BCHW, summed_CO44, stride=2, padding=1)
 
 
 def init_stackgan_(module: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ from speech2img.audio.store import MelStore
 from speech2img.batches.speech import Mels, SpeechBatches
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import DataError
-from speech2img.features.image_features import FeatureFile, Standard
+from speech2img.features.image_features import FeatureFile, Standardizer
 from speech2img.training.encoder.model import pad_value
 from speech2img.training.encoder.settings import EncoderSettings
 
@@ -37,7 +37,7 @@ class EncoderData:
     """For selection."""
     features: np.ndarray
     """float32, (pictures, views, D): teacher features, standardised where that is asked for."""
-    standard: Standard | None
+    standard: Standardizer | None
     """What they were standardised with."""
     features_sha256: str
     """Hash of the teacher's weights."""
@@ -51,7 +51,7 @@ def encoder_data(
     features: FeatureFile,
     settings: EncoderSettings,
     *,
-    standard: Standard | None = None,
+    standard: Standardizer | None = None,
 ) -> EncoderData:
     """Training utterances (known voices only) and validation utterances of a corpus.
 
@@ -65,7 +65,7 @@ def encoder_data(
         Its teacher features.
     settings : EncoderSettings
         How to train.
-    standard : Standard, optional
+    standard : Standardizer, optional
         What to standardise with where that is asked for; None takes the training pictures' own.
 
     Raises
@@ -94,7 +94,7 @@ def encoder_data(
     if not settings.standardise:
         standard = None
     elif standard is None:
-        standard = Standard.of(targets[np.unique(images)])
+        standard = Standardizer.of(targets[np.unique(images)])
     if standard is not None:
         targets = standard(targets)
     mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
@@ -109,6 +109,6 @@ def encoder_data(
         seed=settings.loop.seed,
         mask_bands=settings.mask_bands,
         mask_time=settings.mask_time,
-        per_picture=settings.draw == "pictures",
+        per_image=settings.draw == "pictures",
     )
     return EncoderData(mels, batches, held_out, targets, standard, features.sha256, len(names))

@@ -8,12 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from speech2img.errors import CheckpointError
-from speech2img.features.image_features import FeatureFile, Standard
+from speech2img.features.image_features import FeatureFile, Standardizer
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.provenance import TRAINED_WITH, inherited, trained_with
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights
-from speech2img.storage.releases.release import CONFIG, load_release, part_of, release_sha256, save_release
+from speech2img.storage.releases.release import CONFIG, load_release, release_sha256, save_release, strip_prefix
 from speech2img.training.encoder.model import SpeechImageModel
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.initial_weights import demand_same, merged
@@ -45,12 +45,12 @@ class EncoderStart:
         """Role -> hash of the networks that come with it, for the new release."""
         return {**inherited(self.config, "initial encoder"), "initial encoder": self.sha256}
 
-    def standard(self, features: FeatureFile) -> Standard | None:
+    def standard(self, features: FeatureFile) -> Standardizer | None:
         """What its targets were standardised with, if these features are of its own teacher; else None."""
         if "target.mean" not in self.tensors or not self.knows(features):
             return None
         mean, std = (self.tensors[f"target.{key}"].float().numpy() for key in ("mean", "std"))
-        return Standard(mean, std)
+        return Standardizer(mean, std)
 
     def knows(self, features: FeatureFile) -> bool:
         """Whether it learned to give features of the very teacher that gave these."""
@@ -79,10 +79,10 @@ def open_start(name: str, run_dir: Path) -> EncoderStart:
             return EncoderStart(name, str(config[_SHA256]), config, tensors)
     folder = find_release(name)
     tensors, config = load_release(folder)
-    if config.get("kind") not in _KINDS or not part_of(tensors, "encoder."):
+    if config.get("kind") not in _KINDS or not strip_prefix(tensors, "encoder."):
         fix = "give shipped weights, a run of 'train encoder', or a whole model"
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
-    build_network(build_encoder, config.get("encoder"), part_of(tensors, "encoder."), name=f"encoder of {folder}")
+    build_network(build_encoder, config.get("encoder"), strip_prefix(tensors, "encoder."), name=f"encoder of {folder}")
     own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
     return EncoderStart(name, release_sha256(folder), config, own)
 
@@ -143,6 +143,6 @@ def start_from_(model: SpeechImageModel, start: EncoderStart) -> None:
     CheckpointError
         If they do not fit, which a config that belongs to other weights, or features of another size, may bring about.
     """
-    load_weights(model.encoder, part_of(start.tensors, "encoder."), name=f"encoder of {start.name}")
+    load_weights(model.encoder, strip_prefix(start.tensors, "encoder."), name=f"encoder of {start.name}")
     if model.image_head is not None:
-        load_weights(model.image_head, part_of(start.tensors, "image_head."), name=f"image head of {start.name}")
+        load_weights(model.image_head, strip_prefix(start.tensors, "image_head."), name=f"image head of {start.name}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from speech2img.audio.mel import MEL_PRESETS
-from speech2img.features.image_features import Standard
+from speech2img.features.image_features import Standardizer
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
 from speech2img.losses.matching import distinctive_loss, matching_loss
@@ -120,14 +120,14 @@ def pad_value(settings: EncoderSettings) -> float:
     return float(MEL_PRESETS[settings.mel_preset].pad_value)
 
 
-def released_weights(weights: dict[str, Tensor], standard: Standard | None) -> dict[str, Tensor]:
+def released_weights(weights: dict[str, Tensor], standard: Standardizer | None) -> dict[str, Tensor]:
     """Weights of a `SpeechImageModel` as a release holds them.
 
     Parameters
     ----------
     weights : dict
         State of a `SpeechImageModel`.
-    standard : Standard, optional
+    standard : Standardizer, optional
         What its features were standardised with.
 
     Returns

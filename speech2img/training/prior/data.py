@@ -11,12 +11,12 @@ from speech2img.batches.labelled_images import label_values
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.registry import facts_of
 from speech2img.errors import CheckpointError, DataError
-from speech2img.features.image_features import Standard
+from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, part_of
+from speech2img.storage.releases.release import load_release, strip_prefix
 from speech2img.training.prior.settings import PriorSettings
 
 
@@ -87,7 +87,7 @@ def pair_data(
     return PriorData(embeddings.embeddings, features_NF, taught, pairs, labels, classes, attributes)
 
 
-def load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]:
+def load_generator(run: Path) -> tuple[StackGenerator, Standardizer, dict[str, Any]]:
     """Generator, how the features that it paints are standardised, and the config of its release.
 
     Raises
@@ -106,6 +106,6 @@ def load_generator(run: Path) -> tuple[StackGenerator, Standard, dict[str, Any]]
         raise DataError.about(
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )
-    state = part_of(tensors, "generator.")
+    state = strip_prefix(tensors, "generator.")
     network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
-    return network, Standard(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config
+    return network, Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

@@ -24,13 +24,14 @@ from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import Distribution, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
+from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
+from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.storage.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release
-from speech2img.training.attribute_recall import count_shown
+from speech2img.training.attribute_recall import count_correct_attributes
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
@@ -256,7 +257,9 @@ class PriorTask(Task):
             embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
             guesses = self.teacher.read_heads(self._paint(embeddings, self.held_noise[rows]))
             said, classes = self.data.said[rows], self.data.classes[rows]
-            shown = count_shown(guesses, self.teacher.heads, said, classes, attributes=self.data.attributes)
+            shown = count_correct_attributes(
+                guesses, self.teacher.heads, said, classes, attributes=self.data.attributes
+            )
             right, counted = right + shown[0], counted + shown[1]
         return {"attribute_recall": right / counted} if counted else {}
 

@@ -15,14 +15,14 @@ from speech2img.features.image_features import load_features
 from speech2img.features.registry import load_teacher
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.features.stores import image_store
-from speech2img.training.stackgan.relation_supervisor import Sight, open_sight
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.relation_supervisor import RelationFeatures, load_relation_features
+from speech2img.training.stackgan.settings import StackGANSettings
 
 
 class FrozenNetworks(NamedTuple):
     """Networks that look at images and are not trained; None for those that the settings do not ask for."""
 
-    sight: Sight | None = None
+    sight: RelationFeatures | None = None
     """What the relation supervisor sees with."""
     seen_through: FeatureExtractor | None = None
     """What discriminators of features look through, if not the teacher."""
@@ -33,7 +33,7 @@ class FrozenNetworks(NamedTuple):
 
 
 def load_frozen_networks(
-    root: Path, settings: GeneratorSettings, embeddings: EmbeddingFile, *, device: torch.device
+    root: Path, settings: StackGANSettings, embeddings: EmbeddingFile, *, device: torch.device
 ) -> FrozenNetworks:
     """Load the networks that the settings ask for.
 
@@ -47,7 +47,7 @@ def load_frozen_networks(
     relation, sight, seen_through = settings.relation, None, None
     if relation.weight:
         encoder = Path(relation.encoder or embeddings.folder / "encoder")
-        sight = open_sight(root, encoder, relation, device=device)
+        sight = load_relation_features(root, encoder, relation, device=device)
     if settings.model.discriminators != "pixels" and settings.model.projection_network is not None:
         seen_through = load_teacher(Path(settings.model.projection_network), device=device)
     if settings.features is None:
@@ -64,7 +64,7 @@ def demand_same_utterances(manifest: Manifest, embeddings: EmbeddingFile) -> Non
 
 
 def pair_batches(
-    manifest: Manifest, settings: GeneratorSettings, embeddings: EmbeddingFile, *, progress: bool = True
+    manifest: Manifest, settings: StackGANSettings, embeddings: EmbeddingFile, *, progress: bool = True
 ) -> PairBatches:
     """Batches of training images with embeddings of their utterances; a missing image store is made.
 

@@ -10,15 +10,11 @@ from speech2img.device import Precision, adam, lay_out_, restore_optimizer_
 from speech2img.distributed.collectives import average_gradients_, joint
 from speech2img.losses.adversarial import discriminator_loss, discriminator_part, generator_loss
 from speech2img.losses.generator import class_aware_loss
-from speech2img.models.generators.stackgan import (
-    DiscriminatorOutput,
-    GeneratorOutput,
-    StackDiscriminator,
-    init_stackgan_,
-)
+from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
+from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput, StackDiscriminator
 from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.diff_augment import augment
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 
 ADAM_BETAS = (0.5, 0.999)
 KINDS: tuple[Literal["real", "wrong", "fake"], ...] = ("real", "wrong", "fake")
@@ -29,7 +25,7 @@ class Discriminators:
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How to train.
     image_sizes : sequence of int
         Sides of the generator's images in pixels, smallest first.
@@ -43,7 +39,7 @@ class Discriminators:
 
     def __init__(
         self,
-        settings: GeneratorSettings,
+        settings: StackGANSettings,
         image_sizes: Sequence[int],
         *,
         precision: Precision,

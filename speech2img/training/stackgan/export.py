@@ -9,7 +9,7 @@ from torch import Tensor
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 
 
 def save_generator(
@@ -17,7 +17,7 @@ def save_generator(
     weights: Mapping[str, Tensor],
     *,
     arguments: Mapping[str, Any],
-    settings: GeneratorSettings,
+    settings: StackGANSettings,
     encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
     trained_with: Mapping[str, str],
     step: int,
@@ -33,7 +33,7 @@ def save_generator(
         State of the averaged generator.
     arguments : Mapping of str to Any
         Arguments of ``StackGenerator``.
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How it was trained.
     encoder : tuple of Mapping and Mapping
         Tensors and config of the encoder's release.

@@ -12,15 +12,15 @@ from speech2img.device import Precision, sent
 from speech2img.errors import ConfigError
 from speech2img.features.base import FeatureExtractor
 from speech2img.losses.generator import feature_consistency_loss
-from speech2img.training.stackgan.settings import GeneratorLossSettings
+from speech2img.training.stackgan.settings import StackGANLossSettings
 
 
-class FeatureLoss:
+class PerceptualLoss:
     """Teacher's features of generated pictures against the speech embedding, or against those of the real picture.
 
     Parameters
     ----------
-    losses : GeneratorLossSettings
+    losses : StackGANLossSettings
         The target, and through what noise the teacher looks.
     teacher : FeatureExtractor, optional
         The frozen teacher.
@@ -36,7 +36,7 @@ class FeatureLoss:
 
     def __init__(
         self,
-        losses: GeneratorLossSettings,
+        losses: StackGANLossSettings,
         *,
         teacher: FeatureExtractor | None,
         features: np.ndarray | None,

@@ -13,9 +13,9 @@ from speech2img.storage.atomic import read_json, write_json
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
-from speech2img.storage.releases.release import load_release, part_of
+from speech2img.storage.releases.release import load_release, strip_prefix
 from speech2img.training.initial_weights import demand_same, merged
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 
 KEPT = "initial.json"
 """File of a run that says what it started from."""
@@ -24,7 +24,7 @@ SMALLEST_SPREAD = 1e-3
 """Embeddings that differ by less, as a share of their size, tell nothing apart."""
 
 
-def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
+def normalize_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
     """Fold a shift to mean 0 and a scaling to deviation 1 of the layer's input into its weights, in place.
 
     Raises
@@ -44,7 +44,7 @@ def standardise_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
         layer.bias.sub_(layer.weight @ mean)
 
 
-def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> None:
+def rescale_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> None:
     """Fold the shift and the one factor that bring embeddings nearest to a target into a layer's weights, in place.
 
     Parameters
@@ -73,7 +73,7 @@ def fit_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray) -> 
         layer.bias.sub_(layer.weight @ torch.from_numpy(mean))
 
 
-def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
+def load_initial_weights_(source: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
     """Load the averaged generator and the discriminators of pictures of another run, in place, where both have such.
 
     Parameters
@@ -105,32 +105,32 @@ def take_over_(source: Path, generator: nn.Module, discriminators: nn.Module | N
 
 def _take_released_(folder: Path, generator: nn.Module) -> None:
     tensors, _ = load_release(folder)
-    state = part_of(tensors, "generator.")
+    state = strip_prefix(tensors, "generator.")
     if not state:
         raise CheckpointError.about(folder, "it holds no generator", "give another one as initial")
     load_weights(generator, state, name=f"generator of {folder}")
 
 
-def config_of(source: Path) -> dict[str, Any]:
+def release_config(source: Path) -> dict[str, Any]:
     """Config of a release or of a run's release; empty while it has none."""
     if (source / "checkpoints").is_dir() and not (source / "export").is_dir():
         return {}
     return load_release(find_release(source))[1]
 
 
-def started(settings: GeneratorSettings, run_dir: Path) -> tuple[GeneratorSettings, dict[str, Any]]:
+def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings, dict[str, Any]]:
     """Settings with the network of the generator that a run starts from, and the config of that.
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         What of its network is at its default takes the start's value.
     run_dir : Path
         The run; what it has kept of its start comes first, so that a resumed run needs no other.
 
     Returns
     -------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         As given where the run starts anew.
     config : dict
         Empty there, and where a run that it starts from has no release yet.
@@ -146,7 +146,7 @@ def started(settings: GeneratorSettings, run_dir: Path) -> tuple[GeneratorSettin
         return settings, {}
     config = _kept(run_dir, settings.initial)
     if config is None:
-        config = config_of(Path(settings.initial))
+        config = release_config(Path(settings.initial))
     arguments = config.get("generator")
     if not isinstance(arguments, dict):
         return settings, config
@@ -156,7 +156,7 @@ def started(settings: GeneratorSettings, run_dir: Path) -> tuple[GeneratorSettin
     return replace(settings, model=replace(settings.model, **changed)), config
 
 
-def keep_start(settings: GeneratorSettings, config: dict[str, Any], run_dir: Path) -> None:
+def keep_start(settings: StackGANSettings, config: dict[str, Any], run_dir: Path) -> None:
     """Keep what a run started from: the name, and the config that says what it was trained with."""
     write_json(run_dir / KEPT, {"initial": settings.initial, "config": config})
 

@@ -10,20 +10,21 @@ from speech2img.device import Precision, adam, restore_optimizer_
 from speech2img.distributed.collectives import average_gradients_, joint
 from speech2img.features.base import FeatureExtractor
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
-from speech2img.models.generators.projected_discriminator import FeatureDiscriminator
-from speech2img.models.generators.stackgan import DiscriminatorOutput, GeneratorOutput, init_stackgan_
+from speech2img.models.generators.projected_discriminator import ProjectedDiscriminator
+from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
+from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput
 from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.diff_augment import augment
 from speech2img.training.stackgan.discriminators import ADAM_BETAS
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 
 
-class FeatureDiscriminators:
+class ProjectedDiscriminators:
     """Discriminators of the teacher's maps of generated pictures of all sizes.
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How to train.
     teacher : FeatureExtractor
         Whose maps they see; frozen.
@@ -35,7 +36,7 @@ class FeatureDiscriminators:
 
     def __init__(
         self,
-        settings: GeneratorSettings,
+        settings: StackGANSettings,
         teacher: FeatureExtractor,
         image_sizes: Sequence[int],
         *,
@@ -48,7 +49,7 @@ class FeatureDiscriminators:
         model, shapes = settings.model, teacher.map_shapes
         self.networks = nn.ModuleList(
             init_stackgan_(
-                FeatureDiscriminator(
+                ProjectedDiscriminator(
                     shapes.channels,
                     [size // stride for stride in shapes.strides],
                     condition_dim=model.condition_dim,

@@ -29,7 +29,7 @@ from speech2img.training.stackgan.settings import RelationSettings
 
 
 @dataclass(frozen=True)
-class Sight:
+class RelationFeatures:
     """How the supervisor sees pictures."""
 
     teacher: FeatureExtractor
@@ -44,7 +44,9 @@ class Sight:
         return self.head(self.teacher.features(images_BCHW).float())
 
 
-def open_sight(root: Path, run: Path, settings: RelationSettings, *, device: torch.device) -> Sight:
+def load_relation_features(
+    root: Path, run: Path, settings: RelationSettings, *, device: torch.device
+) -> RelationFeatures:
     """Image head of an encoder, and the teacher of this corpus that it was trained on.
 
     Parameters
@@ -84,8 +86,8 @@ def open_sight(root: Path, run: Path, settings: RelationSettings, *, device: tor
     recorded = {"relation's feature network": features.sha256}
     if settings.draws_head:
         drawn = ImageHead(size, found.head.embedding_dim).to(device).requires_grad_(False)
-        return Sight(teacher, drawn, recorded)
-    return Sight(teacher, found.head, {**recorded, "image head": found.weights_sha256})
+        return RelationFeatures(teacher, drawn, recorded)
+    return RelationFeatures(teacher, found.head, {**recorded, "image head": found.weights_sha256})
 
 
 class PairEmbeddings(NamedTuple):
@@ -104,7 +106,7 @@ class RelationSupervisor:
     ----------
     settings : RelationSettings
         How to train it.
-    sight : Sight
+    sight : RelationFeatures
         How it sees pictures.
     rate : float
         Learning rate of its Adam.
@@ -117,7 +119,7 @@ class RelationSupervisor:
     def __init__(
         self,
         settings: RelationSettings,
-        sight: Sight,
+        sight: RelationFeatures,
         *,
         rate: float,
         precision: Precision,

@@ -11,7 +11,7 @@ from speech2img.training.stackgan.diff_augment import Policy
 
 
 @dataclass(frozen=True)
-class GeneratorModelSettings:
+class StackGANModelSettings:
     """The networks' sizes; defaults are StackGAN-v2 with a single stage."""
 
     num_stages: int = 1
@@ -39,7 +39,7 @@ class GeneratorModelSettings:
 
 
 @dataclass(frozen=True)
-class GeneratorLossSettings:
+class StackGANLossSettings:
     """Weights of the losses."""
 
     unconditional: float = 1.0
@@ -105,7 +105,7 @@ class ComputeSettings:
 
 
 @dataclass(frozen=True)
-class GeneratorSettings:
+class StackGANSettings:
     """Settings of the generator's training."""
 
     embeddings: str = "encoder"
@@ -119,9 +119,9 @@ class GeneratorSettings:
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
     embedding_noise: float = 0.0
     """Most noise that embeddings get, as part of their own spread: those that a prior draws are never quite right."""
-    model: GeneratorModelSettings = field(default_factory=GeneratorModelSettings)
+    model: StackGANModelSettings = field(default_factory=StackGANModelSettings)
     """Networks."""
-    losses: GeneratorLossSettings = field(default_factory=GeneratorLossSettings)
+    losses: StackGANLossSettings = field(default_factory=StackGANLossSettings)
     """Losses."""
     relation: RelationSettings = field(default_factory=RelationSettings)
     """Relation supervisor."""

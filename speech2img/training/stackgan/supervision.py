@@ -15,27 +15,27 @@ from speech2img.losses.generator import color_consistency_loss, kl_to_standard_n
 from speech2img.models.generators.stackgan import GeneratorOutput
 from speech2img.training.stackgan.data import FrozenNetworks
 from speech2img.training.stackgan.discriminators import Discriminators
-from speech2img.training.stackgan.feature_loss import FeatureLoss
-from speech2img.training.stackgan.projected_discriminators import FeatureDiscriminators
+from speech2img.training.stackgan.feature_loss import PerceptualLoss
+from speech2img.training.stackgan.projected_discriminators import ProjectedDiscriminators
 from speech2img.training.stackgan.relation_supervisor import PairEmbeddings, RelationSupervisor
-from speech2img.training.stackgan.settings import GeneratorLossSettings, GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANSettings
 
 
 class Supervision(NamedTuple):
     """All that gives the generator a loss; None for what the settings do not ask for."""
 
-    losses: GeneratorLossSettings
+    losses: StackGANLossSettings
     """Weights of the losses."""
     pixel: Discriminators | None
     """Discriminators of images."""
-    projected: FeatureDiscriminators | None
+    projected: ProjectedDiscriminators | None
     """Discriminators of a frozen network's features."""
-    feature_loss: FeatureLoss
+    feature_loss: PerceptualLoss
     """Likeness to the teacher's features."""
     relation: RelationSupervisor | None
     """Classifier of how two images are related."""
 
-    def trained(self) -> list[Discriminators | FeatureDiscriminators | RelationSupervisor]:
+    def trained(self) -> list[Discriminators | ProjectedDiscriminators | RelationSupervisor]:
         """Those that learn beside the generator."""
         return [judge for judge in (self.pixel, self.projected, self.relation) if judge is not None]
 
@@ -92,7 +92,7 @@ class Supervision(NamedTuple):
 
 
 def build_supervision(
-    settings: GeneratorSettings,
+    settings: StackGANSettings,
     frozen: FrozenNetworks,
     sizes: tuple[int, ...],
     *,
@@ -105,7 +105,7 @@ def build_supervision(
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How to train.
     frozen : FrozenNetworks
         Networks that look at images.
@@ -122,8 +122,8 @@ def build_supervision(
         pixel = Discriminators(settings, sizes, precision=precision, scaler=scaler, device=device)
     if looks_at != "pixels":
         network = with_maps(frozen.seen_through or teacher)
-        projected = FeatureDiscriminators(settings, network, sizes, precision=precision, scaler=scaler, device=device)
-    feature_loss = FeatureLoss(
+        projected = ProjectedDiscriminators(settings, network, sizes, precision=precision, scaler=scaler, device=device)
+    feature_loss = PerceptualLoss(
         settings.losses,
         teacher=teacher,
         features=frozen.features,

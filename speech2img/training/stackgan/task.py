@@ -26,24 +26,30 @@ from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
 from speech2img.training.stackgan.discriminators import ADAM_BETAS
 from speech2img.training.stackgan.export import save_generator
-from speech2img.training.stackgan.initialization import fit_input_, keep_start, standardise_input_, started, take_over_
+from speech2img.training.stackgan.initialization import (
+    keep_start,
+    load_initial_weights_,
+    normalize_input_,
+    rescale_input_,
+    started,
+)
 from speech2img.training.stackgan.relation_supervisor import PairEmbeddings
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan.supervision import build_supervision
-from speech2img.training.stackgan.validation_samples import Previews, Probe
+from speech2img.training.stackgan.validation_samples import ValidationSamples, ValidationSet
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
 
 
-class GeneratorTask(Task):
+class StackGANTask(Task):
     """One Adam step of each discriminator (and of the relation classifier), then one of the generator.
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How to train.
     batches : PairBatches
         Training pairs.
-    probe : Probe
+    probe : ValidationSet
         Validation utterances.
     encoder : EmbeddingFile
         Where the embeddings came from; the encoder goes into the release.
@@ -57,11 +63,11 @@ class GeneratorTask(Task):
         Where it computes.
     """
 
-    Settings = GeneratorSettings
+    Settings = StackGANSettings
     name = "generator"
 
     @classmethod
-    def prepare(cls, root: Path, settings: GeneratorSettings, *, run_dir: Path, device: torch.device) -> Prepared:
+    def prepare(cls, root: Path, settings: StackGANSettings, *, run_dir: Path, device: torch.device) -> Prepared:
         """Read the embeddings, and which generator to start from.
 
         Raises
@@ -76,9 +82,7 @@ class GeneratorTask(Task):
         return Prepared(settings, {"encoder_sha256": embeddings.sha256}, (embeddings, start))
 
     @classmethod
-    def build(
-        cls, root: Path, settings: GeneratorSettings, *, device: torch.device, sitting: Sitting
-    ) -> "GeneratorTask":
+    def build(cls, root: Path, settings: StackGANSettings, *, device: torch.device, sitting: Sitting) -> "StackGANTask":
         """Generator on training pictures and frozen speech embeddings; a missing image store is made.
 
         Raises
@@ -97,7 +101,7 @@ class GeneratorTask(Task):
         task = cls(
             settings,
             batches=batches,
-            probe=Probe.of(manifest.items, batches.source, settings),
+            probe=ValidationSet.of(manifest.items, batches.source, settings),
             encoder=embeddings,
             frozen=frozen,
             start=start,
@@ -114,10 +118,10 @@ class GeneratorTask(Task):
 
     def __init__(
         self,
-        settings: GeneratorSettings,
+        settings: StackGANSettings,
         *,
         batches: PairBatches,
-        probe: Probe,
+        probe: ValidationSet,
         encoder: EmbeddingFile,
         frozen: FrozenNetworks,
         start: Mapping[str, Any] = MappingProxyType({}),
@@ -148,7 +152,7 @@ class GeneratorTask(Task):
         self.generator = StackGenerator(**self.arguments)
         init_stackgan_(self.generator)
         if model.standardise_condition:
-            standardise_input_(self.generator.augment.project, batches.source.embeddings)
+            normalize_input_(self.generator.augment.project, batches.source.embeddings)
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
         self.supervision = build_supervision(
@@ -167,7 +171,7 @@ class GeneratorTask(Task):
         compute = settings.compute
         self.generator.to(device)
         lay_out_(self.generator, compute.channels_last, self.precision)
-        self.generator.recompute_("stages" if compute.memory == "low" else "nothing")
+        self.generator.checkpoint_("stages" if compute.memory == "low" else "nothing")
         self.forward = torch.compile(self.generator) if compute.compile else self.generator
         self.graph = self._graphed()
         self.average = EMA(self.generator, settings.ema_decay, warmup=True)
@@ -175,14 +179,14 @@ class GeneratorTask(Task):
             self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device, graphs=compute.graphs
         )
         self.best = BestWeights()
-        self.previews = Previews(settings, probe, self.average.module, device=device)
+        self.previews = ValidationSamples(settings, probe, self.average.module, device=device)
 
     def _start_from(self, run: Path) -> None:
         pixel, loss, source = self.supervision.pixel, self.supervision.feature_loss, self.batches.source
-        take_over_(run, self.generator, None if pixel is None else pixel.networks)
+        load_initial_weights_(run, self.generator, None if pixel is None else pixel.networks)
         assert loss.features is not None
         target = loss.standardised(torch.from_numpy(loss.features)).numpy()
-        fit_input_(self.generator.augment.project, source.embeddings, target[source.picture_of])
+        rescale_input_(self.generator.augment.project, source.embeddings, target[source.image_of])
 
     def _graphed(self) -> GraphedStep | None:
         return GraphedStep(self._learn_alone, device=self.device) if self.settings.compute.graphs else None
@@ -221,14 +225,14 @@ class GeneratorTask(Task):
         batch: PairBatch | None,
         embeddings: Tensor,
         real_pictures: Tensor,
-        wrong_pictures: Tensor,
+        wrong_images: Tensor,
         classes: Tensor,
         *,
         progress: float,
     ) -> dict[str, Tensor]:
         """Step of every network; the batch is what only some losses look at."""
         settings, supervision, sizes = self.settings, self.supervision, self.generator.image_sizes
-        real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_pictures, sizes)
+        real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_images, sizes)
         noise = torch.randn(len(embeddings), settings.model.noise_dim, device=self.device)
         with self.precision.autocast():
             fake = self.forward(embeddings, noise)

@@ -13,14 +13,14 @@ from speech2img.corpora.records.items import Item
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
-from speech2img.training.attribute_recall import count_shown
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.attribute_recall import count_correct_attributes
+from speech2img.training.stackgan.settings import StackGANSettings
 
 AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Probe:
+class ValidationSet:
     """Validation utterances: for sample grids and the evaluation."""
 
     embeddings: Tensor
@@ -35,7 +35,7 @@ class Probe:
     """The columns of ``said`` and their values."""
 
     @classmethod
-    def of(cls, items: Sequence[Item], source: PairSource, settings: GeneratorSettings) -> "Probe":
+    def of(cls, items: Sequence[Item], source: PairSource, settings: StackGANSettings) -> "ValidationSet":
         """Utterances spread evenly over the validation pictures, as many as the settings ask for."""
         pairs: list[tuple[int, int]] = []
         row = 0
@@ -57,14 +57,14 @@ class Probe:
         )
 
 
-class Previews:
+class ValidationSamples:
     """Paints the probe with noise that stays the same over the whole run.
 
     Parameters
     ----------
-    settings : GeneratorSettings
+    settings : StackGANSettings
         How many utterances and noises, and the seed.
-    probe : Probe
+    probe : ValidationSet
         Validation utterances.
     generator : nn.Module
         What paints: a `StackGenerator` in evaluation mode, the averaged one.
@@ -73,7 +73,7 @@ class Previews:
     """
 
     def __init__(
-        self, settings: GeneratorSettings, probe: Probe, generator: nn.Module, *, device: torch.device
+        self, settings: StackGANSettings, probe: ValidationSet, generator: nn.Module, *, device: torch.device
     ) -> None:
         self.settings, self.probe, self.generator, self.device = settings, probe, generator, device
         fixed = torch.Generator().manual_seed(settings.loop.seed)
@@ -87,7 +87,7 @@ class Previews:
         for start in range(0, len(probe.said), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             images = self._paint(probe.embeddings[part], self.probe_noise[part])[-1]
-            shown = count_shown(
+            shown = count_correct_attributes(
                 teacher.read_heads(images),
                 teacher.heads,
                 probe.said[part],

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from speech2img.losses.adversarial import discriminator_loss
-from speech2img.models.generators.projected_discriminator import FeatureDiscriminator
+from speech2img.models.generators.projected_discriminator import ProjectedDiscriminator
 from speech2img.models.vision.attribute_network import MAP_STRIDES, AttributeNetwork
 from speech2img.models.vision.googlenet import MAP_CHANNELS, BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.vision.googlenet import MAP_STRIDES as GOOGLENET_STRIDES
@@ -16,9 +16,9 @@ def maps_of(pictures: Tensor) -> list[Tensor]:
     return [torch.nn.functional.avg_pool2d(pictures, size) for size in (4, 8)]
 
 
-def small() -> FeatureDiscriminator:
+def small() -> ProjectedDiscriminator:
     torch.manual_seed(0)
-    return FeatureDiscriminator((3, 3), (16, 8), condition_dim=2, width=8)
+    return ProjectedDiscriminator((3, 3), (16, 8), condition_dim=2, width=8)
 
 
 def test_maps_have_the_channels_and_sides_that_are_named() -> None:
@@ -77,8 +77,8 @@ def test_it_learns_what_is_real_and_what_fits() -> None:
 
 def test_other_maps_are_refused() -> None:
     with pytest.raises(ValueError, match="one map or more"):
-        FeatureDiscriminator((), ())
+        ProjectedDiscriminator((), ())
     with pytest.raises(ValueError, match="sides"):
-        FeatureDiscriminator((3,), (8, 4))
+        ProjectedDiscriminator((3,), (8, 4))
     with pytest.raises(ValueError, match="expected 2 maps"):
         small()([torch.zeros(1, 3, 8, 8)], torch.zeros(1, 2))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.generators.stackgan import StackGenerator
-from speech2img.models.layers.activation_checkpointing import recomputed
+from speech2img.models.layers.activation_checkpointing import checkpointed
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -42,7 +42,7 @@ def test_recomputing_changes_no_bit_and_keeps_less(device: str, half: bool, dens
     kept, results = [], []
     for what in ("nothing", "gates", "stages"):
         generator = copy.deepcopy(start)
-        generator.recompute_(what)
+        generator.checkpoint_(what)
         with torch.autocast(device, torch.bfloat16, enabled=half):
             size, found = kept_bytes(generator, *inputs)
         kept.append(size)
@@ -61,7 +61,7 @@ def test_statistics_move_once_and_are_the_same_buffers() -> None:
     norm = nn.BatchNorm1d(2)
     buffers = dict(norm.named_buffers())
     x = torch.randn(5, 2, requires_grad=True)
-    recomputed(norm, lambda value: norm(value).sin(), x).sum().backward()
+    checkpointed(norm, lambda value: norm(value).sin(), x).sum().backward()
     assert int(norm.num_batches_tracked) == 1
     assert torch.allclose(norm.running_mean, 0.1 * x.detach().mean(0))
     assert all(buffer is buffers[name] for name, buffer in norm.named_buffers())
@@ -75,5 +75,5 @@ def test_nothing_is_recomputed_without_gradients() -> None:
         return F.relu(x)
 
     with torch.no_grad():
-        assert recomputed(nn.Identity(), step, torch.ones(2)).sum() == 2
+        assert checkpointed(nn.Identity(), step, torch.ones(2)).sum() == 2
     assert len(calls) == 1

@@ -16,7 +16,7 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.storage.releases.release import load_release
-from speech2img.training.attribute_recall import count_shown
+from speech2img.training.attribute_recall import count_correct_attributes
 from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.train import train
@@ -139,13 +139,13 @@ def test_accuracy_of_classes_is_reported(corpus: Manifest, judge: AttributeClass
 def test_what_a_teacher_sees_of_the_class() -> None:
     said = np.full((3, len(ATTRIBUTES)), NOT_COUNTED)
     guesses = {"class": np.array([0, 1, 1])}
-    shown = count_shown(guesses, {"class": NAMES}, said, ["dark", "dark", "other"], attributes=ATTRIBUTES)
+    shown = count_correct_attributes(guesses, {"class": NAMES}, said, ["dark", "dark", "other"], attributes=ATTRIBUTES)
     assert shown == (1, 2)
     said[:2, 0] = 1
     first = next(iter(ATTRIBUTES))
     heads = {"species": NAMES, first: tuple(ATTRIBUTES[first])}
     guesses = {"species": guesses["class"], first: np.array([1, 0, 0])}
-    assert count_shown(guesses, heads, said, ["dark"] * 3, attributes=ATTRIBUTES) == (1, 2)
+    assert count_correct_attributes(guesses, heads, said, ["dark"] * 3, attributes=ATTRIBUTES) == (1, 2)
 
 
 def test_a_teacher_may_number_the_values_otherwise_or_lack_some() -> None:
@@ -154,4 +154,4 @@ def test_a_teacher_may_number_the_values_otherwise_or_lack_some() -> None:
     heads = {"shape": ("square", "round")}
     said = np.array([[0, 1], [1, NOT_COUNTED], [2, 0], [NOT_COUNTED, 0]])
     guesses = {"shape": np.array([1, 1, 0, 0])}
-    assert count_shown(guesses, heads, said, [""] * 4, attributes=attributes) == (1, 2)
+    assert count_correct_attributes(guesses, heads, said, [""] * 4, attributes=attributes) == (1, 2)

@@ -13,29 +13,29 @@ from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.storage.releases.release import load_release
 from speech2img.training.prior.data import load_generator
-from speech2img.training.stackgan.initialization import standardise_input_, started
-from speech2img.training.stackgan.settings import GeneratorModelSettings, GeneratorSettings
+from speech2img.training.stackgan.initialization import normalize_input_, started
+from speech2img.training.stackgan.settings import StackGANModelSettings, StackGANSettings
 from speech2img.training.train import train
 
 
 def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
-    settings, config = started(GeneratorSettings(initial="songbirds"), tmp_path)
+    settings, config = started(StackGANSettings(initial="songbirds"), tmp_path)
     model = settings.model
     assert (model.width, model.num_stages, model.noise_dim, model.condition_dim) == (24, 1, 32, 128)
     assert config["kind"] == "speech-to-image"
-    wrong = GeneratorSettings(initial="songbirds", model=GeneratorModelSettings(width=32, noise_dim=50))
+    wrong = StackGANSettings(initial="songbirds", model=StackGANModelSettings(width=32, noise_dim=50))
     with pytest.raises(ConfigError, match=r"model.width 24 \(set: 32\), model.noise_dim 32 \(set: 50\)"):
         started(wrong, tmp_path)
-    assert started(GeneratorSettings(), tmp_path) == (GeneratorSettings(), {})
+    assert started(StackGANSettings(), tmp_path) == (StackGANSettings(), {})
     with pytest.raises(CheckpointError, match="songbird"):
-        started(GeneratorSettings(initial="songbird"), tmp_path)
+        started(StackGANSettings(initial="songbird"), tmp_path)
 
 
 def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) -> None:
     root, plain = painted.build(tmp_path / "corpus"), painted.SETTINGS
     train("generator", root, tmp_path / "first", plain, device="cpu", progress=False)
     shutil.copytree(tmp_path / "first" / "export", tmp_path / "start")
-    bare = replace(plain, initial=str(tmp_path / "start"), model=GeneratorModelSettings(discriminator_width=4))
+    bare = replace(plain, initial=str(tmp_path / "start"), model=StackGANModelSettings(discriminator_width=4))
     loop = replace(plain.loop, max_steps=2)
     train("generator", root, tmp_path / "whole", replace(bare, loop=loop), device="cpu", progress=False)
     train(
@@ -56,10 +56,10 @@ def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) ->
 
 def test_embeddings_that_are_all_the_same_are_named() -> None:
     layer, noise = nn.Linear(4, 4), np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
-    standardise_input_(layer, 0.5 + 0.01 * noise)
+    normalize_input_(layer, 0.5 + 0.01 * noise)
     for same in (0.5 + 1e-5 * noise, np.full((9, 4), 0.5, np.float32), np.zeros((9, 4), np.float32)):
         with pytest.raises(ConfigError, match="embeddings: they are the same for every utterance.*train the encoder"):
-            standardise_input_(layer, same)
+            normalize_input_(layer, same)
 
 
 def test_the_prior_and_extract_take_shipped_weights_by_name(painted: ModuleType, tmp_path: Path) -> None:

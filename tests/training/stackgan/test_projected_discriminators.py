@@ -14,7 +14,7 @@ from speech2img.features.googlenet import GoogLeNetExtractor
 from speech2img.features.registry import load_teacher
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.systems.registry import preset as find_preset
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.train import train
 
 CPU = torch.device("cpu")
@@ -53,7 +53,7 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
     plain = painted.SETTINGS
     losses = replace(plain.losses, class_aware=0.0)
 
-    def looking_through(path: str) -> GeneratorSettings:
+    def looking_through(path: str) -> StackGANSettings:
         model = replace(plain.model, discriminators="features", projection_network=path, feature_discriminator_width=8)
         return replace(plain, model=model, features=None, losses=losses)
 

@@ -16,9 +16,9 @@ from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import load_features
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import preset as find_preset
-from speech2img.training.stackgan.relation_supervisor import RelationSupervisor, open_sight
-from speech2img.training.stackgan.settings import GeneratorSettings, RelationSettings
-from speech2img.training.stackgan.task import GeneratorTask
+from speech2img.training.stackgan.relation_supervisor import RelationSupervisor, load_relation_features
+from speech2img.training.stackgan.settings import RelationSettings, StackGANSettings
+from speech2img.training.stackgan.task import StackGANTask
 from speech2img.training.train import train
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ def root(painted: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return painted.build(tmp_path_factory.mktemp("corpus"))
 
 
-def settings(painted: ModuleType, **relation: Any) -> GeneratorSettings:
+def settings(painted: ModuleType, **relation: Any) -> StackGANSettings:
     return replace(painted.SETTINGS, relation=RelationSettings(**{"weight": 1.0, "width": 8} | relation))
 
 
@@ -70,10 +70,10 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
     if how == "published":
         wanted, whole = settings(painted, positive="picture", form="published"), tmp_path / "whole"
         train("generator", root, whole, wanted, device="cpu", progress=False)
-    original: Callable[..., Any] = GeneratorTask.train_step
+    original: Callable[..., Any] = StackGANTask.train_step
     calls = 0
 
-    def dying(self: GeneratorTask, batch: Any, progress: float) -> Any:
+    def dying(self: StackGANTask, batch: Any, progress: float) -> Any:
         nonlocal calls
         calls += 1
         terms = original(self, batch, progress)
@@ -81,7 +81,7 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
             raise Killed
         return terms
 
-    monkeypatch.setattr(GeneratorTask, "train_step", dying)
+    monkeypatch.setattr(StackGANTask, "train_step", dying)
     for _ in range(2):
         with pytest.raises(Killed):
             train("generator", root, tmp_path / "again", wanted, device="cpu", progress=False)
@@ -95,7 +95,7 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
 def supervisor(root: Path, relation: RelationSettings, *, seed: int = 0) -> RelationSupervisor:
     torch.manual_seed(seed)
     precision = resolve_precision("fp32", CPU)
-    sight = open_sight(root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU)
+    sight = load_relation_features(root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU)
     return RelationSupervisor(relation, sight, rate=1e-2, precision=precision, scaler=precision.scaler(), device=CPU)
 
 

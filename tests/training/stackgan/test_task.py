@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from speech2img.training.stackgan.settings import GeneratorSettings
+from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.train import train
 
 MEASURED: dict[str, list[dict[str, float]]] = {
@@ -59,9 +59,9 @@ def root(painted: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return painted.build(tmp_path_factory.mktemp("corpus"))
 
 
-def variant(painted: ModuleType, name: str) -> GeneratorSettings:
+def variant(painted: ModuleType, name: str) -> StackGANSettings:
     """Settings that between them use every loss and option."""
-    plain: GeneratorSettings = painted.SETTINGS
+    plain: StackGANSettings = painted.SETTINGS
     losses, model = plain.losses, plain.model
     return {
         "plain": plain,
