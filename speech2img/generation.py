@@ -19,14 +19,13 @@ from speech2img.device import resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.base import ImageGenerator
-from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
+from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.registry import build_generator
 from speech2img.seeded_noise import seeded_noise
 from speech2img.storage.forked_children import let_children_compute, require_own_process
 from speech2img.storage.releases import networks
 from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import load_release, part_of, release_sha256
+from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
 Network = TypeVar("Network", bound=torch.nn.Module)
 _OPTIONS = tuple(field.name for field in fields(SamplingOptions))
@@ -300,8 +299,15 @@ def load_sampler(
     """
     generator = build_network(build_generator, config, "generator", tensors, folder)
     assert isinstance(generator, ImageGenerator)
-    prior = build_network(FeaturePrior, config, "prior", tensors, folder) if "prior" in config else None
-    reranker = build_network(Reranker, config, "reader", tensors, folder) if "reader" in config else None
+    prior, reranker = None, None
+    if "prior" in config:
+        from speech2img.models.generators.feature_prior import FeaturePrior
+
+        prior = build_network(FeaturePrior, config, "prior", tensors, folder)
+    if "reader" in config:
+        from speech2img.models.generators.reranker import Reranker
+
+        reranker = build_network(Reranker, config, "reader", tensors, folder)
     if candidates is not None:
         candidates = whole_number("candidates", candidates, 1, MOST_CANDIDATES)
     if candidates is not None and candidates > 1 and reranker is None:
@@ -320,7 +326,7 @@ def build_network(
     network: Callable[..., Network], config: Mapping[str, Any], part: str, tensors: Mapping[str, Tensor], folder: Path
 ) -> Network:
     """One network of a release, with its weights; errors as `speech2img.storage.releases.networks.build_network`."""
-    state = part_of(tensors, f"{part}.")
+    state = strip_prefix(tensors, f"{part}.")
     return networks.build_network(network, config.get(part), state, name=f"{folder} ({part})", fix="export it again")
 
 

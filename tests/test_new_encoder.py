@@ -35,7 +35,7 @@ class ToyEncoder(SpeechEncoder):
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A release of the toy, which the registry knows."""
-    monkeypatch.setitem(ENCODERS, "toy", ToyEncoder)  # type: ignore[arg-type]
+    monkeypatch.setitem(ENCODERS, "toy", lambda: ToyEncoder)
     torch.manual_seed(3)
     tensors = {f"encoder.{name}": value for name, value in ToyEncoder().state_dict().items()}
     config = {"kind": "speech-encoder", "encoder": {"network": "toy", "embedding_dim": 16}, "mel_preset": "li2020"}
@@ -72,6 +72,6 @@ def test_images_are_made_of_what_it_hears(
 
 
 def test_without_its_line_the_release_names_what_is_known(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(ENCODERS, "toy")  # type: ignore[arg-type]
+    monkeypatch.delitem(ENCODERS, "toy")
     with pytest.raises(CheckpointError, match="one of li2020, s2igan, got 'toy'"):
         SpeechToImage.load(toy, device="cpu")

@@ -53,7 +53,7 @@ class ToyDiffusion(nn.Module):
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A release of the toy, which the registry knows."""
-    monkeypatch.setitem(GENERATORS, "toy-diffusion", ToyDiffusion)
+    monkeypatch.setitem(GENERATORS, "toy-diffusion", lambda: ToyDiffusion)
     torch.manual_seed(3)
     settings = {"embedding_dim": 16, "steps": 4}
     tensors = {f"generator.{name}": value for name, value in ToyDiffusion(**settings).state_dict().items()}

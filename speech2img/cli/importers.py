@@ -113,7 +113,7 @@ def _s2igan_generator() -> Conversion:
 
 
 def _stackgan_v2_discriminator() -> Conversion:
-    from speech2img.models.generators.stackgan import StackDiscriminator
+    from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
     from speech2img.models.published import stackgan_v2
 
     def describe(converted: "State") -> ImportedNetwork:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet, bvlc_preprocess
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.networks import load_weights

@@ -9,7 +9,8 @@ from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.generators.relation_classifier import RelationClassifier
-from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.vision.inception import InceptionV3

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
-from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.models.published import inception as inception_published
 from speech2img.models.published import tacotron2 as tacotron2_published
 from speech2img.models.published.googlenet import CAFFE_BRANCHES

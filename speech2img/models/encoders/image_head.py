@@ -9,9 +9,9 @@ class ImageHead(nn.Module):
 
     Parameters
     ----------
-    feature_dim : int
+    feature_dim : int, >= 1
         Size of the features: 2,048 of Inception-v3 as published, 1,024 of GoogLeNet or a teacher of ours.
-    embedding_dim : int
+    embedding_dim : int, >= 1
         Size of the shared space.
     """
 
@@ -30,6 +30,13 @@ class ImageHead(nn.Module):
 
         Returns
         -------
-        Tensor [shape=(B, embedding_dim), unit rows]
+        Tensor [shape=(B, embedding_dim), float32, unit rows]
+
+        Raises
+        ------
+        ValueError
+            If the features are of another size.
         """
+        if features_BF.dim() != 2 or features_BF.shape[1] != self.feature_dim:
+            raise ValueError(f"expected features (B, {self.feature_dim}), got {tuple(features_BF.shape)}")
         return F.normalize(self.linear(features_BF).float(), dim=1)

@@ -2,27 +2,24 @@
 
     embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C pictures each -> Reranker -> one
 
-Both parts around the generator may be missing. To generate several candidates and keep the one that fits best is what
-DALL-E does with CLIP (arXiv:2102.12092, section 2.6). Here the teacher reads the candidates: speech embeddings were
-learned as its features (Li et al. 2020), or as what an image head makes of them (S2IGAN), so the cosine of both says
-how well a picture fits what was said.
+Both parts around the generator may be missing.
 
 Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of a picture.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.generators.base import Distribution, DrawsJointly, ImageGenerator, ImageNoise
-from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.vision.attribute_network import AttributeNetwork
+
+if TYPE_CHECKING:
+    from speech2img.models.generators.feature_prior import FeaturePrior
+    from speech2img.models.generators.reranker import Reranker
 
 Conditioning = Literal["mean", "sampled"]
 
@@ -45,57 +42,6 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if self.prior_steps < 1 or self.candidates < 1 or min(self.stretch, self.guidance, self.temperature) < 0:
             raise ValueError(f"sampling options out of range: {self}")
-
-
-class Reranker(nn.Module):
-    """The teacher's features of a picture as the speech embeddings were learned: standardised, or by an image head.
-
-    Parameters
-    ----------
-    heads : Mapping[str, int]
-        As for `AttributeNetwork`.
-    width, feature_dim : int
-        As for `AttributeNetwork`.
-    image_size : int
-        Side that pictures are resized to, in pixels.
-    head_dim : int, optional
-        Size of the speech embeddings where an image head was trained with them.
-
-    Raises
-    ------
-    ValueError
-        If the side is not 8 to 2048 px.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self,
-        *,
-        heads: Mapping[str, int],
-        width: int = 32,
-        feature_dim: int = 1024,
-        image_size: int = 64,
-        head_dim: int | None = None,
-    ) -> None:
-        super().__init__()
-        if not 8 <= image_size <= 2048:
-            raise ValueError(f"image_size must be 8..2048, got {image_size}")
-        self.network = AttributeNetwork(heads, width=width, feature_dim=feature_dim)
-        self.feature_dim, self.image_size = feature_dim, image_size
-        self.embedding_dim = head_dim or feature_dim
-        self.head = None if head_dim is None else ImageHead(feature_dim, head_dim)
-        self.register_buffer("mean", torch.zeros(feature_dim))
-        self.register_buffer("std", torch.ones(feature_dim))
-
-    def forward(self, images_B3SS: Tensor) -> Tensor:
-        """Pictures in -1..1 to what speech embeddings are compared with, (B, embedding_dim)."""
-        size = self.image_size
-        if images_B3SS.shape[-1] != size:
-            images_B3SS = F.interpolate(images_B3SS, size=(size, size), mode="bilinear", antialias=True)
-        features = self.network.features(images_B3SS)
-        return (features - self.mean) / self.std if self.head is None else self.head(features)
 
 
 class ImageSampler(nn.Module):
@@ -127,8 +73,8 @@ class ImageSampler(nn.Module):
         self,
         generator: ImageGenerator,
         *,
-        prior: FeaturePrior | None = None,
-        reranker: Reranker | None = None,
+        prior: "FeaturePrior | None" = None,
+        reranker: "Reranker | None" = None,
         options: SamplingOptions = SamplingOptions(),
         conditioning: Conditioning = "mean",
     ) -> None:

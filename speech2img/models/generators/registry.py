@@ -1,4 +1,4 @@
-"""Image generators by the name that a release gives them."""
+"""Image generators by the name that a release gives them; the file of one is imported when a release asks for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,18 @@ from typing import Any
 from torch import nn
 
 from speech2img.models.generators.base import ImageGenerator
-from speech2img.models.generators.stackgan import StackGenerator
 
-GENERATORS: dict[str, Callable[..., nn.Module]] = {
-    "stackgan": StackGenerator  # StackGAN-v2, and stacked densely that of S2IGAN
+
+def _stackgan() -> type[nn.Module]:
+    from speech2img.models.generators.stackgan import StackGenerator
+
+    return StackGenerator
+
+
+GENERATORS: dict[str, Callable[[], type[nn.Module]]] = {
+    "stackgan": _stackgan  # StackGAN-v2, and stacked densely that of S2IGAN
 }
-"""Name under ``generator.network`` of a release's config -> class, an `ImageGenerator`."""
+"""Name under ``generator.network`` of a release's config -> a function that gives the class, an `ImageGenerator`."""
 
 
 def build_generator(*, network: str = "stackgan", **settings: Any) -> nn.Module:
@@ -33,7 +39,7 @@ def build_generator(*, network: str = "stackgan", **settings: Any) -> nn.Module:
     """
     if network not in GENERATORS:
         raise ValueError(f"network must be one of {', '.join(GENERATORS)}, got {network!r}")
-    generator = GENERATORS[network](**settings)
+    generator = GENERATORS[network]()(**settings)
     if not isinstance(generator, ImageGenerator):
         raise TypeError(f"{network!r} is no ImageGenerator: it needs embedding_dim, needs_frames, image_sizes, sample")
     return generator

@@ -1,4 +1,4 @@
-"""Discriminators that look through the frozen teacher, in training: one for each image size (Projected GANs)."""
+"""Discriminators of a frozen network's feature maps in training: one for each image size (Projected GANs)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,39 +14,40 @@ from speech2img.models.generators.projected_discriminator import ProjectedDiscri
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput
 from speech2img.training.optimization import set_learning_rate
+from speech2img.training.stackgan.adversary import StepBatch
 from speech2img.training.stackgan.diff_augment import augment
-from speech2img.training.stackgan.discriminators import ADAM_BETAS
+from speech2img.training.stackgan.pixel_discriminators import ADAM_BETAS
 from speech2img.training.stackgan.settings import StackGANSettings
 
 
 class ProjectedDiscriminators:
-    """Discriminators of the teacher's maps of generated pictures of all sizes.
+    """Discriminators of a frozen network's maps of images of all sizes: an `Adversary`.
 
     Parameters
     ----------
     settings : StackGANSettings
         How to train.
-    teacher : FeatureExtractor
+    network : FeatureExtractor
         Whose maps they see; frozen.
     image_sizes : sequence of int
         Sides of the generator's images in pixels, smallest first.
     precision, scaler, device
-        As for ``discriminators.Discriminators``.
+        As for `PixelDiscriminators`.
     """
 
     def __init__(
         self,
         settings: StackGANSettings,
-        teacher: FeatureExtractor,
+        network: FeatureExtractor,
         image_sizes: Sequence[int],
         *,
         precision: Precision,
         scaler: torch.amp.GradScaler,
         device: torch.device,
     ) -> None:
-        self.settings, self.teacher = settings, teacher
+        self.settings, self.network = settings, network
         self.precision, self.scaler, self.device = precision, scaler, device
-        model, shapes = settings.model, teacher.map_shapes
+        model, shapes = settings.model, network.map_shapes
         self.networks = nn.ModuleList(
             init_stackgan_(
                 ProjectedDiscriminator(
@@ -62,40 +63,44 @@ class ProjectedDiscriminators:
             self.networks.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device
         )
 
-    def set_rate(self, rate: float) -> None:
+    def set_learning_rate(self, rate: float) -> None:
         """Set the learning rate."""
         set_learning_rate(self.optimizer, rate)
 
-    def step(self, real: list[Tensor], wrong: list[Tensor], fake: GeneratorOutput) -> Tensor:
-        """Make one Adam step; as ``Discriminators.step``."""
+    def discriminator_step(self, batch: StepBatch, fake: GeneratorOutput) -> dict[str, Tensor]:
+        """Make one Adam step on the sum of the losses of all sizes; see `Adversary`."""
+        # Look at the images of every size and score them.
         mu = fake.mu.detach()
         losses = []
         for stage in range(len(self.networks)):
+            images = batch.real[stage], batch.wrong[stage], fake.images[stage].detach()
             with torch.no_grad(), self.precision.autocast():
-                seen = [self._look(x) for x in (real[stage], wrong[stage], fake.images[stage].detach())]
-            scores = [self._score(stage, maps, mu) for maps in seen]
+                maps = [self._maps(kind) for kind in images]
+            scores = [self._score(stage, of_kind, mu) for of_kind in maps]
             losses.append(discriminator_loss(*scores, unconditional_weight=self.settings.losses.unconditional))
         loss = torch.stack(losses).sum()
+
+        # Update the weights.
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         average_gradients_(self.networks.parameters())
         self.scaler.step(self.optimizer)
-        return loss.detach()
+        return {"feature_discriminator": loss.detach()}
 
-    def generator_term(self, fake: GeneratorOutput) -> Tensor:
-        """The generator's adversarial loss over all sizes."""
+    def generator_terms(self, batch: StepBatch, fake: GeneratorOutput) -> dict[str, Tensor]:
+        """The adversarial loss over all sizes; see `Adversary`."""
         self.networks.requires_grad_(False)
         losses = []
         for stage, images in enumerate(fake.images):
             with self.precision.autocast():
-                maps = self._look(images)
+                maps = self._maps(images)
             score = self._score(stage, maps, fake.mu)
             losses.append(generator_loss(score, unconditional_weight=self.settings.losses.unconditional))
         self.networks.requires_grad_(True)
-        return torch.stack(losses).sum()
+        return {"feature_generator": torch.stack(losses).sum()}
 
-    def _look(self, images: Tensor) -> list[Tensor]:
-        return self.teacher.maps(augment(images, self.settings.discriminator_augmentation))
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        return self.network.maps(augment(images, self.settings.discriminator_augmentation))
 
     def _score(self, stage: int, maps: list[Tensor], mu: Tensor) -> DiscriminatorOutput:
         with self.precision.autocast():

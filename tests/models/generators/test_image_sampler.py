@@ -6,7 +6,8 @@ import torch
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import ImageSampler, Reranker, SamplingOptions
+from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
+from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 
 

@@ -6,7 +6,8 @@ from torch import nn
 
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.models.generators.conditioning import ConditioningAugmentation
-from speech2img.models.generators.stackgan import NextStage, StackDiscriminator, StackGenerator, init_stackgan_
+from speech2img.models.generators.stackgan import NextStage, StackGenerator, init_stackgan_
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 
 
 def count(module: nn.Module) -> int:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from helpers.golden import TOLERANCE, difference, published_state, ready
 
-from speech2img.models.generators.stackgan import StackDiscriminator, StackGenerator
+from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.models.published.stackgan_v2 import (
     convert_stackgan_v2_discriminator,
     convert_stackgan_v2_generator,

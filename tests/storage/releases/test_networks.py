@@ -18,7 +18,7 @@ from torch import nn
 from speech2img.errors import CheckpointError, UnsafeFileError
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.feature_prior import FeaturePrior
-from speech2img.models.generators.image_sampler import Reranker
+from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.tts.tacotron2 import Tacotron2

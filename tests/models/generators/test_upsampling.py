@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from speech2img.models.layers.upsampling import doubled_conv
+from speech2img.models.generators.stackgan import upsample_conv
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 6, 7), (1, 3, 1, 1), (3, 4, 16, 16)])
@@ -16,6 +16,6 @@ def test_equal_to_the_two_steps_and_their_gradients(shape: tuple[int, ...], out_
     want = F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, padding=1)
     back = torch.randn_like(want)
     expected = torch.autograd.grad(want, (x, weight), back)
-    got = doubled_conv(x, weight)
+    got = upsample_conv(x, weight)
     torch.testing.assert_close(got, want)
     torch.testing.assert_close(torch.autograd.grad(got, (x, weight), back), expected)
