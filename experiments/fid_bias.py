@@ -17,7 +17,7 @@ from speech2img.features.inception import load_inception
 from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet_distance
 from speech2img.metrics.functional.kernel_distance import kernel_score
 from speech2img.metrics.images.features import FeatureSettings, extract_features
-from speech2img.metrics.images.sources import folder_pictures
+from speech2img.metrics.images.sources import folder_images
 
 PICTURES = 400
 COUNTS = (50, 100, 200)
@@ -33,7 +33,7 @@ def main() -> None:
         _unpack(realdata / "cub100_crops227.zip", Path(folder))
         legacy, clean = (
             extract_features(
-                folder_pictures(folder), reader, settings=FeatureSettings(taps=tuple(reader.outputs), resize=name)
+                folder_images(folder), reader, settings=FeatureSettings(taps=tuple(reader.outputs), resize=name)
             )
             for name in ("legacy", "clean")
         )

@@ -8,7 +8,7 @@ import numpy as np
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import DataError
 from speech2img.features.image_features import load_features
-from speech2img.features.image_head import picture_space
+from speech2img.features.image_head import image_space
 from speech2img.features.speech_embeddings import load_embeddings
 from speech2img.metrics.functional.class_centroids import (
     class_centroid_scores,
@@ -16,7 +16,7 @@ from speech2img.metrics.functional.class_centroids import (
     leave_one_out_centroid_accuracy,
 )
 from speech2img.metrics.functional.retrieval import retrieval_scores
-from speech2img.metrics.functional.speech_image_retrieval import speech_picture_scores
+from speech2img.metrics.functional.speech_image_retrieval import speech_image_scores
 from speech2img.storage.atomic import write_json
 
 WAYS = 12
@@ -35,11 +35,11 @@ def main() -> None:
     embeddings = load_embeddings(args.root, args.embeddings)
     found = load_features(args.root, args.features)
     tensors, config = embeddings.encoder_release()
-    space = picture_space(tensors, config, name=str(embeddings.folder))
+    space = image_space(tensors, config, name=str(embeddings.folder))
     if space is None:
         raise DataError.about(embeddings.folder, "its encoder has no image head", "give one trained here")
     features = space.embed(found.features[:, 0])
-    picture_of = np.repeat(np.arange(len(manifest.items)), [len(item.captions) for item in manifest.items])
+    image_of = np.repeat(np.arange(len(manifest.items)), [len(item.captions) for item in manifest.items])
     classes = np.array([item.class_id for item in manifest.items])
     unheard = np.array([caption.held_out_voice for item in manifest.items for caption in item.captions])
     result: dict[str, object] = {
@@ -54,18 +54,18 @@ def main() -> None:
     names = [item.id for item in manifest.items]
     for split in args.split:
         rows = np.array([row for row, item in enumerate(manifest.items) if item.split == split])
-        spoken = np.isin(picture_of, rows)
+        spoken = np.isin(image_of, rows)
         result[split] = _scores(
             features[rows],
             classes[rows],
             rows,
             embeddings.embeddings[spoken],
-            picture_of[spoken],
-            classes[picture_of[spoken]],
+            image_of[spoken],
+            classes[image_of[spoken]],
         )
-        found_by = speech_picture_scores(
+        found_by = speech_image_scores(
             embeddings.embeddings[spoken],
-            [names[row] for row in picture_of[spoken]],
+            [names[row] for row in image_of[spoken]],
             features[rows],
             [names[row] for row in rows],
             classes[rows].tolist(),
@@ -79,8 +79,8 @@ def main() -> None:
                 classes[rows],
                 rows,
                 embeddings.embeddings[part],
-                picture_of[part],
-                classes[picture_of[part]],
+                image_of[part],
+                classes[image_of[part]],
             )
     write_json(args.out, result)
     print(args.out.read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release
 from speech2img.training.tacotron2.data import ClipBatches, read_clips
-from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
+from speech2img.training.tacotron2.plots import alignment_image, mel_image
 from speech2img.tts.tacotron2.griffin_lim import GriffinLim
 from speech2img.tts.tacotron2.symbols import ids_to_text
 
@@ -113,11 +113,11 @@ def main() -> None:
         print(name, shown)
     pictures = same_size(
         [
-            alignment_picture(utterance.alignment_TS.numpy(), title=f"{clip.name}, free")
+            alignment_image(utterance.alignment_TS.numpy(), title=f"{clip.name}, free")
             for utterance, clip in zip(spoken, clips, strict=True)
         ]
     )
-    alignment_picture(spoken[0].alignment_TS.numpy(), title=f"attention, {clips[0].name}, free").save(
+    alignment_image(spoken[0].alignment_TS.numpy(), title=f"attention, {clips[0].name}, free").save(
         args.out / "attention.png", optimize=True
     )
     save_grid(args.out / "attention_all.png", pictures, 4)
@@ -125,8 +125,8 @@ def main() -> None:
     save_grid(
         args.out / "mel.png",
         [
-            mel_picture(true, title=f"{clips[0].name}, recorded"),
-            mel_picture(spoken[0].mel_MT.numpy(), title=f"{clips[0].name}, spoken from its text"),
+            mel_image(true, title=f"{clips[0].name}, recorded"),
+            mel_image(spoken[0].mel_MT.numpy(), title=f"{clips[0].name}, spoken from its text"),
         ],
         1,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from speech2img.audio.decoders.chunks import checked_chunks, refuse_cut, refuse_joined
+from speech2img.audio.decoders.chunks import checked_chunks, refuse_concatenated, refuse_cut
 from speech2img.audio.decoders.ffmpeg import KINDS, decode_foreign
 from speech2img.audio.decoders.flac import flac_parts
 from speech2img.audio.decoders.mp3 import after_tags, mp3_parts
@@ -145,7 +145,7 @@ def _parts(name: str, data: bytes, kind: str | None) -> list[bytes]:
     if kind == "audio/ogg":
         return ogg_streams(name, data)
     if kind in KINDS:
-        refuse_joined(name, data, kind)
+        refuse_concatenated(name, data, kind)
     return mp3_parts(name, data) if kind == "audio/mpeg" else [data]
 
 

@@ -16,7 +16,7 @@ from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.store_writer import Spool
 from speech2img.errors import AudioError, DataError, RunInterrupted
 from speech2img.storage.atomic import disk_errors
-from speech2img.storage.fork_map import talk_in_forks
+from speech2img.storage.fork_map import fork_map_with_reply
 from speech2img.storage.hdf5.opener import CheckedRows, open_store
 from speech2img.storage.hdf5.seal import SEALED, check_of
 from speech2img.storage.hdf5.sources import REBUILD, demand_store_or_nothing, digest_sources
@@ -85,7 +85,7 @@ def build_mel_store(
             return spool.take(*group)
 
         try:
-            with bar, contextlib.closing(talk_in_forks(job, groups, workers, answer=take)) as written:
+            with bar, contextlib.closing(fork_map_with_reply(job, groups, workers, answer=take)) as written:
                 spool.fill(written, bar)
         except KeyboardInterrupt:
             reason = f"interrupted after {len(spool.lengths)} of {len(entries)} recordings"

@@ -68,7 +68,7 @@ class PairSource:
         attributes: Mapping[str, Sequence[str]],
     ) -> None:
         self.images, self.embeddings, self.attributes = images, embeddings, attributes
-        self.picture_of = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
+        self.image_of = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
         starts = np.concatenate([[0], np.cumsum([len(item.captions) for item in items])])
         chosen = [row for row, item in enumerate(items) if item.split == split]
         chosen.sort(key=lambda row: items[row].class_id)

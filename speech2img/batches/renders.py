@@ -14,7 +14,7 @@ from speech2img.errors import DataError
 from speech2img.images.store import square_thumbnail
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.foreign.npz import load_arrays
-from speech2img.storage.fork_map import map_in_forks
+from speech2img.storage.fork_map import fork_map
 from speech2img.storage.progress import Progress
 
 _JUDGE = 0x6A75646765
@@ -98,7 +98,7 @@ def render_collection(
     bar = Progress(total=count, what="renders", unit="image", progress=progress)
     parts = []
     render = partial(_render_chunk, render_seed, size=size, heads=plain)
-    with bar, closing(map_in_forks(render, chunks, workers)) as rendered:
+    with bar, closing(fork_map(render, chunks, workers)) as rendered:
         for part in rendered:
             parts.append(part)
             bar.update(len(part[0]))

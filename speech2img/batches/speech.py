@@ -174,7 +174,7 @@ class SpeechBatches:
         Most mel bands masked; 0 for none.
     mask_time : float
         Largest part of an utterance masked; 0 for none.
-    per_picture : bool
+    per_image : bool
         An epoch goes over the pictures, with one utterance of each at random (S2IGAN), instead of all utterances;
         batches are not bucketed by length then.
 
@@ -197,14 +197,14 @@ class SpeechBatches:
         frames: int | None = None,
         mask_bands: int = 0,
         mask_time: float = 0.0,
-        per_picture: bool = False,
+        per_image: bool = False,
     ) -> None:
         self._mels, self._rows, self._images, self._classes, self._features = mels, rows, images, classes, features
         self._frames, self._mask_bands, self._mask_time = frames, mask_bands, mask_time
         self.leaves_masks = False
         self._spoken: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         count, lengths = len(rows), mels.lengths[rows] if frames is None else None
-        if per_picture:
+        if per_image:
             order = np.argsort(images, kind="stable")
             pictures, starts, counts = np.unique(images[order], return_index=True, return_counts=True)
             self._spoken = order, starts, counts

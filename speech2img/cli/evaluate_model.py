@@ -189,13 +189,13 @@ def _retrieval(
     args: argparse.Namespace, manifest: "Manifest", features: "FeatureFile | None"
 ) -> "tuple[dict[str, RetrievalArrays], list[str]]":
     """Teacher features of each split's pictures, in the space that the model's encoder learned to give; and notes."""
-    from speech2img.features.image_head import picture_space
+    from speech2img.features.image_head import image_space
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
 
     if features is None or args.embeddings is not None:
         return {}, []
     folder, tensors, config = _release(args.model)
-    space = picture_space(tensors, config, name=folder)
+    space = image_space(tensors, config, name=folder)
     if space is None:
         return {}, []
     if space.feature_dim not in (None, features.width):

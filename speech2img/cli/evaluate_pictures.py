@@ -17,7 +17,7 @@ def run_folders(args: argparse.Namespace) -> int:
     from speech2img.features.image_classifier import load_image_classifier
     from speech2img.features.inception import load_inception
     from speech2img.metrics.evaluate.folder_plan import FolderSettings
-    from speech2img.metrics.evaluate.folders import evaluate_folders, told_of_files
+    from speech2img.metrics.evaluate.folders import evaluate_folders, notes_on_files
     from speech2img.metrics.report.protocols import find_protocol
 
     rule = None if args.protocol is None else find_protocol(args.protocol)
@@ -54,7 +54,7 @@ def run_folders(args: argparse.Namespace) -> int:
         print((out / "report.md").read_text(encoding="utf-8"))
         print(f"report: {out / 'report.md'}")
     else:
-        notes, unused = told_of_files(generated, real)
+        notes, unused = notes_on_files(generated, real)
         for line in (*notes, *unused):
             print(line)
     if args.save_stats is not None:
@@ -65,7 +65,7 @@ def run_folders(args: argparse.Namespace) -> int:
 def _side(folders: list[Path] | None, listed: Path | None, which: str, *, upright: bool) -> "Side | None":
     """Pictures of folders or a list, or the path of statistics; None where neither is given."""
     from speech2img.errors import ConfigError
-    from speech2img.metrics.images.sources import folder_pictures, listed_pictures
+    from speech2img.metrics.images.sources import folder_images, listed_images
 
     files = [path for path in folders or () if path.suffix.lower() == ".npz"]
     if files and (len(folders or ()) > 1 or listed is not None):
@@ -75,8 +75,8 @@ def _side(folders: list[Path] | None, listed: Path | None, which: str, *, uprigh
     if listed is not None:
         if folders is not None and len(folders) > 1:
             raise ConfigError.about(f"--list-{which}", "several folders to start from", f"give one --{which}")
-        return listed_pictures(listed, root=folders[0] if folders else None, upright=upright)
-    return None if folders is None else folder_pictures(folders, upright=upright)
+        return listed_images(listed, root=folders[0] if folders else None, upright=upright)
+    return None if folders is None else folder_images(folders, upright=upright)
 
 
 def _corpus(args: argparse.Namespace) -> "FileImages":
@@ -84,7 +84,7 @@ def _corpus(args: argparse.Namespace) -> "FileImages":
     from speech2img.cli.evaluate_model import default_split
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import ConfigError
-    from speech2img.metrics.images.sources import manifest_pictures
+    from speech2img.metrics.images.sources import manifest_images
     from speech2img.metrics.report.protocols import find_protocol
 
     if len(args.split) > 1:
@@ -92,7 +92,7 @@ def _corpus(args: argparse.Namespace) -> "FileImages":
     protocol = None if args.protocol is None else find_protocol(args.protocol)
     whole = protocol is not None and protocol.frechet.real_pictures == "all"
     manifest = Manifest.load(args.root)
-    return manifest_pictures(
+    return manifest_images(
         manifest,
         split=None if whole else (args.split or [default_split(manifest)])[0],
         crop=protocol is None or protocol.frechet.real_crop == "box",

@@ -56,7 +56,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
     from speech2img.distributed.collectives import by_leader, is_leader, joined
-    from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, extract_picture_embeddings
+    from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, extract_image_embeddings
     from speech2img.storage.names import plain_name
     from speech2img.storage.rank import this_rank
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     with joined(this_rank()):
         if args.features is not None:
             name = args.name or "picture"
-            by_leader(lambda: extract_picture_embeddings(args.root, args.features, name=name))
+            by_leader(lambda: extract_image_embeddings(args.root, args.features, name=name))
         elif args.pickles is not None:
             from speech2img.features.imported_embeddings import import_embeddings
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from speech2img.pipeline import SpeechToImage
 
 AT_ONCE = 32
-_MOST_PICTURES = 256  # that are held at once: of 256 pixels with their smaller stages 66 MB
+_MOST_IMAGES = 256  # that are held at once: of 256 pixels with their smaller stages 66 MB
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -140,7 +140,7 @@ def _generate(
     args: argparse.Namespace,
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
-    from speech2img.cli.pictures import require_own, write_picture
+    from speech2img.cli.pictures import require_own, write_image
     from speech2img.storage.places import made_folder
 
     stages = pipe.image_sizes if args.stages else pipe.image_sizes[-1:]
@@ -151,14 +151,14 @@ def _generate(
 
     require_own(path(place, k, size) for place in places for k in range(args.num_images) for size in stages)
     position = 0
-    for run in _runs(places, at_once=max(1, min(AT_ONCE, _MOST_PICTURES // args.num_images))):
+    for run in _runs(places, at_once=max(1, min(AT_ONCE, _MOST_IMAGES // args.num_images))):
         heard = speech[position : position + len(run)]
         position += len(run)
-        for first in range(0, args.num_images, _MOST_PICTURES):
+        for first in range(0, args.num_images, _MOST_IMAGES):
             generated = pipe.generate(
                 heard,
                 seed=args.seed,
-                num_images=min(_MOST_PICTURES, args.num_images - first),
+                num_images=min(_MOST_IMAGES, args.num_images - first),
                 return_stages=True,
                 first_index=run[0],
                 first_image=first,
@@ -167,7 +167,7 @@ def _generate(
             for size, stage in zip(stages, generated[-len(stages) :], strict=True):
                 for place, pictures in zip(run, stage, strict=True):
                     for number, picture in enumerate(pictures, start=first):
-                        write_picture(path(place, number, size), picture)
+                        write_image(path(place, number, size), picture)
                         print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())
 
 

@@ -16,7 +16,7 @@ _HEAD_BYTES = 512
 
 
 def require_own(paths: Iterable[Path]) -> None:
-    """Raise ConfigError where something else than a picture of `write_picture` has one of these names."""
+    """Raise ConfigError where something else than a picture of `write_image` has one of these names."""
     for path in paths:
         if not (path.exists() or path.is_symlink()):
             continue
@@ -29,7 +29,7 @@ def require_own(paths: Iterable[Path]) -> None:
             raise ConfigError.about(path, "is there already and was not painted by speech2img", fix)
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
+def write_image(path: Path, picture: np.ndarray) -> None:
     """Write a picture (S, S, 3) uint8 as PNG, whole or not at all."""
     information = PngInfo()
     information.add_text("Software", SOFTWARE)

@@ -13,7 +13,7 @@ from speech2img.errors import CheckpointError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.inception import exact_convolutions
 from speech2img.features.layers import LOGITS
-from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
+from speech2img.models.vision.image_classifier import ImageClassifier, make_backbone
 from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
@@ -30,7 +30,7 @@ class ImageClassifierExtractor(FeatureExtractor):
 
     Parameters
     ----------
-    classifier : PictureClassifier
+    classifier : ImageClassifier
         With its weights.
     config : Mapping
         Of its release: ``classes``, ``network``, ``accuracy``, ...
@@ -47,7 +47,7 @@ class ImageClassifierExtractor(FeatureExtractor):
 
     def __init__(
         self,
-        classifier: PictureClassifier,
+        classifier: ImageClassifier,
         *,
         config: Mapping[str, Any],
         weights_sha256: str,
@@ -100,7 +100,7 @@ def load_image_classifier(
     return ImageClassifierExtractor(classifier, config=config, weights_sha256=release_sha256(folder), device=device)
 
 
-def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, name: str) -> PictureClassifier:
+def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, name: str) -> ImageClassifier:
     """The classifier of a release, with its weights.
 
     Raises
@@ -118,5 +118,5 @@ def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, n
     return build_network(_classifier, {**network, **sizes}, tensors, name=name, fix=_FIX)
 
 
-def _classifier(*, backbone: str, inception: dict[str, Any] | None, num_classes: int, hidden: int) -> PictureClassifier:
-    return PictureClassifier(make_backbone(backbone, inception), num_classes, hidden=hidden)
+def _classifier(*, backbone: str, inception: dict[str, Any] | None, num_classes: int, hidden: int) -> ImageClassifier:
+    return ImageClassifier(make_backbone(backbone, inception), num_classes, hidden=hidden)

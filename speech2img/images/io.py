@@ -202,7 +202,7 @@ def _read(source: str | Path | bytes, *, eighth: bool = False) -> _Decoded:
     except Image.DecompressionBombError as error:
         raise ImageError.about(name, "far too many pixels", "scale it down") from error
     except Image.UnidentifiedImageError as error:
-        raise _not_a_picture(name, data) from error
+        raise _not_an_image(name, data) from error
     except MemoryError as error:
         raise ImageError.about(name, "too large for the memory", "scale it down") from error
     except Exception as error:  # decoders raise what they like (struct.error, zlib.error, AttributeError, ...)
@@ -268,7 +268,7 @@ def _swaps(turn: Image.Transpose) -> bool:
     return turn not in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
 
 
-def _not_a_picture(name: str, data: bytes) -> ImageError:
+def _not_an_image(name: str, data: bytes) -> ImageError:
     """The error of a file of another kind: what it is, as far as its content tells, and the way out."""
     kind = media_type(data[:HEAD_BYTES])
     if kind is not None and kind in _UNREAD:

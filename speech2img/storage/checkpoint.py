@@ -11,7 +11,7 @@ import torch
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, remove_leftovers, temp_name, write_json
-from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
+from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
 from speech2img.storage.foreign.dense_tensors import check_plain
 from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.notices import notice
@@ -86,7 +86,7 @@ class CheckpointStore:
                 temp.mkdir()
                 _save_state(state, temp / STATE)
                 write_json(temp / CONFIG, settings)
-                seal_folder(temp, (STATE, CONFIG), format=FORMAT, step=step, versions=_versions())
+                write_checksums(temp, (STATE, CONFIG), format=FORMAT, step=step, versions=_versions())
                 fsync(temp)
                 _remove(path)
                 temp.rename(path)

@@ -14,7 +14,7 @@ MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
 
 
-def seal_folder(folder: Path, names: Iterable[str], **facts: Any) -> None:
+def write_checksums(folder: Path, names: Iterable[str], **facts: Any) -> None:
     """Force the named files of a folder to the disk, then write the manifest that makes the folder valid.
 
     Parameters
@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """A manifest whose text is exactly what `seal_folder` writes; otherwise almost any error."""
+    """A manifest whose text is exactly what `write_checksums` writes; otherwise almost any error."""
     data = read_bytes(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
     manifest = parse_json(data)
     seal = manifest.pop("seal")

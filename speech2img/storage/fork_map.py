@@ -23,7 +23,7 @@ _PIPE_BYTES = 1 << 20
 _STANDARD = (0, 1, 2)  # descriptors of input, output and error
 
 
-def map_in_forks(function: Callable[[T], R], items: Sequence[T], workers: int) -> Generator[R, None, None]:
+def fork_map(function: Callable[[T], R], items: Sequence[T], workers: int) -> Generator[R, None, None]:
     """Map in forked processes; results come in the order of the items, and few of them wait at any time.
 
     A child takes every ``workers``-th item and stops where its pipe is full. It ends when nobody reads that any more,
@@ -55,13 +55,13 @@ def map_in_forks(function: Callable[[T], R], items: Sequence[T], workers: int) -
             yield _received(pipes[number % workers])
 
 
-def talk_in_forks(
+def fork_map_with_reply(
     job: Callable[[T], Generator[R, A, None]], items: Sequence[T], workers: int, *, answer: Callable[[R], A]
 ) -> Generator[int, None, None]:
     """Run jobs in forked processes that need one answer each: a place in a common file, where all before is known.
 
     A child takes every ``workers``-th item. While it waits for the answer to one job it does the first half of its
-    next. Everything else is as in `map_in_forks`.
+    next. Everything else is as in `fork_map`.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ def test_an_epoch_over_pictures_draws_one_utterance_of_each() -> None:
         np.arange(3, dtype=np.float32).reshape(3, 1, 1),
         batch_size=3,
         seed=0,
-        per_picture=True,
+        per_image=True,
     )
     drawn = set()
     for _ in range(30):

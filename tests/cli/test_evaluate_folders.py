@@ -21,7 +21,7 @@ from speech2img.metrics.functional.frechet_distance import fit_gaussian, frechet
 from speech2img.metrics.images.fits import FITS
 from speech2img.metrics.images.statistics_files import load_statistics
 from speech2img.metrics.report.protocols import PROTOCOLS
-from speech2img.metrics.report.published_results import ALL_PICTURES, TEST_PICTURES, is_published_set
+from speech2img.metrics.report.published_results import ALL_IMAGES, TEST_IMAGES, is_published_set
 
 
 def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
@@ -230,11 +230,11 @@ def test_real_pictures_of_a_corpus_are_cropped_as_the_protocol_has_it(
 def test_choices_are_those_of_the_library() -> None:
     assert evaluate.PROTOCOLS is PROTOCOLS and evaluate.FITS is FITS
     assert set(evaluate.DISTANCE_OUTPUTS) == {*POOLS, "logits"}
-    assert {*evaluate.WITH_CLASSES, *evaluate.WITHOUT_CLASSES} == set(TEST_PICTURES)
+    assert {*evaluate.WITH_CLASSES, *evaluate.WITHOUT_CLASSES} == set(TEST_IMAGES)
     for protocol in PROTOCOLS:
         plan = make_plan(StubReader(), protocol=protocol, corpus="cub")  # type: ignore[arg-type]
         assert plan.taps == ("pool2048",) and plan.score is not None and plan.score.leave_out_first == 0
-    assert is_published_set("cub", "sta", ALL_PICTURES["cub"]) and is_published_set("cub", "s2igan", 2933)
+    assert is_published_set("cub", "sta", ALL_IMAGES["cub"]) and is_published_set("cub", "s2igan", 2933)
     assert not is_published_set("cub", "sta", 2933) and not is_published_set("places", "sta", None)
 
 

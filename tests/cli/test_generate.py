@@ -39,7 +39,7 @@ def test_many_pictures_are_painted_a_few_at_a_time(model: str, tmp_path: Path, m
         (tmp_path / f"{name}.wav").write_bytes(wav())
     given = ["generate", "--model", model, *(str(tmp_path / f"{name}.wav") for name in ("a", "b")), "--num-images", "7"]
     assert main([*given, "--out", str(tmp_path / "at once")]) == 0
-    monkeypatch.setattr("speech2img.cli.generate._MOST_PICTURES", 3)
+    monkeypatch.setattr("speech2img.cli.generate._MOST_IMAGES", 3)
     held: list[int] = []
     paint = SpeechToImage.generate
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError, UnsafeFileError
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.checksums import seal_folder, verify_folder
+from speech2img.storage.checksums import verify_folder, write_checksums
 from speech2img.storage.foreign.torch_files import load_torch_file
 
 
@@ -165,7 +165,7 @@ def test_a_missing_checkpoint_is_named(store: CheckpointStore) -> None:
 
 def test_a_sealed_folder_of_another_kind_is_no_checkpoint(tmp_path: Path, store: CheckpointStore) -> None:
     (tmp_path / "x").write_bytes(b"")
-    seal_folder(tmp_path, ["x"], format="other")
+    write_checksums(tmp_path, ["x"], format="other")
     with pytest.raises(CheckpointError, match="is no speech2img-checkpoint-1 folder"):
         store.load(tmp_path)
 
@@ -223,7 +223,7 @@ def test_any_bytes_under_a_sound_seal_are_a_checkpoint_or_our_error(name: str, d
         store = CheckpointStore(folder, keep=2)
         path = store.save(1, {"a": torch.arange(3.0), "b": [1, "x"]}, {"lr": 0.1})
         (path / name).write_bytes(data.draw(st.binary(max_size=300) | mutants((path / name).read_bytes())))
-        seal_folder(path, ("state.pt", "config.json"), format="speech2img-checkpoint-1", step=1)
+        write_checksums(path, ("state.pt", "config.json"), format="speech2img-checkpoint-1", step=1)
         try:
             state, settings = store.load(path)
         except CheckpointError as error:
@@ -253,7 +253,7 @@ def sealed(store: CheckpointStore, state: object) -> Path:
     path.mkdir(parents=True)
     torch.save(state, path / "state.pt")
     (path / "config.json").write_text("{}")
-    seal_folder(path, ("state.pt", "config.json"), format="speech2img-checkpoint-1", step=1)
+    write_checksums(path, ("state.pt", "config.json"), format="speech2img-checkpoint-1", step=1)
     return path
 
 

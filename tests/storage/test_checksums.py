@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.errors import CheckpointError
-from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
+from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sealed")
     (path / "x").write_bytes(b"content")
-    seal_folder(path, ["x"], format="f", step=3)
+    write_checksums(path, ["x"], format="f", step=3)
     return path
 
 
@@ -60,7 +60,7 @@ def test_numbers_depth_and_names_without_end(tmp_path: Path, text: str) -> None:
 
 def test_pipes_devices_and_holes_are_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"content")
-    seal_folder(tmp_path, ["x"])
+    write_checksums(tmp_path, ["x"])
     os.truncate(tmp_path / "x", 1 << 40)
     start = time.monotonic()
     with pytest.raises(CheckpointError, match="x differs"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from speech2img.errors import AudioError, DataError
-from speech2img.storage.fork_map import map_in_forks, talk_in_forks
+from speech2img.storage.fork_map import fork_map, fork_map_with_reply
 
 Child = Callable[[Callable[[], object]], int]
 
@@ -42,18 +42,18 @@ def wait_for(happened: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("count", [0, 1, 6, 47])
 def test_like_map(workers: int, count: int) -> None:
-    assert list(map_in_forks(square, range(count), workers)) == [square(number) for number in range(count)]
+    assert list(fork_map(square, range(count), workers)) == [square(number) for number in range(count)]
 
 
 def test_more_workers_are_more_processes() -> None:
     for workers, count in ((1, 1), (2, 2), (3, 3)):
-        pids = set(map_in_forks(lambda _: os.getpid(), range(30), workers))
+        pids = set(fork_map(lambda _: os.getpid(), range(30), workers))
         assert len(pids) == count
         assert (os.getpid() in pids) == (workers == 1)
 
 
 def test_results_larger_than_the_pipe() -> None:
-    sizes = [len(data) for data in map_in_forks(bytes, [3 << 20] * 6, 2)]
+    sizes = [len(data) for data in fork_map(bytes, [3 << 20] * 6, 2)]
     assert sizes == [3 << 20] * 6
 
 
@@ -65,7 +65,7 @@ def test_an_error_comes_at_its_turn() -> None:
 
     seen = []
     with pytest.raises(AudioError, match=r"7\.wav: silent; record it again"):
-        for number in map_in_forks(fail, range(40), 2):
+        for number in fork_map(fail, range(40), 2):
             seen.append(number)
     assert seen == list(range(7))
 
@@ -78,13 +78,13 @@ def test_a_killed_child_is_told() -> None:
 
     seen = []
     with pytest.raises(DataError, match="killed.*fewer --workers"):
-        for number in map_in_forks(kill, range(40), 2):
+        for number in fork_map(kill, range(40), 2):
             seen.append(number)
     assert seen == list(range(9))
 
 
 def test_whoever_stops_early_leaves_no_child_at_work() -> None:
-    with closing(map_in_forks(lambda number: time.sleep(0.05 * number), range(1000), 2)) as results:
+    with closing(fork_map(lambda number: time.sleep(0.05 * number), range(1000), 2)) as results:
         next(results)
         assert len(children()) >= 2
 
@@ -95,7 +95,7 @@ def test_ctrl_c_is_the_callers(tmp_path: Path, in_child: Child, capfd: pytest.Ca
     def interrupted() -> None:
         os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        with pytest.raises(KeyboardInterrupt), closing(map_in_forks(touch, range(10_000), 2)) as results:
+        with pytest.raises(KeyboardInterrupt), closing(fork_map(touch, range(10_000), 2)) as results:
             for number in results:
                 if number == 20:
                     os.killpg(0, signal.SIGINT)
@@ -115,7 +115,7 @@ def test_a_killed_parent_leaves_no_child_and_no_lock(tmp_path: Path, in_child: C
     def killed() -> None:
         with lock.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            for number in map_in_forks(named, range(10_000), 2):
+            for number in fork_map(named, range(10_000), 2):
                 if number == 20:
                     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -147,7 +147,7 @@ def test_children_have_no_files_of_the_parent_open(tmp_path: Path) -> None:
         def is_open(_: int) -> bool:
             return Path(f"/proc/self/fd/{number}").exists() and "open" in os.readlink(f"/proc/self/fd/{number}")
 
-        assert not any(map_in_forks(is_open, range(20), 2))
+        assert not any(fork_map(is_open, range(20), 2))
         assert is_open(0)
 
 
@@ -181,7 +181,7 @@ def cubes(count: int) -> str:
 def test_answers_come_in_order_and_ends_are_true(workers: int, count: int, tmp_path: Path) -> None:
     places = Places(tmp_path / "file")
     ended = []
-    for number in talk_in_forks(places.job, range(count), workers, answer=places.keep):
+    for number in fork_map_with_reply(places.job, range(count), workers, answer=places.keep):
         assert places.path.read_text().startswith(cubes(number))
         ended.append(number)
     assert ended == list(range(1, count + 1))
@@ -201,7 +201,7 @@ def test_what_a_job_raises_comes_after_the_ends_before_it(workers: int, half: in
 
     places, ended = Places(tmp_path / "file"), 0
     with pytest.raises(AudioError if half == 1 else OSError, match=r"7\.wav: silent|no space"):
-        for number in talk_in_forks(job, range(40), workers, answer=places.keep):
+        for number in fork_map_with_reply(job, range(40), workers, answer=places.keep):
             ended = number
     assert places.path.read_text().startswith(cubes(ended))
     assert 7 - workers <= ended <= 7
@@ -212,7 +212,7 @@ def test_what_an_answer_raises_ends_all(tmp_path: Path) -> None:
         raise ValueError(f"no place for {length}")
 
     with pytest.raises(ValueError, match="no place for 2"):
-        list(talk_in_forks(Places(tmp_path / "file").job, range(40), 2, answer=refuse))
+        list(fork_map_with_reply(Places(tmp_path / "file").job, range(40), 2, answer=refuse))
 
 
 @pytest.mark.parametrize("half", [1, 2])
@@ -226,7 +226,7 @@ def test_a_child_killed_in_a_talk_is_told(half: int, tmp_path: Path) -> None:
 
     places, ended = Places(tmp_path / "file"), 0
     with pytest.raises(DataError, match="killed.*fewer --workers"):
-        for number in talk_in_forks(job, range(40), 2, answer=places.keep):
+        for number in fork_map_with_reply(job, range(40), 2, answer=places.keep):
             ended = number
     assert places.path.read_text().startswith(cubes(ended))
     assert 7 <= ended <= 9
@@ -234,7 +234,7 @@ def test_a_child_killed_in_a_talk_is_told(half: int, tmp_path: Path) -> None:
 
 def test_whoever_stops_a_talk_leaves_no_child_at_work(tmp_path: Path) -> None:
     places = Places(tmp_path / "file")
-    with closing(talk_in_forks(places.job, range(100_000), 2, answer=places.keep)) as ends:
+    with closing(fork_map_with_reply(places.job, range(100_000), 2, answer=places.keep)) as ends:
         assert next(ends) == 1
         assert len(children()) >= 2
 
@@ -243,7 +243,7 @@ def test_a_talk_ends_with_its_parent(tmp_path: Path, in_child: Child) -> None:
     """Killed before it answers: nobody waits for the answer for ever."""
 
     def killed() -> None:
-        list(talk_in_forks(job, range(10_000), 3, answer=lambda _: os.kill(os.getpid(), signal.SIGKILL)))
+        list(fork_map_with_reply(job, range(10_000), 3, answer=lambda _: os.kill(os.getpid(), signal.SIGKILL)))
 
     def job(number: int) -> Generator[int, int, None]:
         (tmp_path / f"{os.getpid()}.pid").touch()

@@ -8,7 +8,7 @@ import pytest
 from helpers.small_trainings import ENCODER, GENERATOR, TEACHER, prior_settings
 
 from speech2img.features.image_features import build_teacher_features
-from speech2img.features.speech_embeddings import extract_embeddings, extract_picture_embeddings
+from speech2img.features.speech_embeddings import extract_embeddings, extract_image_embeddings
 from speech2img.training.train import train
 
 
@@ -29,7 +29,7 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     train("generator", corpus, runs / "generator", GENERATOR, progress=False)
     train("encoder", corpus, runs / "standard", replace(ENCODER, standardise=True), progress=False)
     extract_embeddings(runs / "standard", corpus, progress=False)
-    extract_picture_embeddings(corpus, "teacher")
+    extract_image_embeddings(corpus, "teacher")
     painter = replace(GENERATOR, embeddings="picture", losses=replace(GENERATOR.losses, feature_target="image"))
     train("generator", corpus, runs / "painter", painter, progress=False)
     train("prior", corpus, runs / "prior", prior_settings(runs), progress=False)

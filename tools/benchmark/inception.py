@@ -34,7 +34,7 @@ from speech2img.features.inception import InceptionExtractor, load_inception
 from speech2img.metrics.functional.feature_statistics import FeatureStatistics
 from speech2img.metrics.functional.frechet_distance import frechet_distance
 from speech2img.metrics.images.features import FeatureSettings, extract_features
-from speech2img.metrics.images.sources import FileImages, PictureFile
+from speech2img.metrics.images.sources import FileImages, ImageFile
 from speech2img.models.published.inception import convert_fid_inception, convert_inception
 
 WEIGHTS, CROPS = "weights/inception_fid_2015_12_05_to_mixed7.npz", "cub100_crops227.zip"
@@ -136,7 +136,7 @@ def measure_distances(data: Path, pictures: int, batch_size: int) -> dict[str, A
         }
         for precision in WAYS[1:]:
             reader = load_inception(data / WEIGHTS, precision=precision)
-            sources = [FileImages((PictureFile(str(file), file) for file in files), name="crops") for files in sets]
+            sources = [FileImages((ImageFile(str(file), file) for file in files), name="crops") for files in sets]
             settings = FeatureSettings(taps=TAPS)
             features[precision] = [
                 extract_features(source, reader, settings=settings, batch_size=batch_size).features

@@ -17,7 +17,7 @@ _CRUMBS = 64  # bytes at the end that are neither chunk nor tag: a millisecond o
 _PLAIN_AIFF = frozenset(
     (b"NONE", b"sowt", b"twos", b"in24", b"in32", b"23ni", b"42ni", b"fl32", b"FL32", b"fl64", b"FL64")
 )
-_JOINED = "several recordings one after the other, of which only the first would be heard"
+_CONCATENATED = "several recordings one after the other, of which only the first would be heard"
 _ONE_BY_ONE = "give them one by one, or join them with ffmpeg or sox"
 _BEGINNINGS = {
     "audio/mp4": (b"ftyp", b"moov"),
@@ -77,7 +77,7 @@ def checked_chunks(name: str, data: bytes) -> bytes:
     return data
 
 
-def refuse_joined(name: str, data: bytes, media_type: str) -> None:
+def refuse_concatenated(name: str, data: bytes, media_type: str) -> None:
     """Refuse a file of another program's container (`foreign.KINDS`) to which something is joined.
 
     Programs that decode such files hear the first recording only.
@@ -94,11 +94,11 @@ def refuse_joined(name: str, data: bytes, media_type: str) -> None:
     end = 0
     for kind, stop in _boxes(data, media_type):
         if kind in wanted and kind in seen:
-            raise AudioError.about(name, _JOINED, _ONE_BY_ONE)
+            raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
         seen.add(kind)
         end = stop
     if media_type == "video/webm" and any(mark in data[4:] for mark in _whole_beginnings(data)):
-        raise AudioError.about(name, _JOINED, _ONE_BY_ONE)
+        raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
     if seen and not is_harmless(data[end:]):
         reason = f"damaged: {len(data) - end:,} bytes follow its end, which would not be heard"
         raise AudioError.about(name, reason, _ONE_BY_ONE)
@@ -255,7 +255,7 @@ def _check_rest(name: str, data: bytes, end: int, length: int, order: str, wante
             break
     joined = data[:4] in names or rest[:4] == data[:4]
     if joined or wanted in names:
-        raise AudioError.about(name, _JOINED, _ONE_BY_ONE)
+        raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
     if not is_harmless(rest):
         reason = f"damaged: the header promises {length:,} bytes of sound, and {len(rest):,} more follow it"
         raise AudioError.about(name, reason, f"get the file again, or {CONVERT}")

@@ -37,7 +37,7 @@ KINDS = {
 _SECONDS = 60
 _MOST_BYTES = 256 << 20
 _ADDRESS = re.compile(r"^\[[^\]]* @ 0x[0-9a-f]+\] ")
-_MOST_TOLD = 1 << 16
+_LOG_BYTES = 1 << 16
 _FIX = "get the whole file, or save it as wav, flac, ogg or mp3"
 
 
@@ -97,7 +97,7 @@ def _by_ffmpeg(
             status = _finished(command, errors.fileno())
         if status is None:
             raise AudioError.about(name, f"is {kind}, and ffmpeg was not done with it after {_SECONDS} s", _FIX)
-        told = log.read_bytes()[:_MOST_TOLD].decode(errors="replace").strip().splitlines()
+        told = log.read_bytes()[:_LOG_BYTES].decode(errors="replace").strip().splitlines()
         cut = next(filter(_says_cut, told), None)
         if status or cut or not target.is_file():
             reason = _ADDRESS.sub("", cut or (told[-1] if told else f"status {status}"))

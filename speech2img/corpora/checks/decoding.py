@@ -92,7 +92,7 @@ def probe_recordings(
     return memory.probe(paths, probe_audio, workers=workers, progress=progress)
 
 
-def probe_pictures(
+def probe_images(
     root: Path, paths: Sequence[str], *, workers: int = 2, progress: bool = True
 ) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
     """`probe_files` of pictures by `probe_image`, remembering what was found as `probe_recordings` does."""

@@ -185,14 +185,14 @@ class _Inspector:
 
     def look(self, task: tuple[str, bool]) -> tuple[str, FileState | None, FileState | str]:
         """Path, what was recorded of it, and what is found now (or why a picture cannot be read)."""
-        path, is_picture = task
+        path, is_image = task
         old = self.old.get(path)
         with disk_errors(self.root / path):
             status = (self.root / path).stat()
-        if old and (old.size, old.mtime_ns) == (status.st_size, status.st_mtime_ns) and bool(old.sides) == is_picture:
+        if old and (old.size, old.mtime_ns) == (status.st_size, status.st_mtime_ns) and bool(old.sides) == is_image:
             return path, old, old
         sides = None
-        if is_picture:
+        if is_image:
             try:
                 sides = probe_image(self.root / path, upright=False)
             except ImageError as error:

@@ -88,7 +88,7 @@ def _compare(kind: str, shared: Sequence[Mapping[str, set[str]]]) -> list[Leak]:
     return leaks
 
 
-def picture_traces(root: Path, items: Sequence[Item], *, progress: bool = True) -> list[Trace]:
+def image_traces(root: Path, items: Sequence[Item], *, progress: bool = True) -> list[Trace]:
     """The SHA-256 of every picture whose size in bytes occurs more than once; no other can have a twin.
 
     Parameters
@@ -109,7 +109,7 @@ def picture_traces(root: Path, items: Sequence[Item], *, progress: bool = True) 
 
 
 def file_traces(root: Path, files: Iterable[Trace], *, what: str, progress: bool = True) -> list[Trace]:
-    """As ``picture_traces``, for any files.
+    """As ``image_traces``, for any files.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from typing import Any
 from speech2img.audio.io import AudioFacts
 from speech2img.corpora.checks.decoding import (
     describe_recordings,
-    probe_pictures,
+    probe_images,
     probe_recordings,
     recording_summary,
     refuse_unusable,
@@ -18,8 +18,8 @@ from speech2img.corpora.checks.leaks import (
     caption_traces,
     file_traces,
     find_leaks,
+    image_traces,
     leak_report,
-    picture_traces,
     speaker_traces,
 )
 from speech2img.corpora.records.items import Item
@@ -102,7 +102,7 @@ def finish_spoken(
             Needed("recordings", tuple(recordings), source.recordings),
         ],
     )
-    pictures, unusable = probe_pictures(
+    pictures, unusable = probe_images(
         root, [item.image for item in items], workers=options.workers, progress=options.progress
     )
     facts, silent = probe_recordings(root, recordings, workers=options.workers, progress=options.progress)
@@ -195,7 +195,7 @@ def speech_leaks(
         As from `leak_report`.
     """
     unknown = dict(unknown or {})
-    traces = {"picture": picture_traces(root, items, progress=progress)}
+    traces = {"picture": image_traces(root, items, progress=progress)}
     files = [(item.id, caption.audio or "") for item in items for caption in item.captions if caption.recorded]
     traces["utterance"] = file_traces(root, files, what="recordings", progress=progress) + caption_traces(items)
     traces["speaker"] = speaker_traces(items)

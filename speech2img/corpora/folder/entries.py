@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from speech2img.errors import DataError
 from speech2img.storage.names import same_name
 
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
 RECORDING_SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"))
-UNREAD_PICTURE_SUFFIXES = frozenset(
+UNREAD_IMAGE_SUFFIXES = frozenset(
     (".heic", ".heif", ".avif", ".svg", ".psd", ".jxl", ".jp2", ".cr2", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf")
 )
 OTHER_SOUND_SUFFIXES = frozenset(
@@ -19,12 +19,7 @@ OTHER_SOUND_SUFFIXES = frozenset(
 TEXT_SUFFIXES = frozenset((".txt",))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl", ".xlsx", ".xls", ".ods", ".json"))
 _SUFFIXES = (
-    PICTURE_SUFFIXES
-    | RECORDING_SUFFIXES
-    | UNREAD_PICTURE_SUFFIXES
-    | OTHER_SOUND_SUFFIXES
-    | TEXT_SUFFIXES
-    | TABLE_SUFFIXES
+    IMAGE_SUFFIXES | RECORDING_SUFFIXES | UNREAD_IMAGE_SUFFIXES | OTHER_SOUND_SUFFIXES | TEXT_SUFFIXES | TABLE_SUFFIXES
 )
 SPLIT_NAMES = {
     "train": "train",

@@ -7,17 +7,17 @@ from pathlib import Path
 from speech2img.audio.decoders.ffmpeg import KINDS as FOREIGN_SOUNDS
 from speech2img.audio.decoders.ffmpeg import has_decoder
 from speech2img.corpora.folder.entries import (
+    IMAGE_SUFFIXES,
     OTHER_SOUND_SUFFIXES,
-    PICTURE_SUFFIXES,
     RECORDING_SUFFIXES,
     TABLE_SUFFIXES,
     TEXT_SUFFIXES,
-    UNREAD_PICTURE_SUFFIXES,
+    UNREAD_IMAGE_SUFFIXES,
     suffix_of,
     without_suffix,
 )
 from speech2img.corpora.folder.unused import Unused
-from speech2img.images.io import MEDIA_TYPES as PICTURE_TYPES
+from speech2img.images.io import MEDIA_TYPES as IMAGE_TYPES
 from speech2img.storage.atomic import disk_errors, open_regular
 from speech2img.storage.folders import FoundFile
 from speech2img.storage.media_type import HEAD_BYTES
@@ -34,7 +34,7 @@ SOUND_SUFFIXES = frozenset((".m4a", ".m4b", ".aac"))
 VIDEO = "a film, as telephones take with a picture; save its sound as wav if it describes one"
 TABLE = "a table, and none that was asked for (--table)"
 OTHER = "neither picture nor recording nor text"
-UNKNOWN_PICTURE = "called a picture, but none of a known format"
+UNKNOWN_IMAGE = "called a picture, but none of a known format"
 UNKNOWN_SOUND = "called a recording, but none of a known format"
 TWIN = "has the name of a file beside it in a more usual format"
 READ_TWIN = "a picture of its name lies beside it in a format that is read"
@@ -48,7 +48,7 @@ class Kinds:
     pictures: list[str] = field(default_factory=list)
     recordings: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    unread_pictures: dict[str, str] = field(default_factory=dict)
+    unread_images: dict[str, str] = field(default_factory=dict)
     """Pictures of formats that are not read, and why: recordings may be theirs."""
     unread_recordings: dict[str, str] = field(default_factory=dict)
     """The same of recordings."""
@@ -57,7 +57,7 @@ class Kinds:
 
     def unread(self) -> list[Unused]:
         """Everything that is not used because of what it is."""
-        reasons = self.unread_pictures | self.unread_recordings | self.others
+        reasons = self.unread_images | self.unread_recordings | self.others
         return [Unused(path, reason) for path, reason in reasons.items()]
 
 
@@ -93,8 +93,8 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
         kinds.others |= dict.fromkeys(twins, TWIN)
         paths[:] = [path for path in paths if path not in kinds.others]
     read = {same_name(without_suffix(path)) for path in kinds.pictures}
-    for path in [path for path in kinds.unread_pictures if same_name(without_suffix(path)) in read]:
-        del kinds.unread_pictures[path]
+    for path in [path for path in kinds.unread_images if same_name(without_suffix(path)) in read]:
+        del kinds.unread_images[path]
         kinds.others[path] = READ_TWIN
     return kinds
 
@@ -115,21 +115,21 @@ def _take(kinds: Kinds, path: str, found: str | None, sounds: Collection[str]) -
     elif suffix in TABLE_SUFFIXES and family not in ("image", "audio", "video"):
         kinds.others[path] = TABLE if suffix != ".json" else OTHER
     elif family == "image" and suffix in RAW_SUFFIXES:
-        kinds.unread_pictures[path] = "camera raw pictures are not read; export them as JPEG"
-    elif found in PICTURE_TYPES or (found is None and suffix in PICTURE_SUFFIXES):
+        kinds.unread_images[path] = "camera raw pictures are not read; export them as JPEG"
+    elif found in IMAGE_TYPES or (found is None and suffix in IMAGE_SUFFIXES):
         kinds.pictures.append(path)
     elif found in VIDEO_TYPES and suffix not in SOUND_SUFFIXES:
         kinds.others[path] = VIDEO
     elif found in sounds or (found is None and suffix in RECORDING_SUFFIXES):
         kinds.recordings.append(path)
     elif family == "image":
-        kinds.unread_pictures[path] = f"{_format(found)} pictures are not read; convert them to JPEG or PNG"
+        kinds.unread_images[path] = f"{_format(found)} pictures are not read; convert them to JPEG or PNG"
     elif family in ("audio", "video"):
         known = FOREIGN_SOUNDS.get(found or "")
         needs = f"{known[1]} needs ffmpeg or PyAV, which is not here" if known else f"{_format(found)} is not read"
         kinds.unread_recordings[path] = f"{needs}; convert it to wav or flac"
-    elif found is None and suffix in UNREAD_PICTURE_SUFFIXES:
-        kinds.unread_pictures[path] = UNKNOWN_PICTURE
+    elif found is None and suffix in UNREAD_IMAGE_SUFFIXES:
+        kinds.unread_images[path] = UNKNOWN_IMAGE
     elif found is None and suffix in OTHER_SOUND_SUFFIXES:
         kinds.unread_recordings[path] = UNKNOWN_SOUND
     else:

@@ -13,7 +13,7 @@ Owner = tuple[str, int | None]
 """A picture, and the number in the name of what belongs to it."""
 Folder = tuple[str, ...]
 
-PICTURE_FOLDERS = frozenset(
+IMAGE_FOLDERS = frozenset(
     "image images img imgs picture pictures pic pics photo photos photograph photographs jpg jpeg jpgs png pngs bild"
     " bilder foto fotos imagen imagenes imágenes immagini imagem imagens obrazy kuvat 图片 图像 照片 画像 写真".split()
 )
@@ -45,7 +45,7 @@ class Owners:
     -----
     A file belongs to a picture of its name in its own folder. Only a folder without pictures can be part of a parallel
     tree, and then its files belong to the pictures whose folder is the same when the words for kinds of files
-    (`PICTURE_FOLDERS`, `SIDE_FOLDERS`) and what all pictures share are left out: ``audio/robin`` and ``robin/audio``
+    (`IMAGE_FOLDERS`, `SIDE_FOLDERS`) and what all pictures share are left out: ``audio/robin`` and ``robin/audio``
     go with ``images/robin`` or ``robin``. Below such a word there may be a folder of the speaker or voice, if no folder
     of pictures is called so. Where the trees have other names, they are parallel if all pictures lie in the one, all
     else in the other, and at least two folders prove it. Composed and decomposed letters are the same, and so are
@@ -59,9 +59,9 @@ class Owners:
         folders = {self._folder(picture) for picture in pictures}
         self._holding = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
         self._shared = _common(folders)
-        self._key_of = _picture_keys(folders)
+        self._key_of = _image_keys(folders)
         self._words = {part for key in self._key_of.values() for part in key}
-        self._has_no_classes = len(folders) == 1 and all(_says(part, PICTURE_FOLDERS) for part in self._shared)
+        self._has_no_classes = len(folders) == 1 and all(_says(part, IMAGE_FOLDERS) for part in self._shared)
         self._side = self._proven_side({self._folder(other) for other in others})
         self._near: dict[tuple[Folder, str], list[str]] = defaultdict(list)
         self._far: dict[tuple[Folder, str], list[str]] = defaultdict(list)
@@ -136,9 +136,9 @@ class Owners:
         return next(iter(tops)) if self._shared and proven and len(tops) == 1 and self._shared[:1] not in tops else None
 
 
-def _picture_keys(folders: Iterable[Folder]) -> dict[Folder, Folder]:
+def _image_keys(folders: Iterable[Folder]) -> dict[Folder, Folder]:
     """Folders of pictures without what says nothing; in full where two of them would then be the same, or one empty."""
-    short = {at: tuple(part for part in at if not _says(part, PICTURE_FOLDERS)) for at in folders}
+    short = {at: tuple(part for part in at if not _says(part, IMAGE_FOLDERS)) for at in folders}
     emptied = len(short) > 1 and any(at and not key for at, key in short.items())
     return {at: at for at in short} if emptied or len(set(short.values())) < len(short) else short
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from speech2img.audio.io import AudioFacts
-from speech2img.corpora.checks.decoding import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
+from speech2img.corpora.checks.decoding import describe_recordings, probe_images, probe_recordings, refuse_unusable
 from speech2img.corpora.checks.recorded import LEAVE_OUT, mark_unheard, speech_leaks, speech_summary
 from speech2img.corpora.folder.attributes import folder_facts
 from speech2img.corpora.folder.entries import Entry, Line, without_suffix
@@ -175,9 +175,9 @@ def _usable(
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
     bad = {path: f"{path}: No such file" for path in (*images, *recordings) if not os.path.lexists(root / path)}
     images, recordings = ([path for path in paths if path not in bad] for paths in (images, recordings))
-    pictures, bad_pictures = probe_pictures(root, images, workers=workers, progress=progress)
+    pictures, bad_images = probe_images(root, images, workers=workers, progress=progress)
     audio, bad_audio = probe_recordings(root, recordings, workers=workers, progress=progress)
-    bad |= bad_pictures | bad_audio
+    bad |= bad_images | bad_audio
     if not leave_out:
         refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=LEAVE_OUT)
     kept = [

@@ -55,9 +55,9 @@ def draw_parts(entries: Sequence[Entry], *, by: SplitBy, test: float, val: float
     if by == "class":
         tested = _draw_classes(entries, test, rng)
     else:
-        tested = _draw_pictures(entries, rows, _count(test, len(entries)), rng)
+        tested = _draw_images(entries, rows, _count(test, len(entries)), rng)
     rest = [row for row in rows if row not in tested]
-    held = _draw_pictures(entries, rest, _count(val, len(rest)), rng)
+    held = _draw_images(entries, rest, _count(val, len(rest)), rng)
     split_of = {**dict.fromkeys(rest, "train"), **dict.fromkeys(held, "val"), **dict.fromkeys(tested, "test")}
     return [replace(entry, split=split_of[row]) for row, entry in enumerate(entries)]
 
@@ -77,7 +77,7 @@ def hold_out_speakers(entries: Sequence[Entry], names: Collection[str], *, val: 
     part = {speaker: "test" if speaker in names else "train" for speaker in speakers}
     parted = _by_speaker(entries, part, {"test": 0.0}, rng)
     rest = [row for row, entry in enumerate(parted) if entry.split == "train"]
-    held = _draw_pictures(parted, rest, _count(val, len(rest)), rng)
+    held = _draw_images(parted, rest, _count(val, len(rest)), rng)
     return [replace(entry, split="val") if row in held else entry for row, entry in enumerate(parted)]
 
 
@@ -106,7 +106,7 @@ def _draw_classes(entries: Sequence[Entry], share: float, rng: random.Random) ->
     return {row for row, entry in enumerate(entries) if entry.class_name in chosen}
 
 
-def _draw_pictures(entries: Sequence[Entry], rows: Iterable[int], count: int, rng: random.Random) -> set[int]:
+def _draw_images(entries: Sequence[Entry], rows: Iterable[int], count: int, rng: random.Random) -> set[int]:
     """Draw pictures spread evenly over the classes; every class keeps at least one."""
     by_class: dict[str, list[int]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: entries[row].image):

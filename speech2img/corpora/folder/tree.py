@@ -17,7 +17,7 @@ from speech2img.storage.lines import read_text_file, text_lines
 from speech2img.storage.names import some_of
 
 MAX_TEXT_BYTES = 1 << 20
-NO_PICTURE = "a recording of no picture"
+NO_IMAGE = "a recording of no picture"
 TEXT_OF_NONE = "a text of no picture"
 LEAVE_OUT = "leave them out with --leave-out-unusable"
 
@@ -91,8 +91,8 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
 def _refuse_empty(root: Path, kinds: Kinds) -> None:
     if kinds.pictures:
         return
-    if kinds.unread_pictures:
-        reasons = [f"{path}: {reason}" for path, reason in kinds.unread_pictures.items()]
+    if kinds.unread_images:
+        reasons = [f"{path}: {reason}" for path, reason in kinds.unread_images.items()]
         reason = f"no picture in it that is read ({some_of(reasons, separator=' | ', max_length=160)})"
         raise DataError.about(root, reason, "convert them")
     formats = ", ".join(FORMATS)
@@ -118,7 +118,7 @@ def _refuse_unheard(root: Path, kinds: Kinds, unused: Iterable[Unused]) -> None:
 def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping[str, str], list[Unused]]:
     """Recordings and text of every picture, and what belongs to none."""
     heard = [*kinds.recordings, *kinds.unread_recordings]
-    owners = Owners([*kinds.pictures, *kinds.unread_pictures], [*heard, *kinds.texts])
+    owners = Owners([*kinds.pictures, *kinds.unread_images], [*heard, *kinds.texts])
     recordings: dict[str, list[Owner]] = defaultdict(list)
     orphans: dict[str, str] = {}
     for file in sorted(heard):
@@ -135,7 +135,7 @@ def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping
     for file in kinds.texts:
         found = owners.of(file, numbered=False)
         picture = found[0][0] if len(found) == 1 else ""
-        if not picture or picture in kinds.unread_pictures:
+        if not picture or picture in kinds.unread_images:
             idle.append(Unused(file, TEXT_OF_NONE))
         elif texts.setdefault(picture, file) != file:
             idle.append(Unused(file, "a second text of one picture"))
@@ -145,10 +145,10 @@ def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping
 def _reason_against(kinds: Kinds, found: Sequence[Owner]) -> str | None:
     """Why a recording has no picture; None if it has."""
     if not found:
-        return NO_PICTURE
+        return NO_IMAGE
     if len(found) > 1:
         return f"may belong to {found[0][0]} or to {found[1][0]}"
-    return "a recording of a picture that is not used" if found[0][0] in kinds.unread_pictures else None
+    return "a recording of a picture that is not used" if found[0][0] in kinds.unread_images else None
 
 
 def _refuse_orphans(root: Path, orphans: Mapping[str, str]) -> None:
@@ -156,7 +156,7 @@ def _refuse_orphans(root: Path, orphans: Mapping[str, str]) -> None:
     if torn:
         fix = f"put it beside its picture, or write a table (items.csv), or {LEAVE_OUT}"
         raise DataError.about(root / torn[0], orphans[torn[0]], fix)
-    unread = [file for file, reason in orphans.items() if reason != NO_PICTURE]
+    unread = [file for file, reason in orphans.items() if reason != NO_IMAGE]
     reason = f"{counted(len(orphans), 'recording')} without a picture: {some_of(list(orphans))}"
     if unread:
         reason += f" (pictures of formats that are not read: {counted(len(unread), 'recording')}, {some_of(unread)})"

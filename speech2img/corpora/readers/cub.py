@@ -93,7 +93,7 @@ CUB = ZeroShotCorpus(
     classes="species",
     caption_prefixes=("", "birds", "cvpr2016_cub", FOLDER),
     index_files=tuple(f"{FOLDER}/{name}.txt" for name in ("images", "image_class_labels", "classes", "bounding_boxes")),
-    picture_source=(
+    image_source=(
         "unpack CUB_200_2011.tgz there, from the data set's authors: https://data.caltech.edu/records/65de6-vp158"
     ),
     caption_source=(
@@ -142,7 +142,7 @@ def prepare_cub(
         items = _read_index(root)
         count_sides(root / FOLDER / "images.txt", corpus, items)
         return finish_zero_shot(
-            root, corpus, items, options, check_pictures=lambda states: _check_boxes(root, items, states)
+            root, corpus, items, options, check_images=lambda states: _check_boxes(root, items, states)
         )
 
 
@@ -153,22 +153,22 @@ def _read_index(root: Path) -> list[Item]:
     for path, table in ((CUB.index_files[1], labels), (CUB.index_files[3], boxes)):
         if table.keys() != names.keys():
             reason = f"{len(table)} pictures, images.txt has {len(names)}, or their numbers differ"
-            raise DataError.about(root / path, reason, CUB.picture_source)
+            raise DataError.about(root / path, reason, CUB.image_source)
     for path, table in ((CUB.index_files[0], names), (CUB.index_files[2], classes)):
         repeated = [name for name, times in Counter(name for (name,) in table.values()).items() if times > 1]
         if repeated:
-            raise DataError.about(root / path, f"listed twice: {some_of(repeated)}", CUB.picture_source)
+            raise DataError.about(root / path, f"listed twice: {some_of(repeated)}", CUB.image_source)
     dense = {number: index for index, number in enumerate(sorted(classes, key=int))}
     items = []
     for key, (name,) in names.items():
         (number,) = labels[key]
         if number not in classes or name.partition("/")[0] != classes[number][0] or ".." in name.split("/"):
             reason = f"picture {key}: {name} is not in the folder of class {number}"
-            raise DataError.about(root / CUB.index_files[0], reason, CUB.picture_source)
+            raise DataError.about(root / CUB.index_files[0], reason, CUB.image_source)
         try:
             x, y, width, height = (float(value) for value in boxes[key])
         except ValueError as error:
-            raise DataError.about(root / CUB.index_files[3], f"picture {key}: {error}", CUB.picture_source) from error
+            raise DataError.about(root / CUB.index_files[3], f"picture {key}: {error}", CUB.image_source) from error
         items.append(
             Item(
                 id=name.removesuffix(".jpg"),
@@ -190,12 +190,12 @@ def _read_table(path: Path, columns: int) -> dict[str, list[str]]:
     try:
         lines = text_lines(read_bytes(path, max_bytes=MAX_INDEX_BYTES).decode())
     except UnicodeDecodeError as error:
-        raise DataError.about(path, f"no text ({error})", CUB.picture_source) from error
+        raise DataError.about(path, f"no text ({error})", CUB.image_source) from error
     for number, line in enumerate(lines, start=1):
         key, *fields = line.split()[: columns + 2] or [""]
         if not key.isdecimal() or len(key) > MAX_DIGITS or len(fields) != columns or key in table:
             reason = f"line {number} is not a new number and {columns} field(s)"
-            raise DataError.about(path, reason, CUB.picture_source)
+            raise DataError.about(path, reason, CUB.image_source)
         table[key] = fields
     return table
 
@@ -206,7 +206,7 @@ def _check_boxes(root: Path, items: Sequence[Item], states: Mapping[str, FileSta
         width, height = states[wrong[0].image].sides or (0, 0)
         first = f"{wrong[0].box} of {wrong[0].id}, {width} x {height} pixels"
         reason = f"outside its picture: {counted(len(wrong), 'box', 'boxes')} (first {first})"
-        raise DataError.about(root / CUB.index_files[3], reason, CUB.picture_source)
+        raise DataError.about(root / CUB.index_files[3], reason, CUB.image_source)
 
 
 def _fits(item: Item, sides: tuple[int, int] | None) -> bool:

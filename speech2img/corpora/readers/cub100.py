@@ -230,11 +230,11 @@ def _unpack(archive: zipfile.ZipFile, crops: Sequence[_Crop], root: Path, progre
         path = root / image_path(crop.id)
         if not is_whole_jpeg(path):
             data = _member(archive, crop.member)
-            _check_picture(crop.member, data)
+            _check_image(crop.member, data)
             write_quickly(path, data)
 
 
-def _check_picture(name: str, data: bytes) -> None:
+def _check_image(name: str, data: bytes) -> None:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
             size = picture.size

@@ -21,7 +21,7 @@ from speech2img.errors import DataError
 from speech2img.storage.lines import read_text_file, text_lines
 from speech2img.storage.names import some_of
 
-PICTURE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "images")
+IMAGE_FOLDERS = ("Flicker8k_Dataset", "Flickr8k_Dataset", "images")
 TEXT_FOLDERS = ("Flickr8k_text", "")
 AUDIO_FOLDERS = ("flickr_audio", "")
 LISTS = {"train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt"}
@@ -85,7 +85,7 @@ def prepare_flickr8k(
     words = _read_captions(texts / TOKENS)
     keys = {split: _read_list(texts / name) for split, name in LISTS.items()}
     _check_lists(texts, keys, words, counts)
-    pictures = next((name for name in PICTURE_FOLDERS if (root / name).is_dir()), PICTURE_FOLDERS[0])
+    pictures = next((name for name in IMAGE_FOLDERS if (root / name).is_dir()), IMAGE_FOLDERS[0])
     readings = None if options.text_only else _read_recordings(root, words)
     items = []
     for number, key in enumerate(sorted(key for part in keys.values() for key in part)):

@@ -35,7 +35,7 @@ OXFORD102 = ZeroShotCorpus(
     name="oxford102",
     caption_prefixes=("", "flowers", "cvpr2016_flowers"),
     index_files=(LABELS, SETS),
-    picture_source=f"put {LABELS} and {SETS} there and unpack 102flowers.tgz there (it makes jpg/): {_SITE}",
+    image_source=f"put {LABELS} and {SETS} there and unpack 102flowers.tgz there (it makes jpg/): {_SITE}",
     caption_source="unpack Reed et al.'s cvpr2016_flowers.tar.gz there (github.com/reedscot/cvpr2016)",
     audio="Oxford102_audio/audio",
     dialect=FLOWERS,
@@ -89,7 +89,7 @@ def _read_labels(path: Path) -> list[Item]:
     labels = read_mat_vectors(path, ("labels",))["labels"]
     if labels.min() < 1 or labels.max() > 102:
         reason = f"class numbers from {labels.min()} to {labels.max()} instead of 1 to 102"
-        raise DataError.about(path, reason, OXFORD102.picture_source)
+        raise DataError.about(path, reason, OXFORD102.image_source)
     items = []
     for number, label in sorted(enumerate(labels.tolist(), start=1), key=lambda pair: (pair[1], pair[0])):
         items.append(
@@ -115,4 +115,4 @@ def _check_own_sets(path: Path, num_images: int) -> None:
         found = ", ".join(f"{name} {size}" for name, size in sizes.items())
         wanted = ", ".join(f"{name} {size}" for name, size in OWN_SETS.items())
         reason = f"its sets ({found}) are not {wanted}, each picture once"
-        raise DataError.about(path, reason, OXFORD102.picture_source)
+        raise DataError.about(path, reason, OXFORD102.image_source)

@@ -94,7 +94,7 @@ def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:
         If it names pictures or classes that the corpus does not have, a picture twice or on both sides, or gives a
         picture another class.
     """
-    find = _class_finder(items) if split.kind == "classes" else _picture_finder(items)
+    find = _class_finder(items) if split.kind == "classes" else _image_finder(items)
     by_id = {item.id: item for item in items}
     sides: dict[str, str] = {}
     unknown, repeated, reclassified = [], [], []
@@ -122,7 +122,7 @@ def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:
 
 def texts_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
     """Item id -> captions that the split's files carry; pictures that the corpus does not have are passed over."""
-    find = _picture_finder(items)
+    find = _image_finder(items)
     return {item_id: texts for name, texts in split.texts.items() for item_id in find(name)}
 
 
@@ -244,7 +244,7 @@ def _plain(name: str) -> str:
     return name.replace("\\", "/").removeprefix("./").removesuffix(".jpg")
 
 
-def _picture_finder(items: Iterable[Item]) -> Callable[[str], tuple[str, ...]]:
+def _image_finder(items: Iterable[Item]) -> Callable[[str], tuple[str, ...]]:
     """Finds an item by its id, by its path, or by its bare file name where only one picture is called so."""
     names: dict[str, str] = {}
     bare: dict[str, list[str]] = {}

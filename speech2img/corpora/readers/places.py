@@ -24,7 +24,7 @@ from speech2img.storage.names import relative_path, some_of
 ROOMS = ("bedroom", "dinette", "dining_room", "home_office", "hotel_room", "kitchenette", "living_room")
 """The classes of the Places-subset, in the order of their numbers."""
 METADATA_FOLDERS = ("PlacesAudio_400k_distro/metadata", "metadata")
-PICTURE_FOLDERS = ("images", "images256", "vision/torralba/deeplearning/images256")
+IMAGE_FOLDERS = ("images", "images256", "vision/torralba/deeplearning/images256")
 RELEASES: tuple[Mapping[str, str], ...] = (
     {
         "test_seen_2020.json": "test_seen",
@@ -37,7 +37,7 @@ RELEASES: tuple[Mapping[str, str], ...] = (
 )
 """Lists of a release -> their part; what is listed twice belongs to the first. Newer releases come first."""
 PUBLISHED_PAIRS = {"train.json": 402_385, "val.json": 1_000}
-VALIDATION_PICTURES = 1_000
+VALIDATION_IMAGES = 1_000
 ROOM_TEST_SHARE = 0.2
 ROOM_VAL_SHARE = 0.05
 _AUDIO = f"the archive of {PLACES_AUDIO_PAGE}, unpacked to PlacesAudio_400k_distro/"
@@ -103,7 +103,7 @@ def prepare_places(
         pairs = [pair for pair in pairs if _class_of(pair.image) in ROOMS]
         if not pairs:
             raise DataError.about(folder, f"no picture of {', '.join(ROOMS)}", f"take the lists from {_AUDIO}")
-    items, doubled = _items(pairs, audio=_inside(folder.parent, root), pictures=_picture_folder(root, pairs[0].image))
+    items, doubled = _items(pairs, audio=_inside(folder.parent, root), pictures=_image_folder(root, pairs[0].image))
     notes += doubled
     if rooms_only:
         items, how = _parted_rooms(items, splits, options.seed)
@@ -164,8 +164,8 @@ def _class_of(image: str) -> str:
     return "/".join(parts[1:] if len(parts) > 1 and len(parts[0]) == 1 else parts)
 
 
-def _picture_folder(root: Path, image: str) -> str:
-    return next((name for name in PICTURE_FOLDERS if os.path.isfile(root / name / image)), PICTURE_FOLDERS[0])
+def _image_folder(root: Path, image: str) -> str:
+    return next((name for name in IMAGE_FOLDERS if os.path.isfile(root / name / image)), IMAGE_FOLDERS[0])
 
 
 def _inside(folder: Path, root: Path) -> str:
@@ -204,7 +204,7 @@ def _with_validation(items: Sequence[Item], seed: int) -> list[Item]:
     if any(item.split == "val" for item in items):
         return list(items)
     training = sorted(item.id for item in items if item.split == "train")
-    count = min(VALIDATION_PICTURES, len(training) // 10)
+    count = min(VALIDATION_IMAGES, len(training) // 10)
     chosen = set(random.Random(f"places validation {seed}").sample(training, count))
     return [replace(item, split="val") if item.id in chosen else item for item in items]
 

@@ -53,7 +53,7 @@ class ZeroShotCorpus:
     """Folders in which the captions' archives may have been unpacked."""
     index_files: tuple[str, ...]
     """The authors' lists, relative to the corpus folder."""
-    picture_source: str
+    image_source: str
     """Where the pictures are officially available, and where they belong."""
     caption_source: str
     """Where the captions are to be had, and where they belong."""
@@ -98,7 +98,7 @@ def open_corpus_folder(root: Path, corpus: ZeroShotCorpus) -> None:
         If its manifest is of another corpus.
     """
     refuse_other_corpus(root, corpus.name)
-    needed = [Needed("lists of the data set", corpus.index_files, corpus.picture_source)]
+    needed = [Needed("lists of the data set", corpus.index_files, corpus.image_source)]
     if find_captions(root, corpus.caption_prefixes) is None:
         needed.append(Needed("the captions", ("text_c10",), corpus.caption_source))
     if not all((root / path).is_file() for path in corpus.index_files):
@@ -111,7 +111,7 @@ def finish_zero_shot(
     items: Sequence[Item],
     options: ZeroShotOptions,
     *,
-    check_pictures: Callable[[Mapping[str, FileState]], None] | None = None,
+    check_images: Callable[[Mapping[str, FileState]], None] | None = None,
 ) -> Manifest:
     """Verify everything but the authors' lists, then write split files and manifest.
 
@@ -125,7 +125,7 @@ def finish_zero_shot(
         Every picture that the authors list, without captions; ``split`` is ``train`` or ``test`` as published.
     options : ZeroShotOptions
         What the user chose.
-    check_pictures : callable, optional
+    check_images : callable, optional
         Checks that need the pictures' sizes; gets the state of every picture by its path.
 
     Returns
@@ -146,7 +146,7 @@ def finish_zero_shot(
     demand_files(
         root,
         [
-            Needed("pictures", tuple(item.image for item in items), corpus.picture_source),
+            Needed("pictures", tuple(item.image for item in items), corpus.image_source),
             _needed_texts(corpus, items, texts),
         ],
     )
@@ -154,12 +154,12 @@ def finish_zero_shot(
         root,
         pictures=[item.image for item in items],
         others=[*corpus.index_files, *text_files],
-        source=corpus.picture_source,
+        source=corpus.image_source,
         workers=options.workers,
         progress=options.progress,
     )
-    if check_pictures is not None:
-        check_pictures(states)
+    if check_images is not None:
+        check_images(states)
     assert texts is not None
     captions = read_captions(texts, [item.id for item in items], encoding=options.encoding)
     split = _choose_split(root, items, peers, options.splits)
@@ -209,7 +209,7 @@ def count_sides(path: Path, corpus: ZeroShotCorpus, items: Sequence[Item]) -> No
         classes = len({item.class_id for item in found})
         if (len(found), classes) != (num_images, num_classes):
             reason = f"{len(found)} pictures in {classes} classes for {side} instead of {num_images} in {num_classes}"
-            raise DataError.about(path, reason, corpus.picture_source)
+            raise DataError.about(path, reason, corpus.image_source)
 
 
 def _find_texts(

@@ -35,7 +35,7 @@ from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.rendering.render import bird_box, render_bird
 from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
 from speech2img.errors import ConfigError
-from speech2img.storage.fork_map import map_in_forks
+from speech2img.storage.fork_map import fork_map
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import track
 
@@ -121,7 +121,7 @@ def prepare_songbirds(
     )
     with run_lock(root):
         plan = plan_songbirds(root, size=size, seed=seed, language=language)
-        boxes = _draw_pictures(plan, seed=seed, workers=workers, progress=progress)
+        boxes = _draw_images(plan, seed=seed, workers=workers, progress=progress)
         items = [replace(item, box=box) for item, box in zip(plan.items, boxes, strict=True)]
         manifest = Manifest(root, "songbirds", items, meta=plan.meta)
         write_layout(manifest)
@@ -150,7 +150,7 @@ def plan_songbirds(
     return Manifest(root, "songbirds", items, meta=meta)
 
 
-def picture_seed(seed: int, item_id: str) -> int:
+def image_seed(seed: int, item_id: str) -> int:
     """Seed of one picture, 0 .. 2**63 - 1: a hash of the corpus seed and the picture's name."""
     digest = hashlib.sha256(f"songbirds picture {seed} {item_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
@@ -235,16 +235,16 @@ def _unless_default(language: str) -> dict[str, str]:
     return {} if language == DEFAULT_LANGUAGE else {"language": language}
 
 
-def _draw_pictures(plan: Manifest, *, seed: int, workers: int, progress: bool) -> list[Box]:
-    draw = partial(_draw_picture, root=plan.root, seed=seed)
+def _draw_images(plan: Manifest, *, seed: int, workers: int, progress: bool) -> list[Box]:
+    draw = partial(_draw_image, root=plan.root, seed=seed)
     tasks = [(item.id, item.attributes) for item in plan.items]
-    with closing(map_in_forks(draw, tasks, workers)) as boxes:
+    with closing(fork_map(draw, tasks, workers)) as boxes:
         return list(track(boxes, total=len(tasks), what="drawing songbirds", unit="bird", progress=progress))
 
 
-def _draw_picture(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -> Box:
+def _draw_image(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -> Box:
     item_id, attributes = task
-    number = picture_seed(seed, item_id)
+    number = image_seed(seed, item_id)
     path = root / image_path(item_id)
     if not is_whole_jpeg(path):
         picture = io.BytesIO()

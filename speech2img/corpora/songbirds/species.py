@@ -135,13 +135,13 @@ def make_species(num_seen: int, num_unseen: int, *, seed: int) -> tuple[Species,
         deck = decks[index in unseen]
         free = (rng.choice(FREE_COLORS), rng.choice(FREE_DETAILS))
         candidate = _deal(index + 1, names[index], free, index in unseen, deck)
-        while not all(told_apart(candidate, other) for other in made):
+        while not all(are_distinct(candidate, other) for other in made):
             candidate = _deal(index + 1, names[index], free, index in unseen, deck)
         made.append(candidate)
     return tuple(made)
 
 
-def told_apart(first: Species, second: Species) -> bool:
+def are_distinct(first: Species, second: Species) -> bool:
     """Whether two species differ enough in the attributes that neither leaves free."""
     different = [
         name

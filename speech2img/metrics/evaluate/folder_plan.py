@@ -38,7 +38,7 @@ class FolderSettings:
 
 
 def plan_distances(
-    reader: FeatureExtractor | None, stored: Iterable[ImageSet], settings: FolderSettings, *, has_pictures: bool
+    reader: FeatureExtractor | None, stored: Iterable[ImageSet], settings: FolderSettings, *, has_images: bool
 ) -> InceptionPlan:
     """What to measure between two sides; statistics of a file restrict it to the outputs that they are of.
 
@@ -50,7 +50,7 @@ def plan_distances(
         The sides that are statistics.
     settings : FolderSettings
         What is wished.
-    has_pictures : bool
+    has_images : bool
         Whether a side is pictures.
 
     Raises
@@ -70,7 +70,7 @@ def plan_distances(
         raise ConfigError.about(
             files[0].name, f"statistics of {', '.join(common)}, not of {lacking[0]}", f"choose --taps {common[-1]}"
         )
-    if not has_pictures:
+    if not has_images:
         _check_filter(files, settings.protocol)
         chosen = pools or common
         return InceptionPlan(settings=FeatureSettings(taps=chosen), taps=chosen, allow_small=settings.allow_small)

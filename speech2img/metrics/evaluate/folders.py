@@ -84,7 +84,7 @@ def evaluate_folders(
     return evaluation.measure()
 
 
-def told_of_files(generated: Side | None, real: Side | None) -> tuple[list[str], list[str]]:
+def notes_on_files(generated: Side | None, real: Side | None) -> tuple[list[str], list[str]]:
     """What a reader must know of the files of both sides: notes, and the list of those that were not used."""
     notes: list[str] = []
     listing: list[str] = []
@@ -130,10 +130,10 @@ class _Evaluation:
             raise ConfigError.about(self.real, "statistics already", "give a folder of real pictures to make them of")
         if self.generated is None and save_stats is None:
             raise ConfigError.about("evaluate", "no generated pictures", "give --generated, or --save-stats")
-        no_pictures = self.generated is None or isinstance(self.generated, Path)
-        if self.real is None and (no_pictures or save_stats is not None or self.settings.retrieval):
+        no_images = self.generated is None or isinstance(self.generated, Path)
+        if self.real is None and (no_images or save_stats is not None or self.settings.retrieval):
             raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
-        if self.classifier is not None and no_pictures:
+        if self.classifier is not None and no_images:
             raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
         if self.settings.retrieval:
             retrieval_rule(self.settings.protocol)
@@ -163,9 +163,7 @@ class _Evaluation:
     def read_distances(self) -> None:
         """Both sides as the distances and the network's own score need them."""
         if self.real is not None and (self.reader is not None or self.stored or self.classifier is None):
-            self.plan = plan_distances(
-                self.reader, self.stored.values(), self.settings, has_pictures=bool(self.pictures)
-            )
+            self.plan = plan_distances(self.reader, self.stored.values(), self.settings, has_images=bool(self.pictures))
         elif self.real is None and self.reader is not None:
             self.plan = plan_score(self.reader, self.settings)
         elif self.classifier is None:
@@ -248,7 +246,7 @@ class _Evaluation:
             notes=[] if plan is None else list(plan.notes),
             every_row={"ema": settings.ema},
         )
-        notes, listing = told_of_files(self.generated, self.real)
+        notes, listing = notes_on_files(self.generated, self.real)
         report.notes += notes
         if listing:
             report.sections["Files that were not used"] = listing

@@ -22,8 +22,8 @@ from speech2img.metrics.evaluate.model_groups import (
     group_name,
 )
 from speech2img.metrics.evaluate.model_samples import Renderer, gallery_entries, measure_diversity
-from speech2img.metrics.functional.spoken_attributes import per_picture
-from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
+from speech2img.metrics.functional.spoken_attributes import per_image
+from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
 from speech2img.metrics.images.sets import repetition_note
 from speech2img.metrics.report.html_page import PageData, write_page
 from speech2img.metrics.report.place import require_report_place
@@ -115,7 +115,7 @@ def evaluate_pipeline(
             "a model is not measured on its training data",
             "choose test_seen, test or val",
         )
-    real_pictures = RealPictures(manifest, size=pipeline.image_size, store=image_store)
+    real_pictures = RealImages(manifest, size=pipeline.image_size, store=image_store)
     facts = facts_of(manifest)
     kind = facts.classes
     groups: list[EvaluatedGroup] = []
@@ -206,8 +206,8 @@ def _judge_all(
         return readings, real_readings
     for group in track(groups, what="judge", unit="group", progress=progress):
         ids = [record.id for record in group.records]
-        readings |= dict(zip(ids, per_picture(judge.predict(group.pictures)), strict=True))
-        real_readings |= dict(zip(ids, per_picture(judge.predict(group.real)), strict=True))
+        readings |= dict(zip(ids, per_image(judge.predict(group.pictures)), strict=True))
+        real_readings |= dict(zip(ids, per_image(judge.predict(group.real)), strict=True))
 
     def measure(name: str, records: Sequence[UtteranceRecord]) -> None:
         mentions = [_said(record, judge) for record in records]
@@ -247,7 +247,7 @@ def _measure_likeness(
     report: MetricReport,
     group: EvaluatedGroup,
     manifest: ManifestLike,
-    real_pictures: RealPictures,
+    real_pictures: RealImages,
     network: FeatureExtractor,
     *,
     seed: int,

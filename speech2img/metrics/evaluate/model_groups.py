@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import MetricError
-from speech2img.metrics.images.real_images import RealPictures
+from speech2img.metrics.images.real_images import RealImages
 from speech2img.metrics.report.report import MetricReport
 from speech2img.storage.progress import Progress
 
@@ -125,7 +125,7 @@ def generate_group(
     records: list[UtteranceRecord],
     name: str,
     first_index: int,
-    real: RealPictures,
+    real: RealImages,
     *,
     seed: int,
     progress: bool,
@@ -142,7 +142,7 @@ def generate_group(
         What reports call the group.
     first_index : int
         Place of the first one among all that are measured: noise is drawn by it.
-    real : RealPictures
+    real : RealImages
         The corpus's images.
     seed : int
         Of the noise.

@@ -22,7 +22,7 @@ from speech2img.metrics.evaluate.retrieval_rows import (
 )
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
 from speech2img.metrics.images.features import FeatureSettings, ImageFeatures, extract_features
-from speech2img.metrics.images.real_images import ImageStoreLike, RealPictures
+from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
 from speech2img.metrics.images.sets import ImageSet
 from speech2img.metrics.images.sources import ArrayImages, ImageSource
 from speech2img.metrics.report.protocols import find_protocol
@@ -96,7 +96,7 @@ class InceptionMetrics:
             if reader is None
             else make_plan(reader, protocol=protocol, corpus=manifest.corpus, allow_small=allow_small)
         )
-        self._real = RealPictures(manifest, size=size, store=store)
+        self._real = RealImages(manifest, size=size, store=store)
         self._seed, self._batch_size, self._workers, self._progress = seed, batch_size, workers, progress
 
     def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
@@ -204,7 +204,7 @@ class SplitImages:
 
     Parameters
     ----------
-    real : RealPictures
+    real : RealImages
         The pictures.
     ids : sequence of str
         Which.
@@ -212,7 +212,7 @@ class SplitImages:
         What messages call them.
     """
 
-    def __init__(self, real: RealPictures, ids: list[str], *, name: str) -> None:
+    def __init__(self, real: RealImages, ids: list[str], *, name: str) -> None:
         self._real = real
         self.ids = sorted(ids)
         self.name = name

@@ -10,13 +10,13 @@ from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord
 from speech2img.features.base import FeatureExtractor
 from speech2img.metrics.evaluate import model_rows as measures
 from speech2img.metrics.evaluate.model_groups import EvaluatedGroup, SpeechPipeline, speech_of
-from speech2img.metrics.images.real_images import RealPictures
+from speech2img.metrics.images.real_images import RealImages
 from speech2img.metrics.report.html_page import DiversityEntry, GalleryEntry
 from speech2img.metrics.report.report import MetricReport
 from speech2img.storage.progress import track
 
 DIVERSITY_UTTERANCES = 8
-DIVERSITY_PICTURES = 8
+DIVERSITY_IMAGES = 8
 Renderer = Callable[[Mapping[str, str], int, int], NDArray[np.uint8]]
 """(attributes, seed, size) -> picture (size, size, 3): draws a real picture anew."""
 
@@ -26,7 +26,7 @@ def measure_diversity(
     groups: Sequence[EvaluatedGroup],
     pipeline: SpeechPipeline,
     manifest: ManifestLike,
-    real_pictures: RealPictures,
+    real_pictures: RealImages,
     network: FeatureExtractor,
     renderer: Renderer | None,
     *,
@@ -43,21 +43,21 @@ def measure_diversity(
         many = pipeline.generate(
             speech_of(pipeline, [record], group.embeddings[row : row + 1]),
             seed=seed,
-            num_images=DIVERSITY_PICTURES,
+            num_images=DIVERSITY_IMAGES,
             first_index=group.first_index + row,
         )[0]
         fitting = [item.id for item in manifest.items if _fits(record, item)]
-        picked = [fitting[index] for index in rng.permutation(len(fitting))[:DIVERSITY_PICTURES]]
+        picked = [fitting[index] for index in rng.permutation(len(fitting))[:DIVERSITY_IMAGES]]
         drawn = None
         if renderer is not None and record.attributes is not None:
             drawn = np.stack(
                 [
                     renderer(record.attributes, 1_000_003 + number, pipeline.image_size)
-                    for number in range(DIVERSITY_PICTURES)
+                    for number in range(DIVERSITY_IMAGES)
                 ]
             )
         entries.append(DiversityEntry(record, many, real_pictures.read(picked) if len(picked) > 1 else None, drawn))
-    varied = f"generated, one utterance, {DIVERSITY_PICTURES} noises"
+    varied = f"generated, one utterance, {DIVERSITY_IMAGES} noises"
     sets: dict[str, list[NDArray[np.uint8]]] = {
         varied: [entry.generated for entry in entries],
         "generated, one picture each of all utterances": [group.pictures[:256]],

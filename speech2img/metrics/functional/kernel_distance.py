@@ -13,7 +13,7 @@ from speech2img.metrics.functional.score import Score
 USUAL_SUBSET = 1000
 """Pictures in a subset, as published kernel distances have it, where the sets are large enough."""
 
-_INTERVAL_PICTURES = 5000
+_INTERVAL_IMAGES = 5000
 _BLOCK = 1 << 22
 
 
@@ -89,7 +89,7 @@ def kernel_score(
     value = float(np.mean(values))
     interval = None
     if num_bootstrap > 1:
-        few_x, few_y = (order[rng.permutation(len(order))[:_INTERVAL_PICTURES]] for order in (order_x, order_y))
+        few_x, few_y = (order[rng.permutation(len(order))[:_INTERVAL_IMAGES]] for order in (order_x, order_y))
         interval = _interval(value, x[few_x].astype(np.float64), y[few_y].astype(np.float64), num_bootstrap, rng)
     return Score(
         name="kernel_distance",

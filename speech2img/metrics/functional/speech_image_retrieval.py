@@ -11,7 +11,7 @@ from speech2img.metrics.functional.score import Score
 KS = (1, 5, 10, 50)
 
 
-def speech_picture_scores(
+def speech_image_scores(
     speech: NDArray[np.floating],
     spoken_of: Sequence[str],
     pictures: NDArray[np.floating],

@@ -51,7 +51,7 @@ class AttributeScore:
     """95 % interval of the real pictures' share, by resampling utterances."""
 
 
-def per_picture(columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+def per_image(columns: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Turn a judge's answer, one list of values an attribute, into one reading a picture.
 
     Raises

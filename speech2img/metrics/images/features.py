@@ -165,7 +165,7 @@ def extract_features(
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _DecodedImage:
     pixels: NDArray[np.float32]
     """(299, 299, 3), as the network takes them."""
     sha256: str
@@ -174,18 +174,18 @@ class _Picture:
 
 def _prepared(
     source: ImageSource, settings: FeatureSettings, starts: Sequence[int], workers: int
-) -> Generator[_Picture, None, None]:
+) -> Generator[_DecodedImage, None, None]:
     """Pictures of some chunks in order, decoded and resized on threads; few of them wait at any time."""
     resize = input_filter(settings.resize).apply
     size = source.read(0)[0].size if settings.fit == "equal" else None
 
-    def prepare(index: int) -> _Picture:
+    def prepare(index: int) -> _DecodedImage:
         picture, sha256 = source.read(index)
         if size not in (None, picture.size):
             reason = "{} x {} pixels".format(*picture.size)
             fix = "{} has {} x {}; choose how pictures are fitted (each, squash or middle)".format(source.ids[0], *size)
             raise ImageError.about(f"{source.name}, {source.ids[index]}", reason, fix)
-        return _Picture(resize(_fitted(picture, settings)), sha256)
+        return _DecodedImage(resize(_fitted(picture, settings)), sha256)
 
     yield from map_in_order(
         prepare, [row for start in starts for row in range(start, min(start + CHUNK, len(source.ids)))], workers
@@ -204,7 +204,7 @@ def _read_chunk(
     source: ImageSource,
     reader: FeatureExtractor,
     settings: FeatureSettings,
-    pictures: Iterator[_Picture],
+    pictures: Iterator[_DecodedImage],
     start: int,
     stop: int,
     batch_size: int,

@@ -17,7 +17,7 @@ MAX_LISTED = 200
 _CONVERT = "save it as JPEG or PNG, or remove it: leaving it out would change the number"
 
 
-def pictures_below(root: Path) -> tuple[list[str], dict[str, str]]:
+def images_below(root: Path) -> tuple[list[str], dict[str, str]]:
     """Find the pictures below a folder, by their content.
 
     Parameters
@@ -45,10 +45,10 @@ def pictures_below(root: Path) -> tuple[list[str], dict[str, str]]:
     pictures, passed = [], dict(content.passed)
     for file in content.files:
         suffix = PurePosixPath(file.path).suffix.lower()
-        is_other_picture = file.kind is not None and file.kind.startswith("image/")
-        if file.kind in MEDIA_TYPES or (suffix in SUFFIXES and not is_other_picture):
+        is_other_image = file.kind is not None and file.kind.startswith("image/")
+        if file.kind in MEDIA_TYPES or (suffix in SUFFIXES and not is_other_image):
             pictures.append(file.path)
-        elif is_other_picture or suffix in UNREAD_SUFFIXES:
+        elif is_other_image or suffix in UNREAD_SUFFIXES:
             reason = f"a format that is not read ({file.kind or suffix})"
             raise ImageError.about(root / file.path, reason, _CONVERT)
         else:

@@ -29,7 +29,7 @@ class ImageStoreLike(Protocol):
         """Pictures (B, size, size, 3) of some rows."""
 
 
-class RealPictures:
+class RealImages:
     """Real pictures by item id, their middle square resized antialiased to one size, as image stores do it.
 
     Parameters

@@ -16,7 +16,7 @@ from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import DataError
 from speech2img.features.base import check_images
 from speech2img.images.io import Box, holds_several, read_cropped
-from speech2img.metrics.images.folders import SUFFIXES, pictures_below, printable, spelled_as_stored, unused_notes
+from speech2img.metrics.images.folders import SUFFIXES, images_below, printable, spelled_as_stored, unused_notes
 from speech2img.metrics.images.real_images import ImageStoreLike
 from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.hdf5.sources import digest_sources
@@ -50,7 +50,7 @@ class ImageSource(Protocol):
 
 
 @dataclass(frozen=True, order=True)
-class PictureFile:
+class ImageFile:
     """One file to be read."""
 
     id: str
@@ -65,7 +65,7 @@ class FileImages:
 
     Parameters
     ----------
-    files : iterable of PictureFile
+    files : iterable of ImageFile
         In any order.
     name : str
         What messages call them.
@@ -82,7 +82,7 @@ class FileImages:
 
     def __init__(
         self,
-        files: Iterable[PictureFile],
+        files: Iterable[ImageFile],
         *,
         name: str,
         upright: bool = True,
@@ -156,7 +156,7 @@ class ArrayImages:
         return _lines_sha256(_pixels_sha256(np.ascontiguousarray(image)) for image in self._images)
 
 
-class StorePictures:
+class StoreImages:
     """Prepared pictures of an image store.
 
     Parameters
@@ -199,7 +199,7 @@ class StorePictures:
         )
 
 
-def folder_pictures(
+def folder_images(
     folders: str | Path | Sequence[str | Path], *, manifest: ManifestLike | None = None, upright: bool = True
 ) -> FileImages:
     """Every picture below one or more folders.
@@ -231,12 +231,12 @@ def folder_pictures(
             if item.box is not None
         }
     )
-    files: list[PictureFile] = []
+    files: list[ImageFile] = []
     passed: dict[str, str] = {}
     owners: dict[Path, Path] = {}
     for number, root in enumerate(roots):
         prefix = f"{number}:" if len(roots) > 1 else ""
-        found, others = pictures_below(root)
+        found, others = images_below(root)
         if not found:
             reason = " ".join(("holds no pictures.", *unused_notes("found", others)[0])).rstrip(".")
             raise DataError.about(root, reason, f"give a folder with pictures ({', '.join(SUFFIXES)})")
@@ -249,11 +249,11 @@ def folder_pictures(
             if boxes is not None and box is None:
                 reason = "the manifest has no bounding box of it"
                 raise DataError.about(root / path, reason, "give the corpus's own pictures")
-            files.append(PictureFile(prefix + printable(path), root / path, box))
+            files.append(ImageFile(prefix + printable(path), root / path, box))
     return FileImages(files, name=", ".join(printable(str(root)) for root in roots), upright=upright, passed=passed)
 
 
-def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright: bool = True) -> FileImages:
+def listed_images(file: str | Path, *, root: str | Path | None = None, upright: bool = True) -> FileImages:
     """Pictures named in a text file, one path a line.
 
     Parameters
@@ -279,11 +279,11 @@ def listed_pictures(file: str | Path, *, root: str | Path | None = None, upright
     names = [line.strip() for line in lines if line.strip()]
     if unreadable := next((name for name in names if "\0" in name), None):
         raise DataError.about(file, f"holds the name {unreadable!r:.60}", "give a text file with one path a line")
-    files = (PictureFile(name, spelled_as_stored(base, name)) for name in names)
+    files = (ImageFile(name, spelled_as_stored(base, name)) for name in names)
     return FileImages(files, name=printable(str(file)), upright=upright)
 
 
-def manifest_pictures(
+def manifest_images(
     manifest: ManifestLike, *, split: str | None = None, crop: bool = True, upright: bool = True
 ) -> FileImages:
     """The real pictures of a corpus.
@@ -306,7 +306,7 @@ def manifest_pictures(
     """
     items = [item for item in manifest.items if split in (None, item.split)]
     name = f"{printable(str(manifest.root))}{f', split {split}' if split else ''}"
-    files = (PictureFile(item.id, manifest.root / item.image, item.box if crop else None) for item in items)
+    files = (ImageFile(item.id, manifest.root / item.image, item.box if crop else None) for item in items)
     return FileImages(files, name=name, upright=upright)
 
 

@@ -127,7 +127,7 @@ def page_html(data: PageData) -> str:
     )
 
 
-def picture_tag(picture: NDArray[np.uint8], alt: str) -> str:
+def image_tag(picture: NDArray[np.uint8], alt: str) -> str:
     """An ``img`` element with the picture (S, S, 3) inside it as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG")
@@ -195,7 +195,7 @@ def _card(entry: GalleryEntry) -> str:
     side = [(stage, f"stage {number}, {stage.shape[0]} px") for number, stage in enumerate(entry.stages[:-1], start=1)]
     side.append((entry.real, "real"))
     small = "".join(
-        f"<figure>{picture_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
+        f"<figure>{image_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
         for picture, label in side
     )
     tags = [name, f"voice {record.voice}" + (" (unseen)" if record.held_out_voice else "")]
@@ -203,7 +203,7 @@ def _card(entry: GalleryEntry) -> str:
         tags.append(f"spoken {record.manner}")
     return (
         f'<article class="card utterance"><div class="pictures"><figure class="big">'
-        f"{picture_tag(result, f'generated: {record.text}')}"
+        f"{image_tag(result, f'generated: {record.text}')}"
         f"<figcaption>generated, {result.shape[0]} px</figcaption>"
         f'</figure><div class="side">{small}</div></div>{audio_tag(record.audio)}'
         f"<blockquote>“{escape(record.text)}”</blockquote>{_chips(entry)}"
@@ -257,7 +257,7 @@ def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
 
 
 def _strip(label: str, pictures: NDArray[np.uint8]) -> str:
-    tags = "".join(picture_tag(picture, label) for picture in pictures[:8])
+    tags = "".join(image_tag(picture, label) for picture in pictures[:8])
     return f'<div class="strip"><span>{label}</span>{tags}</div>'
 
 

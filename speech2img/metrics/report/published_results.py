@@ -201,15 +201,15 @@ PUBLISHED: tuple[PublishedNumber, ...] = tuple(
 )
 """Of Places no table could be had."""
 
-TEST_PICTURES = {"cub": 2_933, "oxford102": 1_155, "flickr8k": 1_000, "places": 2_779}
+TEST_IMAGES = {"cub": 2_933, "oxford102": 1_155, "flickr8k": 1_000, "places": 2_779}
 """Real pictures of the published test split."""
-ALL_PICTURES = {"cub": 11_788, "oxford102": 8_189, "flickr8k": 8_091}
+ALL_IMAGES = {"cub": 11_788, "oxford102": 8_189, "flickr8k": 8_091}
 """All real pictures of a corpus."""
 TEST_CAPTIONS = {"cub": 29_330, "oxford102": 11_550, "flickr8k": 4_970, "places": 2_779}
 """Captions of the published test split, each of which gave one picture."""
 
 _COUNT_TOLERANCE = 0.02
-_STACKGAN_PICTURES = 30_000
+_STACKGAN_IMAGES = 30_000
 
 
 def is_published_set(corpus: str, protocol: str | None, num_real: int | None) -> bool:
@@ -224,7 +224,7 @@ def is_published_set(corpus: str, protocol: str | None, num_real: int | None) ->
     num_real : int or None
         Real pictures measured against; None: not known.
     """
-    expected = (ALL_PICTURES if protocol == "sta" else TEST_PICTURES).get(corpus)
+    expected = (ALL_IMAGES if protocol == "sta" else TEST_IMAGES).get(corpus)
     return expected is not None and num_real is not None and abs(num_real - expected) <= _COUNT_TOLERANCE * expected
 
 
@@ -269,7 +269,7 @@ def reasons_against(
     if number.metric == "frechet_distance" and ours.details.get("dimensions") != 2048:
         reasons.append(f"FID in {ours.details.get('dimensions', 'unknown')} dimensions, published in 2,048")
     reasons += _other_network(number, ours, corpus)
-    expected = _STACKGAN_PICTURES if number.protocol == "stackgan" else TEST_CAPTIONS.get(corpus, 0)
+    expected = _STACKGAN_IMAGES if number.protocol == "stackgan" else TEST_CAPTIONS.get(corpus, 0)
     if (
         number.metric in ("frechet_distance", "inception_score")
         and number.protocol is not None

@@ -22,7 +22,7 @@ _WIDTHS = {"pool768": 768, "pool2048": 2048}
 Backbone = InceptionV3 | BVLCGoogLeNet | TorchvisionGoogLeNet
 
 
-class PictureClassifier(nn.Module):
+class ImageClassifier(nn.Module):
     """Pooled features of a published network, standardised, and a classifier on them.
 
     Parameters

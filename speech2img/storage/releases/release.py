@@ -14,7 +14,7 @@ from torch import Tensor
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, fsync, open_regular, read_json, temp_name, write_json, write_text
-from speech2img.storage.checksums import MANIFEST, read_manifest, seal_folder, verify_folder
+from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
 from speech2img.storage.foreign.dense_tensors import check_dense, demand_short_header
 from speech2img.storage.places import require_writable_place
 from speech2img.storage.releases.config import check_config
@@ -64,7 +64,7 @@ def save_release(
         (temp / WEIGHTS).write_bytes(save(stored))
         write_json(temp / CONFIG, config)
         write_text(temp / CARD, card)
-        seal_folder(temp, _FILES, format=FORMAT)
+        write_checksums(temp, _FILES, format=FORMAT)
 
 
 def require_release_place(folder: str | Path) -> Path:
@@ -175,7 +175,7 @@ def release_sha256(folder: str | Path) -> str:
     return str(_verify(Path(folder))["files"][WEIGHTS]["sha256"])
 
 
-def part_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Those tensors whose names begin so, without that beginning."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
@@ -203,7 +203,7 @@ def reader_of(
     if not isinstance(heads, dict) or not all(type(count) is int and 0 < count < 1 << 20 for count in heads.values()):
         raise CheckpointError.about(folder, "its config describes no network that reads pictures", "give a teacher")
     names = {name: [str(number) for number in range(count)] for name, count in heads.items()}
-    return part_of(tensors, "reader.network."), {**reader, "heads": names, "kind": "attribute-network"}
+    return strip_prefix(tensors, "reader.network."), {**reader, "heads": names, "kind": "attribute-network"}
 
 
 def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:

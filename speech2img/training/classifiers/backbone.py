@@ -11,7 +11,7 @@ from speech2img.errors import CheckpointError, DataError
 from speech2img.features.googlenet import load_googlenet
 from speech2img.features.image_classifier import classifier_of
 from speech2img.features.inception import read_inception
-from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
+from speech2img.models.vision.image_classifier import ImageClassifier, make_backbone
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.classifiers.settings import ClassifierSettings
@@ -20,7 +20,7 @@ READ_AT_ONCE = 16
 """Pictures that the network reads at a time."""
 
 
-def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tuple[PictureClassifier, dict[str, Any]]:
+def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tuple[ImageClassifier, dict[str, Any]]:
     """Classifier with the weights it starts from, and what is to be told of the network."""
     if settings.initial is not None:
         folder = find_release(settings.initial)
@@ -37,7 +37,7 @@ def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tupl
         return classifier, {**kept, "initial_sha256": release_sha256(folder), "features_sha256": release_sha256(folder)}
     path = Path(str(settings.network))
     facts = _published(path)
-    classifier = PictureClassifier(facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout)
+    classifier = ImageClassifier(facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout)
     return classifier, {**facts, "features_sha256": facts["network_sha256"]}
 
 
@@ -69,7 +69,7 @@ def _published(path: Path) -> dict[str, Any]:
     }
 
 
-def initialize_head_(classifier: PictureClassifier, *, seed: int) -> None:
+def initialize_head_(classifier: ImageClassifier, *, seed: int) -> None:
     """New weights of the head from a seed of its own, whatever was drawn before."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def initialize_head_(classifier: PictureClassifier, *, seed: int) -> None:
                 layer.bias.zero_()
 
 
-def feature_reader(classifier: PictureClassifier, device: torch.device) -> Callable[[Tensor], Tensor]:
+def feature_reader(classifier: ImageClassifier, device: torch.device) -> Callable[[Tensor], Tensor]:
     """Features of images by the frozen network, on the host."""
 
     @torch.inference_mode()

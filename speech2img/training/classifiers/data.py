@@ -15,7 +15,7 @@ from speech2img.corpora.registry import facts_of
 from speech2img.distributed.chunked_work import compute_parts, shared_chunks
 from speech2img.errors import DataError
 from speech2img.images.input_filters import legacy
-from speech2img.metrics.images.sources import FileImages, ImageSource, PictureFile
+from speech2img.metrics.images.sources import FileImages, ImageFile, ImageSource
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.training.classifiers.settings import Classes
@@ -86,10 +86,10 @@ def deal(items: Sequence[Item], *, validation: float, held_out: float, seed: int
     return {part: np.array(sorted(rows)) for part, rows in parts.items()}
 
 
-def item_pictures(manifest: Manifest, items: Sequence[Item], *, crop: bool) -> FileImages:
+def item_images(manifest: Manifest, items: Sequence[Item], *, crop: bool) -> FileImages:
     """The files of sorted items as a source in the same order."""
     boxed = crop and facts_of(manifest).crop
-    files = (PictureFile(item.id, manifest.root / item.image, item.box if boxed else None) for item in items)
+    files = (ImageFile(item.id, manifest.root / item.image, item.box if boxed else None) for item in items)
     return FileImages(files, name=f"{manifest.root}, {len(items)} pictures")
 
 

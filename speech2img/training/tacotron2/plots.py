@@ -10,7 +10,7 @@ _COLORS = np.array(
 """Dark violet over red to pale yellow, even in lightness."""
 
 
-def heat_picture(
+def heat_image(
     values: np.ndarray, *, title: str, x_label: str, y_label: str, scale: tuple[int, int] = (2, 2)
 ) -> Image.Image:
     """Draw a matrix as colours, its first row at the bottom.
@@ -44,11 +44,11 @@ def heat_picture(
     return sheet
 
 
-def alignment_picture(alignment_TS: np.ndarray, *, title: str = "attention") -> Image.Image:
+def alignment_image(alignment_TS: np.ndarray, *, title: str = "attention") -> Image.Image:
     """Attention weights: decoder steps from left to right, symbols from bottom to top."""
-    return heat_picture(alignment_TS.T, title=title, x_label="decoder step", y_label="symbol", scale=(2, 3))
+    return heat_image(alignment_TS.T, title=title, x_label="decoder step", y_label="symbol", scale=(2, 3))
 
 
-def mel_picture(mel_MT: np.ndarray, *, title: str = "log-mel") -> Image.Image:
+def mel_image(mel_MT: np.ndarray, *, title: str = "log-mel") -> Image.Image:
     """A log-mel: frames from left to right, bands from bottom to top."""
-    return heat_picture(mel_MT, title=title, x_label="frame", y_label="band", scale=(1, 2))
+    return heat_image(mel_MT, title=title, x_label="frame", y_label="band", scale=(1, 2))

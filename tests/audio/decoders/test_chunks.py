@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speech2img.audio.decoders.chunks import refuse_cut, refuse_joined
+from speech2img.audio.decoders.chunks import refuse_concatenated, refuse_cut
 from speech2img.audio.io import encode_wav, read_audio
 from speech2img.errors import AudioError
 
@@ -145,13 +145,13 @@ CONTAINERS = [
 @pytest.mark.parametrize(("kind", "data"), CONTAINERS)
 def test_of_recordings_that_phones_and_browsers_made_none_is_passed_over(kind: str, data: bytes) -> None:
     for whole in (data, data + bytes(5000), data + b"TAG" + bytes(125)):
-        refuse_joined("a", whole, kind)
+        refuse_concatenated("a", whole, kind)
         refuse_cut("a", whole, kind)
     with pytest.raises(AudioError, match="several recordings one after the other"):
-        refuse_joined("a", data + data, kind)
+        refuse_concatenated("a", data + data, kind)
     if data is not RECORDED:
         with pytest.raises(AudioError, match="damaged"):
-            refuse_joined("a", data + WAV, kind)
+            refuse_concatenated("a", data + WAV, kind)
             refuse_cut("a", data + WAV, kind)
         for end in (len(data) - 1, len(data) - 70):
             with pytest.raises(AudioError, match="damaged: cut"):
@@ -163,6 +163,6 @@ def test_of_recordings_that_phones_and_browsers_made_none_is_passed_over(kind: s
 def test_any_parts_are_whole_or_refused(container: tuple[str, bytes], place: int, change: bytes) -> None:
     kind, data = container
     for mutant in (data[:place] + change + data[place + len(change) :], change):
-        for refuse in (refuse_joined, refuse_cut):
+        for refuse in (refuse_concatenated, refuse_cut):
             with contextlib.suppress(AudioError):
                 refuse("a", mutant, kind)

@@ -6,7 +6,7 @@ import pytest
 from helpers.own_folder import write_file
 
 from speech2img.corpora.checks import decoding as probing
-from speech2img.corpora.checks.decoding import describe_recordings, probe_pictures, probe_recordings, refuse_unusable
+from speech2img.corpora.checks.decoding import describe_recordings, probe_images, probe_recordings, refuse_unusable
 from speech2img.errors import DataError, DiskFullError
 
 
@@ -67,7 +67,7 @@ def test_an_interrupted_look_goes_on(files, tmp_path, monkeypatch):
 def test_pictures(tmp_path):
     write_file(tmp_path / "a.png", 0)
     for _ in range(2):
-        assert probe_pictures(tmp_path, ["a.png", "b.png"], progress=False)[0] == {"a.png": (20, 24)}
+        assert probe_images(tmp_path, ["a.png", "b.png"], progress=False)[0] == {"a.png": (20, 24)}
 
 
 @pytest.mark.parametrize("line", ['{"key": "0.wav", "stamp": "x", "facts": 3}', '{"key": "0.wav"}', "garbage"])

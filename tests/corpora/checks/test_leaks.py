@@ -10,10 +10,10 @@ from speech2img.corpora.checks.leaks import (
     caption_traces,
     file_traces,
     find_leaks,
+    image_traces,
     leak_line,
     leak_report,
     photographer_traces,
-    picture_traces,
     speaker_traces,
 )
 from speech2img.corpora.records.items import SPLITS, Caption, Item, recorded_caption
@@ -69,7 +69,7 @@ def test_equal_files_are_found_by_their_bytes(tmp_path):
     (tmp_path / "images").mkdir()
     for name, content in zip("abcd", ("same", "same", "else", "longer"), strict=True):
         (tmp_path / f"images/{name}.jpg").write_text(content)
-    digests = dict(picture_traces(tmp_path, items, progress=False))
+    digests = dict(image_traces(tmp_path, items, progress=False))
     assert digests["a"] == digests["b"] != digests["c"] and "d" not in digests
     assert file_traces(tmp_path, [("a", "gone.wav")], what="recordings", progress=False) == []
 

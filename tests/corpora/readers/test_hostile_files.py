@@ -147,4 +147,4 @@ def test_names_too_long_for_a_disk_are_missing_files(tmp_path: Path) -> None:
     (tmp_path / "text/a/b.txt").write_text("a bird")
     found = find_captions(tmp_path, ("",))
     assert found is not None and not found.has("x" * 5000)
-    assert places._picture_folder(tmp_path, "x" * 5000) == places.PICTURE_FOLDERS[0]
+    assert places._image_folder(tmp_path, "x" * 5000) == places.IMAGE_FOLDERS[0]

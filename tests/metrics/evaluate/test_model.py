@@ -17,7 +17,7 @@ from speech2img.features.base import FeatureExtractor, read_images
 from speech2img.metrics.evaluate import model_groups
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.metrics.evaluate.model_rows import RetrievalArrays
-from speech2img.metrics.images.real_images import RealPictures
+from speech2img.metrics.images.real_images import RealImages
 
 COLORS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 220), "white": (235, 235, 235)}
 LIGHTS = {"day": 1.0, "night": 0.35}
@@ -252,9 +252,9 @@ class Store:
 
 def test_real_pictures_from_a_store_or_from_files(corpus: Manifest) -> None:
     ids = [corpus.items[5].id, corpus.items[0].id]
-    stored = RealPictures(corpus, size=16, store=Store(corpus, 32))
+    stored = RealImages(corpus, size=16, store=Store(corpus, 32))
     assert stored.read(ids)[:, 0, 0, 0].tolist() == [len(corpus.items) - 6, len(corpus.items) - 1]
-    too_small = RealPictures(corpus, size=48, store=Store(corpus, 32))
+    too_small = RealImages(corpus, size=48, store=Store(corpus, 32))
     assert "image files, not cropped" in too_small.protocol
     np.testing.assert_array_equal(too_small.read(ids)[1], np.asarray(Image.open(corpus.root / corpus.items[0].image)))
     for pictures in (stored, too_small):

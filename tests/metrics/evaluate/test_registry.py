@@ -18,7 +18,7 @@ from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.model_rows import add_distribution_metrics
 from speech2img.metrics.evaluate.registry import METRICS, Metric, measure
 from speech2img.metrics.functional.score import Score
-from speech2img.metrics.images.sources import folder_pictures
+from speech2img.metrics.images.sources import folder_images
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
 from speech2img.storage.releases.release import save_release
@@ -77,8 +77,8 @@ def _network(tmp_path: Path) -> FeatureExtractor:
 
 def test_two_folders_are_measured_by_a_metric_and_a_network_of_ones_own(toys: None, tmp_path: Path) -> None:
     report = evaluate_folders(
-        folder_pictures([_folder(tmp_path / "made", 0)]),
-        folder_pictures([_folder(tmp_path / "real", 150)]),
+        folder_images([_folder(tmp_path / "made", 0)]),
+        folder_images([_folder(tmp_path / "real", 150)]),
         reader=_network(tmp_path),
         settings=FolderSettings(workers=1),
         out=tmp_path / "out",

@@ -16,7 +16,7 @@ from speech2img.metrics.evaluate.folder_retrieval import folder_of, match_names
 from speech2img.metrics.evaluate.folders import evaluate_folders
 from speech2img.metrics.evaluate.retrieval_rows import LabelledImages, add_retrieval_rows, retrieval_rule
 from speech2img.metrics.images.features import FeatureProtocol, ImageFeatures
-from speech2img.metrics.images.sources import folder_pictures
+from speech2img.metrics.images.sources import folder_images
 from speech2img.metrics.report.protocols import PROTOCOLS, find_protocol
 from speech2img.metrics.report.report import MetricReport, MetricRow
 
@@ -202,8 +202,8 @@ def test_folders_are_ranked_as_the_protocol_has_it(
     read = reader.read
     reader.read = lambda prepared, taps: (seen.append(float(prepared.min())), read(prepared, taps))[1]  # type: ignore
     found = evaluate_folders(
-        folder_pictures(sides[0]),
-        folder_pictures(sides[1]),
+        folder_images(sides[0]),
+        folder_images(sides[1]),
         reader=reader,
         out=tmp_path / "out",
         progress=False,
@@ -221,7 +221,7 @@ def test_ranking_needs_pictures_on_both_sides(sides: tuple[Path, Path], tmp_path
     for real, words in ((None, "no real pictures"),):
         with pytest.raises(ConfigError, match=words):
             evaluate_folders(
-                folder_pictures(sides[0]),
+                folder_images(sides[0]),
                 real,
                 reader=StubReader(),
                 out=tmp_path / "out",
@@ -232,8 +232,8 @@ def test_ranking_needs_pictures_on_both_sides(sides: tuple[Path, Path], tmp_path
     paint(lonely / "a.png", (1, 2, 3))
     paint(lonely / "b.png", (3, 2, 1))
     found = evaluate_folders(
-        folder_pictures(lonely),
-        folder_pictures(sides[1]),
+        folder_images(lonely),
+        folder_images(sides[1]),
         reader=StubReader(),
         out=tmp_path / "out",
         progress=False,

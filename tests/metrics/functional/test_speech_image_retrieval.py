@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from speech2img.errors import MetricError
-from speech2img.metrics.functional.speech_image_retrieval import speech_picture_scores
+from speech2img.metrics.functional.speech_image_retrieval import speech_image_scores
 
 PICTURES = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [-1.0, 0.0]])
 ITEMS = ["b/2", "a/1", "b/1", "a/2"]
@@ -14,7 +14,7 @@ SPOKEN_OF = ["b/2", "a/1", "a/1", "b/1", "a/2"]
 
 
 def values(classes: list[int]) -> dict[str, float]:
-    scores = speech_picture_scores(SPEECH, SPOKEN_OF, PICTURES, ITEMS, classes, num_bootstrap=10)
+    scores = speech_image_scores(SPEECH, SPOKEN_OF, PICTURES, ITEMS, classes, num_bootstrap=10)
     return {score.name: score.value for score in scores}
 
 
@@ -39,4 +39,4 @@ def test_without_classes_recall_alone() -> None:
 
 def test_an_utterance_about_nothing_is_refused() -> None:
     with pytest.raises(MetricError, match="z/9"):
-        speech_picture_scores(SPEECH, [*SPOKEN_OF[:4], "z/9"], PICTURES, ITEMS, CLASSES, num_bootstrap=0)
+        speech_image_scores(SPEECH, [*SPOKEN_OF[:4], "z/9"], PICTURES, ITEMS, CLASSES, num_bootstrap=0)

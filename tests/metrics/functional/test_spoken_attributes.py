@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from speech2img.errors import MetricError
-from speech2img.metrics.functional.spoken_attributes import per_picture, score_by_attribute, score_mentions
+from speech2img.metrics.functional.spoken_attributes import per_image, score_by_attribute, score_mentions
 
 VALUES = {"body_color": ("red", "blue", "green"), "light": ("day", "night"), "size": ("small", "large")}
 
@@ -128,12 +128,12 @@ def test_seed_moves_only_the_interval() -> None:
 
 
 def test_per_picture() -> None:
-    assert per_picture({"size": ["small", "large"], "light": ["day", "night"]}) == [
+    assert per_image({"size": ["small", "large"], "light": ["day", "night"]}) == [
         {"size": "small", "light": "day"},
         {"size": "large", "light": "night"},
     ]
     with pytest.raises(MetricError, match="one value a picture"):
-        per_picture({"size": ["small"], "light": []})
+        per_image({"size": ["small"], "light": []})
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from speech2img.metrics.functional.feature_statistics import FeatureStatistics
 from speech2img.metrics.functional.frechet_distance import frechet_distance
 from speech2img.metrics.images import features as picture_features
 from speech2img.metrics.images.features import FeatureSettings, extract_features
-from speech2img.metrics.images.sources import ArrayImages, FileImages, PictureFile, folder_pictures
+from speech2img.metrics.images.sources import ArrayImages, FileImages, ImageFile, folder_images
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.releases.release import save_release
 
@@ -68,16 +68,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_batch_size_workers_and_order_change_nothing(folder: Path, reader: CountingReader) -> None:
-    whole = extract_features(folder_pictures(folder), reader, settings=SETTINGS, progress=False)
+    whole = extract_features(folder_images(folder), reader, settings=SETTINGS, progress=False)
     assert whole.features["pool64"].shape == (11, 64) and whole.features["pool64"].std(axis=0).max() > 1e-3
     assert whole.ids[:3] == ("0/0.png", "0/3.png", "0/6.png") and whole.protocol.n == 11
     for batch_size, workers in ((1, 1), (3, 4), (100, 2)):
         again = extract_features(
-            folder_pictures(folder), reader, settings=SETTINGS, batch_size=batch_size, workers=workers, progress=False
+            folder_images(folder), reader, settings=SETTINGS, batch_size=batch_size, workers=workers, progress=False
         )
         np.testing.assert_allclose(again.features["pool64"], whole.features["pool64"], rtol=1e-5, atol=1e-6)
         assert again.protocol == whole.protocol
-    files = [PictureFile(f"{n % 3}/{n}.png", folder / f"{n % 3}/{n}.png") for n in reversed(range(11))]
+    files = [ImageFile(f"{n % 3}/{n}.png", folder / f"{n % 3}/{n}.png") for n in reversed(range(11))]
     listed = extract_features(FileImages(files, name="list"), reader, settings=SETTINGS, progress=False)
     np.testing.assert_array_equal(listed.features["pool64"], whole.features["pool64"])
     assert listed.protocol == whole.protocol
@@ -88,17 +88,17 @@ def test_batch_size_workers_and_order_change_nothing(folder: Path, reader: Count
 
 
 def test_the_file_hash_follows_names_and_contents_not_places(folder: Path, reader: CountingReader) -> None:
-    first = extract_features(folder_pictures(folder), reader, settings=SETTINGS, progress=False).protocol
+    first = extract_features(folder_images(folder), reader, settings=SETTINGS, progress=False).protocol
     moved = folder.rename(folder.with_name("moved"))
-    assert extract_features(folder_pictures(moved), reader, settings=SETTINGS, progress=False).protocol == first
+    assert extract_features(folder_images(moved), reader, settings=SETTINGS, progress=False).protocol == first
     (moved / "0" / "0.png").rename(moved / "0" / "00.png")
-    renamed = extract_features(folder_pictures(moved), reader, settings=SETTINGS, progress=False).protocol
+    renamed = extract_features(folder_images(moved), reader, settings=SETTINGS, progress=False).protocol
     assert renamed.files_sha256 != first.files_sha256
 
 
 def test_an_interrupted_extraction_goes_on(folder: Path, reader: CountingReader, tmp_path: Path) -> None:
     def run(work: Path | None) -> np.ndarray:
-        source = folder_pictures(folder)
+        source = folder_images(folder)
         options = {"settings": SETTINGS, "batch_size": 2, "progress": False}
         return extract_features(source, reader, work=work, **options).features["pool64"]
 
@@ -129,7 +129,7 @@ def test_an_interrupted_extraction_goes_on(folder: Path, reader: CountingReader,
 def test_one_output_at_a_time_is_held(folder: Path, reader: CountingReader, tmp_path: Path) -> None:
     settings = FeatureSettings(taps=("pool64", "pool192"))
     for work in (tmp_path / "work", None):
-        found = extract_features(folder_pictures(folder), reader, settings=settings, work=work, progress=False)
+        found = extract_features(folder_images(folder), reader, settings=settings, work=work, progress=False)
         features = found.features
         assert list(features) == ["pool64", "pool192"] and "pool768" not in features and len(features) == 2
         first = weakref.ref(features["pool64"])
@@ -138,7 +138,7 @@ def test_one_output_at_a_time_is_held(folder: Path, reader: CountingReader, tmp_
         assert first() is None
         with pytest.raises(KeyError):
             features["pool768"]
-    kept = extract_features(folder_pictures(folder), reader, settings=settings, work=tmp_path / "more", progress=False)
+    kept = extract_features(folder_images(folder), reader, settings=settings, work=tmp_path / "more", progress=False)
     next(tmp_path.glob("more/*/chunk-*")).unlink()
     with pytest.raises(DataError, match="can no longer be read"):
         kept.features["pool64"]
@@ -148,7 +148,7 @@ KILLED = """
 import os, signal, sys
 from speech2img.metrics.images import features as picture_features
 from speech2img.features.inception import InceptionExtractor
-from speech2img.metrics.images.sources import folder_pictures
+from speech2img.metrics.images.sources import folder_images
 
 class Reader(InceptionExtractor):
     outputs, name, weights_sha256, precision, pictures = {"pool64": 3}, "means", "0", "float32", 0
@@ -166,7 +166,7 @@ def run(folder, work, limit):
     picture_features.CHUNK = 4
     reader = Reader(limit)
     settings = picture_features.FeatureSettings(taps=("pool64",))
-    found = picture_features.extract_features(folder_pictures(folder), reader, settings=settings, batch_size=2,
+    found = picture_features.extract_features(folder_images(folder), reader, settings=settings, batch_size=2,
                                               work=work, progress=False)
     return found.features["pool64"], reader.pictures
 """
@@ -187,11 +187,11 @@ def test_a_killed_extraction_goes_on(folder: Path, tmp_path: Path) -> None:
 def test_unequal_sizes_need_a_rule(folder: Path, reader: CountingReader) -> None:
     Image.new("RGB", (40, 20), (9, 9, 9)).save(folder / "2" / "odd.png")
     with pytest.raises(ImageError, match=r"2/odd\.png: 40 x 20 pixels; 0/0\.png has 32 x 24"):
-        extract_features(folder_pictures(folder), reader, settings=SETTINGS, progress=False)
+        extract_features(folder_images(folder), reader, settings=SETTINGS, progress=False)
     found = {}
     for fit, side in (("each", None), ("squash", 16), ("middle", 16)):
         settings = FeatureSettings(taps=("pool64",), fit=fit, side=side)
-        found[fit] = extract_features(folder_pictures(folder), reader, settings=settings, progress=False)
+        found[fit] = extract_features(folder_images(folder), reader, settings=settings, progress=False)
         assert found[fit].features["pool64"].shape == (12, 64)
     assert not np.allclose(found["squash"].features["pool64"], found["middle"].features["pool64"], atol=1e-3)
     assert "squash" in found["squash"].protocol.fit and "16 px" in found["squash"].protocol.words
@@ -231,7 +231,7 @@ def test_features_that_are_not_finite_name_the_picture(reader: CountingReader) -
 
 
 def test_the_protocol_says_all_and_refuses_other_networks(folder: Path, network: InceptionV3) -> None:
-    source = folder_pictures(folder)
+    source = folder_images(folder)
     exact = CountingReader(network, name="test", weights_sha256="0" * 64)
     one = extract_features(source, exact, settings=SETTINGS, progress=False).protocol
     one.check_comparable(one)
@@ -248,13 +248,13 @@ def test_bfloat16_takes_effect_says_so_and_stays_near(folder: Path) -> None:
     torch.manual_seed(0)
     network = InceptionV3(depth="6e", num_classes=None)
     exact = extract_features(
-        folder_pictures(folder),
+        folder_images(folder),
         InceptionExtractor(network, name="n", weights_sha256="0"),
         settings=SETTINGS,
         progress=False,
     )
     rough = InceptionExtractor(network, name="n", weights_sha256="0", precision="bfloat16")
-    found = extract_features(folder_pictures(folder), rough, settings=SETTINGS, progress=False)
+    found = extract_features(folder_images(folder), rough, settings=SETTINGS, progress=False)
     difference = np.abs(found.features["pool64"] - exact.features["pool64"]).max() / exact.features["pool64"].max()
     assert 1e-5 < difference < 2e-2 and "NOT for publication" in found.protocol.words
     with pytest.raises(MetricError, match="precision"):
@@ -270,7 +270,7 @@ def test_a_gpu_gives_the_same(folder: Path) -> None:
     settings = FeatureSettings(taps=network.taps)
     on_cpu, on_gpu = (
         extract_features(
-            folder_pictures(folder),
+            folder_images(folder),
             InceptionExtractor(network, name="n", weights_sha256="0", device=device),
             settings=settings,
             progress=False,

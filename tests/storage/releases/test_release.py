@@ -19,7 +19,7 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import file_sha256
-from speech2img.storage.checksums import seal_folder
+from speech2img.storage.checksums import write_checksums
 from speech2img.storage.releases.release import load_release, release_sha256, require_release_place, save_release
 
 
@@ -97,7 +97,7 @@ def test_a_sealed_folder_with_no_safetensors_is_named(tmp_path: Path, content: b
     (tmp_path / "weights.safetensors").write_bytes(content)
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "CARD.md").write_text("")
-    seal_folder(tmp_path, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+    write_checksums(tmp_path, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_release(tmp_path)
 
@@ -106,7 +106,7 @@ def test_other_folders_are_no_release(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not intact .*No such file"):
         load_release(tmp_path / "absent")
     (tmp_path / "x").write_bytes(b"")
-    seal_folder(tmp_path, ["x"], format="speech2img-checkpoint-1")
+    write_checksums(tmp_path, ["x"], format="speech2img-checkpoint-1")
     with pytest.raises(CheckpointError, match="is no speech2img-release-1 folder"):
         release_sha256(tmp_path)
 
@@ -121,7 +121,7 @@ def test_what_is_no_release_is_neither_moved_nor_replaced(tmp_path: Path, conten
         name = {"folder": "weights", "others": "notes.txt", "config": "config.json", "checkpoint": "state.pt"}[content]
         (out / name).write_text("mine")
         if content == "checkpoint":
-            seal_folder(out, ["state.pt"], format="speech2img-checkpoint-1")
+            write_checksums(out, ["state.pt"], format="speech2img-checkpoint-1")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for write in (require_release_place, lambda folder: save_release(folder, {"a": torch.ones(1)}, {}, "")):
         with pytest.raises(ConfigError, match="out: ") as caught:
@@ -163,7 +163,7 @@ def sealed(folder: Path, tensors: dict[str, torch.Tensor], config: object) -> Pa
     save_file(tensors, folder / "weights.safetensors")
     (folder / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
     (folder / "CARD.md").write_text("")
-    seal_folder(folder, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+    write_checksums(folder, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
     return folder
 
 
@@ -229,7 +229,7 @@ def test_any_bytes_under_a_sound_seal_are_a_release_or_our_error(release: Path, 
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(release, Path(folder) / "r"))
         (copy / name).write_bytes(data.draw(st.binary(max_size=300) | mutants(whole)))
-        seal_folder(copy, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+        write_checksums(copy, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
         try:
             tensors, config = load_release(copy)
         except CheckpointError as error:
@@ -243,7 +243,7 @@ def test_a_header_of_a_million_tensors_costs_nothing(tmp_path: Path) -> None:
     save_release(folder, {"a": torch.ones(2)}, {"kind": "toy"}, "# card")
     header = json.dumps({f"t{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(200_000)})
     (folder / "weights.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode())
-    seal_folder(folder, ("weights.safetensors", "config.json", "CARD.md"), format="speech2img-release-1")
+    write_checksums(folder, ("weights.safetensors", "config.json", "CARD.md"), format="speech2img-release-1")
     start = time.process_time()
     with pytest.raises(CheckpointError, match=r"cannot be read \(a header of [\d,]+ bytes\); fetch"):
         load_release(folder)

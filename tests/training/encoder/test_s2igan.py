@@ -20,7 +20,7 @@ from speech2img.config import load_settings
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.image_features import load_features
-from speech2img.features.image_head import load_image_head, picture_space
+from speech2img.features.image_head import image_space, load_image_head
 from speech2img.features.imported_embeddings import import_embeddings
 from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, load_embeddings
 from speech2img.features.stores import mel_store
@@ -194,15 +194,15 @@ def test_embeddings_have_unit_length_and_do_not_depend_on_company(corpus: Path, 
 
 def test_pictures_and_speech_meet_in_the_space_of_the_release(corpus: Path, runs: Path) -> None:
     features = load_features(corpus, "made").features[:, 0]
-    space = picture_space(*load_release(runs / "sen" / "export"), name="sen")
+    space = image_space(*load_release(runs / "sen" / "export"), name="sen")
     assert space is not None and space.what == "features through the trained image head"
     np.testing.assert_allclose(np.linalg.norm(space.embed(features), axis=1), 1.0, atol=1e-5)
     tensors, config = load_release(runs / "li" / "export")
-    space = picture_space(tensors, config, name="li")
+    space = image_space(tensors, config, name="li")
     assert space is not None and abs(space.embed(features[:9]).mean()) < 1
-    plain = picture_space({}, config, name="plain")
+    plain = image_space({}, config, name="plain")
     assert plain is not None and np.array_equal(plain.embed(features), features)
-    assert picture_space({}, {"encoder": {"network": "s2igan"}}, name="imported") is None
+    assert image_space({}, {"encoder": {"network": "s2igan"}}, name="imported") is None
 
 
 def test_s2igans_pickles_go_both_ways(corpus: Path, runs: Path, tmp_path: Path) -> None:

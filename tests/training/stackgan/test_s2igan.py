@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from speech2img.features.image_features import build_teacher_features, load_features
-from speech2img.features.image_head import load_image_head, picture_space
+from speech2img.features.image_head import image_space, load_image_head
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.pipeline import SpeechToImage
@@ -46,6 +46,6 @@ def test_the_whole_way(painted: ModuleType, make_corpus: Callable[[Path], Path],
         "speech encoder": encoder,
         "image head": release_sha256(root / "derived" / "embeddings" / "encoder" / "encoder"),
     }
-    space = picture_space(tensors, config, name="generator")
+    space = image_space(tensors, config, name="generator")
     assert space is not None and "image head" in space.what
     assert load_image_head(tmp_path / "generator").features == "teacher", "it can supervise another generator"

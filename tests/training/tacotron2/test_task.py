@@ -25,7 +25,7 @@ from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import load_release
 from speech2img.training.run import LoopSettings
 from speech2img.training.tacotron2.data import ClipBatches, clips_sha256, read_clips
-from speech2img.training.tacotron2.plots import heat_picture
+from speech2img.training.tacotron2.plots import heat_image
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
 from speech2img.training.tacotron2.task import Tacotron2Task
 from speech2img.training.train import train
@@ -283,9 +283,9 @@ def test_settings_out_of_range(wrong: dict[str, Any]) -> None:
 
 def test_heat_picture_puts_the_first_row_at_the_bottom() -> None:
     picture = np.asarray(
-        heat_picture(np.array([[1.0, 0.0], [0.0, 0.0]]), title="t", x_label="x", y_label="y", scale=(10, 10))
+        heat_image(np.array([[1.0, 0.0], [0.0, 0.0]]), title="t", x_label="x", y_label="y", scale=(10, 10))
     )
     height = picture.shape[0]
     bright = np.argwhere(picture[16 : height - 18, 44:64].sum(axis=2) > 600)
     assert bright[:, 0].min() >= 10 and bright[:, 1].max() < 10
-    assert heat_picture(np.zeros((3, 3)), title="", x_label="", y_label="").size[0] > 0
+    assert heat_image(np.zeros((3, 3)), title="", x_label="", y_label="").size[0] > 0

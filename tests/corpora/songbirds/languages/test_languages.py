@@ -222,7 +222,7 @@ def test_espeak_has_the_voices(code):
 
 
 def without_drawing(monkeypatch):
-    monkeypatch.setattr(build, "_draw_picture", lambda task, *, root, seed: (0.0, 0.0, 10.0, 10.0))
+    monkeypatch.setattr(build, "_draw_image", lambda task, *, root, seed: (0.0, 0.0, 10.0, 10.0))
 
 
 def test_the_folder_says_its_language(tmp_path, monkeypatch):
