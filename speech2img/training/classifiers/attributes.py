@@ -2,11 +2,10 @@
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from speech2img.batches.labelled_images import (
@@ -21,22 +20,22 @@ from speech2img.batches.renders import render_collection
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.registry import facts_of, first_pen
-from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import is_leader, joint, leader_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.stores import image_store
 from speech2img.images.pyramid import normalised
 from speech2img.images.store import Pictures
 from speech2img.models.vision.attribute_network import AttributeNetwork
+from speech2img.precision import sent
 from speech2img.storage.releases.release import save_release
 from speech2img.training.classifiers.settings import TeacherSettings
-from speech2img.training.optimization import OptimizerStep
-from speech2img.training.task import BestWeights, Sitting, Task
+from speech2img.training.supervised import SupervisedTask
+from speech2img.training.task import Sitting
 
 _LARGEST_GRADIENT = 5.0
 
 
-class TeacherTask(Task):
+class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
     """Cross-entropies of all heads, each over the pictures that show something for it.
 
     Parameters
@@ -121,56 +120,30 @@ class TeacherTask(Task):
         held_out: tuple[np.ndarray, np.ndarray],
         device: torch.device,
     ) -> None:
-        self.settings, self.heads, self.device = settings, heads, device
-        self.batches, self.held_out = batches, held_out
-        self.batch_size = batches.sampler.batch_size
+        self.heads, self.held_out = heads, held_out
         sizes = {name: len(values) for name, values in heads.items()}
-        self.network = AttributeNetwork(
+        network = AttributeNetwork(
             sizes, width=settings.width, feature_dim=settings.feature_dim, dropout=settings.dropout
         ).to(device)
-        adam = torch.optim.AdamW(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.precision = resolve_precision(settings.loop.precision, device)
-        self.optimizer_step = OptimizerStep(
-            self.network,
-            adam,
-            self.precision,
-            base=settings.learning_rate,
-            schedule=settings.schedule,
-            warmup=settings.warmup,
-            clip=_LARGEST_GRADIENT,
-        )
-        self.best = BestWeights()
+        super().__init__(settings, network, optimizer, batches, device=device, clip=_LARGEST_GRADIENT)
 
-    def next_batch(self) -> ImageBatch:
-        """Draw labelled pictures."""
-        return self.batches.next()
-
-    def networks(self) -> list[nn.Module]:
-        """The network."""
-        return [self.network]
-
-    def batch_ids(self, batch: ImageBatch) -> list[int]:
-        """Rows in the image store."""
-        return [int(index) for index in batch.indices_B]
-
-    def train_step(self, batch: ImageBatch, progress: float) -> dict[str, Tensor]:
-        """One step of AdamW."""
-        self.optimizer_step.start(progress)
+    def compute_terms(self, batch: ImageBatch) -> dict[str, Tensor]:
+        """Cross-entropy of the species, and the sum of those of the attributes."""
         images, labels = sent([batch.images_BCHW, batch.labels_BH], self.device)
         images = normalised(images)
         with self.precision.autocast():
             _, logits = self.network(images)
         logits, labels = joint((logits, labels))
-        terms = self._terms(logits, labels)
+        terms = self._cross_entropies(logits, labels)
         loss = terms["attributes"] + self.settings.species_weight * terms.get(
             "species", torch.zeros_like(terms["attributes"])
         )
-        logged = {"loss": loss, **terms}
-        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
+        return {"loss": loss, **terms}
 
-    def _terms(self, logits: dict[str, Tensor], labels_BH: Tensor) -> dict[str, Tensor]:
+    def _cross_entropies(self, logits: dict[str, Tensor], labels_BH: Tensor) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {"attributes": labels_BH.new_zeros((), dtype=torch.float32)}
         for column, name in enumerate(self.heads):
             target = labels_BH[:, column]
@@ -188,22 +161,6 @@ class TeacherTask(Task):
         mean = float(np.mean(list(accuracy.values()))) if accuracy else 0.0
         self.best.offer(self.network, value=mean, step=step)
         return {"accuracy": mean, **{f"accuracy_{name}": value for name, value in accuracy.items()}}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Network, optimizer, scaler, sampler and best weights."""
-        return {
-            "network": self.network.state_dict(),
-            **self.optimizer_step.state_dict(),
-            "sampler": self.batches.sampler.state_dict(),
-            "best": self.best.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer_step.load_state_dict(state)
-        self.batches.sampler.load_state_dict(state["sampler"])
-        self.best.load_state_dict(state["best"])
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``attribute-network`` with its own accuracy."""

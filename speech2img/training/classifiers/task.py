@@ -3,58 +3,37 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import joint
 from speech2img.features.image_classifier import KIND
-from speech2img.models.vision.image_classifier import PictureClassifier
+from speech2img.models.vision.image_classifier import ImageClassifier
+from speech2img.precision import sent
 from speech2img.storage.releases.release import save_release
 from speech2img.training.classifiers.backbone import READ_AT_ONCE, feature_reader, initial_classifier, initialize_head_
-from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_pictures
+from speech2img.training.classifiers.batches import ClassifierBatch, ClassifierBatches, Inputs
+from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_images
 from speech2img.training.classifiers.settings import ClassifierSettings
-from speech2img.training.optimization import OptimizerStep
-from speech2img.training.task import BestWeights, Prepared, Sitting, Task
+from speech2img.training.supervised import SupervisedTask
+from speech2img.training.task import Prepared, Sitting
 
 _LARGEST_GRADIENT = 5.0
 
 
-class Inputs(Protocol):
-    """Where batches come from: pictures, or features that were kept."""
-
-    def draw(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor:
-        """Random views of some pictures."""
-
-    def plain(self, rows: np.ndarray) -> Tensor:
-        """Some pictures as they are."""
-
-
-class ClassifierBatch(NamedTuple):
-    """What a step sees."""
-
-    inputs_B: Tensor
-    """Features (B, D), or pictures (B, 3, 299, 299) in -1..1."""
-    labels_B: Tensor
-    """int64, (B,)."""
-    rows_B: np.ndarray
-    """Rows of the pictures."""
-
-
-class ClassifierTask(Task):
+class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
     """Cross-entropy of the classes; the weights with the best accuracy on the validation part are kept.
 
     Parameters
     ----------
     settings : ClassifierSettings
         How to train.
-    classifier : PictureClassifier
+    classifier : ImageClassifier
         With the published network's weights, and the deviations of its features.
     inputs : Inputs
         Features, or pictures where the network is trained too.
@@ -70,6 +49,7 @@ class ClassifierTask(Task):
 
     Settings = ClassifierSettings
     name = "classifier"
+    network_key = "trained"
 
     @classmethod
     def prepare(cls, root: Path, settings: ClassifierSettings, *, run_dir: Path, device: torch.device) -> Prepared:
@@ -90,7 +70,7 @@ class ClassifierTask(Task):
         classes = sorted({item.class_name for item in items})
         parts = deal(items, validation=settings.validation, held_out=settings.held_out, seed=settings.deal_seed)
         labels = np.array([classes.index(item.class_name) for item in items], dtype=np.int64)
-        source = item_pictures(manifest, items, crop=settings.crop)
+        source = item_images(manifest, items, crop=settings.crop)
         classifier, facts = initial_classifier(settings, classes)
         facts |= {"classes": classes, "corpus": f"{manifest.corpus}, {settings.classes} classes", "crop": source.crop}
         identity = {"network": facts["network_sha256"], "classes": len(classes), "pictures": len(items)}
@@ -132,7 +112,7 @@ class ClassifierTask(Task):
     def __init__(
         self,
         settings: ClassifierSettings,
-        classifier: PictureClassifier,
+        classifier: ImageClassifier,
         *,
         inputs: Inputs,
         labels: np.ndarray,
@@ -140,47 +120,23 @@ class ClassifierTask(Task):
         facts: dict[str, Any],
         device: torch.device,
     ) -> None:
-        self.settings, self.classifier, self.device, self.facts = settings, classifier.to(device), device, facts
+        self.classifier, self.facts = classifier.to(device), facts
         self.inputs, self.labels, self.parts = inputs, labels, parts
         whole = settings.tune == "all"
-        self.trained: nn.Module = classifier if whole else classifier.head
+        network = classifier if whole else classifier.head
         self._scores = classifier.forward if whole else classifier.classify
-        self.sampler = ResumableSampler(len(parts["training"]), settings.batch_size, seed=settings.loop.seed)
-        self.batch_size = self.sampler.batch_size
-        adam = torch.optim.AdamW(
-            [value for value in self.trained.parameters() if value.requires_grad],
+        optimizer = torch.optim.AdamW(
+            [value for value in network.parameters() if value.requires_grad],
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
         )
-        self.precision = resolve_precision(settings.loop.precision, device)
-        self.optimizer_step = OptimizerStep(
-            self.trained,
-            adam,
-            self.precision,
-            base=settings.learning_rate,
-            schedule=settings.schedule,
-            warmup=settings.warmup,
-            clip=_LARGEST_GRADIENT,
+        batches = ClassifierBatches(
+            inputs, labels, parts["training"], batch_size=settings.batch_size, seed=settings.loop.seed
         )
-        self.best = BestWeights()
+        super().__init__(settings, network, optimizer, batches, device=device, clip=_LARGEST_GRADIENT)
 
-    def next_batch(self) -> ClassifierBatch:
-        """Draw random views of training pictures."""
-        drawn, generator = self.sampler.next()
-        rows = self.parts["training"][drawn]
-        return ClassifierBatch(self.inputs.draw(rows, generator), torch.from_numpy(self.labels[rows]), rows)
-
-    def networks(self) -> list[nn.Module]:
-        """What is trained."""
-        return [self.trained]
-
-    def batch_ids(self, batch: ClassifierBatch) -> list[int]:
-        """Rows of the pictures."""
-        return [int(row) for row in batch.rows_B]
-
-    def train_step(self, batch: ClassifierBatch, progress: float) -> dict[str, Tensor]:
-        """One step of AdamW; the published network keeps its fixed statistics."""
-        self.optimizer_step.start(progress)
+    def compute_terms(self, batch: ClassifierBatch) -> dict[str, Tensor]:
+        """Cross-entropy of the classes, and accuracy; the published network keeps its fixed statistics."""
         self.classifier.backbone.eval()
         inputs, labels = sent([batch.inputs_B, batch.labels_B], self.device)
         with self.precision.autocast():
@@ -188,12 +144,12 @@ class ClassifierTask(Task):
         scores, labels = joint((scores, labels))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self.settings.label_smoothing)
         accuracy = (scores.detach().argmax(dim=1) == labels).float().mean()
-        return {"loss": loss.detach(), "accuracy": accuracy, **self.optimizer_step.step(loss)}
+        return {"loss": loss, "accuracy": accuracy}
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Accuracy on the validation part; of equal accuracies the smaller loss is the better one."""
         accuracy, loss = self._measure("validation")
-        self.best.offer(self.trained, value=accuracy - 1e-6 * min(loss, 1e3), step=step)
+        self.best.offer(self.network, value=accuracy - 1e-6 * min(loss, 1e3), step=step)
         return {"accuracy": accuracy, "validation_loss": loss}
 
     @torch.inference_mode()
@@ -210,25 +166,9 @@ class ClassifierTask(Task):
             loss += float(F.cross_entropy(scores, labels, reduction="sum"))
         return right / len(rows), loss / len(rows)
 
-    def state_dict(self) -> dict[str, Any]:
-        """What is trained, optimizer, scaler, sampler and best weights."""
-        return {
-            "trained": self.trained.state_dict(),
-            **self.optimizer_step.state_dict(),
-            "sampler": self.sampler.state_dict(),
-            "best": self.best.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.trained.load_state_dict(state["trained"])
-        self.optimizer_step.load_state_dict(state)
-        self.sampler.load_state_dict(state["sampler"])
-        self.best.load_state_dict(state["best"])
-
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write network and classifier with the best weights as one release, with its accuracy."""
-        with _weights_in(self.trained, self.best.weights(self.trained)):
+        with _weights_in(self.network, self.best.weights(self.network)):
             accuracy = {part: self._measure(part)[0] for part in ("validation", "held-out")}
             config = {
                 "kind": KIND,

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import adam, computes_aside, resolve_precision, sent
 from speech2img.distributed.collectives import by_leader, is_leader, joint
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
@@ -20,6 +19,7 @@ from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
 from speech2img.metrics.functional.retrieval import retrieval_scores
+from speech2img.precision import adam, computes_aside, sent
 from speech2img.storage.notices import notice
 from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.release import save_release
@@ -27,8 +27,8 @@ from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.encoder.model import SpeechImageModel, encoder_arguments, pad_value, released_weights
 from speech2img.training.encoder.settings import EncoderSettings
-from speech2img.training.optimization import OptimizerStep
-from speech2img.training.task import BestWeights, Prepared, Sitting, Task
+from speech2img.training.supervised import SupervisedTask
+from speech2img.training.task import Prepared, Sitting
 
 _CARDS = {
     "li2020": "Log-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).",
@@ -36,7 +36,7 @@ _CARDS = {
 }
 
 
-class EncoderTask(Task):
+class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
     """Adam on the losses that the settings give a weight.
 
     Parameters
@@ -54,6 +54,7 @@ class EncoderTask(Task):
 
     Settings = EncoderSettings
     name = "encoder"
+    network_key = "model"
 
     @classmethod
     def prepare(cls, root: Path, settings: EncoderSettings, *, run_dir: Path, device: torch.device) -> Prepared:
@@ -89,7 +90,7 @@ class EncoderTask(Task):
         data = encoder_data(manifest, store, features, settings, standard=standard)
         task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
         if start is not None and run.state is None:
-            start_from_(task.model, start)
+            start_from_(task.network, start)
             by_leader(lambda: keep_start(start, run.folder))
             if progress and is_leader() and not start.knows(features):
                 notice(
@@ -105,111 +106,86 @@ class EncoderTask(Task):
         device: torch.device,
         trained_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.settings, self.data, self.device, self.trained_with = settings, data, device, trained_with
-        self.batch_size = data.batches.sampler.batch_size
+        self.data, self.trained_with = data, trained_with
         data.batches.leaves_masks = computes_aside(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
-        self.model = SpeechImageModel(
+        model = SpeechImageModel(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
         ).to(device)
-        self.precision = resolve_precision(settings.loop.precision, device)
         optimizer = adam(
-            self.model.parameters(),
+            model.parameters(),
             settings.learning_rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,
             device=device,
         )
-        self.optimizer_step = OptimizerStep(
-            self.model,
+        super().__init__(
+            settings,
+            model,
             optimizer,
-            self.precision,
-            base=settings.learning_rate,
-            schedule=settings.schedule,
-            warmup=settings.warmup,
+            data.batches,
+            device=device,
             clip=settings.clip,
             step_parts=settings.step_parts,
             step_factor=settings.step_factor,
         )
-        self.best = BestWeights()
 
-    def next_batch(self) -> SpeechBatch:
-        """Draw utterances."""
-        return self.data.batches.next()
-
-    def networks(self) -> list[nn.Module]:
-        """The model."""
-        return [self.model]
-
-    def batch_ids(self, batch: SpeechBatch) -> list[int]:
-        """Rows in the mel store."""
-        return [int(index) for index in batch.indices_B]
-
-    def train_step(self, batch: SpeechBatch, progress: float) -> dict[str, Tensor]:
-        """One step of Adam."""
-        self.optimizer_step.start(progress)
+    def compute_terms(self, batch: SpeechBatch) -> dict[str, Tensor]:
+        """The losses that have a weight, their sum, and how often speech meets the right image of the batch."""
         mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
         if batch.spans_B4 is not None:
             mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
-            speech = self.model.encoder(mel, batch.lengths_B).sentence.float()
-            image = self.model.picture(features)
+            speech = self.network.encoder(mel, batch.lengths_B).sentence.float()
+            image = self.network.picture(features)
         image, speech, labels = joint((image, speech, labels))
-        terms = self.model.losses(image, speech, labels)
+        terms = self.network.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
-        logged = {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
-        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
+        return {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Class-centroid accuracy, AP@50, mAP by class and recall of validation pictures by validation speech."""
+        # Embeddings of both kinds.
         held = self.data.held
-        speech = encode_rows(self.model.encoder, self.data.mels, held.rows, device=self.device, frames=None)
-        pictures = np.unique(held.images)
-        image = self._picture_embeddings(pictures)
+        speech = encode_rows(self.network.encoder, self.data.mels, held.rows, device=self.device, frames=None)
+        images = np.unique(held.images)
+        image = self._image_embeddings(images)
         class_of = dict(zip(held.images.tolist(), held.classes.tolist(), strict=True))
-        classes = [class_of[picture] for picture in pictures.tolist()]
+        classes = [class_of[row] for row in images.tolist()]
+
+        # Retrieval of the very image by speech, of the speech by its image, and of any image of the class.
         centroid = class_centroid_scores(image, classes, speech, held.classes.tolist())
-        found = retrieval_scores(speech, image, held.images.tolist(), pictures.tolist(), ks=(1, 10)).recall
-        back = retrieval_scores(image, speech, pictures.tolist(), held.images.tolist(), ks=(10,)).recall
-        by_class = retrieval_scores(speech, image, held.classes.tolist(), classes, ks=(1,))
+        image_recall = retrieval_scores(speech, image, held.images.tolist(), images.tolist(), ks=(1, 10)).recall
+        speech_recall = retrieval_scores(image, speech, images.tolist(), held.images.tolist(), ks=(10,)).recall
+        class_ranking = retrieval_scores(speech, image, held.classes.tolist(), classes, ks=(1,))
+
+        # Measures, one of which selects the best weights.
         values = {
             "centroid_accuracy": centroid.accuracy,
             "ap_at_50": centroid.precision_at_k,
-            "recall_at_1": found[1],
-            "recall_at_10": found[10],
-            "recall_at_10_both": (found[10] + back[10]) / 2,
-            "mean_average_precision": by_class.mean_average_precision,
+            "recall_at_1": image_recall[1],
+            "recall_at_10": image_recall[10],
+            "recall_at_10_both": (image_recall[10] + speech_recall[10]) / 2,
+            "mean_average_precision": class_ranking.mean_average_precision,
         }
         values = {name: float(value) for name, value in values.items()}
         values["score"] = (values["centroid_accuracy"] + values["recall_at_10"]) / 2
-        self.best.offer(self.model, value=values[self.settings.selection], step=step)
+        self.best.offer(self.network, value=values[self.settings.selection], step=step)
         return values
 
     @torch.inference_mode()
-    def _picture_embeddings(self, pictures: np.ndarray) -> np.ndarray:
-        """Embeddings of the first view of pictures."""
-        self.model.eval()
-        features = torch.from_numpy(np.ascontiguousarray(self.data.features[pictures, 0]))
-        return self.model.picture(features.to(self.device)).cpu().numpy()
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is trained, optimizer, scaler, sampler and best weights."""
-        return {
-            "model": self.model.state_dict(),
-            **self.optimizer_step.state_dict(),
-            "sampler": self.data.batches.sampler.state_dict(),
-            "best": self.best.state_dict(),
-        }
+    def _image_embeddings(self, images: np.ndarray) -> np.ndarray:
+        """Embeddings (N, D) of the first view of images, given by their rows in the features."""
+        self.network.eval()
+        features = torch.from_numpy(np.ascontiguousarray(self.data.features[images, 0]))
+        return self.network.picture(features.to(self.device)).cpu().numpy()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave, now or before there was more to train than the encoder."""
+        """Restore what `state_dict` gave, now or before there was more to train than the encoder (``encoder``)."""
         if "model" not in state:
             best = {**state["best"], "weights": _of_encoder(state["best"]["weights"])}
             state = {**state, "model": _of_encoder(state["encoder"]), "best": best}
-        self.model.load_state_dict(state["model"])
-        self.optimizer_step.load_state_dict(state)
-        self.data.batches.sampler.load_state_dict(state["sampler"])
-        self.best.load_state_dict(state["best"])
+        super().load_state_dict(state)
 
     def _selected(self) -> str:
         if self.best.step < 0:
@@ -221,7 +197,7 @@ class EncoderTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
-        tensors = released_weights(self.best.weights(self.model), self.data.standard)
+        tensors = released_weights(self.best.weights(self.network), self.data.standard)
         feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
         config = {
             "kind": "speech-encoder",
@@ -235,7 +211,7 @@ class EncoderTask(Task):
             "utterances_seen": images_seen,
             TRAINED_WITH: {**self.trained_with, **feature_network},
         }
-        head = self.model.image_head
+        head = self.network.image_head
         if head is not None:
             config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}
         card = f"# Speech encoder\n\n{_CARDS[self.settings.network]}\n{self._selected()}\n"

@@ -1,30 +1,29 @@
 """Training of Tacotron 2: every frame is predicted from the text and the true frames before it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from speech2img.audio.mel import mel_preset
 from speech2img.config import settings_to_dict
-from speech2img.device import resolve_precision, sent
 from speech2img.distributed.collectives import joint
 from speech2img.errors import DataError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
 from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
+from speech2img.precision import sent
 from speech2img.storage.releases.release import save_release
-from speech2img.training.optimization import OptimizerStep
+from speech2img.training.supervised import SupervisedTask
 from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
-from speech2img.training.tacotron2.plots import alignment_picture, mel_picture
+from speech2img.training.tacotron2.plots import alignment_image, mel_image
 from speech2img.training.tacotron2.settings import Tacotron2Settings
-from speech2img.training.task import Prepared, Sitting, Task
+from speech2img.training.task import Prepared, Sitting
 
 
-class Tacotron2Task(Task):
+class Tacotron2Task(SupervisedTask[Tacotron2Settings, Tacotron2]):
     """Adam on the frames before and after the postnet, the stop, and optionally guided attention.
 
     Parameters
@@ -41,6 +40,7 @@ class Tacotron2Task(Task):
 
     Settings = Tacotron2Settings
     name = "tacotron2"
+    keeps_best = False
 
     @classmethod
     def prepare(cls, root: Path, settings: Tacotron2Settings, *, run_dir: Path, device: torch.device) -> Prepared:
@@ -78,44 +78,20 @@ class Tacotron2Task(Task):
     def __init__(
         self, settings: Tacotron2Settings, *, batches: ClipBatches, held: ClipBatch, device: torch.device
     ) -> None:
-        self.settings, self.batches, self.held, self.device = settings, batches, held, device
-        self.batch_size = batches.sampler.batch_size
+        self.clips, self.held = batches.clips, held
         self.arguments = {"n_mels": mel_preset(settings.mel_preset).n_mels, **settings_to_dict(settings.model)}
-        self.network = Tacotron2(**self.arguments).to(device)
+        network = Tacotron2(**self.arguments).to(device)
         optimizer = torch.optim.Adam(
-            self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
-        self.precision = resolve_precision(settings.loop.precision, device)
-        self.optimizer_step = OptimizerStep(
-            self.network,
-            optimizer,
-            self.precision,
-            base=settings.learning_rate,
-            schedule=settings.schedule,
-            warmup=settings.warmup,
-            clip=settings.clip,
-        )
+        super().__init__(settings, network, optimizer, batches, device=device, clip=settings.clip)
 
-    def next_batch(self) -> ClipBatch:
-        """Draw clips."""
-        return self.batches.next()
-
-    def networks(self) -> list[nn.Module]:
-        """The network."""
-        return [self.network]
-
-    def batch_ids(self, batch: ClipBatch) -> list[int]:
-        """Places in the list of clips."""
-        return [int(index) for index in batch.indices_B]
-
-    def train_step(self, batch: ClipBatch, progress: float) -> dict[str, Tensor]:
-        """One step of Adam."""
-        self.optimizer_step.start(progress)
+    def compute_terms(self, batch: ClipBatch) -> dict[str, Tensor]:
+        """Losses of frames and stop, optionally of the attention, and their sum."""
         output, mel_BMT = self._speak(batch)
         terms = self._losses(*joint((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
         loss = torch.stack(list(terms.values())).sum()
-        logged = {"loss": loss, **terms}
-        return {name: value.detach() for name, value in logged.items()} | self.optimizer_step.step(loss)
+        return {"loss": loss, **terms}
 
     def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
         mel_BMT, ids_BS = sent([batch.mel_BMT, batch.ids_BS], self.device)
@@ -126,18 +102,22 @@ class Tacotron2Task(Task):
     def _losses(
         self, output: SpokenFrames, mel_BMT: Tensor, lengths_B: Tensor, mel_lengths_B: Tensor
     ) -> dict[str, Tensor]:
-        want = self.settings
+        settings = self.settings
+
+        # Valid frames and decoder steps.
         frames = torch.arange(mel_BMT.shape[2], device=self.device)
         valid = (frames < sent([mel_lengths_B], self.device)[0][:, None])[:, None].float()
-        steps_B = mel_lengths_B // want.model.frames_per_step
+        steps_B = mel_lengths_B // settings.model.frames_per_step
+
+        # Losses.
         terms = {
-            "mel": frame_loss(output.mel_BMT, mel_BMT, valid, kind=want.frame_loss),
-            "refined": frame_loss(output.refined_BMT, mel_BMT, valid, kind=want.frame_loss),
-            "stop": stop_loss(output.gate_BT, steps_B, positive=want.stop_positive),
+            "mel": frame_loss(output.mel_BMT, mel_BMT, valid, kind=settings.frame_loss),
+            "refined": frame_loss(output.refined_BMT, mel_BMT, valid, kind=settings.frame_loss),
+            "stop": stop_loss(output.gate_BT, steps_B, positive=settings.stop_positive),
         }
-        if want.guided_attention:
-            terms["guided"] = want.guided_attention * guided_attention_loss(
-                output.alignment_BTS, steps_B, lengths_B, width=want.guided_width
+        if settings.guided_attention:
+            terms["guided"] = settings.guided_attention * guided_attention_loss(
+                output.alignment_BTS, steps_B, lengths_B, width=settings.guided_width
             )
         return terms
 
@@ -159,31 +139,17 @@ class Tacotron2Task(Task):
     def sample_grids(self) -> dict[str, Image.Image]:
         """Attention and frames of the evaluation's first clip."""
         output, _ = self._held_out()
-        name = self.batches.clips[int(self.held.indices_B[0])].name
+        name = self.clips[int(self.held.indices_B[0])].name
         frames = int(self.held.mel_lengths_B[0])
         return {
-            "attention": alignment_picture(self._alignments(output)[0].numpy(), title=f"attention, {name}"),
-            "mel": mel_picture(output.refined_BMT[0, :, :frames].cpu().numpy(), title=f"log-mel, {name}"),
+            "attention": alignment_image(self._alignments(output)[0].numpy(), title=f"attention, {name}"),
+            "mel": mel_image(output.refined_BMT[0, :, :frames].cpu().numpy(), title=f"log-mel, {name}"),
         }
 
     def _alignments(self, output: SpokenFrames) -> list[Tensor]:
         steps = (self.held.mel_lengths_B // self.settings.model.frames_per_step).tolist()
         symbols = self.held.lengths_B.tolist()
         return [output.alignment_BTS[row, : steps[row], : symbols[row]].cpu() for row in range(len(steps))]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Network, optimizer, scaler and sampler."""
-        return {
-            "network": self.network.state_dict(),
-            **self.optimizer_step.state_dict(),
-            "sampler": self.batches.sampler.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer_step.load_state_dict(state)
-        self.batches.sampler.load_state_dict(state["sampler"])
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the weights as a release of kind ``tacotron2``."""
@@ -197,6 +163,6 @@ class Tacotron2Task(Task):
         }
         card = (
             "# Tacotron 2\n\nText to log-mel frames, after Shen et al. 2018 (arXiv:1712.05884).\n"
-            f"Trained on {len(self.batches.clips)} clips for {step} steps.\n"
+            f"Trained on {len(self.clips)} clips for {step} steps.\n"
         )
         save_release(folder, self.network.state_dict(), config, card, half=False)

@@ -18,7 +18,7 @@ from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_classifier import load_image_classifier
 from speech2img.images.input_filters import legacy
-from speech2img.models.vision.image_classifier import PictureClassifier, make_backbone
+from speech2img.models.vision.image_classifier import ImageClassifier, make_backbone
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import load_release, release_sha256, save_release
@@ -127,7 +127,7 @@ def test_validation_chooses_and_held_out_pictures_do_not(
     monkeypatch.setattr(
         training.ClassifierTask, "_measure", lambda self, part: (measured.append(part), measure(self, part))[1]
     )
-    monkeypatch.setattr(PictureClassifier, "features", lambda *_: pytest.fail("features were there already"))
+    monkeypatch.setattr(ImageClassifier, "features", lambda *_: pytest.fail("features were there already"))
     again = tmp_path / "again"
     for place in run.glob("features-*"):
         shutil.copytree(place, again / place.name)
@@ -186,9 +186,9 @@ def test_a_restored_task_goes_on_alike(
     for step in (2, 3):
         torch.manual_seed(step)
         second.train_step(second.next_batch(), step / 8)
-    for name, value in first.trained.state_dict().items():
-        assert torch.equal(value, second.trained.state_dict()[name])
-    assert second.best.step == 1 and first.sampler.state_dict() == second.sampler.state_dict()
+    for name, value in first.network.state_dict().items():
+        assert torch.equal(value, second.network.state_dict()[name])
+    assert second.best.step == 1 and first.batches.sampler.state_dict() == second.batches.sampler.state_dict()
 
 
 def test_the_whole_network_is_tuned_from_a_head(
@@ -289,7 +289,7 @@ def test_inception_as_far_as_its_layers_are_there(realdata: Path) -> None:
     facts = backbone._published(realdata / "weights" / "inception_fid_2015_12_05_to_mixed7.npz")
     network = facts.pop("module")
     assert isinstance(network, InceptionV3) and facts["network"].endswith("2015-12-05), up to mixed_7")
-    classifier = PictureClassifier(network, 5, hidden=7).eval()
+    classifier = ImageClassifier(network, 5, hidden=7).eval()
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
     picture = torch.from_numpy(legacy(Image.fromarray(golden["rgb227"][0]))).permute(2, 0, 1)[None]
     with torch.inference_mode():
