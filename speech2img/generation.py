@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.device import resolve_device
+from speech2img.device import let_children_compute, require_own_process, resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.base import ImageGenerator
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.registry import build_generator
 from speech2img.seeded_noise import seeded_noise
-from speech2img.storage.forked_children import let_children_compute, require_own_process
 from speech2img.storage.releases import networks
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix

@@ -20,6 +20,7 @@ from PIL import Image
 from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MelPreset, log_mel, released_preset
 from speech2img.audio.remarks import Remarks
+from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError, CheckpointError
 from speech2img.generation import (
@@ -34,7 +35,6 @@ from speech2img.generation import (
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.image_sampler import ImageSampler
-from speech2img.storage.forked_children import require_own_process
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release, release_sha256
 

@@ -19,7 +19,7 @@ ORDER = (
     {"features"},
     {"batches", "tts", "pipeline"},
     {"corpora", "distributed", "generation"},
-    {"audio", "images", "device", "encoded_speech", "seeded_noise"},
+    {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},
     {"storage"},
     {"config", "options"},
     {"errors", "renamed"},
@@ -28,7 +28,7 @@ ORDER = (
 PURE = {"models", "losses"}
 """Networks and losses: torch and themselves only. Every room above ``storage`` may use them."""
 SUB_ROOMS = {
-    "audio": ("", "decoders"),
+    "audio": ("augmentation", "", "decoders"),
     "corpora": ("", "songbirds", "readers", "folder", "checks", "records"),
     "corpora.songbirds": ("", "rendering", "languages"),
     "metrics": ("evaluate", "report", "images", "functional", ""),
@@ -206,14 +206,14 @@ def test_importing_the_package_is_cheap_and_without_effect(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
-def test_one_module_knows_what_cuda_wants() -> None:
-    """Beside it only CUDA graphs, float32 without TF32, and what ``check`` tells of the installed torch."""
+def test_two_modules_know_what_cuda_wants() -> None:
+    """Beside them only CUDA graphs, float32 without TF32, and what ``check`` tells of the installed torch."""
     knows = {
         str(path.relative_to(PACKAGE))
         for path in _modules()
         if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
     }
-    assert knows == {"device.py", "training/cuda_graphs.py", "features/inception.py", "cli/check.py"}
+    assert knows == {"device.py", "precision.py", "training/cuda_graphs.py", "features/inception.py", "cli/check.py"}
 
 
 def test_unknown_attribute_of_the_package() -> None:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from speech2img.device import peak_memory
 from speech2img.distributed.collectives import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
 from speech2img.distributed.sync_batch_norm import synchronise_
 from speech2img.errors import CheckpointError, OutOfMemoryError
+from speech2img.precision import peak_memory
 from speech2img.renamed import renamed
 from speech2img.storage.atomic import atomic_path, remove_leftovers
 from speech2img.training.nonfinite import Guard, first_not_finite

@@ -6,8 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from speech2img.device import Precision, restore_optimizer_
 from speech2img.distributed.collectives import average_gradients_
+from speech2img.precision import Precision, restore_optimizer_
 
 Schedule = Literal["cosine", "constant", "step"]
 

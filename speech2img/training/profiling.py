@@ -6,7 +6,7 @@ from types import TracebackType
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from speech2img.device import computes_aside
+from speech2img.precision import computes_aside
 from speech2img.storage.atomic import atomic_path
 
 WARM_UP = 2

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
-from speech2img.device import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.distributed.collectives import is_leader, joined, team
 from speech2img.errors import ConfigError
+from speech2img.precision import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.renamed import modern_value, renamed
 from speech2img.storage.atomic import write_text
 from speech2img.storage.checkpoint import CheckpointStore

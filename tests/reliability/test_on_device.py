@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.device import adam, peak_memory, restore_optimizer_, sent
 from speech2img.errors import ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
+from speech2img.precision import adam, peak_memory, restore_optimizer_, sent
 from speech2img.training.cuda_graphs import WARM_UP, GraphedStep
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.run import LoopSettings

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.device import resolve_device, resolve_precision
+from speech2img.device import resolve_device
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.googlenet import GoogLeNetExtractor, load_googlenet
 from speech2img.features.registry import load_teacher
 from speech2img.models.vision.googlenet import TorchvisionGoogLeNet
+from speech2img.precision import resolve_precision
 from speech2img.training.optimization import learning_rate
 from speech2img.training.run import random_state, restore_random_state
 from speech2img.training.stackgan.diff_augment import augment

@@ -117,7 +117,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     from memory import drawn_nothing
     from trainings import encoder_task, generator_task, utterance_lengths
 
-    from speech2img.device import resolve_device, resolve_precision
+    from speech2img.device import resolve_device
+    from speech2img.precision import resolve_precision
     from speech2img.training.encoder.settings import EncoderSettings
     from speech2img.training.run import LoopSettings
 

@@ -6,21 +6,21 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from speech2img.training.stackgan.validation_samples import ValidationSet
 from torch import Tensor
 
 from speech2img.audio.store import MelStore
 from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.batches.speech import Mels, SpeechBatches
 from speech2img.corpora.records.manifest import Caption, Item
-from speech2img.device import PrecisionName, resolve_precision
 from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.precision import PrecisionName, resolve_precision
 from speech2img.training.encoder.data import EncoderData, HeldUtterances
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.stackgan.data import FrozenNetworks
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan.task import StackGANTask
-from speech2img.training.stackgan.validation_samples import ValidationSet
 
 BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import sent
 from speech2img.distributed.collectives import average_gradients_, joint_mean
 from speech2img.errors import ConfigError
 from speech2img.features.attributes import AttributeClassifier
@@ -28,6 +27,7 @@ from speech2img.models.generators.image_sampler import ImageSampler, SamplingOpt
 from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
+from speech2img.precision import sent
 from speech2img.storage.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.release import save_release

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from speech2img.batches.image_pairs import PairBatch, PairBatches
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.device import adam, lay_out_, resolve_precision, restore_optimizer_, sent, tried_kernels
 from speech2img.distributed.collectives import average_gradients_, by_leader
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.pyramid import pyramid
 from speech2img.models.generators.stackgan import StackGenerator, init_stackgan_
 from speech2img.models.layers.ema import EMA
+from speech2img.precision import adam, lay_out_, resolve_precision, restore_optimizer_, sent, tried_kernels
 from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
 from speech2img.training.optimization import learning_rate, set_learning_rate

@@ -11,9 +11,9 @@ import h5py
 import pytest
 import torch
 
-from speech2img.device import resolve_precision
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import load_features
+from speech2img.precision import resolve_precision
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training.stackgan.relation_supervisor import RelationSupervisor, load_relation_features

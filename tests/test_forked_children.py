@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from speech2img.errors import ConfigError
-from speech2img.storage.forked_children import require_own_process
+from speech2img.device import require_own_process
 
 
 def test_a_forked_child_paints(tmp_path: Path, make_release: Any) -> None:
