@@ -9,7 +9,8 @@ from typing import Any
 
 from speech2img.errors import DataError
 from speech2img.metrics.report.saved import metrics_by_name
-from speech2img.storage.atomic import read_json, write_text
+from speech2img.storage.atomic import write_text
+from speech2img.storage.reading import read_json
 
 SYSTEMS = {"li2020": "Li et al.", "s2igan": "S2IGAN", "ours": "ours"}
 HEARING = {

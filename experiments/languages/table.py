@@ -7,7 +7,8 @@ from typing import Any
 from speech2img.corpora.songbirds.languages.registry import LANGUAGES
 from speech2img.errors import DataError
 from speech2img.metrics.report.saved import metrics_by_name
-from speech2img.storage.atomic import read_json, write_text
+from speech2img.storage.atomic import write_text
+from speech2img.storage.reading import read_json
 
 GROUP = "seen species"
 COLUMNS = {

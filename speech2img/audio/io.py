@@ -16,8 +16,9 @@ from speech2img.audio.decoders.mp3 import after_tags, mp3_parts
 from speech2img.audio.decoders.ogg import ogg_streams
 from speech2img.audio.limits import CONVERT, AudioLimits, check_header, check_samples, to_mono
 from speech2img.errors import AudioError, DataError
-from speech2img.storage.atomic import atomic_write_bytes, read_bytes
+from speech2img.storage.atomic import atomic_write_bytes
 from speech2img.storage.media_type import HEAD_BYTES, media_type
+from speech2img.storage.reading import read_bytes
 
 __all__ = [
     "AudioFacts",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from speech2img.cli.address_space import address_space
 from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
-from speech2img.storage.atomic import NO_ROOM, TOO_MANY_FILES
+from speech2img.storage.atomic import NO_ROOM
+from speech2img.storage.reading import TOO_MANY_FILES
 
 EXIT_BUG = 70
 EXIT_PLACE = 1

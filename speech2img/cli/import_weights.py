@@ -81,7 +81,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     _check_options(source, options)
     from speech2img.audio.mel import released_preset
     from speech2img.models.published.containers import find_state
-    from speech2img.storage.atomic import file_sha256
+    from speech2img.storage.reading import file_sha256
     from speech2img.storage.releases.networks import build_network
     from speech2img.storage.releases.release import require_release_place, save_release
 

@@ -8,7 +8,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from speech2img.errors import ConfigError
-from speech2img.storage.atomic import atomic_path, disk_errors, open_regular
+from speech2img.storage.atomic import atomic_path, disk_errors
+from speech2img.storage.reading import open_regular
 
 SOFTWARE = "speech2img"
 _MARK = b"tEXtSoftware\0" + SOFTWARE.encode()
@@ -29,9 +30,9 @@ def require_own(paths: Iterable[Path]) -> None:
             raise ConfigError.about(path, "is there already and was not painted by speech2img", fix)
 
 
-def write_image(path: Path, picture: np.ndarray) -> None:
+def write_image(path: Path, image: np.ndarray) -> None:
     """Write a picture (S, S, 3) uint8 as PNG, whole or not at all."""
     information = PngInfo()
     information.add_text("Software", SOFTWARE)
     with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG", pnginfo=information)
+        Image.fromarray(image).save(temporary, format="PNG", pnginfo=information)

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from speech2img.distributed.collectives import is_leader, leader_first, meet, team
-from speech2img.storage.atomic import read_bytes, write_text
+from speech2img.distributed.collectives import barrier, is_main_process, main_process_first, world
+from speech2img.storage.atomic import write_text
 from speech2img.storage.chunks import Chunk, StoredChunks
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
+from speech2img.storage.reading import read_bytes
 
 
 @contextmanager
@@ -26,12 +27,12 @@ def shared_chunks(folder: Path) -> Iterator[StoredChunks]:
     ConfigError
         If another job works in the folder.
     """
-    with run_lock(folder, rank=team()):
-        yield StoredChunks(folder, shared=team().count > 1)
+    with run_lock(folder, rank=world()):
+        yield StoredChunks(folder, shared=world().count > 1)
 
 
 @contextmanager
-def shared_parts(folder: Path, *, source: str) -> Iterator[StoredChunks]:
+def resumable_chunks(folder: Path, *, source: str) -> Iterator[StoredChunks]:
     """Open the folder of an unfinished computation for all processes of the job; a block that ends well removes it.
 
     Parameters
@@ -46,21 +47,21 @@ def shared_parts(folder: Path, *, source: str) -> Iterator[StoredChunks]:
     ConfigError
         If another job works in the folder.
     """
-    with run_lock(folder, rank=team()):
+    with run_lock(folder, rank=world()):
         parts, told = folder / "parts", folder / "source"
-        with leader_first():
-            if is_leader():
+        with main_process_first():
+            if is_main_process():
                 if not told.is_file() or read_bytes(told, max_bytes=1 << 20) != source.encode():
                     shutil.rmtree(parts, ignore_errors=True)
                     write_text(told, source)
                 parts.mkdir(exist_ok=True)
-        yield StoredChunks(parts, shared=team().count > 1)
-        meet()
-        if is_leader():
+        yield StoredChunks(parts, shared=world().count > 1)
+        barrier()
+        if is_main_process():
             shutil.rmtree(folder)
 
 
-def compute_parts(
+def compute_chunks(
     chunks: StoredChunks, starts: Sequence[int], compute: Callable[[int], Chunk], *, desc: str, progress: bool
 ) -> None:
     """Compute the parts that are missing, each by one process of the job; all of them are there when this returns.
@@ -68,7 +69,7 @@ def compute_parts(
     Parameters
     ----------
     chunks : StoredChunks
-        As from `shared_parts`.
+        As from `resumable_chunks`.
     starts : sequence of int
         Numbers of all parts, the same for all processes.
     compute : callable
@@ -78,14 +79,18 @@ def compute_parts(
     progress : bool
         Whether to show the bar.
     """
-    mine = team().share(starts)
+    mine = world().share(starts)
     missing = [start for start in mine if start not in chunks]
     bar = Progress(
-        total=len(mine), initial=len(mine) - len(missing), what=desc, unit="part", progress=progress and is_leader()
+        total=len(mine),
+        initial=len(mine) - len(missing),
+        what=desc,
+        unit="part",
+        progress=progress and is_main_process(),
     )
     with bar:
         for start in missing:
             chunks.add(start, compute(start))
             bar.update()
-    meet()
+    barrier()
     chunks.reload()

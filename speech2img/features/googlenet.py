@@ -26,9 +26,9 @@ from speech2img.models.vision.googlenet import (
     ten_crop,
     torchvision_preprocess,
 )
-from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.foreign.npz import load_arrays
 from speech2img.storage.foreign.torch_files import load_published_file
+from speech2img.storage.reading import file_sha256, read_bytes
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, release_sha256

@@ -9,8 +9,8 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.errors import DataError
 from speech2img.features.speech_embeddings import write_embeddings
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
+from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.release import save_release
 
 _FIX = "give the folder with the pickles that were extracted for this corpus"
@@ -43,20 +43,20 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     counts = [len(item.captions) for item in manifest.items]
     rows: dict[int, np.ndarray] = {}
     digest = hashlib.sha256()
-    for part, pictures in peer_parts(manifest).items():
+    for part, images in peer_parts(manifest).items():
         path = folder / f"speech_embeddings_{part}.pickle"
         if not path.is_file():
             continue
         found = load_s2igan_embeddings(path)
-        if len(found) != len(pictures):
-            raise DataError.about(path, f"has {len(found)} pictures, the corpus's {part} has {len(pictures)}", _FIX)
-        for picture, spoken in zip(pictures, found, strict=True):
-            if len(spoken) != counts[picture]:
-                reason = f"{len(spoken)} utterances of {manifest.items[picture].id}, the corpus has {counts[picture]}"
+        if len(found) != len(images):
+            raise DataError.about(path, f"has {len(found)} pictures, the corpus's {part} has {len(images)}", _FIX)
+        for image, spoken in zip(images, found, strict=True):
+            if len(spoken) != counts[image]:
+                reason = f"{len(spoken)} utterances of {manifest.items[image].id}, the corpus has {counts[image]}"
                 raise DataError.about(path, reason, _FIX)
-            rows[picture] = spoken
+            rows[image] = spoken
         digest.update(file_sha256(path).encode())
-    missing = [item.id for picture, item in enumerate(manifest.items) if picture not in rows]
+    missing = [item.id for image, item in enumerate(manifest.items) if image not in rows]
     if missing:
         parts = ", ".join(f"speech_embeddings_{part}.pickle" for part in peer_parts(manifest))
         raise DataError.about(
@@ -64,7 +64,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
         )
     if len({spoken.shape[1] for spoken in rows.values()}) != 1:
         raise DataError.about(folder, "the parts have embeddings of different sizes", _FIX)
-    embeddings = np.concatenate([rows[picture] for picture in range(len(counts))])
+    embeddings = np.concatenate([rows[image] for image in range(len(counts))])
     written = write_embeddings(
         manifest,
         embeddings,

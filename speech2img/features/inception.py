@@ -21,9 +21,9 @@ from speech2img.images.input_filters import input_filter
 from speech2img.models.published.inception import convert_inception, inception_source
 from speech2img.models.published.state_dicts import unwrap_state
 from speech2img.models.vision.inception import INPUT_SIZE, InceptionV3
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.foreign.npz import load_arrays
 from speech2img.storage.foreign.torch_files import load_published_file
+from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights, unmoved_draws
 from speech2img.storage.releases.release import load_release, release_sha256

@@ -14,8 +14,9 @@ from speech2img.errors import DataError, ImageError
 from speech2img.images.pillow_warnings import without_warnings
 from speech2img.images.pixels import CONVERT, to_rgb
 from speech2img.images.tiff import check_tiff
-from speech2img.storage.atomic import disk_errors, open_regular, read_bytes
+from speech2img.storage.atomic import disk_errors
 from speech2img.storage.media_type import HEAD_BYTES, media_type
+from speech2img.storage.reading import open_regular, read_bytes
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 MEDIA_TYPES = frozenset(("image/jpeg", "image/png", "image/bmp", "image/webp", "image/gif", "image/tiff"))

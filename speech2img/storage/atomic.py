@@ -2,27 +2,21 @@
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from speech2img.errors import DataError, DiskFullError
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import refused
 
-MAX_JSON_BYTES = 256 << 20
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a disk, or a quota, that is used up."""
 _LIMITS = {errno.EFBIG: "the limit on the size of files ('ulimit -f')", errno.EDQUOT: "the quota"}
-TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
-"""Error numbers of a process, or a machine, that has as many open files as it may."""
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 """Error numbers of folders that cannot be synced, as file systems in use and permissions give them."""
 MAX_STEM_BYTES = 160
@@ -96,54 +90,6 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: str | Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """Read a JSON file of at most `max_bytes`; DataError names the file if it is missing, damaged or larger."""
-    try:
-        return parse_json(read_bytes(path, max_bytes=max_bytes))
-    except ValueError as error:
-        raise DataError.about(path, f"is not valid JSON ({error})", "restore it or make it again") from error
-
-
-def read_bytes(path: str | Path, *, max_bytes: int) -> bytes:
-    """Read a regular file of at most `max_bytes`; DataError names the file otherwise."""
-    with disk_errors(path), open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        data = b""
-        while size <= max_bytes and len(data) <= size and (more := file.read(size + 1 - len(data))):
-            data += more
-    if size > max_bytes or len(data) > max_bytes:
-        raise DataError.about(path, f"is larger than {max_bytes:,} bytes", "check that it is the right file")
-    return data
-
-
-@contextlib.contextmanager
-def open_regular(path: str | Path) -> Iterator[FileIO]:
-    """Open a regular file to read, unbuffered; DataError for a pipe or a device, which could be waited for for ever.
-
-    Raises
-    ------
-    DataError
-        If it is no regular file.
-    OSError
-        If it cannot be opened; `disk_errors` names it.
-    """
-    with FileIO(path, "rb", opener=_open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise DataError.about(path, "is not a regular file", "name a file")
-        yield file
-
-
-def _open_at_once(name: str, flags: int) -> int:
-    """Open a file without waiting for the other end of a pipe."""
-    return os.open(name, flags | os.O_NONBLOCK)
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a regular file as 64 hex digits; DataError if it cannot be read."""
-    with disk_errors(path), open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def fsync(path: Path) -> None:
     """Force a file or folder to the disk; a folder where the file system knows no such thing (CIFS, FUSE) is left."""
     try:
@@ -179,9 +125,7 @@ def disk_errors(path: str | Path, bytes_needed: int | None = None) -> Iterator[N
     except OSError as error:
         if error.errno in NO_ROOM:
             raise disk_full(path, bytes_needed, number=error.errno) from error
-        if error.errno in TOO_MANY_FILES:
-            raise DataError.about(path, "too many open files", "raise 'ulimit -n' or give fewer --workers") from error
-        raise DataError.about(path, error.strerror or error, "check the path and its permissions") from error
+        raise refused(path, error) from error
 
 
 def disk_full(path: str | Path, bytes_needed: int | None = None, *, number: int | None = errno.ENOSPC) -> DiskFullError:

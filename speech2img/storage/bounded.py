@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.reading import open_regular
 
 SPARE_BYTES = 64 << 20
 MAX_RATIO = 100

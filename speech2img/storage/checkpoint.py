@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, remove_leftovers, temp_name, write_json
+from speech2img.storage.atomic import disk_errors, disk_full, fsync, remove_leftovers, temp_name, write_json
 from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
 from speech2img.storage.foreign.dense_tensors import check_plain
 from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.notices import notice
+from speech2img.storage.reading import read_json
 
 FORMAT = "speech2img-checkpoint-1"
 STATE, CONFIG = "state.pt", "config.json"

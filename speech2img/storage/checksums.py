@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from speech2img.errors import CheckpointError, DataError
-from speech2img.storage.atomic import atomic_write_bytes, file_sha256, fsync, read_bytes
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.atomic import atomic_write_bytes, fsync
+from speech2img.storage.reading import file_sha256, parse_json, read_bytes
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20

@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import atomic_write_bytes, file_sha256, read_bytes, remove_leftovers
+from speech2img.storage.atomic import atomic_write_bytes, remove_leftovers
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
+from speech2img.storage.reading import file_sha256, read_bytes
 
 MAX_PART_BYTES = 1 << 30
 """Largest file of a part that is read; those written here have some megabytes."""

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import IO
 
 from speech2img.errors import DataError, DiskFullError, RunInterrupted
-from speech2img.storage.atomic import disk_errors, disk_full, fsync, read_json, write_json
+from speech2img.storage.atomic import disk_errors, disk_full, fsync, write_json
 from speech2img.storage.exchange import Clock, UntrustedError, WebError, exchange, is_loopback, read_piece, whole_number
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
+from speech2img.storage.reading import read_json
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
 from speech2img.storage.media_type import HEAD_BYTES, media_type
+from speech2img.storage.reading import open_regular
 
 MADE_BY_SYSTEMS = {
     "@eadir": "made by a Synology disk station",

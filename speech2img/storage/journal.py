@@ -12,8 +12,8 @@ from typing import Any
 
 from speech2img.errors import DataError
 from speech2img.storage.atomic import disk_errors, plain_json
-from speech2img.storage.json_text import parse_json
 from speech2img.storage.notices import notice
+from speech2img.storage.reading import parse_json
 
 MAX_LINE_BYTES = 1 << 20
 MAX_JOURNAL_BYTES = 1 << 30

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import read_bytes
+from speech2img.storage.reading import read_bytes
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, open_regular
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.rank import SINGLE, Rank
+from speech2img.storage.reading import open_regular
 
 LOCK = "run.lock"
 _LONGEST_LINE = 20
 
 
 @contextlib.contextmanager
-def run_lock(folder: str | Path, *, rank: Rank = ALONE) -> Iterator[None]:
+def run_lock(folder: str | Path, *, rank: Rank = SINGLE) -> Iterator[None]:
     """Hold the folder for this process, or for the processes of one job, while the block runs.
 
     Parameters

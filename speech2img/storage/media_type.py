@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.reading import open_regular
 
 HEAD_BYTES = 64
 """How much of a file `media_type` needs."""

@@ -13,9 +13,9 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from speech2img.renamed import RENAMED, renamed
-from speech2img.storage.atomic import atomic_write_bytes, disk_errors, read_bytes
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.atomic import atomic_write_bytes, disk_errors
 from speech2img.storage.progress import Progress
+from speech2img.storage.reading import parse_json, read_bytes
 
 MAX_STATS_BYTES = 128 << 20
 _MAX_LINE_BYTES = 1 << 20
@@ -94,7 +94,7 @@ class StatsLog:
             self._file.close()
 
 
-class NoLog:
+class NullLog:
     """What a process has that does not log: the methods of `StatsLog`, without effect."""
 
     def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:

@@ -120,7 +120,7 @@ def _tacotron2_workers(rank: Rank, **_: Any) -> int:
 
 
 def _tacotron2_status() -> str:
-    from speech2img.storage.atomic import read_json
+    from speech2img.storage.reading import read_json
     from speech2img.storage.releases.find_release import find_release, shipped_releases
 
     configs = {name: read_json(find_release(name) / "config.json") for name in shipped_releases()}

@@ -10,7 +10,7 @@ import torch
 from speech2img.cli.main import main
 from speech2img.features.inception import load_inception
 from speech2img.models.vision.inception import InceptionV3
-from speech2img.storage.atomic import file_sha256
+from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release
 

@@ -12,8 +12,8 @@ from PIL import Image
 from speech2img.errors import DataError
 from speech2img.features.image_features import load_features
 from speech2img.features.speech_embeddings import load_embeddings
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.lock import run_lock
+from speech2img.storage.reading import file_sha256
 
 Start = Callable[..., Any]
 

@@ -19,14 +19,12 @@ from speech2img.storage.atomic import (
     atomic_path,
     atomic_write_bytes,
     disk_errors,
-    file_sha256,
-    read_bytes,
-    read_json,
     remove_leftovers,
     temp_name,
     write_json,
     write_text,
 )
+from speech2img.storage.reading import read_json
 
 
 def test_a_file_appears_with_its_folder(tmp_path: Path) -> None:
@@ -156,34 +154,6 @@ def test_what_is_no_json_is_not_written(tmp_path: Path, value: object) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000], ids=range(5))
-def test_broken_json_is_named(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "x.json").write_bytes(content)
-    with pytest.raises(DataError, match="x.json: is not valid JSON"):
-        read_json(tmp_path / "x.json")
-
-
-def test_reading_has_limits(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"12345")
-    assert read_bytes(tmp_path / "x", max_bytes=5) == b"12345"
-    with pytest.raises(DataError, match="larger than 4 bytes"):
-        read_bytes(tmp_path / "x", max_bytes=4)
-    with pytest.raises(DataError, match="No such file"):
-        read_bytes(tmp_path / "y", max_bytes=4)
-    os.mkfifo(tmp_path / "pipe")
-    for odd in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises(DataError, match=odd.name):
-            read_bytes(odd, max_bytes=1 << 20)
-
-
-def test_sha256_is_the_standard_one(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"abc")
-    # FIPS 180-2, appendix B.1
-    assert file_sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    with pytest.raises(DataError, match="y: No such file"):
-        file_sha256(tmp_path / "y")
-
-
 def test_plain_storage_does_not_import_torch() -> None:
     modules = (
         "errors",
@@ -245,12 +215,3 @@ def test_leftovers_are_those_of_this_package(tmp_path: Path) -> None:
     (tmp_path / ".c.tmp-0123abcd").symlink_to(tmp_path)
     remove_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == sorted(theirs)
-
-
-def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "hole").write_bytes(b"")
-    os.truncate(tmp_path / "hole", 1 << 40)
-    with pytest.raises(DataError, match="is larger than 1,000 bytes"):
-        read_bytes(tmp_path / "hole", max_bytes=1000)
-    (tmp_path / "x").write_bytes(b"x" * 1000)
-    assert read_bytes(tmp_path / "x", max_bytes=1000) == b"x" * 1000

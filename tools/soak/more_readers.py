@@ -16,11 +16,11 @@ from speech2img.errors import DataError
 from speech2img.features.image_features import feature_path, load_features
 from speech2img.features.speech_embeddings import embedding_folder, load_embeddings
 from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
-from speech2img.storage.atomic import read_bytes
 from speech2img.storage.chunks import Chunk, open_chunks
 from speech2img.storage.foreign.pickles import save_pickle
 from speech2img.storage.foreign.torch_files import load_published_file
 from speech2img.storage.hdf5.seal import write_store
+from speech2img.storage.reading import read_bytes
 from speech2img.tts.baidu.credentials import Token, TokenFile, read_keys
 from speech2img.tts.baidu.errors import fault_of
 

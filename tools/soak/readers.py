@@ -27,13 +27,13 @@ from speech2img.images.io import read_image
 from speech2img.images.store import ImageStore, build_image_store
 from speech2img.metrics.images.statistics_files import load_statistics
 from speech2img.metrics.report.charts import read_curves
-from speech2img.storage.atomic import read_json
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.foreign.archives import extract_archive
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings, save_s2igan_embeddings
 from speech2img.storage.foreign.pickles import load_pickle, save_pickle
 from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.journal import Journal
+from speech2img.storage.reading import read_json
 from speech2img.storage.releases.release import load_release, save_release
 from speech2img.training.run import LoopSettings
 

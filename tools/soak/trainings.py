@@ -24,8 +24,8 @@ from typing import Any
 from kill import SoakError
 
 from speech2img.config import dump_toml
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.reading import file_sha256
 from speech2img.training.stopping import ASKING
 
 TESTS = Path(__file__).resolve().parents[2] / "tests"

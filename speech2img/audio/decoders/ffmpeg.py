@@ -17,7 +17,8 @@ import soundfile
 
 from speech2img.audio.limits import AudioLimits, check_header
 from speech2img.errors import AudioError, DataError
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.reading import open_regular
 
 KINDS = {
     "audio/mp4": ("mov", "MPEG-4 sound (m4a)"),

@@ -14,11 +14,12 @@ from speech2img.corpora.records.manifest import MANIFEST_NAME
 from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError, ImageError, Speech2ImgError
 from speech2img.images.io import probe_image
-from speech2img.storage.atomic import disk_errors, file_sha256, write_text
+from speech2img.storage.atomic import disk_errors, write_text
 from speech2img.storage.hdf5.sources import map_in_order
 from speech2img.storage.journal import Journal
 from speech2img.storage.names import MAX_NAMED, some_of
 from speech2img.storage.progress import track
+from speech2img.storage.reading import file_sha256
 
 RECORD_NAME = "files.jsonl"
 MISSING_NAME = "derived/prepare/missing.txt"
@@ -92,7 +93,7 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
 def inspect_files(
     root: Path,
     *,
-    pictures: Sequence[str],
+    images: Sequence[str],
     others: Sequence[str] = (),
     source: str,
     workers: int = 2,
@@ -130,7 +131,7 @@ def inspect_files(
     changed: list[str] = []
     has_manifest = (root / MANIFEST_NAME).is_file()
     fresh: list[tuple[str, FileState]] = []
-    todo = [(path, True) for path in pictures] + [(path, False) for path in others]
+    todo = [(path, True) for path in images] + [(path, False) for path in others]
     inspector = _Inspector(root, record)
     results = map_in_order(inspector.look, todo, workers)
     for path, old, found in track(results, total=len(todo), what="inspecting files", unit="file", progress=progress):
@@ -147,7 +148,7 @@ def inspect_files(
     _remember(record, fresh)
     if damaged:
         names = some_of(damaged, separator="; ", max_length=200)
-        reason = f"cannot be read: {len(damaged):,} of {counted(len(pictures), 'picture')} ({names})"
+        reason = f"cannot be read: {len(damaged):,} of {counted(len(images), 'picture')} ({names})"
         raise DataError.about(root, reason, source)
     if changed:
         reason = f"changed since the manifest was written: {counted(len(changed), 'file')} ({some_of(changed)})"

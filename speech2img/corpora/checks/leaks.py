@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from speech2img.corpora.records.items import SPLITS, Item
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.progress import track
+from speech2img.storage.reading import file_sha256
 
 KINDS: tuple[str, ...] = ("picture", "photographer", "utterance", "speaker")
 MAX_EXAMPLES = 3

@@ -18,10 +18,11 @@ from speech2img.corpora.folder.entries import (
 )
 from speech2img.corpora.folder.unused import Unused
 from speech2img.images.io import MEDIA_TYPES as IMAGE_TYPES
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
 from speech2img.storage.folders import FoundFile
 from speech2img.storage.media_type import HEAD_BYTES
 from speech2img.storage.names import same_name
+from speech2img.storage.reading import open_regular
 
 SOUND_TYPES = frozenset(("audio/wav", "audio/aiff", "audio/flac", "audio/ogg", "audio/mpeg"))
 USUAL_SOUNDS = frozenset(("audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"))
@@ -45,7 +46,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 class Kinds:
     """The files of a folder by what they are, each list by path."""
 
-    pictures: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
     recordings: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     unread_images: dict[str, str] = field(default_factory=dict)
@@ -87,12 +88,12 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
         if suffix_of(file.path) in TEXT_SUFFIXES | TABLE_SUFFIXES and (file.kind is None or _is_text(root / file.path)):
             types[file.path] = "text/plain"
         _take(kinds, file.path, types[file.path], sounds)
-    for paths in (kinds.pictures, kinds.recordings):
+    for paths in (kinds.images, kinds.recordings):
         usual = {without_suffix(path) for path in paths if types[path] in USUAL_TYPES}
         twins = [path for path in paths if types[path] not in {None, *USUAL_TYPES} and without_suffix(path) in usual]
         kinds.others |= dict.fromkeys(twins, TWIN)
         paths[:] = [path for path in paths if path not in kinds.others]
-    read = {same_name(without_suffix(path)) for path in kinds.pictures}
+    read = {same_name(without_suffix(path)) for path in kinds.images}
     for path in [path for path in kinds.unread_images if same_name(without_suffix(path)) in read]:
         del kinds.unread_images[path]
         kinds.others[path] = READ_TWIN
@@ -117,7 +118,7 @@ def _take(kinds: Kinds, path: str, found: str | None, sounds: Collection[str]) -
     elif family == "image" and suffix in RAW_SUFFIXES:
         kinds.unread_images[path] = "camera raw pictures are not read; export them as JPEG"
     elif found in IMAGE_TYPES or (found is None and suffix in IMAGE_SUFFIXES):
-        kinds.pictures.append(path)
+        kinds.images.append(path)
     elif found in VIDEO_TYPES and suffix not in SOUND_SUFFIXES:
         kinds.others[path] = VIDEO
     elif found in sounds or (found is None and suffix in RECORDING_SUFFIXES):

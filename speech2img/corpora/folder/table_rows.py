@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from speech2img.errors import DataError
-from speech2img.storage.json_text import parse_json
 from speech2img.storage.lines import read_text_file
 from speech2img.storage.media_type import file_media_type
+from speech2img.storage.reading import parse_json
 
 COLUMNS = ("image", "audio", "text", "class", "speaker", "split", "language")
 ALIASES = {"transcript": "text", "caption": "text"}

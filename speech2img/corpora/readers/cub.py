@@ -23,10 +23,10 @@ from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.records.splits import AUDIO, BIRDS, IMAGES
 from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError
-from speech2img.storage.atomic import read_bytes
 from speech2img.storage.lines import text_lines
 from speech2img.storage.lock import run_lock
 from speech2img.storage.names import some_of
+from speech2img.storage.reading import read_bytes
 
 FOLDER = "CUB_200_2011"
 UNSEEN_CLASSES = frozenset(

@@ -23,10 +23,10 @@ from speech2img.corpora.records.facts import META_KEY, CorpusFacts
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.records.voice_assignment import speak_plainly
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import read_json
 from speech2img.storage.lock import run_lock
 from speech2img.storage.names import relative_path
 from speech2img.storage.progress import track
+from speech2img.storage.reading import read_json
 
 CROPS = "cub100_crops227.zip"
 META = "cub_meta.zip"
@@ -236,8 +236,8 @@ def _unpack(archive: zipfile.ZipFile, crops: Sequence[_Crop], root: Path, progre
 
 def _check_image(name: str, data: bytes) -> None:
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
-            size = picture.size
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            size = image.size
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise zipfile.BadZipFile(f"{name} is no JPEG picture") from error
     if size != (CROP_SIZE, CROP_SIZE):

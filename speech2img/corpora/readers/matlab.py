@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import read_bytes
+from speech2img.storage.reading import read_bytes
 
 MAX_BYTES = 4 << 20
 _HEADER = 128

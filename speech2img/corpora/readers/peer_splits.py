@@ -18,10 +18,10 @@ from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.splits import class_number, read_names, read_numbers
 from speech2img.corpora.records.text import counted
 from speech2img.errors import DataError
-from speech2img.storage.atomic import read_bytes, read_json
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 from speech2img.storage.lines import text_lines
 from speech2img.storage.names import some_of
+from speech2img.storage.reading import read_bytes, read_json
 
 SIDES: tuple[str, ...] = ("train", "test")
 TEXT_EMBEDDINGS = "char-CNN-RNN-embeddings.pickle"

@@ -18,8 +18,8 @@ from speech2img.corpora.records.items import Caption, Item, recorded_caption
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.text import counted, is_plain, plain_words
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import read_json
 from speech2img.storage.names import relative_path, some_of
+from speech2img.storage.reading import read_json
 
 ROOMS = ("bedroom", "dinette", "dining_room", "home_office", "hotel_room", "kitchenette", "living_room")
 """The classes of the Places-subset, in the order of their numbers."""
@@ -43,7 +43,7 @@ ROOM_VAL_SHARE = 0.05
 _AUDIO = f"the archive of {PLACES_AUDIO_PAGE}, unpacked to PlacesAudio_400k_distro/"
 SOURCE = SpokenSource(
     name="places",
-    pictures=f"Places205 (resized to 256 x 256), asked for at {PLACES205_PAGE}, unpacked to images/",
+    images=f"Places205 (resized to 256 x 256), asked for at {PLACES205_PAGE}, unpacked to images/",
     recordings=_AUDIO,
     cite="Harwath, Torralba, Glass 2016 (NeurIPS); photographs: Zhou et al. 2014 (Places205)",
     unknown={"photographer": "the corpus does not name them"},
@@ -103,7 +103,7 @@ def prepare_places(
         pairs = [pair for pair in pairs if _class_of(pair.image) in ROOMS]
         if not pairs:
             raise DataError.about(folder, f"no picture of {', '.join(ROOMS)}", f"take the lists from {_AUDIO}")
-    items, doubled = _items(pairs, audio=_inside(folder.parent, root), pictures=_image_folder(root, pairs[0].image))
+    items, doubled = _items(pairs, audio=_inside(folder.parent, root), images=_image_folder(root, pairs[0].image))
     notes += doubled
     if rooms_only:
         items, how = _parted_rooms(items, splits, options.seed)
@@ -173,7 +173,7 @@ def _inside(folder: Path, root: Path) -> str:
     return f"{folder.relative_to(root).as_posix()}/" if folder != root and folder.is_relative_to(root) else ""
 
 
-def _items(pairs: Iterable[_Pair], *, audio: str, pictures: str) -> tuple[list[Item], list[str]]:
+def _items(pairs: Iterable[_Pair], *, audio: str, images: str) -> tuple[list[Item], list[str]]:
     """One item a picture, its recordings in the order of the lists; a picture stays in the first part that lists it."""
     by_image: dict[str, list[_Pair]] = {}
     elsewhere: list[str] = []
@@ -190,7 +190,7 @@ def _items(pairs: Iterable[_Pair], *, audio: str, pictures: str) -> tuple[list[I
         captions = tuple(_caption(index, pair, audio) for index, pair in enumerate(group))
         name = _class_of(image)
         key = str(PurePosixPath(image).with_suffix(""))
-        items.append(Item(key, f"{pictures}/{image}", number[name], name, group[0].part, None, None, captions))
+        items.append(Item(key, f"{images}/{image}", number[name], name, group[0].part, None, None, captions))
     note = f"recordings of pictures that another list has too, left out: {len(elsewhere)} ({some_of(elsewhere)})"
     return items, [note] if elsewhere else []
 

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from speech2img.corpora.records.text import counted
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import read_bytes
 from speech2img.storage.names import some_of
+from speech2img.storage.reading import read_bytes
 
 CAPTIONS_PER_IMAGE = 10
 MAX_TEXT_BYTES = 1 << 20

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from speech2img.corpora.records.manifest import FORMAT, MANIFEST_NAME, MAX_LINE
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, open_regular
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.atomic import disk_errors
+from speech2img.storage.reading import open_regular, parse_json
 
 
 def corpus_in(root: Path) -> str | None:

@@ -8,7 +8,8 @@ from speech2img.corpora.records.claims import refuse_other_corpus
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Item, Manifest
 from speech2img.corpora.records.splits import AUDIO, IMAGES, class_number, write_split_files
 from speech2img.errors import ConfigError
-from speech2img.storage.atomic import disk_errors, read_json, temp_name, write_json, write_text
+from speech2img.storage.atomic import disk_errors, temp_name, write_json, write_text
+from speech2img.storage.reading import read_json
 
 RECIPE_NAME = "corpus.json"
 

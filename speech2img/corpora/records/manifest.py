@@ -14,9 +14,9 @@ from typing import Any, TextIO
 
 from speech2img.corpora.records.items import SPLITS, Caption, Item, item_from_dict, item_to_dict, utterance_id
 from speech2img.errors import DataError
-from speech2img.storage.atomic import atomic_write_bytes, open_regular
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.atomic import atomic_write_bytes
 from speech2img.storage.names import shown, some_of
+from speech2img.storage.reading import open_regular, parse_json
 
 __all__ = ["MANIFEST_NAME", "SPLITS", "Caption", "Item", "Manifest", "require_files", "utterance_id"]
 

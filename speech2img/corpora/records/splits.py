@@ -18,8 +18,9 @@ import numpy as np
 
 from speech2img.corpora.records.manifest import MANIFEST_NAME, SPLITS, Item, Manifest
 from speech2img.errors import ConfigError, DataError
-from speech2img.storage.atomic import read_json, write_json
+from speech2img.storage.atomic import write_json
 from speech2img.storage.foreign.pickles import load_pickle, save_pickle
+from speech2img.storage.reading import read_json
 
 logger = logging.getLogger(__name__)
 

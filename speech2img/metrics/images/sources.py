@@ -18,9 +18,9 @@ from speech2img.features.base import check_images
 from speech2img.images.io import Box, holds_several, read_cropped
 from speech2img.metrics.images.folders import SUFFIXES, images_below, printable, spelled_as_stored, unused_notes
 from speech2img.metrics.images.real_images import ImageStoreLike
-from speech2img.storage.atomic import file_sha256, read_bytes
 from speech2img.storage.hdf5.sources import digest_sources
 from speech2img.storage.lines import text_lines
+from speech2img.storage.reading import file_sha256, read_bytes
 
 NO_CROP = "whole pictures"
 BOX_CROP = "cropped to the square of 1.5 times the longer side of their bounding box (StackGAN's rule)"
@@ -113,9 +113,9 @@ class FileImages:
     def read(self, index: int) -> tuple[Image.Image, str]:
         """See ``ImageSource``."""
         file = self._files[index]
-        picture = read_cropped(file.path, file.box, upright=self._upright)
+        image = read_cropped(file.path, file.box, upright=self._upright)
         sha256 = file_sha256(file.path)
-        return picture, sha256 if file.box is None else f"{sha256} {file.box}"
+        return image, sha256 if file.box is None else f"{sha256} {file.box}"
 
     def fingerprint(self) -> str:
         """See ``ImageSource``; of a file, size and time of change count."""

@@ -16,7 +16,7 @@ from speech2img.metrics.images.features import FeatureProtocol
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.bounded import open_bounded
 from speech2img.storage.foreign.npz import load_arrays
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import parse_json
 
 MAX_DIM = 4096
 """Dimensions that a statistics file may have."""

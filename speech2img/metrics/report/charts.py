@@ -6,8 +6,7 @@ from html import escape
 from pathlib import Path
 
 from speech2img.renamed import renamed
-from speech2img.storage.atomic import read_bytes
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import parse_json, read_bytes
 
 Series = list[tuple[float, float]]
 BOOKKEEPING = frozenset(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from speech2img.errors import ConfigError, DataError, Speech2ImgError
 from speech2img.metrics.images.statistics_files import load_all_statistics
-from speech2img.storage.atomic import read_json
 from speech2img.storage.places import require_writable_place
+from speech2img.storage.reading import read_json
 
 _FILES = ("report.json", "report.md", "report.html", "utterances.json", "pictures")
 _FIX = "choose another --out"

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from speech2img.errors import DataError, UnsafeFileError
-from speech2img.storage.atomic import atomic_path, disk_errors, open_regular
+from speech2img.storage.atomic import atomic_path, disk_errors
 from speech2img.storage.bounded import open_bounded
 from speech2img.storage.foreign.pickle_names import KINDS, NAMES, RefusedError
 from speech2img.storage.foreign.restricted_unpickler import DAMAGE, run_pickle
+from speech2img.storage.reading import open_regular
 
 _OWN_NAME = b"cnumpy.core.multiarray\n_reconstruct\n"
 _HEAD_BYTES = 1 << 12

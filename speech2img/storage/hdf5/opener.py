@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
 from speech2img.storage.hdf5.probe import Place, probe
 from speech2img.storage.hdf5.seal import SEALED, check_of, read_seal
+from speech2img.storage.reading import open_regular
 
 _HOLES = 100  # times as many bytes as are on the disk: no store of numbers compresses so well
 _SMALL_BYTES = 64 << 20

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import parse_json
 
 CPU_SECONDS = 1
 """Processor time for finding out, one more for each `_BYTES_A_SECOND`: a file of CUB's size takes a tenth of it."""

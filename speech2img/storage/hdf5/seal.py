@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.storage.hdf5.probe import Place, describe
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import parse_json
 
 SEALED: Mapping[str, int] = MappingProxyType({"sealed": 1})
 """Attribute of a store whose checksums must be there: without them it was cut, or changed by another program."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from speech2img.errors import DataError
-from speech2img.storage.atomic import disk_errors, open_regular
+from speech2img.storage.atomic import disk_errors
 from speech2img.storage.hdf5.seal import END_BYTES, resembles_end
 from speech2img.storage.names import some_of
+from speech2img.storage.reading import open_regular
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, fsync, open_regular, read_json, temp_name, write_json, write_text
+from speech2img.storage.atomic import disk_errors, fsync, temp_name, write_json, write_text
 from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
 from speech2img.storage.foreign.dense_tensors import check_dense, demand_short_header
 from speech2img.storage.places import require_writable_place
+from speech2img.storage.reading import open_regular, read_json
 from speech2img.storage.releases.config import check_config
 
 FORMAT = "speech2img-release-1"

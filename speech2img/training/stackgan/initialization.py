@@ -9,8 +9,10 @@ import torch
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.storage.atomic import read_json, write_json
+from speech2img.renamed import modern_state
+from speech2img.storage.atomic import write_json
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.reading import read_json
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release, strip_prefix
@@ -99,8 +101,9 @@ def load_initial_weights_(source: Path, generator: nn.Module, discriminators: nn
     if not isinstance(task, dict) or not isinstance(average, dict) or "module" not in average:
         raise CheckpointError.about(latest, "it holds no generator", "give another run as initial")
     load_weights(generator, average["module"], name=f"generator of {latest}")
-    if discriminators is not None and "discriminators" in task:
-        load_weights(discriminators, task["discriminators"], name=f"discriminators of {latest}")
+    pixel = modern_state(task).get("pixel")
+    if discriminators is not None and isinstance(pixel, dict):
+        load_weights(discriminators, pixel.get("networks"), name=f"discriminators of {latest}")
 
 
 def _take_released_(folder: Path, generator: nn.Module) -> None:
@@ -165,6 +168,6 @@ def _kept(run_dir: Path, name: str) -> dict[str, Any] | None:
     path = run_dir / KEPT
     if not path.is_file():
         return None
-    found = read_json(path)
-    config = found.get("config") if isinstance(found, dict) and found.get("initial") == name else None
+    kept = read_json(path)
+    config = kept.get("config") if isinstance(kept, dict) and kept.get("initial") == name else None
     return config if isinstance(config, dict) else None

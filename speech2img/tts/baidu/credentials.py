@@ -15,8 +15,8 @@ from typing import TypeGuard
 from urllib.parse import quote, quote_plus
 
 from speech2img.errors import ConfigError, DataError, DiskFullError
-from speech2img.storage.atomic import atomic_path, read_bytes
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.atomic import atomic_path
+from speech2img.storage.reading import parse_json, read_bytes
 
 API_KEY, SECRET_KEY = "BAIDU_API_KEY", "BAIDU_SECRET_KEY"
 HOW = (

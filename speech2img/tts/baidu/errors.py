@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from speech2img.storage.exchange import whole_number
-from speech2img.storage.json_text import parse_json
+from speech2img.storage.reading import parse_json
 
 CONSOLE = "see the application in the console of ai.baidu.com"
 MAX_REASON = 200

@@ -13,9 +13,10 @@ import numpy as np
 from speech2img.audio.io import encode_wav
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Manifest
 from speech2img.errors import DataError
-from speech2img.storage.atomic import disk_errors, read_json, write_json
+from speech2img.storage.atomic import disk_errors, write_json
 from speech2img.storage.names import same_name, some_of
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
+from speech2img.storage.reading import read_json
 from speech2img.tts.corpus.jobs import CORPUS_SAMPLE_RATE, spoken_captions
 
 DERIVED = "derived"
@@ -110,7 +111,7 @@ class Places:
         This process's place in the job; each rank has a list of its own.
     """
 
-    def __init__(self, root: Path, reported: Collection[str], *, rank: Rank = ALONE) -> None:
+    def __init__(self, root: Path, reported: Collection[str], *, rank: Rank = SINGLE) -> None:
         self._root = root
         claims = root / _CLAIMS
         self._path = claims if rank.index == 0 else claims.with_stem(f"{claims.stem}-{rank.index}")

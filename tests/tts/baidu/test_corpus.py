@@ -14,9 +14,9 @@ import pytest
 from speech2img.audio.io import read_audio
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import RunInterrupted
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.journal import Journal
 from speech2img.storage.rank import Rank
+from speech2img.storage.reading import file_sha256
 from speech2img.tts.baidu.engine import BaiduSynthesizer
 from speech2img.tts.baidu.rate_limit import Pacer
 from speech2img.tts.base import EngineStoppedError

@@ -13,10 +13,10 @@ import pytest
 from helpers import program_environment
 
 from speech2img.errors import ConfigError
-from speech2img.storage.atomic import file_sha256
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.rank import Rank
+from speech2img.storage.reading import file_sha256
 from speech2img.tts.corpus.synthesize import FAILURES_NAME, JOURNAL_NAME, synthesize_corpus
 
 COUNT = 40
