@@ -2,8 +2,8 @@
 
 The numbers are librosa's (Slaney filter bank, centred frames) without importing it. Both compute in float32 and round
 differently, most in the quietest cells: over 22 s of speech the largest difference is 3e-3 dB (``li2020``), 1e-3
-(``s2igan``) and 2e-3 (``tacotron2``, natural logarithm), over two seconds 1e-4. A preset travels with the weights that
-were trained on it, so that training and use cannot differ.
+(``s2igan``) and 2e-3 (``tacotron2``, natural logarithm), over two seconds 1e-4. ``whisper`` is OpenAI's log-mel. A
+preset travels with the weights that were trained on it, so that training and use cannot differ.
 """
 
 import hashlib
@@ -61,8 +61,9 @@ class MelPreset:
     """Factor a of y[n] = x[n] - a x[n-1]; 0 for none."""
     power: Literal[1, 2] = 2
     """1 for the magnitude spectrum, 2 for the power spectrum."""
-    log: Literal["db", "ln_add", "ln_clamp"] = "db"
-    """``db``: decibels below the utterance's maximum; ``ln_add``: ln(x + floor); ``ln_clamp``: ln(max(x, floor))."""
+    log: Literal["db", "ln_add", "ln_clamp", "whisper"] = "db"
+    """``db``: decibels below the utterance's maximum; ``ln_add``: ln(x + floor); ``ln_clamp``: ln(max(x, floor));
+    ``whisper``: log10(max(x, floor)), no less than 8 below the utterance's maximum, plus 4, divided by 4."""
     floor: float = 1e-6
     """Floor of the natural logarithms; unused by ``db``."""
     top_db: float = 80.0
@@ -75,6 +76,8 @@ class MelPreset:
     """What the published code fills with."""
     resampler: str = RESAMPLER
     """The resampler that :func:`speech2img.audio.io.read_audio` uses; a part of the definition."""
+    drop_last_frame: bool = False
+    """Whether the frame that is centred behind the last sample is left out, as Whisper's front-end does."""
 
     def __post_init__(self) -> None:
         if min(self.sample_rate, self.n_fft, self.hop_length, self.n_mels) < 1:
@@ -86,11 +89,14 @@ class MelPreset:
     @property
     def fingerprint(self) -> str:
         """Digest of all settings (16 hex digits): stores and weights of another fingerprint do not fit."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        settings = asdict(self)
+        if not self.drop_last_frame:  # younger than the first stores and weights, whose digests know nothing of it
+            del settings["drop_last_frame"]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
     def num_frames(self, num_samples: int) -> int:
         """Frames of a waveform of ``num_samples`` samples at ``sample_rate``; odd windows reach one sample less."""
-        return 1 + (num_samples - self.n_fft % 2) // self.hop_length
+        return 1 - self.drop_last_frame + (num_samples - self.n_fft % 2) // self.hop_length
 
 
 def _s2igan(name: str, sample_rate: int) -> MelPreset:
@@ -140,6 +146,20 @@ MEL_PRESETS: dict[str, MelPreset] = {
             floor=1e-5,
             pad_value=float(np.log(1e-5)),
             published_pad_value=0.0,
+        ),
+        MelPreset(  # Whisper (Radford et al. 2022, arXiv:2212.04356): power, log10, the upper 8 decades, scaled
+            name="whisper",
+            sample_rate=16_000,
+            n_fft=400,
+            hop_length=160,
+            n_mels=80,
+            fmin=0.0,
+            fmax=8000.0,
+            log="whisper",
+            floor=1e-10,
+            pad_value=-1.5,
+            published_pad_value=0.0,
+            drop_last_frame=True,
         ),
     )
 }
@@ -194,7 +214,8 @@ def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_mels, frames), float32]
-        ``frames = preset.num_frames(n)``. Decibels below the maximum for ``li2020``, natural logarithms otherwise.
+        ``frames = preset.num_frames(n)``. Decibels below the maximum for ``li2020``, scaled decades for ``whisper``,
+        natural logarithms otherwise.
 
     Raises
     ------
@@ -246,7 +267,7 @@ def _padded(y: np.ndarray, mean: float, preset: MelPreset) -> np.ndarray:
 def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
     """Bands (n_mels, frames) of a padded waveform, some frames at a time so that they stay in the cache."""
     window, bank = _tables(preset)
-    count = 1 + (padded.size - preset.n_fft) // preset.hop_length
+    count = 1 - preset.drop_last_frame + (padded.size - preset.n_fft) // preset.hop_length
     steps = (preset.hop_length * padded.itemsize, padded.itemsize)
     frames = np.ndarray((count, preset.n_fft), padded.dtype, padded, strides=steps)
     magnitude = np.empty((1 + preset.n_fft // 2, count), np.float32)
@@ -271,6 +292,10 @@ def _logarithm(mel: np.ndarray, preset: MelPreset) -> np.ndarray:
     else:
         np.maximum(mel, np.float32(_AMIN if preset.log == "db" else preset.floor), out=mel)
         np.log(mel, out=mel) if preset.log == "ln_clamp" else np.log10(mel, out=mel)
+    if preset.log == "whisper":
+        np.maximum(mel, mel.max() - np.float32(8), out=mel)
+        mel += 4
+        mel /= 4
     if preset.log == "db":
         mel *= 10
         mel -= mel.max()

@@ -17,6 +17,13 @@ from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel, mel_preset
 from speech2img.errors import AudioError, ConfigError
 
 TOLERANCE = 1e-4
+DIGESTS = {
+    "li2020": "6834a2ae83feb251",
+    "s2igan": "cead0cb4251252b9",
+    "s2igan_native16k": "c60980af4d317972",
+    "tacotron2": "1cbdc37cc5d03947",
+}
+"""Of the first presets, as stores and weights have them since the first release."""
 
 
 def speechlike(samples: int, sample_rate: int, seed: int = 0) -> np.ndarray:
@@ -76,6 +83,33 @@ def test_tacotron2_equals_librosa() -> None:
     )
     expected = np.log(np.maximum(magnitude, 1e-5))
     np.testing.assert_allclose(log_mel(y, preset=MEL_PRESETS["tacotron2"]), expected, atol=TOLERANCE, rtol=0)
+
+
+def openai_log_mel(y: np.ndarray, bank: np.ndarray) -> np.ndarray:
+    """Whisper's front-end as its paper and its published filter bank give it, in torch and float64."""
+    import torch
+
+    sound, window = torch.from_numpy(y).double(), torch.hann_window(400, dtype=torch.float64)
+    spectrum = torch.stft(sound, 400, 160, window=window, return_complex=True, pad_mode="reflect")[:, :-1]
+    log = (torch.from_numpy(bank).double() @ spectrum.abs().square()).clamp_min(1e-10).log10()
+    return ((log.clamp_min(float(log.max()) - 8) + 4) / 4).numpy()
+
+
+def test_whisper_equals_openai_s_front_end(realdata: Path) -> None:
+    with zipfile.ZipFile(realdata / "mel_reference.zip") as archive:
+        published = np.load(io.BytesIO(archive.read("whisper/mel_filters.npz")))["mel_80"]
+        y = read_audio(archive.read("whisper/jfk.flac"), sample_rate=16_000)
+    bank = mel_filter_bank(sample_rate=16_000, n_fft=400, n_mels=80, fmin=0, fmax=8000)
+    np.testing.assert_allclose(bank, published, atol=1e-7)
+    mel = log_mel(y, preset=MEL_PRESETS["whisper"])
+    assert mel.dtype == np.float32 and mel.shape == (80, len(y) // 160)
+    np.testing.assert_allclose(mel, openai_log_mel(y, published), atol=TOLERANCE, rtol=0)
+
+
+def test_whisper_s_silence_is_what_fills_a_shorter_utterance() -> None:
+    silent = log_mel(np.zeros(1600, np.float32), preset=MEL_PRESETS["whisper"])
+    assert silent.shape == (80, 10)
+    np.testing.assert_allclose(silent, MEL_PRESETS["whisper"].pad_value, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "largest"), [("li2020", 3e-3), ("s2igan", 1e-3), ("tacotron2", 2e-3)])
@@ -183,6 +217,11 @@ def test_silence_is_finite() -> None:
 def test_bad_waveforms(y: np.ndarray, message: str) -> None:
     with pytest.raises(AudioError, match=message):
         log_mel(y, preset=MEL_PRESETS["li2020"])
+
+
+def test_digests_of_presets_never_change() -> None:
+    digests = {name: MEL_PRESETS[name].fingerprint for name in ("li2020", "s2igan", "s2igan_native16k", "tacotron2")}
+    assert digests == DIGESTS
 
 
 def test_presets_are_told_apart() -> None:

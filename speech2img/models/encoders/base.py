@@ -44,14 +44,34 @@ class SpeechEncoder(nn.Module):
         ValueError
             If shapes do not fit or a length is below 1 or above T.
         """
-        if mel_BMT.dim() != 3 or mel_BMT.shape[1] != self.n_mels or 0 in mel_BMT.shape:
-            raise ValueError(f"expected mel of shape (B, {self.n_mels}, T), got {tuple(mel_BMT.shape)}")
-        lengths = lengths_B.to("cpu", torch.int64)
-        if lengths.shape != mel_BMT.shape[:1]:
-            raise ValueError(f"expected {mel_BMT.shape[0]} lengths, got shape {tuple(lengths.shape)}")
-        if int(lengths.min()) < 1 or int(lengths.max()) > mel_BMT.shape[-1]:
-            raise ValueError(f"lengths must be 1..{mel_BMT.shape[-1]}, got {int(lengths.min())}..{int(lengths.max())}")
-        return lengths
+        return checked_lengths(mel_BMT, lengths_B, n_mels=self.n_mels)
+
+
+def checked_lengths(mel_BMT: Tensor, lengths_B: Tensor, *, n_mels: int) -> Tensor:
+    """Lengths of a padded batch as int64 on the CPU.
+
+    Parameters
+    ----------
+    mel_BMT : Tensor [shape=(B, n_mels, T)]
+        Right-padded log-mels.
+    lengths_B : Tensor [shape=(B,), integer]
+        Valid frames of each row.
+    n_mels : int
+        Bands that there must be.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit or a length is below 1 or above T.
+    """
+    if mel_BMT.dim() != 3 or mel_BMT.shape[1] != n_mels or 0 in mel_BMT.shape:
+        raise ValueError(f"expected mel of shape (B, {n_mels}, T), got {tuple(mel_BMT.shape)}")
+    lengths = lengths_B.to("cpu", torch.int64)
+    if lengths.shape != mel_BMT.shape[:1]:
+        raise ValueError(f"expected {mel_BMT.shape[0]} lengths, got shape {tuple(lengths.shape)}")
+    if int(lengths.min()) < 1 or int(lengths.max()) > mel_BMT.shape[-1]:
+        raise ValueError(f"lengths must be 1..{mel_BMT.shape[-1]}, got {int(lengths.min())}..{int(lengths.max())}")
+    return lengths
 
 
 def run_packed(rnn: nn.LSTM | nn.GRU, features_BCS: Tensor, word_lengths: Tensor) -> Tensor:

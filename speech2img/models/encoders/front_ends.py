@@ -1,0 +1,36 @@
+"""Pretrained acoustic front-ends by the name that a release gives them."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from speech2img.models.encoders.front_end import AcousticFrontEnd
+from speech2img.models.encoders.whisper import WhisperEncoder
+
+FrontEndName = Literal["whisper"]
+
+FRONT_ENDS: Mapping[str, Callable[..., AcousticFrontEnd]] = {
+    "whisper": WhisperEncoder  # Radford et al. 2022: log-mel, 50 steps a second
+}
+"""Name under ``network`` of a front-end's release -> class."""
+
+
+def build_front_end(name: str, **settings: int) -> AcousticFrontEnd:
+    """Front-end of a release.
+
+    Parameters
+    ----------
+    name : str
+        One of `FRONT_ENDS`.
+    **settings
+        The front-end's own, whole numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no such front-end, or its settings contradict each other.
+    TypeError
+        For a setting that the front-end does not have.
+    """
+    if name not in FRONT_ENDS:
+        raise ValueError(f"front_end must be one of {', '.join(FRONT_ENDS)}, got {name!r}")
+    return FRONT_ENDS[name](**settings)
