@@ -64,12 +64,12 @@ def _cpu_has_bf16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def computes_aside(device: torch.device) -> bool:
+def is_asynchronous(device: torch.device) -> bool:
     """Whether the device computes while the host goes on, so that the host should leave to it what it can do."""
     return device.type != "cpu"
 
 
-def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+def to_device(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     """Tensors of the host on the device; CUDA fetches them while the host goes on.
 
     Parameters
@@ -79,12 +79,12 @@ def sent(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
     device : torch.device
         Where they are wanted.
     """
-    if computes_aside(device):
+    if is_asynchronous(device):
         return [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
     return [tensor.to(device) for tensor in tensors]
 
 
-def adam(
+def make_adam(
     parameters: Iterable[nn.Parameter],
     rate: float,
     *,
@@ -128,7 +128,7 @@ def restore_optimizer_(optimizer: torch.optim.Optimizer, state: dict[str, Any]) 
     optimizer.load_state_dict({**state, "param_groups": groups})
 
 
-def lay_out_(network: nn.Module, wish: Literal["auto", "on", "off"], precision: Precision) -> None:
+def to_channels_last_(network: nn.Module, wish: Literal["auto", "on", "off"], precision: Precision) -> None:
     """Lay a network's kernels out channels last, in place, where that is faster; pictures follow them.
 
     Parameters
@@ -147,7 +147,7 @@ def lay_out_(network: nn.Module, wish: Literal["auto", "on", "off"], precision: 
 
 
 @contextmanager
-def tried_kernels(device: torch.device, wanted: bool) -> Iterator[None]:
+def cudnn_benchmark(device: torch.device, wanted: bool) -> Iterator[None]:
     """Let cuDNN try all its kernels for each shape and keep the fastest; some of them take much memory."""
     if device.type != "cuda":
         yield

@@ -55,7 +55,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
-    from speech2img.distributed.collectives import by_leader, is_leader, joined
+    from speech2img.distributed.collectives import is_main_process, on_main_process, process_group
     from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, extract_image_embeddings
     from speech2img.storage.names import plain_name
     from speech2img.storage.rank import this_rank
@@ -65,18 +65,18 @@ def run(args: argparse.Namespace) -> int:
             plain_name(value, option=option)
     if args.frames and args.encoder_run is None:
         raise ConfigError.about("--frames", "only a speech encoder has them", "give --run, or omit --frames")
-    with joined(this_rank()):
+    with process_group(this_rank()):
         if args.features is not None:
             name = args.name or "picture"
-            by_leader(lambda: extract_image_embeddings(args.root, args.features, name=name))
+            on_main_process(lambda: extract_image_embeddings(args.root, args.features, name=name))
         elif args.pickles is not None:
             from speech2img.features.imported_embeddings import import_embeddings
 
             name = args.name or "s2igan"
-            by_leader(lambda: import_embeddings(args.pickles, args.root, name=name))
+            on_main_process(lambda: import_embeddings(args.pickles, args.root, name=name))
         else:
             name = args.name or Path(os.path.realpath(args.encoder_run)).name
             extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
-        if is_leader():
+        if is_main_process():
             print(f"embeddings: {embedding_folder(args.root, name)}")
     return 0

@@ -59,12 +59,12 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compute what is missing and say where it is."""
-    from speech2img.distributed.collectives import is_leader, joined
+    from speech2img.distributed.collectives import is_main_process, process_group
     from speech2img.storage.rank import this_rank
 
-    with joined(this_rank()):
+    with process_group(this_rank()):
         for line in _compute(args):
-            if is_leader():
+            if is_main_process():
                 print(line)
     return 0
 

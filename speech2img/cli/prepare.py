@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
     if rank.count == 1:
         _prepare(args)
         return 0
-    from speech2img.distributed.collectives import by_leader, joined
+    from speech2img.distributed.collectives import on_main_process, process_group
 
-    with joined(rank):
-        by_leader(lambda: _prepare(args))
+    with process_group(rank):
+        on_main_process(lambda: _prepare(args))
     return 0
 
 
@@ -77,5 +77,5 @@ def _report(manifest: Manifest) -> list[str]:
     classes = len({item.class_id for item in manifest.items})
     lines = [f"{manifest.root}: {len(manifest)} pictures ({splits}), {classes} classes, {captions} captions"]
     lines += [f"note: {line}" for line in manifest.meta.get("notes", [])]
-    found = leak_line(manifest.meta.get("leaks"))
-    return [*lines, found] if found else lines
+    leaks = leak_line(manifest.meta.get("leaks"))
+    return [*lines, leaks] if leaks else lines

@@ -2,11 +2,11 @@
 
 What a run computes does not depend on the number of processes, but for the order of sums (relative 1e-6):
 
-* Every process draws the same joint batch and keeps its rows (`own_rows`).
-* Random numbers of a row are drawn for the whole batch and cut (`JointDraws`), so that the random states of all
+* Every process draws the same joint batch and keeps its rows (`local_rows`).
+* Random numbers of a row are drawn for the whole batch and cut (`GlobalDraws`), so that the random states of all
   processes stay equal: a checkpoint of any number of processes goes on with any other.
 * Batch normalisation takes its statistics over all rows (`speech2img.distributed.sync_batch_norm`).
-* Losses are computed on what all processes gave (`joint`), by every process the same.
+* Losses are computed on what all processes gave (`gather_with_grad`), by every process the same.
 * Gradients are averaged (`average_gradients_`).
 
 Models and losses know nothing of it. Two things stay each process's own: dropout inside an LSTM of several layers, and
@@ -40,7 +40,7 @@ from speech2img.errors import (
     Speech2ImgError,
 )
 from speech2img.storage.notices import notice
-from speech2img.storage.rank import ALONE, Rank, by_torchrun
+from speech2img.storage.rank import SINGLE, Rank, by_torchrun
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpst
 
 
 @contextmanager
-def joined(rank: Rank) -> Iterator[None]:
+def process_group(rank: Rank) -> Iterator[None]:
     """Join the processes of one job while the block runs.
 
     Parameters
@@ -108,18 +108,18 @@ def _met(rank: Rank) -> dist.Store:
     return here
 
 
-def team() -> Rank:
-    """Place of this process among those that are joined; the only one outside of `joined`."""
-    return Rank(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else ALONE
+def world() -> Rank:
+    """Place of this process among those that are joined; the only one outside of `process_group`."""
+    return Rank(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else SINGLE
 
 
-def is_leader() -> bool:
+def is_main_process() -> bool:
     """Whether this process writes, logs and measures for all."""
-    return team().index == 0
+    return world().index == 0
 
 
 @contextmanager
-def leader_first() -> Iterator[None]:
+def main_process_first() -> Iterator[None]:
     """Run the block in the leader, then in the others, who find done what it does.
 
     Raises
@@ -127,19 +127,19 @@ def leader_first() -> Iterator[None]:
     Speech2ImgError
         In the others, of the leader's exit status, where an error of the package ended its block: it says itself why.
     """
-    if not is_leader():
-        _demand_success(largest([0.0])[0])
+    if not is_main_process():
+        _demand_success(all_reduce_max([0.0])[0])
         yield
         return
     try:
         yield
     except Speech2ImgError as error:
-        largest([float(error.exit_code)])
+        all_reduce_max([float(error.exit_code)])
         raise
-    largest([0.0])
+    all_reduce_max([0.0])
 
 
-def by_leader(action: Callable[[], object]) -> None:
+def on_main_process(action: Callable[[], object]) -> None:
     """Let the first process do something that cannot be divided; the others wait and end as it does.
 
     Raises
@@ -147,19 +147,19 @@ def by_leader(action: Callable[[], object]) -> None:
     Speech2ImgError
         What the action raises, in the first process; an error of the same exit status in the others.
     """
-    with leader_first():
-        if is_leader():
+    with main_process_first():
+        if is_main_process():
             action()
 
 
-def meet() -> None:
+def barrier() -> None:
     """Wait for all processes of the job."""
-    largest([0.0])
+    all_reduce_max([0.0])
 
 
-def largest(values: Sequence[float]) -> list[float]:
+def all_reduce_max(values: Sequence[float]) -> list[float]:
     """The largest of each value over all processes, which wait for one another here."""
-    if team().count == 1:
+    if world().count == 1:
         return list(values)
     shared = torch.tensor(values, dtype=torch.float64)
     dist.all_reduce(shared, dist.ReduceOp.MAX)
@@ -171,17 +171,17 @@ def _demand_success(status: float) -> None:
         return
     kinds = (ConfigError, NonFiniteError, OutOfMemoryError, DiskFullError, RunInterrupted)
     kind = next((kind for kind in kinds if kind.exit_code == int(status)), DataError)
-    raise kind.about(team(), "the first process of the job stopped", "see its message")
+    raise kind.about(world(), "the first process of the job stopped", "see its message")
 
 
-def summed(values: Tensor) -> Tensor:
+def all_reduce_sum(values: Tensor) -> Tensor:
     """Sum over all processes, in place, no gradient; every process receives the same bits."""
-    if team().count > 1:
+    if world().count > 1:
         dist.all_reduce(values)
     return values
 
 
-def share_size(batch_size: int) -> int:
+def local_batch_size(batch_size: int) -> int:
     """Rows of a joint batch that each process computes.
 
     Raises
@@ -189,14 +189,14 @@ def share_size(batch_size: int) -> int:
     ConfigError
         If the batch cannot be divided evenly.
     """
-    count = team().count
+    count = world().count
     if batch_size % count:
         reason = f"{batch_size} is not a multiple of the {count} processes"
         raise ConfigError.about("batch_size", reason, f"start a number of processes that divides {batch_size}")
     return batch_size // count
 
 
-def own_rows(batch: T) -> T:
+def local_rows(batch: T) -> T:
     """Rows of a joint batch that belong to this process.
 
     Parameters
@@ -204,11 +204,11 @@ def own_rows(batch: T) -> T:
     batch : Tensor, ndarray, None, or a (named) tuple, list or dict of such
         Axis 0 goes over the rows.
     """
-    rank = team()
+    rank = world()
     return batch if rank.count == 1 else _each(batch, lambda rows: _cut(rows, rank))
 
 
-def joint(value: T) -> T:
+def gather_with_grad(value: T) -> T:
     """The rows of all processes, in the order of the joint batch; gradients find their way back.
 
     Parameters
@@ -221,10 +221,10 @@ def joint(value: T) -> T:
     Every process goes on to compute the same loss. Gradients are those of the sum over all processes, so that their
     average, and not the sum, is the gradient of the loss.
     """
-    return value if team().count == 1 else _each(value, _Gather.apply)
+    return value if world().count == 1 else _each(value, _Gather.apply)
 
 
-def joint_mean(loss: Tensor) -> Tensor:
+def global_mean(loss: Tensor) -> Tensor:
     """Mean over all processes of a loss that is itself a mean over rows.
 
     Parameters
@@ -232,33 +232,33 @@ def joint_mean(loss: Tensor) -> Tensor:
     loss : Tensor [shape=()]
         Over the rows of this process.
     """
-    return loss if team().count == 1 else joint(loss[None]).mean()
+    return loss if world().count == 1 else gather_with_grad(loss[None]).mean()
 
 
 def average_gradients_(parameters: Iterable[nn.Parameter]) -> None:
     """Replace every gradient by its mean over all processes."""
-    count = team().count
+    count = world().count
     if count == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if not gradients:
         return
-    flat = summed(torch.cat([gradient.reshape(-1) for gradient in gradients])).div_(count)
+    flat = all_reduce_sum(torch.cat([gradient.reshape(-1) for gradient in gradients])).div_(count)
     for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
 @torch.no_grad()
-def equalise_(networks: Iterable[nn.Module]) -> None:
+def broadcast_state_(networks: Iterable[nn.Module]) -> None:
     """Give all processes the leader's parameters and buffers: machines may differ in their last bits."""
-    if team().count == 1:
+    if world().count == 1:
         return
     for network in networks:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
-class JointDraws(TorchFunctionMode):
+class GlobalDraws(TorchFunctionMode):
     """Inside it, random tensors for the rows of this process are its part of those for the joint batch.
 
     Whatever has ``rows`` elements along axis 0 counts as such: ``rand``, ``randn``, ``randint``, ``rand_like``,
@@ -272,7 +272,7 @@ class JointDraws(TorchFunctionMode):
 
     def __init__(self, rows: int) -> None:
         super().__init__()
-        self.rows, self.rank = rows, team()
+        self.rows, self.rank = rows, world()
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -320,7 +320,7 @@ class _Gather(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         """Gather; half precision travels as float32, which not every backend knows how to move otherwise."""
         sent = rows.detach().float() if rows.dtype in (torch.float16, torch.bfloat16) else rows.detach()
-        parts = [torch.empty_like(sent, memory_format=torch.contiguous_format) for _ in range(team().count)]
+        parts = [torch.empty_like(sent, memory_format=torch.contiguous_format) for _ in range(world().count)]
         dist.all_gather(parts, sent.contiguous())
         return torch.cat(parts).to(rows.dtype)
 
@@ -328,8 +328,8 @@ class _Gather(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         """Sum and cut."""
         (gradient,) = gradients
-        total = summed(gradient.float().contiguous().clone())
-        return _cut(total, team()).to(gradient.dtype)
+        total = all_reduce_sum(gradient.float().contiguous().clone())
+        return _cut(total, world()).to(gradient.dtype)
 
 
 def _cut(rows: Any, rank: Rank) -> Any:

@@ -6,32 +6,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from speech2img.distributed.collectives import summed, team
+from speech2img.distributed.collectives import all_reduce_sum, world
 from speech2img.models.layers.masked_batch_norm import FrameMask
 
 
-def synchronise_(network: nn.Module) -> None:
+def convert_batch_norm_(network: nn.Module) -> None:
     """Replace every batch normalisation inside a network by one over the rows of all processes; alone, nothing.
 
     Parameters and buffers, and their names, stay what they are.
     """
-    if team().count == 1:
+    if world().count == 1:
         return
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm):
-            network.add_module(name, JointBatchNorm.of(child))
+            network.add_module(name, GlobalBatchNorm.of(child))
         else:
-            synchronise_(child)
+            convert_batch_norm_(child)
 
 
-class JointBatchNorm(_BatchNorm):
+class GlobalBatchNorm(_BatchNorm):
     """``BatchNorm1d``, ``2d`` or `MaskedBatchNorm` over the joint batch; in evaluation mode the plain one.
 
     Statistics are computed in float32, in two passes: the mean of all processes first, then the spread around it.
     """
 
     @classmethod
-    def of(cls, norm: _BatchNorm) -> "JointBatchNorm":
+    def of(cls, norm: _BatchNorm) -> "GlobalBatchNorm":
         """The same normalisation, with the same parameters and buffers, over all processes."""
         new = cls(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         new._parameters, new._buffers = norm._parameters, norm._buffers
@@ -62,7 +62,7 @@ class JointBatchNorm(_BatchNorm):
         valid = None
         if mask is not None:
             valid = mask.valid.view(len(mask.valid), *(1,) * (input.dim() - 2), mask.valid.shape[-1])
-        output, mean, variance, count = _JointNorm.apply(input, self.weight, self.bias, valid, self.eps)
+        output, mean, variance, count = _GlobalNorm.apply(input, self.weight, self.bias, valid, self.eps)
         self._track(mean, variance, count)
         return cast(Tensor, output)
 
@@ -76,7 +76,7 @@ class JointBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * (count / (count - 1).clamp_min(1)).float(), momentum)
 
 
-class _JointNorm(torch.autograd.Function):
+class _GlobalNorm(torch.autograd.Function):
     """``(x - mean) / sqrt(variance + eps) * weight + bias`` with mean and variance over all processes."""
 
     @staticmethod
@@ -86,12 +86,12 @@ class _JointNorm(torch.autograd.Function):
         """Output, and for the running statistics mean, variance and number of values."""
         kept = x.float() if valid is None else x.float() * valid
         totals = torch.cat([_channel_sum(kept).double(), _values(valid, x)])
-        *_, count = summed(totals)
+        *_, count = all_reduce_sum(totals)
         mean = (totals[:-1] / count).float()
         centred = x.float() - _along(mean, x)
         if valid is not None:
             centred = centred * valid
-        variance = (summed(_channel_sum(centred.square()).double()) / count).float()
+        variance = (all_reduce_sum(_channel_sum(centred.square()).double()) / count).float()
         rstd = (variance + eps).rsqrt()
         normed = centred * _along(rstd, x)
         ctx.save_for_backward(normed, weight, valid, rstd, count)
@@ -109,7 +109,7 @@ class _JointNorm(torch.autograd.Function):
         to_bias = _channel_sum(gradient)
         inner = gradient if valid is None else gradient * valid
         to_weight = _channel_sum(inner * normed)
-        means = summed(torch.stack([_channel_sum(inner), to_weight]).double()) / count
+        means = all_reduce_sum(torch.stack([_channel_sum(inner), to_weight]).double()) / count
         along_mean, along_spread = (_along(part.float(), gradient) for part in means)
         to_input = inner - along_mean - normed * along_spread
         scale = rstd if weight is None else rstd * weight

@@ -11,8 +11,8 @@ import torch
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.device import resolve_device
-from speech2img.distributed.chunked_work import compute_parts, shared_parts
-from speech2img.distributed.collectives import by_leader
+from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
+from speech2img.distributed.collectives import on_main_process
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor
@@ -27,7 +27,7 @@ from speech2img.storage.hdf5.opener import Store, open_store
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.hdf5.sources import demand_own_store
 from speech2img.storage.names import plain_name
-from speech2img.storage.releases.release import copy_release
+from speech2img.storage.releases.writing import copy_release
 
 _AGAIN = "delete it and run 'speech2img features' again"
 _ATTRIBUTES = ("kind", "source", "sha256", "views", "side")
@@ -173,10 +173,10 @@ def build_teacher_features(
                 attributes = {"kind": network.kind, "source": str(place), **made_by}
                 write_store(temporary, {"features": features}, [item.id for item in manifest.items], attributes)
 
-        with shared_parts(path.with_name(f"{path.name}.building"), source=source) as chunks:
-            compute_parts(chunks, starts, compute, desc="teacher features", progress=progress)
-            by_leader(write)
-    by_leader(lambda: _write_pickles(root, name, manifest))
+        with resumable_chunks(path.with_name(f"{path.name}.building"), source=source) as chunks:
+            compute_chunks(chunks, starts, compute, desc="teacher features", progress=progress)
+            on_main_process(write)
+    on_main_process(lambda: _write_pickles(root, name, manifest))
     return path
 
 

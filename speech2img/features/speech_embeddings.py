@@ -14,8 +14,8 @@ from speech2img.batches.speech import Mels
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.device import resolve_device
-from speech2img.distributed.chunked_work import compute_parts, shared_parts
-from speech2img.distributed.collectives import by_leader
+from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
+from speech2img.distributed.collectives import on_main_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standardizer, load_features
@@ -29,10 +29,11 @@ from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, s
 from speech2img.storage.hdf5.opener import open_store
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.names import plain_name
-from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import copy_release, load_release, release_sha256, save_release, strip_prefix
+from speech2img.storage.releases.provenance import TRAINED_WITH
+from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.writing import copy_release, save_release
 
 MAX_FRAMES = 2048
 
@@ -148,9 +149,9 @@ def extract_embeddings(
         return Chunk(arrays, tuple(store.ids[row] for row in batches[number]))
 
     def write() -> None:
-        found = np.concatenate([chunks.features("embeddings", number) for number in range(len(batches))])
-        embeddings = np.empty_like(found)
-        embeddings[np.concatenate(batches)] = found
+        in_batch_order = np.concatenate([chunks.features("embeddings", number) for number in range(len(batches))])
+        embeddings = np.empty_like(in_batch_order)
+        embeddings[np.concatenate(batches)] = in_batch_order
         write_embeddings(
             manifest, embeddings, name=folder.name, lengths=mels.lengths, sha256=sha256, mel_preset=config["mel_preset"]
         )
@@ -161,9 +162,9 @@ def extract_embeddings(
 
     # Encode what is missing, and put the parts together.
     cache_key = f"{sha256} {store.source} {BATCH_FRAMES}{' with frames' if frames else ''}"
-    with shared_parts(folder.with_name(f"{folder.name}.building"), source=cache_key) as chunks:
-        compute_parts(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
-        by_leader(write)
+    with resumable_chunks(folder.with_name(f"{folder.name}.building"), source=cache_key) as chunks:
+        compute_chunks(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
+        on_main_process(write)
     return folder
 
 
@@ -198,24 +199,24 @@ def extract_image_embeddings(root: Path, features: str, *, name: str = "picture"
     Path
         ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` and, for an encoder, mean and deviation.
     """
-    found = load_features(root, features)
+    source = load_features(root, features)
     manifest = Manifest.load(root)
     standard = Standardizer.of(
-        found.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]]
+        source.features[[row for row, item in enumerate(manifest.items) if item.split == "train"]]
     )
     counts = [len(item.captions) for item in manifest.items]
-    embeddings = np.repeat(standard(found.features[:, 0]), counts, axis=0)
+    embeddings = np.repeat(standard(source.features[:, 0]), counts, axis=0)
     folder = write_embeddings(
         manifest,
         embeddings,
         name=name,
         lengths=np.ones(len(embeddings), dtype=np.int64),
-        sha256=found.sha256,
+        sha256=source.sha256,
         mel_preset="none",
     )
     tensors = {f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")}
     card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
-    recorded = {TRAINED_WITH: {"feature network": found.sha256}}
+    recorded = {TRAINED_WITH: {"feature network": source.sha256}}
     save_release(folder / "encoder", tensors, {"kind": "feature-statistics", "features": features, **recorded}, card)
     return folder
 

@@ -7,13 +7,13 @@ from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.registry import facts_of
-from speech2img.distributed.collectives import is_leader, leader_first
+from speech2img.distributed.collectives import is_main_process, main_process_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.images.store import ImageStore, build_image_store
 from speech2img.storage.foreign.peer_embeddings import li2020_paths
 from speech2img.storage.foreign.pickles import demand_pickle_or_nothing
 from speech2img.storage.hdf5.sources import demand_own_store
-from speech2img.storage.releases.release import require_release_place
+from speech2img.storage.releases.writing import require_release_place
 
 
 def derived(root: Path) -> Path:
@@ -43,9 +43,9 @@ def image_store(
     path = derived(manifest.root) / (f"images-{size}-whole.h5" if boxed and not crop else f"images-{size}.h5")
     crop = crop and boxed
     entries = [(item.id, manifest.root / item.image, item.box if crop else None) for item in manifest.items]
-    with leader_first():
+    with main_process_first():
         demand_own_store(path, names=("pixels", "ids"))
-        build_image_store(path, entries, size=size, workers=workers, progress=progress and is_leader())
+        build_image_store(path, entries, size=size, workers=workers, progress=progress and is_main_process())
     store = ImageStore(path)
     _demand_ids(path, list(store.ids), [item.id for item in manifest.items])
     return store
@@ -72,9 +72,11 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
                     utterance_id(item, caption), "has no recording", "run speech2img synthesize first"
                 )
             entries.append((utterance_id(item, caption), manifest.root / caption.audio))
-    with leader_first():
+    with main_process_first():
         demand_own_store(path, names=("frames", "ids", "offsets"))
-        build_mel_store(path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_leader())
+        build_mel_store(
+            path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_main_process()
+        )
     return MelStore(path)
 
 

@@ -34,7 +34,7 @@ class Rank:
         return f"rank {self.index} of {self.count}"
 
 
-ALONE = Rank()
+SINGLE = Rank()
 """The only process of a job."""
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
@@ -69,7 +69,7 @@ def this_rank(environ: Mapping[str, str] = os.environ) -> Rank:
     if not in_job(environ):
         if (index, count) != ("0", "1"):
             _say_alone(index[:20], count[:20])
-        return ALONE
+        return SINGLE
     if not (_NUMBER.fullmatch(index) and _NUMBER.fullmatch(count) and int(index) < int(count)):
         reason = f"RANK={index[:20]!r} and WORLD_SIZE={count[:20]!r} are no place in a job"
         raise ConfigError.about("environment", reason, "start the job with torchrun, or unset both")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from speech2img.distributed.collectives import team
+from speech2img.distributed.collectives import world
 from speech2img.errors import ConfigError
 
 WARM_UP = 3
@@ -32,9 +32,9 @@ class GraphedStep:
     """
 
     def __init__(self, step: Callable[..., dict[str, Tensor]], *, device: torch.device, warm_up: int = WARM_UP) -> None:
-        if team().count > 1:
+        if world().count > 1:
             raise ConfigError.about(
-                "compute.graphs", f"torchrun started {team().count} processes", "set it to false, or start one process"
+                "compute.graphs", f"torchrun started {world().count} processes", "set it to false, or start one process"
             )
         self._step, self._device, self._left = step, device, warm_up
         self._inputs: list[Tensor] = []

@@ -12,16 +12,24 @@ import torch
 from torch import Tensor
 from torch.profiler import record_function
 
-from speech2img.distributed.collectives import JointDraws, equalise_, is_leader, largest, own_rows, share_size, team
-from speech2img.distributed.sync_batch_norm import synchronise_
+from speech2img.distributed.collectives import (
+    GlobalDraws,
+    all_reduce_max,
+    broadcast_state_,
+    is_main_process,
+    local_batch_size,
+    local_rows,
+    world,
+)
+from speech2img.distributed.sync_batch_norm import convert_batch_norm_
 from speech2img.errors import CheckpointError, OutOfMemoryError
 from speech2img.precision import peak_memory
-from speech2img.renamed import renamed
+from speech2img.renamed import modern_state, renamed
 from speech2img.storage.atomic import atomic_path, remove_leftovers
-from speech2img.training.nonfinite import Guard, first_not_finite
-from speech2img.training.profiling import StepTrace
+from speech2img.training.nonfinite import NonFiniteGuard, first_not_finite
+from speech2img.training.profiling import StepProfiler
 from speech2img.training.run import Run, preserved_random_state, random_state, restore_random_state
-from speech2img.training.stats_log import NoLog, StatsLog, StatusLine
+from speech2img.training.stats_log import NullLog, StatsLog, StatusLine
 from speech2img.training.stopping import StopSignal
 from speech2img.training.task import Task
 
@@ -102,18 +110,18 @@ class _Loop:
         self.sums: dict[str, Tensor] = {}
         self.count = 0
         self.metrics: dict[str, float] = {}
-        self.leader, self.rows = is_leader(), share_size(task.batch_size)
-        self.guard = Guard(task, run.folder, run.loop.nonfinite)
+        self.leader, self.rows = is_main_process(), local_batch_size(task.batch_size)
+        self.guard = NonFiniteGuard(task, run.folder, run.loop.nonfinite)
         for network in task.networks():
-            synchronise_(network)
+            convert_batch_norm_(network)
         if run.state is not None:
             self._load(run.state)
-        if largest([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
+        if all_reduce_max([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
             reason = "the processes of the job do not find the same checkpoint in it"
             raise CheckpointError.about(run.folder, reason, "put it on a disk that all machines share")
-        equalise_(task.networks())
+        broadcast_state_(task.networks())
         self.saved_step = self.at.step if run.state is not None else -1
-        self.log: StatsLog | NoLog = NoLog()
+        self.log: StatsLog | NullLog = NullLog()
         if self.leader:
             self.log = StatsLog(run.folder, step=self.at.step, evaluated=self.at.evaluated_at)
 
@@ -123,7 +131,7 @@ class _Loop:
             self.at = _Position(**saved["position"])
             self.sums = {key: value.to(self.device) for key, value in saved["sums"].items()}
             self.count, self.metrics = saved["count"], renamed("stats", saved["metrics"])
-            self.task.load_state_dict(renamed("checkpoint", state["task"]))
+            self.task.load_state_dict(modern_state(state["task"]))
             restore_random_state(state["random"])
         except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             reason = f"its checkpoint does not fit this training ({type(error).__name__}: {error})"
@@ -135,8 +143,8 @@ class _Loop:
             shown = progress and self.leader
             line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=shown)
             traced = self.settings.profile_steps if self.leader else 0
-            trace = StepTrace(self.run.folder, steps=traced, step=self.at.step, device=self.device)
-            with StopSignal(patient=team().count > 1) as stop, line as status:
+            trace = StepProfiler(self.run.folder, steps=traced, step=self.at.step, device=self.device)
+            with StopSignal(patient=world().count > 1) as stop, line as status:
                 with trace:
                     self._train(stop, status, trace)
                 finished = self.used() >= 1.0
@@ -159,7 +167,7 @@ class _Loop:
             part = max(part, self.at.seconds / (60.0 * self.settings.max_minutes))
         return min(1.0, part)
 
-    def _train(self, stop: StopSignal, status: StatusLine, trace: StepTrace) -> None:
+    def _train(self, stop: StopSignal, status: StatusLine, trace: StepProfiler) -> None:
         settings, at = self.settings, self.at
         start = self.used()
         clock = checkpointed = logged = time.monotonic()
@@ -212,16 +220,16 @@ class _Loop:
         received = float(stop.received or 0)
         if stop.received == signal.SIGINT:  # Ctrl-C outweighs what torchrun sends to the others
             received = float(signal.NSIG)
-        self.at.seconds, stopped = largest([self.at.seconds, received])
+        self.at.seconds, stopped = all_reduce_max([self.at.seconds, received])
         if stopped:
             self.received = signal.SIGINT if stopped == signal.NSIG else int(stopped)
         return stopped > 0 or self.used() >= 1.0
 
     def _step(self, batch: Any, used: float) -> dict[str, Tensor]:
-        draws = JointDraws(self.rows) if team().count > 1 else nullcontext()
+        draws = GlobalDraws(self.rows) if world().count > 1 else nullcontext()
         try:
             with draws:
-                return self.task.train_step(own_rows(batch), used)
+                return self.task.train_step(local_rows(batch), used)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError):
                 if not any(words in str(error) for words in ("allocate memory", "not enough memory")):

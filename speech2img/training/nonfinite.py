@@ -26,7 +26,7 @@ def first_not_finite(value: Any, name: str = "") -> str:
     return ""
 
 
-class Guard:
+class NonFiniteGuard:
     """Ends a run whose numbers are not finite, or takes back the step that made them so.
 
     Parameters

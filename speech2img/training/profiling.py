@@ -6,14 +6,14 @@ from types import TracebackType
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from speech2img.precision import computes_aside
+from speech2img.precision import is_asynchronous
 from speech2img.storage.atomic import atomic_path
 
 WARM_UP = 2
 """Steps of a sitting before the trace: in the first ones memory is fetched and kernels are chosen."""
 
 
-class StepTrace:
+class StepProfiler:
     """Traces some steps of a sitting and writes ``profile/steps-<first>-<last>.json`` into a run folder.
 
     Parameters
@@ -35,11 +35,11 @@ class StepTrace:
     def __init__(self, folder: Path, *, steps: int, step: int, device: torch.device) -> None:
         self._folder, self._first, self._last = folder / "profile", step + WARM_UP + 1, step + WARM_UP + steps
         self._at = step
-        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if computes_aside(device) else [])]
+        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if is_asynchronous(device) else [])]
         self._profile = profile(activities=activities) if steps else None
         self._running = False
 
-    def __enter__(self) -> "StepTrace":
+    def __enter__(self) -> "StepProfiler":
         return self
 
     def after_step(self, step: int) -> None:

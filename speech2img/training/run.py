@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from speech2img.config import defaults_to_dict, dump_toml, settings_to_dict
-from speech2img.distributed.collectives import is_leader, joined, team
+from speech2img.distributed.collectives import is_main_process, process_group, world
 from speech2img.errors import ConfigError
 from speech2img.precision import PrecisionName, cuda_random_states, restore_cuda_random_states
 from speech2img.renamed import modern_value, renamed
@@ -23,7 +23,7 @@ from speech2img.storage.lock import LOCK, run_lock
 from speech2img.storage.places import made_folder, require_writable_place
 from speech2img.storage.rank import this_rank
 from speech2img.storage.releases.networks import networks_draw
-from speech2img.storage.releases.release import require_release_place
+from speech2img.storage.releases.writing import require_release_place
 
 WhenNotFinite = Literal["stop", "skip"]
 _WRITTEN = ("config.toml", "stats.jsonl", "nonfinite.json", "checkpoints", "export", "tensorboard", "profile", "grids")
@@ -207,14 +207,14 @@ def open_run(
     made_folder(run_dir)
     loop: LoopSettings = settings.loop
     plain = json.loads(json.dumps({"task": name, **settings_to_dict(settings), **(extra or {})}))
-    with run_lock(run_dir, rank=rank), joined(rank):
+    with run_lock(run_dir, rank=rank), process_group(rank):
         store = CheckpointStore(run_dir / "checkpoints", keep=loop.keep)
         newest = store.latest()
         state = None
         if newest is not None:
             state, saved = store.load(newest)
             _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_modern(saved)}, _flat(plain))
-        if is_leader():
+        if is_main_process():
             write_text(run_dir / "config.toml", dump_toml(settings))
         if loop.threads is not None:
             torch.set_num_threads(loop.threads)
@@ -255,7 +255,7 @@ def random_state() -> dict[str, Any]:
         "numpy_gauss": float(numpy_state["gauss"]),
         "torch": torch.get_rng_state(),
     }
-    if states := cuda_random_states(own=team().count > 1):
+    if states := cuda_random_states(own=world().count > 1):
         state["cuda"] = states
     return state
 
@@ -273,7 +273,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
         )
     )
     torch.set_rng_state(state["torch"])
-    restore_cuda_random_states(state.get("cuda", []), own=team().count > 1)
+    restore_cuda_random_states(state.get("cuda", []), own=world().count > 1)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import torch
 from speech2img.errors import ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
-from speech2img.precision import adam, peak_memory, restore_optimizer_, sent
+from speech2img.precision import make_adam, peak_memory, restore_optimizer_, to_device
 from speech2img.training.cuda_graphs import WARM_UP, GraphedStep
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.run import LoopSettings
@@ -194,7 +194,7 @@ def test_settings_take_effect(made: ModuleType, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(torch, "compile", lambda network: partial(network))
     compute = ComputeSettings(channels_last="on", compile=True, graphs=True)
     task = made.generator_task(replace(SMALL, compute=compute), CPU, pictures=16)
-    networks = [task.forward, *task.supervision.pixel.forwards]
+    networks = [task.forward, *task.adversaries["pixel"].forwards]
     assert all(isinstance(one, partial) for one in networks)
     before = task.graph
     assert isinstance(before, GraphedStep)
@@ -260,7 +260,7 @@ def test_an_optimizer_goes_on_as_the_device_computes_it(device: str) -> None:
     before = torch.optim.Adam([first], 0.1)
     stepped(first, before, 2)
     weight = torch.nn.Parameter(first.detach().clone().to(where))
-    after = adam([weight], 0.1, device=where, graphs=device == "cuda")
+    after = make_adam([weight], 0.1, device=where, graphs=device == "cuda")
     own = {key: after.param_groups[0][key] for key in ("fused", "capturable", "lr")}
     restore_optimizer_(after, before.state_dict())
     assert {key: after.param_groups[0][key] for key in own} == own
@@ -271,7 +271,7 @@ def test_an_optimizer_goes_on_as_the_device_computes_it(device: str) -> None:
 @pytest.mark.parametrize("device", ["cpu", CUDA])
 def test_what_is_sent_arrives_and_stays(device: str) -> None:
     tensors = [torch.arange(5), torch.rand(2, 3)]
-    found = sent(tensors, torch.device(device))
+    found = to_device(tensors, torch.device(device))
     assert all(
         one.device.type == device and torch.equal(one.cpu(), other) for one, other in zip(found, tensors, strict=True)
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.errors import ConfigError
-from speech2img.storage.rank import ALONE, Rank, local_index, this_rank
+from speech2img.storage.rank import SINGLE, Rank, local_index, this_rank
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 9))
@@ -16,7 +16,7 @@ def test_the_shares_are_everything_once(items: list[int], count: int) -> None:
 
 
 def test_the_environment_of_torchrun() -> None:
-    assert this_rank({}) == ALONE == Rank(0, 1)
+    assert this_rank({}) == SINGLE == Rank(0, 1)
     place = {"RANK": "2", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
     meeting = {"MASTER_ADDR": "host", "MASTER_PORT": "29500"}
     for job in ({"TORCHELASTIC_RUN_ID": "none"}, meeting):
@@ -43,7 +43,7 @@ def test_a_place_that_is_none(environ: dict[str, str]) -> None:
 
 def test_what_a_shell_or_a_queue_sets_is_no_job(capsys: pytest.CaptureFixture[str]) -> None:
     environ = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "3", "SLURM_PROCID": "3"}
-    assert this_rank(environ) == this_rank(environ) == ALONE and local_index(environ) == 0
+    assert this_rank(environ) == this_rank(environ) == SINGLE and local_index(environ) == 0
     said = "speech2img: RANK=3 and WORLD_SIZE=8 are set, but not by torchrun: this process works alone\n"
     assert capsys.readouterr().err == said
-    assert this_rank({"RANK": "0", "WORLD_SIZE": "1"}) == ALONE and capsys.readouterr().err == ""
+    assert this_rank({"RANK": "0", "WORLD_SIZE": "1"}) == SINGLE and capsys.readouterr().err == ""

@@ -20,14 +20,14 @@ from speech2img.batches.renders import render_collection
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.registry import facts_of, first_pen
-from speech2img.distributed.collectives import is_leader, joint, leader_first
+from speech2img.distributed.collectives import gather_with_grad, is_main_process, main_process_first
 from speech2img.errors import ConfigError, DataError
 from speech2img.features.stores import image_store
 from speech2img.images.pyramid import normalised
-from speech2img.images.store import Pictures
+from speech2img.images.store import Images
 from speech2img.models.vision.attribute_network import AttributeNetwork
-from speech2img.precision import sent
-from speech2img.storage.releases.release import save_release
+from speech2img.precision import to_device
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Sitting
@@ -73,7 +73,7 @@ class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
         # Images drawn for the purpose, or those of the corpus.
         if settings.renders:
             heads = {name: tuple(values) for name, values in first_pen().facts.attributes.items()}
-            images: Pictures
+            images: Images
             images, labels = _renders(sitting, "renders", settings.renders, settings.render_seed, settings, heads)
             rows = np.arange(len(images))
             held_out = _renders(
@@ -132,11 +132,11 @@ class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
 
     def compute_terms(self, batch: ImageBatch) -> dict[str, Tensor]:
         """Cross-entropy of the species, and the sum of those of the attributes."""
-        images, labels = sent([batch.images_BCHW, batch.labels_BH], self.device)
+        images, labels = to_device([batch.images_BCHW, batch.labels_BH], self.device)
         images = normalised(images)
         with self.precision.autocast():
             _, logits = self.network(images)
-        logits, labels = joint((logits, labels))
+        logits, labels = gather_with_grad((logits, labels))
         terms = self._cross_entropies(logits, labels)
         loss = terms["attributes"] + self.settings.species_weight * terms.get(
             "species", torch.zeros_like(terms["attributes"])
@@ -219,7 +219,7 @@ def head_accuracy(
 def _renders(
     sitting: Sitting, name: str, count: int, seed: int, settings: TeacherSettings, heads: dict[str, tuple[str, ...]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    with leader_first():
+    with main_process_first():
         return render_collection(
             sitting.run.folder / f"{name}.npz",
             count=count,
@@ -227,7 +227,7 @@ def _renders(
             size=settings.image_size,
             heads=heads,
             workers=settings.workers,
-            progress=sitting.progress and is_leader(),
+            progress=sitting.progress and is_main_process(),
         )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.corpora.registry import facts_of
-from speech2img.distributed.chunked_work import compute_parts, shared_chunks
+from speech2img.distributed.chunked_work import compute_chunks, shared_chunks
 from speech2img.errors import DataError
 from speech2img.images.input_filters import legacy
 from speech2img.metrics.images.sources import FileImages, ImageFile, ImageSource
@@ -230,7 +230,7 @@ def compute_features(
 
     views: list[np.ndarray] = []
     with shared_chunks(place) as chunks:
-        compute_parts(chunks, starts, compute, desc="features", progress=progress)
+        compute_chunks(chunks, starts, compute, desc="features", progress=progress)
         for start in starts:
             rows = rows_of(start)
             of_row: dict[int, list[np.ndarray]] = {int(row): [] for row in rows}

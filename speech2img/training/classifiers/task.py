@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.distributed.collectives import joint
+from speech2img.distributed.collectives import gather_with_grad
 from speech2img.features.image_classifier import KIND
 from speech2img.models.vision.image_classifier import ImageClassifier
-from speech2img.precision import sent
-from speech2img.storage.releases.release import save_release
+from speech2img.precision import to_device
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.classifiers.backbone import READ_AT_ONCE, feature_reader, initial_classifier, initialize_head_
 from speech2img.training.classifiers.batches import ClassifierBatch, ClassifierBatches, Inputs
 from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_images
@@ -138,10 +138,10 @@ class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
     def compute_terms(self, batch: ClassifierBatch) -> dict[str, Tensor]:
         """Cross-entropy of the classes, and accuracy; the published network keeps its fixed statistics."""
         self.classifier.backbone.eval()
-        inputs, labels = sent([batch.inputs_B, batch.labels_B], self.device)
+        inputs, labels = to_device([batch.inputs_B, batch.labels_B], self.device)
         with self.precision.autocast():
             scores = self._scores(inputs)
-        scores, labels = joint((scores, labels))
+        scores, labels = gather_with_grad((scores, labels))
         loss = F.cross_entropy(scores.float(), labels, label_smoothing=self.settings.label_smoothing)
         accuracy = (scores.detach().argmax(dim=1) == labels).float().mean()
         return {"loss": loss, "accuracy": accuracy}

@@ -10,10 +10,11 @@ from torch import Tensor
 from speech2img.errors import CheckpointError
 from speech2img.features.image_features import FeatureFile, Standardizer
 from speech2img.models.encoders.registry import build_encoder
-from speech2img.storage.provenance import TRAINED_WITH, inherited, trained_with
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights
-from speech2img.storage.releases.release import CONFIG, load_release, release_sha256, save_release, strip_prefix
+from speech2img.storage.releases.provenance import TRAINED_WITH, inherited, trained_with
+from speech2img.storage.releases.release import CONFIG, load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.model import SpeechImageModel
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.initial_weights import demand_same, merged

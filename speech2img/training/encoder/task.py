@@ -11,7 +11,7 @@ from torch import Tensor
 
 from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.distributed.collectives import by_leader, is_leader, joint
+from speech2img.distributed.collectives import gather_with_grad, is_main_process, on_main_process
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
 from speech2img.features.speech_batches import encode_rows
@@ -19,10 +19,10 @@ from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
 from speech2img.metrics.functional.retrieval import retrieval_scores
-from speech2img.precision import adam, computes_aside, sent
+from speech2img.precision import is_asynchronous, make_adam, to_device
 from speech2img.storage.notices import notice
-from speech2img.storage.provenance import TRAINED_WITH
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.provenance import TRAINED_WITH
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.encoder.model import SpeechImageModel, encoder_arguments, pad_value, released_weights
@@ -91,8 +91,8 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
         if start is not None and run.state is None:
             start_from_(task.network, start)
-            by_leader(lambda: keep_start(start, run.folder))
-            if progress and is_leader() and not start.knows(features):
+            on_main_process(lambda: keep_start(start, run.folder))
+            if progress and is_main_process() and not start.knows(features):
                 notice(
                     f"initial {start.name}: it learned from another teacher than {features.path}: what it gives is new"
                 )
@@ -107,12 +107,12 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         trained_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.data, self.trained_with = data, trained_with
-        data.batches.leaves_masks = computes_aside(device)
+        data.batches.leaves_masks = is_asynchronous(device)
         self.arguments = encoder_arguments(settings, data.mels.n_mels)
         model = SpeechImageModel(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
         ).to(device)
-        optimizer = adam(
+        optimizer = make_adam(
             model.parameters(),
             settings.learning_rate,
             betas=settings.betas,
@@ -132,13 +132,13 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
 
     def compute_terms(self, batch: SpeechBatch) -> dict[str, Tensor]:
         """The losses that have a weight, their sum, and how often speech meets the right image of the batch."""
-        mel, features, labels = sent([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
+        mel, features, labels = to_device([batch.mel_BMT, batch.features_BD, batch.classes_B], self.device)
         if batch.spans_B4 is not None:
-            mel = mask_spans(mel, *sent([batch.lengths_B, batch.spans_B4], self.device))
+            mel = mask_spans(mel, *to_device([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
             speech = self.network.encoder(mel, batch.lengths_B).sentence.float()
             image = self.network.picture(features)
-        image, speech, labels = joint((image, speech, labels))
+        image, speech, labels = gather_with_grad((image, speech, labels))
         terms = self.network.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
         return {"loss": loss, **terms, "matching": matching_accuracy(image, speech)}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.distributed.collectives import average_gradients_, joint_mean
+from speech2img.distributed.collectives import average_gradients_, global_mean
 from speech2img.errors import ConfigError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.image_features import load_features
@@ -27,15 +27,15 @@ from speech2img.models.generators.image_sampler import ImageSampler, SamplingOpt
 from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
-from speech2img.precision import sent
-from speech2img.storage.provenance import TRAINED_WITH, inherited
+from speech2img.precision import to_device
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
-from speech2img.storage.releases.release import save_release
-from speech2img.training.attribute_recall import count_correct_attributes
+from speech2img.storage.releases.provenance import TRAINED_WITH, inherited
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.task import Prepared, Sitting, Task
+from speech2img.training.validation_samples import count_correct_attributes
 
 
 class PriorTask(Task):
@@ -215,12 +215,12 @@ class PriorTask(Task):
             learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02),
         )
         self.prior.train()
-        embeddings, features = sent(batch[:2], self.device)
+        embeddings, features = to_device(batch[:2], self.device)
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
         said = torch.rand(len(embeddings), device=self.device) >= settings.condition_dropout
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
-        loss = joint_mean(
+        loss = global_mean(
             rectified_flow_loss(
                 lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
             )

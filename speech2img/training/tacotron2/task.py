@@ -9,13 +9,13 @@ from torch import Tensor
 
 from speech2img.audio.mel import mel_preset
 from speech2img.config import settings_to_dict
-from speech2img.distributed.collectives import joint
+from speech2img.distributed.collectives import gather_with_grad
 from speech2img.errors import DataError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
 from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
-from speech2img.precision import sent
-from speech2img.storage.releases.release import save_release
+from speech2img.precision import to_device
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
 from speech2img.training.tacotron2.plots import alignment_image, mel_image
@@ -89,12 +89,12 @@ class Tacotron2Task(SupervisedTask[Tacotron2Settings, Tacotron2]):
     def compute_terms(self, batch: ClipBatch) -> dict[str, Tensor]:
         """Losses of frames and stop, optionally of the attention, and their sum."""
         output, mel_BMT = self._speak(batch)
-        terms = self._losses(*joint((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
+        terms = self._losses(*gather_with_grad((output, mel_BMT, batch.lengths_B, batch.mel_lengths_B)))
         loss = torch.stack(list(terms.values())).sum()
         return {"loss": loss, **terms}
 
     def _speak(self, batch: ClipBatch) -> tuple[SpokenFrames, Tensor]:
-        mel_BMT, ids_BS = sent([batch.mel_BMT, batch.ids_BS], self.device)
+        mel_BMT, ids_BS = to_device([batch.mel_BMT, batch.ids_BS], self.device)
         with self.precision.autocast():
             output = self.network(ids_BS, batch.lengths_B, mel_BMT, batch.mel_lengths_B)
         return SpokenFrames(*(part.float() for part in output)), mel_BMT
@@ -106,7 +106,7 @@ class Tacotron2Task(SupervisedTask[Tacotron2Settings, Tacotron2]):
 
         # Valid frames and decoder steps.
         frames = torch.arange(mel_BMT.shape[2], device=self.device)
-        valid = (frames < sent([mel_lengths_B], self.device)[0][:, None])[:, None].float()
+        valid = (frames < to_device([mel_lengths_B], self.device)[0][:, None])[:, None].float()
         steps_B = mel_lengths_B // settings.model.frames_per_step
 
         # Losses.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from speech2img.errors import ConfigError, SynthesisError
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
 from speech2img.tts.baidu.credentials import BaiduKeys, Secrets, Token, TokenFile, is_token
 from speech2img.tts.baidu.errors import MAX_REASON, Action, Fault, Rule, bad_answer, error_object, fault_of, no_answer
 from speech2img.tts.baidu.https_client import Answer, UntrustedError, Web, WebError, WebLimits, checked_url
@@ -71,7 +71,7 @@ class BaiduClient:
     """
 
     def __init__(
-        self, keys: BaiduKeys, settings: ServiceSettings, *, rank: Rank = ALONE, token_file: Path | None = None
+        self, keys: BaiduKeys, settings: ServiceSettings, *, rank: Rank = SINGLE, token_file: Path | None = None
     ) -> None:
         self._keys, self._settings = keys, settings
         self._secrets = Secrets(keys.api_key, keys.secret_key)

@@ -13,7 +13,7 @@ import numpy as np
 
 from speech2img.audio.io import AudioLimits, read_audio
 from speech2img.errors import AudioError, ConfigError, SynthesisError
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
 from speech2img.tts.baidu.client import BaiduClient, ServiceSettings
 from speech2img.tts.baidu.credentials import BaiduKeys
 from speech2img.tts.baidu.https_client import Answer
@@ -102,7 +102,7 @@ class BaiduSynthesizer:
         settings: BaiduSettings | None = None,
         *,
         service: ServiceSettings | None = None,
-        rank: Rank = ALONE,
+        rank: Rank = SINGLE,
         token_file: Path | None = None,
     ) -> None:
         self._settings = settings or BaiduSettings()
@@ -141,11 +141,11 @@ class BaiduSynthesizer:
         number = voice.removeprefix(PREFIX)
         if re.fullmatch(r"\d{1,6}", number, re.ASCII):
             return self._checked(int(number))
-        found = _ESPEAK_VOICE.fullmatch(voice)
-        if not found:
+        match = _ESPEAK_VOICE.fullmatch(voice)
+        if not match:
             fix = f"give --voice: {', '.join(f'{PREFIX}{key} {name}' for key, name in VOICES.items())}"
             raise SynthesisError.about(f'voice "{voice}"', "no voice of Baidu (Chinese, English) stands for it", fix)
-        pair = _WOMEN if _FEMALE_VARIANT.fullmatch((found["variant"] or "").lower()) else _MEN
+        pair = _WOMEN if _FEMALE_VARIANT.fullmatch((match["variant"] or "").lower()) else _MEN
         return self._checked(pair[crc32(voice.encode()) % 2])
 
     def _checked(self, number: int) -> str:

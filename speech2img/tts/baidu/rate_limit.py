@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
 
 _MAX_SLOWDOWNS = 6
 _OVERSLEPT = 5
@@ -35,7 +35,7 @@ class Pacer:
         Which slots are this process's.
     """
 
-    def __init__(self, qps: float, *, rank: Rank = ALONE) -> None:
+    def __init__(self, qps: float, *, rank: Rank = SINGLE) -> None:
         self._interval = 1.0 / qps
         self._rank = rank
         self._turnstile = threading.Lock()

@@ -10,7 +10,7 @@ from typing import Any
 from speech2img.corpora.records.items import Caption
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import DataError, SynthesisError
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
 from speech2img.tts.base import SpeechRequest, Synthesizer
 
 CORPUS_SAMPLE_RATE = 16_000
@@ -92,7 +92,7 @@ def plan_jobs(
     engine: Synthesizer,
     done: Mapping[str, Entry],
     *,
-    rank: Rank = ALONE,
+    rank: Rank = SINGLE,
     retry_failed: bool = False,
     overwrite: bool = False,
 ) -> Plan:
@@ -176,15 +176,15 @@ def _check_engine(captions: list[Caption], root: Path, engine: Synthesizer, done
 
 def _refusals(engine: Synthesizer) -> Callable[[str], SynthesisError | None]:
     """What is wrong with a voice of the manifest, looked up once for each voice."""
-    found: dict[str, SynthesisError | None] = {}
+    refusals: dict[str, SynthesisError | None] = {}
 
     def look_up(voice: str) -> SynthesisError | None:
-        if voice not in found:
+        if voice not in refusals:
             try:
                 engine.voice_for(voice)
-                found[voice] = None
+                refusals[voice] = None
             except SynthesisError as error:
-                found[voice] = error
-        return found[voice]
+                refusals[voice] = error
+        return refusals[voice]
 
     return look_up

@@ -87,11 +87,11 @@ class _Folders:
         """The path of a recording, relative to the corpus, without links to folders."""
         folder, _, name = audio.rpartition("/")
         if folder not in self._real:
-            found = os.path.realpath(self._root / folder)
-            if found != self._real_root and not found.startswith(self._real_root.rstrip("/") + "/"):
-                reason = f"is a link out of the corpus, to {found}"
+            real = os.path.realpath(self._root / folder)
+            if real != self._real_root and not real.startswith(self._real_root.rstrip("/") + "/"):
+                reason = f"is a link out of the corpus, to {real}"
                 raise DataError.about(self._root / folder, reason, "put a folder there, or link the whole corpus")
-            self._real[folder] = os.path.relpath(found, self._real_root).removeprefix(".")
+            self._real[folder] = os.path.relpath(real, self._real_root).removeprefix(".")
         return f"{self._real[folder]}/{name}".removeprefix("/")
 
 
@@ -129,13 +129,13 @@ class Places:
             If something is at such a place that the driver cannot have made. Nothing is noted then.
         """
         new = [place for place in audio if place not in self._own]
-        found = [place for place in new if os.path.lexists(self._root / place)]
-        if strangers := [place for place in found if not _may_be_ours(self._root / place)]:
+        present = [place for place in new if os.path.lexists(self._root / place)]
+        if strangers := [place for place in present if not _may_be_ours(self._root / place)]:
             raise self._strangers(strangers)
         for folder in {self._root / PurePosixPath(place).parent for place in audio}:
             with disk_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-        free = set(new).difference(found)
+        free = set(new).difference(present)
         if free:
             self._own |= free
             self._claimed |= free
@@ -175,10 +175,10 @@ class Places:
 def _read_claims(path: Path) -> set[str]:
     """The places of a list; a damaged list claims nothing, so that nothing is replaced by mistake."""
     try:
-        found = read_json(path) if path.is_file() else []
+        claims = read_json(path) if path.is_file() else []
     except DataError:
         return set()
-    return {place for place in found if isinstance(place, str)} if isinstance(found, list) else set()
+    return {place for place in claims if isinstance(place, str)} if isinstance(claims, list) else set()
 
 
 def _may_be_ours(path: Path) -> bool:

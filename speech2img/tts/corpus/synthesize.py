@@ -14,7 +14,7 @@ from speech2img.storage.atomic import disk_errors, remove_leftovers, write_text
 from speech2img.storage.journal import Journal
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import Progress
-from speech2img.storage.rank import ALONE, Rank
+from speech2img.storage.rank import SINGLE, Rank
 from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError, is_phonemic
 from speech2img.tts.corpus.jobs import DONE, FAILED, LATER, Job, Plan, known_entries, plan_jobs, spoken_captions
 from speech2img.tts.corpus.places import Places, check_places
@@ -67,7 +67,7 @@ def synthesize_corpus(
     retry_failed: bool = False,
     overwrite: bool = False,
     workers: int = 2,
-    rank: Rank = ALONE,
+    rank: Rank = SINGLE,
     progress: bool = True,
 ) -> SynthesisCounts:
     """Speak every caption that has a place for its recording, as 16 kHz 16-bit mono wav files.
