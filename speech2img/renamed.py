@@ -9,7 +9,12 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "stretch": "mean_scale",
         "unsaid": "condition_dropout",
     },
-    "checkpoint": {"pupil": "model", "feature_critics": "projected"},
+    "checkpoint": {
+        "pupil": "model",
+        "feature_critics": "projected",
+        "discriminators": "pixel.networks",
+        "optimizers": "pixel.optimizers",
+    },
     "stats": {"said_and_shown": "attribute_recall"},
     "report": {
         "spoken_attribute_way": "spoken_relative_accuracy",
@@ -21,8 +26,8 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
 }
 """Kind of file -> old name -> new name, of what is written to disk. Readers accept both, writers write the new one; a
 line is never removed. "settings" are dotted, as in TOML, in saved settings and for ``--set``; "checkpoint" are keys of
-a task's state; "stats" are measures in ``stats.jsonl`` and checkpoints, and in the setting ``selection``; "report" are
-metrics of ``report.json`` and fields of its scores by attribute."""
+a task's state, a dotted new one within a table; "stats" are measures in ``stats.jsonl`` and checkpoints, and in the
+setting ``selection``; "report" are metrics of ``report.json`` and fields of its scores by attribute."""
 
 
 def renamed(section: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,6 +42,16 @@ def renamed(section: str, mapping: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = RENAMED[section]
     return {names.get(name, name): value for name, value in mapping.items()}
+
+
+def modern_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """State of a training task under its new names; what has moved into a table is put there."""
+    modern: dict[str, Any] = {}
+    for name, value in renamed("checkpoint", state).items():
+        table, _, key = name.partition(".")
+        there = modern.get(table)
+        modern[table] = {**(there if isinstance(there, dict) else {}), key: value} if key else value
+    return modern
 
 
 def modern_value(name: str, value: Any) -> Any:

@@ -56,7 +56,7 @@ class Stopwatch:
 def watch_generator(task: Any, watch: Stopwatch) -> None:
     """Watch painting and each discriminator's step of a task."""
     task.forward = watch.around("generator forward", task.forward)
-    task.supervision.pixel.step_of = watch.around("discriminator {}", task.supervision.pixel.step_of)
+    task.adversaries["pixel"].step_of = watch.around("discriminator {}", task.adversaries["pixel"].step_of)
 
 
 def parts_of(make: Callable[[], Any], rounds: int, *, cuda: bool) -> dict[str, dict[str, float]]:

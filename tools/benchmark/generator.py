@@ -60,11 +60,11 @@ def published_training(settings: Any, device: Any) -> Any:
         noise=model.noise_dim,
         blocks=model.residual_blocks,
     )
-    critics = [
+    discriminators = [
         PublishedDiscriminator(64 << i, width=model.discriminator_width, condition=model.condition_dim)
         for i in range(model.num_stages)
     ]
-    return PublishedTraining(generator.to(device), [network.to(device) for network in critics])
+    return PublishedTraining(generator.to(device), [network.to(device) for network in discriminators])
 
 
 def equal_weights(published: Any, task: Any) -> None:
@@ -72,8 +72,8 @@ def equal_weights(published: Any, task: Any) -> None:
     from speech2img.models.published import stackgan_v2 as names
 
     task.generator.load_state_dict(names.convert_stackgan_v2_generator(published.generator.state_dict()))
-    for critic, network in zip(published.discriminators, task.supervision.pixel.networks, strict=True):
-        network.load_state_dict(names.convert_stackgan_v2_discriminator(critic.state_dict()))
+    for judge, network in zip(published.discriminators, task.adversaries["pixel"].networks, strict=True):
+        network.load_state_dict(names.convert_stackgan_v2_discriminator(judge.state_dict()))
 
 
 def compare(published: Any, task: Any, settings: Any, steps: int = 2) -> float:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from speech2img.training.stackgan.validation_samples import ValidationSet
 from torch import Tensor
 
 from speech2img.audio.store import MelStore
@@ -19,8 +18,10 @@ from speech2img.training.encoder.data import EncoderData, HeldUtterances
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.stackgan.data import FrozenNetworks
+from speech2img.training.stackgan.pixel_discriminators import PixelDiscriminators
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan.task import StackGANTask
+from speech2img.training.validation_samples import ValidationSet
 
 BANDS, DIM, CLASSES, FRAMES = 40, 1024, 50, 2048
 
@@ -106,13 +107,17 @@ def generator_task(settings: StackGANSettings, device: torch.device, *, pictures
         size=settings.image_size,
     )
     encoder = MadeEmbeddings(Path("made-up"), [], embeddings, "none")
-    probe = ValidationSet(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
-    return StackGANTask(settings, batches=batches, probe=probe, encoder=encoder, frozen=FrozenNetworks(), device=device)
+    validation = ValidationSet(torch.zeros(0, DIM), np.zeros((0, 1)), [], images[:0])
+    return StackGANTask(
+        settings, batches=batches, validation=validation, encoder=encoder, frozen=FrozenNetworks(), device=device
+    )
 
 
 def reconfigure(task: StackGANTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:
     """Let a task go on in other arithmetic and with another use of memory; its weights stay."""
     settings = replace(task.settings, compute=replace(task.settings.compute, memory=memory))
-    task.settings = task.supervision.pixel.settings = settings
-    task.precision = task.supervision.pixel.precision = resolve_precision(precision, task.device)
+    pixel = task.adversaries["pixel"]
+    assert isinstance(pixel, PixelDiscriminators)
+    task.settings = pixel.settings = settings
+    task.precision = pixel.precision = resolve_precision(precision, task.device)
     task.generator.checkpoint_("stages" if memory == "low" else "nothing")

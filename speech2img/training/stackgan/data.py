@@ -1,5 +1,6 @@
 """What the generator learns from: pairs of image and utterance, and the frozen networks that look at images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from speech2img.batches.image_pairs import PairBatches, PairSource
+from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.registry import facts_of
 from speech2img.errors import DataError
@@ -17,15 +19,16 @@ from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.features.stores import image_store
 from speech2img.training.stackgan.relation_supervisor import RelationFeatures, load_relation_features
 from speech2img.training.stackgan.settings import StackGANSettings
+from speech2img.training.validation_samples import ValidationSet
 
 
 class FrozenNetworks(NamedTuple):
     """Networks that look at images and are not trained; None for those that the settings do not ask for."""
 
-    sight: RelationFeatures | None = None
-    """What the relation supervisor sees with."""
-    seen_through: FeatureExtractor | None = None
-    """What discriminators of features look through, if not the teacher."""
+    relation_features: RelationFeatures | None = None
+    """Embeddings of images that the relation supervisor compares."""
+    projection_network: FeatureExtractor | None = None
+    """Network whose maps the projected discriminators see, if not the teacher's."""
     teacher: FeatureExtractor | None = None
     """The teacher behind ``features``."""
     features: np.ndarray | None = None
@@ -44,16 +47,18 @@ def load_frozen_networks(
     CheckpointError
         If a network is not there, or the relation supervisor's encoder has no image head, or one for another teacher.
     """
-    relation, sight, seen_through = settings.relation, None, None
+    relation, model = settings.relation, settings.model
+    relation_features, projection_network = None, None
     if relation.weight:
         encoder = Path(relation.encoder or embeddings.folder / "encoder")
-        sight = load_relation_features(root, encoder, relation, device=device)
-    if settings.model.discriminators != "pixels" and settings.model.projection_network is not None:
-        seen_through = load_teacher(Path(settings.model.projection_network), device=device)
+        relation_features = load_relation_features(root, encoder, relation, device=device)
+    if model.discriminators != "pixels" and model.projection_network is not None:
+        projection_network = load_teacher(Path(model.projection_network), device=device)
     if settings.features is None:
-        return FrozenNetworks(sight, seen_through)
+        return FrozenNetworks(relation_features, projection_network)
     file = load_features(root, settings.features)
-    return FrozenNetworks(sight, seen_through, file.open_teacher(device=device), file.features[:, 0].copy())
+    teacher = file.open_teacher(device=device)
+    return FrozenNetworks(relation_features, projection_network, teacher, file.features[:, 0].copy())
 
 
 def demand_same_utterances(manifest: Manifest, embeddings: EmbeddingFile) -> None:
@@ -84,4 +89,37 @@ def pair_batches(
         shift=settings.shift,
         wrong_same_class=settings.wrong_same_class,
         positive=relation.positive if relation.weight else None,
+    )
+
+
+def validation_set(items: Sequence[Item], source: PairSource, settings: StackGANSettings) -> ValidationSet:
+    """Utterances spread evenly over the validation images, as many as the settings ask for.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        All items of the manifest, in its order.
+    source : PairSource
+        Their images and the embeddings of their utterances.
+    settings : StackGANSettings
+        How many utterances.
+    """
+    # One utterance of each validation image, not always the first.
+    pairs: list[tuple[int, int]] = []
+    row = 0
+    for image, item in enumerate(items):
+        if item.split == "val":
+            pairs.append((image, row + image % len(item.captions)))
+        row += len(item.captions)
+
+    # As many as are wanted, spread evenly.
+    count = max(settings.evaluation_utterances, settings.grid_utterances)
+    pairs = [pairs[k * len(pairs) // count] for k in range(count)] if len(pairs) > count else pairs
+    images, utterances = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return ValidationSet(
+        torch.from_numpy(source.embeddings[utterances]),
+        source.said[utterances],
+        [items[image].class_name for image in images],
+        source.images[images],
+        source.attributes,
     )

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.provenance import TRAINED_WITH
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.stackgan.settings import StackGANSettings
 
 

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from speech2img.distributed.collectives import average_gradients_, joint
+from speech2img.distributed.collectives import average_gradients_, gather_with_grad
 from speech2img.losses.adversarial import discriminator_loss, discriminator_part, generator_loss
 from speech2img.losses.generator import class_aware_loss
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput, StackDiscriminator
-from speech2img.precision import Precision, adam, lay_out_, restore_optimizer_
+from speech2img.precision import Precision, make_adam, restore_optimizer_, to_channels_last_
 from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.adversary import StepBatch
 from speech2img.training.stackgan.diff_augment import augment
@@ -54,10 +54,10 @@ class PixelDiscriminators:
             for size in image_sizes
         ).to(device)
         compute = settings.compute
-        lay_out_(self.networks, compute.channels_last, precision)
+        to_channels_last_(self.networks, compute.channels_last, precision)
         self.forwards = [torch.compile(network) if compute.compile else network for network in self.networks]
         self.optimizers = [
-            adam(
+            make_adam(
                 network.parameters(),
                 settings.discriminator_learning_rate,
                 betas=ADAM_BETAS,
@@ -123,12 +123,12 @@ class PixelDiscriminators:
         return total
 
     def _score(self, stage: int, images: Tensor, mu: Tensor) -> DiscriminatorOutput:
-        return joint(self.forwards[stage](augment(images, self.settings.discriminator_augmentation), mu))
+        return gather_with_grad(self.forwards[stage](augment(images, self.settings.discriminator_augmentation), mu))
 
     def generator_terms(self, batch: StepBatch, fake: GeneratorOutput) -> dict[str, Tensor]:
         """The adversarial loss and, if wanted, the class-aware loss, weighted, over all sizes; see `Adversary`."""
         weights = self.settings.losses
-        classes = joint(batch.classes_B)
+        classes = gather_with_grad(batch.classes_B)
         adversarial = torch.zeros((), device=self.device)
         class_aware = torch.zeros((), device=self.device)
 

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speech2img.distributed.collectives import average_gradients_, joint
+from speech2img.distributed.collectives import average_gradients_, gather_with_grad
 from speech2img.features.base import FeatureExtractor
 from speech2img.losses.adversarial import discriminator_loss, generator_loss
 from speech2img.models.generators.projected_discriminator import ProjectedDiscriminator
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import DiscriminatorOutput
-from speech2img.precision import Precision, adam, restore_optimizer_
+from speech2img.precision import Precision, make_adam, restore_optimizer_
 from speech2img.training.optimization import set_learning_rate
 from speech2img.training.stackgan.adversary import StepBatch
 from speech2img.training.stackgan.diff_augment import augment
@@ -59,7 +59,7 @@ class ProjectedDiscriminators:
             )
             for size in image_sizes
         ).to(device)
-        self.optimizer = adam(
+        self.optimizer = make_adam(
             self.networks.parameters(), settings.discriminator_learning_rate, betas=ADAM_BETAS, device=device
         )
 
@@ -104,7 +104,7 @@ class ProjectedDiscriminators:
 
     def _score(self, stage: int, maps: list[Tensor], mu: Tensor) -> DiscriminatorOutput:
         with self.precision.autocast():
-            return joint(self.networks[stage](maps, mu))
+            return gather_with_grad(self.networks[stage](maps, mu))
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimizer."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from speech2img.distributed.collectives import average_gradients_, joint
+from speech2img.distributed.collectives import average_gradients_, gather_with_grad
 from speech2img.errors import CheckpointError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_features import load_features
@@ -194,7 +194,7 @@ class RelationSupervisor:
     def _logits(self, truth_BD: Tensor, others: dict[PairKind, Tensor]) -> dict[PairKind, Tensor]:
         with self.precision.autocast():
             scores = self.network(truth_BD, torch.stack(list(others.values())))
-        return joint(dict(zip(others, scores, strict=True)))
+        return gather_with_grad(dict(zip(others, scores, strict=True)))
 
     def state_dict(self) -> dict[str, Any]:
         """Classifier and optimizer, and the head where it is a drawn one."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from speech2img.distributed.collectives import joint_mean
+from speech2img.distributed.collectives import global_mean
 from speech2img.features.base import with_maps
 from speech2img.losses.generator import color_consistency_loss
 from speech2img.models.generators.stackgan import GeneratorOutput
@@ -82,6 +82,11 @@ class ImageLosses:
     def __init__(self, weights: StackGANLossSettings, perceptual: PerceptualLoss) -> None:
         self.weights, self.perceptual = weights, perceptual
 
+    @property
+    def needs_features(self) -> bool:
+        """Whether a loss compares with features of the real images."""
+        return bool(self.weights.feature) and self.weights.feature_target == "image"
+
     def __call__(self, batch: StepBatch, fake: GeneratorOutput, progress: float) -> dict[str, Tensor]:
         """Losses by name, weighted, in the order in which they are summed.
 
@@ -96,14 +101,14 @@ class ImageLosses:
         """
         weights, terms = self.weights, {}
         if weights.color and len(fake.images) > 1:
-            terms["color"] = weights.color * joint_mean(color_consistency_loss(fake.images))
+            terms["color"] = weights.color * global_mean(color_consistency_loss(fake.images))
         if weights.feature:
-            terms["feature"] = weights.feature * joint_mean(self.perceptual(batch, fake.images))
+            terms["feature"] = weights.feature * global_mean(self.perceptual(batch, fake.images))
         if weights.reconstruction:
             weight = weights.reconstruction + progress * (weights.reconstruction_floor - weights.reconstruction)
             pairs = zip(fake.images, batch.real, strict=True)
             differences = torch.stack([F.l1_loss(image, real) for image, real in pairs])
-            terms["reconstruction"] = weight * joint_mean(differences.mean())
+            terms["reconstruction"] = weight * global_mean(differences.mean())
         return terms
 
 

@@ -1,7 +1,7 @@
-"""One step of the stacked generator's training: discriminators, relation classifier and generator in turn."""
+"""Training of the stacked generator: a step of every adversary, then one of the generator."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
@@ -13,18 +13,31 @@ from torch import Tensor, nn
 
 from speech2img.batches.image_pairs import PairBatch, PairBatches
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.distributed.collectives import average_gradients_, by_leader
+from speech2img.distributed.collectives import average_gradients_, gather_with_grad, on_main_process
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
-from speech2img.images.pyramid import pyramid
+from speech2img.losses.generator import kl_to_standard_normal
 from speech2img.models.generators.stackgan import StackGenerator, init_stackgan_
 from speech2img.models.layers.ema import EMA
-from speech2img.precision import adam, lay_out_, resolve_precision, restore_optimizer_, sent, tried_kernels
-from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
+from speech2img.precision import (
+    cudnn_benchmark,
+    make_adam,
+    resolve_precision,
+    restore_optimizer_,
+    to_channels_last_,
+    to_device,
+)
+from speech2img.storage.releases.provenance import UNKNOWN, inherited, trained_with
 from speech2img.training.cuda_graphs import GraphedStep
 from speech2img.training.optimization import learning_rate, set_learning_rate
-from speech2img.training.stackgan.data import FrozenNetworks, demand_same_utterances, load_frozen_networks, pair_batches
-from speech2img.training.stackgan.discriminators import ADAM_BETAS
+from speech2img.training.stackgan.adversary import StepBatch
+from speech2img.training.stackgan.data import (
+    FrozenNetworks,
+    demand_same_utterances,
+    load_frozen_networks,
+    pair_batches,
+    validation_set,
+)
 from speech2img.training.stackgan.export import save_generator
 from speech2img.training.stackgan.initialization import (
     keep_start,
@@ -33,15 +46,15 @@ from speech2img.training.stackgan.initialization import (
     rescale_input_,
     started,
 )
-from speech2img.training.stackgan.relation_supervisor import PairEmbeddings
+from speech2img.training.stackgan.pixel_discriminators import ADAM_BETAS
 from speech2img.training.stackgan.settings import StackGANSettings
-from speech2img.training.stackgan.supervision import build_supervision
-from speech2img.training.stackgan.validation_samples import ValidationSamples, ValidationSet
+from speech2img.training.stackgan.supervision import build_adversaries, build_image_losses
 from speech2img.training.task import BestWeights, Prepared, Sitting, Task
+from speech2img.training.validation_samples import ValidationSamples, ValidationSet, fixed_noise
 
 
 class StackGANTask(Task):
-    """One Adam step of each discriminator (and of the relation classifier), then one of the generator.
+    """StackGAN-v2 and what it is varied to: an Adam step of each adversary, then one of the generator.
 
     Parameters
     ----------
@@ -49,7 +62,7 @@ class StackGANTask(Task):
         How to train.
     batches : PairBatches
         Training pairs.
-    probe : ValidationSet
+    validation : ValidationSet
         Validation utterances.
     encoder : EmbeddingFile
         Where the embeddings came from; the encoder goes into the release.
@@ -101,7 +114,7 @@ class StackGANTask(Task):
         task = cls(
             settings,
             batches=batches,
-            probe=ValidationSet.of(manifest.items, batches.source, settings),
+            validation=validation_set(manifest.items, batches.source, settings),
             encoder=embeddings,
             frozen=frozen,
             start=start,
@@ -109,19 +122,19 @@ class StackGANTask(Task):
             device=device,
         )
         if settings.initial is not None and is_new:
-            by_leader(lambda: keep_start(settings, start, sitting.run.folder))
+            on_main_process(lambda: keep_start(settings, start, sitting.run.folder))
         return task
 
     def computing(self) -> AbstractContextManager[None]:
         """Kernels of cuDNN are tried out, where memory is not short."""
-        return tried_kernels(self.device, self.settings.compute.memory == "normal")
+        return cudnn_benchmark(self.device, self.settings.compute.memory == "normal")
 
     def __init__(
         self,
         settings: StackGANSettings,
         *,
         batches: PairBatches,
-        probe: ValidationSet,
+        validation: ValidationSet,
         encoder: EmbeddingFile,
         frozen: FrozenNetworks,
         start: Mapping[str, Any] = MappingProxyType({}),
@@ -129,16 +142,24 @@ class StackGANTask(Task):
         device: torch.device,
     ) -> None:
         self.settings, self.batches, self.device = settings, batches, device
-        sight, teacher = frozen.sight, frozen.teacher
-        self.encoder_tensors, self.encoder_config = encoder.encoder_release()
-        before = trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}
-        self.trained_with = {**before, "speech encoder": encoder.sha256, **(sight.trained_with if sight else {})}
-        if teacher is not None:
-            self.trained_with["feature network"] = teacher.sha256
-        if frozen.seen_through is not None:
-            self.trained_with["discriminators' network"] = frozen.seen_through.sha256
-        self.teacher = teacher
+        self.teacher, self.image_features = frozen.teacher, frozen.features
         self.batch_size = batches.sampler.batch_size
+
+        # What the release will say that it was trained with.
+        self.encoder_tensors, self.encoder_config = encoder.encoder_release()
+        self.trained_with = {
+            **(trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}),
+            "speech encoder": encoder.sha256,
+            **(frozen.relation_features.trained_with if frozen.relation_features else {}),
+        }
+        if frozen.teacher is not None:
+            self.trained_with["feature network"] = frozen.teacher.sha256
+        if frozen.projection_network is not None:
+            self.trained_with["discriminators' network"] = frozen.projection_network.sha256
+        if settings.initial is not None:
+            self.trained_with |= inherited(start, "initial generator")
+
+        # Draw the weights: of the generator, then of its adversaries.
         model = settings.model
         self.arguments = {
             "embedding_dim": batches.source.embeddings.shape[1],
@@ -155,49 +176,58 @@ class StackGANTask(Task):
             normalize_input_(self.generator.augment.project, batches.source.embeddings)
         self.precision = resolve_precision(settings.loop.precision, device)
         self.scaler = self.precision.scaler()
-        self.supervision = build_supervision(
-            settings,
-            frozen,
-            self.generator.image_sizes,
-            standard=self.encoder_tensors,
-            precision=self.precision,
-            scaler=self.scaler,
-            device=device,
+        self.adversaries = build_adversaries(
+            settings, frozen, self.generator.image_sizes, scaler=self.scaler, precision=self.precision, device=device
         )
-        if settings.initial is not None:
-            self.trained_with |= inherited(start, "initial generator")
-            if is_new:
-                self._start_from(Path(settings.initial))
+        self.image_losses = build_image_losses(
+            settings, frozen, standard=self.encoder_tensors, precision=self.precision, device=device
+        )
+        if settings.initial is not None and is_new:
+            self._start_from(Path(settings.initial))
+
+        # Put the generator onto the device.
         compute = settings.compute
         self.generator.to(device)
-        lay_out_(self.generator, compute.channels_last, self.precision)
+        to_channels_last_(self.generator, compute.channels_last, self.precision)
         self.generator.checkpoint_("stages" if compute.memory == "low" else "nothing")
         self.forward = torch.compile(self.generator) if compute.compile else self.generator
-        self.graph = self._graphed()
+        self.graph = self._graphed_step()
         self.average = EMA(self.generator, settings.ema_decay, warmup=True)
-        self.optimizer = adam(
+        self.optimizer = make_adam(
             self.generator.parameters(), settings.learning_rate, betas=ADAM_BETAS, device=device, graphs=compute.graphs
         )
+
+        # What it is looked at by.
         self.best = BestWeights()
-        self.previews = ValidationSamples(settings, probe, self.average.module, device=device)
+        count = max(1, len(validation.embeddings))
+        grid_noise, noise = fixed_noise(
+            settings.loop.seed, (settings.grid_noises, model.noise_dim), (count, model.noise_dim)
+        )
+        self.validation_samples = ValidationSamples(
+            validation, self._sample, grid_noise=grid_noise, noise=noise, grid_utterances=settings.grid_utterances
+        )
 
     def _start_from(self, run: Path) -> None:
-        pixel, loss, source = self.supervision.pixel, self.supervision.feature_loss, self.batches.source
+        """Load the weights of another run, and let the first layer fit the embeddings of this one."""
+        pixel, source = self.adversaries.get("pixel"), self.batches.source
         load_initial_weights_(run, self.generator, None if pixel is None else pixel.networks)
-        assert loss.features is not None
-        target = loss.standardised(torch.from_numpy(loss.features)).numpy()
+        assert self.image_features is not None
+        target = self.image_losses.perceptual.standardised(torch.from_numpy(self.image_features)).numpy()
         rescale_input_(self.generator.augment.project, source.embeddings, target[source.image_of])
 
-    def _graphed(self) -> GraphedStep | None:
-        return GraphedStep(self._learn_alone, device=self.device) if self.settings.compute.graphs else None
+    def _sample(self, embeddings: Tensor, noise: Tensor) -> Tensor:
+        """Images (B, 3, S, S) of the averaged generator at the mean of the condition."""
+        zeros = torch.zeros(len(embeddings), self.settings.model.condition_dim, device=self.device)
+        output = self.average.module(embeddings.to(self.device), noise.to(self.device), eps=zeros)
+        return output.images[-1].float()
 
     def next_batch(self) -> PairBatch:
         """Draw pairs."""
         return self.batches.next()
 
     def networks(self) -> list[nn.Module]:
-        """Generator, discriminators and relation classifier."""
-        return [self.generator, *(judge.networks for judge in self.supervision.trained())]
+        """The generator and its adversaries."""
+        return [self.generator, *(adversary.networks for adversary in self.adversaries.values())]
 
     def batch_ids(self, batch: PairBatch) -> list[int]:
         """Rows in the image store."""
@@ -208,51 +238,59 @@ class StackGANTask(Task):
         settings = self.settings
         rate = learning_rate(progress, base=1.0, schedule=settings.schedule)
         set_learning_rate(self.optimizer, rate * settings.learning_rate)
-        for judge in self.supervision.trained():
-            judge.set_rate(rate * settings.discriminator_learning_rate)
+        for adversary in self.adversaries.values():
+            adversary.set_learning_rate(rate * settings.discriminator_learning_rate)
         self.generator.train()
-        host = [self._with_noise(batch.embeddings_BD), batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
-        inputs = sent(host, self.device)
-        terms = self._learn(batch, *inputs, progress=progress) if self.graph is None else self.graph(*inputs)
+
+        pairs = [self._with_noise(batch.embeddings_BD), batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
+        if self.graph is not None:
+            terms = self.graph(*to_device(pairs, self.device))
+        else:
+            terms = self._step(self._step_batch(pairs, batch), progress)
         self.average.update(self.generator)
         return terms
 
-    def _learn_alone(self, embeddings: Tensor, real: Tensor, wrong: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        return self._learn(None, embeddings, real, wrong, classes, progress=0.0)
+    def _step_batch(self, pairs: Sequence[Tensor], batch: PairBatch) -> StepBatch:
+        """The pairs, and what only some losses look at, on the device."""
+        extras = {}
+        if batch.positive_BCHW is not None:
+            extras["positive"] = batch.positive_BCHW
+        if self.image_features is not None and self.image_losses.needs_features:
+            extras["features_BF"] = torch.from_numpy(self.image_features[batch.indices_B])
+        on_device = to_device([*pairs, *extras.values()], self.device)
+        named = dict(zip(extras, on_device[len(pairs) :], strict=True))
+        return StepBatch.of(*on_device[: len(pairs)], sizes=self.generator.image_sizes, **named)
 
-    def _learn(
-        self,
-        batch: PairBatch | None,
-        embeddings: Tensor,
-        real_pictures: Tensor,
-        wrong_images: Tensor,
-        classes: Tensor,
-        *,
-        progress: float,
-    ) -> dict[str, Tensor]:
-        """Step of every network; the batch is what only some losses look at."""
-        settings, supervision, sizes = self.settings, self.supervision, self.generator.image_sizes
-        real, wrong = pyramid(real_pictures, sizes), pyramid(wrong_images, sizes)
-        noise = torch.randn(len(embeddings), settings.model.noise_dim, device=self.device)
+    def _graphed_step(self) -> GraphedStep | None:
+        """The step as one CUDA graph, where the settings ask for it: of pairs alone, and the same in all the run."""
+
+        def step(*pairs: Tensor) -> dict[str, Tensor]:
+            return self._step(StepBatch.of(*pairs, sizes=self.generator.image_sizes), 0.0)
+
+        return GraphedStep(step, device=self.device) if self.settings.compute.graphs else None
+
+    def _step(self, batch: StepBatch, progress: float) -> dict[str, Tensor]:
+        """Step of every network; the generator's losses are summed in the order in which they stand here."""
+        weights = self.settings.losses
+        adversaries = list(self.adversaries.values()) if progress >= weights.adversarial_from else []
+
+        # Generate.
+        noise = torch.randn(len(batch.embeddings_BD), self.settings.model.noise_dim, device=self.device)
         with self.precision.autocast():
-            fake = self.forward(embeddings, noise)
+            fake = self.forward(batch.embeddings_BD, noise)
+
+        # Train the adversaries.
         terms: dict[str, Tensor] = {}
-        pairs: PairEmbeddings | None = None
-        if progress >= settings.losses.adversarial_from:
-            if supervision.pixel is not None:
-                terms["discriminator"] = supervision.pixel.step(real, wrong, fake)
-            if supervision.projected is not None:
-                terms["feature_discriminator"] = supervision.projected.step(real, wrong, fake)
-            if supervision.relation is not None and batch is not None and batch.positive_BCHW is not None:
-                (positive,) = sent([batch.positive_BCHW], self.device)
-                positive = pyramid(positive, sizes[-1:])[0]
-                pairs = supervision.relation.embed(real[-1], positive, wrong[-1], fake.images[-1])
-                terms["relation_classifier"] = supervision.relation.step(pairs)
-        terms |= self._generator_step(
-            supervision.generator_terms(batch, embeddings, classes, fake, real, pairs, progress=progress)
-        )
-        self.scaler.update()
-        return terms
+        for adversary in adversaries:
+            terms |= adversary.discriminator_step(batch, fake)
+
+        # Train the generator.
+        losses = {"kl": weights.kl * kl_to_standard_normal(*gather_with_grad((fake.mu, fake.logvar)))}
+        for adversary in adversaries:
+            losses |= adversary.generator_terms(batch, fake)
+        losses |= self.image_losses(batch, fake, progress)
+        self._optimizer_step(torch.stack(list(losses.values())).sum())
+        return terms | {name: loss.detach() for name, loss in losses.items()}
 
     def _with_noise(self, embeddings_BD: Tensor) -> Tensor:
         """Embeddings and up to ``embedding_noise`` times the difference of two others: noise of their own spread."""
@@ -264,59 +302,49 @@ class StackGANTask(Task):
         plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
         return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
-    def _generator_step(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Step of the generator on the sum of its losses; gives their values."""
-        loss = torch.stack(list(terms.values())).sum()
+    def _optimizer_step(self, loss: Tensor) -> None:
+        """Step of the generator, the last one under this scale of the losses."""
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         average_gradients_(self.generator.parameters())
         self.scaler.step(self.optimizer)
-        return {name: value.detach() for name, value in terms.items()}
+        self.scaler.update()
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances."""
+        """Share of mentioned attributes (or classes) that the teacher sees in images of validation utterances."""
         if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
             return {}
-        value = self.previews.attribute_recall(self.teacher)
+        value = self.validation_samples.attribute_recall(self.teacher)
         if value is None:
             return {}
         self.best.offer(self.average.module, value=value, step=step)
         return {"attribute_recall": value}
 
     def sample_grids(self) -> dict[str, Image.Image]:
-        """Painted validation utterances."""
-        grid = self.previews.grid()
+        """Images of validation utterances."""
+        grid = self.validation_samples.grid()
         return {} if grid is None else {"samples": grid}
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, average, optimizers, scaler, sampler and best weights."""
-        pixel, projected, relation = self.supervision.pixel, self.supervision.projected, self.supervision.relation
-        state = {
+        return {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "generator_optimizer": self.optimizer.state_dict(),
-            **({} if pixel is None else pixel.state_dict()),
+            **{name: adversary.state_dict() for name, adversary in self.adversaries.items()},
             "scaler": self.scaler.state_dict(),
             "sampler": self.batches.sampler.state_dict(),
             "best": self.best.state_dict(),
         }
-        if projected is not None:
-            state["projected"] = projected.state_dict()
-        return state if relation is None else {**state, "relation": relation.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        pixel, projected, relation = self.supervision.pixel, self.supervision.projected, self.supervision.relation
         self.generator.load_state_dict(state["generator"])
-        if pixel is not None:
-            pixel.load_state_dict(state)
-        if projected is not None:
-            projected.load_state_dict(state["projected"])
-        if relation is not None:
-            relation.load_state_dict(state["relation"])
+        for name, adversary in self.adversaries.items():
+            adversary.load_state_dict(state[name])
         self.average.load_state_dict(state["average"])
         restore_optimizer_(self.optimizer, state["generator_optimizer"])
-        self.graph = self._graphed()  # an earlier one would go on with the optimizers' earlier places
+        self.graph = self._graphed_step()  # the old one would continue with the optimizers' former tensors
         self.scaler.load_state_dict(state["scaler"])
         self.batches.sampler.load_state_dict(state["sampler"])
         self.best.load_state_dict(state["best"])

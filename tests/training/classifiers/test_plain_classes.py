@@ -16,10 +16,10 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.metrics.evaluate.model import evaluate_pipeline
 from speech2img.storage.releases.release import load_release
-from speech2img.training.attribute_recall import count_correct_attributes
 from speech2img.training.classifiers.settings import TeacherSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.train import train
+from speech2img.training.validation_samples import count_correct_attributes
 
 LOOP = LoopSettings(max_steps=16, evaluate_every=8, grid_every=0, precision="fp32", threads=1)
 SETTINGS = TeacherSettings(width=4, feature_dim=16, batch_size=8, workers=1, learning_rate=5e-3, loop=LOOP)

@@ -95,8 +95,10 @@ def test_a_killed_run_ends_bit_for_bit_the_same(
 def supervisor(root: Path, relation: RelationSettings, *, seed: int = 0) -> RelationSupervisor:
     torch.manual_seed(seed)
     precision = resolve_precision("fp32", CPU)
-    sight = load_relation_features(root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU)
-    return RelationSupervisor(relation, sight, rate=1e-2, precision=precision, scaler=precision.scaler(), device=CPU)
+    features = load_relation_features(
+        root, root / "derived" / "embeddings" / "encoder" / "encoder", relation, device=CPU
+    )
+    return RelationSupervisor(relation, features, rate=1e-2, precision=precision, scaler=precision.scaler(), device=CPU)
 
 
 def pictures(count: int = 4) -> list[torch.Tensor]:
@@ -110,7 +112,7 @@ def test_pairs_by_hand(root: Path) -> None:
     pairs = taught.embed(real, positive, wrong, generated.requires_grad_())
     assert list(pairs.others) == ["identical", "same_class", "generated", "other_class"]
     assert torch.equal(pairs.others["identical"], pairs.truth_BD)
-    torch.testing.assert_close(pairs.others["other_class"], taught.sight(wrong))
+    torch.testing.assert_close(pairs.others["other_class"], taught.features(wrong))
     torch.testing.assert_close(pairs.truth_BD.norm(dim=1), torch.ones(4))
     scores = taught.network(pairs.truth_BD, torch.stack(list(pairs.others.values()))).softmax(dim=2)
     right = [-scores[row, :, relation].log().mean() for row, relation in enumerate((0, 1, 1, 2))]
@@ -131,7 +133,7 @@ def test_the_generator_gets_gradients_and_the_frozen_parts_none(root: Path) -> N
     assert generated.grad is not None and generated.grad.abs().max() > 0
     assert all(parameter.grad is None for parameter in taught.network.parameters())
     assert all(parameter.requires_grad for parameter in taught.network.parameters())
-    assert all(parameter.grad is None for parameter in taught.sight.head.parameters())
+    assert all(parameter.grad is None for parameter in taught.features.head.parameters())
 
 
 def test_the_published_form_is_an_option_of_its_own(root: Path) -> None:
@@ -140,15 +142,15 @@ def test_the_published_form_is_an_option_of_its_own(root: Path) -> None:
     assert by_picture.network.output.out_features == 3 and by_picture.network.joint_norm
     published = supervisor(root, RelationSettings(weight=1.0, positive="picture", form="published"))
     assert published.network.output.out_features == 4 and not published.network.joint_norm
-    trained_head = by_picture.sight.head.linear.weight
-    assert not torch.equal(published.sight.head.linear.weight, trained_head)
+    trained_head = by_picture.features.head.linear.weight
+    assert not torch.equal(published.features.head.linear.weight, trained_head)
     other = supervisor(root, published.settings, seed=1)
-    assert not torch.equal(other.sight.head.linear.weight, published.sight.head.linear.weight)
+    assert not torch.equal(other.features.head.linear.weight, published.features.head.linear.weight)
     other.load_state_dict(published.state_dict())
-    assert torch.equal(other.sight.head.linear.weight, published.sight.head.linear.weight)
-    assert "image head" not in published.sight.trained_with
+    assert torch.equal(other.features.head.linear.weight, published.features.head.linear.weight)
+    assert "image head" not in published.features.trained_with
     with_classes = supervisor(root, RelationSettings(weight=1.0, form="published"))
-    assert torch.equal(with_classes.sight.head.linear.weight, trained_head) and not with_classes.network.joint_norm
+    assert torch.equal(with_classes.features.head.linear.weight, trained_head) and not with_classes.network.joint_norm
 
 
 def test_encoders_that_cannot_serve_are_named(painted: ModuleType, root: Path, tmp_path: Path) -> None:
