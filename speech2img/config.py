@@ -110,13 +110,13 @@ def settings_to_dict(settings: Any) -> dict[str, Any]:
 
 def defaults_to_dict(cls: type) -> dict[str, Any]:
     """Values that the fields of a settings class have when nothing is said, as `settings_to_dict` gives them."""
-    found = {}
+    defaults = {}
     for field in dataclasses.fields(cls):
         if field.default_factory is not dataclasses.MISSING:
-            found[field.name] = _plain(field.default_factory())
+            defaults[field.name] = _plain(field.default_factory())
         elif field.default is not dataclasses.MISSING:
-            found[field.name] = _plain(field.default)
-    return found
+            defaults[field.name] = _plain(field.default)
+    return defaults
 
 
 def dump_toml(settings: Any) -> str:
@@ -203,11 +203,11 @@ class _Reader:
                 raise ConfigError.about(self.source, f"unknown setting '{unknown:.100}'", hint)
         values = {}
         for name, value in mapping.items():
-            where = (*path, name)
+            location = (*path, name)
             try:
-                values[name] = self.coerce(hints[name], value, where)
+                values[name] = self.coerce(hints[name], value, location)
             except ValueError as error:
-                raise ConfigError.about(self.source, f"'{'.'.join(where)}' {error}", _READ_THE_DOCS) from error
+                raise ConfigError.about(self.source, f"'{'.'.join(location)}' {error}", _READ_THE_DOCS) from error
         for name, field in fields.items():
             if field.default is field.default_factory and name not in values:
                 raise ConfigError.about(self.source, f"'{'.'.join((*path, name))}' is missing", "set it")

@@ -35,8 +35,8 @@ def samples_of(name: str, values: Any, *, rate: int, max_channels: int, limits: 
     AudioError
         If it is of another shape or kind, or too long.
     """
-    found = _as_array(name, values)
-    sound = found.reshape(-1, 1) if found.ndim == 1 or (found.ndim == 2 and 1 in found.shape) else found
+    array = _as_array(name, values)
+    sound = array.reshape(-1, 1) if array.ndim == 1 or (array.ndim == 2 and 1 in array.shape) else array
     if sound.ndim == 2 and sound.shape[0] < sound.shape[1]:
         sound = sound.T
     # More than one channel only with a rate: what comes without one may as well be a batch of recordings.
@@ -46,7 +46,7 @@ def samples_of(name: str, values: Any, *, rate: int, max_channels: int, limits: 
         check_header(name, rate, sound.shape[1], sound.shape[0], limits)
     if not fits or (sound.dtype.kind == "f" and not np.isfinite(sound).all()):
         fix = f"give shape (samples,), -1..1, at {rate} Hz, or a pair (rate, samples)"
-        raise AudioError.about(f"{name}, of shape {found.shape}", "not a finite mono waveform", fix)
+        raise AudioError.about(f"{name}, of shape {array.shape}", "not a finite mono waveform", fix)
     return _full_scale_one(name, sound, limits)
 
 

@@ -128,8 +128,8 @@ def _of_mapping(recording: Mapping[str, Any], sample_rate: int, name: str, limit
         return _of_samples(samples, recording["sampling_rate"], sample_rate, name, limits)
     content = recording.get("bytes") if recording.get("bytes") is not None else path
     if content is None or not (_is_bytes(content) or isinstance(content, str | os.PathLike)):
-        found = ", ".join(repr(key)[:40] for key in list(recording)[:5])
-        raise AudioError.about(name, f"a dict of {found or 'nothing'}", "give 'array' and 'sampling_rate', or 'path'")
+        keys = ", ".join(repr(key)[:40] for key in list(recording)[:5])
+        raise AudioError.about(name, f"a dict of {keys or 'nothing'}", "give 'array' and 'sampling_rate', or 'path'")
     return hear(content, sample_rate=sample_rate, name=name, limits=limits)
 
 

@@ -134,7 +134,7 @@ def decode_audio(name: str, data: bytes, limits: AudioLimits) -> Sound:
         raise AudioError.about(name, "the file is empty", "record it again")
     data, kind = _without_tag(data)
     decoded = [_decode_part(name, part, kind, limits) for part in _parts(name, data, kind)]
-    return checked_sound(name, *_joined(name, decoded), limits)
+    return checked_sound(name, *_concatenated(name, decoded), limits)
 
 
 def _parts(name: str, data: bytes, kind: str | None) -> list[bytes]:
@@ -160,7 +160,7 @@ def _without_tag(data: bytes) -> tuple[bytes, str | None]:
     return (data[begin:], other) if other not in (None, "audio/mpeg") else (data, kind)
 
 
-def _joined(name: str, parts: list[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int]:
+def _concatenated(name: str, parts: list[tuple[np.ndarray, int]]) -> tuple[np.ndarray, int]:
     """Sound (n, channels) and rate of all parts: those of the first part, or one channel where others differ."""
     if not parts:
         raise AudioError.about(name, "no samples", "record it again")

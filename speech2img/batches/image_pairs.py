@@ -12,7 +12,7 @@ from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.manifest import Item
 from speech2img.errors import DataError
 from speech2img.images.pyramid import random_crop_flip
-from speech2img.images.store import Pictures
+from speech2img.images.store import Images
 
 Augmentation = Literal["none", "shift", "crop", "crop_flip"]
 Positive = Literal["class", "picture"]
@@ -62,7 +62,7 @@ class PairSource:
         self,
         items: Sequence[Item],
         split: str,
-        images: Pictures,
+        images: Images,
         embeddings: np.ndarray,
         *,
         attributes: Mapping[str, Sequence[str]],
@@ -185,8 +185,8 @@ class PairBatches:
         utterances = source.utterances[drawn, number]
         wrong = source.other_class(drawn, generator)
         if self._wrong_same_class > 0:
-            near, found = source.contradicting(drawn, utterances, generator)
-            wrong = np.where(found & (generator.random(len(drawn)) < self._wrong_same_class), near, wrong)
+            near, has_near = source.contradicting(drawn, utterances, generator)
+            wrong = np.where(has_near & (generator.random(len(drawn)) < self._wrong_same_class), near, wrong)
         rows = source.rows[drawn]
         batch = PairBatch(
             torch.from_numpy(source.embeddings[utterances]),

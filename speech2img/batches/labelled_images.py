@@ -10,7 +10,7 @@ from torch import Tensor
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.corpora.records.facts import CorpusFacts
 from speech2img.corpora.records.items import CLASS_HEADS, Item
-from speech2img.images.store import Pictures
+from speech2img.images.store import Images
 
 NOT_COUNTED = -1
 """Label of a head that a picture says nothing about."""
@@ -155,7 +155,7 @@ class ImageBatches:
 
     def __init__(
         self,
-        images: Pictures,
+        images: Images,
         labels: np.ndarray,
         rows: np.ndarray,
         *,

@@ -206,9 +206,9 @@ class SpeechBatches:
         count, lengths = len(rows), mels.lengths[rows] if frames is None else None
         if per_image:
             order = np.argsort(images, kind="stable")
-            pictures, starts, counts = np.unique(images[order], return_index=True, return_counts=True)
+            distinct_images, starts, counts = np.unique(images[order], return_index=True, return_counts=True)
             self._spoken = order, starts, counts
-            count, lengths = len(pictures), None
+            count, lengths = len(distinct_images), None
         self.sampler = ResumableSampler(count, batch_size, seed=seed, lengths=lengths)
 
     def next(self) -> SpeechBatch:

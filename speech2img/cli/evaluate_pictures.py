@@ -90,7 +90,7 @@ def _corpus(args: argparse.Namespace) -> "FileImages":
     if len(args.split) > 1:
         raise ConfigError.about("--split", "several", "compare with one split at a time")
     protocol = None if args.protocol is None else find_protocol(args.protocol)
-    whole = protocol is not None and protocol.frechet.real_pictures == "all"
+    whole = protocol is not None and protocol.frechet.real_images == "all"
     manifest = Manifest.load(args.root)
     return manifest_images(
         manifest,

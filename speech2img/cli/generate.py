@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
     pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     pipe.require_generator()
     with remarks_as_notices():
-        places, speech = _encoded(pipe, list(given_recordings(args)))
+        positions, speech = _encoded(pipe, list(given_recordings(args)))
     if speech is not None:
-        _generate(pipe, speech, places, names, args)
-    return 0 if len(places) == len(names) else AudioError.exit_code
+        _generate(pipe, speech, positions, names, args)
+    return 0 if len(positions) == len(names) else AudioError.exit_code
 
 
 def _paint_stored(args: argparse.Namespace) -> int:
@@ -115,11 +115,11 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
     """Places in the list of what can be heard, and its speech; the others are named on standard error."""
     from speech2img.storage.notices import notice
 
-    places = [place for place, recording in enumerate(given) if not isinstance(recording, AudioError)]
+    positions = [position for position, recording in enumerate(given) if not isinstance(recording, AudioError)]
     for recording in given:
         if isinstance(recording, AudioError):
             notice(recording)
-    if not places:
+    if not positions:
         return [], None
     bad: set[int] = set()
 
@@ -127,15 +127,15 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
         bad.add(number)
         notice(error)
 
-    speech = pipe.encode_speech([given[place] for place in places], frames=pipe.needs_frames, on_error=name)
-    good = [row for row in range(len(places)) if row not in bad]
-    return [places[row] for row in good], speech[good] if good else None
+    speech = pipe.encode_speech([given[position] for position in positions], frames=pipe.needs_frames, on_error=name)
+    good = [row for row in range(len(positions)) if row not in bad]
+    return [positions[row] for row in good], speech[good] if good else None
 
 
 def _generate(
     pipe: "EmbeddingsToImage",
     speech: "EncodedSpeech",
-    places: Sequence[int],
+    positions: Sequence[int],
     names: Sequence[str],
     args: argparse.Namespace,
 ) -> None:
@@ -145,18 +145,18 @@ def _generate(
 
     stages = pipe.image_sizes if args.stages else pipe.image_sizes[-1:]
 
-    def path(place: int, number: int, size: int) -> Path:
+    def path(position: int, number: int, size: int) -> Path:
         which = f"_{number}" if args.num_images > 1 else ""
-        return args.out / f"{names[place]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
+        return args.out / f"{names[position]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
 
-    require_own(path(place, k, size) for place in places for k in range(args.num_images) for size in stages)
-    position = 0
-    for run in _runs(places, at_once=max(1, min(AT_ONCE, _MOST_IMAGES // args.num_images))):
-        heard = speech[position : position + len(run)]
-        position += len(run)
+    require_own(path(position, k, size) for position in positions for k in range(args.num_images) for size in stages)
+    start = 0
+    for run in _runs(positions, at_once=max(1, min(AT_ONCE, _MOST_IMAGES // args.num_images))):
+        batch = speech[start : start + len(run)]
+        start += len(run)
         for first in range(0, args.num_images, _MOST_IMAGES):
             generated = pipe.generate(
-                heard,
+                batch,
                 seed=args.seed,
                 num_images=min(_MOST_IMAGES, args.num_images - first),
                 return_stages=True,
@@ -165,10 +165,10 @@ def _generate(
             )
             made_folder(args.out)
             for size, stage in zip(stages, generated[-len(stages) :], strict=True):
-                for place, pictures in zip(run, stage, strict=True):
-                    for number, picture in enumerate(pictures, start=first):
-                        write_image(path(place, number, size), picture)
-                        print(str(path(place, number, size)).encode("utf-8", "backslashreplace").decode())
+                for position, images in zip(run, stage, strict=True):
+                    for number, image in enumerate(images, start=first):
+                        write_image(path(position, number, size), image)
+                        print(str(path(position, number, size)).encode("utf-8", "backslashreplace").decode())
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -187,13 +187,13 @@ def _alike(name: str) -> str:
     return same_name(same_name(name).casefold())
 
 
-def _runs(places: Sequence[int], *, at_once: int) -> Iterator[list[int]]:
+def _runs(positions: Sequence[int], *, at_once: int) -> Iterator[list[int]]:
     """Places in a row, no more than may be painted at once."""
     run: list[int] = []
-    for place in places:
-        if run and (place != run[-1] + 1 or place % at_once == 0):
+    for position in positions:
+        if run and (position != run[-1] + 1 or position % at_once == 0):
             yield run
             run = []
-        run.append(place)
+        run.append(position)
     if run:
         yield run

@@ -133,10 +133,10 @@ class GoogLeNetExtractor(FeatureExtractor):
     def read(self, images_BHWC: Tensor, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Pool5 (B, 1024), and class scores (B, 1000)."""
         images = images_BHWC.to(self._device).permute(0, 3, 1, 2)
-        found = {POOL5: self.network.features(self._prepare((images + 1.0) * 127.5))}
+        readings = {POOL5: self.network.features(self._prepare((images + 1.0) * 127.5))}
         if LOGITS in outputs:
-            found[LOGITS] = self._classify(found[POOL5])
-        return {output: found[output].cpu().numpy() for output in outputs}
+            readings[LOGITS] = self._classify(readings[POOL5])
+        return {output: readings[output].cpu().numpy() for output in outputs}
 
     def views(self, images_BHWC: NDArray[np.uint8], count: int) -> Tensor:
         """Features (B, count, 1024) of the ten crops, or of ``count`` of them, spread over plain and flipped ones."""

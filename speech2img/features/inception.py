@@ -119,8 +119,8 @@ class InceptionExtractor(FeatureExtractor):
     def read(self, images_BHWC: Tensor, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Outputs (B, width) of images after a filter of ``speech2img.images.input_filters``."""
         with torch.inference_mode(), exact_convolutions():
-            found = self.network(images_BHWC.to(self._device).permute(0, 3, 1, 2), outputs)
-        return {output: values.float().cpu().numpy() for output, values in found.items()}
+            readings = self.network(images_BHWC.to(self._device).permute(0, 3, 1, 2), outputs)
+        return {output: values.float().cpu().numpy() for output, values in readings.items()}
 
     def views(self, images_BHWC: NDArray[np.uint8], count: int) -> Tensor:
         """Features (B, count, D) of ``count`` of the ten views, spread evenly over plain and mirrored ones."""

@@ -11,7 +11,7 @@ from speech2img.errors import ImageError
 from speech2img.images.pixels import to_rgb
 from speech2img.storage.atomic import atomic_path
 
-Pictures = Tensor | np.ndarray | Sequence[Tensor | np.ndarray | Image.Image]
+Images = Tensor | np.ndarray | Sequence[Tensor | np.ndarray | Image.Image]
 
 
 def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
@@ -35,16 +35,16 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
         image = np.asarray(to_rgb("picture", image))
     if isinstance(image, Tensor):
         array = image.detach().cpu().float() if image.is_floating_point() else image.detach().cpu()
-        picture = array.numpy()
-        if picture.ndim != 3 or picture.shape[0] != 3:
-            raise ImageError.about("picture", f"a tensor of shape {tuple(picture.shape)}", "give (3, H, W)")
-        if picture.dtype != np.uint8:
+        pixels = array.numpy()
+        if pixels.ndim != 3 or pixels.shape[0] != 3:
+            raise ImageError.about("picture", f"a tensor of shape {tuple(pixels.shape)}", "give (3, H, W)")
+        if pixels.dtype != np.uint8:
             if not image.is_floating_point():
                 raise ImageError.about("picture", f"values of type {image.dtype}", "give uint8, or float in -1..1")
-            if not np.isfinite(picture).all():
+            if not np.isfinite(pixels).all():
                 raise ImageError.about("picture", "values that are not finite", "check the generator's training")
-            picture = np.clip(np.rint((picture + 1.0) * 127.5), 0, 255).astype(np.uint8)
-        image = np.ascontiguousarray(picture.transpose(1, 2, 0))
+            pixels = np.clip(np.rint((pixels + 1.0) * 127.5), 0, 255).astype(np.uint8)
+        image = np.ascontiguousarray(pixels.transpose(1, 2, 0))
     if not isinstance(image, np.ndarray):
         raise ImageError.about("picture", f"a {type(image).__name__}", "give a tensor, an array or a PIL image")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
@@ -52,7 +52,7 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
     return image
 
 
-def image_grid(images: Pictures, columns: int, *, gap: int = 2) -> Image.Image:
+def image_grid(images: Images, columns: int, *, gap: int = 2) -> Image.Image:
     """Lay pictures out in rows.
 
     Parameters
@@ -74,24 +74,24 @@ def image_grid(images: Pictures, columns: int, *, gap: int = 2) -> Image.Image:
     ImageError
         If there are no pictures, or one of them is none.
     """
-    pictures = [to_uint8(image) for image in images]
-    if not pictures or columns < 1 or gap < 0:
-        raise ImageError.about("grid", f"{len(pictures)} pictures in {columns} columns", "give at least one of each")
-    height, width = (max(picture.shape[axis] for picture in pictures) for axis in (0, 1))
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    tiles = [to_uint8(image) for image in images]
+    if not tiles or columns < 1 or gap < 0:
+        raise ImageError.about("grid", f"{len(tiles)} pictures in {columns} columns", "give at least one of each")
+    height, width = (max(pixels.shape[axis] for pixels in tiles) for axis in (0, 1))
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
     size = (columns * (width + gap) - gap, rows * (height + gap) - gap)
     sheet = Image.new("RGB", size, (255, 255, 255))
-    for number, picture in enumerate(pictures):
+    for number, pixels in enumerate(tiles):
         row, column = divmod(number, columns)
-        tile = Image.fromarray(picture)
+        tile = Image.fromarray(pixels)
         if tile.size != (width, height):
             tile = tile.resize((width, height), Image.Resampling.NEAREST)
         sheet.paste(tile, (column * (width + gap), row * (height + gap)))
     return sheet
 
 
-def save_grid(path: str | Path, images: Pictures, columns: int, *, gap: int = 2) -> None:
+def save_grid(path: str | Path, images: Images, columns: int, *, gap: int = 2) -> None:
     """Write :func:`image_grid` to a PNG or JPEG file, whole or not at all."""
     sheet = image_grid(images, columns, gap=gap)
     with atomic_path(path) as temp:

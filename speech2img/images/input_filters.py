@@ -25,31 +25,31 @@ class InputFilter:
     """A picture of mode RGB to (299, 299, 3) float32 in about -1..1."""
 
 
-def legacy(picture: Image.Image) -> NDArray[np.float32]:
+def legacy(image: Image.Image) -> NDArray[np.float32]:
     """Resize as pytorch-fid does: bilinear in float without antialiasing, 0..1, then ``2 x - 1``.
 
     Parameters
     ----------
-    picture : PIL.Image.Image [mode RGB]
+    image : PIL.Image.Image [mode RGB]
         Any size.
 
     Returns
     -------
     np.ndarray [shape=(299, 299, 3), float32, range -1..1]
     """
-    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float().div_(255)
-    if picture.size != _SIZE:
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float().div_(255)
+    if image.size != _SIZE:
         pixels = F.interpolate(pixels, size=_SIZE, mode="bilinear", align_corners=False)
     resized: NDArray[np.float32] = pixels[0].mul_(2).sub_(1).permute(1, 2, 0).contiguous().numpy()
     return resized
 
 
-def clean(picture: Image.Image) -> NDArray[np.float32]:
+def clean(image: Image.Image) -> NDArray[np.float32]:
     """Resize as clean-fid does (Parmar et al. 2022, arXiv:2104.11222): antialiased, scaled as in TensorFlow's graph.
 
     Parameters
     ----------
-    picture : PIL.Image.Image [mode RGB]
+    image : PIL.Image.Image [mode RGB]
         Any size.
 
     Returns
@@ -59,7 +59,7 @@ def clean(picture: Image.Image) -> NDArray[np.float32]:
     """
     channels = [
         np.asarray(Image.fromarray(np.asarray(channel, dtype=np.float32)).resize(_SIZE, Image.Resampling.BICUBIC))
-        for channel in picture.split()
+        for channel in image.split()
     ]
     resized: NDArray[np.float32] = np.stack(channels, axis=-1).astype(np.float32, copy=False)
     np.clip(resized, 0, 255, out=resized)
@@ -68,12 +68,12 @@ def clean(picture: Image.Image) -> NDArray[np.float32]:
     return resized
 
 
-def centre(picture: Image.Image) -> NDArray[np.float32]:
+def centre(image: Image.Image) -> NDArray[np.float32]:
     """Scale the shorter side as torchvision does, take the middle square, ``2 x - 1``.
 
     Parameters
     ----------
-    picture : PIL.Image.Image [mode RGB]
+    image : PIL.Image.Image [mode RGB]
         Any size.
 
     Returns
@@ -81,16 +81,16 @@ def centre(picture: Image.Image) -> NDArray[np.float32]:
     np.ndarray [shape=(299, 299, 3), float32, range -1..1]
         PIL's antialiased bilinear filter in 8 bits.
     """
-    unit: NDArray[np.float32] = centre_unit(picture) * np.float32(2) - np.float32(1)
+    unit: NDArray[np.float32] = centre_unit(image) * np.float32(2) - np.float32(1)
     return unit
 
 
-def centre_unit(picture: Image.Image) -> NDArray[np.float32]:
+def centre_unit(image: Image.Image) -> NDArray[np.float32]:
     """As ``centre``, left in 0..1: what the retrieval scripts of S2IGAN and of Speak the Art give their network."""
-    scale = INPUT_SIZE / min(picture.size)
-    width, height = (max(INPUT_SIZE, int(side * scale)) for side in picture.size)
+    scale = INPUT_SIZE / min(image.size)
+    width, height = (max(INPUT_SIZE, int(side * scale)) for side in image.size)
     left, upper = round((width - INPUT_SIZE) / 2), round((height - INPUT_SIZE) / 2)
-    resized = picture.resize((width, height), Image.Resampling.BILINEAR)
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     middle = resized.crop((left, upper, left + INPUT_SIZE, upper + INPUT_SIZE))
     pixels: NDArray[np.float32] = np.asarray(middle, dtype=np.float32) / np.float32(255)
     return pixels

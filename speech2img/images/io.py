@@ -88,8 +88,8 @@ def read_image(source: str | Path | bytes, *, upright: bool = True) -> Image.Ima
     ImageError
         If the file is missing, empty, no picture of these formats, truncated, too large, or of another pixel type.
     """
-    found = _read(source)
-    return _turned(found.image, found.turn) if upright else found.image
+    decoded = _read(source)
+    return _turned(decoded.image, decoded.turn) if upright else decoded.image
 
 
 def read_cropped(path: str | Path, box: Box | None, *, upright: bool = True) -> Image.Image:
@@ -102,14 +102,14 @@ def read_cropped(path: str | Path, box: Box | None, *, upright: bool = True) -> 
     ImageError
         As :func:`read_image` and :func:`crop_to_box`; the file is named.
     """
-    found = _read(path)
-    image = found.image
+    decoded = _read(path)
+    image = decoded.image
     if box is not None:
         try:
             image = crop_to_box(image, box)
         except ImageError as error:
             raise ImageError(f"{path}: {error}") from error
-    return _turned(image, found.turn) if upright else image
+    return _turned(image, decoded.turn) if upright else image
 
 
 def probe_image(source: str | Path | bytes, *, upright: bool = True) -> tuple[int, int]:
@@ -127,8 +127,8 @@ def probe_image(source: str | Path | bytes, *, upright: bool = True) -> tuple[in
     ImageError
         As :func:`read_image`.
     """
-    found = _read(source, eighth=True)
-    return found.sides[::-1] if upright and found.turn is not None and _swaps(found.turn) else found.sides
+    decoded = _read(source, eighth=True)
+    return decoded.sides[::-1] if upright and decoded.turn is not None and _swaps(decoded.turn) else decoded.sides
 
 
 def holds_several(path: str | Path) -> bool:
@@ -242,8 +242,8 @@ def _scans_of(data: bytes) -> tuple[int, bool]:
     What follows the end does not count: telephones put a film there, or more pictures.
     """
     scans, position = 0, 2
-    while found := _NEXT_MARKER.search(data, position):
-        marker, position = found[1][0], found.end()
+    while match := _NEXT_MARKER.search(data, position):
+        marker, position = match[1][0], match.end()
         if marker == _ENDS:
             return scans, True
         scans += marker == _SCAN
@@ -276,5 +276,5 @@ def _not_an_image(name: str, data: bytes) -> ImageError:
         return ImageError.about(name, f"{_UNREAD[kind]}, which is not read", _AS_JPEG)
     if kind in MEDIA_TYPES:
         return ImageError.about(name, f"a damaged {kind.removeprefix('image/').upper()} file", "get the whole file")
-    found = f"not a picture but {kind}" if kind is not None else "not a picture"
-    return ImageError.about(name, f"{found} ({', '.join(FORMATS)} are read)", CONVERT)
+    reason = f"not a picture but {kind}" if kind is not None else "not a picture"
+    return ImageError.about(name, f"{reason} ({', '.join(FORMATS)} are read)", CONVERT)

@@ -48,8 +48,8 @@ def _deep_table(image: Image.Image) -> np.ndarray:
     """8-bit grey of each 16-bit value: scaled by the bits that a TIFF says are used, white where it says so."""
     bits, white_is_zero = 16, False
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        told = image.tag_v2.get(_BITS_TAG, (16,))
-        bits = told[0] if isinstance(told, tuple) and told and told[0] in range(9, 16) else 16
+        bits_tag = image.tag_v2.get(_BITS_TAG, (16,))
+        bits = bits_tag[0] if isinstance(bits_tag, tuple) and bits_tag and bits_tag[0] in range(9, 16) else 16
         white_is_zero = image.tag_v2.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO
     values = np.minimum(np.arange(1 << 16), (1 << bits) - 1)
     grey = (values / ((1 << bits) - 1) * 255.0).round().astype(np.uint8)

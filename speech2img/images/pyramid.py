@@ -90,8 +90,8 @@ def random_crop_flip(
     if size < 1 or room < 0:
         reason = f"the pictures have {images_N3HW.shape[-1]} pixels a side"
         raise ImageError.about(f"crop size {size}", reason, "build a larger store")
-    pictures = range(len(images_N3HW)) if rows is None else rows.tolist()
-    batch = len(pictures)
+    indices = range(len(images_N3HW)) if rows is None else rows.tolist()
+    batch = len(indices)
     tops = lefts = [room // 2] * batch
     mirrored = [False] * batch
     if generator is not None:
@@ -101,8 +101,8 @@ def random_crop_flip(
     out = torch.empty(
         (batch, 3, size, size), dtype=torch.uint8, device=images_N3HW.device, memory_format=torch.channels_last
     )
-    for target, picture, top, left, mirror in zip(out, pictures, tops, lefts, mirrored, strict=True):
-        square = images_N3HW[picture, :, top : top + size, left : left + size]
+    for target, image, top, left, mirror in zip(out, indices, tops, lefts, mirrored, strict=True):
+        square = images_N3HW[image, :, top : top + size, left : left + size]
         target.copy_(square.flip(-1) if mirror else square)
     return out
 

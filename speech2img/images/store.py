@@ -29,7 +29,7 @@ _ARRAYS, _ATTRIBUTES = ("pixels", "ids"), ("format", "source")
 _BATCH_ITEMS, _BATCH_SECONDS = 256, 2.0
 
 Entry = tuple[str, Path, Box | None]
-Pictures = np.ndarray | CheckedRows
+Images = np.ndarray | CheckedRows
 """uint8 pictures (N, S, S, 3), in memory or in a store, where each is checked when it is read."""
 
 
@@ -208,10 +208,15 @@ class _Unfinished:
             self._journal = Journal(journal_path)
             self._journal.add("source", digest=source)
         store = _open(self.path, finished=False)
-        place = store.arrays["pixels"]
-        if not isinstance(place, Place) or place.shape != shape or store.ids() != ids or store.text("source") != source:
+        stored = store.arrays["pixels"]
+        if (
+            not isinstance(stored, Place)
+            or stored.shape != shape
+            or store.ids() != ids
+            or store.text("source") != source
+        ):
             raise DataError.about(folder, "the unfinished store is damaged", "delete this folder and try again")
-        self._offset, self._shape = place.offset, shape
+        self._offset, self._shape = stored.offset, shape
         if not anew:
             self._take_over()
 
@@ -224,7 +229,7 @@ class _Unfinished:
                 return
             checks = batch.get("checks")
             if checks is None:
-                checks = [check_of(picture) for picture in pixels[self.done : self.done + count]]
+                checks = [check_of(row) for row in pixels[self.done : self.done + count]]
             if not isinstance(checks, list) or len(checks) != count or any(type(check) is not int for check in checks):
                 return
             self.done += count
@@ -238,9 +243,9 @@ class _Unfinished:
         position, since = self.done, monotonic()
         with bar:
             try:
-                for picture in map_in_order(lambda entry: _read_entry(entry, size), entries[self.done :], workers):
-                    pixels[position] = picture
-                    self._checks.append(check_of(picture))
+                for image in map_in_order(lambda entry: _read_entry(entry, size), entries[self.done :], workers):
+                    pixels[position] = image
+                    self._checks.append(check_of(image))
                     position += 1
                     if position - self.done >= _BATCH_ITEMS or monotonic() - since > _BATCH_SECONDS:
                         self._commit(pixels, position, bar)

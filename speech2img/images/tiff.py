@@ -46,15 +46,15 @@ def check_tiff(name: str, data: bytes) -> None:
             raise ImageError.about(name, f"damaged (a directory of {count:,} entries)", _FIX)
         first = start + (8 if big else 2)
         for number in range(count):
-            place = first + number * (struct.calcsize(entry) + room)
-            tag, kind, values = struct.unpack_from(entry, data, place)
+            entry_start = first + number * (struct.calcsize(entry) + room)
+            tag, kind, values = struct.unpack_from(entry, data, entry_start)
             size = values * _SIZES.get(kind, 1)
             if kind not in _BYTES and values > MAX_VALUES:
                 raise ImageError.about(name, f"damaged (entry {tag} of {values:,} values)", _FIX)
             if size > room:
-                at = place + struct.calcsize(entry)
-                (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, at)
-                if at + size > len(data):
+                offset = entry_start + struct.calcsize(entry)
+                (offset,) = struct.unpack_from(order + ("Q" if big else "I"), data, offset)
+                if offset + size > len(data):
                     raise ImageError.about(name, f"damaged (entry {tag} lies outside the file)", _FIX)
     except (struct.error, OverflowError) as error:
         raise ImageError.about(name, "damaged (its directory lies outside the file)", _FIX) from error

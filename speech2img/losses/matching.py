@@ -57,8 +57,8 @@ def distinctive_loss(image_logits_BC: Tensor, speech_logits_BC: Tensor, labels_B
         For shapes that do not fit.
     """
     if image_logits_BC.dim() != 2 or image_logits_BC.shape != speech_logits_BC.shape:
-        found = f"{tuple(image_logits_BC.shape)} and {tuple(speech_logits_BC.shape)}"
-        raise ValueError(f"expected two (B, C) matrices, got {found}")
+        shapes = f"{tuple(image_logits_BC.shape)} and {tuple(speech_logits_BC.shape)}"
+        raise ValueError(f"expected two (B, C) matrices, got {shapes}")
     if labels_B.shape != image_logits_BC.shape[:1]:
         raise ValueError(f"expected {image_logits_BC.shape[0]} labels, got shape {tuple(labels_B.shape)}")
     return F.cross_entropy(image_logits_BC.float(), labels_B) + F.cross_entropy(speech_logits_BC.float(), labels_B)

@@ -7,12 +7,13 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from speech2img.errors import DataError, DiskFullError
-from speech2img.storage.reading import refused
+from speech2img.storage.checksums import MANIFEST, manifest_text
+from speech2img.storage.reading import file_sha256, refused
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Error numbers of a disk, or a quota, that is used up."""
@@ -88,6 +89,25 @@ def write_json(path: str | Path, value: Any) -> None:
     except (TypeError, ValueError) as error:
         raise DataError.about(path, f"cannot be written as JSON ({error})", "write plain finite values") from error
     write_text(path, text + "\n")
+
+
+def write_checksums(folder: Path, names: Iterable[str], **facts: Any) -> None:
+    """Force the named files of a folder to the disk, then write the manifest that makes the folder valid.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; it must hold all of `names`.
+    names : iterable of str
+        Plain file names, no folders.
+    **facts : JSON values
+        What else the manifest says, for example versions.
+    """
+    files = {}
+    for name in names:
+        fsync(folder / name)
+        files[name] = {"size": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
+    atomic_write_bytes(folder / MANIFEST, manifest_text({**facts, "files": files}))
 
 
 def fsync(path: Path) -> None:

@@ -111,13 +111,13 @@ def _unpack(path: str | Path, file: IO[bytes], unpacked: IO[bytes], most: int) -
 
 def _consists_of_holes(descriptor: int, size: int) -> bool:
     """Whether a file system that knows holes has less data of a file than could unfold to its size."""
-    place = data = 0
+    position = data = 0
     try:
         for _ in range(_MAX_PIECES):
-            start = os.lseek(descriptor, place, os.SEEK_DATA)
-            place = os.lseek(descriptor, start, os.SEEK_HOLE)
-            data += place - start
-            if size <= most_bytes(data) or place >= size:
+            start = os.lseek(descriptor, position, os.SEEK_DATA)
+            position = os.lseek(descriptor, start, os.SEEK_HOLE)
+            data += position - start
+            if size <= most_bytes(data) or position >= size:
                 break
     except OSError as error:
         if error.errno != errno.ENXIO:  # ENXIO: no data up to the end; all else: no file system that knows

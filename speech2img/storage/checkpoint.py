@@ -10,8 +10,16 @@ import numpy as np
 import torch
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.storage.atomic import disk_errors, disk_full, fsync, remove_leftovers, temp_name, write_json
-from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
+from speech2img.storage.atomic import (
+    disk_errors,
+    disk_full,
+    fsync,
+    remove_leftovers,
+    temp_name,
+    write_checksums,
+    write_json,
+)
+from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder
 from speech2img.storage.foreign.dense_tensors import check_plain
 from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.notices import notice
@@ -101,8 +109,8 @@ class CheckpointStore:
 
     def paths(self) -> list[Path]:
         """Return the checkpoint folders by rising step, intact or not."""
-        found = [path for path in self.folder.glob("step-*") if _FOLDER.fullmatch(path.name) and path.is_dir()]
-        return sorted(found, key=_step)
+        folders = [path for path in self.folder.glob("step-*") if _FOLDER.fullmatch(path.name) and path.is_dir()]
+        return sorted(folders, key=_step)
 
     def latest(self) -> Path | None:
         """Return the intact checkpoint of the highest step, None without any; say which were skipped."""

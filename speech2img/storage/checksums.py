@@ -2,35 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from speech2img.errors import CheckpointError, DataError
-from speech2img.storage.atomic import atomic_write_bytes, fsync
 from speech2img.storage.reading import file_sha256, parse_json, read_bytes
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20
-
-
-def write_checksums(folder: Path, names: Iterable[str], **facts: Any) -> None:
-    """Force the named files of a folder to the disk, then write the manifest that makes the folder valid.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; it must hold all of `names`.
-    names : iterable of str
-        Plain file names, no folders.
-    **facts : JSON values
-        What else the manifest says, for example versions.
-    """
-    files = {}
-    for name in names:
-        fsync(folder / name)
-        files[name] = {"size": (folder / name).stat().st_size, "sha256": file_sha256(folder / name)}
-    atomic_write_bytes(folder / MANIFEST, _text({**facts, "files": files}))
 
 
 def verify_folder(folder: Path) -> dict[str, Any]:
@@ -74,12 +53,12 @@ def _read(folder: Path) -> dict[str, Any]:
     data = read_bytes(folder / MANIFEST, max_bytes=MAX_MANIFEST_BYTES)
     manifest = parse_json(data)
     seal = manifest.pop("seal")
-    if data != _text(manifest) or not seal or not manifest["files"]:
+    if data != manifest_text(manifest) or not seal or not manifest["files"]:
         raise ValueError("its own check sum differs")
     return dict(manifest)
 
 
-def _text(manifest: dict[str, Any]) -> bytes:
+def manifest_text(manifest: dict[str, Any]) -> bytes:
     """Write the one text a manifest can have, with its own check sum as last entry."""
     body = json.dumps(manifest, sort_keys=True)
     sealed = {**json.loads(body), "seal": hashlib.sha256(body.encode()).hexdigest()}

@@ -155,9 +155,9 @@ def _verify(path: Path, remote: Remote) -> None:
     if wanted is None:
         return
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, kind).hexdigest()
-    if found != wanted:
-        reason = f"is not the published file (its {kind.upper()} is {found}, not {wanted})"
+        actual = hashlib.file_digest(file, kind).hexdigest()
+    if actual != wanted:
+        reason = f"is not the published file (its {kind.upper()} is {actual}, not {wanted})"
         raise DataError.about(path, reason, f"remove it and try again, or {_by_hand(remote)}")
 
 

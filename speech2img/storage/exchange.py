@@ -267,12 +267,12 @@ def _connect(address: tuple[str, int], timeout: float, _source: Any = None, *, c
     """As ``socket.create_connection``, in one time for all addresses of a name, and known to the clock."""
     end = monotonic() + timeout
     failure: OSError = OSError(f"no address of {address[0]}")
-    for family, kind, protocol, _, where in _addresses(*address, timeout, clock):
+    for family, kind, protocol, _, address_info in _addresses(*address, timeout, clock):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(max(end - monotonic(), 1e-3))
             clock.add(sock)
-            sock.connect(where)
+            sock.connect(address_info)
             return sock
         except OSError as error:
             sock.close()
@@ -282,19 +282,19 @@ def _connect(address: tuple[str, int], timeout: float, _source: Any = None, *, c
 
 def _addresses(host: str, port: int, seconds: float, clock: Clock) -> list[Any]:
     """Addresses of a name; the system's look-up has no limit of its own, so it is left behind when it takes longer."""
-    found: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:
-            found.put(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+            answers.put(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
         except (OSError, ValueError) as error:
-            found.put(error)
+            answers.put(error)
 
     threading.Thread(target=look_up, daemon=True, name="names").start()
     end = monotonic() + seconds
     while monotonic() < end and not clock.is_over:
         with contextlib.suppress(queue.Empty):
-            answer = found.get(timeout=_CUT_AGAIN_SECONDS)
+            answer = answers.get(timeout=_CUT_AGAIN_SECONDS)
             if isinstance(answer, Exception):
                 raise answer
             return answer

@@ -31,12 +31,12 @@ def require_writable_place(folder: str | Path) -> Path:
     """
     try:
         path = Path(os.path.realpath(folder))
-        for place in (path, *path.parents):
+        for parent in (path, *path.parents):
             try:
-                mode = os.stat(place).st_mode
+                mode = os.stat(parent).st_mode
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            if fault := _fault(place, mode):
+            if fault := _fault(parent, mode):
                 raise OSError(fault, os.strerror(fault))
             break
     except (OSError, ValueError) as error:  # a path with a zero byte or a lone surrogate is a ValueError
@@ -69,13 +69,13 @@ def made_folder(folder: str | Path) -> Path:
     return Path(folder)
 
 
-def _fault(place: Path, mode: int) -> int:
+def _fault(folder: Path, mode: int) -> int:
     """Error number of what is wrong with an existing file or folder as a place to write; 0 for nothing."""
     if not stat.S_ISDIR(mode):
         return errno.ENOTDIR
-    if os.access(place, os.W_OK | os.X_OK):
+    if os.access(folder, os.W_OK | os.X_OK):
         return 0
-    return errno.EROFS if os.statvfs(place).f_flag & os.ST_RDONLY else errno.EACCES
+    return errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
 
 
 def _shown(folder: str | Path) -> str:

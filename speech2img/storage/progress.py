@@ -50,7 +50,7 @@ class Progress:
         self._what, self._unit, self._initial, self._shown = what, unit, initial, progress
         self._bar = self._terminal_bar() if progress and on_terminal() else None
         self._start = self._last = monotonic()
-        self._told = False
+        self._has_spoken = False
         self._remaining: float | None = None
         self._note = ""
         self._tell_if_due()
@@ -78,7 +78,7 @@ class Progress:
         """End the bar; where lines were written, the last one says what was reached."""
         if self._bar is not None:
             self._bar.close()
-        elif self._shown and self._told:
+        elif self._shown and self._has_spoken:
             self._tell()
         self._shown, self._bar = False, None
 
@@ -113,7 +113,7 @@ class Progress:
             self._bar.set_postfix_str(f"{left}{self._note}", refresh=False)
 
     def _tell(self) -> None:
-        self._told = True
+        self._has_spoken = True
         seconds = max(monotonic() - self._start, 1e-9)
         speed = (self.n - self._initial) / seconds
         count = self._amount(self.n)

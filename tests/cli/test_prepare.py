@@ -93,7 +93,7 @@ def test_check_names_changed_files(tmp_path, capsys):
     (tmp_path / "list.txt").write_text("a")
     item = Item("x/a", "a.jpg", 0, "x", "train", None, None, ())
     Manifest(tmp_path, "cub", [item, replace(item, id="x/b")]).save()
-    inspect_files(tmp_path, pictures=[], others=["list.txt"], source="", progress=False)
+    inspect_files(tmp_path, images=[], others=["list.txt"], source="", progress=False)
     (tmp_path / "list.txt").write_text("b")
     main(["check", "--root", str(tmp_path)])
     assert "1 files changed since the manifest was written (list.txt)" in capsys.readouterr().out

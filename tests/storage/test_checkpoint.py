@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError, UnsafeFileError
+from speech2img.storage.atomic import write_checksums
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.checksums import verify_folder, write_checksums
+from speech2img.storage.checksums import verify_folder
 from speech2img.storage.foreign.torch_files import load_torch_file
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech2img.errors import CheckpointError
-from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder, write_checksums
+from speech2img.storage.atomic import write_checksums
+from speech2img.storage.checksums import MANIFEST, read_manifest, verify_folder
 
 
 @pytest.fixture(scope="module")

@@ -249,12 +249,12 @@ def _with_length(data: bytes, start: int, order: str) -> bytes:
 
 def _check_rest(name: str, data: bytes, end: int, length: int, order: str, wanted: bytes) -> None:
     """Check what lies behind the sound: chunks, tags and padding, but no more sound."""
-    for at in (end + end % 2, end):  # not every program pads a chunk of odd size
-        names, rest = _rest_after_chunks(data, order, at)
+    for offset in (end + end % 2, end):  # not every program pads a chunk of odd size
+        names, rest = _rest_after_chunks(data, order, offset)
         if len(rest) <= _CRUMBS:
             break
-    joined = data[:4] in names or rest[:4] == data[:4]
-    if joined or wanted in names:
+    has_another = data[:4] in names or rest[:4] == data[:4]
+    if has_another or wanted in names:
         raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
     if not is_harmless(rest):
         reason = f"damaged: the header promises {length:,} bytes of sound, and {len(rest):,} more follow it"

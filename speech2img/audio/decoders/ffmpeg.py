@@ -98,10 +98,10 @@ def _by_ffmpeg(
             status = _finished(command, errors.fileno())
         if status is None:
             raise AudioError.about(name, f"is {kind}, and ffmpeg was not done with it after {_SECONDS} s", _FIX)
-        told = log.read_bytes()[:_LOG_BYTES].decode(errors="replace").strip().splitlines()
-        cut = next(filter(_says_cut, told), None)
+        messages = log.read_bytes()[:_LOG_BYTES].decode(errors="replace").strip().splitlines()
+        cut = next(filter(_says_cut, messages), None)
         if status or cut or not target.is_file():
-            reason = _ADDRESS.sub("", cut or (told[-1] if told else f"status {status}"))
+            reason = _ADDRESS.sub("", cut or (messages[-1] if messages else f"status {status}"))
             reason = reason.replace(f"file:{source}", "the file")
             raise AudioError.about(name, f"is {kind}, and ffmpeg does not read it ({reason[:200]})", _FIX)
         return _read_made(name, target, kind, limits)
@@ -147,7 +147,7 @@ def _by_pyav(name: str, data: bytes, container: str, kind: str, limits: AudioLim
     av.logging.set_skip_repeated(False)
     options = {"err_detect": "explode"}
     try:
-        with av.logging.Capture() as told, av.open(io.BytesIO(data), format=container, options=options) as file:
+        with av.logging.Capture() as messages, av.open(io.BytesIO(data), format=container, options=options) as file:
             if not file.streams.audio:
                 raise AudioError.about(name, f"is {kind} without sound", _FIX)
             resampler, samples = av.AudioResampler(format="fltp"), 0
@@ -158,7 +158,7 @@ def _by_pyav(name: str, data: bytes, container: str, kind: str, limits: AudioLim
                     rate, samples = part.sample_rate, samples + part.samples
                     check_header(name, rate, len(part.layout.channels), samples, limits)
                     blocks.append(part.to_ndarray().T)
-            cut = next((text for _, _, text in told if _says_cut(text)), None)
+            cut = next((text for _, _, text in messages if _says_cut(text)), None)
             if cut is not None or not blocks:
                 raise ValueError(cut or "no samples")
         return np.concatenate(blocks), rate

@@ -150,9 +150,9 @@ def _counts(frame: bytes) -> tuple[int, int] | None:
     """Numbers of frames and bytes (0: not said) in a first frame that holds no sound; None of any other frame."""
     if b"Xing" not in frame and b"Info" not in frame and b"VBRI" not in frame:
         return None
-    at = max(frame.find(tag, 4, 48) for tag in (b"Xing", b"Info"))
-    if at >= 0 and not frame[6:at].strip(b"\0") and len(frame) >= at + 16:
-        flags, frames, size = struct.unpack_from(">III", frame, at + 4)
+    offset = max(frame.find(tag, 4, 48) for tag in (b"Xing", b"Info"))
+    if offset >= 0 and not frame[6:offset].strip(b"\0") and len(frame) >= offset + 16:
+        flags, frames, size = struct.unpack_from(">III", frame, offset + 4)
         return (frames if flags & 1 else 0), ((size if flags & 1 else frames) if flags & 2 else 0)
     if frame[36:40] == b"VBRI" and len(frame) >= 54:
         size, frames = struct.unpack_from(">II", frame, 46)
@@ -194,8 +194,8 @@ def end_of_sound(data: bytes) -> int:
             end -= size + (32 if flags >> 31 else 0)
         elif end >= 15 and data[end - 9 : end] == b"LYRICS200" and data[end - 15 : end - 9].isdigit():
             end -= 15 + int(data[end - 15 : end - 9])
-        elif end >= 9 and data[end - 9 : end] == b"LYRICSEND" and (at := data.rfind(b"LYRICSBEGIN", 0, end)) >= 0:
-            end = at
+        elif end >= 9 and data[end - 9 : end] == b"LYRICSEND" and (begin := data.rfind(b"LYRICSBEGIN", 0, end)) >= 0:
+            end = begin
         if end == before or end < 0:
             break
     return max(0, end)

@@ -66,11 +66,11 @@ def probe_files(
     unique = list(dict.fromkeys(paths))
     shown = Progress(total=len(unique), what=f"checking {what}", unit="file", progress=progress)
     with shown:
-        for path, found, reason in map_in_order(look, unique, workers):
-            if found is None:
+        for path, fact, reason in map_in_order(look, unique, workers):
+            if fact is None:
                 unusable[path] = reason
             else:
-                facts[path] = found
+                facts[path] = fact
             shown.update()
     return facts, unusable
 
@@ -120,10 +120,10 @@ class _Memory(Generic[Facts]):
         with Progress(total=len(stamps), initial=len(facts), what=name, unit="file", progress=progress) as bar:
             for start in range(0, len(todo), _BATCH):
                 part = todo[start : start + _BATCH]
-                found, bad = probe_files(self._root, part, probe, what=self._what, workers=workers, progress=False)
-                fresh = [(path, {"stamp": stamps[path], "facts": self._pack(fact)}) for path, fact in found.items()]
+                probed, bad = probe_files(self._root, part, probe, what=self._what, workers=workers, progress=False)
+                fresh = [(path, {"stamp": stamps[path], "facts": self._pack(fact)}) for path, fact in probed.items()]
                 self._journal.add_many(fresh)
-                facts |= found
+                facts |= probed
                 unusable |= bad
                 bar.update(len(part))
         return facts, unusable

@@ -134,15 +134,15 @@ def inspect_files(
     todo = [(path, True) for path in images] + [(path, False) for path in others]
     inspector = _Inspector(root, record)
     results = map_in_order(inspector.look, todo, workers)
-    for path, old, found in track(results, total=len(todo), what="inspecting files", unit="file", progress=progress):
-        if isinstance(found, str):
-            damaged.append(f"{path}: {found}")
+    for path, old, state in track(results, total=len(todo), what="inspecting files", unit="file", progress=progress):
+        if isinstance(state, str):
+            damaged.append(f"{path}: {state}")
             continue
-        states[path] = found
-        if has_manifest and old is not None and old.sha256 != found.sha256:
+        states[path] = state
+        if has_manifest and old is not None and old.sha256 != state.sha256:
             changed.append(path)
-        elif old != found:
-            fresh.append((path, found))
+        elif old != state:
+            fresh.append((path, state))
         if len(fresh) >= _BATCH:
             _remember(record, fresh)
     _remember(record, fresh)

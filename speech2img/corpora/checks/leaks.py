@@ -63,28 +63,30 @@ def find_leaks(items: Sequence[Item], traces: Mapping[str, Iterable[Trace]]) -> 
         If a kind is not one of ``KINDS`` or an id not one of the items (a mistake of the caller).
     """
     split_of = {item.id: item.split for item in items}
-    found = []
+    leaks = []
     for kind in KINDS:
         holders: dict[str, dict[str, set[str]]] = {}
         for item_id, value in traces.get(kind, ()):
             split = split_of[item_id]
             if value:
                 holders.setdefault(value, {}).setdefault(split, set()).add(item_id)
-        found += _compare(kind, [sides for sides in holders.values() if len(sides) > 1])
+        leaks += _compare(kind, [sides for sides in holders.values() if len(sides) > 1])
     unknown = set(traces) - set(KINDS)
     if unknown:
         raise KeyError(f"no kind of leak: {', '.join(sorted(unknown))}")
-    return found
+    return leaks
 
 
 def _compare(kind: str, shared: Sequence[Mapping[str, set[str]]]) -> list[Leak]:
     leaks = []
     for position, first in enumerate(SPLITS):
         for second in SPLITS[position + 1 :]:
-            both = [sides[second] for sides in shared if first in sides and second in sides]
-            if both:
-                affected = sorted(set().union(*both))
-                leaks.append(Leak(kind, (first, second), len(both), len(affected), tuple(affected[:MAX_EXAMPLES])))
+            shared_by_both = [sides[second] for sides in shared if first in sides and second in sides]
+            if shared_by_both:
+                affected = sorted(set().union(*shared_by_both))
+                leaks.append(
+                    Leak(kind, (first, second), len(shared_by_both), len(affected), tuple(affected[:MAX_EXAMPLES]))
+                )
     return leaks
 
 
@@ -156,7 +158,7 @@ def speaker_traces(items: Sequence[Item]) -> list[Trace]:
 
 def photographer_traces(items: Sequence[Item]) -> list[Trace]:
     """The Flickr owner (``12345678@N00``) of every picture whose file name gives one; most corpora's names do not."""
-    return [(item.id, found[0]) for item in items if (found := _FLICKR_OWNER.search(Path(item.image).name))]
+    return [(item.id, match[0]) for item in items if (match := _FLICKR_OWNER.search(Path(item.image).name))]
 
 
 def leak_report(leaks: Sequence[Leak], checked: Iterable[str], *, unknown: Mapping[str, str]) -> dict[str, Any]:
@@ -176,8 +178,8 @@ def leak_report(leaks: Sequence[Leak], checked: Iterable[str], *, unknown: Mappi
     dict
         ``checked``, ``unknown``, ``found`` (plain JSON).
     """
-    found = [asdict(leak) | {"splits": list(leak.splits), "examples": list(leak.examples)} for leak in leaks]
-    return {"checked": [kind for kind in KINDS if kind in set(checked)], "unknown": dict(unknown), "found": found}
+    records = [asdict(leak) | {"splits": list(leak.splits), "examples": list(leak.examples)} for leak in leaks]
+    return {"checked": [kind for kind in KINDS if kind in set(checked)], "unknown": dict(unknown), "found": records}
 
 
 def leak_line(report: Any) -> str | None:

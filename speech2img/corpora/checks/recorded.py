@@ -53,7 +53,7 @@ class SpokenSource:
 
     name: str
     """Of the corpus, in the manifest."""
-    pictures: str
+    images: str
     """Where the pictures are officially available, and where they belong."""
     recordings: str
     """The same of the recordings."""
@@ -98,17 +98,17 @@ def finish_spoken(
     demand_files(
         root,
         [
-            Needed("pictures", tuple(item.image for item in items), source.pictures),
+            Needed("pictures", tuple(item.image for item in items), source.images),
             Needed("recordings", tuple(recordings), source.recordings),
         ],
     )
-    pictures, unusable = probe_images(
+    images, unusable = probe_images(
         root, [item.image for item in items], workers=options.workers, progress=options.progress
     )
     facts, silent = probe_recordings(root, recordings, workers=options.workers, progress=options.progress)
     unusable |= silent
     if unusable and not options.leave_out_unusable:
-        refuse_unusable(root, unusable, total=len(pictures) + len(facts) + len(unusable), fix=LEAVE_OUT)
+        refuse_unusable(root, unusable, total=len(images) + len(facts) + len(unusable), fix=LEAVE_OUT)
     kept = mark_unheard(_usable(items, unusable))
     summary = speech_summary(kept, facts)
     notes = [

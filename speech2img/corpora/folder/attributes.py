@@ -97,12 +97,12 @@ def folder_facts(root: Path, entries: Iterable[Entry]) -> tuple[CorpusFacts, lis
     for entry in entries:
         for name, value in (entry.attributes or {}).items():
             values.setdefault(name, set()).add(value)
-    for name, found in values.items():
-        if len(found) > MAX_VALUES:
-            reason = f"attribute {name!r} has {len(found)} values: {some_of(sorted(found))}"
+    for name, seen in values.items():
+        if len(seen) > MAX_VALUES:
+            reason = f"attribute {name!r} has {len(seen)} values: {some_of(sorted(seen))}"
             raise DataError.about(root, reason, f"give at most {MAX_VALUES}, or call the column otherwise")
-    alike = [name for name, found in values.items() if len(found) == 1]
-    attributes = {name: tuple(sorted(found)) for name, found in values.items() if len(found) > 1}
+    alike = [name for name, seen in values.items() if len(seen) == 1]
+    attributes = {name: tuple(sorted(seen)) for name, seen in values.items() if len(seen) > 1}
     notes = [f"attributes: {', '.join(f'{name} ({len(of)} values)' for name, of in attributes.items())}"]
     unmeasured = [f"attributes that are the same in all images, and are not measured: {some_of(alike)}"]
     return CorpusFacts(attributes), (notes if attributes else []) + (unmeasured if alike else [])

@@ -110,10 +110,10 @@ def without_suffix(path: str) -> str:
     return path[: -len(suffix)] if suffix else path
 
 
-def refuse_twins(root: Path, pictures: Sequence[str]) -> None:
+def refuse_twins(root: Path, images: Sequence[str]) -> None:
     """DataError if two pictures differ in their ending only: they would share a name, and their recordings."""
     seen: dict[str, str] = {}
-    for picture in pictures:
-        other = seen.setdefault(same_name(without_suffix(picture)), picture)
-        if other != picture:
-            raise DataError.about(root / picture, f"has the same name as {other}", "rename one of them")
+    for image in images:
+        other = seen.setdefault(same_name(without_suffix(image)), image)
+        if other != image:
+            raise DataError.about(root / image, f"has the same name as {other}", "rename one of them")

@@ -107,35 +107,35 @@ def _is_text(path: Path) -> bool:
     return head[:2] in _UTF16 or not any(byte < 32 and byte not in b"\t\n\r\v\f" for byte in head)
 
 
-def _take(kinds: Kinds, path: str, found: str | None, sounds: Collection[str]) -> None:
+def _take(kinds: Kinds, path: str, media_type: str | None, sounds: Collection[str]) -> None:
     """Put a file of a media type (None where it is not known) where it belongs; ``sounds`` are types that are read."""
     suffix = suffix_of(path)
-    family = (found or "").partition("/")[0]
-    if found == "text/plain" and suffix in TEXT_SUFFIXES:
+    family = (media_type or "").partition("/")[0]
+    if media_type == "text/plain" and suffix in TEXT_SUFFIXES:
         kinds.texts.append(path)
     elif suffix in TABLE_SUFFIXES and family not in ("image", "audio", "video"):
         kinds.others[path] = TABLE if suffix != ".json" else OTHER
     elif family == "image" and suffix in RAW_SUFFIXES:
         kinds.unread_images[path] = "camera raw pictures are not read; export them as JPEG"
-    elif found in IMAGE_TYPES or (found is None and suffix in IMAGE_SUFFIXES):
+    elif media_type in IMAGE_TYPES or (media_type is None and suffix in IMAGE_SUFFIXES):
         kinds.images.append(path)
-    elif found in VIDEO_TYPES and suffix not in SOUND_SUFFIXES:
+    elif media_type in VIDEO_TYPES and suffix not in SOUND_SUFFIXES:
         kinds.others[path] = VIDEO
-    elif found in sounds or (found is None and suffix in RECORDING_SUFFIXES):
+    elif media_type in sounds or (media_type is None and suffix in RECORDING_SUFFIXES):
         kinds.recordings.append(path)
     elif family == "image":
-        kinds.unread_images[path] = f"{_format(found)} pictures are not read; convert them to JPEG or PNG"
+        kinds.unread_images[path] = f"{_format(media_type)} pictures are not read; convert them to JPEG or PNG"
     elif family in ("audio", "video"):
-        known = FOREIGN_SOUNDS.get(found or "")
-        needs = f"{known[1]} needs ffmpeg or PyAV, which is not here" if known else f"{_format(found)} is not read"
+        known = FOREIGN_SOUNDS.get(media_type or "")
+        needs = f"{known[1]} needs ffmpeg or PyAV, which is not here" if known else f"{_format(media_type)} is not read"
         kinds.unread_recordings[path] = f"{needs}; convert it to wav or flac"
-    elif found is None and suffix in UNREAD_IMAGE_SUFFIXES:
+    elif media_type is None and suffix in UNREAD_IMAGE_SUFFIXES:
         kinds.unread_images[path] = UNKNOWN_IMAGE
-    elif found is None and suffix in OTHER_SOUND_SUFFIXES:
+    elif media_type is None and suffix in OTHER_SOUND_SUFFIXES:
         kinds.unread_recordings[path] = UNKNOWN_SOUND
     else:
         kinds.others[path] = OTHER
 
 
-def _format(found: str | None) -> str:
-    return (found or "").partition("/")[2].removeprefix("x-").upper()
+def _format(media_type: str | None) -> str:
+    return (media_type or "").partition("/")[2].removeprefix("x-").upper()

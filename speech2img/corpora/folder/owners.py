@@ -36,7 +36,7 @@ class Owners:
 
     Parameters
     ----------
-    pictures : sequence of str
+    images : sequence of str
         All pictures, those that are not read included, relative to the corpus folder.
     others : sequence of str
         All recordings and texts.
@@ -52,11 +52,11 @@ class Owners:
     capital and small ones unless two pictures differ in them only.
     """
 
-    def __init__(self, pictures: Sequence[str], others: Sequence[str]) -> None:
-        names = {same_name(without_suffix(picture)) for picture in pictures}
+    def __init__(self, images: Sequence[str], others: Sequence[str]) -> None:
+        names = {same_name(without_suffix(image)) for image in images}
         differ = len({name.casefold() for name in names}) < len(names)
         self._fold: Callable[[str], str] = str if differ else str.casefold
-        folders = {self._folder(picture) for picture in pictures}
+        folders = {self._folder(image) for image in images}
         self._holding = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
         self._shared = _common(folders)
         self._key_of = _image_keys(folders)
@@ -65,11 +65,11 @@ class Owners:
         self._side = self._proven_side({self._folder(other) for other in others})
         self._near: dict[tuple[Folder, str], list[str]] = defaultdict(list)
         self._far: dict[tuple[Folder, str], list[str]] = defaultdict(list)
-        for picture in pictures:
-            key, stem = self._key_of[self._folder(picture)], self._stem(picture)
-            self._near[key, stem].append(picture)
+        for image in images:
+            key, stem = self._key_of[self._folder(image)], self._stem(image)
+            self._near[key, stem].append(image)
             for short in self._shortened(key):
-                self._far[short, stem].append(picture)
+                self._far[short, stem].append(image)
 
     def of(self, file: str, *, numbered: bool) -> list[Owner]:
         """The pictures that a file may belong to; more than one if that is not clear, none if there is none.
@@ -85,9 +85,9 @@ class Owners:
         match = _NUMBERED.fullmatch(stem) if numbered else None
         for known, key in self._keys(self._folder(file)):
             if whole := known.get((key, stem)):
-                return [(picture, None) for picture in whole]
+                return [(image, None) for image in whole]
             if match and (base := known.get((key, match[1]))):
-                return [(picture, int(match[2])) for picture in base]
+                return [(image, int(match[2])) for image in base]
         return []
 
     def _folder(self, path: str) -> Folder:
@@ -138,9 +138,9 @@ class Owners:
 
 def _image_keys(folders: Iterable[Folder]) -> dict[Folder, Folder]:
     """Folders of pictures without what says nothing; in full where two of them would then be the same, or one empty."""
-    short = {at: tuple(part for part in at if not _says(part, IMAGE_FOLDERS)) for at in folders}
-    emptied = len(short) > 1 and any(at and not key for at, key in short.items())
-    return {at: at for at in short} if emptied or len(set(short.values())) < len(short) else short
+    short = {folder: tuple(part for part in folder if not _says(part, IMAGE_FOLDERS)) for folder in folders}
+    emptied = len(short) > 1 and any(folder and not key for folder, key in short.items())
+    return {folder: folder for folder in short} if emptied or len(set(short.values())) < len(short) else short
 
 
 def _common(folders: Iterable[Folder]) -> Folder:

@@ -175,11 +175,11 @@ def _usable(
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
     bad = {path: f"{path}: No such file" for path in (*images, *recordings) if not os.path.lexists(root / path)}
     images, recordings = ([path for path in paths if path not in bad] for paths in (images, recordings))
-    pictures, bad_images = probe_images(root, images, workers=workers, progress=progress)
+    sizes, bad_images = probe_images(root, images, workers=workers, progress=progress)
     audio, bad_audio = probe_recordings(root, recordings, workers=workers, progress=progress)
     bad |= bad_images | bad_audio
     if not leave_out:
-        refuse_unusable(root, bad, total=len(pictures) + len(audio) + len(bad), fix=LEAVE_OUT)
+        refuse_unusable(root, bad, total=len(sizes) + len(audio) + len(bad), fix=LEAVE_OUT)
     kept = [
         replace(entry, lines=tuple(line for line in entry.lines if line.audio not in bad))
         for entry in entries

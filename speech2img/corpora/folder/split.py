@@ -116,7 +116,7 @@ def _draw_images(entries: Sequence[Entry], rows: Iterable[int], count: int, rng:
         members = by_class[name]
         rng.shuffle(members)
         start = rng.random()
-        ranked += [((place + start) / len(members), row) for place, row in enumerate(members[:-1])]
+        ranked += [((position + start) / len(members), row) for position, row in enumerate(members[:-1])]
     if len(ranked) < count:
         reason = f"{sum(map(len, by_class.values()))} pictures are too few to set {count} aside"
         raise DataError.about("split by item", reason, "add pictures, or give a column 'split' in a table")

@@ -22,12 +22,12 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 def find_table(root: Path) -> Path | None:
     """The table of a folder, if it has one (``Items.CSV`` too); DataError if it has two."""
     try:
-        found = [path for path in sorted(root.iterdir()) if path.name.lower() in TABLE_NAMES and not path.is_dir()]
+        tables = [path for path in sorted(root.iterdir()) if path.name.lower() in TABLE_NAMES and not path.is_dir()]
     except OSError as error:
         raise DataError.about(root, error.strerror, "check the path and its permissions") from error
-    if len(found) > 1:
-        raise DataError.about(root, f"both {found[0].name} and {found[1].name} are there", "keep one of them")
-    return found[0] if found else None
+    if len(tables) > 1:
+        raise DataError.about(root, f"both {tables[0].name} and {tables[1].name} are there", "keep one of them")
+    return tables[0] if tables else None
 
 
 def chosen_table(root: Path, table: str | Path) -> Path:

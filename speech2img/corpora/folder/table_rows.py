@@ -56,8 +56,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    told = _SEPARATOR_LINE.match(text)  # Excel reads and writes it
-    text, above = (text[told.end() :], 1) if told else (text, 0)
+    separator = _SEPARATOR_LINE.match(text)  # Excel reads and writes it
+    text, above = (text[separator.end() :], 1) if separator else (text, 0)
     _check_separator(path, text, delimiter)
     reader = csv.DictReader(_lines(path, text), delimiter=delimiter, strict=True, restkey="", restval=None)
     try:
@@ -90,11 +90,11 @@ def _lines(path: Path, text: str) -> Iterator[str]:
 def _check_separator(path: Path, text: str, delimiter: str) -> None:
     """Refuse a table whose first line names its columns, but not with this between them."""
     first = text[:1000].replace("\r", "\n").partition("\n")[0].lower()
-    found = [name for name in _SEPARATORS if "image" in [field.strip(' "') for field in first.split(name)]]
-    if found and delimiter not in found:
+    likely = [name for name in _SEPARATORS if "image" in [field.strip(' "') for field in first.split(name)]]
+    if likely and delimiter not in likely:
         wanted = "tabs (or call it .csv and use commas)" if delimiter == "\t" else "commas"
         raise DataError.about(
-            path, f"its columns are separated by {_SEPARATORS[found[0]]}", f"separate them by {wanted}"
+            path, f"its columns are separated by {_SEPARATORS[likely[0]]}", f"separate them by {wanted}"
         )
 
 

@@ -69,19 +69,19 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
     listing = list_files(root, made=made)
     kinds = sort_by_kind(root, listing.files)
     _refuse_empty(root, kinds)
-    refuse_twins(root, kinds.pictures)
+    refuse_twins(root, kinds.images)
     unused = [*listing.unused, *kinds.unread()]
     recordings, texts, idle = _owned(root, kinds, leave_out=leave_out)
     unused += idle
     first = _first_number(recordings)
     entries = []
-    for picture, (class_name, split) in zip(kinds.pictures, classes_and_splits(kinds.pictures), strict=True):
-        words = _read_lines(root, texts.get(picture))
-        used = [owned for owned in recordings.get(picture, ()) if owned[0] not in kinds.unread_recordings]
-        spoken = _by_index(root, picture, used, first)
+    for image, (class_name, split) in zip(kinds.images, classes_and_splits(kinds.images), strict=True):
+        words = _read_lines(root, texts.get(image))
+        used = [owned for owned in recordings.get(image, ()) if owned[0] not in kinds.unread_recordings]
+        spoken = _by_index(root, image, used, first)
         indices = sorted(spoken.keys() | words.keys())
         lines = tuple(Line(index, spoken.get(index), words.get(index, "")) for index in indices)
-        entries.append(Entry(picture, class_name, split, lines))
+        entries.append(Entry(image, class_name, split, lines))
     if not any(entry.lines for entry in entries) and not leave_out:
         _refuse_unheard(root, kinds, listing.unused)
     notes = [f"linked folders were followed: {some_of(listing.links)}"] if listing.links else []
@@ -89,7 +89,7 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
 
 
 def _refuse_empty(root: Path, kinds: Kinds) -> None:
-    if kinds.pictures:
+    if kinds.images:
         return
     if kinds.unread_images:
         reasons = [f"{path}: {reason}" for path, reason in kinds.unread_images.items()]
@@ -118,14 +118,14 @@ def _refuse_unheard(root: Path, kinds: Kinds, unused: Iterable[Unused]) -> None:
 def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping[str, str], list[Unused]]:
     """Recordings and text of every picture, and what belongs to none."""
     heard = [*kinds.recordings, *kinds.unread_recordings]
-    owners = Owners([*kinds.pictures, *kinds.unread_images], [*heard, *kinds.texts])
+    owners = Owners([*kinds.images, *kinds.unread_images], [*heard, *kinds.texts])
     recordings: dict[str, list[Owner]] = defaultdict(list)
     orphans: dict[str, str] = {}
     for file in sorted(heard):
-        found = owners.of(file, numbered=True)
-        reason = _reason_against(kinds, found)
+        candidates = owners.of(file, numbered=True)
+        reason = _reason_against(kinds, candidates)
         if reason is None:
-            recordings[found[0][0]].append((file, found[0][1]))
+            recordings[candidates[0][0]].append((file, candidates[0][1]))
         elif file not in kinds.unread_recordings:
             orphans[file] = reason
     if orphans and not leave_out:
@@ -133,22 +133,22 @@ def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping
     texts: dict[str, str] = {}
     idle = [Unused(file, reason) for file, reason in orphans.items()]
     for file in kinds.texts:
-        found = owners.of(file, numbered=False)
-        picture = found[0][0] if len(found) == 1 else ""
-        if not picture or picture in kinds.unread_images:
+        candidates = owners.of(file, numbered=False)
+        image = candidates[0][0] if len(candidates) == 1 else ""
+        if not image or image in kinds.unread_images:
             idle.append(Unused(file, TEXT_OF_NONE))
-        elif texts.setdefault(picture, file) != file:
+        elif texts.setdefault(image, file) != file:
             idle.append(Unused(file, "a second text of one picture"))
     return recordings, texts, idle
 
 
-def _reason_against(kinds: Kinds, found: Sequence[Owner]) -> str | None:
+def _reason_against(kinds: Kinds, candidates: Sequence[Owner]) -> str | None:
     """Why a recording has no picture; None if it has."""
-    if not found:
+    if not candidates:
         return NO_IMAGE
-    if len(found) > 1:
-        return f"may belong to {found[0][0]} or to {found[1][0]}"
-    return "a recording of a picture that is not used" if found[0][0] in kinds.unread_images else None
+    if len(candidates) > 1:
+        return f"may belong to {candidates[0][0]} or to {candidates[1][0]}"
+    return "a recording of a picture that is not used" if candidates[0][0] in kinds.unread_images else None
 
 
 def _refuse_orphans(root: Path, orphans: Mapping[str, str]) -> None:
@@ -172,13 +172,13 @@ def _first_number(recordings: Owned) -> int:
     return 1 if numbers and min(numbers) == 1 else 0
 
 
-def _by_index(root: Path, picture: str, files: Iterable[Owner], first: int) -> dict[int, str]:
+def _by_index(root: Path, image: str, files: Iterable[Owner], first: int) -> dict[int, str]:
     spoken: dict[int, str] = {}
     for file, number in files:
         index = 0 if number is None else number - first
         other = spoken.setdefault(index, file)
         if other != file:
-            reason = f"is recording {index} of {picture}, and so is {other}"
+            reason = f"is recording {index} of {image}, and so is {other}"
             raise DataError.about(root / file, reason, "give each its own number")
     return spoken
 

@@ -28,11 +28,11 @@ LISTS = {"train": "Flickr_8k.trainImages.txt", "val": "Flickr_8k.devImages.txt",
 TOKENS = "Flickr8k.token.txt"
 MAX_TEXT_BYTES = 64 << 20
 _TEXTS = f"Flickr8k_text.zip, asked for at the authors' page ({FLICKR8K_PAGE}), unpacked to Flickr8k_text/"
-_PICTURES = f"Flickr8k_Dataset.zip, asked for at the authors' page ({FLICKR8K_PAGE}), unpacked to Flicker8k_Dataset/"
+_IMAGES = f"Flickr8k_Dataset.zip, asked for at the authors' page ({FLICKR8K_PAGE}), unpacked to Flicker8k_Dataset/"
 _AUDIO = f"flickr_audio.tar.gz of {FLICKR_AUDIO_PAGE} (CC BY-SA), unpacked to flickr_audio/"
 SOURCE = SpokenSource(
     name="flickr8k",
-    pictures=_PICTURES,
+    images=_IMAGES,
     recordings=_AUDIO,
     cite="Hodosh, Young, Hockenmaier 2013 (JAIR 47); recordings: Harwath, Glass 2015 (ASRU), CC BY-SA",
     unknown={"photographer": "the corpus does not name them"},
@@ -85,7 +85,7 @@ def prepare_flickr8k(
     words = _read_captions(texts / TOKENS)
     keys = {split: _read_list(texts / name) for split, name in LISTS.items()}
     _check_lists(texts, keys, words, counts)
-    pictures = next((name for name in IMAGE_FOLDERS if (root / name).is_dir()), IMAGE_FOLDERS[0])
+    images = next((name for name in IMAGE_FOLDERS if (root / name).is_dir()), IMAGE_FOLDERS[0])
     readings = None if options.text_only else _read_recordings(root, words)
     items = []
     for number, key in enumerate(sorted(key for part in keys.values() for key in part)):
@@ -95,7 +95,7 @@ def prepare_flickr8k(
             if readings is None
             else _spoken(key, words[key], readings)
         )
-        items.append(Item(key, f"{pictures}/{key}.jpg", number, key, split, None, None, captions))
+        items.append(Item(key, f"{images}/{key}.jpg", number, key, split, None, None, captions))
     unused = sorted(words.keys() - {item.id for item in items})
     notes = [f"in no list, left out: {counted(len(unused), 'picture')} ({some_of(unused)})"] if unused else []
     nameless = sum(1 for item in items for caption in item.captions if caption.recorded and caption.speaker is None)
@@ -161,8 +161,8 @@ def _read_recordings(root: Path, words: Mapping[str, Mapping[int, str]]) -> _Rea
     """Recording of every caption and speaker of every recording."""
     folder = _folder_with(root, AUDIO_FOLDERS, "wav2capt.txt", f"{_AUDIO}; or give --text-only")
     wavs: dict[tuple[str, int], str] = {}
-    for number, (wav, picture, index) in _rows(folder / "wav2capt.txt", r"([\w.]+\.wav) ([\w.]+) #(\d)"):
-        key = (picture.removesuffix(".jpg"), int(index))
+    for number, (wav, image, index) in _rows(folder / "wav2capt.txt", r"([\w.]+\.wav) ([\w.]+) #(\d)"):
+        key = (image.removesuffix(".jpg"), int(index))
         if key[1] not in words.get(key[0], {}) or key in wavs:
             reason = f"line {number}: no caption {index} of {key[0]}, or it has two recordings"
             raise DataError.about(folder / "wav2capt.txt", reason, f"take it from {_AUDIO}")

@@ -54,10 +54,10 @@ def read_mat_vectors(path: str | Path, names: tuple[str, ...]) -> dict[str, NDAr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = loadmat(io.BytesIO(plain), variable_names=list(names), mat_dtype=False)
+            variables = loadmat(io.BytesIO(plain), variable_names=list(names), mat_dtype=False)
     except Exception as error:  # scipy raises some ten kinds for damaged files, and lists none of them
         raise DataError.about(path, f"damaged ({type(error).__name__}: {error})", _FIX) from error
-    return {name: _vector(path, name, found.get(name)) for name in names}
+    return {name: _vector(path, name, variables.get(name)) for name in names}
 
 
 def _guarded(path: Path, data: bytes) -> bytes:
@@ -79,15 +79,15 @@ def _guarded(path: Path, data: bytes) -> bytes:
 
 
 def _elements(path: Path, data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    at = _HEADER
-    while at < len(data):
-        if at + 8 > len(data):
+    offset = _HEADER
+    while offset < len(data):
+        if offset + 8 > len(data):
             raise DataError.about(path, "damaged (it ends too early)", _FIX)
-        kind, size = struct.unpack_from(f"{order}II", data, at)
-        if kind not in (_MATRIX, _COMPRESSED) or size > len(data) - at - 8:
+        kind, size = struct.unpack_from(f"{order}II", data, offset)
+        if kind not in (_MATRIX, _COMPRESSED) or size > len(data) - offset - 8:
             raise DataError.about(path, "damaged (an element is no array, or larger than the file)", _FIX)
-        yield kind, data[at + 8 : at + 8 + size]
-        at += 8 + size
+        yield kind, data[offset + 8 : offset + 8 + size]
+        offset += 8 + size
 
 
 def _unpack(path: Path, content: bytes) -> bytes:

@@ -112,7 +112,7 @@ def _check_own_sets(path: Path, num_images: int) -> None:
     sizes = {name: len(ids) for name, ids in sets.items()}
     listed = np.sort(np.concatenate(list(sets.values())))
     if sizes != dict(OWN_SETS) or not np.array_equal(listed, np.arange(1, num_images + 1)):
-        found = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        counts = ", ".join(f"{name} {size}" for name, size in sizes.items())
         wanted = ", ".join(f"{name} {size}" for name, size in OWN_SETS.items())
-        reason = f"its sets ({found}) are not {wanted}, each picture once"
+        reason = f"its sets ({counts}) are not {wanted}, each picture once"
         raise DataError.about(path, reason, OXFORD102.image_source)

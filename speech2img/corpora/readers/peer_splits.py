@@ -63,14 +63,14 @@ def find_peer_splits(folder: Path) -> list[PeerSplit]:
     DataError
         If a file is damaged or holds something else.
     """
-    found = []
+    splits = []
     for kind, read in _READERS.items():
         split = read(folder)
         if split is not None and split.sides:
-            found.append(split)
+            splits.append(split)
         elif split is not None:
             raise DataError.about(folder, f"the {kind} of the split list nothing", _FIX)
-    return found
+    return splits
 
 
 def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:

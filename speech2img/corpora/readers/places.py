@@ -215,12 +215,12 @@ def _parted_rooms(items: Sequence[Item], splits: str | Path | None, seed: int) -
         sides = {item.id: "train" for item in items} | dict.fromkeys(_drawn(items, ROOM_TEST_SHARE, seed), "test")
         how = f"rooms, drawn: test {ROOM_TEST_SHARE:g}; not the published split, which needs --splits"
     else:
-        found = find_peer_splits(Path(splits))
-        if not found:
+        peers = find_peer_splits(Path(splits))
+        if not peers:
             raise DataError.about(splits, "no split files in it", "give S2IGAN's or Li et al.'s, see --help")
-        bare = {side: tuple(PurePosixPath(name).name for name in names) for side, names in found[0].sides.items()}
-        sides = sides_of_items(replace(found[0], sides=bare, numbers={}), items)
-        how = f"rooms, by {found[0].kind} of {Path(splits).name}: {counted(len(sides), 'picture')}"
+        bare = {side: tuple(PurePosixPath(name).name for name in names) for side, names in peers[0].sides.items()}
+        sides = sides_of_items(replace(peers[0], sides=bare, numbers={}), items)
+        how = f"rooms, by {peers[0].kind} of {Path(splits).name}: {counted(len(sides), 'picture')}"
     parted = [
         replace(item, split="test_seen" if sides[item.id] == "test" else "train") for item in items if item.id in sides
     ]

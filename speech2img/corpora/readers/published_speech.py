@@ -67,30 +67,30 @@ def take_recordings(
     DataError
         If it holds no recording of these pictures, two of one caption, or recordings that cannot be used.
     """
-    place = _place(root, folder)
+    location = _place(root, folder)
     wanted = {(item.id, caption.index) for item in items for caption in item.captions}
     ids = {item.id for item in items}
-    found: dict[tuple[str, int], str] = {}
+    recordings: dict[tuple[str, int], str] = {}
     speakers: dict[str, str | None] = {}
     strange: list[str] = []
-    content = folder_content(root / place)
-    strange += [f"{place}/{path}" for path in content.passed]
+    content = folder_content(root / location)
+    strange += [f"{location}/{path}" for path in content.passed]
     for file in content.files:
-        path = f"{place}/{file.path}"
+        path = f"{location}/{file.path}"
         key, speaker = _caption_of(file.path, ids)
         if key not in wanted:
             strange.append(path)
-        elif found.setdefault(key, path) != path:
-            reason = f"speaks caption {key[1]} of {key[0]}, and so does {found[key]}"
+        elif recordings.setdefault(key, path) != path:
+            reason = f"speaks caption {key[1]} of {key[0]}, and so does {recordings[key]}"
             raise DataError.about(root / path, reason, "give the folder of one speaker as --recordings")
         speakers[path] = speaker
-    if not found:
-        raise DataError.about(root / place, "no recording of a caption of these pictures in it", _FIX)
-    facts, unusable = probe_recordings(root, list(found.values()), workers=workers, progress=progress)
-    refuse_unusable(root, unusable, total=len(found), fix="fetch them again, or remove them")
-    spoken = [_with_recordings(item, found, speakers) for item in items]
-    silent = [f"{item_id}_{index}" for item_id, index in sorted(wanted - found.keys())]
-    return PublishedSpeech(spoken, facts, _notes(root, place, len(found), silent, strange))
+    if not recordings:
+        raise DataError.about(root / location, "no recording of a caption of these pictures in it", _FIX)
+    facts, unusable = probe_recordings(root, list(recordings.values()), workers=workers, progress=progress)
+    refuse_unusable(root, unusable, total=len(recordings), fix="fetch them again, or remove them")
+    spoken = [_with_recordings(item, recordings, speakers) for item in items]
+    silent = [f"{item_id}_{index}" for item_id, index in sorted(wanted - recordings.keys())]
+    return PublishedSpeech(spoken, facts, _notes(root, location, len(recordings), silent, strange))
 
 
 def _place(root: Path, folder: Path) -> str:
@@ -114,10 +114,10 @@ def _caption_of(path: str, ids: set[str]) -> tuple[tuple[str, int], str | None]:
     return ("", 0), None
 
 
-def _with_recordings(item: Item, found: Mapping[tuple[str, int], str], speakers: Mapping[str, str | None]) -> Item:
+def _with_recordings(item: Item, recordings: Mapping[tuple[str, int], str], speakers: Mapping[str, str | None]) -> Item:
     captions = []
     for caption in item.captions:
-        path = found.get((item.id, caption.index))
+        path = recordings.get((item.id, caption.index))
         if path is not None:
             language = caption.language
             caption = recorded_caption(
@@ -127,8 +127,8 @@ def _with_recordings(item: Item, found: Mapping[tuple[str, int], str], speakers:
     return replace(item, captions=tuple(captions))
 
 
-def _notes(root: Path, place: str, count: int, silent: Sequence[str], strange: Sequence[str]) -> list[str]:
-    notes = [f"published recordings of {place}: {counted(count, 'caption')}"]
+def _notes(root: Path, location: str, count: int, silent: Sequence[str], strange: Sequence[str]) -> list[str]:
+    notes = [f"published recordings of {location}: {counted(count, 'caption')}"]
     listing = root / UNSPOKEN_NAME
     if silent:
         write_text(listing, "".join(f"{name}\n" for name in silent))

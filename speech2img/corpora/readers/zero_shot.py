@@ -152,7 +152,7 @@ def finish_zero_shot(
     )
     states = inspect_files(
         root,
-        pictures=[item.image for item in items],
+        images=[item.image for item in items],
         others=[*corpus.index_files, *text_files],
         source=corpus.image_source,
         workers=options.workers,
@@ -205,23 +205,23 @@ def count_sides(path: Path, corpus: ZeroShotCorpus, items: Sequence[Item]) -> No
         Naming the first side whose numbers differ.
     """
     for side, (num_images, num_classes) in corpus.counts.items():
-        found = [item for item in items if item.split == side]
-        classes = len({item.class_id for item in found})
-        if (len(found), classes) != (num_images, num_classes):
-            reason = f"{len(found)} pictures in {classes} classes for {side} instead of {num_images} in {num_classes}"
+        members = [item for item in items if item.split == side]
+        classes = len({item.class_id for item in members})
+        if (len(members), classes) != (num_images, num_classes):
+            reason = f"{len(members)} pictures in {classes} classes for {side} instead of {num_images} in {num_classes}"
             raise DataError.about(path, reason, corpus.image_source)
 
 
 def _find_texts(
     root: Path, corpus: ZeroShotCorpus, items: Sequence[Item], peers: Sequence[PeerSplit]
 ) -> CaptionFiles | None:
-    found = find_captions(root, corpus.caption_prefixes)
-    if found is None:
+    captions = find_captions(root, corpus.caption_prefixes)
+    if captions is None:
         for split in peers:
             texts = texts_of_items(split, items)
             if texts:
                 return captions_of_lists(split.source / "train.json", texts)
-    return found
+    return captions
 
 
 def _needed_texts(corpus: ZeroShotCorpus, items: Sequence[Item], texts: CaptionFiles | None) -> Needed:
@@ -244,10 +244,10 @@ class _Split:
 def _choose_split(root: Path, items: Sequence[Item], peers: Sequence[PeerSplit], folder: Path | None) -> _Split:
     published = {item.id: item.split for item in items}
     chosen = _Split("published zero-shot split", published) if folder is None else _brought(folder, items, published)
-    for found in peers:
-        apart = _differences(sides_of_items(found, items), found, chosen.sides)
+    for peer in peers:
+        apart = _differences(sides_of_items(peer, items), peer, chosen.sides)
         if apart:
-            reason = f"its split files ({found.kind}) are not the {chosen.name}: {_sample(apart)}"
+            reason = f"its split files ({peer.kind}) are not the {chosen.name}: {_sample(apart)}"
             fix = f"move them away, or use them on purpose with --splits {root}; prepare writes its own"
             raise DataError.about(root, reason, fix)
     return chosen
@@ -260,18 +260,18 @@ def _differences(listed: Mapping[str, str], split: PeerSplit, wanted: Mapping[st
 
 
 def _brought(folder: Path, items: Sequence[Item], published: Mapping[str, str]) -> _Split:
-    found = find_peer_splits(folder)
-    if not found:
+    splits = find_peer_splits(folder)
+    if not splits:
         fix = "give a folder with train/filenames.pickle and test/filenames.pickle, train.json and test.json, "
         fix += "trainvalclasses.txt and testclasses.txt, or train_filenames.txt and test_filenames.txt"
         raise DataError.about(folder, "no split files are there", fix)
-    sides = _agreed_sides(folder, [(split.kind, sides_of_items(split, items)) for split in found])
+    sides = _agreed_sides(folder, [(split.kind, sides_of_items(split, items)) for split in splits])
     left = [item.id for item in items if item.id not in sides]
     if left or len(set(sides.values())) < 2:
         reason = f"{_sample(left)} on neither side" if left else "all pictures are on one side"
         raise DataError.about(folder, reason, "complete the split, or leave --splits out to use the published one")
     moved = [item_id for item_id, side in sides.items() if published[item_id] != side]
-    kinds = " and ".join(split.kind for split in found)
+    kinds = " and ".join(split.kind for split in splits)
     if not moved:
         return _Split(
             "published zero-shot split", published, (f"the split in {folder} ({kinds}) is the published one",)
@@ -280,8 +280,8 @@ def _brought(folder: Path, items: Sequence[Item], published: Mapping[str, str]) 
     return _Split(f"split brought by the user ({kinds})", sides, (note,))
 
 
-def _agreed_sides(folder: Path, found: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]:
-    (first, sides), *others = found
+def _agreed_sides(folder: Path, choices: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, str]:
+    (first, sides), *others = choices
     merged = dict(sides)
     for kind, more in others:
         apart = [item_id for item_id, side in more.items() if merged.get(item_id, side) != side]
@@ -314,8 +314,8 @@ def _report_leaks(manifest: Manifest, states: Mapping[str, FileState]) -> dict[s
 
 
 def _notes_on_captions(captions: Mapping[str, Sequence[str]]) -> list[str]:
-    few = [item_id for item_id, texts in captions.items() if len(texts) < CAPTIONS_PER_IMAGE]
-    return [f"fewer than {CAPTIONS_PER_IMAGE} captions: {_sample(few)}"] if few else []
+    sparse = [item_id for item_id, texts in captions.items() if len(texts) < CAPTIONS_PER_IMAGE]
+    return [f"fewer than {CAPTIONS_PER_IMAGE} captions: {_sample(sparse)}"] if sparse else []
 
 
 def _notes_on_embeddings(manifest: Manifest) -> list[str]:

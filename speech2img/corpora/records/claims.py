@@ -37,6 +37,6 @@ def refuse_other_corpus(root: Path, name: str) -> None:
     """ConfigError if a folder holds another corpus, or a manifest that is not ours; DataError if it is no folder."""
     if root.exists() and not root.is_dir():
         raise DataError.about(root, "is a file", "give a folder as --root")
-    found = corpus_in(root)
-    if found not in (None, name):
-        raise ConfigError.about(root, f"holds the corpus {found}, not {name}", "give another --root")
+    owner = corpus_in(root)
+    if owner not in (None, name):
+        raise ConfigError.about(root, f"holds the corpus {owner}, not {name}", "give another --root")

@@ -35,9 +35,9 @@ def claim_folder(root: Path, recipe: Mapping[str, object]) -> None:
     path = root / RECIPE_NAME
     fix = "give another --root, or the settings this folder was made with"
     if path.is_file():
-        found = read_json(path)
-        if found != dict(recipe):
-            raise ConfigError.about(root, f"holds {_describe(found)}, asked for was {_describe(recipe)}", fix)
+        claimed = read_json(path)
+        if claimed != dict(recipe):
+            raise ConfigError.about(root, f"holds {_describe(claimed)}, asked for was {_describe(recipe)}", fix)
         return
     if (root / MANIFEST_NAME).exists() or (root / IMAGES).parent.exists():
         raise ConfigError.about(root, f"holds a corpus that is not {_describe(recipe)}", "give another --root")

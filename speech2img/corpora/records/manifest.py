@@ -109,11 +109,11 @@ class Manifest:
         DataError
             If the corpus has no such split.
         """
-        found = [item for item in self.items if item.split == name]
-        if not found:
+        members = [item for item in self.items if item.split == name]
+        if not members:
             have = ", ".join(self.splits) or "none"
             raise DataError.about(self.root / MANIFEST_NAME, f"no items in split {name!r}", f"choose among: {have}")
-        return found
+        return members
 
     def save(self) -> Path:
         """Write ``manifest.jsonl`` into the corpus folder (atomically) and return its path.

@@ -166,8 +166,8 @@ def _pickled(items: Sequence[Item]) -> dict[str, list[Any]]:
 def _remove_outdated(root: Path, part: str) -> None:
     """Remove the peers' pickles that go by the position in a list that has changed, as far as we have made them."""
     derived = root / "derived"
-    found = (root / part).glob("image_features_*.pickle")
-    features = {path.stem.removeprefix("image_features_"): path for path in found}
+    paths = (root / part).glob("image_features_*.pickle")
+    features = {path.stem.removeprefix("image_features_"): path for path in paths}
     ours = [path for name, path in features.items() if (derived / f"features-{name}.h5").is_file()]
     ours += derived.glob(f"embeddings/*/speech_embeddings_{part}.pickle")
     ours += derived.glob(f"embeddings/*/{part}/audio_features_*.pickle")

@@ -247,10 +247,10 @@ def _draw_image(task: tuple[str, Mapping[str, str]], *, root: Path, seed: int) -
     number = image_seed(seed, item_id)
     path = root / image_path(item_id)
     if not is_whole_jpeg(path):
-        picture = io.BytesIO()
+        jpeg = io.BytesIO()
         pixels = render_bird(attributes, seed=number, size=IMAGE_SIZE)
-        Image.fromarray(pixels).save(picture, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        write_quickly(path, picture.getvalue())
+        Image.fromarray(pixels).save(jpeg, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        write_quickly(path, jpeg.getvalue())
     x, y, width, height = bird_box(attributes, seed=number, size=IMAGE_SIZE)
     return float(x), float(y), float(width), float(height)
 

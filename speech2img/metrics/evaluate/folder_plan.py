@@ -63,8 +63,8 @@ def plan_distances(
     files = list(stored)
     common = tuple(tap for tap in POOLS if all(tap in statistics.taps for statistics in files)) if files else ()
     if files and not common:
-        told = " and ".join(", ".join(statistics.taps) for statistics in files)
-        raise MetricError.about("statistics", f"of {told}", "give those of one output of the network")
+        listed = " and ".join(", ".join(statistics.taps) for statistics in files)
+        raise MetricError.about("statistics", f"of {listed}", "give those of one output of the network")
     pools = tuple(tap for tap in settings.taps if tap in POOLS)
     if files and (lacking := [tap for tap in pools if tap not in common]):
         raise ConfigError.about(

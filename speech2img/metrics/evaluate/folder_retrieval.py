@@ -112,18 +112,18 @@ def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | Non
         name = PurePosixPath(path).name
         names[name] = None if name in names else identifier
     classes = {folder_of(identifier) for identifier in real} - {None}
-    found: list[str | None] = []
+    matches: list[str | None] = []
     for identifier in generated:
-        place = PurePosixPath(same_name(identifier)).with_suffix("")
+        own = PurePosixPath(same_name(identifier)).with_suffix("")
         folder = folder_of(identifier)
-        stem, match = place.name, None
+        stem, match = own.name, None
         while stem and match is None:
-            match, other = paths.get(str(place.with_name(stem))), names.get(stem)
+            match, other = paths.get(str(own.with_name(stem))), names.get(stem)
             if match is None and other is not None and (folder not in classes or folder == folder_of(other)):
                 match = other
             stem = stem.rpartition("_")[0]
-        found.append(match)
-    return found
+        matches.append(match)
+    return matches
 
 
 def folder_of(identifier: str) -> str | None:

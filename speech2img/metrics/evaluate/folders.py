@@ -113,8 +113,8 @@ class _Evaluation:
         self.settings, self.out, self.progress = settings, out, progress
         sides = [side for side in (generated, real) if side is not None]
         self.stored = {side: read_statistics(side) for side in sides if isinstance(side, Path)}
-        self.pictures = [side for side in sides if not isinstance(side, Path)]
-        for side in self.pictures:
+        self.images = [side for side in sides if not isinstance(side, Path)]
+        for side in self.images:
             check_count(side)
         self.plan: InceptionPlan | None = None
         self.made: ImageSet | None = None
@@ -137,7 +137,7 @@ class _Evaluation:
             raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
         if self.settings.retrieval:
             retrieval_rule(self.settings.protocol)
-            if self.reader is None or len(self.pictures) < 2:
+            if self.reader is None or len(self.images) < 2:
                 raise ConfigError.about(
                     "--retrieval", "it ranks pictures of both sides by a network", "give --network and two folders"
                 )
@@ -163,7 +163,7 @@ class _Evaluation:
     def read_distances(self) -> None:
         """Both sides as the distances and the network's own score need them."""
         if self.real is not None and (self.reader is not None or self.stored or self.classifier is None):
-            self.plan = plan_distances(self.reader, self.stored.values(), self.settings, has_images=bool(self.pictures))
+            self.plan = plan_distances(self.reader, self.stored.values(), self.settings, has_images=bool(self.images))
         elif self.real is None and self.reader is not None:
             self.plan = plan_score(self.reader, self.settings)
         elif self.classifier is None:
@@ -195,7 +195,7 @@ class _Evaluation:
         if self.classifier is not None:
             self._add_own_score(report, self.classifier)
         if self.settings.retrieval and self.reader is not None:
-            made, true = self.pictures
+            made, true = self.images
             add_folder_retrieval(
                 report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
             )
@@ -217,19 +217,19 @@ class _Evaluation:
         report.notes.append(classifier.facts)
         for side, are_real in ((self.generated, False), (self.real, True)):
             if side is not None and not isinstance(side, Path):
-                pictures = self.read(side, classifier, plan.settings)
-                assert pictures is not None
-                add_score_row(report, pictures, plan, reader=classifier, are_real=are_real, seed=self.settings.seed)
+                images = self.read(side, classifier, plan.settings)
+                assert images is not None
+                add_score_row(report, images, plan, reader=classifier, are_real=are_real, seed=self.settings.seed)
 
     def _report(self) -> MetricReport:
         settings, plan, reader = self.settings, self.plan, self.reader
-        told: dict[str, Any] = {
+        described: dict[str, Any] = {
             "seed": settings.seed,
             "protocol": settings.protocol or NO_PROTOCOL,
             "averaged weights": settings.ema,
         }
         if reader is not None and plan is not None:
-            told |= {
+            described |= {
                 "network": reader.name,
                 "weights": reader.weights_sha256,
                 "precision": reader.precision,
@@ -237,12 +237,12 @@ class _Evaluation:
                 "fit": fit_words(plan.settings.fit, plan.settings.side),
             }
         if self.classifier is not None:
-            told |= {"classifier": self.classifier.name, "classifier's weights": self.classifier.weights_sha256}
+            described |= {"classifier": self.classifier.name, "classifier's weights": self.classifier.weights_sha256}
         report = MetricReport(
             title="Generated pictures" + (" against real ones" if self.real is not None else ""),
             model=_side(self.made, self.generated),
             corpus={**({"name": settings.corpus} if settings.corpus else {}), **_side(self.true, self.real)},
-            settings=told,
+            settings=described,
             notes=[] if plan is None else list(plan.notes),
             every_row={"ema": settings.ema},
         )
@@ -284,12 +284,12 @@ class _Evaluation:
             report.notes.append(f"There are no published numbers of {settings.corpus} to compare with.")
 
 
-def _side(pictures: ImageSet | None, source: Side | None) -> dict[str, Any]:
+def _side(images: ImageSet | None, source: Side | None) -> dict[str, Any]:
     """One side in the head of a report."""
-    if pictures is None:
+    if images is None:
         return {} if source is None else {"pictures": str(source) if isinstance(source, Path) else source.name}
     return {
-        "pictures": pictures.name,
-        "n": pictures.num_samples or NOT_STATED,
-        "files sha256": NOT_STATED if pictures.protocol is None else pictures.protocol.files_sha256,
+        "pictures": images.name,
+        "n": images.num_samples or NOT_STATED,
+        "files sha256": NOT_STATED if images.protocol is None else images.protocol.files_sha256,
     }

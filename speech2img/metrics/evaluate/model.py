@@ -115,7 +115,7 @@ def evaluate_pipeline(
             "a model is not measured on its training data",
             "choose test_seen, test or val",
         )
-    real_pictures = RealImages(manifest, size=pipeline.image_size, store=image_store)
+    real_images = RealImages(manifest, size=pipeline.image_size, store=image_store)
     facts = facts_of(manifest)
     kind = facts.classes
     groups: list[EvaluatedGroup] = []
@@ -124,9 +124,7 @@ def evaluate_pipeline(
         records = choose_utterances(recorded, count=num_utterances, seed=seed)
         first = sum(len(group.records) for group in groups)
         groups.append(
-            generate_group(
-                pipeline, records, group_name(split, kind), first, real_pictures, seed=seed, progress=progress
-            )
+            generate_group(pipeline, records, group_name(split, kind), first, real_images, seed=seed, progress=progress)
         )
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
@@ -143,20 +141,20 @@ def evaluate_pipeline(
             "splits": ", ".join(splits),
             "utterances": sum(len(group.records) for group in groups),
         },
-        settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_pictures.protocol},
+        settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_images.protocol},
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
         notes=list(notes),
     )
     for group in groups:
-        distinct = len({picture.tobytes() for picture in group.pictures})
-        if note := repetition_note(f"{group.name}, generated", distinct, len(group.pictures)):
+        distinct = len({image.tobytes() for image in group.images})
+        if note := repetition_note(f"{group.name}, generated", distinct, len(group.images)):
             report.notes.append(note)
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     for group in track(groups, what="likeness", unit="group", progress=progress):
-        _measure_likeness(report, group, manifest, real_pictures, features, seed=seed)
+        _measure_likeness(report, group, manifest, real_images, features, seed=seed)
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
     diversity = measure_diversity(
-        report, groups, pipeline, manifest, real_pictures, features, renderer, seed=seed, progress=progress
+        report, groups, pipeline, manifest, real_images, features, renderer, seed=seed, progress=progress
     )
     for measure in extras:
         for group in groups:
@@ -181,9 +179,9 @@ def evaluate_pipeline(
         ],
     )
     for group in groups:
-        for record, picture in zip(group.records, group.pictures, strict=True):
+        for record, image in zip(group.records, group.images, strict=True):
             with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
-                Image.fromarray(picture).save(path, format="PNG")
+                Image.fromarray(image).save(path, format="PNG")
     report.save(out)
     write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}))
     return report
@@ -206,7 +204,7 @@ def _judge_all(
         return readings, real_readings
     for group in track(groups, what="judge", unit="group", progress=progress):
         ids = [record.id for record in group.records]
-        readings |= dict(zip(ids, per_image(judge.predict(group.pictures)), strict=True))
+        readings |= dict(zip(ids, per_image(judge.predict(group.images)), strict=True))
         real_readings |= dict(zip(ids, per_image(judge.predict(group.real)), strict=True))
 
     def measure(name: str, records: Sequence[UtteranceRecord]) -> None:
@@ -247,7 +245,7 @@ def _measure_likeness(
     report: MetricReport,
     group: EvaluatedGroup,
     manifest: ManifestLike,
-    real_pictures: RealImages,
+    real_images: RealImages,
     network: FeatureExtractor,
     *,
     seed: int,
@@ -258,15 +256,15 @@ def _measure_likeness(
     others: FeatureReading | None = None
     if len(rest) >= len(group.records):
         picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
-        others = read_images(network, real_pictures.read(picked))
+        others = read_images(network, real_images.read(picked))
     measures.add_distribution_metrics(
         report,
         group.name,
-        read_images(network, group.pictures),
+        read_images(network, group.images),
         read_images(network, group.real),
         others,
         network=network,
-        real_protocol=f"{real_pictures.protocol}, of the same utterances",
+        real_protocol=f"{real_images.protocol}, of the same utterances",
         seed=seed,
     )
 

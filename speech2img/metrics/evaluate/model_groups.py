@@ -56,7 +56,7 @@ class EvaluatedGroup:
     name: str
     records: list[UtteranceRecord]
     embeddings: NDArray[np.float32]
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     real: NDArray[np.uint8]
     first_index: int
 
@@ -107,16 +107,16 @@ def _take_turns(
     shuffled = [records[row] for row in rng.permutation(len(records))]
     times_used: dict[str, int] = dict.fromkeys(used, 1)
     places: list[tuple[int, int, UtteranceRecord]] = []
-    for place, record in enumerate(shuffled):
+    for position, record in enumerate(shuffled):
         turn = times_used.get(record.item_id, 0)
         times_used[record.item_id] = turn + 1
-        places.append((turn, place, record))
+        places.append((turn, position, record))
     turns_of_class: dict[int, int] = {}
     ranked: list[tuple[int, int, UtteranceRecord]] = []
-    for _, place, record in sorted(places, key=lambda entry: entry[:2]):
+    for _, position, record in sorted(places, key=lambda entry: entry[:2]):
         turn = turns_of_class.get(record.class_id, 0)
         turns_of_class[record.class_id] = turn + 1
-        ranked.append((turn, place, record))
+        ranked.append((turn, position, record))
     return [record for _, _, record in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
@@ -150,17 +150,17 @@ def generate_group(
         Show a progress bar.
     """
     embeddings: list[NDArray[np.float32]] = []
-    pictures: list[NDArray[np.uint8]] = []
+    images: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start, chunk in _chunks(records):
             speech = speech_of(pipeline, chunk)
             embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
-            pictures.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
+            images.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
             real_parts.append(real.read([record.item_id for record in chunk]))
             bar.update(len(chunk))
     return EvaluatedGroup(
-        name, records, np.concatenate(embeddings), np.concatenate(pictures), np.concatenate(real_parts), first_index
+        name, records, np.concatenate(embeddings), np.concatenate(images), np.concatenate(real_parts), first_index
     )
 
 

@@ -103,7 +103,7 @@ class InceptionMetrics:
         """Add the rows of one group, and what the protocol does and the papers have."""
         split = group.records[0].split
         ids = [item.id for item in self._manifest.items if item.split == split]
-        generated = ArrayImages(group.pictures, name=f"generated, {group.name}")
+        generated = ArrayImages(group.images, name=f"generated, {group.name}")
         real = SplitImages(self._real, ids, name=f"real, {split}")
         before = len(report.rows)
         if self._reader is not None and self._plan is not None:
@@ -180,9 +180,9 @@ class InceptionMetrics:
         plan = make_score_plan(classifier, protocol=self._protocol, corpus=self._manifest.corpus)
         plan = replace(plan, score_warnings=(*plan.score_warnings, *self._warnings))
         for source, are_real in ((generated, False), (real, True)):
-            pictures = ImageSet(source.name, self._read(source, classifier, plan.settings))
+            image_set = ImageSet(source.name, self._read(source, classifier, plan.settings))
             add_score_row(
-                report, pictures, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
+                report, image_set, plan, reader=classifier, group=group.name, are_real=are_real, seed=self._seed
             )
         if classifier.facts not in report.notes:
             report.notes.append(classifier.facts)

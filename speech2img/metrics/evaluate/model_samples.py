@@ -26,7 +26,7 @@ def measure_diversity(
     groups: Sequence[EvaluatedGroup],
     pipeline: SpeechPipeline,
     manifest: ManifestLike,
-    real_pictures: RealImages,
+    real_images: RealImages,
     network: FeatureExtractor,
     renderer: Renderer | None,
     *,
@@ -40,7 +40,7 @@ def measure_diversity(
     entries: list[DiversityEntry] = []
     for row in track(rows, what="diversity", unit="utterance", progress=progress):
         record = group.records[row]
-        many = pipeline.generate(
+        varied_images = pipeline.generate(
             speech_of(pipeline, [record], group.embeddings[row : row + 1]),
             seed=seed,
             num_images=DIVERSITY_IMAGES,
@@ -56,16 +56,18 @@ def measure_diversity(
                     for number in range(DIVERSITY_IMAGES)
                 ]
             )
-        entries.append(DiversityEntry(record, many, real_pictures.read(picked) if len(picked) > 1 else None, drawn))
+        entries.append(
+            DiversityEntry(record, varied_images, real_images.read(picked) if len(picked) > 1 else None, drawn)
+        )
     varied = f"generated, one utterance, {DIVERSITY_IMAGES} noises"
     sets: dict[str, list[NDArray[np.uint8]]] = {
         varied: [entry.generated for entry in entries],
-        "generated, one picture each of all utterances": [group.pictures[:256]],
+        "generated, one picture each of all utterances": [group.images[:256]],
         "real pictures that fit one utterance": [entry.fitting for entry in entries if entry.fitting is not None],
         "real renders of one bird": [entry.drawn for entry in entries if entry.drawn is not None],
     }
     measures.add_diversity(
-        report, {name: pictures for name, pictures in sets.items() if pictures}, network=network, seed=seed
+        report, {name: images for name, images in sets.items() if images}, network=network, seed=seed
     )
     drawn_sets = sets["real renders of one bird"] or sets["real pictures that fit one utterance"]
     if drawn_sets and measures.is_collapsed(sets[varied], drawn_sets, network=network):

@@ -119,7 +119,7 @@ def diversity_scores(sets: Sequence[NDArray[np.floating]], *, seed: int) -> list
         Score(
             name="diversity",
             value=varied.value,
-            num_samples=varied.num_pictures,
+            num_samples=varied.num_images,
             protocol=f"mean pairwise distance within {varied.num_sets} set(s)",
             seed=seed,
             interval=varied.interval,

@@ -118,19 +118,19 @@ class _Ranking:
     ) -> None:
         self._per_class = per_class
         self._generated, self._real, self._rule, self._seed = generated, real, rule, seed
-        told = real.features.protocol
-        (self.tap,) = told.taps
+        protocol = real.features.protocol
+        (self.tap,) = protocol.taps
         self._kept = {side: len(side.items) - len(side.items) % rule.whole_batches_of for side in (generated, real)}
-        self.words = f"cosine of the features at {self.tap}; {input_filter(told.resize).words}"
+        self.words = f"cosine of the features at {self.tap}; {input_filter(protocol.resize).words}"
         if rule.whole_batches_of > 1:
             self.words += f"; pictures that do not fill a batch of {rule.whole_batches_of} are dropped"
         self.details: dict[str, Any] = {
             "dimensions": POOLS[self.tap],
             "build": reader.build,
-            "resize": told.resize,
-            "precision": told.precision,
-            "generated": _told(generated),
-            "real": _told(real),
+            "resize": protocol.resize,
+            "precision": protocol.precision,
+            "generated": _protocol_of(generated),
+            "real": _protocol_of(real),
             "whole_batches_of": rule.whole_batches_of,
         }
         self.warnings: tuple[str, ...] = ()
@@ -185,7 +185,7 @@ class _Ranking:
         self, real: list[int], generated: list[int], labels_of: Callable[[LabelledImages], Sequence[object]]
     ) -> list[Score]:
         """Scores in the rule's directions; a query without any answer in the gallery is none."""
-        found: list[Score] = []
+        results: list[Score] = []
         ends = {"real": (self._real, real), "generated": (self._generated, generated)}
         for direction in self._rule.directions:
             (asking, queries), (asked, gallery) = (ends[end] for end in direction.split("_to_"))
@@ -201,8 +201,8 @@ class _Ranking:
                 gallery_labels,
                 ks=self._rule.ks,
             )
-            found += scores.scores(direction, groups=[asking.items[row] for row in queries], seed=self._seed)
-        return found
+            results += scores.scores(direction, groups=[asking.items[row] for row in queries], seed=self._seed)
+        return results
 
 
 def _said(score: Score, right: str) -> Score:
@@ -210,6 +210,6 @@ def _said(score: Score, right: str) -> Score:
     return replace(score, protocol=f"{score.protocol}; {right}")
 
 
-def _told(pictures: LabelledImages) -> dict[str, Any]:
-    told = asdict(pictures.features.protocol)
-    return {key: told[key] for key in ("n", "crop", "files_sha256")}
+def _protocol_of(images: LabelledImages) -> dict[str, Any]:
+    protocol = asdict(images.features.protocol)
+    return {key: protocol[key] for key in ("n", "crop", "files_sha256")}

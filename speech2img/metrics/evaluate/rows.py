@@ -86,7 +86,7 @@ def add_inception_rows(
 
 def add_score_row(
     report: MetricReport,
-    pictures: ImageSet,
+    images: ImageSet,
     plan: InceptionPlan,
     *,
     reader: FeatureExtractor | None,
@@ -100,26 +100,26 @@ def add_score_row(
     ----------
     report, plan, reader, group, seed
         As for ``add_inception_rows``; the plan has a score.
-    pictures : ImageSet
+    images : ImageSet
         Read at the plan's ``score_tap``.
     are_real : bool
         Whether they are real pictures: the yardstick of the same score.
     """
     label = plan.score_label or plan.score_tap
     side = "real" if are_real else "generated"
-    _note_repetition(report, pictures, f"{group}, {side}" if group else side)
-    section = _section(report, pictures, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
+    _note_repetition(report, images, f"{group}, {side}" if group else side)
+    section = _section(report, images, None, plan, reader=reader, group=group, tap=label, are_real=are_real)
     measure(
         section,
-        MetricInputs(generated=FeatureSide.logits_of_set(pictures, plan.score_tap)),
+        MetricInputs(generated=FeatureSide.logits_of_set(images, plan.score_tap)),
         MetricOptions(seed=seed, score=plan.score),
     )
 
 
-def _note_repetition(report: MetricReport, pictures: ImageSet, side: str) -> None:
+def _note_repetition(report: MetricReport, images: ImageSet, side: str) -> None:
     """Say once of a set that its pictures repeat each other."""
-    if pictures.features is not None:
-        note = repetition_note(side, pictures.features.num_distinct, len(pictures.features.ids))
+    if images.features is not None:
+        note = repetition_note(side, images.features.num_distinct, len(images.features.ids))
         if note is not None and note not in report.notes:
             report.notes.append(note)
 
@@ -172,9 +172,9 @@ def _section(
     )
 
 
-def _details(pictures: ImageSet) -> dict[str, Any]:
+def _details(images: ImageSet) -> dict[str, Any]:
     """One side as fields of JSON; network and filter stand in the row."""
-    if pictures.protocol is None:
-        return {"name": pictures.name, "n": pictures.num_samples}
-    told = asdict(pictures.protocol)
-    return {"name": pictures.name, **{key: told[key] for key in ("n", "crop", "fit", "files_sha256")}}
+    if images.protocol is None:
+        return {"name": images.name, "n": images.num_samples}
+    protocol = asdict(images.protocol)
+    return {"name": images.name, **{key: protocol[key] for key in ("n", "crop", "fit", "files_sha256")}}

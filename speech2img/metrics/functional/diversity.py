@@ -20,7 +20,7 @@ class Diversity:
     """95 % percentile interval of the mean, by resampling the sets."""
     num_sets: int
     """Number of sets (utterances)."""
-    num_pictures: int
+    num_images: int
     """Number of pictures in all sets together."""
 
 

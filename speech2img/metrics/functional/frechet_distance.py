@@ -164,11 +164,11 @@ def influences(
     left = vectors[:, kept] * np.sqrt(sizes[kept])
     right = mixed.T @ (vectors[:, kept] / np.sqrt(sizes[kept]))
     gap = a.mean - b.mean
-    found: list[NDArray[np.float64] | None] = []
+    changes: list[NDArray[np.float64] | None] = []
     sides = ((a, root_a, left, features_a, 2.0), (b, root_b, right, features_b, -2.0))
     for own, root, map_root, features, sign in sides:
         if features is None:
-            found.append(None)
+            changes.append(None)
             continue
         if np.ndim(features) != 2 or features.shape[1] != own.dim or own.num_samples not in (None, len(features)):
             raise MetricError.about(
@@ -181,13 +181,13 @@ def influences(
             if own.root is not None or len(root) < own.dim
             else solve_triangular(root, map_root, lower=False).T
         )
-        changes = []
+        blocks = []
         for rows in float64_blocks(features, "features"):
             rows = rows - own.mean
-            changes.append(sign * (rows @ gap) + (rows**2).sum(axis=1) - ((rows @ whiten.T) ** 2).sum(axis=1))
-        change = np.concatenate(changes)
-        found.append(change - change.mean())
-    return found
+            blocks.append(sign * (rows @ gap) + (rows**2).sum(axis=1) - ((rows @ whiten.T) ** 2).sum(axis=1))
+        change = np.concatenate(blocks)
+        changes.append(change - change.mean())
+    return changes
 
 
 def _interval(

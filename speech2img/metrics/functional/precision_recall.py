@@ -120,14 +120,14 @@ def _inside(
             nearest = np.concatenate([nearest, _squares(block, others)], axis=1)
             nearest = np.partition(nearest, min(k, nearest.shape[1] - 1), axis=1)[:, : k + 1]
         radii.append(nearest.max(axis=1))
-    found: list[NDArray[np.bool_]] = []
+    parts: list[NDArray[np.bool_]] = []
     for block in _blocks(points, centre):
         inside = np.zeros(len(block), dtype=bool)
         for others, reach in zip(_blocks(manifold, centre), radii, strict=True):
             margin = _ROUNDING * ((others**2).sum(axis=1) + reach)
             inside |= (_squares(block, others) <= reach + margin).any(axis=1)
-        found.append(inside)
-    return np.concatenate(found).astype(np.float64)
+        parts.append(inside)
+    return np.concatenate(parts).astype(np.float64)
 
 
 def _blocks(rows: NDArray[np.floating], centre: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:

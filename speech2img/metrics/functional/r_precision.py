@@ -15,14 +15,14 @@ _BLOCK = 1 << 22
 
 
 def r_precision(
-    pictures: NDArray[np.floating],
+    images: NDArray[np.floating],
     captions: NDArray[np.floating],
     true_captions: Sequence[int],
     caption_items: Sequence[object],
     *,
     num_candidates: int = 100,
     num_folds: int = 10,
-    picture_ids: Sequence[str] | None = None,
+    image_ids: Sequence[str] | None = None,
     caption_ids: Sequence[str] | None = None,
     num_bootstrap: int = 1000,
     seed: int = 0,
@@ -31,7 +31,7 @@ def r_precision(
 
     Parameters
     ----------
-    pictures : np.ndarray [shape=(N, D), finite]
+    images : np.ndarray [shape=(N, D), finite]
         Embeddings of the generated pictures by an encoder that no generator was trained with.
     captions : np.ndarray [shape=(M, D), finite]
         Embeddings of captions or utterances in the same space.
@@ -66,7 +66,7 @@ def r_precision(
     Xu et al. 2018 (AttnGAN, arXiv:1711.10485), section 4: cosine, R = 1 of 100, 30,000 pictures, ten folds. A picture
     whose own caption ties with a wrong one has not found it.
     """
-    own, texts = check_features(pictures, "pictures"), check_features(captions, "captions")
+    own, texts = check_features(images, "pictures"), check_features(captions, "captions")
     if own.shape[1] != texts.shape[1]:
         raise MetricError.about(
             "R-precision",
@@ -89,7 +89,7 @@ def r_precision(
             "use fewer folds, and at least 2 candidates",
         )
     items = codes_of(caption_items)
-    order, caption_order = canonical_order(own, picture_ids), canonical_order(texts, caption_ids)
+    order, caption_order = canonical_order(own, image_ids), canonical_order(texts, caption_ids)
     rng = np.random.default_rng(seed)
     candidates = _draw(true[order], items, caption_order, num_candidates - 1, rng)
     right = np.empty(len(own))

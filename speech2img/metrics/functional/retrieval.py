@@ -77,7 +77,7 @@ class RetrievalScores:
                 settings={**sizes, "chance": chance},
             )
 
-        found = [
+        scores = [
             mean(
                 (self.first_ranks <= k).astype(np.float64),
                 f"recall_at_{k}",
@@ -86,7 +86,7 @@ class RetrievalScores:
             )
             for k in self.recall
         ]
-        found.append(
+        scores.append(
             mean(
                 self.average_precisions,
                 "mean_average_precision",
@@ -94,7 +94,7 @@ class RetrievalScores:
                 self.chance_average_precision,
             )
         )
-        found.append(
+        scores.append(
             Score(
                 name=f"median_rank_{direction}",
                 value=self.median_rank,
@@ -106,7 +106,7 @@ class RetrievalScores:
                 interval=median_interval(self.first_ranks, groups=groups, num_bootstrap=num_bootstrap, seed=seed),
             )
         )
-        return found
+        return scores
 
 
 def unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -261,7 +261,7 @@ def queries_of_each_class(
                 f"{len(items)} pictures, {per_class} are to be queries",
                 "give more pictures of it or take fewer queries a class",
             )
-        chosen.extend(items[place] for place in rng.permutation(len(items))[:per_class])
+        chosen.extend(items[index] for index in rng.permutation(len(items))[:per_class])
     return sorted(chosen)
 
 

@@ -14,7 +14,7 @@ KS = (1, 5, 10, 50)
 def speech_image_scores(
     speech: NDArray[np.floating],
     spoken_of: Sequence[str],
-    pictures: NDArray[np.floating],
+    images: NDArray[np.floating],
     items: Sequence[str],
     classes: Sequence[int],
     *,
@@ -29,7 +29,7 @@ def speech_image_scores(
         Speech embeddings; the utterances of a picture in the order of its captions.
     spoken_of : sequence of str, length U
         The picture that each utterance is about.
-    pictures : np.ndarray [shape=(N, D), finite]
+    images : np.ndarray [shape=(N, D), finite]
         Picture embeddings of the same space.
     items : sequence of str, length N
         Their names.
@@ -55,8 +55,8 @@ def speech_image_scores(
     S2IGAN (arXiv:2005.06968): mAP for CUB and Oxford-102, recall for Flickr8k and Places.
     """
     check_labels(speech, spoken_of, "speech embeddings")
-    check_labels(pictures, items, "picture embeddings")
-    check_labels(pictures, classes, "picture embeddings")
+    check_labels(images, items, "picture embeddings")
+    check_labels(images, classes, "picture embeddings")
     class_of = dict(zip(items, classes, strict=True))
     scores: list[Score] = []
     if len(set(classes)) < len(classes) and all(item in class_of for item in spoken_of):
@@ -65,20 +65,20 @@ def speech_image_scores(
             first.setdefault(class_of[spoken_of[row]], row)
         for direction, rows in (("as_published", list(first.values())), ("speech_to_picture", range(len(spoken_of)))):
             asked = [class_of[spoken_of[row]] for row in rows]
-            found = retrieval_scores(speech[list(rows)], pictures, asked, classes, ks=(1,))
+            ranking = retrieval_scores(speech[list(rows)], images, asked, classes, ks=(1,))
             scores += [
                 score
-                for score in found.scores(direction, num_bootstrap=num_bootstrap, seed=seed)
+                for score in ranking.scores(direction, num_bootstrap=num_bootstrap, seed=seed)
                 if score.name.startswith("mean_average_precision")
             ]
     for direction, queries, query_ids, gallery, gallery_ids in (
-        ("speech_to_picture", speech, spoken_of, pictures, items),
-        ("picture_to_speech", pictures, items, speech, spoken_of),
+        ("speech_to_picture", speech, spoken_of, images, items),
+        ("picture_to_speech", images, items, speech, spoken_of),
     ):
-        found = retrieval_scores(queries, gallery, query_ids, gallery_ids, ks=KS)
+        ranking = retrieval_scores(queries, gallery, query_ids, gallery_ids, ks=KS)
         scores += [
             score
-            for score in found.scores(direction, groups=query_ids, num_bootstrap=num_bootstrap, seed=seed)
+            for score in ranking.scores(direction, groups=query_ids, num_bootstrap=num_bootstrap, seed=seed)
             if not score.name.startswith("mean_average_precision")
         ]
     return scores

@@ -152,11 +152,11 @@ def extract_features(
         todo = [start for start in range(0, n, CHUNK) if start not in chunks]
         done = n - sum(min(CHUNK, n - start) for start in todo)
         bar = Progress(total=n, initial=done, what=f"features of {source.name}", unit="img", progress=progress)
-        with bar, contextlib.closing(_prepared(source, settings, todo, workers)) as pictures:
+        with bar, contextlib.closing(_prepared(source, settings, todo, workers)) as images:
             try:
                 for start in todo:
                     stop = min(n, start + CHUNK)
-                    chunks.add(start, _read_chunk(source, reader, settings, pictures, start, stop, batch_size, bar))
+                    chunks.add(start, _read_chunk(source, reader, settings, images, start, stop, batch_size, bar))
                     done += stop - start
             except KeyboardInterrupt:
                 fix = "run the same command again to go on" if work else "give a work folder to be able to go on"
@@ -180,31 +180,31 @@ def _prepared(
     size = source.read(0)[0].size if settings.fit == "equal" else None
 
     def prepare(index: int) -> _DecodedImage:
-        picture, sha256 = source.read(index)
-        if size not in (None, picture.size):
-            reason = "{} x {} pixels".format(*picture.size)
+        image, sha256 = source.read(index)
+        if size not in (None, image.size):
+            reason = "{} x {} pixels".format(*image.size)
             fix = "{} has {} x {}; choose how pictures are fitted (each, squash or middle)".format(source.ids[0], *size)
             raise ImageError.about(f"{source.name}, {source.ids[index]}", reason, fix)
-        return _DecodedImage(resize(_fitted(picture, settings)), sha256)
+        return _DecodedImage(resize(_fitted(image, settings)), sha256)
 
     yield from map_in_order(
         prepare, [row for start in starts for row in range(start, min(start + CHUNK, len(source.ids)))], workers
     )
 
 
-def _fitted(picture: Image.Image, settings: FeatureSettings) -> Image.Image:
+def _fitted(image: Image.Image, settings: FeatureSettings) -> Image.Image:
     if settings.side is None:
-        return picture
+        return image
     if settings.fit == "squash":
-        return picture.resize((settings.side, settings.side), Image.Resampling.BILINEAR)
-    return Image.fromarray(square_thumbnail(picture, settings.side))
+        return image.resize((settings.side, settings.side), Image.Resampling.BILINEAR)
+    return Image.fromarray(square_thumbnail(image, settings.side))
 
 
 def _read_chunk(
     source: ImageSource,
     reader: FeatureExtractor,
     settings: FeatureSettings,
-    pictures: Iterator[_DecodedImage],
+    images: Iterator[_DecodedImage],
     start: int,
     stop: int,
     batch_size: int,
@@ -217,9 +217,9 @@ def _read_chunk(
         count = min(batch_size, stop - first)
         batch = torch.empty(count, INPUT_SIZE, INPUT_SIZE, 3)
         for row in range(count):
-            picture = next(pictures)
-            batch[row] = torch.from_numpy(picture.pixels)
-            hashes.append(picture.sha256)
+            image = next(images)
+            batch[row] = torch.from_numpy(image.pixels)
+            hashes.append(image.sha256)
         for tap, values in reader.read(batch, settings.taps).items():
             if not np.isfinite(values).all():
                 bad = first + int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])

@@ -27,7 +27,7 @@ def images_below(root: Path) -> tuple[list[str], dict[str, str]]:
 
     Returns
     -------
-    pictures : list of str
+    images : list of str
         Paths relative to the folder: what is a picture by content, or by its name (and then damaged).
     passed : dict of str to str
         All other files, and folders that were not entered, with the reason.
@@ -42,18 +42,18 @@ def images_below(root: Path) -> tuple[list[str], dict[str, str]]:
     if root.is_file():
         raise DataError.about(root, "a file, not a folder", "give a folder with pictures, a list of them, or a .npz")
     content = folder_content(root)
-    pictures, passed = [], dict(content.passed)
+    images, passed = [], dict(content.passed)
     for file in content.files:
         suffix = PurePosixPath(file.path).suffix.lower()
         is_other_image = file.kind is not None and file.kind.startswith("image/")
         if file.kind in MEDIA_TYPES or (suffix in SUFFIXES and not is_other_image):
-            pictures.append(file.path)
+            images.append(file.path)
         elif is_other_image or suffix in UNREAD_SUFFIXES:
             reason = f"a format that is not read ({file.kind or suffix})"
             raise ImageError.about(root / file.path, reason, _CONVERT)
         else:
             passed[file.path] = f"no picture ({file.kind or suffix or 'of no known kind'})"
-    return pictures, passed
+    return images, passed
 
 
 def printable(path: str) -> str:
@@ -69,16 +69,16 @@ def spelled_as_stored(folder: Path, name: str) -> Path:
     Path
         ``folder / name`` itself where no file has the name in another spelling.
     """
-    path = found = folder / name
+    path = stored = folder / name
     if name.isascii():
         return path
     try:
         if not path.exists():
-            found = folder
+            stored = folder
             for part in PurePosixPath(name).parts:
-                entries = [part] if (found / part).exists() else sorted(os.listdir(found))
-                found /= next((entry for entry in entries if same_name(entry) == same_name(part)), part)
-        return found if found.exists() else path
+                entries = [part] if (stored / part).exists() else sorted(os.listdir(stored))
+                stored /= next((entry for entry in entries if same_name(entry) == same_name(part)), part)
+        return stored if stored.exists() else path
     except OSError:  # no such folder, or a name that is too long: reading it says so
         return path
 

@@ -83,5 +83,5 @@ class RealImages:
         if item_id not in self._items:
             raise DataError.about(f"picture {item_id}", "the manifest has no such item", "use this corpus's own ids")
         item = self._items[item_id]
-        picture = read_cropped(self._root / item.image, item.box if self._crop else None)
-        return square_thumbnail(picture, self.size)
+        image = read_cropped(self._root / item.image, item.box if self._crop else None)
+        return square_thumbnail(image, self.size)

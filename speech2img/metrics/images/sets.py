@@ -163,14 +163,14 @@ def check_count(source: ImageSource) -> None:
         raise DataError.about(source.name, "holds one picture", "give at least 2 pictures a set, better thousands")
 
 
-def save_set(path: str | Path, pictures: ImageSet) -> None:
+def save_set(path: str | Path, image_set: ImageSet) -> None:
     """Write the statistics of pictures at all their outputs; the deepest as pytorch-fid reads it."""
-    assert pictures.features is not None
-    *others, deepest = pictures.taps
-    protocol = replace(pictures.features.protocol, taps=pictures.taps)
+    assert image_set.features is not None
+    *others, deepest = image_set.taps
+    protocol = replace(image_set.features.protocol, taps=image_set.taps)
     save_statistics(
         path,
-        pictures.gaussian(deepest),
+        image_set.gaussian(deepest),
         StatisticsSource(tap=deepest, protocol=protocol),
-        others={tap: pictures.gaussian(tap) for tap in others},
+        others={tap: image_set.gaussian(tap) for tap in others},
     )

@@ -236,16 +236,16 @@ def folder_images(
     owners: dict[Path, Path] = {}
     for number, root in enumerate(roots):
         prefix = f"{number}:" if len(roots) > 1 else ""
-        found, others = images_below(root)
-        if not found:
+        paths, others = images_below(root)
+        if not paths:
             reason = " ".join(("holds no pictures.", *unused_notes("found", others)[0])).rstrip(".")
             raise DataError.about(root, reason, f"give a folder with pictures ({', '.join(SUFFIXES)})")
         passed |= {prefix + printable(path): reason for path, reason in others.items()}
-        for path in found:
-            place = Path(os.path.realpath(root / path))
-            if owners.setdefault(place, root) != root:
-                raise DataError.about(root / path, f"lies in {owners[place]} as well", "give each picture once")
-            box = None if boxes is None else boxes.get(place)
+        for path in paths:
+            real_path = Path(os.path.realpath(root / path))
+            if owners.setdefault(real_path, root) != root:
+                raise DataError.about(root / path, f"lies in {owners[real_path]} as well", "give each picture once")
+            box = None if boxes is None else boxes.get(real_path)
             if boxes is not None and box is None:
                 reason = "the manifest has no bounding box of it"
                 raise DataError.about(root / path, reason, "give the corpus's own pictures")

@@ -196,15 +196,19 @@ def _source(array: NDArray[Any]) -> StatisticsSource:
     if array.shape != () or array.dtype.kind != "U" or array.nbytes > _MAX_SOURCE:
         raise ValueError("source is no text")
     values = parse_json(str(array))
-    told = values["protocol"] if isinstance(values, dict) else None
+    protocol_values = values["protocol"] if isinstance(values, dict) else None
     texts = [field.name for field in fields(FeatureProtocol) if field.name not in ("n", "taps")]
     if (
-        not isinstance(told, dict)
+        not isinstance(protocol_values, dict)
         or not isinstance(values["tap"], str)
-        or type(told["n"]) is not int
-        or not isinstance(told["taps"], list)
-        or not all(isinstance(told[name], str) for name in texts)
+        or type(protocol_values["n"]) is not int
+        or not isinstance(protocol_values["taps"], list)
+        or not all(isinstance(protocol_values[name], str) for name in texts)
     ):
         raise ValueError("source is no record of a protocol")
-    protocol = FeatureProtocol(n=told["n"], taps=tuple(map(str, told["taps"])), **{name: told[name] for name in texts})
+    protocol = FeatureProtocol(
+        n=protocol_values["n"],
+        taps=tuple(map(str, protocol_values["taps"])),
+        **{name: protocol_values[name] for name in texts},
+    )
     return StatisticsSource(tap=values["tap"], protocol=protocol)

@@ -127,10 +127,10 @@ def page_html(data: PageData) -> str:
     )
 
 
-def image_tag(picture: NDArray[np.uint8], alt: str) -> str:
+def image_tag(image: NDArray[np.uint8], alt: str) -> str:
     """An ``img`` element with the picture (S, S, 3) inside it as PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
+    Image.fromarray(image).save(buffer, format="PNG")
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img loading="lazy" alt="{escape(alt)}" src="data:image/png;base64,{data}">'
 
@@ -195,8 +195,8 @@ def _card(entry: GalleryEntry) -> str:
     side = [(stage, f"stage {number}, {stage.shape[0]} px") for number, stage in enumerate(entry.stages[:-1], start=1)]
     side.append((entry.real, "real"))
     small = "".join(
-        f"<figure>{image_tag(picture, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
-        for picture, label in side
+        f"<figure>{image_tag(image, f'{name}: {label}')}<figcaption>{label}</figcaption></figure>"
+        for image, label in side
     )
     tags = [name, f"voice {record.voice}" + (" (unseen)" if record.held_out_voice else "")]
     if record.manner is not None:
@@ -243,7 +243,7 @@ def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
             ("real pictures that fit", entry.fitting),
             ("same bird drawn anew", entry.drawn),
         ]
-        shown = "".join(_strip(label, pictures) for label, pictures in strips if pictures is not None)
+        shown = "".join(_strip(label, images) for label, images in strips if images is not None)
         rows.append(f'<div class="row"><p>“{escape(entry.record.text)}”</p>{shown}</div>')
     if not rows:
         return ""
@@ -256,8 +256,8 @@ def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
     return f'{numbers}<div class="card rows">{"".join(rows)}</div>'
 
 
-def _strip(label: str, pictures: NDArray[np.uint8]) -> str:
-    tags = "".join(image_tag(picture, label) for picture in pictures[:8])
+def _strip(label: str, images: NDArray[np.uint8]) -> str:
+    tags = "".join(image_tag(image, label) for image in images[:8])
     return f'<div class="strip"><span>{label}</span>{tags}</div>'
 
 

@@ -17,16 +17,16 @@ def relative_accuracy_bars(report: MetricReport) -> str:
     rows = {(row.name, row.group): row for row in report.rows}
     bars = []
     for group in dict.fromkeys(row.group for row in report.rows if row.name == "spoken_attribute_accuracy"):
-        for place, (prefix, label) in enumerate(MENTION_KINDS.items()):
+        for index, (prefix, label) in enumerate(MENTION_KINDS.items()):
             accuracy = rows.get((f"{prefix}_accuracy", group))
             if accuracy is None:
                 continue
             values = {name: row.value for name in ("chance", "real") if (row := rows.get((f"{prefix}_{name}", group)))}
             relative = rows.get((relative_accuracy_name(prefix), group))
-            title = group.capitalize() if place == 0 else label
+            title = group.capitalize() if index == 0 else label
             track = _track(accuracy.value, values.get("chance"), values.get("real"))
             bars.append(
-                f'<div class="way {"sub" if place else "first"}"><span class="label">{escape(title)}</span>'
+                f'<div class="way {"sub" if index else "first"}"><span class="label">{escape(title)}</span>'
                 f"{track}{_figure(relative, accuracy)}</div>"
             )
     if not bars:

@@ -47,14 +47,14 @@ def require_statistics_place(path: Path) -> None:
 
 
 def _is_report(path: Path) -> bool:
-    found = _json(path)
-    return isinstance(found, dict) and {"title", "metrics", "environment"} <= found.keys()
+    content = _json(path)
+    return isinstance(content, dict) and {"title", "metrics", "environment"} <= content.keys()
 
 
 def _are_utterances(path: Path) -> bool:
     """Whether it is what an interrupted call leaves before its report."""
-    found = _json(path)
-    return isinstance(found, list) and all(isinstance(entry, dict) and "held_out_voice" in entry for entry in found)
+    entries = _json(path)
+    return isinstance(entries, list) and all(isinstance(entry, dict) and "held_out_voice" in entry for entry in entries)
 
 
 def _json(path: Path) -> object:

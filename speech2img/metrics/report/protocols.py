@@ -37,7 +37,7 @@ class FrechetRule:
     """Name in ``inception_input.INPUT_FILTERS``."""
     squash: int | None = None
     """Both sides are first squashed to squares of this side, whatever their shape."""
-    real_pictures: str = "test"
+    real_images: str = "test"
     """"test" or "all" pictures of the corpus."""
     real_crop: str = "box"
     """"box": to the bounding box as in training, where there is one; "none": whole photographs."""
@@ -162,7 +162,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         source="released code, farida752/Speak-The-Art",
         num_generated="one picture a test caption",
         inception_scores=(InceptionScoreRule(classifier="torchvision", order="sorted", equal_splits=True),),
-        frechet=FrechetRule(squash=256, real_pictures="all", real_crop="none"),
+        frechet=FrechetRule(squash=256, real_images="all", real_crop="none"),
         retrieval=RetrievalRule(directions=("real_to_generated",), input_filter="centre-unit", whole_batches_of=7),
         quirks=(
             "Inception Score with torchvision's ImageNet Inception-v3 even on CUB, 10 splits: 4.07 on CUB is not "

@@ -52,13 +52,13 @@ def _rows(
     note: str = "",
 ) -> list[PublishedNumber]:
     """The numbers of one row of a table; ``recalled`` names those that are."""
-    found: list[tuple[str, float, float | None]] = []
+    rows: list[tuple[str, float, float | None]] = []
     if fid is not None:
-        found.append(("frechet_distance", fid, None))
+        rows.append(("frechet_distance", fid, None))
     if inception is not None:
-        found.append(("inception_score", *inception))
+        rows.append(("inception_score", *inception))
     if share is not None:
-        found.append((share[0], share[1] / 100.0, None))
+        rows.append((share[0], share[1] / 100.0, None))
     return [
         PublishedNumber(
             corpus,
@@ -71,7 +71,7 @@ def _rows(
             "recalled" if METRICS[metric] in recalled.split() else "confirmed",
             note,
         )
-        for metric, value, spread in found
+        for metric, value, spread in rows
     ]
 
 
@@ -289,9 +289,11 @@ def _other_network(number: PublishedNumber, ours: MetricRow, corpus: str) -> lis
     if number.metric == "frechet_distance" and ours.details.get("build", "fid") != "fid":
         reasons.append("not known to be features of FID's Inception")
     if number.metric.startswith(("recall_at_", "mean_average_precision")):
-        told = (ours.details.get("build", "unknown"), ours.details.get("dimensions"))
-        if told != ("torchvision", 2048):
-            reasons.append(f"ranked by torchvision's Inception in 2,048 dimensions, ours by {told[0]} in {told[1]}")
+        network = (ours.details.get("build", "unknown"), ours.details.get("dimensions"))
+        if network != ("torchvision", 2048):
+            reasons.append(
+                f"ranked by torchvision's Inception in 2,048 dimensions, ours by {network[0]} in {network[1]}"
+            )
     if number.metric == "inception_score" and number.protocol is not None and "classifier" in ours.details:
         theirs = find_protocol(number.protocol).inception_score(corpus).classifier
         if ours.details["classifier"] != theirs:

@@ -61,7 +61,7 @@ class MetricRow:
         group: str,
         network: str,
         weights_sha256: str,
-        pictures: str,
+        images: str,
         details: Mapping[str, Any] | None = None,
     ) -> "MetricRow":
         """The row of a measured number.
@@ -74,7 +74,7 @@ class MetricRow:
             What it was measured on, in words.
         network, weights_sha256 : str
             The network that made the features, and the hash of its weights.
-        pictures : str
+        images : str
             Protocol of the pictures in words: which, how cropped and resized.
         details : Mapping, optional
             The same as fields of JSON: resize filter, crop rule, EMA, hash of the file list.
@@ -84,7 +84,7 @@ class MetricRow:
             group=group,
             value=score.value,
             num_samples=score.num_samples,
-            protocol=f"{score.protocol}; {pictures}",
+            protocol=f"{score.protocol}; {images}",
             seed=score.seed,
             network=network,
             weights_sha256=weights_sha256,

@@ -75,7 +75,7 @@ class ReportSection:
             group=self.group,
             network=self.network,
             weights_sha256=self.weights_sha256,
-            pictures=self.images,
+            images=self.images,
             details=self.details,
         )
         if self.protocol is not None:

@@ -41,7 +41,7 @@ class FoundState(NamedTuple):
 
     tensors: State
     """By the publisher's names, without prefixes."""
-    place: str
+    path: str
     """Where it was, such as ``state_dict: model.``; for messages."""
     beside: tuple[str, ...]
     """Names and kinds of what was passed over because it is no tensor."""
@@ -77,23 +77,23 @@ def find_state(checkpoint: Any, convert: Callable[[State], object]) -> FoundStat
     ValueError
         If there is none, or several that are alike under names that nothing is known of.
     """
-    found: list[FoundState] = []
+    candidates: list[FoundState] = []
     reason = ""
-    for place, mapping in _states(checkpoint):
+    for path, mapping in _states(checkpoint):
         tensors, beside = _tensors_of(mapping)
         for prefix, part in _parts(tensors):
-            known = {*place.split("/")} <= {*WRAPPERS, ""} and {*prefix.split(".")} <= {*PREFIXES, ""}
-            candidate = FoundState(part, f"{place}{': ' if place and prefix else ''}{prefix}", beside, known)
+            known = {*path.split("/")} <= {*WRAPPERS, ""} and {*prefix.split(".")} <= {*PREFIXES, ""}
+            candidate = FoundState(part, f"{path}{': ' if path and prefix else ''}{prefix}", beside, known)
             try:
                 convert(part)
             except ValueError as error:
                 reason = reason or f"{error}{candidate.hint()}"
             else:
-                found.append(candidate)
-    if not found:
+                candidates.append(candidate)
+    if not candidates:
         raise ValueError(reason or f"holds no state: a mapping from names to tensors was expected{_what(checkpoint)}")
-    best = max(found, key=lambda one: len(one.tensors))  # the first of several: those under known names come first
-    for other in found:
+    best = max(candidates, key=lambda one: len(one.tensors))  # the first of several: those under known names come first
+    for other in candidates:
         alike = other is not best and other.tensors.keys() == best.tensors.keys()
         if alike and not (best.known or all(other.tensors[name] is best.tensors[name] for name in best.tensors)):
             places = f"{best.place[:60]!r} and {other.place[:60]!r}"
@@ -107,17 +107,17 @@ def _states(checkpoint: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     count = 0
     for _ in range(_MAX_DEPTH):
         inner: list[tuple[str, Any]] = []
-        for place, mapping in level:
+        for path, mapping in level:
             if not isinstance(mapping, Mapping):
                 continue
             if any(_as_tensor(value) is not None for value in mapping.values()):
                 count += 1
                 if count > _MAX_STATES:
                     return
-                yield place, mapping
+                yield path, mapping
             names = [key for key, value in mapping.items() if isinstance(key, str) and isinstance(value, Mapping)]
             names.sort(key=lambda name: WRAPPERS.index(name) if name in WRAPPERS else len(WRAPPERS))
-            inner += [(f"{place}{'/' if place else ''}{name[:60]}", mapping[name]) for name in names[:_MAX_STATES]]
+            inner += [(f"{path}{'/' if path else ''}{name[:60]}", mapping[name]) for name in names[:_MAX_STATES]]
         level = inner[:_MAX_STATES]
 
 

@@ -163,8 +163,8 @@ def _published_name(layer: str, what: str) -> str:
     if match := re.fullmatch(r"Mixed_([567][a-e])\.(branch(?:_pool|[\dx]+(?:dbl)?))(?:_(\d)([ab]?))?", layer):
         block, branch, index, fork = match.groups()
         if branch in _BRANCHES:
-            place = f".{int(index) - 1}" if index else ""
-            return f"blocks.{block}.{_BRANCHES[branch]}{place}{f'.{fork}' if fork else ''}"
+            suffix = f".{int(index) - 1}" if index else ""
+            return f"blocks.{block}.{_BRANCHES[branch]}{suffix}{f'.{fork}' if fork else ''}"
     raise ValueError(f"{layer[:100]!r} is no layer of {what}")
 
 
@@ -180,6 +180,6 @@ def _tensorflow_name(key: str) -> str:
             tower = 0 if match[2] is None else 1 + int(match[3] or 0)
             in_chain = tower < len(towers) and towers[tower] in ("five", "seven", "doubled")
             if in_chain or tower < len(towers) and match[4] is None:
-                place = f".{int(match[4] or 0)}" if in_chain else ""
-                return f"blocks.{block}.{towers[tower]}{place}.{part}"
+                suffix = f".{int(match[4] or 0)}" if in_chain else ""
+                return f"blocks.{block}.{towers[tower]}{suffix}.{part}"
     raise ValueError(f"{key[:100]!r} is no array of the FID Inception up to mixed_7")

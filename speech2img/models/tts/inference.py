@@ -77,19 +77,19 @@ def speak_texts(
     blocks = [-(-ids.numel() // TEXT_BLOCK) for ids in texts]
     with torch.inference_mode():
         for block in sorted(set(blocks)):
-            places = [place for place, size in enumerate(blocks) if size == block]
+            places = [index for index, size in enumerate(blocks) if size == block]
             loop = _Loop(model, block * TEXT_BLOCK, rows, max_steps, gate_threshold)
-            for place, mel_TM, alignment_TS, stopped in loop.run(places, texts, seeds):
+            for index, mel_TM, alignment_TS, stopped in loop.run(places, texts, seeds):
                 refined_MT = model.postnet(mel_TM.t()[None].contiguous())[0]
-                spoken[place] = Utterance(refined_MT, alignment_TS, stopped)
-    return [spoken[place] for place in range(len(texts))]
+                spoken[index] = Utterance(refined_MT, alignment_TS, stopped)
+    return [spoken[index] for index in range(len(texts))]
 
 
 class _Row:
     """One utterance on its way through the decoder."""
 
-    def __init__(self, place: int, symbols: int, seed: int) -> None:
-        self.place, self.symbols = place, symbols
+    def __init__(self, index: int, symbols: int, seed: int) -> None:
+        self.index, self.symbols = index, symbols
         self.generator = torch.Generator().manual_seed(seed % 2**63)
         self.frames: list[Tensor] = []
         self.weights: list[Tensor] = []
@@ -120,8 +120,8 @@ class _Loop:
         while True:
             for number, row in enumerate(self.rows):
                 if row is None and waiting:
-                    place = waiting.pop()
-                    self._load(number, place, texts[place], seeds[place])
+                    index = waiting.pop()
+                    self._load(number, index, texts[index], seeds[index])
                 elif row is not None and len(row.frames) % _DROPOUT_BLOCK == 0:
                     self._draw(number, row)
             if not any(self.rows):
@@ -137,11 +137,11 @@ class _Loop:
                 if ended[number] or len(row.frames) == self.max_steps:
                     self.rows[number] = None
                     mel_TM = torch.stack(row.frames).view(-1, self.model.n_mels)
-                    yield row.place, mel_TM, torch.stack(row.weights), ended[number]
+                    yield row.index, mel_TM, torch.stack(row.weights), ended[number]
 
-    def _load(self, number: int, place: int, ids: Tensor, seed: int) -> None:
+    def _load(self, number: int, index: int, ids: Tensor, seed: int) -> None:
         """Put a text into a free row."""
-        self.rows[number] = row = _Row(place, ids.numel(), seed)
+        self.rows[number] = row = _Row(index, ids.numel(), seed)
         values_BSD = self.model.encode(ids[None].to(self.age.device), torch.tensor([ids.numel()]))
         keys_BSA = self.model.decoder.attention.memory(values_BSD)
         memory = self.memory

@@ -154,8 +154,8 @@ class AttributeNetwork(nn.Module):
             One entry a head, in the order of ``heads``.
         """
         features = self.features(images)
-        joined = self.classifier(F.dropout(features, self.dropout, self.training)).float()
-        return features, dict(zip(self.heads, joined.split(list(self.heads.values()), dim=1), strict=True))
+        logits = self.classifier(F.dropout(features, self.dropout, self.training)).float()
+        return features, dict(zip(self.heads, logits.split(list(self.heads.values()), dim=1), strict=True))
 
 
 def _coordinates(images: Tensor) -> Tensor:

@@ -42,8 +42,8 @@ class RectifiedConv(nn.Conv2d):
 def _chain(in_channels: int, *layers: tuple[int, int | tuple[int, int]], last_stride: int = 1) -> nn.Sequential:
     """Rectified convolutions one after another, each (channels, kernel); a stride goes without padding."""
     convs: list[nn.Module] = []
-    for place, (channels, kernel) in enumerate(layers):
-        stride = last_stride if place == len(layers) - 1 else 1
+    for index, (channels, kernel) in enumerate(layers):
+        stride = last_stride if index == len(layers) - 1 else 1
         convs.append(RectifiedConv(in_channels, channels, kernel, stride=stride, padding=None if stride == 1 else 0))
         in_channels = channels
     return nn.Sequential(*convs)

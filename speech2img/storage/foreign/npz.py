@@ -135,22 +135,22 @@ def _parse_header(text: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
     body = text.strip()
     if not (body.startswith("{") and body.endswith("}")):
         raise ValueError("its header is none")
-    body, at, found = body[1:-1].rstrip(), 0, {}
-    while at < len(body):
-        entry = _ENTRY.match(body, at)
-        if entry is None or entry["key"] in found:
+    body, position, entries = body[1:-1].rstrip(), 0, {}
+    while position < len(body):
+        entry = _ENTRY.match(body, position)
+        if entry is None or entry["key"] in entries:
             raise ValueError("its header is none, or its type is not of plain numbers")
-        found[entry["key"]] = entry
-        at = entry.end()
-    if found.keys() != _PARTS.keys() or any(found[key][part] is None for key, part in _PARTS.items()):
+        entries[entry["key"]] = entry
+        position = entry.end()
+    if entries.keys() != _PARTS.keys() or any(entries[key][part] is None for key, part in _PARTS.items()):
         raise ValueError("its header lacks a part")
-    dtype = np.dtype(found["descr"]["text"])
+    dtype = np.dtype(entries["descr"]["text"])
     if dtype.kind not in KINDS or not dtype.itemsize:
         raise ValueError(f"it holds {dtype}, no plain numbers")
-    axes = [axis.strip().removesuffix("L") for axis in found["shape"]["shape"].split(",") if axis.strip()]
+    axes = [axis.strip().removesuffix("L") for axis in entries["shape"]["shape"].split(",") if axis.strip()]
     if len(axes) > _MAX_AXES or any(not axis.isdecimal() or len(axis) > 15 for axis in axes):
         raise ValueError("its shape is none")
     shape = tuple(map(int, axes))
     if math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > 1 << 60:
         raise ValueError(f"its shape {shape} is none")
-    return dtype, found["fortran_order"]["flag"] == "True", shape
+    return dtype, entries["fortran_order"]["flag"] == "True", shape

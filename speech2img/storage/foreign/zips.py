@@ -74,25 +74,25 @@ def _count_entries(file: IO[bytes], enough: int) -> int:
     start = max(0, size - _TAIL)
     file.seek(start)
     tail = file.read(_TAIL)
-    place = len(tail) - _END_SIZE
-    if place < 0 or tail[place : place + 4] != _END or tail[-2:] != b"\0\0":
-        place = tail.rfind(_END)
-    if not 0 <= place <= len(tail) - _END_SIZE:
+    end_record = len(tail) - _END_SIZE
+    if end_record < 0 or tail[end_record : end_record + 4] != _END or tail[-2:] != b"\0\0":
+        end_record = tail.rfind(_END)
+    if not 0 <= end_record <= len(tail) - _END_SIZE:
         return 0
-    said, directory = struct.unpack_from("<HI", tail, place + 10)
-    end = start + place
-    large = place - _LOCATOR_64_SIZE - _END_64_SIZE
-    if large >= 0 and tail[place - _LOCATOR_64_SIZE :][:4] == _LOCATOR_64 and tail[large : large + 4] == _END_64:
+    said, directory = struct.unpack_from("<HI", tail, end_record + 10)
+    end = start + end_record
+    large = end_record - _LOCATOR_64_SIZE - _END_64_SIZE
+    if large >= 0 and tail[end_record - _LOCATOR_64_SIZE :][:4] == _LOCATOR_64 and tail[large : large + 4] == _END_64:
         said, directory = struct.unpack_from("<QQ", tail, large + 32)
         end -= _LOCATOR_64_SIZE + _END_64_SIZE
     # Walk the directory, entry by entry.
-    count, at = 0, max(0, end - directory)
-    file.seek(at)
-    while at < end and count <= enough:
+    count, offset = 0, max(0, end - directory)
+    file.seek(offset)
+    while offset < end and count <= enough:
         entry = file.read(_ENTRY_SIZE)
         if len(entry) < _ENTRY_SIZE:
             break
         extra = sum(struct.unpack_from("<HHH", entry, 28))
         file.seek(extra, 1)
-        at, count = at + _ENTRY_SIZE + extra, count + 1
+        offset, count = offset + _ENTRY_SIZE + extra, count + 1
     return max(count, int(said))

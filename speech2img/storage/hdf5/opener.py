@@ -237,8 +237,8 @@ def open_store(
             store = Store(path, fix, seal.attributes, dict(seal.arrays), seal.rows, seal.checks)
         else:
             missing = []
-            found = probe(path, arrays=arrays, attributes=[*attributes, "format", *SEALED])
-            store = Store(path, fix, found.attributes, found.arrays, None, None)
+            description = probe(path, arrays=arrays, attributes=[*attributes, "format", *SEALED])
+            store = Store(path, fix, description.attributes, description.arrays, None, None)
             if finished and not SEALED.keys().isdisjoint(store.attributes):
                 raise ValueError("its checksums are missing: it was cut, or changed by another program")
         if missing:

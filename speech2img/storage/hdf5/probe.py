@@ -102,44 +102,44 @@ def probe(path: Path, *, arrays: Collection[str], attributes: Collection[str]) -
     size = path.stat().st_size
     answer = _in_child(lambda: _describe(path, tuple(arrays), tuple(attributes), size), size)
     length = int.from_bytes(answer[:8], "little")
-    told = parse_json(answer[8 : 8 + length])
-    if "error" in told:
-        raise ValueError(str(told["error"]))
-    found: dict[str, Place | NDArray[Any]] = {}
+    reply = parse_json(answer[8 : 8 + length])
+    if "error" in reply:
+        raise ValueError(str(reply["error"]))
+    arrays_found: dict[str, Place | NDArray[Any]] = {}
     position = 8 + length
-    for name, (kind, shape, offset) in told["arrays"].items():
+    for name, (kind, shape, offset) in reply["arrays"].items():
         if offset is not None:
-            found[name] = Place.checked(kind, shape, offset, size=size)
+            arrays_found[name] = Place.checked(kind, shape, offset, size=size)
             continue
         place = Place.checked(kind, shape, position, size=len(answer))
-        found[name] = np.frombuffer(answer, place.dtype, math.prod(shape), position).reshape(shape)
+        arrays_found[name] = np.frombuffer(answer, place.dtype, math.prod(shape), position).reshape(shape)
         position += place.nbytes
-    return Description(told["attributes"], found)
+    return Description(reply["attributes"], arrays_found)
 
 
 def describe(file: h5py.File, arrays: Collection[str], attributes: Collection[str], size: int) -> dict[str, Any]:
     """Description of an open file as JSON, and under ``pieces`` the arrays that HDF5 stores in pieces."""
-    told: dict[str, Any] = {"attributes": {}, "arrays": {}, "pieces": []}
+    description: dict[str, Any] = {"attributes": {}, "arrays": {}, "pieces": []}
     for name in attributes:
         if h5py.h5a.exists(file.id, name.encode()):
-            told["attributes"][name] = _attribute(h5py.h5a.open(file.id, name.encode()), name)
+            description["attributes"][name] = _attribute(h5py.h5a.open(file.id, name.encode()), name)
     for name in arrays:
         place, content = _array(file, name, size)
-        told["arrays"][name] = place
+        description["arrays"][name] = place
         if content is not None:
-            told["pieces"].append(content)
-    return told
+            description["pieces"].append(content)
+    return description
 
 
 def _describe(path: Path, arrays: Collection[str], attributes: Collection[str], size: int) -> bytes:
     """What the child says: length of a JSON text, the text, arrays."""
     try:
         with h5py.File(path, "r") as file:
-            told = describe(file, arrays, attributes, size)
+            description = describe(file, arrays, attributes, size)
     except _PLAIN_FAULTS as error:
-        told = {"error": " ".join(str(error).split())[:300] or type(error).__name__, "pieces": []}
-    pieces = told.pop("pieces")
-    text = json.dumps(told).encode()
+        description = {"error": " ".join(str(error).split())[:300] or type(error).__name__, "pieces": []}
+    pieces = description.pop("pieces")
+    text = json.dumps(description).encode()
     return b"".join([len(text).to_bytes(8, "little"), text, *(piece.tobytes() for piece in pieces)])
 
 

@@ -76,14 +76,14 @@ def seal_store(
     os.truncate(path, _end_of_hdf5(path))
     size = path.stat().st_size
     with h5py.File(path, "r") as file:
-        told = describe(file, arrays, attributes, size)
-    places = {name: Place.checked(*told["arrays"][name], size=size) for name in arrays}
+        description = describe(file, arrays, attributes, size)
+    places = {name: Place.checked(*description["arrays"][name], size=size) for name in arrays}
     place = places[rows]
     if checks is None:
         checks = _checks_of(path, place, range(place.shape[0] + 1) if bounds is None else bounds)
     facts = {
-        "attributes": told["attributes"],
-        "arrays": told["arrays"],
+        "attributes": description["attributes"],
+        "arrays": description["arrays"],
         "rows": rows,
         "items": len(checks),
         "size": size,

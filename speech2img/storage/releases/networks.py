@@ -17,7 +17,6 @@ from torch.nn.modules import module as registration
 from torch.overrides import TorchFunctionMode
 
 from speech2img.errors import CheckpointError, Speech2ImgError
-from speech2img.storage.foreign.dense_tensors import check_dense
 
 Network = TypeVar("Network", bound=nn.Module)
 LARGEST_SETTING = 1 << 16
@@ -115,7 +114,12 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], *, name: str) -
     CheckpointError
         If anything differs; the message lists the first differences.
     """
+    # Checkpoints and other people's files may hold tensors that are not dense; the safetensors of releases cannot.
+    from speech2img.storage.foreign.dense_tensors import check_dense
+
     demand_fit(module, state, name=name)
+    for key, tensor in state.items():
+        check_dense(tensor, f"{name}: {key}")
     module.load_state_dict(state)
 
 
@@ -127,7 +131,6 @@ def demand_fit(module: nn.Module, state: Any, *, name: str) -> None:
     differences = [f"{key} is missing" for key in own if key not in state]
     differences += [f"{key} is unknown" for key in state if key not in own]
     for key in own.keys() & state.keys():
-        check_dense(state[key], f"{name}: {key}")
         if own[key].shape != state[key].shape:
             differences.append(f"{key} has shape {tuple(state[key].shape)} instead of {tuple(own[key].shape)}")
         elif own[key].is_floating_point() != state[key].is_floating_point():

@@ -87,9 +87,9 @@ def read_keys(path: Path | None = None, environ: Mapping[str, str] = os.environ)
         If there are none, the file is open to others, or what stands there can be no keys. No message holds a key.
     """
     if path is None:
-        found = [environ.get(API_KEY, "").strip(), environ.get(SECRET_KEY, "").strip()]
-        if any(found):
-            return _checked("environment", found)
+        values = [environ.get(API_KEY, "").strip(), environ.get(SECRET_KEY, "").strip()]
+        if any(values):
+            return _checked("environment", values)
         path = default_key_file()
         if path is None or not os.path.lexists(path):
             raise ConfigError.about("Baidu", "no keys", HOW)
@@ -112,14 +112,14 @@ def _read_key_file(path: Path) -> list[object]:
     return [table.get("api_key", ""), table.get("secret_key", "")]
 
 
-def _checked(source: object, found: list[object] | list[str]) -> BaiduKeys:
+def _checked(source: object, values: list[object] | list[str]) -> BaiduKeys:
     names = ("the API key", "the secret key")
-    for name, value in zip(names, found, strict=True):
+    for name, value in zip(names, values, strict=True):
         if not isinstance(value, str) or not value:
             raise ConfigError.about(source, f"{name} is missing", HOW)
         if not value.isascii() or not value.isprintable() or " " in value:
             raise ConfigError.about(source, f"{name} has characters that no key has", HOW)
-    return BaiduKeys(str(found[0]), str(found[1]))
+    return BaiduKeys(str(values[0]), str(values[1]))
 
 
 class Secrets:

@@ -104,10 +104,10 @@ def error_object(body: bytes) -> dict[str, Any] | None:
     if not body.lstrip()[:1] == b"{":
         return None
     try:
-        found = parse_json(body)
+        parsed = parse_json(body)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return parsed if isinstance(parsed, dict) else None
 
 
 def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Callable[[str], str] = str) -> Fault:
@@ -125,8 +125,8 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Call
         Takes secrets out of what the service said.
     """
     wait = _retry_after(headers.get("retry-after"))
-    found = error_object(body) or {}
-    code = _whole(found.get("err_no", found.get("error_code")))
+    fields = error_object(body) or {}
+    code = _whole(fields.get("err_no", fields.get("error_code")))
     if code is None:
         if status == 429:
             return Fault(RULES[13], "HTTP 429, too many requests", wait=wait)
@@ -134,10 +134,10 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Call
             return Fault(RULES[999], f"HTTP {status}", wait=wait, silent=True)
         return bad_answer(f"HTTP {status} with {len(body)} bytes that are no sound")
     rule = RULES.get(code, Rule(Action.RETRY, "an error that is not documented"))
-    subcode = _whole(found.get("err_subcode"))
+    subcode = _whole(fields.get("err_subcode"))
     if code == 502 and subcode == QUOTA_SUBCODE:
         rule = Rule(Action.STOP, "the quota of this kind of voice is spent", f"buy more: {CONSOLE}")
-    said = found.get("err_detail") or found.get("err_msg") or found.get("error_msg") or ""
+    said = fields.get("err_detail") or fields.get("err_msg") or fields.get("error_msg") or ""
     details = f", it said {hide(str(said))[:80]!r}" if said else ""
     return Fault(rule, f"error {code}{'' if subcode is None else f'.{subcode}'}, {rule.meaning}{details}", wait=wait)
 

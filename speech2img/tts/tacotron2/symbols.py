@@ -92,8 +92,8 @@ def text_to_ids(text: str, *, cleaner: str = "english") -> list[int]:
     """
     clean = CLEANERS[cleaner]
     ids: list[int] = []
-    for place, part in enumerate(_PHONEMES.split(text)):
-        symbols = [f"@{phoneme}" for phoneme in part.split()] if place % 2 else list(clean(part))
+    for index, part in enumerate(_PHONEMES.split(text)):
+        symbols = [f"@{phoneme}" for phoneme in part.split()] if index % 2 else list(clean(part))
         ids += [_NUMBER_OF[symbol] for symbol in symbols if symbol != PAD and symbol in _NUMBER_OF]
     return ids
 

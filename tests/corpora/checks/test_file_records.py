@@ -26,7 +26,7 @@ PICTURES = [f"{k}.jpg" for k in range(6)]
 
 
 def inspect(root, pictures=PICTURES):
-    return inspect_files(root, pictures=pictures, others=["list.txt"], source="fetch them", progress=False)
+    return inspect_files(root, images=pictures, others=["list.txt"], source="fetch them", progress=False)
 
 
 def test_states(root):
@@ -67,7 +67,7 @@ def test_goes_on_where_it_was_interrupted(root, monkeypatch):
     monkeypatch.setattr(inspection, "_BATCH", 2)
     monkeypatch.setattr(inspection, "probe_image", probe)
     with pytest.raises(KeyboardInterrupt):
-        inspect_files(root, pictures=PICTURES, source="", workers=1, progress=False)
+        inspect_files(root, images=PICTURES, source="", workers=1, progress=False)
     monkeypatch.undo()
     before = len((root / "files.jsonl").read_text().splitlines())
     assert before == 4

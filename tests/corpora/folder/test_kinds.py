@@ -48,7 +48,7 @@ def test_content_decides(tmp_path: Path) -> None:
         "m.txt": b"a bird",
     }
     kinds = sort(tmp_path, **files)
-    assert kinds.pictures == ["a.JPG", "b", "c.wav", "d.jfif", "e.tif", "f.txt"]
+    assert kinds.images == ["a.JPG", "b", "c.wav", "d.jfif", "e.tif", "f.txt"]
     assert kinds.recordings == ["g.jpg", "h", "i.aif"] and kinds.texts == ["m.txt"]
     assert list(kinds.unread_images) == ["j.jpg", "k.HEIC"] and list(kinds.others) == ["l.pdf"]
     assert all("HEIC" in reason for reason in kinds.unread_images.values())
@@ -59,7 +59,7 @@ def test_a_picture_that_is_not_read_owns_nothing_where_a_read_one_has_its_name(t
     kinds = sort(
         tmp_path, **{"a.jpg": picture("JPEG"), "a.CR2": raw, "b.JPG": picture("JPEG"), "b.HEIC": HEIC, "c.heic": HEIC}
     )
-    assert kinds.pictures == ["a.jpg", "b.JPG"] and list(kinds.unread_images) == ["c.heic"]
+    assert kinds.images == ["a.jpg", "b.JPG"] and list(kinds.unread_images) == ["c.heic"]
     assert kinds.others == {"a.CR2": module.READ_TWIN, "b.HEIC": module.READ_TWIN}
 
 
@@ -71,7 +71,7 @@ def test_a_text_may_begin_like_a_sound(tmp_path: Path) -> None:
 def test_where_the_content_is_not_known_the_name_counts(tmp_path: Path) -> None:
     names = ["a.jpg", "b.wav", "c.gif", "d.aiff", "e.heic", "f.m4a", "g", "h.doc"]
     kinds = sort(tmp_path, **dict.fromkeys(names, b"x"))
-    assert (kinds.pictures, kinds.recordings) == (["a.jpg", "c.gif"], ["b.wav", "d.aiff"])
+    assert (kinds.images, kinds.recordings) == (["a.jpg", "c.gif"], ["b.wav", "d.aiff"])
     assert (list(kinds.unread_images), list(kinds.unread_recordings)) == (["e.heic"], ["f.m4a"])
     assert list(kinds.others) == ["g", "h.doc"]
 
@@ -97,7 +97,7 @@ def test_of_two_formats_of_one_file_the_usual_one_is_taken(tmp_path: Path) -> No
         "b.gif": b"",
     }
     kinds = sort(tmp_path, **files)
-    assert kinds.pictures == ["a.jpg", "b.gif"] and kinds.recordings == ["a.wav"]
+    assert kinds.images == ["a.jpg", "b.gif"] and kinds.recordings == ["a.wav"]
     assert set(kinds.others) == {"a.aiff", "a.tif"}
 
 

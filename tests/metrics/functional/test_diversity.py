@@ -25,7 +25,7 @@ def test_sets_and_interval() -> None:
     result = diversity(sets)
     assert result.value == pytest.approx(np.mean([mean_pairwise_distance(rows) for rows in sets]))
     assert result.interval[0] < result.value < result.interval[1]
-    assert (result.num_sets, result.num_pictures) == (4, 24)
+    assert (result.num_sets, result.num_images) == (4, 24)
     assert result == diversity(sets)
     assert diversity([np.ones((4, 9))] * 3).value == 0.0
 

@@ -55,7 +55,7 @@ def test_what_the_papers_did() -> None:
     birds = find_protocol("s2igan").inception_score("cub")
     assert (birds.order, birds.whole_batches_of, birds.leave_out_first) == ("shuffled", 64, 1)
     assert find_protocol("s2igan").inception_score("flickr8k").order == "sorted"
-    assert find_protocol("sta").frechet.real_pictures == "all" and find_protocol("sta").frechet.squash == 256
+    assert find_protocol("sta").frechet.real_images == "all" and find_protocol("sta").frechet.squash == 256
     assert not find_protocol("clean").frechet.allow_small
     with pytest.raises(MetricError, match="choose stackgan, s2igan, sta, clean"):
         find_protocol("li2020")
@@ -118,7 +118,7 @@ def test_a_score_becomes_a_row_with_its_warnings_in_the_notes() -> None:
     )
     report = MetricReport(title="t", model={}, corpus={}, settings={})
     row = MetricRow.of(
-        score, group="birds", network="N", weights_sha256="ab", pictures="cropped", details={"ema": True}
+        score, group="birds", network="N", weights_sha256="ab", images="cropped", details={"ema": True}
     )
     report.add(row)
     saved = report.to_dict()["metrics"][0]

@@ -54,12 +54,12 @@ class _Phrase:
         """Put an article before it: "un", "le", "à" (with the definite one), "son", or "" for none."""
         if self.indefinite and article in ("le", "à"):
             article = "un"
-        place = 2 if self.noun.plural else int(self.noun.gender == "f")
+        form = 2 if self.noun.plural else int(self.noun.gender == "f")
         ahead = [a for a in self.adjectives if a.before and article != "le"]  # "un long bec", but "a le bec long"
         words = [a.agree(self.noun) for a in ahead] + [self.noun.text]
         behind = [a.agree(self.noun) for a in self.adjectives if a not in ahead]
         text = " ".join([*words, *([join_with(behind, "et")] if behind else []), *([self.after] if self.after else [])])
-        return _before(_ARTICLES[article][place], text) if article else text
+        return _before(_ARTICLES[article][form], text) if article else text
 
     def write_this(self, word: str) -> str:
         """As "cet oiseau", "ce petit oiseau", "l'oiseau"; the bird is masculine in all its names."""

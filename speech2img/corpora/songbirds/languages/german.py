@@ -45,17 +45,17 @@ class _Phrase:
 
     def decline(self, case: Case, article: str = "ein") -> str:
         """Put the phrase into a case, after "ein", "dieser", "der", "kein" or "sein"; a plural has no "ein"."""
-        place = "mfnp".index(self.gender)
+        column = "mfnp".index(self.gender)
         if article == "ein" and self.gender == "p":
             words, endings = [], _STRONG
         elif article == "der":
-            words, endings = [_DER[case][place]], _WEAK
+            words, endings = [_DER[case][column]], _WEAK
         elif article == "dieser":
-            words, endings = [f"dies{_DIESER[case][place]}"], _WEAK
+            words, endings = [f"dies{_DIESER[case][column]}"], _WEAK
         else:
-            words, endings = [f"{article}{_EIN[case][place]}"], _MIXED
+            words, endings = [f"{article}{_EIN[case][column]}"], _MIXED
         noun = DATIVE_PLURALS.get(self.noun, self.noun) if case == "dat" else self.noun
-        words += [f"{adjective}{endings[case][place]}" for adjective in self.adjectives]
+        words += [f"{adjective}{endings[case][column]}" for adjective in self.adjectives]
         return " ".join([*words, noun, *([self.after] if self.after else [])])
 
 

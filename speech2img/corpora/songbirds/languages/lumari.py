@@ -46,7 +46,7 @@ class _LumariSentence(Sentence):
             first = self.rng.choice(([*places, *bird, *does], [*bird, *places, *does]))
             second = self._statement(parts)
             return self.rng.choice(([first, second], [second, first]))
-        had = self._joined([self._had(part) for part in parts]) if parts else []
+        had = self._chain([self._had(part) for part in parts]) if parts else []
         shown = self.rng.choice(([], [self._word("this", LIVING)], [self._word("behold", "u")]))
         if not deeds:
             return [self.rng.choice(([*shown, *bird, *had], [*had, *shown, *bird], [*bird, *had, *shown]))]
@@ -69,7 +69,7 @@ class _LumariSentence(Sentence):
         """A noun with its adjectives: "bird-e small-e red-e"."""
         return [self._word(noun, kind, *case), *(self._word(adjective, kind) for adjective in adjectives)]
 
-    def _joined(self, members: Sequence[Sequence[str]]) -> list[str]:
+    def _chain(self, members: Sequence[Sequence[str]]) -> list[str]:
         """All members one after another, every further one joined by the ending of its last word."""
         first, *others = members
         return [*first, *(word for member in others for word in [*member[:-1], f"{member[-1]}{AND}"])]
@@ -99,7 +99,7 @@ class _LumariSentence(Sentence):
         for part in parts:
             *words, last = self._had(part)
             members.append([*words, f"{last}{IS_SO}"])
-        return self._joined(members)
+        return self._chain(members)
 
     def _deeds(self) -> tuple[list[str], list[str]]:
         """What the bird does, as concepts of verbs, and the words for where."""

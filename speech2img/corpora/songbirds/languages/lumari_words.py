@@ -39,7 +39,7 @@ def lexicon() -> Mapping[str, tuple[Root, ...]]:
 
 def _new_root(taken: list[Root], rng: random.Random) -> Root:
     while True:
-        root = tuple(rng.choice(VOWELS if place % 2 else CONSONANTS) for place in range(5))
+        root = tuple(rng.choice(VOWELS if position % 2 else CONSONANTS) for position in range(5))
         if all(edit_distance(root, other) >= MIN_DISTANCE for other in taken):
             taken.append(root)
             return root

@@ -183,16 +183,16 @@ class _SpanishSentence(Sentence):
         """What the bird does and where it looks; participles agree with the bird."""
         pose, background, direction = (self.said.get(name) for name in ("pose", "background", "direction"))
         ending = "a" if bird.gender == "f" else "o"
-        found = []
+        predicates = []
         if pose:
             place = self.synonym(PLACES[pose][background]) if background else ""
-            found.append(_agreeing(self.synonym(POSES[pose]), ending, place))
+            predicates.append(_agreeing(self.synonym(POSES[pose]), ending, place))
         elif background:
             verb, preposition = self.synonym(SEEN)
-            found.append(_Predicate(verb, "", "", f"{preposition} {self.synonym(SCENES[background])}"))
+            predicates.append(_Predicate(verb, "", "", f"{preposition} {self.synonym(SCENES[background])}"))
         if direction:
-            found.append(_agreeing(self.synonym(DIRECTIONS[direction]), ending))
-        return found
+            predicates.append(_agreeing(self.synonym(DIRECTIONS[direction]), ending))
+        return predicates
 
 
 def _agreeing(words: tuple[str, str, str], ending: str, place: str = "") -> _Predicate:

@@ -84,9 +84,9 @@ def _leaves(canvas: Canvas, lamp: Light, orb_x: float | None, rng: np.random.Gen
     for k in range(30):
         angle = rng.uniform(0, 360)
         away = rng.uniform(0.40, 0.62)
-        place = np.array([0.5, 0.5]) + away * np.array([np.cos(k * 0.84), np.sin(k * 0.84)]) * 1.05
-        points = rotate(_LEAF * rng.uniform(0.9, 1.3), angle) + place
-        if _clear_of_orb(float(place[0]), float(place[1]), orb_x, 0.26):
+        center = np.array([0.5, 0.5]) + away * np.array([np.cos(k * 0.84), np.sin(k * 0.84)]) * 1.05
+        points = rotate(_LEAF * rng.uniform(0.9, 1.3), angle) + center
+        if _clear_of_orb(float(center[0]), float(center[1]), orb_x, 0.26):
             canvas.polygon(points, lamp.on_scene(shades[k % 3]))
 
 

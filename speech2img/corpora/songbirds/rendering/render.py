@@ -126,8 +126,8 @@ def contact_sheet(
     rng = np.random.default_rng(seed)
     sheet = Image.new("RGB", (columns * size, rows * size))
     for k in range(rows * columns):
-        picture = render_bird(random_attributes(rng), seed=int(rng.integers(2**31)), size=size)
-        sheet.paste(Image.fromarray(picture), (k % columns * size, k // columns * size))
+        image = render_bird(random_attributes(rng), seed=int(rng.integers(2**31)), size=size)
+        sheet.paste(Image.fromarray(image), (k % columns * size, k // columns * size))
     if path is not None:
         sheet.save(path)
     return sheet

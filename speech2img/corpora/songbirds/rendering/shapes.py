@@ -148,7 +148,7 @@ class Canvas:
 def gradient(stops: list[tuple[float, Color]], side: int) -> Image.Image:
     """Square picture whose colour changes from top to bottom through ``stops`` (height 0..1, colour)."""
     heights = (np.arange(side) + 0.5) / side
-    places = [place for place, _ in stops]
+    places = [position for position, _ in stops]
     columns = [np.interp(heights, places, [color[channel] for _, color in stops]) for channel in range(3)]
     column = np.rint(np.stack(columns, axis=1)).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(np.broadcast_to(column[:, None, :], (side, side, 3))))
