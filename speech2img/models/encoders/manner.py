@@ -36,9 +36,9 @@ def manner_features(mel_BMT: Tensor, lengths_B: Tensor) -> Tensor:
     The pitch is the mean of `_PITCHES` under a softmax of their combs: cosines over the bands below 1 kHz, which stand
     40 Hz apart. The window of 25 ms blurs the harmonics of low voices, so that this is a coarse measure.
     """
-    mel = mel_BMT.float()
-    valid = (torch.arange(mel.shape[-1]) < lengths_B[:, None]).to(mel.device)
-    bands = mel.shape[1]
+    bands = mel_BMT.shape[1]
+    valid = (torch.arange(mel_BMT.shape[-1]) < lengths_B[:, None]).to(mel_BMT.device)
+    mel = torch.where(valid[:, None], mel_BMT.float(), 0.0)
 
     # Loudness and rate.
     loudness = mel.mean(dim=1)
