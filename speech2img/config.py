@@ -81,6 +81,16 @@ def load_settings(
     return reader.build(cls, values if base is None else _over(settings_to_dict(base), values))
 
 
+def named_setting(name: str, *, file: str | Path | None, overrides: Iterable[str], base: Any = None) -> Any:
+    """One setting as `load_settings` would read it, before it is known of which class the settings are."""
+    value = getattr(base, name, None)
+    if file is not None:
+        value = _read_toml(Path(file)).get(name, value)
+    for key, _, raw in (override.partition("=") for override in overrides):
+        value = _Reader("--set", object).parse_override(name, raw.strip()) if key.strip() == name else value
+    return value
+
+
 def settings_from_dict(cls: type[T], mapping: Mapping[str, Any], *, source: str = "settings") -> T:
     """Build settings from nested mappings, as `settings_to_dict` or a TOML file gives them.
 
@@ -295,11 +305,11 @@ def _names(cls: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _nearest(root: type, unknown: str) -> str:
-    def likeness(name: str) -> float:
+    def similarity(name: str) -> float:
         pairs = (name, unknown), (name.rpartition(".")[2], unknown.rpartition(".")[2])
         return max(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
 
-    return max(_names(root), key=likeness, default="")
+    return max(_names(root), key=similarity, default="")
 
 
 def _shown(value: Any) -> str:

@@ -33,7 +33,7 @@ class EncodedSpeech:
         return cls(sentences, [steps[:length].copy() for steps, length in zip(steps_BSD, lengths, strict=True)])
 
     @classmethod
-    def joined(cls, parts: "Sequence[EncodedSpeech]") -> "EncodedSpeech":
+    def concatenate(cls, parts: "Sequence[EncodedSpeech]") -> "EncodedSpeech":
         """One behind the other; with frames where all parts have them."""
         frames: list[np.ndarray] = []
         for part in parts:

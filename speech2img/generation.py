@@ -58,7 +58,7 @@ class EmbeddingsToImage:
         Sides of the pictures of every stage, small to large.
     needs_frames : bool
         Whether the generator looks at the frames of speech, so that embeddings alone do not do.
-    painting : dict
+    sampling : dict
         How pictures are drawn (prior, candidates), as reports quote it.
     """
 
@@ -75,7 +75,7 @@ class EmbeddingsToImage:
         self.needs_frames = sampler is not None and sampler.needs_frames
         drawn = asdict(sampler.options) if sampler is not None and sampler.prior is not None else {}
         conditioning = sampler.conditioning if sampler is not None else "mean"
-        self.painting: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
+        self.sampling: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
         self._loaded_in = os.getpid()
 
     @classmethod

@@ -321,7 +321,7 @@ class SpeechToImage(EmbeddingsToImage):
             parts += [encoded.get(n, unusable) for n, _ in window]
         if not parts:
             raise AudioError.about("encode_paths", "got an empty list", "give at least one recording")
-        return EncodedSpeech.joined(parts), said
+        return EncodedSpeech.concatenate(parts), said
 
     def _read_mel(self, recording: Recording, name: str, said: Remarks) -> np.ndarray:
         """Log-mel of one recording, shape (M, T)."""

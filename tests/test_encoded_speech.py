@@ -29,10 +29,10 @@ def test_frames_are_padded_with_zeros_to_the_longest_of_the_batch() -> None:
 def test_rows_are_chosen_and_joined_with_their_frames() -> None:
     some = SPEECH[1:]
     assert len(some) == 2 and [len(frames) for frames in some.frames or ()] == [2, 7]
-    whole = EncodedSpeech.joined([SPEECH[[0]], some])
+    whole = EncodedSpeech.concatenate([SPEECH[[0]], some])
     np.testing.assert_array_equal(whole.sentences, SPEECH.sentences)
     assert [len(frames) for frames in whole.frames or ()] == [5, 2, 7]
-    assert EncodedSpeech.joined([SPEECH, EncodedSpeech(SPEECH.sentences)]).frames is None
+    assert EncodedSpeech.concatenate([SPEECH, EncodedSpeech(SPEECH.sentences)]).frames is None
 
 
 def test_sentences_alone_have_no_time_steps() -> None:

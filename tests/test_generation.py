@@ -18,7 +18,7 @@ def test_a_generator_alone_paints_what_the_whole_model_paints(tmp_path: Path, ma
     whole = SpeechToImage.load(make_release(tmp_path / "whole"), device="cpu")
     alone = EmbeddingsToImage.load(make_release(tmp_path / "gan", kind="image-generator"), device="cpu")
     of_whole = EmbeddingsToImage.load(tmp_path / "whole", device="cpu")
-    assert (alone.image_size, alone.painting) == (128, {"conditioning": "mean"})
+    assert (alone.image_size, alone.sampling) == (128, {"conditioning": "mean"})
     pictures = of_whole.generate(EMBEDDINGS, seed=5, num_images=2)
     assert pictures.shape == (3, 2, 128, 128, 3) and alone.generate(EMBEDDINGS).shape == (3, 1, 128, 128, 3)
     np.testing.assert_array_equal(pictures, whole.generate(EMBEDDINGS, seed=5, num_images=2))

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     whole_number("--num-images", args.num_images, 1, MOST_IMAGES)
     require_writable_place(args.out)
     if args.embeddings is not None:
-        return _paint_stored(args)
+        return _generate_stored(args)
     from speech2img.cli.given_recordings import given_names, given_recordings, remarks_as_notices
     from speech2img.pipeline import SpeechToImage
 
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(positions) == len(names) else AudioError.exit_code
 
 
-def _paint_stored(args: argparse.Namespace) -> int:
+def _generate_stored(args: argparse.Namespace) -> int:
     """Paint embeddings that another program wrote."""
     if args.audio or args.text:
         raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")

@@ -48,7 +48,7 @@ class StoredSpeech:
         self._pipe, self._speech = pipe, EncodedSpeech(stored.embeddings, stored.frames)
         self.needs_frames = pipe.needs_frames
         self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}
-        self.device, self.name, self.image_size, self.painting = pipe.device, pipe.name, pipe.image_size, pipe.painting
+        self.device, self.name, self.image_size, self.sampling = pipe.device, pipe.name, pipe.image_size, pipe.sampling
         self.weights_sha256 = f"{stored.sha256}+{pipe.weights_sha256}"
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:

@@ -93,7 +93,7 @@ def test_it_is_measured_on_stored_embeddings(
     words = ["--root", str(root), "--out", str(tmp_path), "--device", "cpu"]
     assert main(["evaluate", "--model", str(generator), "--embeddings", "peer", *words]) == 0
     pipe, options = given[0]
-    assert pipe.weights_sha256.startswith("ab" * 32 + "+") and pipe.painting == {"conditioning": "sampled"}
+    assert pipe.weights_sha256.startswith("ab" * 32 + "+") and pipe.sampling == {"conditioning": "sampled"}
     assert options["retrieval"] == {} and pipe.image_size == 128
     found = pipe.encode_paths([root / "audio/5_1.wav", root / "audio/0_0.wav"])
     with h5py.File(root / "derived" / "embeddings" / "peer" / "embeddings.h5") as file:

@@ -133,7 +133,7 @@ def evaluate_pipeline(
             "weights_sha256": pipeline.weights_sha256,
             "picture size": pipeline.image_size,
             "averaged weights": ema,
-            **pipeline.painting,
+            **pipeline.sampling,
         },
         every_row={"ema": ema},
         corpus={
@@ -151,7 +151,7 @@ def evaluate_pipeline(
             report.notes.append(note)
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     for group in track(groups, what="likeness", unit="group", progress=progress):
-        _measure_likeness(report, group, manifest, real_images, features, seed=seed)
+        _measure_distribution(report, group, manifest, real_images, features, seed=seed)
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
     diversity = measure_diversity(
         report, groups, pipeline, manifest, real_images, features, renderer, seed=seed, progress=progress
@@ -241,7 +241,7 @@ def _said(record: UtteranceRecord, judge: AttributeClassifier) -> dict[str, str]
     return {head: record.class_name for head in CLASS_HEADS if record.class_name in judge.heads.get(head, ())}
 
 
-def _measure_likeness(
+def _measure_distribution(
     report: MetricReport,
     group: EvaluatedGroup,
     manifest: ManifestLike,

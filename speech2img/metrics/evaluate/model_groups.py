@@ -26,7 +26,7 @@ class SpeechPipeline(Protocol):
     weights_sha256: str
     image_size: int
     """Side of its pictures in pixels."""
-    painting: Mapping[str, Any]
+    sampling: Mapping[str, Any]
     """How it draws pictures, for the protocol."""
     needs_frames: bool
     """Whether its generator takes what `encode_speech` gives in the place of embeddings."""

@@ -96,7 +96,7 @@ def find_state(checkpoint: Any, convert: Callable[[State], object]) -> FoundStat
     for other in candidates:
         alike = other is not best and other.tensors.keys() == best.tensors.keys()
         if alike and not (best.known or all(other.tensors[name] is best.tensors[name] for name in best.tensors)):
-            places = f"{best.place[:60]!r} and {other.place[:60]!r}"
+            places = f"{best.path[:60]!r} and {other.path[:60]!r}"
             raise ValueError(f"holds several such networks, under {places}: save the one you mean alone")
     return best
 

@@ -71,7 +71,7 @@ class Painter:
     """Its recordings' names are what it hears: the number of the picture, and which of its captions."""
 
     name, weights_sha256, image_size = "painter", "0" * 64, 28
-    painting = {"conditioning": "mean"}
+    sampling = {"conditioning": "mean"}
     needs_frames = False
 
     def encode_paths(self, paths: Sequence[Path]) -> np.ndarray:

@@ -58,7 +58,7 @@ class Painter:
     """Hears colour and light in the recording's name, and paints them unless it is deaf."""
 
     name, weights_sha256, image_size = "painter", "cd" * 32, SIZE
-    painting = {"candidates": 2}
+    sampling = {"candidates": 2}
     needs_frames = False
 
     def __init__(self, *, deaf: bool = False) -> None:

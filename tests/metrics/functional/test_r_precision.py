@@ -48,7 +48,7 @@ def test_the_same_for_any_file_order_and_block(monkeypatch: pytest.MonkeyPatch) 
     pictures = captions[true] + rng.normal(0, 1.5, (90, 8))
     names, caption_names = [f"p{row:03d}" for row in range(90)], [f"c{row:03d}" for row in range(150)]
     items = [name[:-1] for name in caption_names]
-    first = r_precision(pictures, captions, true.tolist(), items, picture_ids=names, caption_ids=caption_names)
+    first = r_precision(pictures, captions, true.tolist(), items, image_ids=names, caption_ids=caption_names)
     assert 0.1 < first.value < 0.9
     turn, caption_turn = rng.permutation(90), rng.permutation(150)
     place = np.argsort(caption_turn)
@@ -58,7 +58,7 @@ def test_the_same_for_any_file_order_and_block(monkeypatch: pytest.MonkeyPatch) 
         captions[caption_turn],
         place[true[turn]].tolist(),
         [items[row] for row in caption_turn],
-        picture_ids=[names[row] for row in turn],
+        image_ids=[names[row] for row in turn],
         caption_ids=[caption_names[row] for row in caption_turn],
     )
     assert (turned.value, turned.spread, turned.interval) == (first.value, first.spread, first.interval)

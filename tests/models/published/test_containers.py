@@ -50,7 +50,7 @@ def test_the_state_is_found(checkpoint: Any) -> None:
 def test_what_lies_beside_is_told() -> None:
     found = find_state({"net": {**state(), "epoch": 3, "name": "x", "lr": 0.1, "seed": None}}, convert)
     assert found.hint() == "; passed over, as no tensors: 'epoch' (int), 'name' (str), 'lr' (float) and 1 more"
-    assert found.place == "net" and found.known
+    assert found.path == "net" and found.known
     assert FoundState({}, "", (), True).hint() == ""
 
 

@@ -104,7 +104,7 @@ class Painter:
     """A model whose file names say what it hears; every fifth picture is wrong."""
 
     name, weights_sha256, image_size = "painter", "0" * 64, 28
-    painting = {"conditioning": "mean"}
+    sampling = {"conditioning": "mean"}
     needs_frames = False
 
     def encode_paths(self, paths):
