@@ -79,7 +79,7 @@ def make_release() -> ReleaseMaker:
 
         from speech2img.models.encoders.li2020 import Li2020Encoder
         from speech2img.models.generators.stackgan import StackGenerator
-        from speech2img.storage.releases.release import save_release
+        from speech2img.storage.releases.writing import save_release
 
         torch.manual_seed(0)
         encoder = {"channels": [8] * 8, "embedding_dim": 16}

@@ -13,7 +13,7 @@ from speech2img.errors import CheckpointError
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.registry import ENCODERS
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 
 class ToyEncoder(SpeechEncoder):

@@ -19,7 +19,7 @@ from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.registry import GENERATORS
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 ReleaseMaker = Callable[..., Path]
 

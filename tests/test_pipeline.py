@@ -18,7 +18,7 @@ from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases import find_release as releases
 from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 ReleaseMaker = Callable[..., Path]
 

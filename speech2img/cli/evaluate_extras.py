@@ -104,8 +104,8 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     from speech2img.images.resize import resize
     from speech2img.metrics.evaluate.judges import EncoderJudge, check_judges
     from speech2img.pipeline import SpeechToImage
-    from speech2img.storage.provenance import trained_with
     from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.provenance import trained_with
     from speech2img.storage.releases.release import load_release
 
     features = load_features(args.root, args.judge_features or usual_features)
@@ -127,10 +127,10 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     teacher = features.open_teacher(device=pipe.device)
     standard = Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
-    def read(pictures: "np.ndarray") -> "np.ndarray":
+    def read(images: "np.ndarray") -> "np.ndarray":
         parts = [
-            teacher.views(resize(pictures[start : start + BATCH], teacher.image_size), 1)[:, 0].float().cpu().numpy()
-            for start in range(0, len(pictures), BATCH)
+            teacher.views(resize(images[start : start + BATCH], teacher.image_size), 1)[:, 0].float().cpu().numpy()
+            for start in range(0, len(images), BATCH)
         ]
         return standard(np.concatenate(parts))
 

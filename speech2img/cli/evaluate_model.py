@@ -101,8 +101,8 @@ def _demand_speech(args: argparse.Namespace, manifest: "Manifest") -> None:
 
 def _averaged(args: argparse.Namespace) -> str:
     """Whether the generator's weights are averaged over the training, as far as its release says."""
-    from speech2img.storage.provenance import TRAINED_WITH
     from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.provenance import TRAINED_WITH
     from speech2img.storage.releases.release import load_release
 
     _, config = load_release(find_release(args.generator or args.model))
@@ -134,8 +134,8 @@ def _renderer(manifest: "Manifest") -> Any:
     from PIL import Image
 
     def render(attributes: dict[str, str], seed: int, size: int) -> "np.ndarray":
-        picture = Image.fromarray(pen.draw(attributes, seed=seed, size=256))
-        return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
+        image = Image.fromarray(pen.draw(attributes, seed=seed, size=256))
+        return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
     return render
 
@@ -170,11 +170,11 @@ def _network(
             return None
         if features is None or not features.source.exists():
             have = feature_names(args.root)[:1] if args.features is None else []
-            found = "there are none" if features is None else f"{features.source} is no longer there"
+            state = "there are none" if features is None else f"{features.source} is no longer there"
             raise MetricError.about(
                 args.root,
                 "neither a judge nor a network reads these pictures, nor the network behind the features "
-                f"'{args.features or FEATURES}' ({found})",
+                f"'{args.features or FEATURES}' ({state})",
                 f"give {''.join(f'--features {name}, ' for name in have)}--network songbirds (the shipped teacher), "
                 f"--network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
             )
@@ -219,7 +219,7 @@ def _retrieval(
 
 def _other_teacher(args: argparse.Namespace, config: dict[str, Any], features: "FeatureFile") -> list[str]:
     """What the report must say where the features are of another network than the one that taught the speech."""
-    from speech2img.storage.provenance import trained_with
+    from speech2img.storage.releases.provenance import trained_with
 
     taught_by = (trained_with(config) or {}).get("feature network")
     if taught_by is None or taught_by == features.sha256.lower():

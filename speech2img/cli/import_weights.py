@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def import_published(source: str, file: Path, out: Path, **options: Any) -> None:
-    """Convert one published file into a release folder, float32 as published.
+    """Convert one published file into a release folder, with the values that were published.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     from speech2img.models.published.containers import find_state
     from speech2img.storage.reading import file_sha256
     from speech2img.storage.releases.networks import build_network
-    from speech2img.storage.releases.release import require_release_place, save_release
+    from speech2img.storage.releases.writing import require_release_place, save_release
 
     # What can be refused without reading the file.
     conversion = IMPORTERS[source].open(**options)
@@ -92,8 +92,8 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     # Convert.
     fix = f"is it a {source} checkpoint?"
     try:
-        found = find_state(_read(file, conversion), conversion.convert)
-        converted, fix = conversion.convert(found.tensors), f"{fix}{found.hint()}"
+        network = find_state(_read(file, conversion), conversion.convert)
+        converted, fix = conversion.convert(network.tensors), f"{fix}{network.hint()}"
         ours = conversion.describe(converted)
     except ValueError as error:
         raise CheckpointError.about(file, error, fix) from error
@@ -106,12 +106,19 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
 
     # Write the release.
     config = {**ours.config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
+    half = ours.half and all(map(_fits_half, converted.values()))
     card = (
-        f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, float32.\n"
-        f"SHA-256 of the published file: {config['source_sha256']}.\nIts licence is that of its publisher.\n"
+        f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, "
+        f"{'float16' if half else 'float32'}.\nSHA-256 of the published file: {config['source_sha256']}.\n"
+        f"{ours.notice or 'Its licence is that of its publisher.'}\n"
     )
     tensors = {f"{ours.prefix}{name}": tensor for name, tensor in converted.items()}
-    save_release(out, tensors, config, card, half=False)
+    save_release(out, tensors, config, card, half=half)
+
+
+def _fits_half(tensor: "Tensor") -> bool:
+    """Whether float16 holds every value of a tensor."""
+    return not tensor.is_floating_point() or bool((tensor.half().to(tensor.dtype) == tensor).all())
 
 
 def _check_options(source: str, options: Mapping[str, Any]) -> None:
@@ -132,10 +139,10 @@ def _read(file: Path, conversion: Conversion) -> Any:
             opened.seek(0)
             if head == _ZIP and _holds_arrays(opened):
                 return _read_npz(opened)
-            if conversion.read is not None and head != _ZIP and head[:1] != _PICKLE:
-                return conversion.read(opened)
-            from speech2img.storage.foreign.torch_files import read_published_file
+            from speech2img.storage.foreign.torch_files import is_safetensors, read_published_file
 
+            if conversion.read is not None and head != _ZIP and head[:1] != _PICKLE and not is_safetensors(opened):
+                return conversion.read(opened)
             return read_published_file(opened, name=file)
     except DataError as error:
         raise CheckpointError(str(error)) from error

@@ -15,7 +15,7 @@ from speech2img.features.base import FeatureExtractor, FeatureMapShapes, read_im
 from speech2img.models.vision.attribute_network import MAP_STRIDES, AttributeNetwork
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, reader_of, release_sha256
+from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
 KIND = "attribute-network"
 POOLED = "pooled"
@@ -102,7 +102,7 @@ class AttributeClassifier(FeatureExtractor):
             If the folder is damaged or there is no such teacher in it.
         """
         folder = find_release(name_or_path)
-        tensors, config = reader_of(folder, *load_release(folder))
+        tensors, config = _reader_of(folder, *load_release(folder))
         return cls._of(folder, tensors, {**config, "role": "teacher"}, device)
 
     @classmethod
@@ -143,8 +143,8 @@ class AttributeClassifier(FeatureExtractor):
     def read(self, images_BHWC: Tensor, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Pooled features, and scores of the values of each head by its name."""
         pooled, logits = self.network(images_BHWC.to(self._device).permute(0, 3, 1, 2))
-        found: dict[str, Tensor] = {POOLED: pooled, **logits}
-        return {output: found[output].float().cpu().numpy() for output in outputs}
+        readings: dict[str, Tensor] = {POOLED: pooled, **logits}
+        return {output: readings[output].float().cpu().numpy() for output in outputs}
 
     def predict(self, images_NHWC: NDArray[np.uint8]) -> dict[str, list[str]]:
         """Value of every attribute for every image (N, H, W, 3) uint8."""
@@ -163,3 +163,29 @@ class AttributeClassifier(FeatureExtractor):
         """Number of the value that each head sees (B,) in images in -1..1 of any size."""
         _, logits = self.network(resized(images_BCHW, self.input_size))
         return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
+
+
+def _reader_of(
+    folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The teacher inside a whole model, as a release of its own; what its heads see is known by number only.
+
+    Parameters
+    ----------
+    folder : Path
+        For messages.
+    tensors, config : Mapping
+        Of the whole model, as `load_release` gives them.
+
+    Raises
+    ------
+    CheckpointError
+        If the config describes no such teacher.
+    """
+    entry = config.get("reader")
+    reader: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    heads = reader.get("heads")
+    if not isinstance(heads, dict) or not all(type(count) is int and 0 < count < 1 << 20 for count in heads.values()):
+        raise CheckpointError.about(folder, "its config describes no network that reads pictures", "give a teacher")
+    names = {name: [str(number) for number in range(count)] for name, count in heads.items()}
+    return strip_prefix(tensors, "reader.network."), {**reader, "heads": names, "kind": "attribute-network"}

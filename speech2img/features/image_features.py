@@ -141,7 +141,7 @@ def build_teacher_features(
     Notes
     -----
     The processes of a job (`distributed.collectives.joined`) divide the pictures among them; the file is that of
-    one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call goes on.
+    one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call resumes.
     """
     teacher = teacher_place(teacher)
     name = name or ((teacher.name or Path(os.path.realpath(teacher)).name) if teacher.is_dir() else "googlenet")

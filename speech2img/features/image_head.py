@@ -12,9 +12,9 @@ from torch import Tensor
 from speech2img.errors import CheckpointError
 from speech2img.features.image_features import Standardizer
 from speech2img.models.encoders.image_head import ImageHead
-from speech2img.storage.provenance import TRAINED_WITH
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
 PREFIX = "image_head."

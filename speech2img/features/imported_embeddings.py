@@ -11,7 +11,7 @@ from speech2img.errors import DataError
 from speech2img.features.speech_embeddings import write_embeddings
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 from speech2img.storage.reading import file_sha256
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 _FIX = "give the folder with the pickles that were extracted for this corpus"
 
@@ -47,10 +47,10 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
         path = folder / f"speech_embeddings_{part}.pickle"
         if not path.is_file():
             continue
-        found = load_s2igan_embeddings(path)
-        if len(found) != len(images):
-            raise DataError.about(path, f"has {len(found)} pictures, the corpus's {part} has {len(images)}", _FIX)
-        for image, spoken in zip(images, found, strict=True):
+        per_image = load_s2igan_embeddings(path)
+        if len(per_image) != len(images):
+            raise DataError.about(path, f"has {len(per_image)} pictures, the corpus's {part} has {len(images)}", _FIX)
+        for image, spoken in zip(images, per_image, strict=True):
             if len(spoken) != counts[image]:
                 reason = f"{len(spoken)} utterances of {manifest.items[image].id}, the corpus has {counts[image]}"
                 raise DataError.about(path, reason, _FIX)

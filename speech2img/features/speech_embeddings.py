@@ -84,7 +84,7 @@ def extract_embeddings(
 
     An embedding does not depend on the utterances it is computed together with (but for rounding). The processes of a
     job (`distributed.collectives.joined`) divide the utterances among them; the files are those of one process.
-    Finished batches of an interrupted call lie in ``<name>.building``, from which the same call goes on.
+    Finished batches of an interrupted call lie in ``<name>.building``, from which the same call resumes.
 
     Parameters
     ----------

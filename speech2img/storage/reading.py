@@ -11,11 +11,13 @@ import stat
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from speech2img.errors import DataError
 
 MAX_JSON_BYTES = 256 << 20
+MAX_HEADER_BYTES = 4 << 20
+"""Longest header of a safetensors file: some forty thousand tensors."""
 MAX_DEPTH = 100
 """Deepest nesting of arrays and objects; what this package writes stays below 20."""
 MAX_INTEGER = 2**63 - 1
@@ -80,6 +82,14 @@ def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a regular file as 64 hex digits; DataError if it cannot be read."""
     with reading_errors(path), open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def demand_short_header(file: IO[bytes]) -> None:
+    """Raise ValueError where safetensors, in a file at its beginning, name more tensors than any network has."""
+    length = int.from_bytes(file.read(8), "little")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(f"a header of {length:,} bytes")
+    file.seek(0)
 
 
 def read_json(path: str | Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:

@@ -14,7 +14,8 @@ from helpers.photograph_evaluations import DIM, MEAN, STD, evaluated, metric_row
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.models.vision.attribute_network import AttributeNetwork
-from speech2img.storage.releases.release import load_release, save_release
+from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 
 
 def test_photographs_are_read_by_the_googlenet_that_taught(

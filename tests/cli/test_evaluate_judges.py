@@ -13,7 +13,8 @@ from speech2img.cli.main import main
 from speech2img.errors import CheckpointError
 from speech2img.features import image_classifier, inception
 from speech2img.models.vision.attribute_network import AttributeNetwork
-from speech2img.storage.releases.release import load_release, release_sha256, save_release
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import save_release
 
 
 class StubInception:

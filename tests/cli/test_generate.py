@@ -218,7 +218,7 @@ def test_stages_of_a_model_with_one_are_called_by_its_name(
 
     from speech2img.models.generators.stackgan import StackGenerator
     from speech2img.storage.foreign.peer_embeddings import save_s2igan_embeddings
-    from speech2img.storage.releases.release import save_release
+    from speech2img.storage.releases.writing import save_release
 
     torch.manual_seed(0)
     settings = {"embedding_dim": 16, "condition_dim": 6, "noise_dim": 10, "width": 8, "num_stages": 1}

@@ -11,7 +11,8 @@ from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import read_images
 from speech2img.features.googlenet import load_googlenet
 from speech2img.models.vision.attribute_network import AttributeNetwork
-from speech2img.storage.releases.release import load_release, release_sha256, save_release
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import save_release
 
 HEADS = {"body_color": ["red", "blue", "green"], "light": ["day", "night"]}
 

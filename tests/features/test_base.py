@@ -21,7 +21,7 @@ from speech2img.metrics.report.report import MetricReport
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.vision.inception import TAPS
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
 

@@ -20,7 +20,7 @@ from speech2img.features.stores import demand_embeddings_or_nothing
 from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
 from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.hdf5.sources import demand_own_store
-from speech2img.storage.releases.release import copy_release, save_release
+from speech2img.storage.releases.writing import copy_release, save_release
 
 Damage = Callable[[bytes, int], Iterator[bytes]]
 IDS = [f"bird/é{number}" for number in range(12)]

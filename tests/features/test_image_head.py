@@ -9,7 +9,7 @@ import torch
 from speech2img.errors import CheckpointError
 from speech2img.features.image_head import load_image_head
 from speech2img.models.encoders.image_head import ImageHead
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 CONFIG = {
     "kind": "speech-encoder",

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from speech2img.features.inception import InceptionExtractor
 from speech2img.features.registry import load_teacher
 from speech2img.models.vision.inception import InceptionV3
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from speech2img.features.registry import load_teacher
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.tts.tacotron2.vocoder import HifiGanVocoder
 
 CPU = torch.device("cpu")

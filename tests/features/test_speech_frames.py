@@ -18,7 +18,7 @@ from speech2img.features.speech_embeddings import (
 )
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 
 @pytest.fixture(scope="module")

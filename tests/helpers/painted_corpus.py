@@ -15,7 +15,7 @@ from speech2img.corpora.songbirds.rendering.render import random_attributes
 from speech2img.features.image_features import build_teacher_features, load_features
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANModelSettings, StackGANSettings
 

@@ -32,7 +32,8 @@ from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders import base as speech_network
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.releases.release import load_release, save_release
+from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.classifiers import task as classifier
 from speech2img.tts.tacotron2.engine import Tacotron2Synthesizer
 

@@ -13,7 +13,8 @@ from speech2img.audio.io import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.vision.image_classifier import make_backbone
-from speech2img.storage.releases.release import load_release, save_release
+from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training import train as training
 from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.errors import Speech2ImgError
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.loop import TrainingResult, run_training
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.run import LoopSettings, open_run

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from speech2img.models.tts.tacotron2 import Tacotron2
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 SIZES: dict[str, Any] = {
     "encoder_dim": 16,

@@ -12,7 +12,8 @@ import torch
 
 from speech2img.errors import DiskFullError
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.releases.release import load_release, save_release
+from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 
 Kill = Callable[[Callable[[], object], int], int]
 Child = Callable[[Callable[[], object]], int]

@@ -104,7 +104,7 @@ def make_corpus(root: Path, pictures: int) -> None:
 def write_encoder(folder: Path) -> None:
     """A release that embeddings may have come from."""
     from speech2img.models.encoders.li2020 import Li2020Encoder
-    from speech2img.storage.releases.release import save_release
+    from speech2img.storage.releases.writing import save_release
 
     state = {f"encoder.{name}": value for name, value in Li2020Encoder().state_dict().items()}
     save_release(folder, state, {"kind": "speech-encoder", "mel_preset": "li2020", "encoder": {}}, "# made up")

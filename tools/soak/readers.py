@@ -34,7 +34,8 @@ from speech2img.storage.foreign.pickles import load_pickle, save_pickle
 from speech2img.storage.foreign.torch_files import load_torch_file
 from speech2img.storage.journal import Journal
 from speech2img.storage.reading import read_json
-from speech2img.storage.releases.release import load_release, save_release
+from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.run import LoopSettings
 
 

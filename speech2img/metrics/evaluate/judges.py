@@ -17,7 +17,7 @@ from speech2img.metrics.functional.retrieval import retrieval_scores
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
-from speech2img.storage.provenance import UNKNOWN, trained_with
+from speech2img.storage.releases.provenance import UNKNOWN, trained_with
 
 METRICS = "R-precision, recall and mAP"
 Verdict = Literal["independent", "trained with it", "unknown"]
@@ -116,7 +116,7 @@ def check_judges(
     own_sha256 : str
         Hash of the model's own weights.
     allow : bool
-        Whether to mark the numbers in the place of refusing them.
+        Whether to mark the numbers instead of refusing them.
 
     Returns
     -------
@@ -131,10 +131,10 @@ def check_judges(
     warnings: list[str] = []
     for what, sha256 in judges.items():
         for config in configs:
-            found = judge_independence(sha256, config, own_sha256=own_sha256)
+            shared = judge_independence(sha256, config, own_sha256=own_sha256)
             warnings += [
                 f"{what} of the judge: {reason}"
-                for reason in require_independent(f"{METRICS}, {what} of the judge", found, allow=allow)
+                for reason in require_independent(f"{METRICS}, {what} of the judge", shared, allow=allow)
             ]
     return tuple(dict.fromkeys(warnings))
 
@@ -175,7 +175,7 @@ class EncoderJudge:
         """Add the rows of one group."""
         # What the judge makes of the recordings, the generated and the real images.
         spoken = self._encode([record.audio for record in group.records])
-        ranking = _JudgedGroup(group, spoken, self._read(group.pictures), self._read(group.real), seed=self._seed)
+        ranking = _JudgedGroup(group, spoken, self._read(group.images), self._read(group.real), seed=self._seed)
 
         # Its numbers.
         section = ReportSection(
@@ -219,7 +219,7 @@ class _JudgedGroup:
             self._spoken,
             range(len(self._generated)),
             self._items,
-            picture_ids=self._names,
+            image_ids=self._names,
             caption_ids=self._names,
             seed=self._seed,
             num_folds=min(10, len(self._generated)),

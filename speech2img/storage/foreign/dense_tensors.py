@@ -1,7 +1,7 @@
 """What may be in a file of tensors: plain values, and dense tensors of usual numbers."""
 
 from collections import OrderedDict
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,47 +22,38 @@ PLAIN_DTYPES = {
 }
 """Types of numbers that tensors may have: the others (float8, complex, quantized, uint16) few functions can work on."""
 
-_MAX_HEADER_BYTES = 4 << 20  # some forty thousand tensors
 _ATOMS = (type(None), bool, int, float, str, bytes)
 _CONTAINERS = (dict, OrderedDict, list, tuple, set)
 
 
-def check_plain(value: Any, where: object) -> None:
+def check_plain(value: Any, subject: object) -> None:
     """Raise UnsafeFileError unless `value` holds only plain values and dense strided CPU or CUDA tensors.
 
     A numpy number counts as not plain: ``torch.load(weights_only=True)`` would refuse it later.
     """
     todo, seen = [(value, "")], set()
     while todo:
-        item, place = todo.pop()
+        item, path = todo.pop()
         if isinstance(item, Tensor):
-            check_dense(item, f"{where}{place}")
+            check_dense(item, f"{subject}{path}")
         elif type(item) in _CONTAINERS:
             if id(item) not in seen:
                 seen.add(id(item))
-                todo += [(key, f"{place}, a key") for key in item] if isinstance(item, dict) else []
+                todo += [(key, f"{path}, a key") for key in item] if isinstance(item, dict) else []
                 pairs = item.items() if isinstance(item, dict) else enumerate(item)
-                todo += [(part, f"{place}[{key!r:.60}]") for key, part in pairs]
+                todo += [(part, f"{path}[{key!r:.60}]") for key, part in pairs]
         elif type(item) not in _ATOMS:
             reason = f"is of type {type(item).__module__}.{type(item).__name__}"
-            raise UnsafeFileError.about(f"{where}{place}", reason, "keep to numbers, text and tensors")
+            raise UnsafeFileError.about(f"{subject}{path}", reason, "keep to numbers, text and tensors")
 
 
-def check_dense(tensor: Tensor, where: object) -> None:
+def check_dense(tensor: Tensor, subject: object) -> None:
     """Raise UnsafeFileError unless the tensor is strided, of usual numbers, and no larger than its storage.
 
     A malformed sparse tensor loads without complaint and kills the process at its first product (torch 2.13).
     """
     plain = tensor.layout is torch.strided and not (tensor.is_quantized or tensor.is_meta or tensor.is_nested)
     if plain and tensor.dtype not in PLAIN_DTYPES.values():
-        raise UnsafeFileError.about(where, f"holds numbers of type {tensor.dtype}", "save it again as float32")
+        raise UnsafeFileError.about(subject, f"holds numbers of type {tensor.dtype}", "save it again as float32")
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise UnsafeFileError.about(where, "is not a dense strided tensor", "save it again as a dense one")
-
-
-def demand_short_header(file: IO[bytes]) -> None:
-    """Raise ValueError where safetensors, in a file at its beginning, name more tensors than any network has."""
-    length = int.from_bytes(file.read(8), "little")
-    if length > _MAX_HEADER_BYTES:
-        raise ValueError(f"a header of {length:,} bytes")
-    file.seek(0)
+        raise UnsafeFileError.about(subject, "is not a dense strided tensor", "save it again as a dense one")

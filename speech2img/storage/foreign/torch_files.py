@@ -10,11 +10,12 @@ from torch import Tensor
 from speech2img.errors import CheckpointError, DataError, UnsafeFileError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.bounded import open_unpacked
-from speech2img.storage.foreign.dense_tensors import check_plain, demand_short_header
+from speech2img.storage.foreign.dense_tensors import check_plain
 from speech2img.storage.foreign.pickle_names import RefusedError
 from speech2img.storage.foreign.restricted_unpickler import DAMAGE
 from speech2img.storage.foreign.torch_storages import read_torch
 from speech2img.storage.foreign.zips import ZIP_DAMAGE
+from speech2img.storage.reading import demand_short_header
 
 
 def load_torch_file(path: str | Path) -> Any:
@@ -48,7 +49,7 @@ def load_published_file(path: str | Path) -> Any:
 
     Returns
     -------
-    value : as `load_torch_file`, arrays of numbers, and `Foreign` in the place of any other object
+    value : as `load_torch_file`, arrays of numbers, and `Foreign` instead of any other object
         Settings of trainers and the like: none of them is made, nothing of them runs.
 
     Raises
@@ -76,9 +77,7 @@ def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
     try:
         with disk_errors(name):
             return (
-                _read_safetensors(file)
-                if strangers and _is_safetensors(file)
-                else read_torch(file, strangers=strangers)
+                _read_safetensors(file) if strangers and is_safetensors(file) else read_torch(file, strangers=strangers)
             )
     except RefusedError as error:
         raise UnsafeFileError.about(name, f"is refused: it {error}", "do not use it") from error
@@ -89,7 +88,7 @@ def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
         raise CheckpointError.about(name, reason, "fetch it again or use an older one") from error
 
 
-def _is_safetensors(file: IO[bytes]) -> bool:
+def is_safetensors(file: IO[bytes]) -> bool:
     """Whether a file begins as safetensors do: the length of a header in JSON, and the header."""
     size = file.seek(0, 2)
     file.seek(0)

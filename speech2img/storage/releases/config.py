@@ -7,7 +7,7 @@ from typing import Any
 from speech2img.errors import CheckpointError
 
 Check = Callable[[Any], bool]
-ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features")
+ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features", "shared_weights")
 """What a whole model's config takes over from its speech encoder's."""
 ENCODER_PARTS = ("encoder.", "target.", "image_head.")
 """Beginnings of the names of the tensors that it takes over."""
@@ -70,11 +70,18 @@ def _names(least: int) -> Check:
     )
 
 
+def _shared(value: Any) -> bool:
+    """What a release says of weights that it shares with others."""
+    return isinstance(value, Mapping) and value.keys() == {"sha256", "name"} and all(map(_text, value.values()))
+
+
 _SETTINGS = ("a table of settings", _mapping())
 _COUNT = ("a whole number, 0 or more", _whole(0, 2**62))
 _TEXT = ("a text", _text)
 _KEYS: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(("encoder", "generator", "prior", "reader", "image_head", "tacotron2", "hifigan"), _SETTINGS),
+    "front_end": _SETTINGS,
+    "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
     **dict.fromkeys(("kind", "mel_preset", "cleaner", "role", "name", "network", "backbone", "features"), _TEXT),
     **dict.fromkeys(("corpus", "crop", "tuned", "source", "source_file", "source_sha256", "network_sha256"), _TEXT),

@@ -89,7 +89,7 @@ def networks_draw() -> Iterator[None]:
 
 @contextmanager
 def unmoved_draws() -> Iterator[None]:
-    """While the block runs, random numbers are drawn as ever; then the global random state is as it was before.
+    """While the block runs, random numbers are drawn as usual; then the global random state is as it was before.
 
     Inside `networks_draw` it does nothing.
     """

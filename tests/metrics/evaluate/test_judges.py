@@ -10,7 +10,7 @@ from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.judges import EncoderJudge, check_judges, judge_independence, require_independent
 from speech2img.metrics.evaluate.model_groups import EvaluatedGroup
 from speech2img.metrics.report.report import MetricReport
-from speech2img.storage.provenance import UNKNOWN, inherited, trained_with
+from speech2img.storage.releases.provenance import UNKNOWN, inherited, trained_with
 
 CONFIG = {"trained_with": {"speech encoder": "aa" * 32, "feature network": "BB" * 32}}
 JUDGES = {"speech encoder": "aa" * 32, "feature network": "bb" * 32}

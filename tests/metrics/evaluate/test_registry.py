@@ -21,7 +21,7 @@ from speech2img.metrics.functional.score import Score
 from speech2img.metrics.images.sources import folder_images
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 
 class MeanColor(FeatureExtractor):

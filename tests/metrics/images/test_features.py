@@ -20,7 +20,7 @@ from speech2img.metrics.images import features as picture_features
 from speech2img.metrics.images.features import FeatureSettings, extract_features
 from speech2img.metrics.images.sources import ArrayImages, FileImages, ImageFile, folder_images
 from speech2img.models.vision.inception import InceptionV3
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 SETTINGS = FeatureSettings(taps=("pool64",))
 

@@ -18,9 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.storage.checksums import write_checksums
+from speech2img.storage.atomic import write_checksums
 from speech2img.storage.reading import file_sha256
-from speech2img.storage.releases.release import load_release, release_sha256, require_release_place, save_release
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import require_release_place, save_release
 
 
 def model() -> nn.Module:

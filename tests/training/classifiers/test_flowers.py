@@ -11,7 +11,7 @@ from speech2img.corpora.readers.oxford102 import UNSEEN_CLASSES, prepare_oxford1
 from speech2img.corpora.readers.zero_shot import ZeroShotOptions
 from speech2img.features.image_classifier import load_image_classifier
 from speech2img.models.vision.image_classifier import make_backbone
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 
 RECIPE = Path(__file__).parents[3] / "experiments" / "classifier" / "oxford102.toml"
 EACH = 3

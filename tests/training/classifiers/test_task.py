@@ -21,7 +21,8 @@ from speech2img.images.input_filters import legacy
 from speech2img.models.vision.image_classifier import ImageClassifier, make_backbone
 from speech2img.models.vision.inception import InceptionV3
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.releases.release import load_release, release_sha256, save_release
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.classifiers import backbone
 from speech2img.training.classifiers import task as training
 from speech2img.training.classifiers.data import PARTS, choose_items, deal, vary
@@ -282,7 +283,7 @@ def test_one_verb_trains_and_the_other_scores(
     assert main([*score, "--real", str(tmp_path / "real"), "--protocol", "clean", "--corpus", "cub"]) == 0
     names = [row["name"] for row in json.loads((out / "report.json").read_text())["metrics"]]
     assert names == ["inception_score", "inception_score_of_real_pictures"]
-    assert "its classifier, fine-tuned on the test classes, is no longer to be had" in (out / "report.md").read_text()
+    assert "its classifier, fine-tuned on the test classes, is no longer available" in (out / "report.md").read_text()
 
 
 def test_inception_as_far_as_its_layers_are_there(realdata: Path) -> None:

@@ -10,7 +10,7 @@ from helpers.voice import SIZES, make_voice
 
 from speech2img.errors import CheckpointError, ConfigError, SynthesisError
 from speech2img.models.tts.hifigan import HifiGan
-from speech2img.storage.releases.release import save_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.tts.base import BatchSynthesizer, SpeechRequest, SpeechUnfinishedError, Synthesizer
 from speech2img.tts.tacotron2.engine import MAX_CHARACTERS, Tacotron2Options, Tacotron2Synthesizer
 

@@ -1,0 +1,146 @@
+"""Releases are written as a whole: a temp folder takes the place of an older release, or nothing happens."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.storage.atomic import disk_errors, fsync, temp_name, write_checksums, write_json, write_text
+from speech2img.storage.checksums import MANIFEST, read_manifest
+from speech2img.storage.foreign.dense_tensors import check_dense
+from speech2img.storage.places import require_writable_place
+from speech2img.storage.releases.release import CARD, CONFIG, FILES, FORMAT, WEIGHTS
+
+
+def save_release(
+    folder: str | Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any], card: str, *, half: bool = True
+) -> None:
+    """Write a release folder as a whole; an older release there is replaced.
+
+    Parameters
+    ----------
+    folder : path
+        Absent, empty or an older release.
+    tensors : Mapping
+        Names to dense finite tensors.
+    config : Mapping
+        What the weights need to be used, JSON values.
+    card : str
+        Markdown for people: what, from what, how good, which licence.
+    half : bool
+        Store floating tensors as float16 where all their values fit its range.
+
+    Raises
+    ------
+    CheckpointError
+        If a tensor is not finite.
+    ConfigError
+        As `require_release_place`.
+    DiskFullError
+        If the disk has no room.
+
+    Notes
+    -----
+    A kill between the last two renames leaves an older release beside its place under a name with ``.tmp-``.
+    """
+    folder = require_release_place(folder)
+    stored = {name: _packed(tensor, name, half=half) for name, tensor in tensors.items()}
+    with _replacing(folder, sum(tensor.nbytes for tensor in stored.values())) as temp:
+        (temp / WEIGHTS).write_bytes(save(stored))
+        write_json(temp / CONFIG, config)
+        write_text(temp / CARD, card)
+        write_checksums(temp, FILES, format=FORMAT)
+
+
+def require_release_place(folder: str | Path) -> Path:
+    """Where `save_release` would write, if that replaces nothing but an older release and can be written.
+
+    A verb calls this before its work, so that an ``--out`` that will not do costs nothing.
+
+    Parameters
+    ----------
+    folder : path
+        As the user gave it; a link is followed.
+
+    Returns
+    -------
+    Path
+        Absolute, without links.
+
+    Raises
+    ------
+    ConfigError
+        If it is a file, holds what no release of this package holds, or cannot be made.
+    """
+    folder = require_writable_place(folder)
+    with disk_errors(folder):
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    if others := sorted(set(names) - {*FILES, MANIFEST}):
+        raise ConfigError.about(folder, f"holds other files ({others[0]})", "choose an empty folder or a new one")
+    if names and (read_manifest(folder) or {}).get("format") != FORMAT:
+        reason = f"holds files that are no release of this package ({names[0]})"
+        raise ConfigError.about(folder, reason, "choose an empty folder or a new one")
+    return folder
+
+
+def copy_release(source: str | Path, target: str | Path) -> None:
+    """Copy a release as a whole; an older release at the target is replaced, errors as `save_release`.
+
+    Parameters
+    ----------
+    source, target : path
+        Release folders; nothing is done where they are the same.
+    """
+    if os.path.realpath(source) == os.path.realpath(target):
+        return
+    folder = require_release_place(target)
+    with _replacing(folder) as temp:
+        for name in (*FILES, MANIFEST):
+            shutil.copyfile(Path(source) / name, temp / name)
+            fsync(temp / name)
+
+
+@contextlib.contextmanager
+def _replacing(folder: Path, bytes_needed: int | None = None) -> Iterator[Path]:
+    """Give a temp folder that takes the place of an older release when the block ends well, and vanishes otherwise."""
+    temp, old = temp_name(folder), temp_name(folder)
+    try:
+        with disk_errors(folder, bytes_needed):
+            # Write the new release.
+            temp.mkdir(parents=True)
+            yield temp
+            fsync(temp)
+
+            # Put it in the place of the older one, which comes back if that fails.
+            require_release_place(folder)
+            if folder.exists():
+                folder.rename(old)
+            try:
+                temp.rename(folder)
+            except OSError:
+                if old.exists():
+                    old.rename(folder)
+                raise
+            fsync(folder.parent)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:
+    check_dense(tensor, name)
+    tensor = tensor.detach().cpu()
+    if not tensor.is_floating_point():
+        return tensor.clone(memory_format=torch.contiguous_format)
+    if not tensor.isfinite().all():
+        raise CheckpointError.about(name, "holds values that are not finite", "release an earlier checkpoint")
+    small = tensor.half() if half else tensor.float()
+    return (small if small.isfinite().all() else tensor.float()).clone(memory_format=torch.contiguous_format)
