@@ -51,7 +51,7 @@ def load_settings(
     overrides : iterable of str
         ``"a.b=value"``; the value is TOML, or a plain string where the field takes one.
     base : settings of the same class, optional
-        Stands in the place of the defaults.
+        Used instead of the defaults.
 
     Raises
     ------

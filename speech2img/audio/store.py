@@ -42,7 +42,7 @@ def build_mel_store(
     ----------
     path : path
         The HDF5 file. While it is being built, finished mels lie in the folder ``<path>.building``, from which an
-        interrupted build goes on; the file itself appears complete or not at all.
+        interrupted build resumes; the file itself appears complete or not at all.
     entries : sequence of (id, Path)
         Name and recording of each utterance; the order is the store's order.
     preset : MelPreset
@@ -56,7 +56,7 @@ def build_mel_store(
     -------
     MelStore
         The finished store. One that is there already is returned at once if it holds the same ids of the same files
-        (size and time of each) by the same preset, and built anew otherwise.
+        (size and time of each) by the same preset, and built again otherwise.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def build_mel_store(
     AudioError
         If a recording cannot be used; it is named.
     DiskFullError, RunInterrupted
-        On a full disk and on Ctrl-C: what is finished stays, the same call goes on.
+        On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
     path = Path(path)
     sources = ((name, file, "") for name, file in entries)

@@ -30,7 +30,7 @@ class Spool:
     """A mel store in the making: a file that has only frames yet, and a journal that says how many count.
 
     A batch counts once its frames and then its journal line are on the disk; what lies behind the last counted frame
-    is overwritten when a build goes on. The file is named after its source, so that a child which outlives its killed
+    is overwritten when a build resumes. The file is named after its source, so that a child which outlives its killed
     parent by a moment cannot write into the file of another build.
 
     Parameters

@@ -56,7 +56,7 @@ def complaint(error: Exception) -> tuple[str, int]:
         return answer
     if isinstance(error, UnicodeEncodeError) and "surrogate" in error.reason:
         name = error.object[max(0, error.start - 80) : error.end + 80].encode("utf-8", "backslashreplace").decode()
-        return f"{name}: a name or text that is not UTF-8; rename it or write it anew in UTF-8", EXIT_PLACE
+        return f"{name}: a name or text that is not UTF-8; rename it or write it again in UTF-8", EXIT_PLACE
     if isinstance(error, ValueError) and "null byte" in str(error):
         return "a path: it holds a zero byte; give it without", EXIT_PLACE
     text = f"{type(error).__name__}: {_short(error)}"

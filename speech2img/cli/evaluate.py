@@ -48,7 +48,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "report.json, report.md and a page report.html with the utterances to listen to.\n"
             "With --generated and --real: compares any two folders of pictures, whichever model they are from: FID,\n"
             "KID, Inception Score, precision and recall. Folders are searched to any depth; a .npz stands for\n"
-            "pictures that were read before. An interrupted call goes on.\n"
+            "pictures that were read before. An interrupted call resumes.\n"
             "Every number stands with its protocol: how many pictures, seed, filter, crop, network, interval."
         ),
         examples=(
@@ -130,7 +130,7 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         "--judge-features", metavar="NAME", help="features that --judge-encoder was trained with (default: --features)"
     )
     group.add_argument(
-        "--allow-same-judge", action="store_true", help="mark such numbers in the report in the place of refusing them"
+        "--allow-same-judge", action="store_true", help="mark such numbers in the report instead of refusing them"
     )
 
 

@@ -21,7 +21,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "  --run      the embeddings of a speech encoder\n"
             "  --features teacher features of the pictures, for a generator that learns to paint them\n"
             "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are\n\n"
-            "An interrupted call goes on. Under torchrun the processes divide the utterances of --run among them; the\n"
+            "An interrupted call resumes. Under torchrun the processes divide the utterances of --run among them; the\n"
             "files are those of one process."
         ),
         examples=(

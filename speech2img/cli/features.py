@@ -16,7 +16,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         description=(
             "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
             "with --teacher the image features that the speech encoder learns to give or meet (HDF5, and the pickle\n"
-            "of Li et al.). What is there already is kept; an interrupted call goes on.\n\n"
+            "of Li et al.). What is there already is kept; an interrupted call resumes.\n\n"
             "Under torchrun the processes divide the work of the teacher among them, and the first one makes the two\n"
             "stores with its --workers; the files are those of one process."
         ),

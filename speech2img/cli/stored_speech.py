@@ -1,4 +1,4 @@
-"""A generator that is given stored speech embeddings in the place of recordings: what evaluation asks of a model."""
+"""A generator that is given stored speech embeddings instead of recordings: what evaluation asks of a model."""
 
 from pathlib import Path
 from typing import Any

@@ -77,7 +77,7 @@ class GoogLeNetExtractor(FeatureExtractor):
         Side in pixels of views and generated images as the network gets them; none takes 224 as published. It averages
         over its last map, so a smaller side is coarser and costs less, by its square.
     upside_down : bool
-        Flip views as Li et al.'s code did (top to bottom) in the place of left to right.
+        Flip views as Li et al.'s code did (top to bottom) instead of left to right.
     device : str or torch.device
         Where it computes.
 

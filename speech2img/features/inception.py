@@ -42,7 +42,7 @@ _FIX = "give a release of 'speech2img import', pt_inception-2015-12-05-*.pth, in
 class InceptionExtractor(FeatureExtractor):
     """Runs a converted Inception-v3.
 
-    Views of a photograph stand in the place of S2IGAN's random crops: 256 px out of 304 px at the centre and the four
+    Views of a photograph stand instead of S2IGAN's random crops: 256 px out of 304 px at the centre and the four
     corners, plain and mirrored, the centre first; each is resized to 299 px.
 
     Parameters

@@ -42,7 +42,7 @@ def build_image_store(
     ----------
     path : path
         The HDF5 file. While it is being built it lies in the folder ``<path>.building``, from which an interrupted
-        build goes on; under its own name it appears complete or not at all.
+        build resumes; under its own name it appears complete or not at all.
     entries : sequence of (id, Path, box or None)
         Name, file and bounding box of each picture; the order is the store's order.
     size : int
@@ -56,7 +56,7 @@ def build_image_store(
     -------
     ImageStore
         The finished store. One that is there already is returned at once if it holds the same ids of the same files
-        (size and time of each) at the same size, and built anew otherwise.
+        (size and time of each) at the same size, and built again otherwise.
 
     Raises
     ------
@@ -65,13 +65,13 @@ def build_image_store(
     ImageError
         If a picture cannot be used; it is named.
     DiskFullError, RunInterrupted
-        On a full disk and on Ctrl-C: what is finished stays, the same call goes on.
+        On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
     path = Path(path)
     if size < 1:
         raise DataError.about(f"image size {size}", "less than a pixel", "give a side in pixels")
     sources = ((name, file, repr(box)) for name, file, box in entries)
-    # "upright": stores made before pictures were turned by their orientation tag are built anew
+    # "upright": stores made before pictures were turned by their orientation tag are built again
     source = digest_sources(f"{FORMAT} upright {size}", sources, fix="prepare the corpus first: 'speech2img prepare'")
     demand_store_or_nothing(path)
     if path.exists() and (store := _up_to_date(path, source)) is not None:
@@ -201,8 +201,8 @@ class _Unfinished:
         journal_path = folder / "journal.jsonl"
         self._journal = Journal(journal_path)
         shape = (len(ids), size, size, 3)
-        anew = self._journal.done.get("source", {}).get("digest") != source or not self.path.is_file()
-        if anew:
+        is_outdated = self._journal.done.get("source", {}).get("digest") != source or not self.path.is_file()
+        if is_outdated:
             journal_path.unlink()
             _create(self.path, ids, shape, source)
             self._journal = Journal(journal_path)
@@ -217,7 +217,7 @@ class _Unfinished:
         ):
             raise DataError.about(folder, "the unfinished store is damaged", "delete this folder and try again")
         self._offset, self._shape = stored.offset, shape
-        if not anew:
+        if not is_outdated:
             self._take_over()
 
     def _take_over(self) -> None:

@@ -28,7 +28,7 @@ LEAST_HEADWAY = 16 << 10
 MAX_BYTES = 30 << 30
 TRIES = 5
 ENOUGH_PROGRESS = 1 << 20
-"""Bytes that a try has to bring so that the count of tries begins anew."""
+"""Bytes that a try has to bring so that the count of tries starts again."""
 _LONGEST_WAIT = 60.0
 _LONGEST_VERSION = 1000
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
@@ -75,7 +75,7 @@ def download(
         What to fetch.
     path : path
         Where it belongs. Beside it, ``<path>.part`` holds what has come so far, and ``<path>.part.json`` which version
-        of the file that is a part of: the same call goes on from there, also after a power cut.
+        of the file that is a part of: the same call resumes from there, also after a power cut.
     progress : bool
         Whether to show a progress bar.
     wait : callable
@@ -110,7 +110,7 @@ def download(
             with disk_errors(path, remote.size):
                 _complete(transfer, path, progress, wait)
         except DiskFullError:
-            # A part that fills the disk is in the way of everybody: it goes, and the next call begins anew.
+            # A part that fills the disk is in the way of everybody: it goes, and the next call starts again.
             transfer.forget()
             raise
     return path
@@ -195,7 +195,7 @@ class _Transfer:
         return self.total is not None and self.offset == self.total
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Start again."""
         self.version, self.total = "", self.remote.size
         self.part.unlink(missing_ok=True)
         self.facts_path.unlink(missing_ok=True)
@@ -217,7 +217,7 @@ class _Transfer:
             fits = length is None or self.total in (None, length)
             if whole_number(first.partition("-")[0]) != self.offset or not fits:
                 self.forget()
-                raise WebError("the server goes on at another place than asked for")
+                raise WebError("the server resumes at another place than asked for")
             self.total = length if self.total is None else self.total
             return
         self.forget()

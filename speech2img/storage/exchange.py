@@ -81,7 +81,7 @@ class Clock:
             self._set(stage=math.inf)
 
     def renew(self) -> None:
-        """Begin the time anew, unless it is over."""
+        """Start the time again, unless it is over."""
         self._set(end=monotonic() + self._seconds)
 
     def add(self, sock: socket.socket) -> None:

@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_what_has_come(server, fetch, tmp_path):
 
 @pytest.mark.parametrize("change", ["etag", "no_ranges", "shift", "416"])
 def test_a_part_that_fits_no_more_is_not_joined(server, fetch, change):
-    """The file changed on the server, or the server cannot or will not go on: it begins anew, never mixes."""
+    """The file changed on the server, or the server cannot or will not go on: it starts again, never mixes."""
     server.plan = [{"cut": 900_000}, {"status": 416} if change == "416" else {change: 1}]
     if change == "etag":
 
@@ -313,7 +313,7 @@ def test_headers_may_say_anything(server, fetch, name, value):
 
 
 def test_a_server_that_gives_and_takes_back_is_left(server, fetch):
-    """Of a file without a version each try begins anew: what was reached before is no headway."""
+    """Of a file without a version each try starts again: what was reached before is no headway."""
     server.plan = [{"cut": size, "no_etag": True} for size in (2_500_000, 100, 2_400_000, 1_300_000) * 20]
     with pytest.raises(DataError, match="5 tries in a row"):
         fetch()

@@ -105,7 +105,7 @@ def fetch_missing(
     Raises
     ------
     DataError, DiskFullError, RunInterrupted
-        As `download` and `extract_archive`; the same call goes on.
+        As `download` and `extract_archive`; the same call resumes.
     """
     root = Path(root)
     with disk_errors(root):

@@ -56,7 +56,7 @@ class ZeroShotCorpus:
     image_source: str
     """Where the pictures are officially available, and where they belong."""
     caption_source: str
-    """Where the captions are to be had, and where they belong."""
+    """Where the captions are available, and where they belong."""
     audio: str
     """Folder of the recordings, relative to the corpus folder."""
     dialect: Dialect

@@ -52,7 +52,7 @@ def evaluate_folders(
     settings : FolderSettings
         How to compare.
     out : Path
-        Folder of the report; finished features are kept in its ``work``, where an interrupted call goes on.
+        Folder of the report; finished features are kept in its ``work``, where an interrupted call resumes.
     classifier : ImageClassifierExtractor or None
         A classifier of one's own, for an Inception Score beside that of ``reader``.
     save_stats : Path or None

@@ -29,7 +29,7 @@ class SpeechPipeline(Protocol):
     sampling: Mapping[str, Any]
     """How it draws pictures, for the protocol."""
     needs_frames: bool
-    """Whether its generator takes what `encode_speech` gives in the place of embeddings."""
+    """Whether its generator takes what `encode_speech` gives instead of embeddings."""
 
     def encode_paths(self, paths: Any) -> NDArray[np.float32]:
         """Embeddings (N, D) of recordings."""

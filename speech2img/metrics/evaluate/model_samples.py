@@ -18,7 +18,7 @@ from speech2img.storage.progress import track
 DIVERSITY_UTTERANCES = 8
 DIVERSITY_IMAGES = 8
 Renderer = Callable[[Mapping[str, str], int, int], NDArray[np.uint8]]
-"""(attributes, seed, size) -> picture (size, size, 3): draws a real picture anew."""
+"""(attributes, seed, size) -> picture (size, size, 3): draws a real picture again."""
 
 
 def measure_diversity(

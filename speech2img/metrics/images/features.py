@@ -125,7 +125,7 @@ def extract_features(
     workers : int
         Threads that decode and resize; change nothing.
     work : path, optional
-        Folder for finished parts: an interrupted call goes on there, and a finished one returns at once. Each
+        Folder for finished parts: an interrupted call resumes there, and a finished one returns at once. Each
         combination of pictures, network and settings has its own place in it.
     progress : bool
         Whether to show a progress bar.
@@ -141,7 +141,7 @@ def extract_features(
     MetricError
         If the network does not give an output, or gives values that are not finite; the picture is named.
     DiskFullError, RunInterrupted
-        On a full disk and on Ctrl-C: what is finished stays, the same call goes on.
+        On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
     if batch_size < 1 or workers < 1:
         raise ConfigError.about(f"batch size {batch_size}, {workers} workers", "too few", "give at least 1")

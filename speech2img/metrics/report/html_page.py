@@ -47,7 +47,7 @@ class DiversityEntry:
     fitting: NDArray[np.uint8] | None
     """Real pictures that show all that is said, (K', S, S, 3)."""
     drawn: NDArray[np.uint8] | None
-    """The described bird drawn anew with other seeds, (K, S, S, 3)."""
+    """The described bird drawn again with other seeds, (K, S, S, 3)."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
         strips = [
             ("generated, other noise each", entry.generated),
             ("real pictures that fit", entry.fitting),
-            ("same bird drawn anew", entry.drawn),
+            ("same bird drawn again", entry.drawn),
         ]
         shown = "".join(_strip(label, images) for label, images in strips if images is not None)
         rows.append(f'<div class="row"><p>“{escape(entry.record.text)}”</p>{shown}</div>')

@@ -100,7 +100,7 @@ class Protocol:
 _FINE_TUNED = (
     "Inception Score on birds and flowers: Inception-v3 fine-tuned on the test classes (50 birds or 20 "
     "flowers, and a background class that is dropped before the softmax), pictures shuffled, 10 splits; its "
-    "weights are no longer to be had, so the numbers of another classifier are not comparable with it."
+    "weights are no longer available, so the numbers of another classifier are not comparable with it."
 )
 _LAST_BATCH = "The pictures that do not fill the last batch of 64 are dropped."
 _AS_STORED = "Photographs are read as stored: the orientation tag of their camera is not applied."

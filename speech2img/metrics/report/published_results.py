@@ -265,7 +265,7 @@ def reasons_against(
     elif protocol != number.protocol:
         reasons.append(f"measured by protocol {number.protocol}, ours by {protocol or 'none of the published ones'}")
     if number.metric == "inception_score" and number.protocol != "sta" and corpus in ("cub", "oxford102"):
-        reasons.append("its classifier, fine-tuned on the test classes, is no longer to be had")
+        reasons.append("its classifier, fine-tuned on the test classes, is no longer available")
     if number.metric == "frechet_distance" and ours.details.get("dimensions") != 2048:
         reasons.append(f"FID in {ours.details.get('dimensions', 'unknown')} dimensions, published in 2,048")
     reasons += _other_network(number, ours, corpus)

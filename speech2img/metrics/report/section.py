@@ -30,9 +30,9 @@ class ReportSection:
     suffix : str
         End of the names of the numbers, where they are a yardstick beside others.
     protocol : callable, optional
-        Says how a number was measured, in the place of the score's own words and ``images``.
+        Says how a number was measured, instead of the score's own words and ``images``.
     refusal : str
-        The note in the place of numbers that cannot be had: ``{title}`` of the metric, ``{group}`` and ``{error}``.
+        The note instead of numbers that cannot be had: ``{title}`` of the metric, ``{group}`` and ``{error}``.
     """
 
     report: MetricReport

@@ -103,7 +103,7 @@ class Prenet(nn.Module):
         frame_BM : Tensor [shape=(..., M)]
             Log-mel frames.
         kept_B2P : Tensor [shape=(..., 2, P)], optional
-            Factor of every unit of both layers (0, or 1 / (1 - dropout)); drawn anew where not given.
+            Factor of every unit of both layers (0, or 1 / (1 - dropout)); drawn again where not given.
         """
         for number, layer in enumerate(self.layers):
             frame_BM = layer(frame_BM).relu()

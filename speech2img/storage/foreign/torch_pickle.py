@@ -41,7 +41,7 @@ class TorchMachine(Machine):
     tensor_bytes : int
         How large all tensors may be together, those that share their storage included.
     strangers : bool
-        Whether objects of other kinds become `Foreign`, which do nothing, in the place of an error.
+        Whether objects of other kinds become `Foreign`, which do nothing, instead of an error.
     """
 
     def __init__(

@@ -116,7 +116,7 @@ def synthesize_corpus(
     DiskFullError
         If the disk is full. Finished recordings are kept.
     RunInterrupted
-        On Ctrl-C. Finished recordings are kept; the same call goes on.
+        On Ctrl-C. Finished recordings are kept; the same call resumes.
 
     Notes
     -----

@@ -159,7 +159,7 @@ VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.li
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(row=st.integers(0, 7), key=st.sampled_from(["image", "wav", "speaker", "asr_text"]), value=VALUES)
 def test_strange_entries(places, row, key, value):
-    """Anything in the place of a field: the corpus, or one error."""
+    """Anything instead of a field: the corpus, or one error."""
     path = places / "PlacesAudio_400k_distro/metadata/val.json"
     good = path.read_text()
     content = json.loads(good)

@@ -88,7 +88,7 @@ def test_comparable_only_with_the_same_protocol_network_and_pictures() -> None:
         found = reasons_against(number, row(dimensions=details), **{**fair, **changes})
         assert len(found) == 1 and reason in found[0]
     fine_tuned = next(entry for entry in published_on("cub", ["inception_score"]) if entry.method == "S2IGAN")
-    assert "no longer to be had" in reasons_against(fine_tuned, row("inception_score"), **fair)[0]
+    assert "no longer available" in reasons_against(fine_tuned, row("inception_score"), **fair)[0]
     unknown = next(entry for entry in published_on("cub") if entry.method == "VQ-Diffusion")
     assert "over-sampled" in reasons_against(unknown, row(dimensions=2048), **fair)[0]
 
@@ -117,9 +117,7 @@ def test_a_score_becomes_a_row_with_its_warnings_in_the_notes() -> None:
         warnings=("few pictures",),
     )
     report = MetricReport(title="t", model={}, corpus={}, settings={})
-    row = MetricRow.of(
-        score, group="birds", network="N", weights_sha256="ab", images="cropped", details={"ema": True}
-    )
+    row = MetricRow.of(score, group="birds", network="N", weights_sha256="ab", images="cropped", details={"ema": True})
     report.add(row)
     saved = report.to_dict()["metrics"][0]
     assert saved["protocol"] == "Frechet distance; cropped" and saved["details"] == {"dimensions": 64, "ema": True}
