@@ -1,7 +1,7 @@
 """A server that forks the processes of a tiny training, as torchrun would start them.
 
 Run as a program it reads one JSON object a line from standard input: {"root", "folder", "case", "ranks", "steps"} and
-any of {"device", "workers", "loop"} (see `tiny_trainings.train`), {"argv"} (a whole command line in the place of a
+any of {"device", "workers", "loop"} (see `tiny_trainings.train`), {"argv"} (a whole command line instead of a
 training), {"patience"} (seconds until the others get SIGTERM when one has failed) and of the faults in `run_faults`. It
 forks the ranks, answers their process ids, and when all have ended their exit statuses. What a rank says on standard
 error is in <folder>/error-<rank>, or in another folder that {"errors"} names. The server never trains itself: forking

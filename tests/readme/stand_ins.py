@@ -1,4 +1,4 @@
-"""Small files in the place of what README's commands find elsewhere: photographs, published weights, recordings."""
+"""Small files instead of what README's commands find elsewhere: photographs, published weights, recordings."""
 
 import shutil
 from dataclasses import replace

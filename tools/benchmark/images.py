@@ -49,7 +49,7 @@ def make_pictures(folder: Path, count: int) -> list[Path]:
 
 
 def original_picture(path: Path, generator: np.random.Generator) -> list[np.ndarray]:
-    """One picture as the originals prepare it for every sample anew."""
+    """One picture as the originals prepare it for every sample again."""
     image = crop_to_box(read_image(path), BOX).resize((STORED, STORED), Image.Resampling.BILINEAR)
     left, top = generator.integers(0, STORED - SIZES[-1] + 1, 2)
     image = image.crop((left, top, left + SIZES[-1], top + SIZES[-1]))

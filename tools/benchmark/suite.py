@@ -57,7 +57,7 @@ BENCHMARKS = {
         takes_device=True,
     ),
     "images": Benchmark(
-        "picture pipeline, times decoding and scaling every picture anew", ("--rounds", "2", "--count", "48")
+        "picture pipeline, times decoding and scaling every picture again", ("--rounds", "2", "--count", "48")
     ),
     "inception": Benchmark("Inception-v3 for FID, times pytorch-fid", ("--rounds", "1", "--batch-size", "2")),
     "distance": Benchmark("Frechet distance, times pytorch-fid", ("--dim", "256", "--pictures", "400", "--few", "200")),

@@ -25,7 +25,7 @@ class SoakError(Exception):
 
 
 class Job(Protocol):
-    """A command that makes something in a folder, and goes on where it was when it is started again."""
+    """A command that makes something in a folder, and resumes where it was when it is started again."""
 
     name: str
     """What it is called."""
