@@ -28,6 +28,10 @@ class ImportedNetwork:
     """Of the release."""
     prefix: str = ""
     """What the names of its tensors begin with in a release."""
+    half: bool = False
+    """Whether it is stored as float16 where that changes no value; otherwise as float32."""
+    notice: str = ""
+    """Licence and origin, for the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Conversion:
     describe: "Callable[[State], ImportedNetwork]"
     """What a converted state is of."""
     read: "Callable[[IO[bytes]], State] | None" = field(default=None)
-    """Reader of files that are neither torch's nor .npz, where the publisher has a format of its own."""
+    """Reader of files that are neither torch's, safetensors nor .npz, where the publisher has a format of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,39 @@ def _hifigan() -> Conversion:
     return Conversion(convert_hifigan, describe)
 
 
+def _whisper_encoder(*, size: str | None = None) -> Conversion:
+    from speech2img.models.encoders.whisper import WhisperEncoder
+    from speech2img.models.published import whisper
+    from speech2img.models.published.ctranslate2 import read_ctranslate2
+
+    def convert(state: "State") -> "dict[str, Tensor]":
+        converted = whisper.convert_whisper_encoder(state)
+        if size is not None:
+            whisper.demand_size(state, size)
+        return converted
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = whisper.whisper_encoder_settings(converted)
+        config = {
+            "kind": "acoustic-front-end",
+            "network": "whisper",
+            "front_end": settings,
+            "mel_preset": "whisper",
+            "model": f"whisper {size or whisper.whisper_size(settings)}",
+        }
+        return ImportedNetwork(WhisperEncoder, settings, config, half=True, notice=whisper.LICENCE)
+
+    def read(opened: IO[bytes]) -> "State":
+        return read_ctranslate2(opened, spec=whisper.CTRANSLATE2_SPEC, part=whisper.CTRANSLATE2_PART)
+
+    return Conversion(convert, describe, read=read)
+
+
+WHISPER_SIZE = Option(
+    "size",
+    "of whisper-encoder: refuse a file of another size",
+    choices=("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium", "large"),
+)
 MEL_PRESET = Option(
     "mel_preset",
     "front-end of a speech encoder, where it is not its publisher's usual one: s2igan_native16k for an s2igan-sen "
@@ -206,6 +243,11 @@ IMPORTERS: Mapping[str, Importer] = {
     "fid-inception": Importer("pt_inception-2015-12-05-*.pth, or its folded layers as .npz", _fid_inception),
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
+    "whisper-encoder": Importer(
+        "OpenAI's tiny.en.pt, Hugging Face's model.safetensors, CTranslate2's model.bin: ears for speech encoders",
+        _whisper_encoder,
+        (WHISPER_SIZE,),
+    ),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""
