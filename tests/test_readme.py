@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from speech2img.cli.main import build_parser
-from speech2img.cli.train import settings_class_of
-from speech2img.config import load_settings
 from speech2img.pipeline import SpeechToImage
 from speech2img.systems.registry import markdown_table
 from speech2img.training.stages import STAGES
@@ -47,7 +45,7 @@ def _check(words: list[str]) -> None:
     """The arguments parse, and the settings of a training exist."""
     args = build_parser().parse_args(words)
     if args.verb == "train":
-        load_settings(settings_class_of(args.role), file=args.config and REPO / args.config, overrides=args.set)
+        STAGES[args.role].load_settings(file=args.config and REPO / args.config, overrides=args.set)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
@@ -132,7 +130,7 @@ def test_scripts_are_valid_bash_and_name_no_machine(path: Path) -> None:
 def test_every_shipped_settings_file_loads(path: Path) -> None:
     role = next((name for name in (path.stem.split("-")[0], path.parent.name) if name in STAGES), None)
     assert role is not None, f"{path}: name it, or its folder, after its role"
-    load_settings(settings_class_of(role), file=path)
+    STAGES[role].load_settings(file=path)
 
 
 def test_there_are_settings_for_every_recipe() -> None:

@@ -20,7 +20,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "train",
         summary=f"train {names}",
         description=(
-            "Trains one network; goes on by itself where an earlier call with the same --out stopped.\n\n"
+            "Trains one network; resumes by itself where an earlier call with the same --out stopped.\n\n"
             f"{stages}\n"
             f"--preset starts from a published system, or ours (--list tells of them; encoder is li2020 without it):\n"
             f"{presets_of}"
@@ -61,7 +61,6 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, and say where the run stands and what comes next."""
-    from speech2img.config import load_settings
     from speech2img.storage.rank import this_rank
     from speech2img.training.run import require_run_place
     from speech2img.training.train import train
@@ -70,20 +69,15 @@ def run(args: argparse.Namespace) -> int:
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
     base = None if args.preset is None else preset(args.role, args.preset)
-    settings: Any = load_settings(settings_class_of(args.role), file=args.config, overrides=overrides, base=base)
+    settings = STAGES[args.role].load_settings(file=args.config, overrides=overrides, base=base)
     result = train(args.role, args.root, args.out, settings, device=args.device)
     status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
     if this_rank().index > 0:
         return status
-    state = "finished" if result.finished else "stopped early; the same command goes on"
+    state = "finished" if result.finished else "stopped early; the same command resumes"
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
     print(f"{args.out}: step {result.step}, {state}{f' ({numbers})' if numbers else ''}")
     return status
-
-
-def settings_class_of(role: str) -> type:
-    """Settings class of a role."""
-    return STAGES[role].task().Settings
 
 
 class _List(argparse.Action):

@@ -1,12 +1,16 @@
 """Kinds of training by name: what ``speech2img train`` knows, and ``train`` runs.
 
-To add one, write its `Task` and its line in `STAGES`. This module imports no network: the help is printed from it.
+To add one, or a family of generators, write its `Task` and its line in `STAGES`. This module imports no network: the
+help is printed from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech2img.config import load_settings, named_setting
 from speech2img.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,63 +38,59 @@ class Stage:
             raise ConfigError.about(f"family {family}", "no such family", f"choose among {', '.join(self.families)}")
         return self.families[family or next(iter(self.families))]()
 
+    def load_settings(self, *, file: str | Path | None = None, overrides: Iterable[str] = (), base: Any = None) -> Any:
+        """Settings of the family that they name: ``family`` in the file or the overrides, else that of the base.
 
-def _teacher() -> "type[Task]":
-    from speech2img.training.classifiers.attributes import TeacherTask
+        Parameters
+        ----------
+        file, overrides, base
+            As for `speech2img.config.load_settings`.
 
-    return TeacherTask
-
-
-def _judge() -> "type[Task]":
-    from speech2img.training.classifiers.attributes import JudgeTask
-
-    return JudgeTask
-
-
-def _encoder() -> "type[Task]":
-    from speech2img.training.encoder.task import EncoderTask
-
-    return EncoderTask
-
-
-def _stackgan() -> "type[Task]":
-    from speech2img.training.stackgan.task import StackGANTask
-
-    return StackGANTask
+        Raises
+        ------
+        ConfigError
+            As there; and if there is no such family, or the base is of another one.
+        """
+        overrides = list(overrides)
+        family = "" if "" in self.families else named_setting("family", file=file, overrides=overrides, base=base)
+        settings = self.task("" if family is None else str(family)).Settings
+        if base is not None and not isinstance(base, settings):
+            reason = f"the settings that it is set over are of family {family_of(base)}"
+            raise ConfigError.about(f"family {family}", reason, "omit it, or the preset")
+        return load_settings(settings, file=file, overrides=overrides, base=base)
 
 
-def _prior() -> "type[Task]":
-    from speech2img.training.prior.task import PriorTask
-
-    return PriorTask
-
-
-def _classifier() -> "type[Task]":
-    from speech2img.training.classifiers.task import ClassifierTask
-
-    return ClassifierTask
-
-
-def _tacotron2() -> "type[Task]":
-    from speech2img.training.tacotron2.task import Tacotron2Task
-
-    return Tacotron2Task
+def _task(module: str, name: str) -> "Callable[[], type[Task]]":
+    """A class of a module below this one, imported when it is asked for."""
+    return lambda: getattr(import_module(f"speech2img.training.{module}"), name)
 
 
 STAGES: dict[str, Stage] = {
     "teacher": Stage(
-        "reads species and attributes off pictures; its features are what the encoder learns to give", {"": _teacher}
+        "reads species and attributes off images; its features are what the encoder learns to give",
+        {"": _task("classifiers.attributes", "TeacherTask")},
     ),
-    "judge": Stage("the same network on other pictures, for measuring only", {"": _judge}),
-    "encoder": Stage("speech -> embedding, from the mel store and the teacher's features", {"": _encoder}),
-    "generator": Stage("embedding -> picture, from the extracted embeddings", {"stackgan": _stackgan}),
+    "judge": Stage(
+        "the same network on other images, for measuring only", {"": _task("classifiers.attributes", "JudgeTask")}
+    ),
+    "encoder": Stage(
+        "speech -> embedding, from the mel store and the teacher's features", {"": _task("encoder.task", "EncoderTask")}
+    ),
+    "generator": Stage(
+        "embedding -> image, from the extracted embeddings", {"stackgan": _task("stackgan.task", "StackGANTask")}
+    ),
     "prior": Stage(
-        "embedding -> features of one picture, for a generator that paints from picture features", {"": _prior}
+        "embedding -> features of one image, for a generator that was trained on image features",
+        {"": _task("prior.task", "PriorTask")},
     ),
     "classifier": Stage(
-        "tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)", {"": _classifier}
+        "tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)",
+        {"": _task("classifiers.task", "ClassifierTask")},
     ),
-    "tacotron2": Stage("text -> log-mel frames, from recordings in the layout of LJ Speech (--root)", {"": _tacotron2}),
+    "tacotron2": Stage(
+        "text -> log-mel frames, from recordings in the layout of LJ Speech (--root)",
+        {"": _task("tacotron2.task", "Tacotron2Task")},
+    ),
 }
 """Name on the command line, in checkpoints and of the task -> kind of training."""
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from speech2img.cli.main import main
-from speech2img.cli.train import settings_class_of
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.training.run import open_run, require_run_place
 from speech2img.training.stackgan.initialization import load_initial_weights_
+from speech2img.training.stages import find_stage
 from speech2img.training.train import train
 
 
@@ -119,7 +119,8 @@ def test_networks_that_a_run_loads_draw_from_its_seed(tmp_path: Path, toy: Modul
 
 
 ALL_SETTINGS = {
-    role: settings_class_of(role) for role in ("teacher", "encoder", "generator", "prior", "classifier", "tacotron2")
+    role: find_stage(role).task().Settings
+    for role in ("teacher", "encoder", "generator", "prior", "classifier", "tacotron2")
 }
 
 

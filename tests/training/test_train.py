@@ -43,6 +43,26 @@ def test_an_unknown_kind_or_family_is_named(tmp_path: Path) -> None:
     assert find_stage("generator").task() is find_stage("generator").task("stackgan")
 
 
+def test_the_family_in_a_file_or_an_override_picks_the_settings(
+    tmp_path: Path, toy: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage("a regression", {"first": STAGES["generator"].families["stackgan"], "toy": lambda: toy.ToyTask})
+    monkeypatch.setattr(toy.ToySettings, "family", "toy", raising=False)
+    with pytest.raises(ConfigError, match="unknown setting 'family'"):
+        stage.load_settings(overrides=["family=toy"])  # a class that forgot the field
+    stage = STAGES["generator"]
+    assert stage.load_settings().family == "stackgan"
+    file = tmp_path / "generator.toml"
+    file.write_text('family = "stackgan"\nbatch_size = 3\n')
+    assert stage.load_settings(file=file).batch_size == 3
+    for options in ({"overrides": ["family=x"]}, {"overrides": ['family = "x"']}, {"file": file}):
+        file.write_text('family = "x"\n')
+        with pytest.raises(ConfigError, match="^family x: no such family; choose among stackgan$"):
+            stage.load_settings(**options)
+    with pytest.raises(ConfigError, match="unknown setting 'family'"):
+        STAGES["encoder"].load_settings(overrides=["family=x"])
+
+
 @pytest.mark.parametrize("name", list(STAGES))
 def test_the_name_of_a_stage_is_that_of_its_task(name: str) -> None:
     task = find_stage(name).task()

@@ -108,6 +108,8 @@ class ComputeSettings:
 class StackGANSettings:
     """Settings of the generator's training."""
 
+    family: Literal["stackgan"] = "stackgan"
+    """Kind of generator, which decides what else can be set."""
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
     initial: str | None = None
