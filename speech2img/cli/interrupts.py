@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 """Signals that ask a job to end; systems that run jobs in turns send one of the last three."""
 
-KEPT = "interrupted; what was finished is kept, the same command goes on"
+KEPT = "interrupted; what was finished is kept, the same command resumes"
 
 _TWICE_SECONDS = 0.01  # `timeout` sends its signal to the process and to its group
 _AGAIN_SECONDS = 0.05

@@ -32,7 +32,7 @@ def test_the_first_signal_is_one_line_and_a_status(number: signal.Signals, verb:
     done = _run(f"def action():\n    signal.raise_signal({int(number)})\n    return 0", verb)
     saved = verb == "train" and number != signal.SIGINT
     assert done.returncode == (0 if saved else 128 + number)
-    assert done.stderr == "speech2img: interrupted; what was finished is kept, the same command goes on\n"
+    assert done.stderr == "speech2img: interrupted; what was finished is kept, the same command resumes\n"
 
 
 def test_the_second_signal_ends_a_clean_up_at_once() -> None:
