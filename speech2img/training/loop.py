@@ -99,36 +99,43 @@ def run_training(task: Task, *, run: Run, device: torch.device, progress: bool =
     Under ``torchrun`` every process computes its rows of each batch; the first of them alone writes, logs, measures and
     draws, so that only its result has ``metrics``.
     """
-    return _Loop(task, run, device).go(progress)
+    return _Loop(task, run, device).run(progress)
 
 
 class _Loop:
+    """A sitting of a run: its position, the terms to log, the log and the guard."""
+
     def __init__(self, task: Task, run: Run, device: torch.device) -> None:
-        self.task, self.run, self.device, self.settings = task, run, device, run.loop
-        self.at = _Position()
+        self.task, self.device, self.settings = task, device, run.loop
+        self.folder, self.store, self.run_settings = run.folder, run.store, run.settings
+        self.is_main, self.rows = is_main_process(), local_batch_size(task.batch_size)
+        self.guard = NonFiniteGuard(task, run.folder, run.loop.nonfinite, writes=self.is_main)
+        self.position = _Position()
         self.received: int | None = None
         self.sums: dict[str, Tensor] = {}
         self.count = 0
         self.metrics: dict[str, float] = {}
-        self.leader, self.rows = is_main_process(), local_batch_size(task.batch_size)
-        self.guard = NonFiniteGuard(task, run.folder, run.loop.nonfinite)
         for network in task.networks():
             convert_batch_norm_(network)
+
+        # Resume, all processes from the same checkpoint.
         if run.state is not None:
             self._load(run.state)
-        if all_reduce_max([self.at.step, -self.at.step]) != [self.at.step, -self.at.step]:
+        if all_reduce_max([self.position.step, -self.position.step]) != [self.position.step, -self.position.step]:
             reason = "the processes of the job do not find the same checkpoint in it"
             raise CheckpointError.about(run.folder, reason, "put it on a disk that all machines share")
         broadcast_state_(task.networks())
-        self.saved_step = self.at.step if run.state is not None else -1
+        self.saved_step = self.position.step if run.state is not None else -1
+
+        # Log
         self.log: StatsLog | NullLog = NullLog()
-        if self.leader:
-            self.log = StatsLog(run.folder, step=self.at.step, evaluated=self.at.evaluated_at)
+        if self.is_main:
+            self.log = StatsLog(run.folder, step=self.position.step, evaluated=self.position.evaluated_at)
 
     def _load(self, state: dict[str, Any]) -> None:
         try:
             saved = state["loop"]
-            self.at = _Position(**saved["position"])
+            self.position = _Position(**saved["position"])
             self.sums = {key: value.to(self.device) for key, value in saved["sums"].items()}
             self.count, self.metrics = saved["count"], renamed("stats", saved["metrics"])
             self.task.load_state_dict(modern_state(state["task"]))
@@ -136,94 +143,94 @@ class _Loop:
         except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             reason = f"its checkpoint does not fit this training ({type(error).__name__}: {error})"
             fix = "resume with the version and settings that made it, or choose a new run folder"
-            raise CheckpointError.about(self.run.folder, reason, fix) from error
+            raise CheckpointError.about(self.folder, reason, fix) from error
 
-    def go(self, progress: bool) -> TrainingResult:
+    def run(self, progress: bool) -> TrainingResult:
+        """Train, then evaluate, save and export."""
         try:
-            shown = progress and self.leader
-            line = StatusLine(self.task.name, step=self.at.step, max_steps=self.settings.max_steps, shown=shown)
-            traced = self.settings.profile_steps if self.leader else 0
-            trace = StepProfiler(self.run.folder, steps=traced, step=self.at.step, device=self.device)
+            shown = progress and self.is_main
+            line = StatusLine(self.task.name, step=self.position.step, max_steps=self.settings.max_steps, shown=shown)
+            steps = self.settings.profile_steps if self.is_main else 0
+            profiler = StepProfiler(self.folder, steps=steps, step=self.position.step, device=self.device)
             with StopSignal(patient=world().count > 1) as stop, line as status:
-                with trace:
-                    self._train(stop, status, trace)
-                finished = self.used() >= 1.0
-                if finished and self.leader:
+                with profiler:
+                    self._train(stop, status, profiler)
+                finished = self.used_budget() >= 1.0
+                if finished and self.is_main:
                     self._evaluate(status)
-                    self._draw()
-                if self.leader and (self.saved_step != self.at.step or finished):
+                    self.save_samples()
+                if self.is_main and (self.saved_step != self.position.step or finished):
                     self._save()
-                if self.leader:
+                if self.is_main:
                     self._export()
         finally:
             self.log.close()
-        received = stop.received or self.received
-        return TrainingResult(self.run.folder, self.at.step, self.at.images_seen, finished, self.metrics, received)
+        received, position = stop.received or self.received, self.position
+        return TrainingResult(self.folder, position.step, position.images_seen, finished, self.metrics, received)
 
-    def used(self) -> float:
-        """Used part of the budget: of steps or of minutes, whichever is further."""
-        part = self.at.step / self.settings.max_steps
+    def used_budget(self) -> float:
+        """Used part of the budget, 0..1: of steps or of minutes, whichever is further."""
+        part = self.position.step / self.settings.max_steps
         if self.settings.max_minutes is not None:
-            part = max(part, self.at.seconds / (60.0 * self.settings.max_minutes))
+            part = max(part, self.position.seconds / (60.0 * self.settings.max_minutes))
         return min(1.0, part)
 
-    def _train(self, stop: StopSignal, status: StatusLine, trace: StepProfiler) -> None:
-        settings, at = self.settings, self.at
-        start = self.used()
-        clock = checkpointed = logged = time.monotonic()
-        logged_step = at.step
-        while not self._over(stop):
-            with record_function("next_batch"):
-                batch = self.task.next_batch()
-            self.guard.before_step()
-            with record_function("train_step"):
-                terms = self._step(batch, self.used())
-            now = time.monotonic()
-            at.seconds, clock = at.seconds + now - clock, now
-            if self.guard.takes_back(terms, batch, **self._place(at.step + 1)):
-                continue
-            at.step += 1
-            at.images_seen += self.task.batch_size
-            if self.device.type == "cpu":
-                self._demand_finite(terms, batch)
-            for key, value in terms.items():
-                self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
-            self.count += 1
-            if at.step % settings.log_every == 0:
-                means = {key: float(value) / self.count for key, value in self.sums.items()}
-                self._demand_finite({key: torch.tensor(value) for key, value in means.items()}, batch)
-                now = time.monotonic()
-                speed = (at.step - logged_step) / max(now - logged, 1e-9)
-                self.log.add(
-                    "train",
-                    at.step,
-                    means,
-                    images_seen=at.images_seen,
-                    seconds=round(at.seconds, 1),
-                    steps_per_second=round(speed, 3),
-                )
-                status.note(means)
-                self.sums, self.count, logged, logged_step = {}, 0, now, at.step
-            if self.leader and settings.evaluate_every and at.step % settings.evaluate_every == 0:
-                self._evaluate(status)
-            if self.leader and settings.grid_every and at.step % settings.grid_every == 0:
-                self._draw()
-            is_due = time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes
-            if self.leader and is_due and self.used() < 1.0:  # the last one is saved after its evaluation
-                self._save()
-                checkpointed = time.monotonic()
-            trace.after_step(at.step)
-            status.update(at.step, self.used(), start)
-
-    def _over(self, stop: StopSignal) -> bool:
+    def should_stop(self, stop: StopSignal) -> bool:
         """Whether the budget is used up or a signal came, to any process; all of them count by the slowest clock."""
         received = float(stop.received or 0)
         if stop.received == signal.SIGINT:  # Ctrl-C outweighs what torchrun sends to the others
             received = float(signal.NSIG)
-        self.at.seconds, stopped = all_reduce_max([self.at.seconds, received])
+        self.position.seconds, stopped = all_reduce_max([self.position.seconds, received])
         if stopped:
             self.received = signal.SIGINT if stopped == signal.NSIG else int(stopped)
-        return stopped > 0 or self.used() >= 1.0
+        return stopped > 0 or self.used_budget() >= 1.0
+
+    def _train(self, stop: StopSignal, status: StatusLine, profiler: StepProfiler) -> None:
+        settings, position = self.settings, self.position
+        start = self.used_budget()
+        clock = checkpointed = logged = time.monotonic()
+        logged_step = position.step
+        while not self.should_stop(stop):
+            # Draw a batch, make a step, or take it back.
+            with record_function("next_batch"):
+                batch = self.task.next_batch()
+            self.guard.before_step()
+            with record_function("train_step"):
+                terms = self._step(batch, self.used_budget())
+            now = time.monotonic()
+            position.seconds, clock = position.seconds + now - clock, now
+            if self.guard.rollback(terms, batch, step=position.step + 1, saved=self.saved_step):
+                continue
+            position.step += 1
+            position.images_seen += self.task.batch_size
+
+            # Log. Reading numbers off a GPU would wait for it at every step.
+            if self.device.type == "cpu":
+                self._check(terms, batch)
+            for key, value in terms.items():
+                self.sums[key] = self.sums[key] + value if key in self.sums else value.clone()
+            self.count += 1
+            if position.step % settings.log_every == 0:
+                means = {key: float(value) / self.count for key, value in self.sums.items()}
+                self._check({key: torch.tensor(value) for key, value in means.items()}, batch)
+                now = time.monotonic()
+                speed = (position.step - logged_step) / max(now - logged, 1e-9)
+                counters = {"images_seen": position.images_seen, "seconds": round(position.seconds, 1)}
+                self.log.add("train", position.step, means, **counters, steps_per_second=round(speed, 3))
+                status.note(means)
+                self.sums, self.count, logged, logged_step = {}, 0, now, position.step
+
+            # Evaluate, show samples, save; the last checkpoint comes after its evaluation, in `run`.
+            if self.is_main and settings.evaluate_every and position.step % settings.evaluate_every == 0:
+                self._evaluate(status)
+            if self.is_main and settings.grid_every and position.step % settings.grid_every == 0:
+                self.save_samples()
+            is_due = time.monotonic() - checkpointed >= 60.0 * settings.checkpoint_minutes
+            if self.is_main and is_due and self.used_budget() < 1.0:
+                self._save()
+                checkpointed = time.monotonic()
+            profiler.after_step(position.step)
+            status.update(position.step, self.used_budget(), start)
 
     def _step(self, batch: Any, used: float) -> dict[str, Tensor]:
         draws = GlobalDraws(self.rows) if world().count > 1 else nullcontext()
@@ -236,60 +243,59 @@ class _Loop:
                     raise
             peak = peak_memory(self.device) or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             raise OutOfMemoryError.about(
-                f"step {self.at.step + 1} of {self.task.name}",
+                f"step {self.position.step + 1} of {self.task.name}",
                 f"a batch of {self.task.batch_size} does not fit into the memory, peak {peak / 2**30:.1f} GiB",
                 f"set a smaller batch_size in a new run folder (checkpoint {max(self.saved_step, 0)} stays)",
             ) from error
 
     def _evaluate(self, status: StatusLine) -> None:
-        if self.at.evaluated_at == self.at.step:
+        if self.position.evaluated_at == self.position.step:
             return
         self._finite_state()
         with preserved_random_state():
-            self.metrics = self.task.evaluate(self.at.step)
-        self.at.evaluated_at = self.at.step
+            self.metrics = self.task.evaluate(self.position.step)
+        self.position.evaluated_at = self.position.step
         if self.metrics:
-            self.log.add("evaluation", self.at.step, self.metrics, images_seen=self.at.images_seen)
+            self.log.add("evaluation", self.position.step, self.metrics, images_seen=self.position.images_seen)
             status.note(self.metrics)
 
-    def _draw(self) -> None:
-        if self.at.drawn_at == self.at.step:
+    def save_samples(self) -> None:
+        """Write the task's sample grids as images, once a step."""
+        if self.position.drawn_at == self.position.step:
             return
         self._finite_state()
         with preserved_random_state():
             grids = self.task.sample_grids()
         for name, image in grids.items():
-            folder = self.run.folder / "grids"
+            folder = self.folder / "grids"
             folder.mkdir(exist_ok=True)
-            with atomic_path(folder / f"{name}-{self.at.step:08d}.png") as path:
+            with atomic_path(folder / f"{name}-{self.position.step:08d}.png") as path:
                 image.save(path, format="PNG")
-            self.log.add_image(name, self.at.step, image)
-        self.at.drawn_at = self.at.step
+            self.log.add_image(name, self.position.step, image)
+        self.position.drawn_at = self.position.step
 
     def _save(self) -> None:
+        position = vars(self.position).copy()
         state = {
             "task": self._finite_state(),
-            "loop": {"position": vars(self.at).copy(), "sums": self.sums, "count": self.count, "metrics": self.metrics},
+            "loop": {"position": position, "sums": self.sums, "count": self.count, "metrics": self.metrics},
             "random": random_state(),
         }
         self.log.sync()
-        self.run.store.save(self.at.step, state, self.run.settings)
-        self.saved_step = self.at.step
+        self.store.save(self.position.step, state, self.run_settings)
+        self.saved_step = self.position.step
 
     def _export(self) -> None:
         with preserved_random_state():
-            self.task.export(self.run.folder / "export", step=self.at.step, images_seen=self.at.images_seen)
-        remove_leftovers(self.run.folder)  # only now: an older release may be among what a killed process left
+            self.task.export(self.folder / "export", step=self.position.step, images_seen=self.position.images_seen)
+        remove_leftovers(self.folder)  # only now: an older release may be among what a killed process left
 
     def _finite_state(self) -> dict[str, Any]:
         """The task's state; a step may have spoilt it though its own terms were finite."""
         state = self.task.state_dict()
-        if bad := first_not_finite(state):
-            self.guard.fail({"state": bad}, None, **self._place(self.at.step))
+        if offending := first_not_finite(state):
+            self.guard.fail({"state": offending}, None, step=self.position.step, saved=self.saved_step)
         return state
 
-    def _demand_finite(self, terms: dict[str, Tensor], batch: Any) -> None:
-        self.guard.demand(terms, batch, **self._place(self.at.step))
-
-    def _place(self, step: int) -> dict[str, Any]:
-        return {"step": step, "saved": self.saved_step, "leader": self.leader}
+    def _check(self, terms: dict[str, Tensor], batch: Any) -> None:
+        self.guard.check(terms, batch, step=self.position.step, saved=self.saved_step)

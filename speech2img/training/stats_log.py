@@ -1,4 +1,4 @@
-"""Where a run's numbers go: stats.jsonl, TensorBoard and the status line."""
+"""Logs of a run: stats.jsonl, TensorBoard and the status line."""
 
 import json
 import math
@@ -95,7 +95,7 @@ class StatsLog:
 
 
 class NullLog:
-    """What a process has that does not log: the methods of `StatsLog`, without effect."""
+    """Log of a process that does not log: the methods of `StatsLog`, without effect."""
 
     def add(self, kind: str, step: int, values: Mapping[str, float], **fields: float) -> None:
         """Log nothing."""
