@@ -68,8 +68,10 @@ class PairSource:
         attributes: Mapping[str, Sequence[str]],
     ) -> None:
         self.images, self.embeddings, self.attributes = images, embeddings, attributes
+        # Utterances stand side by side, image by image.
         self.image_of = np.repeat(np.arange(len(items)), [len(item.captions) for item in items])
         starts = np.concatenate([[0], np.cumsum([len(item.captions) for item in items])])
+        # Rows of this split, ordered by class, so that a class is one range.
         chosen = [row for row, item in enumerate(items) if item.split == split]
         chosen.sort(key=lambda row: items[row].class_id)
         self.rows = np.array(chosen, dtype=np.int64)
@@ -78,6 +80,7 @@ class PairSource:
             raise DataError.about(
                 f"split {split}", "it needs pictures of two classes or more", "prepare the corpus again"
             )
+        # Utterances to learn from: those in a held-out voice are kept for measuring.
         spoken = [
             np.array([starts[row] + k for k, caption in enumerate(items[row].captions) if not caption.held_out_voice])
             for row in chosen
@@ -87,11 +90,13 @@ class PairSource:
                 f"split {split}", "a picture has no utterance to learn from", "prepare the corpus again"
             )
         self.counts = np.array([len(rows) for rows in spoken])
+        # Their numbers as a rectangle, filled up with zeros that are never drawn.
         self.utterances = np.zeros((len(chosen), int(self.counts.max())), dtype=np.int64)
         for line, rows in zip(self.utterances, spoken, strict=True):
             line[: len(rows)] = rows
         self.first_of_class = np.searchsorted(self.classes, self.classes, side="left")
         self.end_of_class = np.searchsorted(self.classes, self.classes, side="right")
+        # Attributes shown and said, by which a contradicting image is found.
         self.shown = label_values([items[row].attributes for row in chosen], attributes)
         self.said = label_values([caption.mentions for item in items for caption in item.captions], attributes)
 
@@ -181,8 +186,10 @@ class PairBatches:
         """Draw a batch."""
         drawn, generator = self.sampler.next()
         source = self.source
+        # One utterance of each image.
         number = (generator.random(len(drawn)) * source.counts[drawn]).astype(np.int64)
         utterances = source.utterances[drawn, number]
+        # A mismatched image: of another class, or of the same class where it contradicts what was said.
         wrong = source.other_class(drawn, generator)
         if self._wrong_same_class > 0:
             near, has_near = source.contradicting(drawn, utterances, generator)
@@ -195,6 +202,7 @@ class PairBatches:
             torch.from_numpy(source.classes[drawn]),
             rows,
         )
+        # Another image of the class, or another view of the same, where the loss wants one.
         if self._positive is None:
             return batch
         other = source.same_class(drawn, generator) if self._positive == "class" else drawn

@@ -83,6 +83,7 @@ def render_collection(
     images : ndarray of uint8, shape (count, size, size, 3)
     labels : ndarray of int64, shape (count, heads)
     """
+    # Take a finished collection, if it is the one asked for.
     key = f"{count} {render_seed} {size} {sorted(heads)}"
     if path.is_file():
         try:
@@ -93,6 +94,7 @@ def render_collection(
             raise DataError.about(
                 path, f"not a collection of renders ({error})", "delete it, it is made again"
             ) from error
+    # Render in processes, in chunks whose content does not depend on their number.
     plain = {name: tuple(values) for name, values in heads.items()}
     chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
     bar = Progress(total=count, what="renders", unit="image", progress=progress)
@@ -104,6 +106,7 @@ def render_collection(
             bar.update(len(part[0]))
     images = np.concatenate([images for images, _ in parts])
     labels = np.concatenate([labels for _, labels in parts]).astype(np.int64)
+    # Keep it.
     with atomic_path(path) as temporary:
         np.savez(temporary, images=images, labels=labels, key=np.array(key))
     return images, labels

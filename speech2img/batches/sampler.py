@@ -35,12 +35,14 @@ class ResumableSampler:
     def __init__(
         self, num_items: int, batch_size: int, *, seed: int, lengths: np.ndarray | None = None, bucket: int = 32
     ) -> None:
+        # What cannot be drawn from is refused.
         if num_items < 1:
             raise DataError.about("training data", "there is not a single item to draw from", "check the split's name")
         if batch_size < 1 or bucket < 1:
             raise ConfigError.about("batch_size", f"{batch_size} is not positive", "set batch_size to 1 or more")
         if lengths is not None and len(lengths) != num_items:
             raise ValueError(f"{len(lengths)} lengths for {num_items} items")
+        # What is fixed for the run, and the position within its epochs.
         self.num_items = num_items
         self.batch_size = min(batch_size, num_items)
         self.seed = seed

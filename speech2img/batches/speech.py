@@ -1,5 +1,6 @@
 """Batches of utterances: log-mels padded only to the longest of the batch, with classes and teacher features."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +21,23 @@ class MelSource(Protocol):
 
     def read(self, index: int) -> np.ndarray:
         """Log-mel of one utterance, (frames, n_mels)."""
+
+
+class UtteranceSource(Protocol):
+    """Where batches of utterances come from: stored log-mels, augmented ones, or frames of a frozen front-end."""
+
+    lengths: np.ndarray
+    """int64, frames of each utterance as recorded."""
+    n_mels: int
+    """Bands of a log-mel, or width of a front-end's frames."""
+
+    def batch(self, rows: np.ndarray, *, frames: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Utterances as recorded (B, n_mels, T) float32, padded to ``frames`` or the longest; and lengths (B,)."""
+
+    def draw(
+        self, rows: np.ndarray, *, generator: np.random.Generator, frames: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same for training: of each utterance the form that the generator draws."""
 
 
 class SpeechBatch(NamedTuple):
@@ -73,12 +91,41 @@ class Mels:
         mel : ndarray of float32, shape (B, n_mels, T)
         lengths : ndarray of int64, shape (B,)
         """
-        lengths = self.lengths[rows]
-        frames = frames or -(-int(lengths.max()) // _ROUND) * _ROUND
-        mel = np.full((len(rows), frames, self.n_mels), self._pad_value, dtype=np.float32)
-        for out, row, length in zip(mel, rows, lengths, strict=True):
-            out[:length] = self._store.read(int(row))[:length]
-        return np.ascontiguousarray(mel.transpose(0, 2, 1)), lengths
+        mels = [self._store.read(int(row))[:length] for row, length in zip(rows, self.lengths[rows], strict=True)]
+        return pad_batch(mels, pad_value=self._pad_value, frames=frames)
+
+    def draw(
+        self, rows: np.ndarray, *, generator: np.random.Generator, frames: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Pad a training batch: as `batch`, since of each utterance there is one form; nothing is drawn."""
+        return self.batch(rows, frames=frames)
+
+
+def pad_batch(
+    mels: Sequence[np.ndarray], *, pad_value: float, frames: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pad utterances to a batch.
+
+    Parameters
+    ----------
+    mels : sequence of ndarray of float32, shape (frames, n_mels)
+        One or more.
+    pad_value : float
+        What stands behind an utterance.
+    frames : int, optional
+        Pad to this many frames; None to the longest, rounded up to a multiple of 32.
+
+    Returns
+    -------
+    mel : ndarray of float32, shape (B, n_mels, T)
+    lengths : ndarray of int64, shape (B,)
+    """
+    lengths = np.array([len(mel) for mel in mels], dtype=np.int64)
+    frames = frames or -(-int(lengths.max()) // _ROUND) * _ROUND
+    padded = np.full((len(mels), frames, mels[0].shape[1]), pad_value, dtype=np.float32)
+    for out, mel in zip(padded, mels, strict=True):
+        out[: len(mel)] = mel
+    return np.ascontiguousarray(padded.transpose(0, 2, 1)), lengths
 
 
 def draw_spans(
@@ -156,8 +203,8 @@ class SpeechBatches:
 
     Parameters
     ----------
-    mels : Mels
-        Log-mels of the training utterances.
+    mels : UtteranceSource
+        Log-mels of the training utterances, or what else an encoder takes.
     rows : ndarray of int
         The training utterances.
     images : ndarray of int
@@ -186,7 +233,7 @@ class SpeechBatches:
 
     def __init__(
         self,
-        mels: Mels,
+        mels: UtteranceSource,
         rows: np.ndarray,
         images: np.ndarray,
         classes: np.ndarray,
@@ -213,11 +260,12 @@ class SpeechBatches:
 
     def next(self) -> SpeechBatch:
         """Draw a batch."""
+        # Utterances of this step; one of each image where images are drawn.
         drawn, generator = self.sampler.next()
         if self._spoken is not None:
             order, starts, counts = self._spoken
             drawn = order[starts[drawn] + (generator.random(len(drawn)) * counts[drawn]).astype(np.int64)]
-        mel, lengths = self._mels.batch(self._rows[drawn], frames=self._frames)
+        mel, lengths = self._mels.draw(self._rows[drawn], generator=generator, frames=self._frames)
         spans = None
         if self._mask_bands or self._mask_time:
             spans = draw_spans(
@@ -225,6 +273,7 @@ class SpeechBatches:
             )
             if not self.leaves_masks:
                 mel, spans = mask_mels(mel, lengths, spans), None
+        # One view of each image.
         views = generator.integers(self._features.shape[1], size=len(drawn))
         return SpeechBatch(
             torch.from_numpy(mel),

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from speech2img.batches.speech import Mels
+from speech2img.batches.speech import UtteranceSource
 from speech2img.errors import DataError
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 
@@ -14,7 +14,7 @@ BATCH_FRAMES = 48_000
 @torch.inference_mode()
 def encode_rows(
     encoder: SpeechEncoder,
-    mels: Mels,
+    mels: UtteranceSource,
     rows: np.ndarray,
     *,
     device: torch.device,
@@ -27,8 +27,8 @@ def encode_rows(
     ----------
     encoder : SpeechEncoder
         Set to evaluation.
-    mels : Mels
-        Log-mels.
+    mels : UtteranceSource
+        Log-mels, or what else the encoder takes.
     rows : ndarray of int
         Utterances.
     device : torch.device
@@ -81,7 +81,7 @@ def batches_by_length(lengths: np.ndarray, batch_frames: int) -> list[np.ndarray
 
 @torch.inference_mode()
 def encode_batch(
-    encoder: SpeechEncoder, mels: Mels, rows: np.ndarray, *, device: torch.device, frames: int | None
+    encoder: SpeechEncoder, mels: UtteranceSource, rows: np.ndarray, *, device: torch.device, frames: int | None
 ) -> SpeechEncoding:
     """Encode the utterances ``rows`` as one batch; parameters as for `encode_rows`."""
     mel, lengths = mels.batch(rows, frames=frames)
