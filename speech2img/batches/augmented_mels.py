@@ -91,7 +91,7 @@ class AugmentedMels:
                     settings=self._settings,
                     babble=others,
                 )
-            return log_mel(wave, preset=self._preset)[: self._max_frames]
+            return log_mel(wave, preset=self._preset).T[: self._max_frames]
         except AudioError as error:
             raise AudioError(f"{path}: {error}") from error
 
