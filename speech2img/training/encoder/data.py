@@ -1,4 +1,4 @@
-"""What the speech encoder learns from: training utterances in batches, and the validation part that selects."""
+"""Data of the encoder's training: utterances in batches with their targets, and the validation part that selects."""
 
 from dataclasses import dataclass
 
@@ -75,6 +75,8 @@ def encoder_data(
     """
     if features.ids != [item.id for item in manifest.items]:
         raise DataError.about(features.path, "it belongs to another manifest", "compute the teacher's features again")
+
+    # Rows, images and classes of the training utterances in known voices, and of some validation utterances.
     train: list[tuple[int, int, int]] = []
     held: list[tuple[int, int, int]] = []
     row = 0
@@ -90,6 +92,8 @@ def encoder_data(
         raise DataError.about(manifest.root, "no utterances in split train or val", "prepare the corpus again")
     rows, images, classes = np.array(train, dtype=np.int64).T
     held_out = HeldUtterances(*np.array(held, dtype=np.int64).T)
+
+    # Targets, standardised by the training images or as the weights it starts from know it.
     targets = features.features
     if not settings.standardise:
         standard = None
@@ -97,6 +101,8 @@ def encoder_data(
         standard = Standardizer.of(targets[np.unique(images)])
     if standard is not None:
         targets = standard(targets)
+
+    # Batches of mels, targets and classes.
     mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
     names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
     batches = SpeechBatches(

@@ -115,6 +115,7 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
     CheckpointError
         If the start's config makes no sense.
     """
+    # What the start's config says of the training.
     arguments = start.config.get("encoder")
     if not isinstance(arguments, Mapping):
         raise CheckpointError.about(start.name, "its config describes no encoder", "give another initial")
@@ -125,6 +126,8 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
         "image_head": "image_head" in start.config,
         "standardise": "target.mean" in start.tensors,
     }
+
+    # Settings at their default take it over; others must agree with it.
     differing: list[str] = []
     changed = merged(settings, top, "", differing)
     if is_crnn:

@@ -1,4 +1,4 @@
-"""What the encoder's training trains: the speech encoder and, where asked for, an image head and a classifier."""
+"""Speech encoder with optional image head and classifier, trained together."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSet
 
 
 class SpeechImageModel(nn.Module):
-    """Speech encoder, the way of pictures into its space, and the losses between both.
+    """Speech encoder, optional image head and classifier, and the losses between speech and images.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ class SpeechImageModel(nn.Module):
 
     def __init__(self, settings: EncoderSettings, *, n_mels: int, feature_dim: int, num_classes: int) -> None:
         super().__init__()
-        self.want: EncoderLossSettings = settings.losses
-        self.encoder = build_encoder(**encoder_arguments(settings, n_mels))
+        self.loss_settings: EncoderLossSettings = settings.losses
+        self.encoder = build_encoder(**encoder_config(settings, n_mels))
         self.image_head = ImageHead(feature_dim, settings.embedding_dim) if settings.image_head else None
         self.classifier: nn.Linear | None = None
-        if self.want.distinctive:
+        if self.loss_settings.distinctive:
             self.classifier = nn.Linear(settings.embedding_dim, num_classes)
             nn.init.xavier_uniform_(self.classifier.weight)
 
-    def picture(self, features_BF: Tensor) -> Tensor:
-        """Image embeddings (B, D): what the image head makes of features, or the features themselves."""
+    def embed_images(self, features_BF: Tensor) -> Tensor:
+        """Image embeddings (B, D) by the image head; without one the features themselves."""
         return features_BF if self.image_head is None else self.image_head(features_BF)
 
     def losses(self, image_BD: Tensor, speech_BD: Tensor, labels_B: Tensor) -> dict[str, Tensor]:
@@ -54,37 +54,42 @@ class SpeechImageModel(nn.Module):
         labels_B : Tensor [shape=(B,), int64]
             Number of each item's class among the training classes.
         """
-        want = self.want
-        terms = {}
-        if want.joint:
-            terms["joint"] = want.joint * joint_embedding_loss(
+        settings, terms = self.loss_settings, {}
+
+        # Li et al. 2020: the embedding learns to be the teacher's features.
+        if settings.joint:
+            terms["joint"] = settings.joint * joint_embedding_loss(
                 image_BD,
                 speech_BD,
                 labels_B,
-                form=want.form,
-                margin=want.margin,
-                loss_diff=want.loss_diff,
-                loss_same=want.loss_same,
-                scale=want.scale,
+                form=settings.form,
+                margin=settings.margin,
+                loss_diff=settings.loss_diff,
+                loss_same=settings.loss_same,
+                scale=settings.scale,
             )
-        if want.l1:
-            terms["l1"] = want.l1 * l1_loss(speech_BD, image_BD, form=want.form)
-        if want.distillation:
-            terms["distillation"] = want.distillation * distillation_loss(
-                speech_BD, image_BD, temperature=want.temperature, form=want.form
+        if settings.l1:
+            terms["l1"] = settings.l1 * l1_loss(speech_BD, image_BD, form=settings.form)
+        if settings.distillation:
+            terms["distillation"] = settings.distillation * distillation_loss(
+                speech_BD, image_BD, temperature=settings.temperature, form=settings.form
             )
-        if want.contrastive:
-            terms["contrastive"] = want.contrastive * contrastive_loss(image_BD, speech_BD, scale=want.scale)
-        if want.matching:
-            terms["matching_loss"] = want.matching * matching_loss(image_BD, speech_BD, labels_B, scale=want.scale)
+
+        # S2IGAN and its like: utterances and images of the batch are told apart.
+        if settings.contrastive:
+            terms["contrastive"] = settings.contrastive * contrastive_loss(image_BD, speech_BD, scale=settings.scale)
+        if settings.matching:
+            terms["matching_loss"] = settings.matching * matching_loss(
+                image_BD, speech_BD, labels_B, scale=settings.scale
+            )
         if self.classifier is not None:
             logits = self.classifier(image_BD), self.classifier(speech_BD)
-            terms["distinctive"] = want.distinctive * distinctive_loss(*logits, labels_B)
+            terms["distinctive"] = settings.distinctive * distinctive_loss(*logits, labels_B)
         return terms
 
 
-def encoder_arguments(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
-    """Arguments of `build_encoder`, as plain data for a release's config; li2020 is not named, as ever."""
+def encoder_config(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
+    """Arguments of `build_encoder`, as plain data for a release's config; li2020 is not named, for compatibility."""
     if settings.network == "s2igan":
         crnn = settings.crnn
         return {

@@ -1,4 +1,4 @@
-"""Training of the speech encoder: speech learns to give, or to meet, the features of the picture it describes."""
+"""Training of the speech encoder on the features of the images that speech describes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.data import EncoderData, encoder_data
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
-from speech2img.training.encoder.model import SpeechImageModel, encoder_arguments, pad_value, released_weights
+from speech2img.training.encoder.model import SpeechImageModel, encoder_config, pad_value, released_weights
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
@@ -82,6 +82,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         DataError
             If recordings are missing.
         """
+        # Utterances and their targets.
         features, start = sitting.inputs
         run, progress = sitting.run, sitting.progress
         manifest = Manifest.load(root)
@@ -89,6 +90,8 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         standard = None if start is None else start.standard(features)
         data = encoder_data(manifest, store, features, settings, standard=standard)
         task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
+
+        # Weights of another run to start from.
         if start is not None and run.state is None:
             start_from_(task.network, start)
             on_main_process(lambda: keep_start(start, run.folder))
@@ -106,9 +109,12 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         device: torch.device,
         trained_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        # Spans are masked on the device, where that is not the host.
         self.data, self.trained_with = data, trained_with
         data.batches.leaves_masks = is_asynchronous(device)
-        self.arguments = encoder_arguments(settings, data.mels.n_mels)
+
+        # Network, then optimizer: parameters are drawn in this order.
+        self.encoder_config = encoder_config(settings, data.mels.n_mels)
         model = SpeechImageModel(
             settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
         ).to(device)
@@ -137,7 +143,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             mel = mask_spans(mel, *to_device([batch.lengths_B, batch.spans_B4], self.device))
         with self.precision.autocast():
             speech = self.network.encoder(mel, batch.lengths_B).sentence.float()
-            image = self.network.picture(features)
+            image = self.network.embed_images(features)
         image, speech, labels = gather_with_grad((image, speech, labels))
         terms = self.network.losses(image, speech, labels)
         loss = torch.stack(list(terms.values())).sum()
@@ -178,7 +184,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         """Embeddings (N, D) of the first view of images, given by their rows in the features."""
         self.network.eval()
         features = torch.from_numpy(np.ascontiguousarray(self.data.features[images, 0]))
-        return self.network.picture(features.to(self.device)).cpu().numpy()
+        return self.network.embed_images(features.to(self.device)).cpu().numpy()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave, now or before there was more to train than the encoder (``encoder``)."""
@@ -197,12 +203,15 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
+        # Weights; the standardisation of the targets goes along.
         tensors = released_weights(self.best.weights(self.network), self.data.standard)
+
+        # Config and card.
         feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
         config = {
             "kind": "speech-encoder",
             "mel_preset": self.settings.mel_preset,
-            "encoder": self.arguments,
+            "encoder": self.encoder_config,
             "pad_value": pad_value(self.settings),
             "features": self.settings.features,
             "standardised": "target.mean" in tensors,
@@ -224,15 +233,18 @@ def _of_encoder(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _demand_size(settings: EncoderSettings, features: FeatureFile, start: EncoderStart | None) -> None:
     """Raise ConfigError unless speech can give, or meet, features of this size."""
+    # An image head takes features of any size, unless it has learned on some already.
     size, head = features.width, None if start is None else start.config.get("image_head")
     wanted = head.get("feature_dim") if isinstance(head, dict) else settings.embedding_dim
     if size == wanted or (settings.image_head and head is None):
         return
+
+    # The weights to start from, or the settings, are of another size.
     if start is not None:
         own = f"speech2img features --root ROOT --teacher {start.name}"
         raise ConfigError.about(
             f"features {settings.features}",
-            f"{size} numbers a picture, and the encoder of {start.name} knows {wanted}",
+            f"{size} numbers an image, and the encoder of {start.name} knows {wanted}",
             f"run '{own}' where it is a whole model, and set features to that name; or start without initial",
         )
     table = "crnn" if settings.network == "s2igan" else "model"

@@ -1,0 +1,141 @@
+"""Cache of a frozen front-end: its mixed frames of every recording and its augmented copies, float16, on the disk."""
+
+import hashlib
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.batches.augmented_mels import AugmentedMels
+from speech2img.batches.frame_copies import FrameCopies
+from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
+from speech2img.distributed.collectives import is_main_process, on_main_process
+from speech2img.errors import DiskFullError
+from speech2img.features.speech_batches import batches_by_length
+from speech2img.features.speech_frames import FRAMES_FILE, load_frames, write_frames
+from speech2img.models.encoders.pretrained import PretrainedEncoder
+from speech2img.storage.chunks import Chunk
+from speech2img.storage.notices import notice
+
+BATCH_FRAMES = 24_000
+"""Log-mel frames that the front-end hears at once, padding included: some fifty utterances."""
+
+_BYTES_PER_NUMBER = 2 + 4  # in the finished file, and in the parts that it is put together from
+_LENGTHENED = 1.25  # by slower speech and added silence
+
+
+def cached_frames(
+    folder: Path,
+    encoder: PretrainedEncoder,
+    mels: AugmentedMels,
+    *,
+    ids: list[str],
+    utterances: np.ndarray,
+    copies: int,
+    source: str,
+    device: torch.device,
+    progress: bool = True,
+) -> FrameCopies:
+    """Frames of the recordings and of their copies: read where they are complete, computed where they are not.
+
+    Parameters
+    ----------
+    folder : Path
+        Where caches of the corpus lie; each has a folder of its own, named after what it depends on.
+    encoder : PretrainedEncoder
+        Its front-end and mix make the frames; on ``device``, in evaluation mode.
+    mels : AugmentedMels
+        Recordings and copies; copy 0 is the recording.
+    ids : list of str
+        Names of all utterances of the corpus.
+    utterances : ndarray of int64
+        Those that are heard, each once; the second half of the result's rows follows the same order.
+    copies : int >= 0
+        Augmented copies of each.
+    source : str
+        Digest of everything else that the frames depend on: recordings, front-end, augmentation, seed.
+    device : torch.device
+        Where it computes.
+    progress : bool
+        Show progress, and say how much room is taken.
+
+    Returns
+    -------
+    FrameCopies
+        Of all utterances; only those heard can be asked for.
+
+    Raises
+    ------
+    DiskFullError
+        If there is less room than the cache will need; nothing has been written then.
+    AudioError
+        If a recording cannot be used; what is finished stays, and the same call resumes.
+    """
+    # Which copies, and what they depend on.
+    rows = np.repeat(utterances, copies + 1)
+    numbers = np.tile(np.arange(copies + 1), len(utterances))
+    names = [f"{ids[row]}#{number}" for row, number in zip(rows, numbers, strict=True)]
+    mix = encoder.mix.weights.detach().cpu().numpy().astype(np.float32).tobytes().hex()
+    key = hashlib.sha256("\n".join([source, mix, str(BATCH_FRAMES), *names]).encode()).hexdigest()
+    home = folder / key[:16]
+    stored = load_frames(home, names, sha256=key) if home.is_dir() else None
+
+    # Compute what is missing, and put the parts together.
+    if stored is None:
+        batches = batches_by_length(mels.lengths[rows], BATCH_FRAMES)
+        needed = _needed_bytes(encoder, mels.lengths[rows])
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_main_process():
+            _demand_room(folder, needed, progress=progress)
+
+        def compute(number: int) -> Chunk:
+            chosen = batches[number]
+            frames, lengths = _mixed(encoder, mels, rows[chosen], numbers[chosen], device)
+            arrays = {"frames": frames, "steps": lengths[:, None].astype(np.float32)}
+            return Chunk(arrays, tuple(names[row] for row in chosen))
+
+        def write() -> None:
+            home.mkdir(exist_ok=True)
+            write_frames(home, chunks, batches, ids=names, sha256=key)
+
+        with resumable_chunks(home.with_name(f"{home.name}.building"), source=key) as chunks:
+            compute_chunks(chunks, range(len(batches)), compute, desc="front-end", progress=progress)
+            on_main_process(write)
+        stored = load_frames(home, names, sha256=key)
+        assert stored is not None, f"{home / FRAMES_FILE} was written just now"
+    return FrameCopies(stored, width=stored.width, lengths=stored.lengths, utterances=rows, count=len(ids))
+
+
+@torch.inference_mode()
+def _mixed(
+    encoder: PretrainedEncoder, mels: AugmentedMels, rows: np.ndarray, numbers: np.ndarray, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of all utterances of a batch behind each other (sum of S, width) float32, and S of each."""
+    mel, lengths = mels.copies(rows, numbers)
+    mixed = encoder.mixed_frames(torch.from_numpy(mel).to(device), torch.from_numpy(lengths))
+    frames: Tensor = mixed.frames_BSF.float().cpu()
+    steps = mixed.lengths_B.numpy()
+    return np.concatenate([row[:length] for row, length in zip(frames.numpy(), steps, strict=True)]), steps
+
+
+def _needed_bytes(encoder: PretrainedEncoder, lengths: np.ndarray) -> int:
+    """Most room that the cache takes while it is put together."""
+    steps = encoder.front_end.step_lengths(torch.from_numpy(np.ceil(_LENGTHENED * lengths).astype(np.int64)))
+    frames = np.minimum(np.ceil(steps.numpy() / encoder.frame_stride), encoder.max_frames).sum()
+    return math.ceil(frames * encoder.frame_width * _BYTES_PER_NUMBER)
+
+
+def _demand_room(folder: Path, needed: int, *, progress: bool) -> None:
+    """Say how much room the cache takes; DiskFullError where there is less."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise DiskFullError.about(
+            folder,
+            f"the front-end's frames take up to {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
+            "make room, or set pretrained.copies or augmentation lower",
+        )
+    if progress:
+        notice(f"{folder}: the front-end's frames take up to {needed / 2**30:.1f} GiB while they are put together")
