@@ -19,6 +19,7 @@ ORDER = (
     {"features"},
     {"batches", "tts", "pipeline"},
     {"corpora", "distributed", "generation"},
+    {"loading"},
     {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},
     {"storage"},
     {"config", "options"},
@@ -35,12 +36,12 @@ SUB_ROOMS = {
     "models": ("tts", "generators", "encoders", "published", "vision", "layers", ""),
     "storage": ("hdf5", "releases", "foreign", ""),
     "training": ("encoder", "stackgan", "prior", "classifiers", "tacotron2", ""),
-    "tts": ("corpus", "baidu", "espeak", "tacotron2", ""),
+    "tts": ("corpus", "baidu", "command", "espeak", "kokoro", "tacotron2", ""),
 }
 """Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
 APART = {
     "training": {"encoder", "stackgan", "prior", "classifiers", "tacotron2"},
-    "tts": {"baidu", "espeak", "tacotron2"},
+    "tts": {"baidu", "command", "espeak", "kokoro", "tacotron2"},
 }
 """Folders that know nothing of each other."""
 MAY_BOTH = {
@@ -48,9 +49,7 @@ MAY_BOTH = {
     ("audio", "decoders", ""),
     ("corpora.songbirds", "rendering", ""),
     *(("training", "", kind) for kind in APART["training"]),
-    ("tts", "", "espeak"),
-    ("tts", "", "baidu"),
-    ("tts", "", "tacotron2"),
+    *(("tts", "", engine) for engine in APART["tts"]),
 }
 """Files of a room that a folder within it builds on, and that build on it; no circle between modules (a test)."""
 THIRD_PARTY = {"models": {"torch"}, "losses": {"torch"}, "metrics.functional": {"numpy", "scipy"}}

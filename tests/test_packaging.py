@@ -48,6 +48,7 @@ def test_every_dependency_says_why_it_is_there() -> None:
     needed = [
         *project["dependencies"],
         *project["optional-dependencies"]["tts"],
+        *project["optional-dependencies"]["kokoro"],
         *project["optional-dependencies"]["app"],
     ]
     for need in needed:

@@ -6,6 +6,7 @@ command line is made from this table and must not load an engine.
 
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,19 @@ Speaks where it runs, in many languages; voices are an accent with or without a 
 package espeakng-loader."""
 TACOTRON2 = """\
 English, one voice a model. Needs weights: speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2."""
+KOKORO = """\
+English, in voices close to people's. Needs the package kokoro-onnx (pip install "speech2img[kokoro]") and a folder with
+the model and its voices, which experiments/README.md says how to get. Voices are those of --voices, each of them also
+as a whisper (af_sky+whisper); voices of espeak-ng become one of them: women women, whispers whispers. Eight voices are
+held out for measuring and speak with --allow-held-out only; captions in a voice that training never hears then have
+theirs. Speed and pitch are followed, range of pitch does not exist there. A text takes 3 to 8 s of a core."""
+COMMAND = """\
+Any program that speaks, started for each text, without a shell: flite, festival's text2wave, piper, your own script.
+In the command's words {text}, {text_file}, {wav} (the file that it writes), {voice}, {rate} (words a minute), {pitch}
+and {pitch_range} (0 to 99) are replaced; {{ and }} are braces. {text} is a word of its own or --NAME={text}, so that a
+text is never taken for an option. Without {text} and {text_file} the text is standard input; without {wav} the
+recording is standard output. It may be wav, flac, ogg or mp3. A program that fails, hangs, crashes or writes nothing,
+too much or something else costs that text only."""
 GET_TACOTRON2 = "speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2"
 
 
@@ -128,6 +142,48 @@ def _tacotron2_status() -> str:
     return f"ready, with --model {' or '.join(voices)}" if voices else f"needs --model DIR: {GET_TACOTRON2}"
 
 
+def _open_kokoro(rank: Rank, *, model: str | None = None, **options: Any) -> "Synthesizer":
+    from speech2img.tts.kokoro.engine import KokoroSynthesizer
+    from speech2img.tts.kokoro.model_folder import GET_MODEL
+
+    if model is None:
+        raise ConfigError.about("--engine kokoro", "no --model", GET_MODEL)
+    return KokoroSynthesizer(model, **options)
+
+
+def _workers_of_cores(rank: Rank, **_: Any) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(32, max(1, cores // rank.count))
+
+
+def _kokoro_status() -> str:
+    from speech2img.tts.kokoro.engine import INSTALL_HINT
+
+    if importlib.util.find_spec("kokoro_onnx") is None:
+        return f"missing; {INSTALL_HINT}"
+    return f"ready with --model DIR, by kokoro-onnx {importlib.metadata.version('kokoro-onnx')}"
+
+
+def _open_command(rank: Rank, *, command: str | None = None, **options: Any) -> "Synthesizer":
+    from speech2img.tts.command.engine import CommandSynthesizer
+    from speech2img.tts.command.template import EXAMPLE
+
+    if command is None:
+        raise ConfigError.about("--engine command", "no --command", f"give for example --command {EXAMPLE}")
+    return CommandSynthesizer(command, **options)
+
+
+def _command_status() -> str:
+    return "ready, for any program that --command names"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in (part.strip() for part in text.split(",")) if name)
+
+
+_MODEL = Option("model", "the voice: a release or a run folder; of kokoro, the folder of its files", "DIR")
+_VOICES = Option("voices", "names with commas between; kokoro: also training (default), held-out", "V,V", _names)
+
 ENGINES: Mapping[str, Engine] = {
     "espeak": Engine(
         _open_espeak,
@@ -161,13 +217,39 @@ ENGINES: Mapping[str, Engine] = {
         _tacotron2_workers,
         _tacotron2_status,
         (
-            Option("model", "the voice: a release or a run folder", "DIR"),
+            _MODEL,
             Option("vocoder", "release of a HiFi-GAN (default: Griffin-Lim, no weights)", "DIR"),
             Option("device", "auto (CUDA, else CPU), cpu, cuda, cuda:1 ... (default auto)", "D"),
             Option("rows", "texts in the decoder at a time (default 16)", "N", positive),
             Option("max_steps", "decoder steps after which a text has failed (default 2000)", "N", positive),
             Option("gate_threshold", "probability of the end that ends a text (default 0.5)", "P", float),
             Option("seed", "same seed, same speech (default 0)", "N", natural),
+        ),
+    ),
+    "kokoro": Engine(
+        _open_kokoro,
+        "Kokoro-82M: English, in 28 voices close to people's",
+        KOKORO,
+        "speech2img synthesize --root data/cub --engine kokoro --model weights/kokoro",
+        _workers_of_cores,
+        _kokoro_status,
+        (
+            _MODEL,
+            _VOICES,
+            Option("allow_held_out", "the voices that are held out for measuring may speak", is_flag=True),
+        ),
+    ),
+    "command": Engine(
+        _open_command,
+        "any program that speaks",
+        COMMAND,
+        "speech2img synthesize --root data/cub --engine command --command 'flite -voice slt -t {text} -o {wav}'",
+        _workers_of_cores,
+        _command_status,
+        (
+            Option("command", "the program and its arguments, quoted as for a shell", "LINE"),
+            _VOICES,
+            Option("time_limit", "seconds that a text may take (default 60)", "S", float),
         ),
     ),
 }

@@ -1,0 +1,1 @@
+"""Speech by any program that a command line names."""

@@ -1,0 +1,1 @@
+"""Speech by Kokoro-82M: English voices close to people's."""
