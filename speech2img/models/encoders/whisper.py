@@ -8,9 +8,7 @@ from torch.nn import functional as F
 
 from speech2img.models.encoders.front_end import AcousticFrontEnd, FrontEndStates
 from speech2img.models.layers.transformer import TransformerBlock, attention_mask, valid_steps
-
-HEAD_WIDTH = 64
-"""Width of a head in all published sizes."""
+from speech2img.models.published.whisper import HEAD_WIDTH
 
 
 class WhisperEncoder(AcousticFrontEnd):
