@@ -5,11 +5,10 @@ Shape letters: N utterances, K pictures of one utterance, C candidates of one pi
 
 import operator
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from os import PathLike
-from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -17,19 +16,10 @@ from torch import Tensor
 
 from speech2img.device import let_children_compute, require_own_process, resolve_device
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import CheckpointError, ConfigError
-from speech2img.models.generators.base import ImageGenerator
-from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
-from speech2img.models.generators.registry import build_generator
+from speech2img.errors import ConfigError
+from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.seeded_noise import seeded_noise
-from speech2img.storage.releases import networks
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
-Network = TypeVar("Network", bound=torch.nn.Module)
-_OPTIONS = tuple(field.name for field in fields(SamplingOptions))
-SAMPLER_KEYS = ("generator", "conditioning", "prior", "reader", *_OPTIONS)
-"""What a release's config says about the generation of images."""
 MOST_IMAGES = 10_000
 """Most pictures of one utterance that one call paints."""
 MOST_CANDIDATES = 1_000
@@ -100,13 +90,10 @@ class EmbeddingsToImage:
         ConfigError
             If the device does not exist.
         """
-        folder, tensors, config = load_generator(name_or_path)
-        return EmbeddingsToImage(
-            load_sampler(config, tensors, folder, candidates=candidates),
-            device=device,
-            name=str(name_or_path),
-            weights_sha256=release_sha256(folder),
-        )
+        from speech2img.loading import load_generator  # what reads releases, where one is read
+
+        sampler, sha256 = load_generator(name_or_path, candidates=checked_candidates(candidates))
+        return EmbeddingsToImage(sampler, device=device, name=str(name_or_path), weights_sha256=sha256)
 
     def require_generator(self) -> ImageSampler:
         """The generator with what belongs to it; ConfigError where there is none."""
@@ -209,7 +196,7 @@ class EmbeddingsToImage:
         # Generate batch by batch.
         images = [(n, k) for n in range(len(speech)) for k in range(num_images)]
         parts: list[list[np.ndarray]] = []
-        at_once = max(1, batch_size // sampler.options.candidates)
+        at_once = max(1, batch_size // sampler.options.num_candidates)
         for start in range(0, len(images), at_once):
             chosen = images[start : start + at_once]
             noise = seeded_noise([(seed, first + step * n, first_image + k) for n, k in chosen], self.device)
@@ -256,77 +243,9 @@ def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
     return number
 
 
-def load_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:
-    """Folder, tensors and config of a release that has a generator.
-
-    Raises
-    ------
-    CheckpointError
-        If nothing is there, the files are damaged, or they hold no generator.
-    """
-    folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
-    if "generator" not in config:
-        raise CheckpointError.about(
-            str(folder),
-            f"holds a {config.get('kind')!r}, not a generator",
-            "give an 'image-generator' or 'speech-to-image' release",
-        )
-    return folder, tensors, config
-
-
-def load_sampler(
-    config: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path, *, candidates: int | None
-) -> ImageSampler:
-    """Generator, prior and reranker of a release.
-
-    Parameters
-    ----------
-    config, tensors : mapping
-        As `speech2img.storage.releases.release.load_release` gives them.
-    folder : Path
-        The release, for messages.
-    candidates : int >= 1, optional
-        Pictures generated for each one that is kept; None: as the config says.
-
-    Raises
-    ------
-    CheckpointError
-        If a part is damaged, or the parts do not fit together.
-    ConfigError
-        If there cannot be so many candidates.
-    """
-    generator = build_network(build_generator, config, "generator", tensors, folder)
-    assert isinstance(generator, ImageGenerator)
-    prior, reranker = None, None
-    if "prior" in config:
-        from speech2img.models.generators.feature_prior import FeaturePrior
-
-        prior = build_network(FeaturePrior, config, "prior", tensors, folder)
-    if "reader" in config:
-        from speech2img.models.generators.reranker import Reranker
-
-        reranker = build_network(Reranker, config, "reader", tensors, folder)
-    if candidates is not None:
-        candidates = whole_number("candidates", candidates, 1, MOST_CANDIDATES)
-    if candidates is not None and candidates > 1 and reranker is None:
-        raise ConfigError.about("candidates", f"{candidates}", "these weights have no reader to choose among pictures")
-    try:
-        options = SamplingOptions(**{name: config[name] for name in _OPTIONS if name in config})
-        options = options if candidates is None else replace(options, candidates=candidates)
-        return ImageSampler(
-            generator, prior=prior, reranker=reranker, options=options, conditioning=config.get("conditioning", "mean")
-        )
-    except (TypeError, ValueError) as error:
-        raise CheckpointError.about(str(folder), f"its parts do not fit ({error})", "export it again") from error
-
-
-def build_network(
-    network: Callable[..., Network], config: Mapping[str, Any], part: str, tensors: Mapping[str, Tensor], folder: Path
-) -> Network:
-    """One network of a release, with its weights; errors as `speech2img.storage.releases.networks.build_network`."""
-    state = strip_prefix(tensors, f"{part}.")
-    return networks.build_network(network, config.get(part), state, name=f"{folder} ({part})", fix="export it again")
+def checked_candidates(candidates: int | None) -> int | None:
+    """How many candidates are asked for, where any are; ConfigError where it is no number of them."""
+    return None if candidates is None else whole_number("candidates", candidates, 1, MOST_CANDIDATES)
 
 
 def _rows(embeddings: Any, dim: int) -> np.ndarray:

@@ -18,25 +18,14 @@ import torch
 from PIL import Image
 
 from speech2img.audio.inputs import Recording, hear, recordings_in
-from speech2img.audio.mel import MelPreset, log_mel, released_preset
+from speech2img.audio.mel import MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
 from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import AudioError, CheckpointError
-from speech2img.generation import (
-    MOST_IMAGES,
-    SAMPLER_KEYS,
-    EmbeddingsToImage,
-    build_network,
-    load_generator,
-    load_sampler,
-    whole_number,
-)
+from speech2img.errors import AudioError
+from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, whole_number
 from speech2img.models.encoders.base import SpeechEncoder
-from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.image_sampler import ImageSampler
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import load_release, release_sha256
 
 File: TypeAlias = str | PathLike[str] | bytes
 """The most usual forms of a `Recording`."""
@@ -105,7 +94,7 @@ class SpeechToImage(EmbeddingsToImage):
             A second release whose generator is used, for encoders and generators that were released apart.
         candidates : int >= 1, optional
             Pictures painted for each one that is kept, by default as the weights were released. More of them fit better
-            what was said and take longer; needs weights with a reader.
+            what was said and take longer; needs weights with a reranker.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -116,32 +105,10 @@ class SpeechToImage(EmbeddingsToImage):
         ConfigError
             If the device does not exist.
         """
-        folder = find_release(name_or_path)
-        tensors, config = load_release(folder)
-        sha256 = release_sha256(folder)
-        if config.get("kind") not in ("speech-to-image", "speech-encoder"):
-            raise CheckpointError.about(
-                str(folder),
-                f"holds a {config.get('kind')!r}, not a speech encoder",
-                "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
-            )
-        encoder = build_network(build_encoder, config, "encoder", tensors, folder)
-        mel = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=folder)
-        sampler = None
-        if generator is not None:
-            generator_folder, tensors, generator_config = load_generator(generator)
-            sha256 = f"{sha256}+{release_sha256(generator_folder)}"
-            config = {**config, **{k: v for k, v in generator_config.items() if k in SAMPLER_KEYS}}
-            folder = generator_folder
-        if "generator" in config:
-            sampler = load_sampler(config, tensors, folder, candidates=candidates)
-            if sampler.embedding_dim != encoder.embedding_dim:
-                raise CheckpointError.about(
-                    str(folder),
-                    f"its generator takes embeddings of {sampler.embedding_dim}, the encoder gives "
-                    f"{encoder.embedding_dim}",
-                    "use an encoder and a generator that were trained together",
-                )
+        from speech2img.loading import load_speech_networks  # what reads releases, where one is read
+
+        candidates = checked_candidates(candidates)
+        encoder, mel, sampler, sha256 = load_speech_networks(name_or_path, generator=generator, candidates=candidates)
         return cls(
             encoder=encoder, sampler=sampler, mel=mel, device=device, name=str(name_or_path), weights_sha256=sha256
         )

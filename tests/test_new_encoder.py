@@ -73,5 +73,5 @@ def test_images_are_made_of_what_it_hears(
 
 def test_without_its_line_the_release_names_what_is_known(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(ENCODERS, "toy")
-    with pytest.raises(CheckpointError, match="one of li2020, s2igan, got 'toy'"):
+    with pytest.raises(CheckpointError, match="one of li2020, .*got 'toy'"):
         SpeechToImage.load(toy, device="cpu")
