@@ -69,12 +69,14 @@ def _as_array(name: str, values: Any) -> np.ndarray:
 
 def _full_scale_one(name: str, sound: np.ndarray, limits: AudioLimits) -> np.ndarray:
     """Samples as float32 of full scale 1."""
+    # Floats: full scale is 1, so that what is far above it was never scaled.
     if sound.dtype.kind == "f":
         peak = float(np.abs(sound).max())
         if peak > limits.max_amplitude:  # before float32, which has an end
             fix = "divide them by their full scale (32768 for 16 bits)"
             raise AudioError.about(name, f"samples up to {peak:.3g} (full scale is 1)", fix)
         return np.ascontiguousarray(sound, dtype=np.float32)
+    # Integers: by their type; int32 that keep to the range of int16 were widened, not recorded so.
     scale = _PCM.get(sound.dtype.str[1:])
     if scale is None:
         fix = "give paths as a list: paths.tolist()" if sound.dtype.kind in "US" else _FIX

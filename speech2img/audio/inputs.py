@@ -77,22 +77,27 @@ def hear(recording: Recording, *, sample_rate: int, name: str = "recording", lim
     AudioError
         If it is none of these forms, or `read_audio` would refuse it as a file.
     """
+    # A path.
     if isinstance(recording, str | os.PathLike):
         return _heard(*_of_path(recording, limits), sample_rate, limits)
     if isinstance(recording, Mapping):
         return _of_mapping(recording, sample_rate, name, limits)
+    # Bytes, also behind a buffer or a response.
     recording = _as_file(recording)
     if _is_bytes(recording):
         return _heard(name, _plain_bytes(name, memoryview(recording), limits), sample_rate, limits)
+    # Samples, alone or with their rate in either order.
     if _is_samples(recording):
         return _of_samples(recording, sample_rate, sample_rate, name, limits, with_rate=False)
     if _is_pair(recording):
         rate, samples = recording if _is_number(recording[0]) else reversed(recording)
         return _of_samples(samples, rate, sample_rate, name, limits)
+    # An open file, read from where it stands.
     if hasattr(recording, "read"):
         own = getattr(recording, "name", None)
         name = own[:_LONGEST_NAME] if isinstance(own, str) and own else name
         return _heard(name, _read(name, recording, limits), sample_rate, limits)
+    # What libraries of datasets give: a decoder object.
     if _is_decoded(recording):
         return _of_decoded(recording, sample_rate, name, limits)
     raise AudioError.about(name, f"{_kind(recording)} is no recording", _KNOWN)

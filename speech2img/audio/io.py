@@ -202,6 +202,7 @@ def _plain_wav(name: str, data: bytes, limits: AudioLimits) -> tuple[np.ndarray,
 def _by_libsndfile(name: str, data: bytes, kind: str | None, limits: AudioLimits) -> tuple[np.ndarray, int]:
     """Sound (n, channels) and rate of any recording that libsndfile decodes, else of what others decode."""
     try:
+        # The header is checked before memory is taken for the sound.
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.format not in FORMATS:
                 raise AudioError.about(name, f"format {file.format} is not supported", CONVERT)
@@ -213,6 +214,7 @@ def _by_libsndfile(name: str, data: bytes, kind: str | None, limits: AudioLimits
             return decode_foreign(name, data, kind, limits)
         reason = getattr(error, "error_string", error)
         raise AudioError.about(name, f"not a readable recording ({reason})", CONVERT) from error
+    # MPEG promises an estimate only.
     if len(sound) != promised and not coding.startswith("MPEG"):
         raise AudioError.about(name, f"damaged: {len(sound)} of {promised} samples are there", "get the whole file")
     return sound, rate

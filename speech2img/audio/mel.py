@@ -269,6 +269,7 @@ def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
     window, bank = _tables(preset)
     count = 1 - preset.drop_last_frame + (padded.size - preset.n_fft) // preset.hop_length
     steps = (preset.hop_length * padded.itemsize, padded.itemsize)
+    # Frames as views into the samples, a block at a time, so that the spectrum stays in the cache.
     frames = np.ndarray((count, preset.n_fft), padded.dtype, padded, strides=steps)
     magnitude = np.empty((1 + preset.n_fft // 2, count), np.float32)
     at_once = -(-count // -(-count // _BLOCK_FRAMES))
@@ -278,6 +279,7 @@ def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
         # Transposed, the spectrum comes out with frames side by side, as the filter bank needs them.
         spectrum = scipy.fft.rfft(np.multiply(block, window, out=windowed[: len(block)]).T, axis=0)
         np.abs(spectrum, out=magnitude[:, start : start + at_once])
+    # From magnitudes to bands.
     if preset.power == 2:
         np.square(magnitude, out=magnitude)
     mel: np.ndarray = bank @ magnitude
@@ -286,12 +288,14 @@ def _mel_energies(padded: np.ndarray, preset: MelPreset) -> np.ndarray:
 
 def _logarithm(mel: np.ndarray, preset: MelPreset) -> np.ndarray:
     """The preset's logarithm of energies, in their place where it can be."""
+    # Logarithm, with the floor of the preset.
     if preset.log == "ln_add":
         mel += np.float32(preset.floor)
         np.log(mel, out=mel)
     else:
         np.maximum(mel, np.float32(_AMIN if preset.log == "db" else preset.floor), out=mel)
         np.log(mel, out=mel) if preset.log == "ln_clamp" else np.log10(mel, out=mel)
+    # Range and scale of the preset.
     if preset.log == "whisper":
         np.maximum(mel, mel.max() - np.float32(8), out=mel)
         mel += 4

@@ -62,6 +62,7 @@ def _read(descriptor: int, name: str, limits: AudioLimits) -> bytes:
     data = bytearray()
     end = time.monotonic() + LONGEST
     fix = "check the program that writes into it"
+    # A writer that is slow, silent or endless must not hang the reader.
     while len(data) <= limits.max_bytes:
         if time.monotonic() > end:
             raise AudioError.about(name, f"still goes on after {LONGEST:.0f} s", fix)

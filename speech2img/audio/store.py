@@ -67,12 +67,14 @@ def build_mel_store(
     DiskFullError, RunInterrupted
         On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
+    # Reuse a store of the same recordings and preset.
     path = Path(path)
     sources = ((name, file, "") for name, file in entries)
     source = digest_sources(preset.fingerprint, sources, fix="speak the corpus first: 'speech2img synthesize'")
     demand_store_or_nothing(path)
     if path.exists() and (store := _up_to_date(path, source)) is not None:
         return store
+    # Compute what is missing; finished groups of an interrupted call are kept.
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
         spool = Spool(building, source, preset.n_mels)
@@ -90,6 +92,7 @@ def build_mel_store(
         except KeyboardInterrupt:
             reason = f"interrupted after {len(spool.lengths)} of {len(entries)} recordings"
             raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
+        # Put the parts together under the final name.
         spool.finish(path, [name for name, _ in entries], _attributes(preset, source))
         shutil.rmtree(building)
     return MelStore(path)
@@ -122,12 +125,14 @@ class MelStore:
         self.path = Path(path)
         attributes = ("preset", "preset_fingerprint", "source")
         arrays = ("frames", "ids", "offsets")
+        # Only a store of this version's front-end may be used.
         store = open_store(self.path, kind=FORMAT, arrays=arrays, attributes=attributes, fix=REBUILD)
         name, fingerprint, self.source = map(store.text, attributes)
         preset = MEL_PRESETS.get(name)
         if preset is None or preset.fingerprint != fingerprint:
             raise store.damaged(f"made by another front-end than this version's {name[:80]!r}")
         self.preset = preset
+        # Utterances and frames must fit together before anything is read by them.
         self.ids = store.ids()
         bounds = store.read("offsets", kinds="i", ndim=1).astype(np.int64)
         whole = bounds.shape == (len(self.ids) + 1,) and bounds[0] == 0 and (bounds[1:] > bounds[:-1]).all()

@@ -57,9 +57,11 @@ class Spool:
         self.lengths: list[int] = []
         self._checks: list[int] = []
         self._folder, self._n_mels = folder, n_mels
+        # The source is in the name: a child that outlives its killed parent writes into another file.
         self._path = folder / f"frames-{source[:16]}.h5"
         self._journal = Journal(folder / "journal.jsonl")
         identity = {"digest": source, "frames_at": FRAMES_AT}
+        # Take over what an interrupted build of the same source left, or begin with empty files.
         if self._journal.done.get("source") == identity and self._path.exists():
             self._take_over()
         else:
@@ -76,10 +78,12 @@ class Spool:
     def _take_over(self) -> None:
         """Let count what an earlier process's journal says; earlier versions wrote no checksums, frames give them."""
         while batch := self._journal.done.get(str(len(self.lengths))):
+            # Numbers of one finished group; a damaged line ends what is taken over.
             lengths, checks = _numbers(batch.get("lengths"), lowest=1), _numbers(batch.get("checks"), lowest=0)
             if not lengths:
                 return
             first, rows = sum(self.lengths), sum(lengths)
+            # The frames must be there as far as the journal says.
             if self._path.stat().st_size < self._place(first + rows):
                 raise DataError.about(
                     self._folder, "the unfinished store is damaged", "delete this folder and try again"
@@ -180,11 +184,13 @@ class Spool:
             What the store says of itself.
         """
         skeleton = self._folder / "skeleton.h5"
+        # Without times and fill values the same frames make the same bytes.
         shape = (sum(self.lengths), self._n_mels)
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         layout.set_obj_track_times(False)
+        # The records alone: frames that stand already in a file are surrounded, not copied.
         with h5py.File(skeleton, "w", alignment_threshold=_ALIGNED_BYTES, alignment_interval=FRAMES_AT) as file:
             space, kind = h5py.h5s.create_simple(shape), h5py.h5t.py_create(np.dtype(np.float16))
             place = h5py.h5d.create(file.id, b"frames", kind, space, layout).get_offset()
@@ -194,6 +200,7 @@ class Spool:
             file["offsets"] = bounds = np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
             file.attrs.update(attributes)
         finished = self._surround(skeleton) if place == FRAMES_AT else skeleton
+        # Sealed, then complete under the final name or not at all.
         arrays = ("frames", "ids", "offsets")
         seal_store(finished, arrays=arrays, attributes=attributes, rows="frames", bounds=bounds, checks=self._checks)
         fsync(finished)

@@ -44,6 +44,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one fact a line."""
+    # What is installed, and what it can use.
     print(f"speech2img  {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     for name in PACKAGES:
         try:
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"speech      {name}: {engine.status()}")
     for line in _weight_lines():
         print(f"weights     {line}")
+    # The corpora that were named.
     for root in args.root:
         for line in _corpus_lines(root):
             print(f"corpus      {line}")
@@ -128,17 +130,20 @@ def _corpus_lines(root: Path) -> list[str]:
     from speech2img.storage.names import some_of
 
     manifest = Manifest.load(root)
+    # How much of it is spoken.
     captions = [caption for item in manifest.items for caption in item.captions]
     spoken = sum(1 for caption in captions if caption.audio and (root / caption.audio).is_file())
     lines = [f"{root}: {manifest.corpus}, {len(manifest.items)} pictures, {len(captions)} captions, {spoken} spoken"]
     if spoken < len(captions):
         lines.append(f"{len(captions) - spoken} captions have no recording: speech2img synthesize --root {root}")
+    # Whether its files are those that the manifest was written for.
     changed = changed_files(root)
     if changed:
         lines.append(
             f"{len(changed)} files changed since the manifest was written ({some_of(changed)}): put the old "
             f"ones back, or remove manifest.jsonl and run `speech2img prepare {manifest.corpus} --root {root}`"
         )
+    # What training reads.
     derived = sorted(path.name for path in (root / "derived").glob("*"))
     lines.append(
         f"derived: {', '.join(derived)}" if derived else f"nothing derived yet: speech2img features --root {root}"

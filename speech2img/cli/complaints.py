@@ -47,8 +47,10 @@ def complaint(error: Exception) -> tuple[str, int]:
         The error's own ``exit_code``; 4 where memory ran out; 5 on a full disk; 1 for a file or folder that the user
         can mend; 70 for what is a bug of this package.
     """
+    # Errors that were expected say all by themselves.
     if isinstance(error, Speech2ImgError):
         return str(error), error.exit_code
+    # Errors of the system, which the user can mend.
     if (reason := _lack_of_memory(error)) is not None:
         ours: Speech2ImgError = OutOfMemoryError.about("memory", reason, _MORE_MEMORY)
         return str(ours), ours.exit_code
@@ -59,6 +61,7 @@ def complaint(error: Exception) -> tuple[str, int]:
         return f"{name}: a name or text that is not UTF-8; rename it or write it again in UTF-8", EXIT_PLACE
     if isinstance(error, ValueError) and "null byte" in str(error):
         return "a path: it holds a zero byte; give it without", EXIT_PLACE
+    # Anything else is a fault of ours.
     text = f"{type(error).__name__}: {_short(error)}"
     return f"{text}; this is a bug of speech2img, please report it with the output of --debug", EXIT_BUG
 
@@ -66,15 +69,18 @@ def complaint(error: Exception) -> tuple[str, int]:
 def _of_system(error: OSError) -> tuple[str, int] | None:
     """A file, folder or limit of the user's system that is at fault; None where it cannot be his."""
     place = _place(error)
+    # No room, no files left.
     if error.errno in NO_ROOM:
         fix = "free some space and run it again; finished files are intact"
         full = DiskFullError.about(place or "a file or standard output", "the disk is full", fix)
         return str(full), full.exit_code
     if error.errno in TOO_MANY_FILES:
         return f"{place or 'a file'}: too many open files; raise 'ulimit -n' or give fewer --workers", EXIT_PLACE
+    # A path with its reason.
     if place and error.errno is not None:
         reason = (error.strerror or os.strerror(error.errno)).lower()
         return f"{place}: {reason}; choose or mend the path, and run it again", EXIT_PLACE
+    # Without a path: what can be guessed by the number.
     if "temporary directory" in str(error.strerror):  # as tempfile says it, without a path
         return "the temporary folder: none can be written; set TMPDIR to a folder that can, with some room", EXIT_PLACE
     if error.errno in (errno.EROFS, errno.EBADF):

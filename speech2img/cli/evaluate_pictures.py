@@ -20,6 +20,7 @@ def run_folders(args: argparse.Namespace) -> int:
     from speech2img.metrics.evaluate.folders import evaluate_folders, notes_on_files
     from speech2img.metrics.report.protocols import find_protocol
 
+    # Both sides; the protocol says how photographs are turned.
     rule = None if args.protocol is None else find_protocol(args.protocol)
     upright = rule is None or rule.upright
     generated = _side(args.generated, args.list_generated, "generated", upright=upright)
@@ -27,11 +28,13 @@ def run_folders(args: argparse.Namespace) -> int:
     from_corpus = real is None and args.root is not None
     if from_corpus:
         real = _corpus(args)
+    # Who looks at them.
     reader = classifier = None
     if args.network is not None:
         reader = load_inception(args.network, precision=args.precision, device=resolve_device(args.device))
     if args.classifier is not None:
         classifier = load_image_classifier(args.classifier, device=resolve_device(args.device))
+    # Of a corpus the protocol says how images are made equal; else each is resized by itself.
     squashed = rule is not None and rule.frechet.squash is not None
     settings = FolderSettings(
         protocol=args.protocol,
@@ -46,6 +49,7 @@ def run_folders(args: argparse.Namespace) -> int:
         workers=args.workers,
         **({"ema": args.ema} if args.ema else {}),
     )
+    # Measure, and show the report.
     out = args.out or OUT
     report = evaluate_folders(
         generated, real, reader=reader, classifier=classifier, settings=settings, out=out, save_stats=args.save_stats
@@ -87,6 +91,7 @@ def _corpus(args: argparse.Namespace) -> "FileImages":
     from speech2img.metrics.images.sources import manifest_images
     from speech2img.metrics.report.protocols import find_protocol
 
+    # The protocol says which images of the corpus are the real ones.
     if len(args.split) > 1:
         raise ConfigError.about("--split", "several", "compare with one split at a time")
     protocol = None if args.protocol is None else find_protocol(args.protocol)

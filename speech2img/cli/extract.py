@@ -30,6 +30,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img extract --features teacher --root data/songbirds",
         ),
     )
+    # Where the embeddings come from.
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--run", dest="encoder_run", type=Path, metavar="RUN", help="the encoder's run folder")
     source.add_argument(
@@ -39,6 +40,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with S2IGAN's pickles")
     add_root(parser)
+    # What becomes of them.
     parser.add_argument(
         "--name",
         metavar="NAME",
@@ -60,11 +62,13 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.storage.names import plain_name
     from speech2img.storage.rank import this_rank
 
+    # Options that contradict each other.
     for option, value in (("--name", args.name), ("--features", args.features)):
         if value is not None:
             plain_name(value, option=option)
     if args.frames and args.encoder_run is None:
         raise ConfigError.about("--frames", "only a speech encoder has them", "give --run, or omit --frames")
+    # The processes of a job share the work of an encoder; the rest is done by the first.
     with process_group(this_rank()):
         if args.features is not None:
             name = args.name or "picture"

@@ -26,11 +26,13 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img features --root data/cub100 --teacher googlenet_bvlc.npz --name googlenet",
         ),
     )
+    # The stores.
     add_root(parser)
     parser.add_argument("--mel-preset", default="li2020", metavar="NAME", help="front-end (default li2020)")
     parser.add_argument(
         "--image-size", type=positive, default=64, metavar="PIXELS", help="side of the stored pictures (default 64)"
     )
+    # The teacher's features.
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -74,13 +76,16 @@ def _compute(args: argparse.Namespace) -> Iterator[str]:
     from speech2img.features.stores import image_store, mel_store
     from speech2img.storage.names import plain_name
 
+    # A name that can be a file's.
     if args.name is not None:
         plain_name(args.name, option="--name")
     manifest = Manifest.load(args.root)
+    # What every training reads.
     mels = mel_store(manifest, preset=args.mel_preset, workers=args.workers)
     yield f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}"
     images = image_store(manifest, size=args.image_size, workers=args.workers)
     yield f"picture store: {len(images.ids)} pictures of {args.image_size} px"
+    # What some learn from.
     if args.teacher is not None:
         from speech2img.features.image_features import build_teacher_features
 

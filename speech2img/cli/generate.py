@@ -40,6 +40,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img generate --model weights/rdg --embeddings speech_embeddings_test.pickle --out pictures",
         ),
     )
+    # What is heard.
     parser.add_argument("audio", nargs="*", type=Path, metavar="WAV", help="recordings; - for standard input")
     parser.add_argument(
         "--model",
@@ -50,6 +51,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     parser.add_argument("--text", action="append", default=[], help="a sentence to speak first (may be given again)")
     parser.add_argument("--embeddings", type=Path, metavar="FILE", help="paint S2IGAN's speech_embeddings_*.pickle")
+    # How --text is spoken.
     parser.add_argument("--voice", default="en-us", help="espeak-ng voice of --text (default en-us)")
     parser.add_argument(
         "--rate", type=positive, default=175, metavar="WPM", help="speed of --text, words a minute (default 175)"
@@ -57,6 +59,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--pitch", type=int, choices=range(100), default=50, metavar="0-99", help="pitch of --text (default 50)"
     )
+    # What is written.
     parser.add_argument(
         "--num-images", type=positive, default=1, metavar="N", help="pictures of each recording (default 1)"
     )
@@ -72,6 +75,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint and print the written paths; what cannot be heard is named, and the rest is painted."""
+    # What can be refused before anything is loaded.
     if not args.audio and not args.text and args.embeddings is None:
         raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
     from speech2img.generation import MOST_IMAGES, whole_number
@@ -81,12 +85,14 @@ def run(args: argparse.Namespace) -> int:
     require_writable_place(args.out)
     if args.embeddings is not None:
         return _generate_stored(args)
+    # Recordings, each under a name of its own.
     from speech2img.cli.given_recordings import given_names, given_recordings, remarks_as_notices
     from speech2img.pipeline import SpeechToImage
 
     names = unique_names(given_names(args))
     pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
     pipe.require_generator()
+    # What cannot be heard is named, and the rest is generated.
     with remarks_as_notices():
         positions, speech = _encoded(pipe, list(given_recordings(args)))
     if speech is not None:
@@ -115,6 +121,7 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
     """Places in the list of what can be heard, and its speech; the others are named on standard error."""
     from speech2img.storage.notices import notice
 
+    # What could be opened.
     positions = [position for position, recording in enumerate(given) if not isinstance(recording, AudioError)]
     for recording in given:
         if isinstance(recording, AudioError):
@@ -127,6 +134,7 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
         bad.add(number)
         notice(error)
 
+    # What could be heard.
     speech = pipe.encode_speech([given[position] for position in positions], frames=pipe.needs_frames, on_error=name)
     good = [row for row in range(len(positions)) if row not in bad]
     return [positions[row] for row in good], speech[good] if good else None
@@ -143,6 +151,7 @@ def _generate(
     from speech2img.cli.pictures import require_own, write_image
     from speech2img.storage.places import made_folder
 
+    # Names of the files, none of which may be another program's.
     stages = pipe.image_sizes if args.stages else pipe.image_sizes[-1:]
 
     def path(position: int, number: int, size: int) -> Path:
@@ -150,6 +159,7 @@ def _generate(
         return args.out / f"{names[position]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
 
     require_own(path(position, k, size) for position in positions for k in range(args.num_images) for size in stages)
+    # A few at a time, so that the first are there early and memory is bounded.
     start = 0
     for run in _runs(positions, at_once=max(1, min(AT_ONCE, _MOST_IMAGES // args.num_images))):
         batch = speech[start : start + len(run)]
@@ -163,6 +173,7 @@ def _generate(
                 first_index=run[0],
                 first_image=first,
             )
+            # Write each at once.
             made_folder(args.out)
             for size, stage in zip(stages, generated[-len(stages) :], strict=True):
                 for position, images in zip(run, stage, strict=True):

@@ -78,6 +78,7 @@ def _speak(args: argparse.Namespace) -> Iterator[Any]:
         return
     from speech2img.tts.espeak.engine import EspeakSynthesizer
 
+    # The engine, which refuses the voice before the first text.
     limits = AudioLimits()
     with EspeakSynthesizer() as engine:
         engine.voice_for(args.voice)
@@ -88,6 +89,7 @@ def _speak(args: argparse.Namespace) -> Iterator[Any]:
             except SynthesisError as error:
                 yield AudioError(str(error))
                 continue
+            # What is too long or silent is named, as a recording would be.
             seconds = len(y) / engine.sample_rate
             if seconds > limits.max_seconds:
                 reason = f"takes {seconds:.0f} s to say, {limits.max_seconds:g} s at most are heard"

@@ -197,6 +197,7 @@ def _whisper_encoder(*, size: str | None = None) -> Conversion:
     from speech2img.models.published import whisper
     from speech2img.models.published.ctranslate2 import read_ctranslate2
 
+    # Names, sizes, and the card of the release.
     def convert(state: "State") -> "dict[str, Tensor]":
         converted = whisper.convert_whisper_encoder(state)
         if size is not None:

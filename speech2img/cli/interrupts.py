@@ -72,14 +72,17 @@ class Interrupts:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
+        # Work is over: nothing is left to be saved.
         if self._is_over:
             os._exit(128 + number)
+        # A second signal, unless it belongs to the first: leave at once.
         if self.received is not None and not self._again:
             if time.monotonic() - self._since > _TWICE_SECONDS:
                 self._leave(
                     f"signal {number}, the second one: stopped at once; finished files are intact", 128 + number
                 )
             return
+        # The first: what is at work saves and stops.
         self.received, self._since, self._again = number, time.monotonic(), False
         if not self._is_at_work or _is_importing(frame):  # half-imported modules answer with errors of many kinds
             self._leave(KEPT, self.status())

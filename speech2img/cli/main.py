@@ -36,6 +36,7 @@ def build_parser() -> "Parser":
     from speech2img import __version__
     from speech2img.cli.parsing import Parser
 
+    # The description, and a verb for each module.
     parser = Parser(
         prog="speech2img",
         description="A spoken description straight into an image, with no text in between.",

@@ -22,6 +22,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         ),
         examples=[corpus.example for corpus in CORPORA.values()],
     )
+    # A corpus each, with the options that its row names.
     names = parser.add_subparsers(title="corpora", dest="corpus", metavar="CORPUS", required=True, parser_class=Parser)
     for name, corpus in CORPORA.items():
         one = names.add_parser(

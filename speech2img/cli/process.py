@@ -49,6 +49,7 @@ def open_streams() -> None:
     Closed ones become the null device, so that no file of ours gets their number; what an encoding such as ASCII
     lacks is written as ``\xNN`` or ``\uNNNN``.
     """
+    # A closed stream would give its number to the next file that is opened.
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -60,6 +61,7 @@ def open_streams() -> None:
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    # Names that are not UTF-8 are shown, not raised.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     warnings.showwarning = _one_line
@@ -87,6 +89,7 @@ def run_reporting(action: Callable[[], int], *, debug: bool) -> int:
     from speech2img.errors import RunInterrupted
 
     try:
+        # Do it, and flush here, where an error of standard output can be told.
         INTERRUPTS.begin()
         status = action()
         sys.stdout.flush()

@@ -34,6 +34,7 @@ class StoredSpeech:
     """
 
     def __init__(self, pipe: EmbeddingsToImage, manifest: Manifest, stored: EmbeddingFile) -> None:
+        # The embeddings must be those of this manifest and this generator.
         spoken = [(item, caption) for item in manifest.items for caption in item.captions]
         if stored.ids != [utterance_id(item, caption) for item, caption in spoken]:
             raise DataError.about(stored.folder, "it belongs to another manifest", "extract the embeddings again")
@@ -45,6 +46,7 @@ class StoredSpeech:
         if pipe.needs_frames and stored.frames is None:
             fix = "extract the embeddings again with --frames"
             raise MetricError.about(stored.folder, f"has no frames, which {pipe.name} looks at", fix)
+        # Under the names by which evaluation knows a model.
         self._pipe, self._speech = pipe, EncodedSpeech(stored.embeddings, stored.frames)
         self.needs_frames = pipe.needs_frames
         self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}

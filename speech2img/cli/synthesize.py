@@ -35,6 +35,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         description=DESCRIPTION + "\n".join(f"  {name:{width}}{engine.summary}" for name, engine in ENGINES.items()),
         examples=[engine.example for engine in ENGINES.values()],
     )
+    # What every engine takes.
     add_root(parser)
     parser.add_argument("--engine", choices=tuple(ENGINES), default=default, help=f"speech engine (default {default})")
     parser.add_argument("--voice", metavar="V", help="one voice for all captions (default: the manifest's)")
@@ -45,6 +46,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--workers", type=positive, metavar="N", help="texts at a time (default: as many as suit the engine)"
     )
+    # What only some take.
     known: set[str] = set()
     for name, engine in ENGINES.items():
         group = parser.add_argument_group(f"--engine {name}", engine.description)
@@ -62,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.storage.rank import this_rank
     from speech2img.tts.corpus.synthesize import FAILURES_NAME, synthesize_corpus
 
+    # Speak.
     rank = this_rank()
     manifest = Manifest.load(args.root)
     engine = ENGINES[args.engine].open(rank, **options)
@@ -77,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         )
     finally:
         engine.close()
+    # Say what could not be spoken.
     print(f"{args.root}: {'' if rank.count == 1 else f'{rank}: '}{counts}")
     lost = counts.failed + counts.given_up
     if lost and rank.count == 1:  # a rank that fails would make torchrun end the others

@@ -36,6 +36,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img train generator --root data/songbirds --out runs/generator --set loop.max_minutes=10",
         ),
     )
+    # What is trained, on what.
     parser.add_argument("role", choices=tuple(STAGES), metavar="ROLE", help=", ".join(STAGES))
     add_root(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder")
@@ -43,6 +44,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument("--list", action=_List, nargs=0, help="print the systems that --preset takes, and leave")
     add_settings(parser)
     add_device(parser)
+    # How it is computed.
     parser.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
@@ -65,11 +67,14 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.training.run import require_run_place
     from speech2img.training.train import train
 
+    # A place for the run before anything is computed.
     require_run_place(args.out)
+    # Settings: preset, then file, then options.
     overrides = [*args.set, *([f'loop.precision="{args.precision}"'] if args.precision else [])]
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
     base = None if args.preset is None else preset(args.role, args.preset)
     settings = STAGES[args.role].load_settings(file=args.config, overrides=overrides, base=base)
+    # Train, and say how it ended.
     result = train(args.role, args.root, args.out, settings, device=args.device)
     status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
     if this_rank().index > 0:

@@ -176,14 +176,17 @@ def read_images(
         If the array has another shape or type, or is empty.
     """
     check_images(images)
+    # Each output once, even where the pooled features are the logits.
     wanted = [output for output in (extractor.pooled, extractor.logits, *extractor.heads) if output]
     wanted = list(dict.fromkeys(wanted))
     parts: dict[str, list[NDArray[np.float32]]] = {output: [] for output in wanted}
     step = batch_size or extractor.batch_size
+    # Batch by batch.
     for start in range(0, len(images), step):
         batch = extractor.read(extractor.prepare(images[start : start + step]), wanted)
         for output in wanted:
             parts[output].append(batch[output])
+    # Values of the attributes by the largest logit.
     whole = {output: np.concatenate(values) for output, values in parts.items()}
     no_logits = np.empty((len(images), 0), dtype=np.float32)
     return FeatureReading(

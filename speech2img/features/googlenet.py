@@ -175,6 +175,7 @@ def load_googlenet(
     ConfigError
         If the side is too small.
     """
+    # A release of ours, or a published file.
     if Path(path).is_dir():
         folder = find_release(path)
         state, config = load_release(folder)
@@ -186,6 +187,7 @@ def load_googlenet(
     else:
         state, variant = _read_published(Path(path))
         sha256 = weights_sha256 = file_sha256(path)
+    # The network of that variant.
     make: Callable[..., GoogLeNet] = _VARIANTS[variant][0]
     network = build_network(make, {}, state, name=str(path), fix=_FIX)
     return GoogLeNetExtractor(

@@ -143,6 +143,7 @@ def build_teacher_features(
     The processes of a job (`distributed.collectives.joined`) divide the pictures among them; the file is that of
     one process. Finished batches of an interrupted call lie in ``<file>.building``, from which the same call resumes.
     """
+    # The network that looks.
     teacher = teacher_place(teacher)
     name = name or ((teacher.name or Path(os.path.realpath(teacher)).name) if teacher.is_dir() else "googlenet")
     path = feature_path(root, name)
@@ -150,10 +151,12 @@ def build_teacher_features(
     views = network.default_views if views is None else views
     if not 1 <= views <= VIEWS:
         raise ConfigError.about("views", f"{views} is not between 1 and 10", "choose 1 to 10")
+    # Other people's files of that name are not overwritten.
     manifest = Manifest.load(root)
     for part in peer_parts(manifest):
         demand_pickle_or_nothing(_pickle_path(root, part, name))
     made_by: dict[str, str | int] = {"sha256": network.sha256, "views": views, "side": side or 0}
+    # Compute what is missing; all processes share the work.
     if not _is_current(path, made_by, manifest):
         store = image_store(
             manifest, size=network.image_size, crop=network.crops_to_box, workers=workers, progress=progress
@@ -195,6 +198,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
     ConfigError
         If the name is a path.
     """
+    # A name that is not there: say which are, and how to make it.
     path = feature_path(root, name)
     if not path.exists():
         have = feature_names(root)
@@ -202,6 +206,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
         others = "a run of 'train teacher' or weights from 'speech2img import' may stand for songbirds"
         fix = f"give --set features={have[0]}, or {own}" if have else f"{own}; {others}"
         raise DataError.about(path, f"no teacher features of that name (there are: {', '.join(have) or 'none'})", fix)
+    # Read it, and refuse what is damaged.
     store = _open(path)
     ids = store.ids()
     features = store.read("features", kinds="f", ndim=3, ids=ids).astype(np.float32, copy=False)
@@ -211,6 +216,7 @@ def load_features(root: Path, name: str) -> FeatureFile:
         raise DataError.about(path, f"damaged: features of {len(features)} pictures, {len(ids)} ids", _AGAIN)
     if not np.isfinite(features).all():
         raise DataError.about(path, "its features are damaged: some are not finite", _AGAIN)
+    # The network lies within the corpus, so that both can be moved together.
     source = Path(attributes["source"])
     source = source if source.is_absolute() else root / source
     return FeatureFile(path, ids, features, attributes["kind"], source, attributes["sha256"], side)

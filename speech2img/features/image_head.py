@@ -56,6 +56,7 @@ def load_image_head(run: Path, *, device: torch.device | None = None) -> Trained
     CheckpointError
         If there is no sound release, or it has no image head.
     """
+    # Only an encoder that was trained together with a head has one.
     folder = find_release(run)
     tensors, config = load_release(folder)
     head = image_head_of(tensors, config, name=str(folder))
@@ -65,6 +66,7 @@ def load_image_head(run: Path, *, device: torch.device | None = None) -> Trained
             f"holds a {config.get('kind')!r} without an image head",
             "give an encoder trained with one: speech2img train encoder --preset s2igan",
         )
+    # Its features are known by the name and the network they were trained on.
     head.to(device or torch.device("cpu"))
     recorded = config.get(TRAINED_WITH) or {}
     return TrainedImageHead(

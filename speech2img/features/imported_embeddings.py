@@ -39,6 +39,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     DataError
         If a file is damaged, does not fit the corpus, or pictures are left without embeddings.
     """
+    # One pickle a part of the corpus; each image must have as many embeddings as captions.
     manifest = Manifest.load(root)
     counts = [len(item.captions) for item in manifest.items]
     rows: dict[int, np.ndarray] = {}
@@ -56,6 +57,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
                 raise DataError.about(path, reason, _FIX)
             rows[image] = spoken
         digest.update(file_sha256(path).encode())
+    # Nothing may be missing.
     missing = [item.id for image, item in enumerate(manifest.items) if image not in rows]
     if missing:
         parts = ", ".join(f"speech_embeddings_{part}.pickle" for part in peer_parts(manifest))
@@ -64,6 +66,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
         )
     if len({spoken.shape[1] for spoken in rows.values()}) != 1:
         raise DataError.about(folder, "the parts have embeddings of different sizes", _FIX)
+    # Stored in the order of the manifest.
     embeddings = np.concatenate([rows[image] for image in range(len(counts))])
     written = write_embeddings(
         manifest,

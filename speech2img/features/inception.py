@@ -80,6 +80,7 @@ class InceptionExtractor(FeatureExtractor):
         precision: str | None = "float32",
         device: str | torch.device = "cpu",
     ) -> None:
+        # Network, in the precision asked for.
         if precision not in (None, *PRECISIONS):
             raise ConfigError.about(f"precision {precision!r}", "unknown", f"use {' or '.join(PRECISIONS)}")
         self._device = torch.device(device)
@@ -87,6 +88,7 @@ class InceptionExtractor(FeatureExtractor):
         if precision is not None:
             _lay_out_(self.network, getattr(torch, precision))
         self.name, self.weights_sha256, self.precision = name, weights_sha256, precision or "float32"
+        # What it gives: pooled maps, and logits by the number of its classes.
         self.build = network.build
         num_classes = 0 if network.classifier is None else network.classifier.out_features
         self.outputs = {output: POOLS.get(output, num_classes) for output in network.taps}
@@ -206,6 +208,7 @@ def read_inception(path: str | Path) -> PublishedInception:
     CheckpointError
         If it is missing, damaged, hostile or another network.
     """
+    # A release of ours, or a published file.
     path = Path(path)
     if path.is_dir():
         folder = find_release(path)
@@ -215,6 +218,7 @@ def read_inception(path: str | Path) -> PublishedInception:
         name = str(config.get("name") or BUILD_NAMES[settings.get("build", "fid")])
     else:
         state = _read_published(path)
+        # Which published build it is, is seen by the names of its arrays.
         source = inception_source(state)
         if source is None:
             raise CheckpointError.about(path, "neither the FID Inception nor torchvision's", _FIX)

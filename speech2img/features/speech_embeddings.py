@@ -199,6 +199,7 @@ def extract_image_embeddings(root: Path, features: str, *, name: str = "picture"
     Path
         ``<root>/derived/embeddings/<name>/`` with ``embeddings.h5`` and, for an encoder, mean and deviation.
     """
+    # The pooled features of the first view, as the prior standardises them.
     source = load_features(root, features)
     manifest = Manifest.load(root)
     standard = Standardizer.of(
@@ -206,6 +207,7 @@ def extract_image_embeddings(root: Path, features: str, *, name: str = "picture"
     )
     counts = [len(item.captions) for item in manifest.items]
     embeddings = np.repeat(standard(source.features[:, 0]), counts, axis=0)
+    # Stored like embeddings of speech, the same for all captions of an image.
     folder = write_embeddings(
         manifest,
         embeddings,
@@ -214,6 +216,7 @@ def extract_image_embeddings(root: Path, features: str, *, name: str = "picture"
         sha256=source.sha256,
         mel_preset="none",
     )
+    # Mean and deviation go along as a release, so that a generator finds them.
     tensors = {f"target.{key}": torch.from_numpy(getattr(standard, key).astype(np.float32)) for key in ("mean", "std")}
     card = "# Statistics of teacher features\n\nNo encoder: mean and deviation over the training pictures.\n"
     recorded = {TRAINED_WITH: {"feature network": source.sha256}}
@@ -265,6 +268,7 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     DataError
         If there is nothing of that name, or it is damaged.
     """
+    # A name that is not there: say which are, and how to make it.
     folder = embedding_folder(root, name)
     path = folder / "embeddings.h5"
     if not path.exists():
@@ -272,6 +276,7 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
         own = f"run 'speech2img extract --run RUN --root {root} --name {name}' (RUN: of 'train encoder', or songbirds)"
         fix = f"give --set embeddings={have[0]} (evaluate: --embeddings {have[0]}), or {own}" if have else own
         raise DataError.about(path, f"no speech embeddings of that name (there are: {', '.join(have) or 'none'})", fix)
+    # Read it, and refuse what is damaged.
     fix = "delete the folder and run 'speech2img extract' again"
     store = open_store(path, kind=None, arrays=("embeddings", "ids"), attributes=("sha256",), fix=fix)
     ids, sha256 = store.ids(), store.text("sha256")

@@ -49,6 +49,7 @@ def write_frames(
     offsets = np.concatenate(([0], np.cumsum(steps)))
     width = chunks.features("frames", 0).shape[1]
 
+    # Written row by row, so that the file never lies in memory.
     checks = [0] * len(ids)
     attributes: dict[str, str | int] = {"format": FORMAT, "sha256": sha256}
     with atomic_path(folder / FRAMES_FILE) as temporary:
@@ -117,12 +118,14 @@ def load_frames(folder: Path, ids: Sequence[str], *, sha256: str) -> StoredFrame
     DataError
         If the file is damaged or belongs to other embeddings.
     """
+    # Frames are optional, and must belong to these embeddings.
     path = folder / FRAMES_FILE
     if not path.exists():
         return None
     store = open_store(path, kind=FORMAT, arrays=_ARRAYS, attributes=("sha256",), fix=_FIX)
     if store.ids() != list(ids) or store.text("sha256") != sha256:
         raise store.damaged("it belongs to other embeddings")
+    # Bounds must rise from 0 to the number of frames.
     bounds = store.read("offsets", kinds="i", ndim=1).astype(np.int64)
     whole = bounds.shape == (len(ids) + 1,) and bounds[0] == 0 and bool((bounds[1:] > bounds[:-1]).all())
     if not whole:

@@ -64,6 +64,7 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
     if preset not in MEL_PRESETS:
         raise ConfigError.about("mel_preset", f"'{preset}' is unknown", f"choose among {', '.join(MEL_PRESETS)}")
     path = derived(manifest.root) / f"mels-{preset}.h5"
+    # Every caption must be spoken.
     entries = []
     for item in manifest.items:
         for caption in item.captions:
@@ -72,6 +73,7 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
                     utterance_id(item, caption), "has no recording", "run speech2img synthesize first"
                 )
             entries.append((utterance_id(item, caption), manifest.root / caption.audio))
+    # One process builds, the others wait and open.
     with main_process_first():
         demand_own_store(path, names=("frames", "ids", "offsets"))
         build_mel_store(

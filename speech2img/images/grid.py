@@ -31,6 +31,7 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
     ImageError
         If it has another shape or type, or is not finite.
     """
+    # From PIL, or from a tensor in -1..1 or uint8, to rows and columns of RGB.
     if isinstance(image, Image.Image):
         image = np.asarray(to_rgb("picture", image))
     if isinstance(image, Tensor):
@@ -45,6 +46,7 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
                 raise ImageError.about("picture", "values that are not finite", "check the generator's training")
             pixels = np.clip(np.rint((pixels + 1.0) * 127.5), 0, 255).astype(np.uint8)
         image = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    # What remains must be 8-bit RGB.
     if not isinstance(image, np.ndarray):
         raise ImageError.about("picture", f"a {type(image).__name__}", "give a tensor, an array or a PIL image")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
@@ -74,9 +76,11 @@ def image_grid(images: Images, columns: int, *, gap: int = 2) -> Image.Image:
     ImageError
         If there are no pictures, or one of them is none.
     """
+    # All as 8-bit RGB, which also checks them.
     tiles = [to_uint8(image) for image in images]
     if not tiles or columns < 1 or gap < 0:
         raise ImageError.about("grid", f"{len(tiles)} pictures in {columns} columns", "give at least one of each")
+    # Smaller images are scaled up to the largest, so that columns align.
     height, width = (max(pixels.shape[axis] for pixels in tiles) for axis in (0, 1))
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)

@@ -185,6 +185,7 @@ def crop_to_box(image: Image.Image, box: Box) -> Image.Image:
 def _read(source: str | Path | bytes, *, eighth: bool = False) -> _Decoded:
     """A picture as RGB (a JPEG at an eighth of its sides, if asked)."""
     name, data = _load(source)
+    # What Pillow would not refuse by itself.
     if not data:
         raise ImageError.about(name, "the file is empty", "get the whole file")
     check_tiff(name, data)
@@ -192,6 +193,7 @@ def _read(source: str | Path | bytes, *, eighth: bool = False) -> _Decoded:
         with without_warnings():
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             width, height = image.size
+            # The size by the header, before memory is taken for pixels.
             _check_size(name, image, data)
             if eighth:
                 image.draft("RGB", (max(1, width // 8), max(1, height // 8)))

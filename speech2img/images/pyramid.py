@@ -36,12 +36,14 @@ def pyramid(images_B3HW: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     ImageError
         If the batch is not uint8 of this shape, or a size is larger than the pictures.
     """
+    # Check the sizes.
     _check(images_B3HW)
     side = images_B3HW.shape[-1]
     for size in sizes:
         if not 1 <= size <= side:
             fix = "give sizes up to the stored one, or build a larger image store"
             raise ImageError.about(f"pyramid size {size}", f"the pictures have {side} pixels a side", fix)
+    # Parts small enough for the processor's cache.
     shapes = [(*images_B3HW.shape[:2], size, size) for size in sizes]
     levels = [torch.empty(shape, dtype=torch.float32, device=images_B3HW.device) for shape in shapes]
     several = _that_fit(images_B3HW, _CACHED_BYTES)
@@ -85,11 +87,13 @@ def random_crop_flip(
     ImageError
         If the batch is not uint8 of this shape, or smaller than the square.
     """
+    # Check the size.
     _check(images_N3HW)
     room = images_N3HW.shape[-1] - size
     if size < 1 or room < 0:
         reason = f"the pictures have {images_N3HW.shape[-1]} pixels a side"
         raise ImageError.about(f"crop size {size}", reason, "build a larger store")
+    # Draw positions and mirroring; without a generator the middle.
     indices = range(len(images_N3HW)) if rows is None else rows.tolist()
     batch = len(indices)
     tops = lefts = [room // 2] * batch
@@ -98,6 +102,7 @@ def random_crop_flip(
         tops = generator.integers(0, room + 1, size=batch).tolist()
         lefts = generator.integers(0, room + 1, size=batch).tolist()
         mirrored = (generator.random(batch) < 0.5).tolist() if flip else mirrored
+    # Cut out.
     out = torch.empty(
         (batch, 3, size, size), dtype=torch.uint8, device=images_N3HW.device, memory_format=torch.channels_last
     )

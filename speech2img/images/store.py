@@ -67,6 +67,7 @@ def build_image_store(
     DiskFullError, RunInterrupted
         On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
+    # Reuse a store of the same images at the same size.
     path = Path(path)
     if size < 1:
         raise DataError.about(f"image size {size}", "less than a pixel", "give a side in pixels")
@@ -76,6 +77,7 @@ def build_image_store(
     demand_store_or_nothing(path)
     if path.exists() and (store := _up_to_date(path, source)) is not None:
         return store
+    # Decode what is missing; finished images of an interrupted call are kept.
     building = path.with_name(f"{path.name}.building")
     with run_lock(building), disk_errors(path):
         unfinished = _Unfinished(building, [name for name, _, _ in entries], size, source)
@@ -84,6 +86,7 @@ def build_image_store(
         except KeyboardInterrupt:
             reason = f"interrupted after {unfinished.done} of {len(entries)} pictures"
             raise RunInterrupted.about(path, reason, "run the same command again to go on") from None
+        # Complete under the final name or not at all.
         unfinished.seal()
         os.replace(unfinished.path, path)
         fsync(path.parent)
@@ -199,6 +202,7 @@ class _Unfinished:
         self.done = 0
         self._checks: list[int] = []
         journal_path = folder / "journal.jsonl"
+        # Begin with an empty file where the journal speaks of other images.
         self._journal = Journal(journal_path)
         shape = (len(ids), size, size, 3)
         is_outdated = self._journal.done.get("source", {}).get("digest") != source or not self.path.is_file()
@@ -207,6 +211,7 @@ class _Unfinished:
             _create(self.path, ids, shape, source)
             self._journal = Journal(journal_path)
             self._journal.add("source", digest=source)
+        # The file must be what the journal says it is.
         store = _open(self.path, finished=False)
         stored = store.arrays["pixels"]
         if (
@@ -240,6 +245,7 @@ class _Unfinished:
         size = self._shape[1]
         pixels = np.memmap(self.path, np.uint8, "r+", offset=self._offset, shape=self._shape)
         bar = Progress(total=len(entries), initial=self.done, what=f"images {size}", unit="img", progress=progress)
+        # Commit in batches and after some seconds, so that an interruption costs little.
         position, since = self.done, monotonic()
         with bar:
             try:
@@ -274,9 +280,11 @@ def _open(path: Path, *, finished: bool) -> Store:
 
 def _create(path: Path, ids: list[str], shape: tuple[int, ...], source: str) -> None:
     """Write the store's structure with room for its pixels."""
+    # Ask for the space first.
     needed = int(np.prod(shape))
     if shutil.disk_usage(path.parent).free < needed:
         raise disk_full(path, needed)
+    # Without times and fill values the same images make the same bytes.
     with h5py.File(path, "w") as file:
         file.attrs["format"] = FORMAT
         file.attrs["source"] = source

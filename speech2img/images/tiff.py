@@ -37,15 +37,18 @@ def check_tiff(name: str, data: bytes) -> None:
     if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return
     _silence_libtiff()
+    # Byte order, and whether offsets have eight bytes (BigTIFF).
     order, big = ("<" if data[:1] == b"I" else ">"), b"+" in data[2:4]
     entry, room = (order + "HHQ", 8) if big else (order + "HHI", 4)
     try:
+        # First directory.
         (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
         (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, start)
         if count > MAX_TAGS:
             raise ImageError.about(name, f"damaged (a directory of {count:,} entries)", _FIX)
         first = start + (8 if big else 2)
         for number in range(count):
+            # Each entry: its values must be few, and lie within the file.
             entry_start = first + number * (struct.calcsize(entry) + room)
             tag, kind, values = struct.unpack_from(entry, data, entry_start)
             size = values * _SIZES.get(kind, 1)

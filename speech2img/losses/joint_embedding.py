@@ -50,8 +50,10 @@ def joint_embedding_loss(
         For shapes that do not fit or an unknown form.
     """
     _check(image_BD, speech_BD, classes_B)
+    # Pairs of the same class are treated apart.
     same = classes_B[:, None] == classes_B[None, :]
     image, speech = image_BD.float(), speech_BD.float()
+    # As published: scores without normalisation, compared along one axis only.
     if form == "published":
         score = image @ speech.T
         over = score - score.diagonal()[None, :]
@@ -59,6 +61,7 @@ def joint_embedding_loss(
         return total / score.numel()
     if form != "corrected":
         raise ValueError(f"form must be published or corrected, got {form!r}")
+    # Corrected: cosines, compared along both axes, each kind of pair averaged by itself.
     score = scale * F.normalize(image, dim=1) @ F.normalize(speech, dim=1).T
     same_other = same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
     total = score.new_zeros(())

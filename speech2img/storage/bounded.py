@@ -48,12 +48,14 @@ def open_bounded(path: str | Path, *, max_bytes: int | None = None) -> Iterator[
         opened = contextlib.ExitStack()
         file = io.BufferedReader(opened.enter_context(open_regular(path)))
     with opened, file:
+        # A file that is far too large, or is nearly all hole, would fill the memory.
         size = os.fstat(file.fileno()).st_size
         if max_bytes is not None and size > max_bytes:
             raise DataError.about(path, f"is larger than {max_bytes:,} bytes", "check that it is the right file")
         if size > SPARE_BYTES and _consists_of_holes(file.fileno(), size):
             raise DataError.about(path, f"consists of holes: of its {size:,} bytes next to none are there", _FIX)
         file.seek(0)
+        # What the reader raises about a format is its own; what the disk says names the file.
         try:
             yield file
         except OSError as error:
@@ -80,10 +82,12 @@ def open_unpacked(path: str | Path, *, max_bytes: int | None = None) -> Iterator
         If there is no room to unpack it.
     """
     with open_bounded(path, max_bytes=max_bytes) as file:
+        # Not packed: as it is.
         if file.read(2) != _GZIP:
             file.seek(0)
             yield file
             return
+        # Unpacked into a file without a name, no further than a packed file may grow.
         size = os.fstat(file.fileno()).st_size
         most = min(most_bytes(size), most_bytes(size) if max_bytes is None else max_bytes)
         file.seek(0)

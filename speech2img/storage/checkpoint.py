@@ -80,11 +80,13 @@ class CheckpointStore:
         CheckpointError
             If the state could not be loaded again.
         """
+        # Only what a restricted reader gives back.
         check_plain(state, f"state of step {step}")
         path = self.folder / f"step-{step:08d}"
         temp = temp_name(path)
         try:
             with disk_errors(path):
+                # A state that is there already is kept; what is not ours is never removed.
                 self.folder.mkdir(parents=True, exist_ok=True)
                 remove_leftovers(self.folder)
                 if _is_intact(path):
@@ -92,6 +94,7 @@ class CheckpointStore:
                 if path.exists() and not _holds_only_ours(path):
                     raise DataError.about(path, "is in the way, and no checkpoint of this package", "move it away")
                 self._require_room(path)
+                # Write beside it, then rename: it appears whole or not at all.
                 temp.mkdir()
                 _save_state(state, temp / STATE)
                 write_json(temp / CONFIG, settings)
@@ -102,6 +105,7 @@ class CheckpointStore:
                 fsync(self.folder)
         finally:
             shutil.rmtree(temp, ignore_errors=True)
+        # Keep the latest.
         older = [other for other in self.paths() if other != path and _is_ours(other)]
         for other in older[: -(self.keep - 1)]:
             _remove(other)

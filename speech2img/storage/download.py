@@ -98,6 +98,7 @@ def download(
     RunInterrupted
         On Ctrl-C: what has come stays.
     """
+    # A file that is there must be the one that was published.
     path = Path(path)
     if path.is_file():
         _verify(path, remote)
@@ -118,6 +119,7 @@ def download(
 
 def _complete(transfer: "_Transfer", path: Path, progress: bool, wait: Callable[[float], None]) -> None:
     """Fetch what is missing, check all of it, and put it in its place."""
+    # Transfer.
     try:
         with Progress(total=transfer.total, what=path.name, unit="B", progress=progress) as shown:
             _fetch(transfer, shown, wait)
@@ -129,6 +131,7 @@ def _complete(transfer: "_Transfer", path: Path, progress: bool, wait: Callable[
     except DataError:
         transfer.forget()
         raise
+    # Complete under the final name.
     fsync(transfer.part)
     os.replace(transfer.part, path)
     fsync(path.parent)
@@ -211,6 +214,7 @@ class _Transfer:
 
     def begin(self, status: int, headers: Message) -> None:
         """Take note of what the server is about to send."""
+        # The server resumes: at the place asked for, of a file as long as before.
         if status == 206:
             first, _, total = headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
             length = whole_number(total)
@@ -220,6 +224,7 @@ class _Transfer:
                 raise WebError("the server resumes at another place than asked for")
             self.total = length if self.total is None else self.total
             return
+        # It begins: the length must be the published one, and there must be room.
         self.forget()
         length = whole_number(headers.get("Content-Length"))
         self.total = self.remote.size if length is None else length
@@ -291,6 +296,7 @@ def _one_try(transfer: _Transfer, shown: Progress) -> str | None:
         clock.renew()
         shown.total = transfer.total
         with transfer.part.open("ab") as file:
+            # Each piece is kept at once; time is given again only for real headway.
             have = renewed = transfer.offset
             shown.update(have - shown.n)
             while data := read_piece(response, clock):
@@ -316,6 +322,7 @@ def _answer(transfer: _Transfer, clock: Clock) -> Iterator[http.client.HTTPRespo
     """The answer to a transfer's request, wherever redirects to safe addresses lead."""
     url, headers = transfer.remote.url, transfer.headers()
     for _ in range(_MOST_REDIRECTS):
+        # Follow redirects by hand: each address is checked.
         with exchange(
             "GET", url, clock, headers=headers, connect_seconds=CONNECT_TIMEOUT, read_seconds=READ_TIMEOUT
         ) as response:

@@ -160,6 +160,7 @@ def exchange(
     connection: http.client.HTTPConnection | None = None
     try:
         try:
+            # Connect, send and wait for the head of the answer.
             parts = urlsplit(url)
             connection = _connection(parts, connect_seconds, clock)
             with clock.stage(connect_seconds):
@@ -282,6 +283,7 @@ def _connect(address: tuple[str, int], timeout: float, _source: Any = None, *, c
 
 def _addresses(host: str, port: int, seconds: float, clock: Clock) -> list[Any]:
     """Addresses of a name; the system's look-up has no limit of its own, so it is left behind when it takes longer."""
+    # The system's look-up cannot be cut off: it is left to a thread of its own.
     answers: queue.SimpleQueue[list[Any] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -291,6 +293,7 @@ def _addresses(host: str, port: int, seconds: float, clock: Clock) -> list[Any]:
             answers.put(error)
 
     threading.Thread(target=look_up, daemon=True, name="names").start()
+    # Wait no longer than allowed, and look often whether the clock has cut.
     end = monotonic() + seconds
     while monotonic() < end and not clock.is_over:
         with contextlib.suppress(queue.Empty):

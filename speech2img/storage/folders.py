@@ -69,6 +69,7 @@ def folder_content(root: Path, *, leave_out: Callable[[str], str | None] = lambd
     """
     if not root.is_dir():
         raise DataError.about(root, "no such folder", "name a folder")
+    # Walk, knowing each folder by its device and number, so that no circle is walked.
     content = FolderContent()
     seen: dict[tuple[int, int], str] = {}
     for folder, names, files in _walk(root):
@@ -77,6 +78,7 @@ def folder_content(root: Path, *, leave_out: Callable[[str], str | None] = lambd
         other = seen.setdefault((status.st_dev, status.st_ino), str(folder))
         if other != str(folder):
             raise DataError.about(folder, f"a link leads in a circle, or here twice ({other})", "remove the link")
+        # What belongs to the system, or is left out by the caller, is passed over and named.
         kept = []
         for name in sorted(names):
             path = (here / name).as_posix()
@@ -103,6 +105,7 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 def _judge(content: FolderContent, root: Path, path: str, leave_out: Callable[[str], str | None]) -> None:
     """Put one file where it belongs."""
+    # What is no file of the user's.
     file = root / path
     reason = _systems(file.name) or leave_out(path)
     if reason is None and not file.exists():
@@ -112,6 +115,7 @@ def _judge(content: FolderContent, root: Path, path: str, leave_out: Callable[[s
     if reason is not None:
         content.passed[path] = reason
         return
+    # Its kind by its first bytes, not by its name.
     with disk_errors(file), open_regular(file) as opened:
         head = opened.read(HEAD_BYTES)
     if head.startswith(_APPLE_DOUBLE):

@@ -84,6 +84,7 @@ def fork_map_with_reply(
     DataError
         If a child was killed.
     """
+    # One worker: here, in order.
     workers = min(workers, len(items))
     if workers <= 1:
         for number, item in enumerate(items):
@@ -91,12 +92,14 @@ def fork_map_with_reply(
             _end(begun, answer(next(begun)))
             yield number + 1
         return
+    # Each child has every so many-th item; the parent hears them in turn.
     with contextlib.ExitStack() as children:
         talks = [partial(_talk, job, items[k::workers]) for k in range(workers)]
         lines = [children.enter_context(_child(talk, duplex=True)) for talk in talks]
         for number in range(len(items) + workers):
             line = lines[number % workers]
             result = _received(line)  # and the child has ended the job before
+            # The reply lets the child go on with the job that it measured.
             if number < len(items):
                 _send(line, answer(result))
             if number >= workers:
@@ -106,6 +109,7 @@ def fork_map_with_reply(
 @contextlib.contextmanager
 def _child(work: Callable[[Connection], None], *, duplex: bool = False) -> Generator[Connection, None, None]:
     """A child at work, as the parent's end of the line between them; killed at the end."""
+    # The child works and leaves without any of the parent's clean-up.
     ours, theirs = Pipe(duplex)
     child = os.fork()
     if child == 0:
@@ -118,6 +122,7 @@ def _child(work: Callable[[Connection], None], *, duplex: bool = False) -> Gener
             traceback.print_exc()
         finally:
             os._exit(0)
+    # The parent listens; whatever ends it ends the child.
     theirs.close()
     try:
         with contextlib.suppress(AttributeError, OSError):  # not on every system, not in any size, not of a socket

@@ -76,13 +76,16 @@ class Journal:
 
     def add_many(self, items: Iterable[tuple[str, dict[str, Any]]]) -> None:
         """Record several finished items at the price of one; errors as `add`."""
+        # All lines in one write, so that they land together.
         items = list(items)
         rows = (json.dumps({"key": key, **fields}, allow_nan=False, default=plain_json) for key, fields in items)
         lines = "".join(f"{row}\n" for row in rows).encode()
         with disk_errors(self.path, len(lines)), self._open() as file:
             size = file.seek(0, os.SEEK_END)
+            # Only an owner of the lock may repair what another process left.
             if self.shared and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 size = self._cut_torn_line(file)  # another process died in the middle of a line
+            # On a full disk the file is as it was.
             try:
                 view = memoryview(lines)
                 while view:
@@ -104,6 +107,7 @@ class Journal:
 
     def _cut_torn_line(self, file: FileIO) -> int:
         """Length of a journal up to its last complete line; what a crash left behind that is cut off."""
+        # Read backwards to the end of the last whole line.
         size = file.seek(0, os.SEEK_END)
         if size > MAX_JOURNAL_BYTES:
             raise DataError.about(self.path, f"is larger than {MAX_JOURNAL_BYTES:,} bytes", "move it away")
@@ -113,6 +117,7 @@ class Journal:
             tail = os.pread(file.fileno(), end - start, start) + tail
             end = start
         torn = tail[tail.rfind(b"\n") + 1 :]
+        # Cut only what can be the beginning of a line of ours.
         if torn:
             written = torn.rstrip(b"\0")  # a machine that lost its power leaves zeros
             whole_line = b"\n" in tail or not end

@@ -45,6 +45,7 @@ def run_lock(folder: str | Path, *, rank: Rank = SINGLE) -> Iterator[None]:
 @contextlib.contextmanager
 def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
     path = folder / name
+    # A file that is ours, or may be made.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _demand_ours(path)
@@ -52,6 +53,7 @@ def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
     except OSError as error:
         raise ConfigError.about(path, error.strerror or error, "choose a folder that can be written") from error
     with file:
+        # Never wait: say who is at work.
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -60,6 +62,7 @@ def _locked(folder: Path, name: str, kind: int) -> Iterator[None]:
             raise ConfigError.about(folder, reason, "wait for it, stop it, or choose another folder") from error
         except OSError as error:
             raise ConfigError.about(path, error.strerror, "choose a folder on a disk with file locks") from error
+        # Say who holds it, for the next one.
         with disk_errors(path):
             file.truncate(0)
             os.write(file.fileno(), f"{os.getpid()}\n".encode())  # unbuffered: closing must not write again

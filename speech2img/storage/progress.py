@@ -113,6 +113,7 @@ class Progress:
             self._bar.set_postfix_str(f"{left}{self._note}", refresh=False)
 
     def _tell(self) -> None:
+        # How far, and how fast since the beginning of this call.
         self._has_spoken = True
         seconds = max(monotonic() - self._start, 1e-9)
         speed = (self.n - self._initial) / seconds
@@ -121,6 +122,7 @@ class Progress:
         if self.total:
             words[0] += f" ({100 * self.n / self.total:.0f} %)"
         words.append(f"{self._amount(speed) if self._unit == 'B' else f'{speed:.3g}'} {self._unit}/s")
+        # How long it will take.
         remaining = self._remaining
         if remaining is None and self.total and speed > 0:
             remaining = (self.total - self.n) / speed

@@ -70,6 +70,7 @@ def impulse_response(rate: int, *, rt60: float, direct_db: float, rng: np.random
     The tail is Gaussian noise under an exponential decay (Polack's model), slightly damped at high frequencies; before
     it some ten reflections of either sign lie at drawn moments under the same decay.
     """
+    # Exponential decay that has fallen by 60 dB after ``rt60``.
     length = max(2, round(rt60 * rate))
     seconds = np.arange(length) / rate
     decay = np.exp(-_DECAY * seconds / rt60)
@@ -85,6 +86,7 @@ def impulse_response(rate: int, *, rt60: float, direct_db: float, rng: np.random
     reflected = tail + early * decay
     reflected[0] = 0.0
 
+    # Scaled so that the reflections lie as far below the direct sound as asked.
     energy = float(np.sum(reflected**2))
     response: np.ndarray = reflected * (np.sqrt(10 ** (-direct_db / 10) / energy) if energy > 0 else 0.0)
     response[0] = 1.0

@@ -52,6 +52,7 @@ def checked_chunks(name: str, data: bytes) -> bytes:
     AudioError
         If header and data disagree, sound is missing, or other recordings follow that would not be heard.
     """
+    # Find the sound, and what the header says of it.
     aiff = data[:4] == b"FORM"
     order, wanted = (">" if aiff or data[:4] == b"RIFX" else "<"), (b"SSND" if aiff else b"data")
     start, common = None, None
@@ -63,6 +64,7 @@ def checked_chunks(name: str, data: bytes) -> bytes:
         if kind == wanted:
             start, length = position, size
             break
+    # A length that a recorder never filled in is taken from the file itself.
     if start is None:
         raise AudioError.about(name, f"damaged: a file without a {wanted.decode()} chunk", "get the whole file")
     if _is_unknown(length, data, start, order):
@@ -71,6 +73,7 @@ def checked_chunks(name: str, data: bytes) -> bytes:
     if length > len(data) - start:
         reason = f"damaged: the header promises {length:,} bytes of sound, the file has {len(data) - start:,}"
         raise AudioError.about(name, reason, f"get the whole file, or {CONVERT}")
+    # Nothing that would not be heard may follow.
     _check_rest(name, data, start + length, length, order, wanted)
     if common is not None:
         _check_frames(name, data, common, start, length)
@@ -87,9 +90,11 @@ def refuse_concatenated(name: str, data: bytes, media_type: str) -> None:
     AudioError
         If something follows that would not be heard.
     """
+    # Only kinds whose beginning is known can be told from one another.
     wanted = _BEGINNINGS.get(media_type)
     if wanted is None:
         return
+    # A kind of box that begins a file may come once.
     seen: set[bytes] = set()
     end = 0
     for kind, stop in _boxes(data, media_type):
@@ -97,6 +102,7 @@ def refuse_concatenated(name: str, data: bytes, media_type: str) -> None:
             raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
         seen.add(kind)
         end = stop
+    # WebM lies about sizes while it streams, so that its beginnings are looked for as bytes.
     if media_type == "video/webm" and any(mark in data[4:] for mark in _whole_beginnings(data)):
         raise AudioError.about(name, _CONCATENATED, _ONE_BY_ONE)
     if seen and not is_harmless(data[end:]):
@@ -127,6 +133,7 @@ def _boxes(data: bytes, media_type: str) -> Iterator[tuple[bytes, int]]:
     """Name and end of the parts of a file, as far as they can be told apart."""
     position = 0
     for _ in range(_MOST_CHUNKS):
+        # Kind and size of the box, by the container's own rules.
         if position + 12 > len(data):
             return
         if media_type == "video/webm":
@@ -140,6 +147,7 @@ def _boxes(data: bytes, media_type: str) -> Iterator[tuple[bytes, int]]:
             outer, size, kind = struct.unpack_from("<4sI4s", data, position)
             size = 0 if outer != b"RIFF" else 8 + size + size % 2 if size else len(data) - position
         else:
+            # ISO media: a size of 0 reaches to the end, one of 1 is in the next eight bytes.
             size, kind = struct.unpack_from(">I4s", data, position)
             if size == 1 and position + 16 <= len(data):
                 (size,) = struct.unpack_from(">Q", data, position + 8)
@@ -150,6 +158,7 @@ def _boxes(data: bytes, media_type: str) -> Iterator[tuple[bytes, int]]:
                 if all(32 <= letter < 127 or letter == 169 for letter in kind)
                 else 0
             )
+        # A box smaller than its header ends the walk, as damage would.
         if size < 8:
             return
         position += size

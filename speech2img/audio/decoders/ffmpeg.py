@@ -88,8 +88,10 @@ def _by_ffmpeg(
 ) -> tuple[np.ndarray, int]:
     """What ffmpeg makes of the first sound in a recording: no shell, no network, bounded time and size."""
     with tempfile.TemporaryDirectory(prefix="speech2img-") as folder, disk_errors(folder):
+        # Files of known names in a folder of its own: no name from outside reaches the command line.
         source, target, log = (Path(folder) / part for part in ("recording", "sound.wav", "log"))
         source.write_bytes(data)
+        # Only this file, this container and its first sound; a damaged packet is an error.
         command = [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-xerror", "-max_alloc", str(_MOST_BYTES)]
         command += ["-threads", "1", "-protocol_whitelist", "file", "-err_detect", "explode", "-f", container]
         command += ["-i", f"file:{source}", "-map", "0:a:0", "-t", f"{limits.max_seconds + 1:g}", "-map_metadata", "-1"]
@@ -98,6 +100,7 @@ def _by_ffmpeg(
             status = _finished(command, errors.fileno())
         if status is None:
             raise AudioError.about(name, f"is {kind}, and ffmpeg was not done with it after {_SECONDS} s", _FIX)
+        # ffmpeg may end well with a cut file: what it says counts as well.
         messages = log.read_bytes()[:_LOG_BYTES].decode(errors="replace").strip().splitlines()
         cut = next(filter(_says_cut, messages), None)
         if status or cut or not target.is_file():
@@ -141,6 +144,7 @@ def _by_pyav(name: str, data: bytes, container: str, kind: str, limits: AudioLim
     """Samples (n, channels) and rate that PyAV decodes from the first sound in a recording."""
     av = importlib.import_module("av")
     blocks: list[np.ndarray] = []
+    # PyAV logs into one place for the whole program: set here, put back below.
     rate = 0
     level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
@@ -150,6 +154,7 @@ def _by_pyav(name: str, data: bytes, container: str, kind: str, limits: AudioLim
         with av.logging.Capture() as messages, av.open(io.BytesIO(data), format=container, options=options) as file:
             if not file.streams.audio:
                 raise AudioError.about(name, f"is {kind} without sound", _FIX)
+            # Decode packet by packet, so that a file that says too little of its length is stopped.
             resampler, samples = av.AudioResampler(format="fltp"), 0
             for packet in file.demux(file.streams.audio[0]):
                 if packet.is_corrupt:
@@ -158,6 +163,7 @@ def _by_pyav(name: str, data: bytes, container: str, kind: str, limits: AudioLim
                     rate, samples = part.sample_rate, samples + part.samples
                     check_header(name, rate, len(part.layout.channels), samples, limits)
                     blocks.append(part.to_ndarray().T)
+            # A cut file may end without an exception: what was logged counts as well.
             cut = next((text for _, _, text in messages if _says_cut(text)), None)
             if cut is not None or not blocks:
                 raise ValueError(cut or "no samples")

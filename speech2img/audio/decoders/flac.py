@@ -49,10 +49,13 @@ def with_length(name: str, data: bytes) -> bytes:
     """
     if len(data) < _LENGTH.stop:
         return data
+    # The header may promise no length, as streams do.
     promised = int.from_bytes(data[_LENGTH], "big") & _LENGTH_BITS
     end = end_of_sound(data)
+    # From the end backwards to a frame that is whole, over zeros that some programs append.
     while True:
         samples = _samples_before(data, end, promised)
+        # A stream without a length gets the one of its frames.
         if samples and not promised:
             value = int.from_bytes(data[_LENGTH], "big") | samples
             return data[: _LENGTH.start] + value.to_bytes(5, "big") + data[_LENGTH.stop :]
@@ -62,6 +65,7 @@ def with_length(name: str, data: bytes) -> bytes:
         if end - filled <= _CRUMBS:
             break
         end = filled + 2  # the checksum of the last frame may end with zeros
+    # No last frame fits the promise.
     reason = "damaged: cut within its last frame"
     if promised:
         reason = f"damaged: it does not end with sample {promised:,}, which is the last by its header"
@@ -91,6 +95,7 @@ def _samples_until_its_end(header: bytes, data: bytes) -> int:
     """How many samples of a channel lie before the end of a frame, by its header; 0 for a broken one."""
     if len(header) < 8:
         return 0
+    # Number of the frame or of its first sample, in the code of UTF-8.
     ones = f"{header[4]:08b}".index("0") if header[4] != 0xFF else 8
     more = max(0, ones - 1)
     if ones in (1, 8) or len(header) < 8 + more:
@@ -98,6 +103,7 @@ def _samples_until_its_end(header: bytes, data: bytes) -> int:
     number = header[4] & 0x7F >> ones
     for byte in header[5 : 5 + more]:
         number = number << 6 | byte & 0x3F
+    # Samples of this frame: coded in its header or behind the number.
     code = header[2] >> 4
     if code in (6, 7):
         block = int.from_bytes(header[5 + more : 5 + more + code - 5], "big") + 1

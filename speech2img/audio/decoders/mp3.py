@@ -80,6 +80,7 @@ def mp3_parts(name: str, data: bytes) -> list[bytes]:
     AudioError
         If frames are damaged, missing or cut.
     """
+    # Walk from frame to frame; tags may lie between recordings.
     parts: list[_Part] = []
     stop = end_of_sound(data)
     last: _Frame | None = None
@@ -88,10 +89,12 @@ def mp3_parts(name: str, data: bytes) -> list[bytes]:
         frame = _frame(data, position)
         if frame is None or (parts and not frame.size):
             raise AudioError.about(name, f"damaged: no frame of sound at byte {position:,}", _FIX)
+        # A free bit rate gives frames no size: the file is taken as it is.
         if not frame.size:
             return [data]
         if position + frame.size > stop:
             raise AudioError.about(name, "damaged: cut within its last frame", _FIX)
+        # A new part begins where a frame counts the others, where tags lay, or where the format changes.
         counts = _counts(data[position : position + min(frame.size, _COUNTS)])
         if not parts or counts is not None or position != parts[-1].end or not frame.is_like(last):
             if last is not None and not frame.is_like(_frame(data, position + frame.size), last):
@@ -100,6 +103,7 @@ def mp3_parts(name: str, data: bytes) -> list[bytes]:
         parts[-1].frames += counts is None
         parts[-1].end = position = position + frame.size
         last = frame
+    # Every part must have the frames that it promises.
     if len(parts) > _MOST_PARTS:
         raise AudioError.about(name, f"{len(parts):,} recordings one after the other", "give them one by one")
     for part in parts:
@@ -164,6 +168,7 @@ def after_tags(data: bytes, position: int) -> int:
     """Where frames begin behind the tags and zeros at a position, as far as a file may have any."""
     for _ in range(0 if data[position : position + 1] == b"\xff" else _MOST_TAGS):
         before = position
+        # ID3v2 says its length in seven bits a byte; APE, ID3v1 and padding follow.
         head = data[position : position + 32]
         if head[:3] == b"ID3" and len(head) >= 10:
             size = sum((byte & 127) << 7 * place for place, byte in enumerate(reversed(head[6:10])))
@@ -185,6 +190,7 @@ def end_of_sound(data: bytes) -> int:
     end = len(data)
     for _ in range(_MOST_TAGS):
         before = end
+        # Tags at the end come in any order: ID3v1, its extension, APE, and two forms of lyrics.
         if end >= 128 and data[end - 128 : end - 125] == b"TAG":
             end -= 128
         elif end >= 227 and data[end - 227 : end - 223] == b"TAG+":

@@ -48,6 +48,7 @@ def ogg_streams(name: str, data: bytes) -> list[bytes]:
     starts: list[int] = []
     running: dict[bytes, int] = {}
     headers_only, end = False, 0
+    # Begin a part where headers come after sound; a stream's pages are numbered without a gap.
     for page in _pages(name, data):
         if page.flags & _BEGINS:
             if not headers_only:
@@ -57,11 +58,13 @@ def ogg_streams(name: str, data: bytes) -> list[bytes]:
             running[page.serial] = page.number
         elif page.number != running.get(page.serial, page.number) + 1:
             raise AudioError.about(name, f"damaged: pages before byte {page.start:,} are missing", _FIX)
+        # Streams that begin side by side, as in a video, are one part.
         headers_only = bool(page.flags & _BEGINS)
         running[page.serial] = page.number
         if page.flags & _ENDS:
             del running[page.serial]
         end = page.end
+    # A stream that never ended was cut.
     if running:
         raise AudioError.about(name, "damaged: cut before the end of the stream", _FIX)
     if len(starts) > _MOST_STREAMS:
@@ -73,6 +76,7 @@ def _pages(name: str, data: bytes) -> Iterator[_Page]:
     """The pages of a file, checked by their checksums."""
     position = 0
     while position < len(data):
+        # A page that is whole: its mark, its table of sizes, its checksum.
         table = position + _HEADER
         if data[position : position + 4] != b"OggS":
             rest = data[position:]

@@ -61,6 +61,7 @@ def probe_files(
         except Speech2ImgError as error:
             return path, None, str(error)
 
+    # Each file once, on threads: decoders leave Python alone.
     facts: dict[str, Facts] = {}
     unusable: dict[str, str] = {}
     unique = list(dict.fromkeys(paths))
@@ -112,12 +113,14 @@ class _Memory(Generic[Facts]):
     def probe(
         self, paths: Sequence[str], probe: Callable[[Path], Facts], *, workers: int, progress: bool
     ) -> tuple[dict[str, Facts], dict[str, str]]:
+        # Facts of files that have not changed are taken from the journal.
         stamps = {path: _stamp(self._root / path) for path in dict.fromkeys(paths)}
         facts = {path: old for path, stamp in stamps.items() if (old := self._old(path, stamp)) is not None}
         todo = [path for path in stamps if path not in facts]
         unusable: dict[str, str] = {}
         name = f"checking {self._what}"
         with Progress(total=len(stamps), initial=len(facts), what=name, unit="file", progress=progress) as bar:
+            # The others in batches, each kept at once, so that an interrupted check resumes.
             for start in range(0, len(todo), _BATCH):
                 part = todo[start : start + _BATCH]
                 probed, bad = probe_files(self._root, part, probe, what=self._what, workers=workers, progress=False)

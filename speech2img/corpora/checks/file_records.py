@@ -71,12 +71,14 @@ def demand_files(root: Path, needed: Sequence[Needed]) -> None:
         ``derived/prepare/missing.txt`` in the corpus folder, all of them.
     """
     reasons, names = [], []
+    # Say of every kind what is missing, not of the first only.
     for kind in needed:
         missing = [path for path in kind.paths if path not in kind.elsewhere and not _has_content(root / path)]
         if missing:
             names += missing
             number = f"{len(missing):,} of {len(kind.paths):,} " if len(kind.paths) > 1 else ""
             reasons.append(f"missing or empty: {number}{kind.what} ({some_of(missing)}): {kind.source}")
+    # The whole list goes into a file, which goes away when all is there.
     listing = root / MISSING_NAME
     if not names:
         with disk_errors(listing):
@@ -131,6 +133,7 @@ def inspect_files(
     changed: list[str] = []
     has_manifest = (root / MANIFEST_NAME).is_file()
     fresh: list[tuple[str, FileState]] = []
+    # Look at each file; one whose size and time are as recorded is not read again.
     todo = [(path, True) for path in images] + [(path, False) for path in others]
     inspector = _Inspector(root, record)
     results = map_in_order(inspector.look, todo, workers)
@@ -146,10 +149,12 @@ def inspect_files(
         if len(fresh) >= _BATCH:
             _remember(record, fresh)
     _remember(record, fresh)
+    # What cannot be read comes first: it may be the cause of the rest.
     if damaged:
         names = some_of(damaged, separator="; ", max_length=200)
         reason = f"cannot be read: {len(damaged):,} of {counted(len(images), 'picture')} ({names})"
         raise DataError.about(root, reason, source)
+    # Features and embeddings belong to the files that the manifest was written for.
     if changed:
         reason = f"changed since the manifest was written: {counted(len(changed), 'file')} ({some_of(changed)})"
         fix = f"put the old ones back, or remove {MANIFEST_NAME} and derived/ to take the new ones"
@@ -188,10 +193,12 @@ class _Inspector:
         """Path, what was recorded of it, and what is found now (or why a picture cannot be read)."""
         path, is_image = task
         old = self.old.get(path)
+        # As recorded: nothing to read.
         with disk_errors(self.root / path):
             status = (self.root / path).stat()
         if old and (old.size, old.mtime_ns) == (status.st_size, status.st_mtime_ns) and bool(old.sides) == is_image:
             return path, old, old
+        # Decoded by its header, and hashed.
         sides = None
         if is_image:
             try:

@@ -94,6 +94,7 @@ def finish_spoken(
     DataError
         If files are missing or cannot be used.
     """
+    # All files must be there, and be readable.
     recordings = [caption.audio for item in items for caption in item.captions if caption.recorded and caption.audio]
     demand_files(
         root,
@@ -109,6 +110,7 @@ def finish_spoken(
     unusable |= silent
     if unusable and not options.leave_out_unusable:
         refuse_unusable(root, unusable, total=len(images) + len(facts) + len(unusable), fix=LEAVE_OUT)
+    # Keep what can be used, and say what was left out.
     kept = mark_unheard(_usable(items, unusable))
     summary = speech_summary(kept, facts)
     notes = [
@@ -116,6 +118,7 @@ def finish_spoken(
         *notes,
         *([f"{counted(len(unusable), 'file')} left out: {some_of(list(unusable.values()))}"] if unusable else []),
     ]
+    # Write the corpus.
     manifest = Manifest(
         root,
         source.name,

@@ -83,16 +83,19 @@ def sort_by_kind(root: Path, files: Sequence[FoundFile]) -> Kinds:
     kinds = Kinds()
     types: dict[str, str | None] = {}
     sounds = SOUND_TYPES | (FOREIGN_SOUNDS.keys() if has_decoder() else frozenset())
+    # By content; text by its name as well, since any bytes may be text.
     for file in files:
         types[file.path] = file.kind
         if suffix_of(file.path) in TEXT_SUFFIXES | TABLE_SUFFIXES and (file.kind is None or _is_text(root / file.path)):
             types[file.path] = "text/plain"
         _take(kinds, file.path, types[file.path], sounds)
+    # The usual form counts where a file is there in two.
     for paths in (kinds.images, kinds.recordings):
         usual = {without_suffix(path) for path in paths if types[path] in USUAL_TYPES}
         twins = [path for path in paths if types[path] not in {None, *USUAL_TYPES} and without_suffix(path) in usual]
         kinds.others |= dict.fromkeys(twins, TWIN)
         paths[:] = [path for path in paths if path not in kinds.others]
+    # A raw image beside the JPEG that a camera made of it belongs to nobody.
     read = {same_name(without_suffix(path)) for path in kinds.images}
     for path in [path for path in kinds.unread_images if same_name(without_suffix(path)) in read]:
         del kinds.unread_images[path]
@@ -109,6 +112,7 @@ def _is_text(path: Path) -> bool:
 
 def _take(kinds: Kinds, path: str, media_type: str | None, sounds: Collection[str]) -> None:
     """Put a file of a media type (None where it is not known) where it belongs; ``sounds`` are types that are read."""
+    # What names and bytes agree on comes first, what only a name says comes last.
     suffix = suffix_of(path)
     family = (media_type or "").partition("/")[0]
     if media_type == "text/plain" and suffix in TEXT_SUFFIXES:

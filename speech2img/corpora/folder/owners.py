@@ -53,9 +53,11 @@ class Owners:
     """
 
     def __init__(self, images: Sequence[str], others: Sequence[str]) -> None:
+        # Capitals count only where they tell two images apart.
         names = {same_name(without_suffix(image)) for image in images}
         differ = len({name.casefold() for name in names}) < len(names)
         self._fold: Callable[[str], str] = str if differ else str.casefold
+        # Folders of images, and the parts by which they differ.
         folders = {self._folder(image) for image in images}
         self._holding = {folder[:depth] for folder in folders for depth in range(len(folder) + 1)}
         self._shared = _common(folders)
@@ -63,6 +65,7 @@ class Owners:
         self._words = {part for key in self._key_of.values() for part in key}
         self._has_no_classes = len(folders) == 1 and all(_says(part, IMAGE_FOLDERS) for part in self._shared)
         self._side = self._proven_side({self._folder(other) for other in others})
+        # Images by folder and stem, and by the folders shortened.
         self._near: dict[tuple[Folder, str], list[str]] = defaultdict(list)
         self._far: dict[tuple[Folder, str], list[str]] = defaultdict(list)
         for image in images:
@@ -105,9 +108,11 @@ class Owners:
 
     def _keys(self, folder: Folder) -> Iterator[tuple[Mapping[tuple[Folder, str], list[str]], Folder]]:
         """What a folder may be called among the folders of pictures, and among which, the likeliest first."""
+        # Beside the images: the same folder.
         if folder in self._key_of:
             yield self._near, self._key_of[folder]
             return
+        # In a tree beside that of the images: the same path without the part that names the side.
         sides = [depth for depth in range(len(folder)) if self._is_side(folder[: depth + 1])]
         parts = tuple(part for depth, part in enumerate(folder) if depth not in sides)
         if not sides:

@@ -87,6 +87,7 @@ def prepare_folder(
     ConfigError
         If the folder holds another corpus, or options contradict each other.
     """
+    # Options that contradict each other, and folders that are none.
     root = Path(root)
     if not (0 <= test < 1 and 0 <= val < 1 and test + val < 1):
         raise ConfigError.about("--test, --val", f"shares {test} and {val}", "leave something to learn from")
@@ -95,6 +96,7 @@ def prepare_folder(
     if not root.is_dir():
         raise DataError.about(root, "no such folder", "give the folder that holds pictures and recordings")
     refuse_other_corpus(root, "folder")
+    # Read the table or the tree, and leave out what cannot be used.
     reading = _read(root, table, leave_out=leave_out_unusable)
     entries, notes = reading.entries, reading.notes
     if classes == "none":
@@ -102,20 +104,24 @@ def prepare_folder(
     entries, audio, bad = _usable(root, entries, leave_out_unusable, workers=workers, progress=progress)
     entries, silent, uncaptioned = _captioned(root, entries, recorded_only)
     count = sum(len(entry.lines) for entry in entries)
+    # Divide it.
     entries, how = _parted(entries, split_by, test=test, val=val, test_speakers=test_speakers, seed=seed)
     unheard = count - sum(len(entry.lines) for entry in entries)
+    # What the user should know of what was not used.
     named = [Unused(path, reason.replace(f"{root}/", "")) for path, reason in bad.items()]
     notes += [*_notes_on_bad(named), *uncaptioned, *_parting_notes(entries, unheard)]
     named += [Unused(path, "a picture without a caption") for path in silent]
     notes += list_unused(root, reading.unused, named=named)
     if count:
         entries = [entry for entry in entries if entry.lines]
+    # Records of the corpus.
     items = mark_unheard(_items(seen_or_unseen(entries), seed))
     summary = speech_summary(items, audio)
     facts, attribute_notes = folder_facts(root, entries)
     notes += [*_notes_on_capitals(items), *attribute_notes]
     if summary["recordings"]:
         notes.insert(0, describe_recordings(summary))
+    # Write it.
     manifest = Manifest(
         root,
         "folder",
@@ -136,10 +142,12 @@ def prepare_folder(
 
 def _read(root: Path, table: str | Path | None, *, leave_out: bool) -> Reading:
     """What the folder's table says, or the names in it."""
+    # Recordings that engines made here earlier are no recordings of the user's.
     made = _made_by_engines(root)
     path = find_table(root) if table is None else chosen_table(root, table)
     if path is None:
         return read_tree(root, made=made, leave_out=leave_out)
+    # With a table: only what it names, and the rest is listed as unused.
     listing = list_files(root, made=made)
     entries, notes = read_table(path, files=[file.path for file in listing.files])
     used = {entry.image for entry in entries} | {line.audio for entry in entries for line in entry.lines}
@@ -171,6 +179,7 @@ def _usable(
     root: Path, entries: Sequence[Entry], leave_out: bool, *, workers: int, progress: bool
 ) -> tuple[list[Entry], dict[str, AudioFacts], dict[str, str]]:
     """Entries whose files can be used, the facts of their recordings, and what was left out for which reason."""
+    # What is named and not there, and what cannot be decoded.
     images = [entry.image for entry in entries]
     recordings = [line.audio for entry in entries for line in entry.lines if line.audio]
     bad = {path: f"{path}: No such file" for path in (*images, *recordings) if not os.path.lexists(root / path)}
@@ -180,6 +189,7 @@ def _usable(
     bad |= bad_images | bad_audio
     if not leave_out:
         refuse_unusable(root, bad, total=len(sizes) + len(audio) + len(bad), fix=LEAVE_OUT)
+    # Keep the rest.
     kept = [
         replace(entry, lines=tuple(line for line in entry.lines if line.audio not in bad))
         for entry in entries
@@ -249,6 +259,7 @@ def _notes_on_capitals(items: Sequence[Item]) -> list[str]:
 
 
 def _items(entries: Sequence[Entry], seed: int) -> list[Item]:
+    # Without classes every image is a class of its own.
     names = sorted({entry.class_name or _id(entry) for entry in entries})
     number = {name: index for index, name in enumerate(names)}
     items = []
@@ -274,6 +285,7 @@ def _id(entry: Entry) -> str:
 
 
 def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:
+    # Captions without a recording are to be spoken, in voices drawn from the seed and the image.
     unspoken = [line for line in entry.lines if line.audio is None]
     rng = random.Random(f"folder captions {seed} {entry.image}")
     voiced = speak_plainly(
@@ -283,6 +295,7 @@ def _captions(entry: Entry, seed: int) -> tuple[Caption, ...]:
         may_hold_out=entry.split in ("test", "test_seen"),
     )
     spoken = {line.index: _placed(line, caption, _id(entry)) for line, caption in zip(unspoken, voiced, strict=True)}
+    # In the order of the lines.
     return tuple(
         spoken[line.index]
         if line.audio is None

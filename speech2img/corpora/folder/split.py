@@ -40,6 +40,7 @@ def draw_parts(entries: Sequence[Entry], *, by: SplitBy, test: float, val: float
         If there are too few pictures, classes or speakers.
     """
     rng = random.Random(f"folder parts {by} {seed}")
+    # By speakers: whoever speaks in one part is heard in no other.
     if by == "speaker":
         _refuse_nameless(entries)
         speakers = sorted({line.speaker for entry in entries for line in entry.lines if line.speaker})
@@ -51,6 +52,7 @@ def draw_parts(entries: Sequence[Entry], *, by: SplitBy, test: float, val: float
         part = dict.fromkeys(speakers, "train")
         part |= dict.fromkeys(speakers[:num_test], "test") | dict.fromkeys(speakers[num_test:][:num_val], "val")
         return _by_speaker(entries, part, {"test": test, "val": val}, rng)
+    # By classes or by images.
     rows = range(len(entries))
     if by == "class":
         tested = _draw_classes(entries, test, rng)
@@ -134,10 +136,12 @@ def _by_speaker(
     entries: Sequence[Entry], part: dict[str, str], shares: dict[str, float], rng: random.Random
 ) -> list[Entry]:
     """Pictures of one part's speakers go there; of the others, as many as the shares ask for, the rest to training."""
+    # An image whose speakers agree follows them.
     parts_of = [{part[line.speaker] for line in entry.lines if line.speaker} for entry in entries]
     split_of = {row: min(parts) for row, parts in enumerate(parts_of) if len(parts) == 1}
     order = sorted(range(len(entries)), key=lambda row: entries[row].image)
     rng.shuffle(order)
+    # The others fill up the parts to their shares, in drawn order.
     for name, share in shares.items():
         wanted = _count(share, len(entries)) - sum(split == name for split in split_of.values())
         free = [row for row in order if row not in split_of and name in parts_of[row]]
@@ -147,6 +151,7 @@ def _by_speaker(
             split_of[row] = "train" if "train" in parts_of[row] or not parts_of[row] else min(parts_of[row])
     if "train" not in split_of.values():
         raise DataError.about("split by speaker", "nothing is left to learn from", "hold out fewer speakers")
+    # Recordings by speakers of another part are dropped.
     kept = []
     for row, entry in enumerate(entries):
         lines = tuple(line for line in entry.lines if not line.speaker or part[line.speaker] == split_of[row])

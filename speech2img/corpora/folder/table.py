@@ -88,6 +88,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
     header: dict[str, None] = {}
     spell = _speller(files)
     rows_of: Counter[str] = Counter()
+    # Read row by row; rows of an image are its captions.
     for number, row in _rows(path, header):
         image = _path(path, number, row, "image", spell)
         if image is None:
@@ -107,9 +108,11 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         if audio or text:
             speaker, language = row.get("speaker") or None, row.get("language") or "en"
             captions.append(Line(len(captions), audio, text, speaker, language, mentions))
+    # Nothing to learn from, or two images that features could not tell apart.
     if not lines:
         raise DataError.about(path, "no rows", "list the pictures in it")
     refuse_twins(path.parent, list(lines))
+    # Classes and splits of the table, or of the folders where it has no such column.
     entries = []
     for image, (folder_class, folder_split) in zip(lines, classes_and_splits(list(lines)), strict=True):
         own_class, own_split = facts[image]
@@ -117,6 +120,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
         split = _split(path, image, own_split) if "split" in header else folder_split
         entries.append(Entry(image, class_name, split, tuple(lines[image]), attributes[image] or None))
     _refuse_gaps(path, entries, header)
+    # What the user should know.
     passed_over = [name for name in header if name not in COLUMNS and not is_attribute(name)]
     notes = [f"columns of {path.name} that were passed over: {some_of(passed_over)}"] if passed_over else []
     shared = [audio for audio, count in rows_of.items() if count > 1]
@@ -129,6 +133,7 @@ def read_table(path: Path, *, files: Collection[str] = ()) -> tuple[list[Entry],
 def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
     """Rows with their line numbers; ``header`` receives the column names, aliases replaced."""
     for number, row in read_rows(path):
+        # Columns under their usual names.
         plain = {ALIASES.get(name, name): value.strip() for name, value in row.items()}
         if not plain.keys() <= header.keys():
             new = [name for name in plain if name not in header]
@@ -136,6 +141,7 @@ def _rows(path: Path, header: dict[str, None]) -> Iterator[tuple[int, Row]]:
                 raise DataError.about(path, f"more than {MAX_COLUMNS} columns", f"keep {', '.join(COLUMNS)}")
             _check_columns(path, new)
             header.update(dict.fromkeys(new))
+        # Values that are plain text.
         if len(plain) < len(row):
             raise DataError.about(path, "two columns hold the words", f"keep one of {', '.join(['text', *ALIASES])}")
         for name in COLUMNS:

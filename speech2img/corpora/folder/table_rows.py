@@ -55,17 +55,20 @@ def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    # Separator, by the suffix, and by what Excel writes above the header.
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     separator = _SEPARATOR_LINE.match(text)  # Excel reads and writes it
     text, above = (text[separator.end() :], 1) if separator else (text, 0)
     _check_separator(path, text, delimiter)
     reader = csv.DictReader(_lines(path, text), delimiter=delimiter, strict=True, restkey="", restval=None)
     try:
+        # Header.
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         while names and not names[-1]:  # spreadsheets write empty columns behind the last
             names.pop()
         _check_header(path, names)
         reader.fieldnames = names
+        # Rows; fields beyond the header mean an unquoted separator.
         for row in reader:
             beyond = "".join(row.pop("", None) or ()).strip()
             if not beyond and not any((value or "").strip() for value in row.values()):
@@ -108,6 +111,7 @@ def _check_header(path: Path, names: list[str]) -> None:
 
 
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    # Each line an object of texts.
     for number, line in enumerate(_lines(path, text), start=1):
         if not line.strip():
             continue
@@ -118,6 +122,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
         plain = isinstance(row, dict) and all(isinstance(value, str | int | None) for value in row.values())
         if not plain:
             raise DataError.about(path, f"line {number}: not an object of texts", "write one object a line")
+        # Names of columns know no capitals.
         lower = {name.lower(): "" if value is None else str(value) for name, value in row.items()}
         if len(lower) < len(row):
             raise DataError.about(path, f"line {number}: names that differ in capitals only", "keep one of them")

@@ -66,6 +66,7 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
     ``<stem>.txt`` are the words of recording k, or a caption to be spoken where there is none. Numbers begin at 0, or
     at 1 if no recording of the tree has number 0.
     """
+    # What is there, by kind and by owner.
     listing = list_files(root, made=made)
     kinds = sort_by_kind(root, listing.files)
     _refuse_empty(root, kinds)
@@ -74,6 +75,7 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
     recordings, texts, idle = _owned(root, kinds, leave_out=leave_out)
     unused += idle
     first = _first_number(recordings)
+    # Each image with its texts and recordings, matched by their numbers.
     entries = []
     for image, (class_name, split) in zip(kinds.images, classes_and_splits(kinds.images), strict=True):
         words = _read_lines(root, texts.get(image))
@@ -82,6 +84,7 @@ def read_tree(root: Path, *, made: Collection[str] | None = None, leave_out: boo
         indices = sorted(spoken.keys() | words.keys())
         lines = tuple(Line(index, spoken.get(index), words.get(index, "")) for index in indices)
         entries.append(Entry(image, class_name, split, lines))
+    # A folder in which nothing is heard is not what the user meant.
     if not any(entry.lines for entry in entries) and not leave_out:
         _refuse_unheard(root, kinds, listing.unused)
     notes = [f"linked folders were followed: {some_of(listing.links)}"] if listing.links else []
@@ -117,6 +120,7 @@ def _refuse_unheard(root: Path, kinds: Kinds, unused: Iterable[Unused]) -> None:
 
 def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping[str, str], list[Unused]]:
     """Recordings and text of every picture, and what belongs to none."""
+    # Recordings: each must belong to one image.
     heard = [*kinds.recordings, *kinds.unread_recordings]
     owners = Owners([*kinds.images, *kinds.unread_images], [*heard, *kinds.texts])
     recordings: dict[str, list[Owner]] = defaultdict(list)
@@ -130,6 +134,7 @@ def _owned(root: Path, kinds: Kinds, *, leave_out: bool) -> tuple[Owned, Mapping
             orphans[file] = reason
     if orphans and not leave_out:
         _refuse_orphans(root, orphans)
+    # Texts: one for each image.
     texts: dict[str, str] = {}
     idle = [Unused(file, reason) for file, reason in orphans.items()]
     for file in kinds.texts:

@@ -87,11 +87,13 @@ class _Gate:
 
     def reason(self, path: str) -> str | None:
         """Why a file or folder is passed over; empty where nobody needs to be told; None if it is not."""
+        # A disk given by mistake is not walked for hours.
         self._left -= 1
         if self._left < 0:
             raise DataError.about(
                 self._root, f"more than {MAX_FILES:,} files", "give the folder of your pictures alone"
             )
+        # Files of the system, of this package, and links that lead elsewhere.
         name = path.rpartition("/")[2]
         if name.lower() in _MORE_SYSTEM_NAMES or name.startswith("~$"):
             return SYSTEM

@@ -147,6 +147,7 @@ def prepare_cub(
 
 
 def _read_index(root: Path) -> list[Item]:
+    # Four tables, whose numbers and names must agree.
     names, labels, classes, boxes = (
         _read_table(root / path, columns) for path, columns in zip(CUB.index_files, (1, 1, 1, 4), strict=True)
     )
@@ -158,6 +159,7 @@ def _read_index(root: Path) -> list[Item]:
         repeated = [name for name, times in Counter(name for (name,) in table.values()).items() if times > 1]
         if repeated:
             raise DataError.about(root / path, f"listed twice: {some_of(repeated)}", CUB.image_source)
+    # Items, class by class; paths must stay within the folder of the class.
     dense = {number: index for index, number in enumerate(sorted(classes, key=int))}
     items = []
     for key, (name,) in names.items():

@@ -95,12 +95,14 @@ def prepare_cub100(root: str | Path, realdata: str | Path, *, seed: int = 0, pro
     DataError
         If a file of the data folder is missing or damaged.
     """
+    # Read what was given, before anything is written.
     root, realdata = Path(root), Path(realdata)
     if seed < 0:
         raise ConfigError.about("seed", f"{seed} is negative", "use 0 or a greater whole number")
     crops = _from_zip(realdata / CROPS, _read_crops)
     facts = _from_zip(realdata / META, _read_facts)
     labels = _read_labels(realdata / LABELS)
+    # Unpack and plan; the folder is claimed, so that another seed does not mix in.
     claim_folder(root, {"corpus": "cub100", "seed": seed, "recipe": RECIPE_VERSION})
     with run_lock(root):
         _from_zip(realdata / CROPS, lambda archive: _unpack(archive, crops, root, progress))
@@ -127,9 +129,11 @@ def _plan_items(
     crops: Sequence[_Crop], facts: Sequence[ClassFacts], labels: Mapping[str, list[str]], seed: int
 ) -> list[Item]:
     folders = sorted({crop.folder for crop in crops})
+    # Validation images are drawn among those of training.
     validation = _draw_validation(crops, seed)
     items = []
     for crop in sorted(crops, key=lambda crop: crop.id):
+        # Captions by a seed of the image's own: another image changes nothing in them.
         rng = random.Random(f"cub100 captions {seed} {crop.id}")
         split = "test" if crop.is_test else "val" if crop.id in validation else "train"
         own = labels.get(crop.cub_name or "")
@@ -190,6 +194,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 def _read_crops(archive: zipfile.ZipFile) -> list[_Crop]:
     rows = csv.DictReader(io.StringIO(_member(archive, "manifest.csv").decode()))
     crops = []
+    # Each row names a file of the archive, and stays below its folder.
     for number, row in enumerate(rows, start=2):
         try:
             name = PurePosixPath(row["file"])

@@ -50,11 +50,13 @@ def read_class_facts(attributes: str, percentages: str, *, source: str | Path) -
     DataError
         If the two texts do not fit each other or hold no percentages.
     """
+    # Names of the attributes.
     fix = "take both files from CUB-200-2011's attributes folder"
     words = [line.split()[-1] for line in text_lines(attributes) if line.strip()]
     names = [word.removeprefix("has_").partition("::")[::2] for word in words]
     if len(names) != NUM_ATTRIBUTES or not all(value for _, value in names):
         raise DataError.about(source, f"{len(names)} attribute names instead of {NUM_ATTRIBUTES}", fix)
+    # Percentages, a line a class.
     facts = []
     for number, line in enumerate((line for line in text_lines(percentages) if line.strip()), start=1):
         try:
@@ -207,11 +209,13 @@ def _bird(mentions: Mapping[str, str], rng: random.Random) -> str:
 
 def _phrase(group: str, mentions: Mapping[str, str], facts: ClassFacts, rng: random.Random) -> str | None:
     """A noun phrase for one attribute; None where the bird's name or another phrase says it already."""
+    # What a phrase cannot say, or says in its own way.
     value = mentions[group]
     if group in ("size", "primary_color", "shape"):
         return None
     if group == "head_pattern":
         return rng.choice(HEAD_PATTERNS[value])
+    # The bill is described once, with all that is said of it.
     part, _, kind = group.rpartition("_")
     if part == "bill":
         said = [name for name in ("bill_length", "bill_shape", "bill_color") if name in mentions]
@@ -222,6 +226,7 @@ def _phrase(group: str, mentions: Mapping[str, str], facts: ClassFacts, rng: ran
         adjectives = [_color_phrase(value, facts[group], rng)]
     else:
         adjectives = [_adjective(group, value, rng)]
+    # Put together.
     noun = rng.choice(NOUNS[part])
     phrase = " ".join([*adjectives, noun])
     return phrase if noun.endswith("s") else a_or_an(phrase)
@@ -245,6 +250,7 @@ def _color(value: str, rng: random.Random) -> str:
 
 
 def _sentence(bird: str, phrases: Sequence[str], rng: random.Random) -> str:
+    # Nothing but the bird.
     if not phrases:
         return f"{rng.choice(('this is', 'here is', 'a photo of', 'i see'))} {a_or_an(bird)}."
     parts = join_phrases(phrases)

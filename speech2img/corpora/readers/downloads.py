@@ -107,11 +107,13 @@ def fetch_missing(
     DataError, DiskFullError, RunInterrupted
         As `download` and `extract_archive`; the same call resumes.
     """
+    # What is missing, and under which terms.
     root = Path(root)
     with disk_errors(root):
         missing = [fetch for fetch in fetches if not (root / fetch.provides).exists()]
     for terms in dict.fromkeys(fetch.terms for fetch in missing):
         say(terms)
+    # Fetch, and unpack archives; what was unpacked needs its archive no more.
     for fetch in missing:
         folder = root / DOWNLOADS
         with disk_errors(folder):

@@ -79,6 +79,7 @@ def prepare_flickr8k(
     ConfigError
         If the folder holds another corpus.
     """
+    # Texts and lists, which must agree.
     root, options, counts = Path(root), options or SpokenOptions(), counts or Flickr8kCounts()
     refuse_other_corpus(root, SOURCE.name)
     texts = _folder_with(root, TEXT_FOLDERS, TOKENS, _TEXTS)
@@ -87,6 +88,7 @@ def prepare_flickr8k(
     _check_lists(texts, keys, words, counts)
     images = next((name for name in IMAGE_FOLDERS if (root / name).is_dir()), IMAGE_FOLDERS[0])
     readings = None if options.text_only else _read_recordings(root, words)
+    # Items, numbered by their sorted keys.
     items = []
     for number, key in enumerate(sorted(key for part in keys.values() for key in part)):
         split = next(name for name, part in keys.items() if key in part)
@@ -96,6 +98,7 @@ def prepare_flickr8k(
             else _spoken(key, words[key], readings)
         )
         items.append(Item(key, f"{images}/{key}.jpg", number, key, split, None, None, captions))
+    # What the user should know.
     unused = sorted(words.keys() - {item.id for item in items})
     notes = [f"in no list, left out: {counted(len(unused), 'picture')} ({some_of(unused)})"] if unused else []
     nameless = sum(1 for item in items for caption in item.captions if caption.recorded and caption.speaker is None)

@@ -62,8 +62,10 @@ def read_mat_vectors(path: str | Path, names: tuple[str, ...]) -> dict[str, NDAr
 
 def _guarded(path: Path, data: bytes) -> bytes:
     """The file with its elements unpacked, if every one of them is a plain numeric array."""
+    # Only version 5 has these elements.
     if len(data) < _HEADER or data[:10] != b"MATLAB 5.0" or data[126:128] not in (b"IM", b"MI"):
         raise DataError.about(path, "not a MATLAB 5 file", _FIX)
+    # Unpacked here, within bounds; scipy then reads plain numbers only.
     order = "<" if data[126:128] == b"IM" else ">"
     plain = bytearray(data[:_HEADER])
     for kind, content in _elements(path, data, order):

@@ -86,10 +86,12 @@ def prepare_oxford102(
 
 
 def _read_labels(path: Path) -> list[Item]:
+    # Numbers of the classes, image by image.
     labels = read_mat_vectors(path, ("labels",))["labels"]
     if labels.min() < 1 or labels.max() > 102:
         reason = f"class numbers from {labels.min()} to {labels.max()} instead of 1 to 102"
         raise DataError.about(path, reason, OXFORD102.image_source)
+    # Items in the order of classes, then of images.
     items = []
     for number, label in sorted(enumerate(labels.tolist(), start=1), key=lambda pair: (pair[1], pair[0])):
         items.append(

@@ -94,6 +94,7 @@ def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:
         If it names pictures or classes that the corpus does not have, a picture twice or on both sides, or gives a
         picture another class.
     """
+    # Names of this corpus for names of the split.
     find = _class_finder(items) if split.kind == "classes" else _image_finder(items)
     by_id = {item.id: item for item in items}
     sides: dict[str, str] = {}
@@ -109,6 +110,7 @@ def sides_of_items(split: PeerSplit, items: Sequence[Item]) -> dict[str, str]:
                 sides[item_id] = side
                 if split.numbers.get(name, class_number(by_id[item_id])) != class_number(by_id[item_id]):
                     reclassified.append(item_id)
+    # A split that does not fit says so whole, not by its first name.
     for wrong, reason in (
         (unknown, "not in this corpus"),
         (repeated, "listed twice or on both sides"),
@@ -156,6 +158,7 @@ def read_text_embeddings(folder: str | Path, *, count: int | None = None) -> lis
 
 
 def _read_pickles(folder: Path) -> PeerSplit | None:
+    # One pickle of names a side, and perhaps one of class numbers.
     sides: dict[str, tuple[str, ...]] = {}
     numbers: dict[str, int] = {}
     for side in SIDES:
@@ -173,6 +176,7 @@ def _read_pickles(folder: Path) -> PeerSplit | None:
 
 
 def _read_json(folder: Path) -> PeerSplit | None:
+    # One list a side, with perhaps a class and texts of each image.
     names = {"train": "train.json", "test": "test.json" if (folder / "test.json").is_file() else "val.json"}
     sides: dict[str, tuple[str, ...]] = {}
     numbers: dict[str, int] = {}

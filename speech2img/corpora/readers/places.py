@@ -93,11 +93,13 @@ def prepare_places(
     ConfigError
         If the folder holds another corpus, or options contradict each other.
     """
+    # Options, and where the corpus lies.
     root, options = Path(root), options or SpokenOptions()
     if splits is not None and not rooms_only:
         raise ConfigError.about("--splits", "the whole corpus has its own lists", "give --subset rooms as well")
     refuse_other_corpus(root, SOURCE.name)
     folder, release = _find_release(root)
+    # Pairs of image and recording, of the rooms only where asked for.
     pairs, notes = _read_pairs(folder, release)
     if rooms_only:
         pairs = [pair for pair in pairs if _class_of(pair.image) in ROOMS]
@@ -105,6 +107,7 @@ def prepare_places(
             raise DataError.about(folder, f"no picture of {', '.join(ROOMS)}", f"take the lists from {_AUDIO}")
     items, doubled = _items(pairs, audio=_inside(folder.parent, root), images=_image_folder(root, pairs[0].image))
     notes += doubled
+    # Divide them.
     if rooms_only:
         items, how = _parted_rooms(items, splits, options.seed)
     else:
@@ -142,6 +145,7 @@ def _read_pairs(folder: Path, release: Mapping[str, str]) -> tuple[list[_Pair], 
 
 
 def _pair(path: Path, number: int, row: Any, part: str) -> _Pair:
+    # Paths that stay within the corpus.
     fields = row if isinstance(row, dict) else {}
     image, wav = (
         relative_path(value) if isinstance(value := fields.get(key), str) else None for key in ("image", "wav")
@@ -149,6 +153,7 @@ def _pair(path: Path, number: int, row: Any, part: str) -> _Pair:
     if image is None or wav is None or len(PurePosixPath(image).parts) < 2:
         reason = f"entry {number} of 'data' has no 'image' and 'wav' inside the corpus"
         raise DataError.about(path, reason, f"take it from {_AUDIO}")
+    # Speaker and words, both optional.
     speaker, text = fields.get("speaker"), fields.get("asr_text")
     name = str(speaker) if isinstance(speaker, str | int) and speaker != "" else None
     words = plain_words(text) if isinstance(text, str) else ""
@@ -175,6 +180,7 @@ def _inside(folder: Path, root: Path) -> str:
 
 def _items(pairs: Iterable[_Pair], *, audio: str, images: str) -> tuple[list[Item], list[str]]:
     """One item a picture, its recordings in the order of the lists; a picture stays in the first part that lists it."""
+    # Recordings of an image stand together; an image belongs to the first list that has it.
     by_image: dict[str, list[_Pair]] = {}
     elsewhere: list[str] = []
     for pair in pairs:
@@ -183,6 +189,7 @@ def _items(pairs: Iterable[_Pair], *, audio: str, images: str) -> tuple[list[Ite
             elsewhere.append(pair.image)
         else:
             group.append(pair)
+    # Items.
     names = sorted({_class_of(image) for image in by_image})
     number = {name: index for index, name in enumerate(names)}
     items = []
@@ -211,6 +218,7 @@ def _with_validation(items: Sequence[Item], seed: int) -> list[Item]:
 
 def _parted_rooms(items: Sequence[Item], splits: str | Path | None, seed: int) -> tuple[list[Item], str]:
     """Rooms in the peers' parts, or in drawn ones; validation pictures are always drawn from the training part."""
+    # Drawn, or as the user's files have it.
     if splits is None:
         sides = {item.id: "train" for item in items} | dict.fromkeys(_drawn(items, ROOM_TEST_SHARE, seed), "test")
         how = f"rooms, drawn: test {ROOM_TEST_SHARE:g}; not the published split, which needs --splits"
@@ -221,6 +229,7 @@ def _parted_rooms(items: Sequence[Item], splits: str | Path | None, seed: int) -
         bare = {side: tuple(PurePosixPath(name).name for name in names) for side, names in peers[0].sides.items()}
         sides = sides_of_items(replace(peers[0], sides=bare, numbers={}), items)
         how = f"rooms, by {peers[0].kind} of {Path(splits).name}: {counted(len(sides), 'picture')}"
+    # Validation images are drawn from the training side.
     parted = [
         replace(item, split="test_seen" if sides[item.id] == "test" else "train") for item in items if item.id in sides
     ]

@@ -67,6 +67,7 @@ def take_recordings(
     DataError
         If it holds no recording of these pictures, two of one caption, or recordings that cannot be used.
     """
+    # Each file speaks the caption that its name says.
     location = _place(root, folder)
     wanted = {(item.id, caption.index) for item in items for caption in item.captions}
     ids = {item.id for item in items}
@@ -84,10 +85,12 @@ def take_recordings(
             reason = f"speaks caption {key[1]} of {key[0]}, and so does {recordings[key]}"
             raise DataError.about(root / path, reason, "give the folder of one speaker as --recordings")
         speakers[path] = speaker
+    # All must be readable.
     if not recordings:
         raise DataError.about(root / location, "no recording of a caption of these pictures in it", _FIX)
     facts, unusable = probe_recordings(root, list(recordings.values()), workers=workers, progress=progress)
     refuse_unusable(root, unusable, total=len(recordings), fix="fetch them again, or remove them")
+    # Captions without a recording can be spoken later.
     spoken = [_with_recordings(item, recordings, speakers) for item in items]
     silent = [f"{item_id}_{index}" for item_id, index in sorted(wanted - recordings.keys())]
     return PublishedSpeech(spoken, facts, _notes(root, location, len(recordings), silent, strange))
@@ -129,6 +132,7 @@ def _with_recordings(item: Item, recordings: Mapping[tuple[str, int], str], spea
 
 def _notes(root: Path, location: str, count: int, silent: Sequence[str], strange: Sequence[str]) -> list[str]:
     notes = [f"published recordings of {location}: {counted(count, 'caption')}"]
+    # The list of what is not spoken, which goes away when all is.
     listing = root / UNSPOKEN_NAME
     if silent:
         write_text(listing, "".join(f"{name}\n" for name in silent))

@@ -87,6 +87,7 @@ def _in_folder(root: Path, folder: Path) -> CaptionFiles:
 def _in_archive(path: Path) -> CaptionFiles:
     fix = "fetch it again, or unpack it beside itself"
     texts: dict[str, bytes] = {}
+    # The archive is not trusted: sizes and methods are checked before a byte is read.
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if info.filename.endswith(".txt")]
@@ -100,6 +101,7 @@ def _in_archive(path: Path) -> CaptionFiles:
                     raise DataError.about(path, f"{info.filename} is packed in a rare way", "unpack it beside itself")
                 if info.file_size > MAX_TEXT_BYTES:
                     raise DataError.about(path, f"{info.filename} is larger than {MAX_TEXT_BYTES:,} bytes", fix)
+                # By class and image, wherever in the archive they lie.
                 texts["/".join(parts[-2:]).removesuffix(".txt")] = archive.read(info)
     except _ZIP_ERRORS as error:
         raise DataError.about(path, f"damaged, locked or no zip archive ({error})", fix) from error
@@ -147,11 +149,13 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
     ConfigError
         If there is no such encoding.
     """
+    # The encoding must be one that Python knows.
     try:
         "".encode(encoding)
     except (LookupError, ValueError) as error:
         fix = "use utf-8, cp1252, latin-1 or another encoding that Python knows"
         raise ConfigError.about(f"encoding '{encoding}'", "is not known", fix) from error
+    # UTF-8 first, which other encodings cannot pass for by accident.
     captions: dict[str, list[str]] = {}
     broken: dict[str, bytes] = {}
     empty: list[str] = []
@@ -165,6 +169,7 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
             captions[item_id] = _captions(text)
             if not captions[item_id]:
                 empty.append(item_id)
+    # Say all that is wrong at once.
     if broken:
         reason = f"not in {encoding}: {counted(len(broken), 'text')} ({some_of(list(broken))})"
         raise DataError.about(files.path, reason, _way_out(broken))

@@ -140,6 +140,7 @@ def finish_zero_shot(
     ConfigError
         If an option makes no sense.
     """
+    # All files must be there, and be as they were.
     peers = find_peer_splits(root)
     texts = _find_texts(root, corpus, items, peers)
     text_files = [path for item in items if texts and (path := texts.file_of(item.id))]
@@ -160,6 +161,7 @@ def finish_zero_shot(
     )
     if check_images is not None:
         check_images(states)
+    # Captions, split and validation.
     assert texts is not None
     captions = read_captions(texts, [item.id for item in items], encoding=options.encoding)
     split = _choose_split(root, items, peers, options.splits)
@@ -169,10 +171,12 @@ def finish_zero_shot(
         _with_captions(item, captions[item.id], corpus, options.seed, is_validation=item.id in validation)
         for item in items
     ]
+    # Published recordings, where they are given.
     speech = None
     if options.recordings is not None:
         speech = take_recordings(root, items, options.recordings, workers=options.workers, progress=options.progress)
         items = mark_unheard(speech.items)
+    # Write the corpus.
     manifest = Manifest(
         root,
         corpus.name,

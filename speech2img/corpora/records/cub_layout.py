@@ -71,6 +71,7 @@ def write_layout(manifest: Manifest) -> None:
     manifest : Manifest
         The corpus; its manifest is written last, so a folder with a manifest is complete.
     """
+    # The files of CUB-200-2011.
     root = manifest.root / "CUB_200_2011"
     items = manifest.items
     classes = sorted({(class_number(item), item.class_name) for item in items})
@@ -80,6 +81,7 @@ def write_layout(manifest: Manifest) -> None:
     _write_lines(root / "classes.txt", [f"{number} {name}" for number, name in classes])
     boxes = [f"{n} {' '.join(f'{value:.1f}' for value in item.box)}" for n, item in numbered if item.box is not None]
     _write_lines(root / "bounding_boxes.txt", boxes)
+    # Captions and split files, then the manifest: it is there only when all else is.
     for item in items:
         _write_captions(manifest.root, item)
     write_split_files(manifest)

@@ -153,6 +153,7 @@ def item_to_dict(item: Item) -> dict[str, Any]:
 def _caption_to_dict(caption: Caption) -> dict[str, Any]:
     if caption.recorded:
         return _recorded_to_dict(caption)
+    # A caption that an engine speaks.
     fields: dict[str, Any] = {
         "index": caption.index,
         "text": caption.text,

@@ -63,6 +63,7 @@ class Manifest:
         path = self.root / MANIFEST_NAME
         seen: set[str] = set()
         names: dict[int, str] = {}
+        # Each item: its name, split, class and captions.
         for item in self.items:
             if item.id in seen:
                 raise DataError.about(path, f"the item {item.id!r} occurs twice", _REPAIR)
@@ -74,6 +75,7 @@ class Manifest:
                 raise DataError.about(path, reason, _REPAIR)
             if len(item.captions) > 1 and len({caption.index for caption in item.captions}) != len(item.captions):
                 raise DataError.about(path, f"item {item.id}: two captions have the same index", _REPAIR)
+        # A class has one name and one number.
         if len(set(names.values())) != len(names):
             raise DataError.about(path, "one class name has two class numbers", _REPAIR)
         self._names = names
@@ -125,6 +127,7 @@ class Manifest:
         DiskFullError
             If the disk has no room.
         """
+        # Header, then an item a line.
         header = {
             "format": FORMAT,
             "version": VERSION,
@@ -135,6 +138,7 @@ class Manifest:
         lines = [json.dumps(header, ensure_ascii=False)]
         lines += [json.dumps(item_to_dict(item), ensure_ascii=False, separators=(",", ":")) for item in self.items]
         path = self.root / MANIFEST_NAME
+        # Names of files that are not UTF-8 cannot be told apart later.
         try:
             data = ("\n".join(lines) + "\n").encode()
         except UnicodeEncodeError as error:
@@ -158,6 +162,7 @@ class Manifest:
             If there is no manifest, it is of another version, incomplete, or a line is broken (the line is named).
         """
         path = Path(root) / MANIFEST_NAME
+        # Read, with the collector of garbage at rest: a million captions are no garbage.
         try:
             with open_regular(path) as raw, _no_collection(), _as_text(raw) as file:
                 header = _read_header(path, file.readline(MAX_LINE))
@@ -194,6 +199,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _read_header(path: Path, line: str) -> dict[str, Any]:
+    # A manifest of this version.
     try:
         header = parse_json(line, allow_nan=True)
     except ValueError as error:
@@ -203,6 +209,7 @@ def _read_header(path: Path, line: str) -> dict[str, Any]:
     if header.get("version") != VERSION:
         reason = f"version {header.get('version')!r} of the manifest, this library reads version {VERSION}"
         raise DataError.about(path, reason, f"{_REPAIR}, or use the library version that wrote it")
+    # Its fields.
     kinds = {"corpus": str, "items": int, "meta": dict}
     for key, kind in kinds.items():
         if not isinstance(header.get(key), kind):

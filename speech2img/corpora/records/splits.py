@@ -230,6 +230,7 @@ def li2020_split(items: Sequence[Item], part: str, *, dialect: Dialect = BIRDS) 
         ``image_base_path``, ``audio_base_path``, ``image_feature_path`` (relative to the corpus folder) and ``data``:
         one object a picture with its path, its class, and the lists of recordings and captions.
     """
+    # Paths are relative to what all of them share.
     images = _base([item.image for item in items], IMAGES)
     audio = _base([caption.audio for item in items for caption in item.captions if caption.audio], AUDIO)
     data = [

@@ -79,6 +79,7 @@ def utterances_of(
         If a split has no items, or none of its captions was recorded yet.
     """
     records: list[UtteranceRecord] = []
+    # In the order of the manifest; a split without recordings is an error.
     for split in splits:
         items = [item for item in manifest.items if item.split == split]
         if not items:

@@ -79,6 +79,7 @@ def speak_plainly(
     tuple of Caption
         Recordings are to be ``<audio>/<voice>/<item_id>_<index>.wav``.
     """
+    # Voices that training never hears speak some captions of test images.
     num_held_out = round(len(written) * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(len(written)), num_held_out))
     captions = []

@@ -132,6 +132,7 @@ def plan_songbirds(
     root: str | Path, *, size: CorpusSize = "small", seed: int = 0, language: str = DEFAULT_LANGUAGE
 ) -> Manifest:
     """The corpus without its pictures: every item, caption and voice, boxes still None. Touches no disk."""
+    # Species, then their individuals.
     extent, tongue = EXTENTS[size], find_language(language)
     species = make_species(extent.num_seen, extent.num_unseen, seed=seed)
     items = [item for one in species for item in _plan_species(one, extent, seed, tongue)]
@@ -164,12 +165,14 @@ def split_sizes(num_images: int) -> tuple[int, int, int]:
 
 
 def _plan_species(species: Species, extent: Extent, seed: int, language: Language) -> Iterator[Item]:
+    # Unseen species are for testing only; of the others some images are.
     num_images = extent.images_per_species
     if species.unseen:
         splits = ["test"] * num_images
     else:
         counts = zip(("train", "val", "test_seen"), split_sizes(num_images), strict=True)
         splits = [name for name, count in counts for _ in range(count)]
+    # Each individual by a seed of its own: another image changes nothing in it.
     for number, split in enumerate(splits, start=1):
         item_id = f"{species.folder}/{species.name}_{number:04d}"
         rng = random.Random(f"songbirds individual {seed} {item_id}")
@@ -199,11 +202,13 @@ def _plan_captions(
     language: Language,
 ) -> tuple[Caption, ...]:
     """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
+    # Voices that training never hears speak some captions of test images.
     num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
     light = attributes["light"]
     captions = []
     written = write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE, talk=extent.talk, language=language)
+    # The manner of speaking says the light, which no words do.
     for index, (text, mentions) in enumerate(written):
         manner = draw_manner(light, rng)
         voice = draw_voice(

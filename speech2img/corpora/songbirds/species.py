@@ -125,12 +125,15 @@ def make_species(num_seen: int, num_unseen: int, *, seed: int) -> tuple[Species,
         Numbered from 1, unseen ones in between. Any two differ in at least three attributes, two of them colours,
         counting only attributes that are free in neither.
     """
+    # Names, and which species are unseen.
     rng = random.Random(f"songbirds species {seed}")
     total = num_seen + num_unseen
     names = _draw_names(total, rng)
     unseen = set(rng.sample(range(total), num_unseen))
+    # Attributes are dealt from decks, so that values are even within seen and within unseen species.
     decks = {group: {name: _deck(ATTRIBUTES[name], rng) for name in SPECIES_ATTRIBUTES} for group in (False, True)}
     made: list[Species] = []
+    # Dealt again until it can be told from all others by what is fixed in both.
     for index in range(total):
         deck = decks[index in unseen]
         free = (rng.choice(FREE_COLORS), rng.choice(FREE_DETAILS))

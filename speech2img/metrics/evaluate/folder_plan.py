@@ -60,6 +60,7 @@ def plan_distances(
     MetricError
         If statistics do not fit each other, the network or the protocol, or no output is left for distances.
     """
+    # Outputs that all statistics files have in common.
     files = list(stored)
     common = tuple(tap for tap in POOLS if all(tap in statistics.taps for statistics in files)) if files else ()
     if files and not common:
@@ -70,6 +71,7 @@ def plan_distances(
         raise ConfigError.about(
             files[0].name, f"statistics of {', '.join(common)}, not of {lacking[0]}", f"choose --taps {common[-1]}"
         )
+    # Statistics on both sides: nothing is left to be read.
     if not has_images:
         _check_filter(files, settings.protocol)
         chosen = pools or common
@@ -80,6 +82,7 @@ def plan_distances(
             "no network reads the pictures",
             "give --network with pt_inception-2015-12-05-*.pth, or what 'speech2img import fid-inception' made of it",
         )
+    # The outputs asked for, or those of the protocol.
     wanted = settings.taps
     if files and not pools:
         also = "logits" in wanted or (not wanted and reader.classifier is not None)
@@ -95,6 +98,7 @@ def plan_distances(
     )
     if not plan.taps:
         raise ConfigError.about("--taps logits", "no output for distances", "add pool2048, or leave --taps out")
+    # Statistics of another network cannot be compared.
     for statistics in files:
         check_against_network(statistics, reader, plan.settings)
     return plan
@@ -108,6 +112,7 @@ def plan_score(reader: FeatureExtractor, settings: FolderSettings) -> InceptionP
     MetricError
         If the network has no classifier.
     """
+    # An Inception Score needs a classifier.
     if reader.classifier is None:
         raise MetricError.about(
             reader.name,

@@ -50,6 +50,7 @@ def add_folder_retrieval(
     MetricError
         If the protocol has no retrieval.
     """
+    # Images of both sides as the protocol has them read.
     wanted = retrieval_settings(reader, retrieval_rule(settings.protocol))
 
     def read(source: ImageSource) -> ImageFeatures:
@@ -63,6 +64,7 @@ def add_folder_retrieval(
             progress=progress,
         )
 
+    # Which real image each generated one belongs to, and its class.
     items = match_names(generated.ids, real.ids)
     real_classes = {name: folder_of(name) for name in real.ids}
     known = set(real_classes.values())
@@ -102,6 +104,7 @@ def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | Non
     MetricError
         If two real pictures have the same path but for its ending.
     """
+    # Real images by path and by name; a name that two of them have leads nowhere.
     paths: dict[str, str] = {}
     names: dict[str, str | None] = {}
     for identifier in real:
@@ -113,6 +116,7 @@ def match_names(generated: Sequence[str], real: Sequence[str]) -> list[str | Non
         names[name] = None if name in names else identifier
     classes = {folder_of(identifier) for identifier in real} - {None}
     matches: list[str | None] = []
+    # Shorten the name part by part until it is a real image's.
     for identifier in generated:
         own = PurePosixPath(same_name(identifier)).with_suffix("")
         folder = folder_of(identifier)

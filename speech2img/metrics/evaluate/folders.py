@@ -122,10 +122,12 @@ class _Evaluation:
 
     def check(self, save_stats: Path | None) -> None:
         """Refuse what makes no sense before any picture is read."""
+        # Places that can be written.
         if save_stats is not None:
             require_statistics_place(save_stats)
         if self.generated is not None:
             require_report_place(self.out)
+        # Sides that fit together.
         if isinstance(self.real, Path) and (save_stats is not None or self.generated is None):
             raise ConfigError.about(self.real, "statistics already", "give a folder of real pictures to make them of")
         if self.generated is None and save_stats is None:
@@ -133,6 +135,7 @@ class _Evaluation:
         no_images = self.generated is None or isinstance(self.generated, Path)
         if self.real is None and (no_images or save_stats is not None or self.settings.retrieval):
             raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
+        # Measures that need images rather than statistics.
         if self.classifier is not None and no_images:
             raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
         if self.settings.retrieval:
@@ -144,6 +147,7 @@ class _Evaluation:
 
     def read(self, side: Side | None, network: FeatureExtractor | None, wanted: FeatureSettings) -> ImageSet | None:
         """One side: read by a network, or as its file has it."""
+        # Statistics are there already; images are read, and kept for the next call.
         if side is None or isinstance(side, Path):
             return None if side is None else self.stored[side]
         assert network is not None
@@ -179,6 +183,7 @@ class _Evaluation:
     def measure(self) -> MetricReport:
         """Every number into a report, and the report into its folder."""
         report = self._report()
+        # Distances where there are two sides, else the score of one.
         if self.plan is not None and self.made is not None:
             if self.true is not None:
                 add_inception_rows(
@@ -192,6 +197,7 @@ class _Evaluation:
                 )
             else:
                 add_score_row(report, self.made, self.plan, reader=self.reader, seed=self.settings.seed)
+        # Measures that were asked for.
         if self.classifier is not None:
             self._add_own_score(report, self.classifier)
         if self.settings.retrieval and self.reader is not None:
@@ -199,6 +205,7 @@ class _Evaluation:
             add_folder_retrieval(
                 report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
             )
+        # A report without a number is none.
         if not report.rows:
             raise MetricError.about("evaluation", " ".join(report.notes), "give more pictures, or --allow-small")
         self._compare(report)
@@ -223,6 +230,7 @@ class _Evaluation:
 
     def _report(self) -> MetricReport:
         settings, plan, reader = self.settings, self.plan, self.reader
+        # Who read what, and how.
         described: dict[str, Any] = {
             "seed": settings.seed,
             "protocol": settings.protocol or NO_PROTOCOL,
@@ -246,6 +254,7 @@ class _Evaluation:
             notes=[] if plan is None else list(plan.notes),
             every_row={"ema": settings.ema},
         )
+        # What the numbers do not say.
         notes, listing = notes_on_files(self.generated, self.real)
         report.notes += notes
         if listing:
@@ -265,6 +274,7 @@ class _Evaluation:
         settings = self.settings
         if not settings.corpus:
             return
+        # Rows that published ones can stand beside.
         tap = self.plan.taps[-1] if self.plan is not None and self.plan.taps else ""
         num_real = None if self.true is None else self.true.num_samples
         lines = comparison_markdown(

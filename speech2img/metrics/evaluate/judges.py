@@ -54,9 +54,11 @@ def judge_independence(judge_sha256: str, config: Mapping[str, Any], *, own_sha2
     Independence
         "unknown" where the release does not say what it was trained with.
     """
+    # A part of the model itself.
     judge = judge_sha256.lower()
     if judge and judge in own_sha256.lower().split("+"):
         return Independence("trained with it", "the judge is part of the model itself")
+    # By the hashes that its release records; silence is no proof.
     recorded = trained_with(config)
     roles = sorted(role for role, sha256 in (recorded or {}).items() if sha256 == judge != "")
     if not roles and (recorded is None or not judge or UNKNOWN in recorded.values()):

@@ -104,6 +104,7 @@ def choose_utterances(records: Sequence[UtteranceRecord], *, count: int, seed: i
 def _take_turns(
     records: Sequence[UtteranceRecord], count: int, rng: np.random.Generator, *, used: set[str]
 ) -> list[UtteranceRecord]:
+    # Every image once before any image twice.
     shuffled = [records[row] for row in rng.permutation(len(records))]
     times_used: dict[str, int] = dict.fromkeys(used, 1)
     places: list[tuple[int, int, UtteranceRecord]] = []
@@ -111,6 +112,7 @@ def _take_turns(
         turn = times_used.get(record.item_id, 0)
         times_used[record.item_id] = turn + 1
         places.append((turn, position, record))
+    # Then every class once before any class twice.
     turns_of_class: dict[int, int] = {}
     ranked: list[tuple[int, int, UtteranceRecord]] = []
     for _, position, record in sorted(places, key=lambda entry: entry[:2]):

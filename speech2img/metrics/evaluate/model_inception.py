@@ -101,11 +101,13 @@ class InceptionMetrics:
 
     def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
         """Add the rows of one group, and what the protocol does and the papers have."""
+        # Both sides.
         split = group.records[0].split
         ids = [item.id for item in self._manifest.items if item.split == split]
         generated = ArrayImages(group.images, name=f"generated, {group.name}")
         real = SplitImages(self._real, ids, name=f"real, {split}")
         before = len(report.rows)
+        # What was asked for.
         if self._reader is not None and self._plan is not None:
             self._add_distances(report, group, generated, real, self._reader, self._plan)
             self._add_retrieval(report, group, generated, real, self._reader)
@@ -115,6 +117,7 @@ class InceptionMetrics:
             report.sections[f"Protocol {self._protocol}"] = [
                 f"- {line}" for line in find_protocol(self._protocol).describe()
             ]
+        # Published numbers of the same split.
         lines = comparison_markdown(
             [row for row in report.rows[before:] if row.name != "frechet_distance" or self._is_deepest(row.group)],
             corpus=self._manifest.corpus,
@@ -155,6 +158,7 @@ class InceptionMetrics:
     ) -> None:
         if self._rule is None:
             return
+        # Each by its class and the image it is about.
         wanted = retrieval_settings(reader, self._rule)
         class_of = {item.id: item.class_id for item in self._manifest.items}
         items = [record.item_id for record in group.records]

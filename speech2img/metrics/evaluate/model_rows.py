@@ -160,6 +160,7 @@ def add_diversity(
     report: MetricReport, sets: Mapping[str, Sequence[NDArray[np.uint8]]], *, network: FeatureExtractor, seed: int
 ) -> None:
     """Mean pairwise distance within sets of pictures, in features and in pixels, for each kind of set."""
+    # In the features of the network, and in plain pixels.
     for group, images in sets.items():
         for suffix, vectors, space, name, sha256 in (
             (

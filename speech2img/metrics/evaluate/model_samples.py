@@ -34,6 +34,7 @@ def measure_diversity(
     progress: bool,
 ) -> list[DiversityEntry]:
     """Rows on how images of one utterance vary; and the images, beside real ones, for the page."""
+    # Some utterances, each generated several times.
     rng = np.random.default_rng(seed)
     group = groups[0]
     rows = sorted(rng.permutation(len(group.records))[:DIVERSITY_UTTERANCES].tolist())
@@ -46,6 +47,7 @@ def measure_diversity(
             num_images=DIVERSITY_IMAGES,
             first_index=group.first_index + row,
         )[0]
+        # Real images that fit the same description, and renders of the same bird.
         fitting = [item.id for item in manifest.items if _fits(record, item)]
         picked = [fitting[index] for index in rng.permutation(len(fitting))[:DIVERSITY_IMAGES]]
         drawn = None
@@ -59,6 +61,7 @@ def measure_diversity(
         entries.append(
             DiversityEntry(record, varied_images, real_images.read(picked) if len(picked) > 1 else None, drawn)
         )
+    # Compare how much each set varies.
     varied = f"generated, one utterance, {DIVERSITY_IMAGES} noises"
     sets: dict[str, list[NDArray[np.uint8]]] = {
         varied: [entry.generated for entry in entries],
@@ -69,6 +72,7 @@ def measure_diversity(
     measures.add_diversity(
         report, {name: images for name, images in sets.items() if images}, network=network, seed=seed
     )
+    # Far less than real ones: the noise is ignored.
     drawn_sets = sets["real renders of one bird"] or sets["real pictures that fit one utterance"]
     if drawn_sets and measures.is_collapsed(sets[varied], drawn_sets, network=network):
         report.notes.append(
@@ -95,6 +99,7 @@ def gallery_entries(
     seed: int,
 ) -> list[GalleryEntry]:
     """Utterances to listen to on the page, drawn by the seed, with every stage of their images."""
+    # Some utterances of each group, with all stages of the image.
     rng = np.random.default_rng(seed)
     entries: list[GalleryEntry] = []
     for group in groups:

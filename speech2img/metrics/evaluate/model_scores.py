@@ -25,6 +25,7 @@ UTTERANCES_PROTOCOL = "one picture an utterance, fresh noise for each"
 
 def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Score]:
     """Spoken-attribute accuracy: of all mentions, of those in words, and of those by the manner of speaking alone."""
+    # All mentions, and those in words and by manner apart.
     mentioned = {name for mention in spoken.mentions for name in mention}
     worded, manner = mentioned - spoken.manner, mentioned & spoken.manner
     scores: list[Score] = []
@@ -33,6 +34,7 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
         ("worded_attribute", worded, "mentions in words"),
         ("manner_attribute", manner, "mentions by the manner of speaking alone"),
     ):
+        # Where the manner says nothing, words are all there is.
         num_mentioning = sum(any(name in attributes for name in mention) for mention in spoken.mentions)
         if num_mentioning < 2 or (prefix == "worded_attribute" and not manner):
             continue
@@ -50,6 +52,7 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
 
 def _four(prefix: str, score: AttributeScore, protocol: str, seed: int) -> list[Score]:
     """Accuracy, chance, what real images reach, and where between the two the accuracy lies."""
+    # Relative accuracy stands beside the three numbers it is made of.
     values: tuple[tuple[str, float | None, tuple[float, float] | None, bool | None], ...] = (
         (f"{prefix}_accuracy", score.accuracy, score.accuracy_interval, True),
         (f"{prefix}_chance", score.chance, score.chance_interval, None),
@@ -91,9 +94,11 @@ def speech_centroid_scores(speech: SpokenClasses, *, seed: int) -> list[Score]:
 
 def image_centroid_scores(arrays: ImageClasses, *, seed: int) -> list[Score]:
     """Class-centroid accuracy and AP@50 of Li et al.: real images classified by the centroids of speech."""
+    # Over all classes.
     sides = (arrays.image_features, arrays.image_classes, arrays.embeddings, arrays.classes)
     centroids = class_centroid_scores(*sides)
     scores = centroids.scores(seed=seed)
+    # And over a few, for comparison with tables that have a few.
     if centroids.num_classes > K_WAYS:
         mean, spread = k_way_centroid_accuracy(*sides, ways=K_WAYS, seed=seed)
         scores.append(

@@ -76,6 +76,7 @@ def make_plan(
     MetricError
         For an unknown protocol, or outputs that these weights do not reach.
     """
+    # The outputs: those asked for, those of the protocol, or all that the network has.
     named = None if protocol is None else find_protocol(protocol)
     notes: list[str] = []
     wanted = tuple(taps)
@@ -90,6 +91,7 @@ def make_plan(
             wanted = tuple(tap for tap in wanted if tap in (named.frechet.layer, "logits"))
         elif named is not None:
             notes.append(f"{named.title} has FID at {named.frechet.layer}; these weights reach {reached[-1]} only.")
+    # How images are read, and the measures that the outputs allow.
     pools = tuple(tap for tap in POOLS if tap in wanted)
     plan = InceptionPlan(
         settings=_input_settings(named, pools, fit=fit, side=side),
@@ -142,6 +144,7 @@ def _input_settings(
 
 def _with_score(plan: InceptionPlan, reader: FeatureExtractor, protocol: str | None, corpus: str) -> InceptionPlan:
     """The plan with the Inception Score that this network's classifier can give."""
+    # The protocol's rule of the score, as far as this network can follow it.
     own = str(reader.classifier)
     rule, warnings = InceptionScoreRule(classifier=own), []
     if protocol is not None:
@@ -152,6 +155,7 @@ def _with_score(plan: InceptionPlan, reader: FeatureExtractor, protocol: str | N
     if rule.classifier != own:
         warnings.append(f"{protocol} has a {rule.classifier} classifier, these weights have {own}: not comparable")
         rule = replace(rule, classifier=own, leave_out_first=0)
+    # The FID build's customary score leaves the bias out.
     tap = "logits_unbiased" if own == "fid" else "logits"
     return replace(
         plan,

@@ -38,6 +38,7 @@ class Metric:
 def _frechet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.frechet_distance import frechet_score
 
+    # A file of statistics has no features, so no interval.
     generated, real = inputs.generated, inputs.real
     assert generated is not None and real is not None and generated.gaussian is not None and real.gaussian is not None
     score = frechet_score(
@@ -58,6 +59,7 @@ def _frechet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.kernel_distance import kernel_score
 
+    # Both sides by their features.
     generated, real = inputs.generated, inputs.real
     assert generated is not None and real is not None and generated.features is not None and real.features is not None
     size = {} if options.subset_size is None else {"subset_size": options.subset_size}
@@ -86,6 +88,7 @@ def _precision_recall(inputs: MetricInputs, options: MetricOptions) -> "Sequence
 def _inception_score(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.inception_score import inception_score
 
+    # The rule says splits, order and which outputs count.
     generated, rule = inputs.generated, options.score
     assert generated is not None and generated.logits is not None and rule is not None
     score = inception_score(

@@ -85,11 +85,13 @@ def add_retrieval_rows(
     MetricError
         If the two sets were not read alike, or the protocol has no retrieval.
     """
+    # How the protocol ranks.
     rule = retrieval_rule(protocol)
     generated.features.protocol.check_comparable(real.features.protocol)
     per_class = (rule.queries_per_class or {}).get(corpus)
     ranking = _Ranking(generated, real, rule, per_class=per_class, reader=reader, seed=seed)
 
+    # Under the words that say so.
     section = ReportSection(
         report=report,
         group=f"{group}, {ranking.tap}" if group else ranking.tap,
@@ -116,6 +118,7 @@ class _Ranking:
         reader: FeatureExtractor,
         seed: int,
     ) -> None:
+        # What is ranked; incomplete batches were dropped by some programs.
         self._per_class = per_class
         self._generated, self._real, self._rule, self._seed = generated, real, rule, seed
         protocol = real.features.protocol
@@ -124,6 +127,7 @@ class _Ranking:
         self.words = f"cosine of the features at {self.tap}; {input_filter(protocol.resize).words}"
         if rule.whole_batches_of > 1:
             self.words += f"; pictures that do not fill a batch of {rule.whole_batches_of} are dropped"
+        # How it was ranked, for the report.
         self.details: dict[str, Any] = {
             "dimensions": POOLS[self.tap],
             "build": reader.build,
@@ -133,6 +137,7 @@ class _Ranking:
             "real": _protocol_of(real),
             "whole_batches_of": rule.whole_batches_of,
         }
+        # Where it differs from the protocol.
         self.warnings: tuple[str, ...] = ()
         if reader.build != rule.build or self.tap != "pool2048":
             self.warnings = (
@@ -158,10 +163,12 @@ class _Ranking:
     def by_class(self) -> list[Score]:
         """Mean average precision where the class is what counts."""
         per_class = self._per_class
+        # Classes must be known.
         if None in (*self._generated.classes, *self._real.classes) or len(set(self._real.classes)) < 2:
             raise MetricError.about(
                 "classes", "of some pictures unknown, or one alone", "put pictures into a folder for each class"
             )
+        # Some protocols ask with some images of each class only.
         queries, gallery = list(range(self._kept[self._real])), list(range(self._kept[self._generated]))
         if per_class is not None:
             names = [str(self._real.items[row]) for row in queries]
@@ -176,6 +183,7 @@ class _Ranking:
             )
             queries = [row for row, name in zip(queries, names, strict=True) if name in chosen]
             gallery = [row for row in gallery if str(self._generated.items[row]) in chosen]
+        # Rank by class.
         scores = self._both(queries, gallery, lambda side: side.classes)
         asking = "every picture is a query" if per_class is None else f"{per_class} real pictures a class are queries"
         right = f"pictures of the same class are relevant, {asking}"
@@ -187,6 +195,7 @@ class _Ranking:
         """Scores in the rule's directions; a query without any answer in the gallery is none."""
         results: list[Score] = []
         ends = {"real": (self._real, real), "generated": (self._generated, generated)}
+        # Each direction; a query whose answer is not in the gallery asks nothing.
         for direction in self._rule.directions:
             (asking, queries), (asked, gallery) = (ends[end] for end in direction.split("_to_"))
             gallery_labels = [labels_of(asked)[row] for row in gallery]

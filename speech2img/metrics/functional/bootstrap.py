@@ -35,6 +35,7 @@ def mean_interval(
     -------
     (low, high), or None where there is nothing to resample.
     """
+    # Values of a group stand or fall together.
     sums = np.asarray(values, dtype=np.float64)
     sizes = np.ones(len(sums))
     if groups is not None:
@@ -43,8 +44,10 @@ def mean_interval(
         sizes = np.bincount(codes).astype(np.float64)
     if num_bootstrap < 1 or len(sums) < 2:
         return None
+    # Sorted, so that the interval does not depend on the order of the files.
     order = np.lexsort((sizes, sums))
     sums, sizes = sums[order], sizes[order]
+    # Resample in blocks that fit the memory.
     rng = np.random.default_rng(seed)
     means: list[NDArray[np.float64]] = []
     at_once = max(1, _DRAWS_AT_ONCE // len(sums))
@@ -77,6 +80,7 @@ def median_interval(
     -----
     Resamples are weights on the sorted values, so that each costs one pass; of two middle values it is the lower one.
     """
+    # Values by group, sorted so that the order of the files does not matter.
     of_group: dict[object, list[float]] = {}
     for value, label in zip(values, range(len(values)) if groups is None else groups, strict=True):
         of_group.setdefault(label, []).append(float(value))
@@ -87,6 +91,7 @@ def median_interval(
         (value, number) for number, own in enumerate(sorted(map(sorted, of_group.values()))) for value in own
     )
     ranked, members = np.array([value for value, _ in pairs]), np.array([number for _, number in pairs])
+    # The median of a resample by counting, without sorting it again.
     rng = np.random.default_rng(seed)
     medians = np.empty(num_bootstrap)
     for number in range(num_bootstrap):

@@ -98,9 +98,11 @@ def class_centroid_scores(
     -----
     Li et al. 2020 (arXiv:2004.03413), section IV: centroid accuracy and AP@50.
     """
+    # Similarity of images to the mean embedding of each class.
     scores, image_columns = _centroid_similarity(
         image_features, image_classes, speech_embeddings, speech_classes, metric
     )
+    # The best class of each image, and the best images of each class.
     top = np.argsort(-scores, axis=0, kind="stable")[:k]
     precisions = (image_columns[top] == np.arange(scores.shape[1])).sum(axis=0) / k
     right = (scores.argmax(axis=1) == image_columns).astype(np.float64)
@@ -186,6 +188,7 @@ def k_way_interval(
         seed=seed,
         metric=metric,
     )
+    # Subsets are held fixed: the interval is over images.
     counts = resampling_counts(len(asked), num_bootstrap, np.random.default_rng(seed))
     with np.errstate(invalid="ignore"):
         replicates = np.nanmean((counts @ right) / (counts @ asked), axis=1)
@@ -205,6 +208,7 @@ def _k_ways(
     metric: Similarity,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each image and subset (N, S): is the image's class in the subset, and is it the one chosen?"""
+    # Similarity of images to the mean embedding of each class.
     scores, image_columns = _centroid_similarity(
         image_features, image_classes, speech_embeddings, speech_classes, metric
     )
@@ -213,6 +217,7 @@ def _k_ways(
         raise MetricError.about(
             f"{ways}-way accuracy", f"there are {num_classes} classes", "choose between 2 and the number of classes"
         )
+    # Subsets of the classes, the same for every model by the seed.
     rng = np.random.default_rng(seed)
     subsets = 1 if ways == num_classes else num_subsets
     asked, right = np.zeros((len(scores), subsets)), np.zeros((len(scores), subsets))
@@ -260,6 +265,7 @@ def leave_one_out_hits(
     MetricError
         If there are fewer than two classes or no class has two images.
     """
+    # Centroids of all utterances.
     check_labels(embeddings, classes, "embeddings")
     check_labels(embeddings, items, "embeddings")
     rows = check_features(embeddings, "embeddings")
@@ -270,6 +276,7 @@ def leave_one_out_hits(
     np.add.at(sums, columns, rows)
     counts = np.bincount(columns).astype(np.float64)
     centroids = sums / counts[:, None]
+    # Each image's own utterances are left out of its class.
     members: dict[object, list[int]] = {}
     for row, item in enumerate(items):
         members.setdefault(item, []).append(row)
@@ -297,6 +304,7 @@ def _centroid_similarity(
     metric: Similarity,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Similarity (N, C) of images with the class centroids of speech, and the column of each image's own class."""
+    # Every class must be spoken of.
     check_labels(image_features, image_classes, "image features")
     check_labels(speech_embeddings, speech_classes, "speech embeddings")
     spoken = np.asarray(speech_classes)
@@ -308,6 +316,7 @@ def _centroid_similarity(
             f"classes {silent[:5]} have images but no utterance",
             "give utterances of every class, or leave out its images",
         )
+    # Similarity to the mean embedding of each class.
     speech = check_features(speech_embeddings, "speech embeddings")
     centroids = np.stack([speech[spoken == name].mean(axis=0) for name in names])
     return similarity(image_features, centroids, metric=metric), np.searchsorted(names, np.asarray(image_classes))

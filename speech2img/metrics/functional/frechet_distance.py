@@ -97,8 +97,10 @@ def frechet_score(
     MetricError
         If the sets do not belong together, or are too small.
     """
+    # The distance.
     warnings = [*_size_warnings(a, "generated pictures", allow_small), *_size_warnings(b, "real pictures", allow_small)]
     value = frechet_distance(a, b, legacy_eps=legacy_eps)
+    # An interval where the features are there.
     interval, scope = None, "no interval: it needs the features, not their statistics alone"
     if num_bootstrap > 0 and not (features_a is None and features_b is None):
         interval = _interval(value, a, b, features_a, features_b, num_bootstrap, seed)
@@ -108,6 +110,7 @@ def frechet_score(
             else ("the generated set alone" if features_b is None else "the real set alone")
         )
         scope = f"interval by {num_bootstrap:,} linearised resamples of {of}"
+    # What it was measured on.
     settings: dict[str, Any] = {
         "dimensions": a.dim,
         "num_generated": a.num_samples,
@@ -155,6 +158,7 @@ def influences(
     ``T`` of ``a`` onto ``b``; with ``x = F_a^T z`` and ``M = F_a F_b^T``, ``x^T T x = z^T (M M^T)^(1/2) z``. One
     symmetric eigenvalue problem serves all pictures, where a plain bootstrap needs one distance a resample.
     """
+    # Square roots of the covariances, and the eigenvectors of their product.
     _check_same_space(a, b)
     root_a, root_b = _root(a), _root(b)
     mixed = root_a @ root_b.T
@@ -163,6 +167,7 @@ def influences(
     kept = sizes > sizes.max(initial=0.0) * 1e-7
     left = vectors[:, kept] * np.sqrt(sizes[kept])
     right = mixed.T @ (vectors[:, kept] / np.sqrt(sizes[kept]))
+    # What each image adds to the distance, to first order.
     gap = a.mean - b.mean
     changes: list[NDArray[np.float64] | None] = []
     sides = ((a, root_a, left, features_a, 2.0), (b, root_b, right, features_b, -2.0))
@@ -210,6 +215,7 @@ def _interval(
 
 
 def _size_warnings(part: Gaussian, what: str, allow_small: bool) -> list[str]:
+    # Too few, or few enough to bias it.
     if part.num_samples is None:
         return [f"the statistics of the {what} do not say of how many they were made"]
     if part.num_samples <= part.dim:

@@ -72,6 +72,7 @@ def inception_score(
     Salimans et al. 2016 (arXiv:1606.03498). The score says nothing about whether a picture fits its utterance, and it
     is comparable only between runs with the same classifier.
     """
+    # Outputs, in the order that the rule asks for.
     rows = check_rows(outputs, "outputs of the classifier")
     if leave_out_first < 0 or rows.shape[1] - leave_out_first < 2:
         raise MetricError.about(
@@ -87,8 +88,10 @@ def inception_score(
             f"{num_splits} splits of {len(places)} pictures",
             "take between 1 split and as many as there are pictures",
         )
+    # Parts of the set.
     part = len(places) // num_splits
     edges = [number * part if equal_splits else number * len(places) // num_splits for number in range(num_splits + 1)]
+    # Each part's score, and of the whole the mean; resamples stay within the parts.
     rng = np.random.default_rng(seed)
     scores: list[float] = []
     replicates = np.zeros(num_bootstrap)
@@ -99,6 +102,7 @@ def inception_score(
         scores.append(float(_scores(np.full((1, len(p)), 1.0 / len(p)), p, information)[0]))
         if num_bootstrap > 1:
             replicates += _scores(resampling_counts(len(p), num_bootstrap, rng) / len(p), p, information)
+    # How it was measured.
     value = float(np.mean(scores))
     words = {"shuffled": "shuffled", "given": "in the order given", "sorted": "sorted by name"}[order]
     left_out = f", the first {leave_out_first} output(s) left out" if leave_out_first else ""

@@ -61,6 +61,7 @@ def kernel_score(
     Binkowski et al. 2018 (arXiv:1801.01401): ``k(x, y) = (x.y / D + 1)^3``. The interval is of the distance over all
     pairs of pictures, of at most 5,000 of each set, so it is too wide, not too narrow, for larger sets.
     """
+    # Sets that can be compared, and subsets that they can give.
     x, y = check_rows(a, "first set"), check_rows(b, "second set")
     if x.shape[1] != y.shape[1]:
         raise MetricError.about(
@@ -76,6 +77,7 @@ def kernel_score(
             f"{num_subsets} subsets of {size} from sets of {len(x)} and {len(y)}",
             "take at least 1 subset, of 2 pictures up to the size of the smaller set",
         )
+    # In an order of their own, so that the order of the files does not matter.
     order_x, order_y = canonical_order(x, ids_a), canonical_order(y, ids_b)
     rng = np.random.default_rng(seed)
     subsets = 1 if size == len(x) == len(y) else num_subsets
@@ -86,6 +88,7 @@ def kernel_score(
         )
         for _ in range(subsets)
     ]
+    # An interval on some of the images: every resample costs a kernel matrix.
     value = float(np.mean(values))
     interval = None
     if num_bootstrap > 1:

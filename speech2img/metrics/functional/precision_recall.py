@@ -57,6 +57,7 @@ def precision_recall(
     -----
     Kynkaanniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2. The union of balls is held fixed in the resamples.
     """
+    # Sets that can be compared.
     made, true = check_rows(generated, "generated pictures"), check_rows(real, "real pictures")
     if made.shape[1] != true.shape[1]:
         raise MetricError.about(
@@ -70,6 +71,7 @@ def precision_recall(
             f"k = {k} with sets of {len(made)} and {len(true)} pictures",
             "give more than k pictures of each set, and k of at least 1",
         )
+    # Of equal size where asked for: the larger one would seem better.
     if equal_sizes and len(made) != len(true):
         size = min(len(made), len(true))
         made, true = _cut(made, ids_generated, size, seed), _cut(true, ids_real, size, seed)
@@ -83,6 +85,7 @@ def precision_recall(
         if len(made) == len(true)
         else (f"{len(made):,} generated and {len(true):,} real pictures: sets of unequal size favour the larger one",)
     )
+    # The share of each set that lies within the other's manifold.
     scores = []
     for name, points, manifold, what in kinds:
         inside = _inside(points, manifold, centre, k)
@@ -113,6 +116,7 @@ def _inside(
     points: NDArray[np.floating], manifold: NDArray[np.floating], centre: NDArray[np.float64], k: int
 ) -> NDArray[np.float64]:
     """1.0 for points within the ball of a manifold's point, up to rounding; else 0.0."""
+    # Distance of each point of the manifold to its k-th neighbour, in blocks that fit the memory.
     radii: list[NDArray[np.float64]] = []
     for block in _blocks(manifold, centre):
         nearest = np.full((len(block), 0), np.inf)
@@ -120,6 +124,7 @@ def _inside(
             nearest = np.concatenate([nearest, _squares(block, others)], axis=1)
             nearest = np.partition(nearest, min(k, nearest.shape[1] - 1), axis=1)[:, : k + 1]
         radii.append(nearest.max(axis=1))
+    # Points within reach of any; what rounding may have cost is allowed for.
     parts: list[NDArray[np.bool_]] = []
     for block in _blocks(points, centre):
         inside = np.zeros(len(block), dtype=bool)

@@ -66,6 +66,7 @@ def r_precision(
     Xu et al. 2018 (AttnGAN, arXiv:1711.10485), section 4: cosine, R = 1 of 100, 30,000 pictures, ten folds. A picture
     whose own caption ties with a wrong one has not found it.
     """
+    # Images and captions of one space, labelled row by row.
     own, texts = check_features(images, "pictures"), check_features(captions, "captions")
     if own.shape[1] != texts.shape[1]:
         raise MetricError.about(
@@ -88,10 +89,12 @@ def r_precision(
             f"{num_folds} folds of {len(own)} pictures, {num_candidates} candidates",
             "use fewer folds, and at least 2 candidates",
         )
+    # Each image's own caption, and others drawn from other items.
     items = codes_of(caption_items)
     order, caption_order = canonical_order(own, image_ids), canonical_order(texts, caption_ids)
     rng = np.random.default_rng(seed)
     candidates = _draw(true[order], items, caption_order, num_candidates - 1, rng)
+    # Right where its own is nearest by more than rounding.
     right = np.empty(len(own))
     own, texts = unit_rows(own), unit_rows(texts)
     step = max(1, _BLOCK // (num_candidates * own.shape[1]))
@@ -99,6 +102,7 @@ def r_precision(
         rows = order[start : start + step]
         cosines = np.einsum("nd,ncd->nc", own[rows], texts[candidates[start : start + step]])
         right[rows] = cosines[:, 0] > cosines[:, 1:].max(axis=1) + TIE
+    # Spread over folds, interval over items.
     folds = np.array_split(right[order[rng.permutation(len(order))]], num_folds)
     return Score(
         name="r_precision",
@@ -128,6 +132,7 @@ def _draw(
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
     """Rows (N, 1 + count) of captions: the true one, then others of other items without replacement."""
+    # Captions by item, in an order that does not depend on the files.
     ordered_items = items[caption_order]
     members = np.argsort(ordered_items, kind="stable")
     edges = np.searchsorted(ordered_items[members], np.arange(items.max() + 2))
@@ -141,6 +146,7 @@ def _draw(
                 f"{others} captions of other items, {count} are drawn",
                 "give more captions, or use fewer candidates",
             )
+        # Drawn from all but the item's own: numbers are shifted past these.
         places = rng.choice(others, count, replace=False, shuffle=False)
         places += np.searchsorted(own - np.arange(len(own)), places, side="right")
         drawn[row, 0] = caption

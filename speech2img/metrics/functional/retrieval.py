@@ -59,6 +59,7 @@ class RetrievalScores:
         seed : int
             Seed of the resampling.
         """
+        # What is said of every number.
         count = len(self.first_ranks)
         sizes = {"num_queries": count, "gallery_size": self.gallery_size, "num_tied": self.num_tied}
         base = f"{count:,} queries against a gallery of {self.gallery_size:,}; n = queries"
@@ -77,6 +78,7 @@ class RetrievalScores:
                 settings={**sizes, "chance": chance},
             )
 
+        # Recall, precision and rank.
         scores = [
             mean(
                 (self.first_ranks <= k).astype(np.float64),
@@ -165,6 +167,7 @@ def retrieval_scores(
     MetricError
         If the lengths disagree or a query has no relevant item.
     """
+    # Every query must have an answer.
     check_labels(queries, query_ids, "queries")
     check_labels(gallery, gallery_ids, "gallery")
     if not ks or min(ks) < 1:
@@ -177,6 +180,7 @@ def retrieval_scores(
         raise MetricError.about(
             f"query {missing!r}", "nothing in the gallery is relevant to it", "drop the query or complete the gallery"
         )
+    # Rank each query's answers, in blocks that fit the memory.
     first_ranks = np.empty(len(queries), dtype=np.int64)
     precisions = np.empty(len(queries))
     tied = 0
@@ -186,6 +190,7 @@ def retrieval_scores(
         margins = TIE * np.abs(scores).max(axis=1)
         ordered = np.sort(scores, axis=1)
         for row, (line, sort, margin) in enumerate(zip(scores, ordered, margins, strict=True), start=start):
+            # Those above an answer, with ties counted against it or for it.
             relevant = np.sort(line[rows_of[query_ids[row]]])
             behind, before = (_others_above(sort, relevant, relevant + sign * margin) for sign in (-1.0, 1.0))
             tied += bool((behind != before).any())
@@ -193,6 +198,7 @@ def retrieval_scores(
             ranks = counted + (behind if ties == "worst" else before)[::-1]
             first_ranks[row] = ranks[0]
             precisions[row] = (counted / ranks).mean()
+    # What chance would give, for galleries of this size.
     sizes = np.array([len(rows_of[value]) for value in query_ids])
     return RetrievalScores(
         recall={k: float((first_ranks <= k).mean()) for k in ks},
@@ -248,9 +254,11 @@ def queries_of_each_class(
     MetricError
         If a class has fewer items.
     """
+    # Images by class, sorted.
     of_class: dict[int, list[str]] = {}
     for item, class_id in sorted(zip(item_ids, classes, strict=True)):
         of_class.setdefault(class_id, []).append(item)
+    # Drawn by the seed, class after class.
     rng = np.random.default_rng(seed)
     chosen: list[str] = []
     for class_id in sorted(of_class):

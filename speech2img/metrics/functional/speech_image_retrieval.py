@@ -54,11 +54,13 @@ def speech_image_scores(
     -----
     S2IGAN (arXiv:2005.06968): mAP for CUB and Oxford-102, recall for Flickr8k and Places.
     """
+    # What each row is about.
     check_labels(speech, spoken_of, "speech embeddings")
     check_labels(images, items, "picture embeddings")
     check_labels(images, classes, "picture embeddings")
     class_of = dict(zip(items, classes, strict=True))
     scores: list[Score] = []
+    # By class: as published with one query a class, and with every utterance.
     if len(set(classes)) < len(classes) and all(item in class_of for item in spoken_of):
         first: dict[int, int] = {}
         for row in sorted(range(len(spoken_of)), key=lambda row: (class_of[spoken_of[row]], spoken_of[row], row)):
@@ -71,6 +73,7 @@ def speech_image_scores(
                 for score in ranking.scores(direction, num_bootstrap=num_bootstrap, seed=seed)
                 if score.name.startswith("mean_average_precision")
             ]
+    # By the very image, in both directions.
     for direction, queries, query_ids, gallery, gallery_ids in (
         ("speech_to_picture", speech, spoken_of, images, items),
         ("picture_to_speech", images, items, speech, spoken_of),

@@ -113,6 +113,7 @@ def score_mentions(
             f"{len(readings)} readings for {len(mentions)} utterances",
             "give one reading an utterance",
         )
+    # Utterances that mention what is counted.
     counted = None if attributes is None else frozenset(attributes)
     said = [
         {name: value for name, value in mention.items() if counted is None or name in counted} for mention in mentions
@@ -124,6 +125,7 @@ def score_mentions(
             f"{len(keep)} utterances mention what is counted",
             "give at least 2: chance is taken over the other utterances",
         )
+    # Hits of the generated images, and of the real ones.
     said = [said[row] for row in keep]
     shown = [readings[row] for row in keep]
     _check_read(shown, said)
@@ -135,10 +137,12 @@ def score_mentions(
         real_hits = _hits(real_shown, said)
     shown_NV, said_NV = _one_hot(shown, said)
 
+    # The scores, and those of resampled utterances.
     once = np.ones((1, len(keep)))
     value = _score(once, hits, real_hits, shown_NV, said_NV)
     draws = np.random.default_rng(seed).multinomial(len(keep), np.full(len(keep), 1 / len(keep)), size=num_bootstrap)
     spread = _score(draws.astype(np.float64), hits, real_hits, shown_NV, said_NV)
+    # Where real images are no better than chance the relative accuracy is not defined.
     relative = float(value.relative[0]) if np.isfinite(value.relative[0]) else None
     relatives, chances = (values[np.isfinite(values)] for values in (spread.relative, spread.chance))
     return AttributeScore(
@@ -197,12 +201,14 @@ def _score(
     shown_NV: NDArray[np.float64],
     said_NV: NDArray[np.float64],
 ) -> _Draws:
+    # Accuracy: hits over mentions.
     said_N = said_NV.sum(axis=1)
     num_said = weights_RN @ said_N
     accuracy = weights_RN @ hits_N / num_said
     # a picture drawn w times meets its own utterance w * w times: those pairs are no chance and leave the average
     squares = weights_RN**2
     chance_hits = ((weights_RN @ shown_NV) * (weights_RN @ said_NV)).sum(axis=1) - squares @ hits_N
+    # Chance, the real images, and where between the two the generated ones stand.
     chance_pairs = num_said * weights_RN.sum(axis=1) - squares @ said_N
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = chance_hits / chance_pairs

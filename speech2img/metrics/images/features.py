@@ -143,15 +143,18 @@ def extract_features(
     DiskFullError, RunInterrupted
         On a full disk and on Ctrl-C: what is finished stays, the same call resumes.
     """
+    # What can be refused before anything is read.
     if batch_size < 1 or workers < 1:
         raise ConfigError.about(f"batch size {batch_size}, {workers} workers", "too few", "give at least 1")
     check_outputs(reader, settings.taps)
+    # Parts that an earlier call finished are taken from its folder.
     n = len(source.ids)
     folder = None if work is None else Path(work) / f"features-{_key(source, reader, settings)[:32]}"
     with open_chunks(folder) as chunks:
         todo = [start for start in range(0, n, CHUNK) if start not in chunks]
         done = n - sum(min(CHUNK, n - start) for start in todo)
         bar = Progress(total=n, initial=done, what=f"features of {source.name}", unit="img", progress=progress)
+        # Decoded on threads, read by the network in the order of the images.
         with bar, contextlib.closing(_prepared(source, settings, todo, workers)) as images:
             try:
                 for start in todo:
@@ -211,6 +214,7 @@ def _read_chunk(
     bar: Progress,
 ) -> Chunk:
     """Features of pictures ``start`` to ``stop``, the next ones to come."""
+    # Batches as the network takes them; their number changes nothing but speed.
     parts: dict[str, list[NDArray[np.float32]]] = {tap: [] for tap in settings.taps}
     hashes: list[str] = []
     for first in range(start, stop, batch_size):
@@ -220,6 +224,7 @@ def _read_chunk(
             image = next(images)
             batch[row] = torch.from_numpy(image.pixels)
             hashes.append(image.sha256)
+        # Features that are not finite would spoil every measure.
         for tap, values in reader.read(batch, settings.taps).items():
             if not np.isfinite(values).all():
                 bad = first + int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
@@ -232,6 +237,7 @@ def _read_chunk(
 def _assemble(
     source: ImageSource, reader: FeatureExtractor, settings: FeatureSettings, chunks: Chunks
 ) -> ImageFeatures:
+    # A hash over all images says which they were.
     n = len(source.ids)
     starts = range(0, n, CHUNK)
     digest = hashlib.sha256()
@@ -240,6 +246,7 @@ def _assemble(
         for row, sha256 in enumerate(chunks.hashes(start), start):
             digest.update(f"{source.ids[row]}\0{sha256}\n".encode())
             contents.add(sha256)
+    # How they were read.
     protocol = FeatureProtocol(
         n=n,
         network=reader.name,

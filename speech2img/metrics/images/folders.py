@@ -41,6 +41,7 @@ def images_below(root: Path) -> tuple[list[str], dict[str, str]]:
     """
     if root.is_file():
         raise DataError.about(root, "a file, not a folder", "give a folder with pictures, a list of them, or a .npz")
+    # Images by content; a damaged one counts by its suffix, so that it is not passed over in silence.
     content = folder_content(root)
     images, passed = [], dict(content.passed)
     for file in content.files:

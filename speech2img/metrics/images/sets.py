@@ -104,6 +104,7 @@ def check_against_network(statistics: ImageSet, reader: FeatureExtractor, settin
     """Refuse statistics of another network, precision or resize filter before any picture is read; MetricError."""
     if statistics.source is None:
         return
+    # As if these settings had read no image: only how it is read is compared.
     ours = FeatureProtocol(
         n=0,
         network=reader.name,

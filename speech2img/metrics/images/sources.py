@@ -88,18 +88,21 @@ class FileImages:
         upright: bool = True,
         passed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        # Sorted by id: the order of the folder changes nothing.
         self._files = sorted(files, key=lambda file: file.id)
         self._upright = upright
         self.name = name
         self.passed = passed
         if not self._files:
             raise DataError.about(name, "holds no pictures", f"give pictures ({', '.join(SUFFIXES)})")
+        # All cropped, or none.
         boxed = sum(file.box is not None for file in self._files)
         if boxed not in (0, len(self._files)):
             bare = next(file.id for file in self._files if file.box is None)
             raise DataError.about(name, f"{bare} has no bounding box, others have", "crop all pictures or none")
         self.crop = BOX_CROP if boxed else NO_CROP
         self.ids = [file.id for file in self._files]
+        # Size and time of each file stand for its content.
         self._fingerprint = digest_sources(
             f"{self.crop}, {'upright' if upright else 'as stored'}",
             ((file.id, file.path, repr(file.box)) for file in self._files),
@@ -221,6 +224,7 @@ def folder_images(
     ImageError
         If a folder holds pictures of a format that is not read: leaving them out would change the number.
     """
+    # Where the corpus knows bounding boxes, images are cropped to them.
     roots = [Path(folders)] if isinstance(folders, str | Path) else [Path(folder) for folder in folders]
     boxes = (
         None
@@ -231,6 +235,7 @@ def folder_images(
             if item.box is not None
         }
     )
+    # Folder by folder, each with its number before the names.
     files: list[ImageFile] = []
     passed: dict[str, str] = {}
     owners: dict[Path, Path] = {}
@@ -241,6 +246,7 @@ def folder_images(
             reason = " ".join(("holds no pictures.", *unused_notes("found", others)[0])).rstrip(".")
             raise DataError.about(root, reason, f"give a folder with pictures ({', '.join(SUFFIXES)})")
         passed |= {prefix + printable(path): reason for path, reason in others.items()}
+        # An image that lies in two of them by a link would count twice.
         for path in paths:
             real_path = Path(os.path.realpath(root / path))
             if owners.setdefault(real_path, root) != root:

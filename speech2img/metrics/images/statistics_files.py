@@ -106,9 +106,11 @@ def load_all_statistics(path: str | Path) -> tuple[dict[str, Gaussian], Statisti
         As ``load_statistics``.
     """
     try:
+        # Only arrays of known names.
         with open_bounded(path, max_bytes=_MAX_BYTES) as file:
             every = load_arrays(file, max_bytes=_MAX_BYTES)
         arrays = {name: array for name, array in every.items() if _NAME.fullmatch(name)}
+        # With a source: statistics at several outputs, each under its name.
         source = _source(arrays["source"]) if "source" in arrays else None
         gaussians = {"" if source is None else source.tap: _gaussian(arrays)}
         for name in sorted(arrays) if source is not None else ():
@@ -153,18 +155,21 @@ def check_same_source(a: StatisticsSource | None, b: StatisticsSource | None) ->
 
 
 def _gaussian(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Gaussian:
+    # A mean and a covariance that go together.
     mean, covariance = (_floats(arrays, f"{prefix}{name}") for name in ("mu", "sigma"))
     if mean.ndim != 1 or not 1 <= len(mean) <= MAX_DIM or covariance.shape != (len(mean), len(mean)):
         raise ValueError(f"mu of shape {mean.shape} and sigma of shape {covariance.shape}")
     scale = float(max(-covariance.min(), covariance.max()))
     if not _is_symmetric(covariance, 1e-5 * scale) or (np.diag(covariance) < 0).any():
         raise ValueError("sigma is no covariance: it is not symmetric, or has a negative variance")
+    # How many images they are of.
     count = None
     if "num_samples" in arrays:
         number = arrays["num_samples"]
         if number.shape != () or number.dtype.kind not in "iu" or not 2 <= number < 2**62:
             raise ValueError(f"num_samples is {number!r}")
         count = int(number)
+    # A root of the covariance spares a decomposition, if it is one.
     root = _floats(arrays, f"{prefix}root") if f"{prefix}root" in arrays else None
     if root is not None and (
         root.ndim != 2
@@ -193,6 +198,7 @@ def _floats(arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float64
 
 
 def _source(array: NDArray[Any]) -> StatisticsSource:
+    # Text within bounds, then a protocol whose every field is of its type.
     if array.shape != () or array.dtype.kind != "U" or array.nbytes > _MAX_SOURCE:
         raise ValueError("source is no text")
     values = parse_json(str(array))

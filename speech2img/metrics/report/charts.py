@@ -54,6 +54,7 @@ def _read(path: Path) -> tuple[dict[str, Series], int]:
         return {}, 0
     curves: dict[str, Series] = {}
     damaged = 0
+    # Line by line; a damaged one is counted and passed over.
     for line in read_bytes(path, max_bytes=MAX_CURVE_BYTES).split(b"\n"):
         try:
             entry = parse_json(line, allow_nan=True) if line.strip() else {}
@@ -64,6 +65,7 @@ def _read(path: Path) -> tuple[dict[str, Series], int]:
             continue
         if not _is_number(entry.get("step")):
             continue
+        # Training and evaluation are curves of their own.
         prefix = "held-out " if entry.get("kind") == "evaluation" else ""
         for key, value in renamed("stats", entry).items():
             if key not in BOOKKEEPING and _is_number(value):
@@ -81,6 +83,7 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
     label : str
         Said to screen readers.
     """
+    # Range of the values without outliers.
     steps = [step for step, _ in series]
     values = [value for _, value in series]
     low, high = _robust_range(values)
@@ -92,6 +95,7 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
         clipped = min(max(value, low), high)
         return x, _TOP + (high - clipped) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
+    # Frame and axes.
     parts = [f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(label)}">']
     for value in _ticks(low, high):
         _, y = place(left, value)
@@ -103,6 +107,7 @@ def curve_svg(series: Sequence[tuple[float, float]], *, label: str) -> str:
         f'<text x="{_LEFT:g}" y="{_HEIGHT - 3:g}">{_short(left)}</text>'
         f'<text x="{_WIDTH - 4:g}" y="{_HEIGHT - 3:g}" text-anchor="end">step {_short(right)}</text>'
     )
+    # As logged, faint, and a running mean over it.
     thinned = _thin(series, 240)
     if len(thinned) > 20:
         parts.append(_path([place(*point) for point in thinned], "raw"))

@@ -52,6 +52,7 @@ def _rows(
     note: str = "",
 ) -> list[PublishedNumber]:
     """The numbers of one row of a table; ``recalled`` names those that are."""
+    # A row for each number that the table has.
     rows: list[tuple[str, float, float | None]] = []
     if fid is not None:
         rows.append(("frechet_distance", fid, None))
@@ -257,6 +258,7 @@ def reasons_against(
     tuple of str
         Empty: comparable as far as the protocols are known.
     """
+    # Images and protocol.
     reasons = []
     if corpus != number.corpus or not is_whole_test_set:
         reasons.append("other pictures: not the published test split as a whole")
@@ -264,11 +266,13 @@ def reasons_against(
         reasons.append("its protocol is not known well enough" + (f" ({number.note})" if number.note else ""))
     elif protocol != number.protocol:
         reasons.append(f"measured by protocol {number.protocol}, ours by {protocol or 'none of the published ones'}")
+    # Networks.
     if number.metric == "inception_score" and number.protocol != "sta" and corpus in ("cub", "oxford102"):
         reasons.append("its classifier, fine-tuned on the test classes, is no longer available")
     if number.metric == "frechet_distance" and ours.details.get("dimensions") != 2048:
         reasons.append(f"FID in {ours.details.get('dimensions', 'unknown')} dimensions, published in 2,048")
     reasons += _other_network(number, ours, corpus)
+    # How many images.
     expected = _STACKGAN_IMAGES if number.protocol == "stackgan" else TEST_CAPTIONS.get(corpus, 0)
     if (
         number.metric in ("frechet_distance", "inception_score")
@@ -276,6 +280,7 @@ def reasons_against(
         and ours.num_samples < (1.0 - _COUNT_TOLERANCE) * expected
     ):
         reasons.append(f"ours of {ours.num_samples:,} generated pictures, published of about {expected:,}")
+    # What is known of the number itself.
     if number.metric == "r_precision":
         reasons.append("its encoder is the DAMSM that the generator was trained with")
     if number.status == "recalled":
@@ -317,6 +322,7 @@ def comparison_markdown(
     made_from : str
         What our pictures were made from; empty where that is not known.
     """
+    # Under each of ours the published ones, with the reasons against comparing them.
     lines: list[str] = []
     for row in rows:
         numbers = published_on(corpus, [row.name]) if row.name in METRICS else []

@@ -46,10 +46,12 @@ def read_caffemodel(data: bytes) -> dict[str, Tensor]:
     ValueError
         If the bytes are not a Caffe model, are cut off, or claim more than they hold.
     """
+    # Bounds first: the file is not trusted.
     if len(data) > MAX_BYTES:
         raise ValueError(f"not read: {len(data)} bytes are more than a caffemodel may have ({MAX_BYTES})")
     arrays: dict[str, Tensor] = {}
     layers, counter = 0, itertools.count(1)
+    # Layers in either of the two forms that Caffe wrote.
     for number, _, value in _fields(memoryview(data), counter):
         if number not in (NET_LAYER, NET_V1_LAYERS) or not isinstance(value, memoryview):
             continue
@@ -85,6 +87,7 @@ def _read_blob(data: memoryview, counter: Iterator[int]) -> Tensor:
     legacy: dict[int, int] = {}
     pieces: list[tuple[str, memoryview]] = []
     singles: list[float] = []
+    # Fields come in any order, packed or one by one.
     for number, kind, value in _fields(data, counter):
         if isinstance(value, memoryview):
             if number == BLOB_SHAPE:
@@ -95,6 +98,7 @@ def _read_blob(data: memoryview, counter: Iterator[int]) -> Tensor:
             legacy[number] = value
         elif number == BLOB_DATA and kind == FIXED32:
             singles.append(struct.unpack("<f", struct.pack("<I", value))[0])
+    # The shape, in the new form or as four axes, must hold the values.
     values = _join_values(pieces, singles)
     if shape is None:
         shape = _without_padding([legacy.get(axis, 1) for axis in BLOB_LEGACY_AXES]) if legacy else [len(values)]
@@ -121,6 +125,7 @@ def _join_values(pieces: list[tuple[str, memoryview]], singles: list[float]) -> 
 
 def _read_shape(data: memoryview, counter: Iterator[int]) -> list[int]:
     dims: list[int] = []
+    # Axes, packed or one by one.
     for number, kind, value in _fields(data, counter):
         if number != SHAPE_DIM:
             continue
@@ -147,10 +152,12 @@ def _fields(data: memoryview, counter: Iterator[int]) -> Iterator[Field]:
     while position < len(data):
         if next(counter) > MAX_FIELDS:
             raise ValueError(f"not a Caffe model: more than {MAX_FIELDS} fields")
+        # The tag: number of the field, and how its value is written.
         tag, position = _varint(data, position)
         number, kind = tag >> 3, tag & 7
         if number == 0:
             raise ValueError("not a Caffe model: field number 0")
+        # The value, which must lie within the message.
         value: int | memoryview
         if kind == VARINT:
             value, position = _varint(data, position)

@@ -79,6 +79,7 @@ def find_state(checkpoint: Any, convert: Callable[[State], object]) -> FoundStat
     """
     candidates: list[FoundState] = []
     reason = ""
+    # Every mapping of tensors in the file, and every part of it, may be the network.
     for path, mapping in _states(checkpoint):
         tensors, beside = _tensors_of(mapping)
         for prefix, part in _parts(tensors):
@@ -90,8 +91,10 @@ def find_state(checkpoint: Any, convert: Callable[[State], object]) -> FoundStat
                 reason = reason or f"{error}{candidate.hint()}"
             else:
                 candidates.append(candidate)
+    # None: say why the first did not fit.
     if not candidates:
         raise ValueError(reason or f"holds no state: a mapping from names to tensors was expected{_what(checkpoint)}")
+    # Several: only one may be meant.
     best = max(candidates, key=lambda one: len(one.tensors))  # the first of several: those under known names come first
     for other in candidates:
         alike = other is not best and other.tensors.keys() == best.tensors.keys()
@@ -105,6 +108,7 @@ def _states(checkpoint: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Mappings of a checkpoint that hold tensors by name, known names first."""
     level: list[tuple[str, Any]] = [("", checkpoint)]
     count = 0
+    # Level by level, known names first, with bounds on depth and number.
     for _ in range(_MAX_DEPTH):
         inner: list[tuple[str, Any]] = []
         for path, mapping in level:
@@ -149,6 +153,7 @@ def _parts(tensors: State, depth: int = 0) -> Iterator[tuple[str, State]]:
     """A state without what PyTorch and all names have in front; as it is; and the networks in it, by prefix."""
     if not tensors:
         return
+    # Without `module.` and the like, then without a prefix that all share, then as it is.
     bare = _without_wrapping_modules(tensors)
     prefix, shared = _without_shared_prefix(bare)
     yield prefix, shared
@@ -156,6 +161,7 @@ def _parts(tensors: State, depth: int = 0) -> Iterator[tuple[str, State]]:
         yield "", bare
     if depth == _MAX_DEPTH:
         return
+    # Networks saved side by side have a first name each.
     firsts = dict.fromkeys(name.partition(".")[0] for name in shared if "." in name)
     for first in sorted(firsts, key=lambda name: PREFIXES.index(name) if name in PREFIXES else len(PREFIXES))[
         :_MAX_PARTS

@@ -44,6 +44,7 @@ def read_ctranslate2(file: IO[bytes], *, spec: str, part: str = "") -> dict[str,
     Little-endian: u32 version, text kind, u32 revision, u32 count; of each array text name, u8 axes, u32 lengths of the
     axes, u8 type, u32 bytes, values; u32 count of aliases, each of two texts. A text is u16 bytes, the last of them 0.
     """
+    # The beginning says version and kind.
     reader = _Reader(file)
     version = reader.number("I")
     if version not in VERSIONS:
@@ -69,6 +70,7 @@ def read_ctranslate2(file: IO[bytes], *, spec: str, part: str = "") -> dict[str,
 
 
 def _read_array(reader: "_Reader", name: str, *, wanted: bool) -> Tensor:
+    # Shape and type, which must fit the length.
     axes = reader.number("B")
     if axes > MAX_AXES:
         raise ValueError(f"damaged CTranslate2 model: {name!r:.80} has {axes} axes")
@@ -79,9 +81,11 @@ def _read_array(reader: "_Reader", name: str, *, wanted: bool) -> Tensor:
     dtype = _TYPES[code]
     if math.prod(shape) * dtype.itemsize != length:
         raise ValueError(f"damaged CTranslate2 model: {name!r:.80} of shape {shape} has {length:,} bytes")
+    # Arrays of other parts are passed over.
     if not wanted:
         reader.skip(length)
         return torch.empty(shape, dtype=dtype, device="meta")
+    # Quantised weights lack the precision of the published ones.
     if axes and not dtype.is_floating_point:
         kind = str(dtype).removeprefix("torch.")
         raise ValueError(f"its weights are quantised ({kind}): convert it again with --quantization float16")

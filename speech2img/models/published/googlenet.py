@@ -64,5 +64,6 @@ def convert_caffe_googlenet(arrays: State) -> dict[str, Tensor]:
             return None
         return f"inception.{match[1]}.{CAFFE_BRANCHES[match[2]]}.{part}"
 
+    # The two auxiliary classifiers serve training only.
     main = {key: value for key, value in arrays.items() if not re.match(r"loss[12]/", key)}
     return converted(main, rename, "BVLC GoogLeNet")

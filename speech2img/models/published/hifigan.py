@@ -63,12 +63,14 @@ def fold_weight_norm(state: State) -> dict[str, Tensor]:
         If one half of a weight is missing or does not fit the other.
     """
     folded: dict[str, Tensor] = {}
+    # Pair the two halves of each weight; old and new torch name them differently.
     halves: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         if match := re.fullmatch(r"(.*)\.(?:weight_([gv])|parametrizations\.weight\.original([01]))", key):
             halves.setdefault(match[1], {})[match[2] or "gv"[int(match[3])]] = value
         else:
             folded[key] = value
+    # Weight = gain times direction over its norm, in float64.
     for layer, half in halves.items():
         if half.keys() != {"g", "v"} or half["g"].dim() != half["v"].dim() or len(half["g"]) != len(half["v"]):
             raise ValueError(f"{layer} has no complete normalised weight")

@@ -126,6 +126,7 @@ def _folded(state: State, what: str) -> dict[str, Tensor]:
     """Convolutions with the scale and shift of their norms, computed in float64."""
     folded: dict[str, Tensor] = {}
     layers: dict[str, dict[str, Tensor]] = {}
+    # Sort into layers of a convolution and a norm.
     for key, value in state.items():
         layer, _, part = key.rpartition(".")
         if layer == "fc" and part in ("weight", "bias"):
@@ -136,6 +137,7 @@ def _folded(state: State, what: str) -> dict[str, Tensor]:
         if not known or not value.is_floating_point() and part != "num_batches_tracked":
             raise ValueError(f"{key[:100]!r} is no array of {what}")
         layers.setdefault(base, {})[f"{kind}.{part}"] = value
+    # Fold each norm into its convolution.
     for base, parts in layers.items():
         name = _published_name(base, what)
         weight, *norm = (_part(parts, base, part) for part in ("conv.weight", *(f"bn.{one}" for one in _NORM_PARTS)))

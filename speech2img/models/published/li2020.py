@@ -22,6 +22,7 @@ def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
         For a key or shape that the published encoder does not have.
     """
 
+    # Names.
     def rename(key: str) -> str | None:
         if match := re.fullmatch(r"Conv\.0\.(\w+)", key):
             return f"input_norm.{match[1]}"
@@ -33,6 +34,7 @@ def convert_li2020_encoder(state: State) -> dict[str, Tensor]:
         return None
 
     renamed = converted(state, rename, "the speech encoder of Li et al.")
+    # Two-dimensional kernels of height 1 become one-dimensional.
     for key, value in renamed.items():
         if key.endswith("conv.weight"):
             axis = 1 if key.startswith("layers.0.") else 2
@@ -55,6 +57,7 @@ def li2020_encoder_settings(state: State) -> dict[str, Any]:
     ValueError
         If an array is missing or the recurrent part is no LSTM.
     """
+    # Sizes are read off the arrays; what the file does not say is as published.
     hidden = shape_of(state, "rnn.weight_hh_l0", 2)
     if hidden[0] != 4 * hidden[1]:
         raise ValueError("the recurrent part is no LSTM (its gates are not four times its width)")

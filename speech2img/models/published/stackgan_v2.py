@@ -16,6 +16,7 @@ def convert_stackgan_v2_generator(state: State) -> dict[str, Tensor]:
     ValueError
         For a key that the published generator does not have.
     """
+    # Names.
     conv_norm = {"0": "conv", "1": "norm"}
     up = {"1": "conv", "2": "norm"}
     block = {"0": "gated.conv", "1": "gated.norm", "3": "conv", "4": "norm"}
@@ -48,6 +49,7 @@ def stackgan_v2_generator_settings(state: State) -> dict[str, Any]:
     ValueError
         If an array is missing or sizes contradict each other.
     """
+    # Sizes are read off the arrays.
     fourfold, embedding_dim = shape_of(state, "augment.project.weight", 2)
     condition_dim = fourfold // 4
     residual = {m[1] for key in state if (m := re.match(r"next\.0\.residual\.(\d+)\.", key))}
@@ -61,6 +63,7 @@ def stackgan_v2_generator_settings(state: State) -> dict[str, Any]:
         "residual_blocks": len(residual) or 2,
         "dense": "next.0.up.conv.weight" in state and shape_of(state, "next.0.up.conv.weight", 4)[1] == 2 * width,
     }
+    # A generator of another kind gives nonsense here.
     if settings["noise_dim"] < 1:
         raise ValueError("the noise would have no dimension: the first layer does not fit the condition")
     return settings
@@ -74,6 +77,7 @@ def convert_stackgan_v2_discriminator(state: State) -> dict[str, Tensor]:
     ValueError
         For a key that the published discriminators do not have.
     """
+    # Names; deeper discriminators number their further levels by the side of the image.
     first = {"0": "0.conv", "2": "1.conv", "3": "1.norm", "5": "2.conv", "6": "2.norm", "8": "3.conv", "9": "3.norm"}
     extra = _extra_downs(state)
 

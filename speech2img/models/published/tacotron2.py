@@ -28,6 +28,7 @@ def convert_tacotron2(state: State) -> dict[str, Tensor]:
         For a key that the published network does not have.
     """
 
+    # Names.
     def rename(key: str) -> str | None:
         layer, _, part = key.rpartition(".")
         if layer in _PLAIN:
@@ -55,6 +56,7 @@ def tacotron2_settings(state: State) -> dict[str, Any]:
     ValueError
         If an array is missing.
     """
+    # Sizes are read off the arrays.
     symbols, encoder_dim = shape_of(state, "embedding.weight", 2)
     prenet_dim, frame_dim = shape_of(state, "decoder.prenet.layers.0.weight", 2)
     postnet_dim, n_mels, _ = shape_of(state, "postnet.layers.0.conv.weight", 3)

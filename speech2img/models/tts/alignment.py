@@ -33,6 +33,7 @@ def alignment_scores(alignment_TS: Tensor) -> AlignmentScores:
     ValueError
         If it has another shape.
     """
+    # Attention as a path: the mean position over the symbols at each step.
     if alignment_TS.dim() != 2 or alignment_TS.shape[0] < 2:
         raise ValueError(f"expected at least two steps of weights, got shape {tuple(alignment_TS.shape)}")
     weights = alignment_TS.detach().double().cpu()
@@ -40,9 +41,11 @@ def alignment_scores(alignment_TS: Tensor) -> AlignmentScores:
     symbols = torch.arange(weights.shape[1], dtype=torch.float64)
     position_T = weights @ symbols
     line_T = steps * (weights.shape[1] - 1) / (weights.shape[0] - 1)
+    # How much of it a straight line explains.
     variance = (line_T - line_T.mean()).square().sum()
     unexplained = (position_T - line_T).square().sum()
     diagonal = 1.0 - float(unexplained / variance) if variance > 0 else 1.0
+    # Symbols that the path comes near.
     near = (position_T[:, None] - symbols).abs().min(dim=0).values <= 2.0
     return AlignmentScores(
         focus=float(weights.max(dim=1).values.mean()),

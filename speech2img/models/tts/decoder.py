@@ -76,6 +76,7 @@ class Decoder(nn.Module):
         rnn_dropout: float,
         frames_per_step: int,
     ) -> None:
+        # Construction order is the order in which weights are drawn.
         super().__init__()
         self.frame_dim = n_mels * frames_per_step
         self.frames_per_step = frames_per_step
@@ -115,10 +116,12 @@ class Decoder(nn.Module):
         DecoderOutput
             T frames, ceil(T / frames_per_step) stop logits and rows of alignment.
         """
+        # Whole steps; each sees the frames before it, the first sees silence.
         frames = mel_BMT.shape[2]
         mel_BMT = F.pad(mel_BMT, (0, -frames % self.frames_per_step))
         mel_BTM = mel_BMT.transpose(1, 2).reshape(mel_BMT.shape[0], -1, self.frame_dim)
         before_BTM = torch.cat((torch.zeros_like(mel_BTM[:, :1]), mel_BTM[:, :-1]), dim=1)
+        # All that does not depend on earlier steps is computed for all steps at once.
         prenet_TBP = self.prenet(before_BTM).transpose(0, 1)
         cell = self.attention_rnn
         from_prenet, from_context = cell.weight_ih.split([prenet_TBP.shape[2], memory.values_BSD.shape[2]], dim=1)
@@ -128,6 +131,7 @@ class Decoder(nn.Module):
         hidden_BH, cell_BH, context_BD = state.attention_hidden_BH, state.attention_cell_BH, state.context_BD
         weights_BS, total_BS = state.weights_BS, state.total_BS
         hiddens, contexts, alignments = [], [], []
+        # Step by step: attention LSTM, then where it looks.
         for gates_BG in gates_TBG:
             gates_BG = torch.addmm(gates_BG, torch.cat((context_BD, hidden_BH), dim=1), recurrent_IG)
             hidden_BH, cell_BH = _lstm_update(gates_BG, cell_BH)
@@ -137,6 +141,7 @@ class Decoder(nn.Module):
             hiddens.append(hidden_BH)
             contexts.append(context_BD)
             alignments.append(weights_BS)
+        # The second LSTM and the outputs, again for all steps at once.
         context_TBD = torch.stack(contexts)
         output_TBH, _ = self.decoder_rnn(torch.cat((torch.stack(hiddens), context_TBD), dim=2))
         output_BTH = F.dropout(output_TBH.transpose(0, 1).contiguous(), self.rnn_dropout, self.training)
@@ -178,16 +183,19 @@ class DecoderStep:
         kept_B2P : Tensor [shape=(B, 2, P)], optional
             The prenet's dropout, see `Prenet`.
         """
+        # Attention LSTM.
         prenet_BP = self.prenet(state.frame_BM, kept_B2P)
         inputs = torch.cat((prenet_BP, state.context_BD, state.attention_hidden_BH), dim=1)
         hidden_BH, cell_BH = _lstm_update(
             F.linear(inputs, self.attention_GI, self.attention_bias_G), state.attention_cell_BH
         )
+        # Where it looks, and the second LSTM.
         context_BD, weights_BS = self.attention(hidden_BH, memory, state.weights_BS, state.total_BS)
         inputs = torch.cat((hidden_BH, context_BD, state.decoder_hidden_BH), dim=1)
         output_BH, output_cell_BH = _lstm_update(
             F.linear(inputs, self.decoder_GI, self.decoder_bias_G), state.decoder_cell_BH
         )
+        # Frame and gate in one product.
         frame_BO = F.linear(torch.cat((output_BH, context_BD), dim=1), self.output_OI, self.output_bias_O)
         next_state = DecoderState(
             frame_BO[:, :-1],

@@ -79,10 +79,12 @@ class HifiGan(nn.Module):
         block: Block = "1",
     ) -> None:
         super().__init__()
+        # Sizes that would change the length are refused.
         if len(rates) != len(kernels) or width % 2 ** len(rates) or block not in _RESIDUAL:
             raise ValueError(f"width {width}, rates {rates}, kernels {kernels} and block {block} do not go together")
         if any(rate < 1 or kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=True)):
             raise ValueError(f"kernels {kernels} cannot keep the length at rates {rates}")
+        # Construction order is the order in which weights are drawn.
         self.hop_length = math.prod(rates)
         self.first = _conv(n_mels, width, 7)
         self.ups = nn.ModuleList()

@@ -67,6 +67,7 @@ def speak_texts(
     ValueError
         For an empty text, a model in training mode or not masked, or a number out of range.
     """
+    # What cannot be spoken.
     if model.training or not model.masked:
         raise ValueError("speaking needs a masked model in evaluation mode")
     if rows < 1 or max_steps < 1 or not 0.0 < gate_threshold < 1.0:
@@ -74,6 +75,7 @@ def speak_texts(
     if len(texts) != len(seeds) or any(ids.dim() != 1 or not ids.numel() for ids in texts):
         raise ValueError("each text needs a seed and at least one symbol")
     spoken: dict[int, Utterance] = {}
+    # Texts are padded to one of few lengths, so that a text sounds the same in any batch.
     blocks = [-(-ids.numel() // TEXT_BLOCK) for ids in texts]
     with torch.inference_mode():
         for block in sorted(set(blocks)):
@@ -118,6 +120,7 @@ class _Loop:
         waiting = list(reversed(places))
         indices = torch.arange(len(self.rows), device=self.age.device)
         while True:
+            # Free rows take the next text; dropout is drawn per text from its seed.
             for number, row in enumerate(self.rows):
                 if row is None and waiting:
                     index = waiting.pop()
@@ -126,9 +129,11 @@ class _Loop:
                     self._draw(number, row)
             if not any(self.rows):
                 return
+            # One step of all rows.
             self.state, gate_B = self.step(self.state, self.memory, self.kept[indices, self.age % _DROPOUT_BLOCK])
             self.age += 1
             ended = (gate_B.sigmoid() > self.gate_threshold).tolist()
+            # Rows that are done leave.
             for number, row in enumerate(self.rows):
                 if row is None:
                     continue

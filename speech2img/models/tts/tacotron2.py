@@ -83,10 +83,12 @@ class Tacotron2(nn.Module):
         masked: bool = True,
     ) -> None:
         super().__init__()
+        # What the decoder cannot take.
         if encoder_dim % 2:
             raise ValueError(f"encoder_dim must be even for two directions, got {encoder_dim}")
         if frames_per_step < 1:
             raise ValueError(f"frames_per_step must be at least 1, got {frames_per_step}")
+        # Construction order is the order in which weights are drawn.
         self.n_mels = n_mels
         self.masked = masked
         self.embedding = nn.Embedding(num_symbols, encoder_dim)

@@ -84,6 +84,7 @@ class AttributeNetwork(nn.Module):
         self, heads: Mapping[str, int], *, width: int = 32, feature_dim: int = 1024, dropout: float = 0.0
     ) -> None:
         super().__init__()
+        # Every head needs something to choose between.
         if not heads or min(heads.values()) < 2:
             raise ValueError(f"every head needs at least two classes, and one head at least; got {dict(heads)}")
         self.heads = dict(heads)
@@ -91,9 +92,11 @@ class AttributeNetwork(nn.Module):
         self.feature_dim = feature_dim
         self.dropout = dropout
         w = width
+        # Stem: to a quarter of the side.
         self.stem = nn.Sequential(
             ConvNorm(5, 3 * w // 4, 4, stride=2, padding=1), ConvNorm(3 * w // 4, w, 3, padding=1)
         )
+        # Body: two mixed blocks between three reductions.
         reduce1 = Reduction(w, squeeze=w, conv=5 * w // 4)
         mixed1 = Inception(
             reduce1.out_channels, one=3 * w // 4, three=(3 * w // 4, w), five=(w // 4, w // 2), pool=w // 2
@@ -102,6 +105,7 @@ class AttributeNetwork(nn.Module):
         mixed2 = Inception(reduce2.out_channels, one=2 * w, three=(5 * w // 4, 5 * w // 2), five=(w // 2, w), pool=w)
         reduce3 = Reduction(mixed2.out_channels, squeeze=2 * w, conv=4 * w)
         self.body = nn.Sequential(reduce1, mixed1, reduce2, mixed2, reduce3)
+        # Outputs, and one classifier for all heads together.
         self.map_channels = (mixed1.out_channels, mixed2.out_channels, feature_dim)
         self.last = ConvNorm(reduce3.out_channels, feature_dim, 1)
         self.classifier = nn.Linear(feature_dim, sum(self.heads.values()))

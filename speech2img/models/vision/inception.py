@@ -170,13 +170,16 @@ class InceptionV3(nn.Module):
 
     def __init__(self, *, build: str = "fid", depth: str = "7c", num_classes: int | None = 1008) -> None:
         super().__init__()
+        # Contradictions.
         if build not in BUILDS or depth not in DEPTHS:
             raise ValueError(f"no Inception-v3 of build {build!r} and depth {depth!r}")
         if num_classes is not None and depth != "7c":
             raise ValueError("a classifier needs the whole network (depth '7c')")
         self.build = build
+        # The FID build differs from torchvision's in its pooling.
         pool = "average" if build == "fid" else "average with padding"
         last_pool = "max" if build == "fid" else pool
+        # Convolutions in the order of their published names.
         self.stem = nn.Sequential(
             *(
                 RectifiedConv(before, after, kernel, stride=stride, padding=padding)
@@ -228,6 +231,7 @@ class InceptionV3(nn.Module):
         ValueError
             For a tap that this network has not, or pictures of another shape.
         """
+        # Refuse what it does not have, and images that its pooling cannot take.
         if missing := [tap for tap in taps if tap not in self.taps]:
             raise ValueError(f"this Inception-v3 has no output {missing[0]!r}, only {', '.join(self.taps)}")
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
@@ -235,17 +239,20 @@ class InceptionV3(nn.Module):
         found: dict[str, Tensor] = {}
         last = max((TAPS.index(tap) for tap in taps), default=0)
         x = images.to(next(self.stem.parameters()).dtype)
+        # Stem, with an output after each pooling.
         for name, layers in (("pool64", self.stem[:3]), ("pool192", self.stem[3:])):
             x = F.max_pool2d(layers(x), 3, stride=2)
             found[name] = _spatial_mean(x)
             if TAPS.index(name) == last:
                 return {tap: found[tap] for tap in taps}
+        # Blocks, no further than the outputs asked for.
         for name, block in self.blocks.items():
             x = block(x)
             if name in DEPTHS:
                 found["pool768" if name == "6e" else "pool2048"] = _spatial_mean(x)
                 if name == "6e" and last == TAPS.index("pool768"):
                     break
+        # Classifier, with and without its bias: the FID build's scores have none.
         if last > TAPS.index("pool2048") and self.classifier is not None:
             found["logits_unbiased"] = F.linear(found["pool2048"], self.classifier.weight)
             found["logits"] = found["logits_unbiased"] + self.classifier.bias

@@ -74,12 +74,14 @@ def extract_archive(
         If the disk has no room.
     """
     path, folder = Path(path), Path(folder)
+    # Unpack beside the target, so that nothing half unpacked is ever seen.
     with open_bounded(path) as file:
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             temp = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
         try:
             with disk_errors(folder), _archive_errors(path):
+                # All members together may not outgrow their budget.
                 budget = _Budget(path, os.fstat(file.fileno()).st_size, limits or ArchiveLimits(), folder)
                 is_zip = zipfile.is_zipfile(file)
                 file.seek(0)
@@ -135,6 +137,7 @@ def _zip_members(file: IO[bytes], budget: _Budget) -> Iterator[Member]:
         raise budget.too_many() from None
     with archive:
         infos = archive.infolist()
+        # Links, devices, encryption and rare methods are refused before a byte is read.
         budget.room(sum(info.file_size for info in infos))
         for info in infos:
             kind = info.external_attr >> 28
@@ -166,6 +169,7 @@ def _shown(name: str) -> str:
 
 
 def _write(temp: Path, name: str, source: IO[bytes] | None, budget: _Budget) -> None:
+    # The path must stay below the folder, on any system.
     plain = PurePosixPath(name.replace("\\", "/"))
     target = temp / plain
     drive = bool(plain.parts) and plain.parts[0].endswith(":")
@@ -173,6 +177,7 @@ def _write(temp: Path, name: str, source: IO[bytes] | None, budget: _Budget) -> 
         raise DataError.about(budget.path, f"holds the path {name[:80]!r}, which leaves the folder", _FIX)
     if len(plain.parts) > _MAX_PARTS or any(len(os.fsencode(part)) > _MAX_PART_BYTES for part in plain.parts):
         raise DataError.about(budget.path, f"holds the path {_shown(name)!r}, which is too long", _FIX)
+    # Junk of other systems is read away: it counts, and is not kept.
     if target == temp or _JUNK & set(plain.parts):
         target = Path(os.devnull)  # it is read and counted all the same: it may have no end
     elif source is None:
@@ -181,6 +186,7 @@ def _write(temp: Path, name: str, source: IO[bytes] | None, budget: _Budget) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
     if source is None:
         return
+    # Written in pieces, each counted.
     with target.open("wb" if target == Path(os.devnull) else "xb") as file:
         while data := source.read(_CHUNK):
             budget.room(len(data))

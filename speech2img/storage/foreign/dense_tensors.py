@@ -31,6 +31,7 @@ def check_plain(value: Any, subject: object) -> None:
 
     A numpy number counts as not plain: ``torch.load(weights_only=True)`` would refuse it later.
     """
+    # Each container once, without recursion: the depth is not ours to trust.
     todo, seen = [(value, "")], set()
     while todo:
         item, path = todo.pop()

@@ -52,12 +52,14 @@ def load_arrays(source: str | Path | bytes | IO[bytes], *, max_bytes: int = 4 <<
     ValueError
         If it is no such file, is damaged, or its arrays are too large; says which.
     """
+    # From a path, bytes or an open file.
     if isinstance(source, str | Path):
         if not Path(source).exists():
             raise FileNotFoundError(2, "No such file or directory", str(source))
         with open_bounded(source) as file:
             return load_arrays(file, max_bytes=max_bytes)
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
+    # The directory, then a bound on all arrays together.
     try:
         archive = open_zip(opened, max_members=MAX_ARRAYS)
     except ValueError as error:
@@ -114,6 +116,7 @@ def _read_array(file: IO[bytes], size: int) -> NDArray[Any]:
     for start in range(0, content, _CHUNK):
         piece = view[start : start + _CHUNK]
         piece[:] = np.frombuffer(_read_exactly(file, len(piece)), np.uint8)
+    # It must end where its header says, and hold characters where it says text.
     if file.read(1):
         raise ValueError("it goes on behind its end")
     if dtype.kind == "U" and array.size and array.view(f"{dtype.byteorder}u4").max() > 0x10FFFF:
@@ -132,6 +135,7 @@ def _read_exactly(file: IO[bytes], count: int) -> bytes:
 
 def _parse_header(text: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
     """Data type, whether in Fortran's order, and shape of an array, as NumPy and its kin write them."""
+    # A dict of three known parts, without a parser of Python.
     body = text.strip()
     if not (body.startswith("{") and body.endswith("}")):
         raise ValueError("its header is none")
@@ -144,9 +148,11 @@ def _parse_header(text: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
         position = entry.end()
     if entries.keys() != _PARTS.keys() or any(entries[key][part] is None for key, part in _PARTS.items()):
         raise ValueError("its header lacks a part")
+    # The type holds plain numbers.
     dtype = np.dtype(entries["descr"]["text"])
     if dtype.kind not in KINDS or not dtype.itemsize:
         raise ValueError(f"it holds {dtype}, no plain numbers")
+    # The shape is one that can be.
     axes = [axis.strip().removesuffix("L") for axis in entries["shape"]["shape"].split(",") if axis.strip()]
     if len(axes) > _MAX_AXES or any(not axis.isdecimal() or len(axis) > 15 for axis in axes):
         raise ValueError("its shape is none")

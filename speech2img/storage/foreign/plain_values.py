@@ -29,6 +29,7 @@ def demand_small(value: Any, most: int) -> None:
         if not isinstance(item, _CONTAINERS) or id(item) in sizes:
             continue
         parts = item.values() if isinstance(item, dict) else item
+        # Containers are entered first and summed when their parts are done, without recursion.
         if not entered:
             if id(item) in open_ones:
                 raise RefusedError("has a list that holds itself")
@@ -36,6 +37,7 @@ def demand_small(value: Any, most: int) -> None:
             todo.append((item, True))
             todo.extend((part, False) for part in parts)
             continue
+        # Its size as a tree: what is shared counts each time it is named.
         size, depth = _ENTRY_BYTES, 0
         for part in parts:
             inner = sizes[id(part)] if isinstance(part, _CONTAINERS) else (8 + _content_bytes(part), 0)

@@ -210,6 +210,7 @@ class Machine:
 
     def call(self, function: Any, arguments: Any) -> None:
         """Push what a named function makes of its arguments."""
+        # Only the few calls that numpy's arrays are made of.
         match (function, arguments):
             case Name.RECONSTRUCT, (Name.NDARRAY, (0,), "b" | b"b"):
                 array = np.ndarray((0,), np.int8)

@@ -57,12 +57,14 @@ class TorchMachine(Machine):
 
     def resolve(self, module: str, name: str) -> Any:
         """Token of a function or class of torch, or of plain data."""
+        # Names that tensors need.
         if name.endswith("Storage"):  # older files name those of a graphics card after it
             module = module.removesuffix(".cuda")
         if (module, name) in TORCH_NAMES:
             return TORCH_NAMES[module, name]
         if not self.strangers:
             return super().resolve(module, name)
+        # Others become objects that do nothing, where the caller allows strangers.
         if (module, name) in STRANGERS_NAMES:
             return STRANGERS_NAMES[module, name]
         try:
@@ -82,6 +84,7 @@ class TorchMachine(Machine):
             self.push(Foreign(function.name if isinstance(function, Foreign) else f"something that {error}"))
 
     def _call(self, function: Any, arguments: Any) -> None:
+        # Only the few calls that tensors and their containers are made of.
         match function, arguments:
             case TorchName.TENSOR, (_Storage() as storage, offset, shape, stride, *_):
                 self.push(self.tensor(storage, storage.dtype, offset, shape, stride))
@@ -114,6 +117,7 @@ class TorchMachine(Machine):
 
     def tensor(self, storage: _Storage, dtype: Any, offset: Any, shape: Any, stride: Any) -> Tensor:
         """Make a tensor over bytes of the file, if it lies within them and repeats none of them."""
+        # Type, offset, shape and stride are numbers of a possible tensor.
         if isinstance(dtype, Foreign):
             raise RefusedError(f"holds a tensor of {dtype.name}")
         if not isinstance(dtype, torch.dtype) or type(offset) is not int or not 0 <= offset < _MAX_EXTENT:
@@ -125,6 +129,7 @@ class TorchMachine(Machine):
                 raise ValueError("a tensor has no possible shape")
         if math.prod(max(n, 1) for n in shape) >= _MAX_EXTENT:
             raise RefusedError("holds a tensor of no possible shape")
+        # It lies within its storage.
         count, available = math.prod(shape), storage.content.numel() // dtype.itemsize
         if count > available:
             raise ValueError("a tensor is larger than its storage")
@@ -132,6 +137,7 @@ class TorchMachine(Machine):
             return torch.empty(shape, dtype=dtype)
         if offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True)) >= available:
             raise ValueError("a tensor goes beyond its storage")
+        # Tensors may share a storage, but not ask for far more than the file holds.
         self.tensor_bytes -= count * dtype.itemsize
         if self.tensor_bytes < 0:
             raise RefusedError("asks for far more memory than its size")
@@ -140,6 +146,7 @@ class TorchMachine(Machine):
 
     def persistent(self, identity: Any) -> None:
         """Push a storage; of a network saved with its source code, the name of its class."""
+        # A storage in the file, or a whole module where strangers are allowed.
         match identity:
             case "storage", (torch.dtype() | TorchName.BYTES_OF_NO_TYPE) as kind, key, _, int() as count, *view:
                 dtype = kind if isinstance(kind, torch.dtype) else None

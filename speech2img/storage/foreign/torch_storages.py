@@ -59,6 +59,7 @@ def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
         stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
         if not stored or unfolded > size or len(members) < len(archive.infolist()):
             raise RefusedError("is compressed, or holds a part twice, as torch never writes it")
+        # Exactly one pickle, of little-endian numbers.
         pickles = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ValueError("an archive without the parts of a torch file")
@@ -76,6 +77,7 @@ def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
                     contents[key] = _filled(torch.empty(count, dtype=torch.uint8), source)
             return contents[key]
 
+        # Run it, then read to the end, where the checksum is compared.
         pickled = members[pickles[0]]
         most = 4 * size + SPARE_BYTES
         with archive.open(pickled) as source, io.BufferedReader(source) as reader:  # type: ignore[type-var]
@@ -115,6 +117,7 @@ def _read_old(file: IO[bytes], size: int, strangers: bool) -> Any:
             return contents[key]
         raise RefusedError("has a storage that is a part of another; save it with a newer torch")
 
+    # Run the pickle of the tensors.
     machine = TorchMachine(file, size - start, read_storage, tensor_bytes=4 * size + SPARE_BYTES, strangers=strangers)
     value = _run(machine, size - start)
     # The storages, in the order of their keys, each with its number of values.
@@ -123,6 +126,7 @@ def _read_old(file: IO[bytes], size: int, strangers: bool) -> Any:
         raise ValueError("its storages are not those of its tensors")
     if len(keys) != len(contents):
         raise ValueError("a storage comes twice")
+    # Each must have the size it was made with.
     for key in map(str, keys):
         (count,) = struct.unpack("<q", file.read(8))
         if contents[key].numel() not in [count * width for width in (1, 2, 4, 8)]:

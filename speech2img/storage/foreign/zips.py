@@ -50,6 +50,7 @@ def open_zip(file: IO[bytes], *, max_members: int) -> zipfile.ZipFile:
         If it is no zip archive or is damaged.
     """
     try:
+        # Count before zipfile does, which takes memory for every entry.
         if _count_entries(file, max_members) > max_members:
             raise TooManyEntriesError(f"an archive of more than {max_members:,} files")
         archive = zipfile.ZipFile(file)
@@ -79,6 +80,7 @@ def _count_entries(file: IO[bytes], enough: int) -> int:
         end_record = tail.rfind(_END)
     if not 0 <= end_record <= len(tail) - _END_SIZE:
         return 0
+    # The directory by the record, or by its 64-bit form where there is one.
     said, directory = struct.unpack_from("<HI", tail, end_record + 10)
     end = start + end_record
     large = end_record - _LOCATOR_64_SIZE - _END_64_SIZE

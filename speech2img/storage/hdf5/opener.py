@@ -160,6 +160,7 @@ class Store:
         ids : sequence of str
             Names of the items, where they have checksums.
         """
+        # Type and shape must be what the caller can use.
         place = self.arrays[name]
         dtype = np.dtype(place.dtype)
         if dtype.kind not in kinds or len(place.shape) != ndim:
@@ -167,6 +168,7 @@ class Store:
             raise self.damaged(f"its {name!r} has shape {place.shape} and type {dtype}, not {wanted}")
         if not isinstance(place, Place):
             return place
+        # Read the bytes by the place that the description gives, without HDF5.
         with disk_errors(self.path), open_regular(self.path) as file:
             values = np.empty(place.shape, dtype)
             file.seek(place.offset)
@@ -175,6 +177,7 @@ class Store:
                 view = view[count:]
         if view:
             raise self.damaged("damaged: it is shorter than it was")
+        # Compare with the checksums.
         if name == self.checked and self.checks is not None:
             self._compare(values, ids)
         return values
@@ -227,10 +230,12 @@ def open_store(
         If the file is missing, no regular one, damaged, or has other than plain local arrays that fit in it.
     """
     try:
+        # A hole of any size costs nothing to make, and would fill the memory.
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
         if status.st_size > _SMALL_BYTES and status.st_size > _HOLES * 512 * status.st_blocks:
             raise ValueError("it is a sparse file, nearly all of it a hole")
+        # A sealed store says by itself where its arrays lie; others are described by HDF5 in a child.
         seal = read_seal(path) if finished else None
         if seal is not None:
             missing = [name for name in arrays if name not in seal.arrays]

@@ -100,11 +100,13 @@ def probe(path: Path, *, arrays: Collection[str], attributes: Collection[str]) -
     HDF5's own code has memory bugs that hostile files reach; it runs in a forked child with limits of time and memory.
     """
     size = path.stat().st_size
+    # HDF5 runs in a child, since a damaged file may bring it down.
     answer = _in_child(lambda: _describe(path, tuple(arrays), tuple(attributes), size), size)
     length = int.from_bytes(answer[:8], "little")
     reply = parse_json(answer[8 : 8 + length])
     if "error" in reply:
         raise ValueError(str(reply["error"]))
+    # Large arrays are given as places in the file, small ones along with the answer.
     arrays_found: dict[str, Place | NDArray[Any]] = {}
     position = 8 + length
     for name, (kind, shape, offset) in reply["arrays"].items():
@@ -162,6 +164,7 @@ def _attribute(attribute: h5py.h5a.AttrID, name: str) -> str | int:
 
 def _array(file: h5py.File, name: str, size: int) -> tuple[list[Any], NDArray[Any] | None]:
     """Type, shape and place of an array; its content where it has no single place."""
+    # The name leads to an array in this file.
     key = name.encode()
     if not file.id.links.exists(key):
         raise ValueError(f"it has no {name!r}")
@@ -170,6 +173,7 @@ def _array(file: h5py.File, name: str, size: int) -> tuple[list[Any], NDArray[An
     dataset = h5py.h5o.open(file.id, key)
     if not isinstance(dataset, h5py.h5d.DatasetID):
         raise ValueError(f"its {name!r} is no array")
+    # Its bytes lie there plainly, neither elsewhere nor compressed.
     layout, shape, kind = dataset.get_create_plist(), list(dataset.shape), dataset.get_type()
     if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
         raise ValueError(f"its {name!r} lies in other files")
@@ -177,11 +181,13 @@ def _array(file: h5py.File, name: str, size: int) -> tuple[list[Any], NDArray[An
         raise ValueError(f"its {name!r} is compressed or filtered")
     if isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str():
         return _texts(dataset, name, shape, size)
+    # Its type and shape are possible in a file of this size.
     dtype = kind.dtype
     if dtype.kind not in _KINDS or not h5py.h5t.py_create(dtype).equal(kind) and dtype.kind != "S":
         raise ValueError(f"its {name!r} is of a type that is not read here")
     if not shape or min(shape) < 1 or math.prod(shape) * dtype.itemsize > size:
         raise ValueError(f"its {name!r} has the shape {str(tuple(shape))[:80]}, which does not fit in the file")
+    # Contiguous: its place; in chunks: its content.
     offset = dataset.get_offset() if layout.get_layout() == h5py.h5d.CONTIGUOUS else None
     if offset is not None or layout.get_layout() == h5py.h5d.CONTIGUOUS:
         return [dtype.str, shape, offset or size + 1], None
@@ -208,6 +214,7 @@ def _texts(dataset: h5py.h5d.DatasetID, name: str, shape: list[int], size: int) 
 
 def _in_child(work: Callable[[], bytes], size: int) -> bytes:
     """What a function gives in a forked child with limits; ValueError if it dies or takes too long."""
+    # The child answers through a pipe, within bounds of memory and time.
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -218,6 +225,7 @@ def _in_child(work: Callable[[], bytes], size: int) -> bytes:
                 data = data[os.write(theirs, data) :]
         finally:
             os._exit(0)  # the answer is cut short where something went wrong
+    # The parent takes what comes; whatever ends it ends the child.
     os.close(theirs)
     try:
         return _all_of(ours)

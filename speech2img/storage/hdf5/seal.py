@@ -73,12 +73,14 @@ def seal_store(
     checks : sequence of int, length N, optional
         As `check_of` gave them when the items were computed; without it they are taken from the file.
     """
+    # A former seal goes.
     os.truncate(path, _end_of_hdf5(path))
     size = path.stat().st_size
     with h5py.File(path, "r") as file:
         description = describe(file, arrays, attributes, size)
     places = {name: Place.checked(*description["arrays"][name], size=size) for name in arrays}
     place = places[rows]
+    # Checksums of the rows, and one of all else.
     if checks is None:
         checks = _checks_of(path, place, range(place.shape[0] + 1) if bounds is None else bounds)
     facts = {
@@ -89,6 +91,7 @@ def seal_store(
         "size": size,
         "rest": _rest_sha256(path, place, size),
     }
+    # Behind the HDF5 part: table, facts, their hash, mark.
     text = json.dumps(facts, sort_keys=True).encode()
     body = np.asarray(checks, "<u4").tobytes() + text + len(text).to_bytes(8, "little")
     with FileIO(path, "ab") as file:
@@ -132,12 +135,14 @@ def read_seal(path: Path) -> Seal | None:
         If a byte outside the items differs from what was written, or the description does not fit the file.
     """
     with FileIO(path) as file:
+        # The mark at the end; a damaged one is not taken for none.
         size = file.seek(0, os.SEEK_END)
         end = _read_at(file, max(0, size - _END_BYTES), _END_BYTES)
         if not resembles_end(end[-len(_MAGIC) :]):
             return None
         if end[-len(_MAGIC) :] != _MAGIC:
             raise ValueError("its checksums are damaged")
+        # Table and facts, which must fill the rest exactly.
         length = int.from_bytes(end[:8], "little")
         text_at = size - _END_BYTES - length
         if not 0 < length <= _MAX_TEXT_BYTES or text_at < 0:
@@ -148,6 +153,7 @@ def read_seal(path: Path) -> Seal | None:
         if body + 4 * items != text_at:
             raise ValueError("its checksums are damaged")
         table = _read_at(file, body, 4 * items)
+    # Whether they are what was written.
     if hashlib.sha256(table + text + end[:8]).digest() != end[8:40]:
         raise ValueError("its checksums are damaged")
     arrays = {name: Place.checked(*place, size=body) for name, place in facts["arrays"].items()}
@@ -161,6 +167,7 @@ def read_seal(path: Path) -> Seal | None:
 def _facts(text: bytes) -> dict[str, Any]:
     """The description, of the right kinds; ValueError otherwise."""
     try:
+        # Every field of the type that is used below.
         facts = parse_json(text)
         right = (
             all(type(facts[name]) is int and facts[name] >= 0 for name in ("items", "size"))

@@ -44,17 +44,20 @@ def digest_sources(settings: str, sources: Iterable[tuple[str, Path, str]], *, f
     missing: list[str] = []
     seen: set[str] = set()
     for name, path, more in sources:
+        # Names that can be stored and found again.
         if not is_text(name):
             raise DataError.about(path, f"the id {name!r} is not UTF-8", "rename the file and prepare the corpus again")
         if name in seen:
             raise DataError.about(path, f"the id {name!r} occurs twice", "give each file its own id")
         seen.add(name)
+        # Size and time stand for the content, which would take hours to read.
         try:
             status = path.stat()
         except OSError:
             missing.append(str(path))
             continue
         digest.update(f"{name}\0{more}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    # All must be there.
     if not seen:
         raise DataError.about("store", "no files are given", fix)
     if missing:

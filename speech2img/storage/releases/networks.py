@@ -127,6 +127,7 @@ def demand_fit(module: nn.Module, state: Any, *, name: str) -> None:
     """Raise CheckpointError unless tensors are exactly a module's own, which may lie on the device ``meta``."""
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError.about(name, "holds no tensors by name", _FIX)
+    # Compare names, shapes and kinds of numbers.
     own = module.state_dict()
     differences = [f"{key} is missing" for key in own if key not in state]
     differences += [f"{key} is unknown" for key in state if key not in own]
@@ -135,6 +136,7 @@ def demand_fit(module: nn.Module, state: Any, *, name: str) -> None:
             differences.append(f"{key} has shape {tuple(state[key].shape)} instead of {tuple(own[key].shape)}")
         elif own[key].is_floating_point() != state[key].is_floating_point():
             differences.append(f"{key} is {state[key].dtype} instead of {own[key].dtype}")
+    # Name the first five.
     if differences:
         more = f" and {len(differences) - 5} more" if len(differences) > 5 else ""
         reason = f"does not fit the model: {', '.join(sorted(differences, key=str)[:5])}{more}"
@@ -172,6 +174,7 @@ class _NoDraws(TorchFunctionMode):
 @contextmanager
 def _no_more_parts_than(tensors: int) -> Iterator[None]:
     """Stop the building of a network in this thread when it has more parts than a file of so many tensors can fill."""
+    # Small networks have more modules than tensors; what asks for far more is refused while it is built.
     left = {"parameters": 2 * tensors + 16, "modules": 20 * tensors + 100}
     thread = threading.get_ident()
 
@@ -203,6 +206,7 @@ def _demand_kinds(network: Any, arguments: Mapping[str, Any], name: str, fix: st
 
 def _fits(hint: Any, value: Any) -> bool:
     """Whether a plain value is what an annotation says."""
+    # Containers by their parts.
     origin, kinds = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
         return any(_fits(kind, value) for kind in kinds)
@@ -213,6 +217,7 @@ def _fits(hint: Any, value: Any) -> bool:
     if isinstance(origin, type) and issubclass(origin, Sequence):
         short = isinstance(value, list | tuple) and len(value) <= LONGEST_SETTING
         return short and all(_fits(kinds[0], item) for item in value)
+    # Numbers within bounds: a width of 10**9 would fill the memory.
     if hint is int:
         return type(value) is int and abs(value) <= LARGEST_SETTING
     if hint is float:

@@ -106,6 +106,7 @@ class BaiduClient:
         EngineStoppedError
             If no text can be spoken: keys, permission, quota, an outage that does not end, or `abort`.
         """
+        # A token that is refused is replaced once; a second refusal means the service.
         stop = self._stop
         refused: set[str] = set()
 
@@ -157,6 +158,7 @@ class BaiduClient:
 
         Whatever takes its time is prepared before the slot comes: requests that wait for it afterwards come at once.
         """
+        # Ask until there is an answer, or a reason to stop; an outage counts no tries.
         settings = self._settings
         tries = 0
         of_kind: Counter[Rule] = Counter()
@@ -175,6 +177,7 @@ class BaiduClient:
                 self._raise_if_final(fault, tries, of_kind[rule], subject)
                 if rule.action is Action.REFRESH:
                     continue
+                # Wait as long as the service says, once, and else longer each time.
                 wait = backoff_seconds(max(tries, 1), base=settings.backoff_base, cap=settings.backoff_cap)
                 if fault.wait is not None and not heeded:
                     wait, heeded = fault.wait, True
@@ -193,6 +196,7 @@ class BaiduClient:
             self._pacer.slow_down()
 
     def _raise_if_final(self, fault: Fault, tries: int, of_kind: int, subject: str) -> None:
+        # Faults that may pass: how long, how often.
         rule = fault.rule
         action = rule.action
         if action not in (Action.STOP, Action.GIVE_UP):
@@ -203,6 +207,7 @@ class BaiduClient:
                 action = rule.finally_
             elif tries < self._settings.tries:
                 return
+        # The end: of the whole work, of this text, or for now.
         if action is Action.STOP:
             raise EngineStoppedError.about("Baidu", fault.reason, rule.fix) from None
         if action is Action.GIVE_UP:
@@ -228,6 +233,7 @@ class BaiduClient:
                 self._token = None
 
     def _ask_token(self, _: None) -> Token:
+        # Ask for it.
         form = {
             "grant_type": "client_credentials",
             "client_id": self._keys.api_key,
@@ -238,6 +244,7 @@ class BaiduClient:
         value, seconds = fields.get("access_token"), fields.get("expires_in")
         if is_token(value) and isinstance(seconds, int | float):
             return Token(value, time.time() + min(float(seconds), _LONGEST_TOKEN_SECONDS))
+        # What the service says of the keys, never the keys.
         reason = self._said(f"{fields.get('error', '')} {fields.get('error_description', '')}".strip())
         if str(fields.get("error")).startswith("invalid_client"):
             fix = "check both keys: the console of ai.baidu.com shows them for each application"

@@ -180,6 +180,7 @@ class BaiduSynthesizer:
         if len(text) > MAX_CHARACTERS:
             reason = f"{len(text)} characters"
             raise SynthesisError.about(f"text {text[:40]!r}", reason, f"give at most {MAX_CHARACTERS}")
+        # Options of the service.
         settings = self._settings
         form = {
             "cuid": self._client.cuid,
@@ -200,9 +201,11 @@ class BaiduSynthesizer:
 
     def _decode(self, answer: Answer) -> np.ndarray:
         """Samples of an answer; ValueError where it is not the sound that was asked for."""
+        # Sound must be said to be sound.
         kind = answer.headers.get("content-type", "")
         if not kind.startswith("audio/"):
             raise ValueError(f"an answer of type {kind or 'unknown'!r} with {len(answer.body)} bytes")
+        # Raw samples, or a file that is decoded like any recording.
         if self._settings.aue in (4, 5):
             if len(answer.body) % 2:
                 raise ValueError("half a sample of sound")
@@ -212,6 +215,7 @@ class BaiduSynthesizer:
                 y = read_audio(answer.body, sample_rate=self.sample_rate, limits=_PIECE)
             except AudioError as error:
                 raise ValueError(str(error)) from None
+        # A service may answer with next to nothing.
         if y.size < _MIN_SECONDS * self.sample_rate:
             raise ValueError(f"only {y.size / self.sample_rate:.2f} s of sound")
         return y

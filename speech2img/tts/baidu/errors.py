@@ -124,6 +124,7 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Call
     hide : callable
         Takes secrets out of what the service said.
     """
+    # Without a code of the service: by the status.
     wait = _retry_after(headers.get("retry-after"))
     fields = error_object(body) or {}
     code = _whole(fields.get("err_no", fields.get("error_code")))
@@ -133,10 +134,12 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes, *, hide: Call
         if status >= 500:
             return Fault(RULES[999], f"HTTP {status}", wait=wait, silent=True)
         return bad_answer(f"HTTP {status} with {len(body)} bytes that are no sound")
+    # By its code.
     rule = RULES.get(code, Rule(Action.RETRY, "an error that is not documented"))
     subcode = _whole(fields.get("err_subcode"))
     if code == 502 and subcode == QUOTA_SUBCODE:
         rule = Rule(Action.STOP, "the quota of this kind of voice is spent", f"buy more: {CONSOLE}")
+    # What it said, without what may be a key.
     said = fields.get("err_detail") or fields.get("err_msg") or fields.get("error_msg") or ""
     details = f", it said {hide(str(said))[:80]!r}" if said else ""
     return Fault(rule, f"error {code}{'' if subcode is None else f'.{subcode}'}, {rule.meaning}{details}", wait=wait)

@@ -93,6 +93,7 @@ class Web:
                 read_seconds=limits.read_seconds,
             ) as response,
         ):
+            # Read within bounds of time and size, to the very end.
             expected = response.length
             body = bytearray()
             while piece := read_piece(response, clock):

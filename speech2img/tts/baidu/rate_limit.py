@@ -36,6 +36,7 @@ class Pacer:
     """
 
     def __init__(self, qps: float, *, rank: Rank = SINGLE) -> None:
+        # One interval, taken in turns by all threads.
         self._interval = 1.0 / qps
         self._rank = rank
         self._turnstile = threading.Lock()
@@ -45,6 +46,7 @@ class Pacer:
         self._slowed_at = -1
         self._replies: deque[bool] = deque(maxlen=_WINDOW)
         """Of the latest, whether each was a complaint."""
+        # How often it may be halved before a pause would seem like a stop.
         self._successes = 0
         self._most_slowdowns = 0
         while (

@@ -67,12 +67,15 @@ def split_text(text: str, *, max_bytes: int = MAX_BYTES) -> list[str]:
 
 
 def _split(text: str, max_bytes: int, level: int) -> Iterator[str]:
+    # Short enough.
     if _gbk_bytes(text) <= max_bytes:
         yield text
         return
+    # No border is left: within the word.
     if level == len(_BORDERS):
         yield from _split_word(text, max_bytes)
         return
+    # As many parts as fit, at borders of this level.
     start = 0
     end = 0
     borders = [match for match in re.finditer(_BORDERS[level], text) if match.start() > 0]

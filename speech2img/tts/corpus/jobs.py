@@ -118,11 +118,13 @@ def plan_jobs(
     DataError
         If all finished recordings are another engine's and `overwrite` is not given.
     """
+    # Recordings of another engine are not mixed with new ones.
     captions = list(spoken_captions(manifest))
     if not overwrite:
         _check_engine(captions, manifest.root, engine, done)
     refusal = _refusals(engine)
     plan = Plan()
+    # Each caption is kept, refused, given up or to be spoken.
     for caption in rank.share(captions):
         request = SpeechRequest(caption.text, caption.voice, caption.rate, caption.pitch, caption.pitch_range)
         job = Job(str(caption.audio), request, request_digest(request, engine.name))
@@ -158,6 +160,7 @@ def _is_given_up(entry: Entry, digest: str) -> bool:
 
 def _check_engine(captions: list[Caption], root: Path, engine: Synthesizer, done: Mapping[str, Entry]) -> None:
     """An engine named by mistake must not replace hours of another one's work."""
+    # One recording of this engine says that the work is its own.
     strangers: dict[str, int] = {}
     for caption in captions:
         entry = done.get(str(caption.audio))
@@ -168,6 +171,7 @@ def _check_engine(captions: list[Caption], root: Path, engine: Synthesizer, done
             return
         if _has_size(root / str(caption.audio), entry):
             strangers[name] = strangers.get(name, 0) + 1
+    # None of its own, some of others.
     if strangers:
         made = ", ".join(f"{count} by {name}" for name, count in strangers.items())
         fix = "give --overwrite to replace them, or use a copy of the corpus folder"

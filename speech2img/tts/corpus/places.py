@@ -41,11 +41,13 @@ def check_places(manifest: Manifest) -> None:
         under ``derived/``, leads out of the corpus by a link, or is a picture, a recording of a person or another
         caption's recording, also by another spelling of the same name (case, composed letters, links).
     """
+    # Files that a recording may not replace: images, and recordings of people.
     path = manifest.root / MANIFEST_NAME
     others = {_key(item.image): item.image for item in manifest.items}
     others |= {_key(c.audio): c.audio for item in manifest.items for c in item.captions if c.recorded and c.audio}
     seen: dict[str, str] = {}
     folders = _Folders(manifest.root)
+    # Each caption has a file of its own, on any file system and through any link.
     for caption in spoken_captions(manifest):
         audio = str(caption.audio)
         if reason := _fault(audio):

@@ -54,6 +54,7 @@ def check_speech(y: np.ndarray, sample_rate: int, text: str, *, limits: QualityL
     SynthesisError
         If the sound is empty, not finite, silent altogether or for long, clipped, or impossibly short or long.
     """
+    # A sound, and not silence.
     subject = f"text {text[:60]!r}"
     if y.ndim != 1 or not y.size or not np.isfinite(y).all():
         raise SynthesisError.about(subject, f"no finite mono sound (shape {y.shape})", "change the text or the voice")
@@ -61,14 +62,17 @@ def check_speech(y: np.ndarray, sample_rate: int, text: str, *, limits: QualityL
     peak, seconds = float(magnitude.max()), y.size / sample_rate
     if peak < limits.min_peak:
         raise SynthesisError.about(subject, f"silent (peak {peak:.4f})", "change the text or the voice")
+    # Not distorted.
     clipped = float(np.mean(magnitude >= _FULL_SCALE)) if peak >= _FULL_SCALE else 0.0
     if clipped > limits.max_clipped:
         raise SynthesisError.about(subject, f"{clipped:.1%} of the samples are clipped", "use another voice")
+    # As long as such a text takes.
     shortest = limits.min_seconds_per_character * len(text)
     longest = min(limits.pauses + limits.max_seconds_per_character * len(text), limits.max_seconds)
     if not shortest <= seconds <= longest:
         reason = f"not plausible as speech: {seconds:.2f} s for {len(text)} characters ({longest:.1f} s at most)"
         raise SynthesisError.about(subject, reason, "change the rate or the text")
+    # Without a hole.
     silence = _longest_silence(magnitude, sample_rate, limits.silence_level * peak)
     if silence > limits.max_silence:
         reason = f"{silence:.1f} s of silence in one stretch"

@@ -125,14 +125,17 @@ def synthesize_corpus(
     with another size than its line says, or of a caption that has changed since is made again.
     ``derived/speech/places.json`` tells which wavs are of earlier calls.
     """
+    # What can be refused.
     if not 1 <= workers <= MAX_WORKERS:
         reason = "nobody would speak" if workers < 1 else "each is a thread, and a process of espeak-ng"
         raise SynthesisError.about(f"workers {workers}", reason, f"give 1 to {MAX_WORKERS}")
+    # One job at a time; a rank repairs nothing that another may be writing.
     with run_lock((manifest.root / JOURNAL_NAME).parent, rank=rank):
         if rank.count == 1:  # its one writer
             remove_leftovers((manifest.root / JOURNAL_NAME).parent)
         _check_readable(manifest, engine)
         journal = Journal(manifest.root / JOURNAL_NAME, shared=rank.count > 1)
+        # Voices, places and what is left to do.
         cast = cast_voices(manifest, engine, voice=voice)
         check_places(cast)
         done = known_entries(journal.done)
@@ -142,6 +145,7 @@ def synthesize_corpus(
         if cast is not manifest and rank.index == 0:
             cast.save()
             logger.warning("%s: the manifest now names voices of %s", cast.root, engine.name)
+        # Speak; what was made is kept whatever ends the work.
         bar = Progress(
             what="speech" if rank.count == 1 else f"speech, {rank}",
             unit="utt",
@@ -162,6 +166,7 @@ def synthesize_corpus(
             raise RunInterrupted.about(manifest.root, reason, "run the same command again to go on") from None
         finally:
             _write_failures(cast, journal)
+        # What this rank's share of the corpus sounds like now.
         done = known_entries(journal.done)
         share = rank.share([str(caption.audio) for caption in spoken_captions(cast)])
         entries = [done[place] for place in share if place in done]
@@ -235,10 +240,12 @@ class _Run:
 
     def _check_row(self, outcome: Outcome) -> None:
         """Stop where nothing succeeds any more, not even an easy text; then no caption counts as given up."""
+        # A success: what failed before it failed by itself.
         if outcome.made:
             self.in_a_row.clear()
             self.settle()
             return
+        # Several failures in a row: the engine may be at fault, so it is asked to speak what it should.
         self.in_a_row.append(outcome)
         if len(self.in_a_row) < _FAILURES_IN_A_ROW:
             return
@@ -287,6 +294,7 @@ def _failure_lines(manifest: Manifest, journal: Journal) -> list[str]:
     if not any(entry.get("status", DONE) != DONE for entry in done.values()):
         return []
     failed = []
+    # In the order of the manifest.
     for caption in spoken_captions(manifest):
         entry = done.get(str(caption.audio), {})
         if entry.get("status", DONE) != DONE:

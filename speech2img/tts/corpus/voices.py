@@ -35,6 +35,7 @@ def cast_voices(manifest: Manifest, engine: Synthesizer, *, voice: str | None = 
         If the engine has no such ``voice``. A voice of the manifest that the engine lacks stays as it is: the driver
         lists its captions as failed.
     """
+    # Each caption in a voice that the engine has.
     voice_of = _voice_table(engine, voice)
     items = []
     for item in manifest.items:
@@ -43,6 +44,7 @@ def cast_voices(manifest: Manifest, engine: Synthesizer, *, voice: str | None = 
         items.append(item if same else replace(item, captions=captions))
     if all(new is old for new, old in zip(items, manifest.items, strict=True)):
         return manifest
+    # A voice that is heard in training is no unseen one.
     heard = {
         caption.voice
         for item in items

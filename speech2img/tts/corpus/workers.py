@@ -97,6 +97,7 @@ def _sound(engine: Synthesizer, request: SpeechRequest) -> np.ndarray:
 
 
 def _on_threads(jobs: list[Job], places: Places, engine: Synthesizer, workers: int) -> Generator[Outcome, None, None]:
+    # A few jobs ahead of the results, so that memory is bounded.
     waiting: deque[Future[Outcome]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="speech") as pool:
         try:
@@ -151,10 +152,12 @@ def _judge(job: Job, result: np.ndarray | SynthesisError, places: Places, engine
 
 def _keep(job: Job, y: np.ndarray, places: Places, engine: Synthesizer) -> Outcome:
     """Check the sound and write it; SynthesisError if it does not pass."""
+    # Checked, then written.
     check_speech(y, engine.sample_rate, job.request.text)
     y = resample(y, engine.sample_rate, CORPUS_SAMPLE_RATE)
     wav = encode_wav(y, sample_rate=CORPUS_SAMPLE_RATE)
     places.put(job.audio, wav)
+    # What the journal keeps of it.
     fields = {
         "status": DONE,
         "seconds": round(y.size / CORPUS_SAMPLE_RATE, 4),

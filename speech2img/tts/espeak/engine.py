@@ -122,6 +122,7 @@ class EspeakSynthesizer:
         np.ndarray [shape=(n,), float32, range -1..1]
             Mono sound at 22,050 Hz.
         """
+        # The request.
         self._check(text, voice=voice, rate=rate, pitch=pitch, pitch_range=pitch_range)
         request = {
             "text": text,
@@ -131,6 +132,7 @@ class EspeakSynthesizer:
             "pitch_range": pitch_range,
             "phonemes": is_phonemic(text),
         }
+        # A free process, or a new one; one that failed is not used again.
         try:
             speaker = self._idle.get_nowait()
         except queue.Empty:
@@ -170,6 +172,7 @@ class _Speaker:
     """One speaking process and the pipes to it; used by one thread at a time."""
 
     def __init__(self, library: Path, data: Path) -> None:
+        # A process of its own: the library may hang or die.
         command = [sys.executable, "-I", "-S", process.__file__, str(library), str(data)]
         try:
             # A session of its own: the Ctrl-C of a terminal is this process's affair from the first moment on.
@@ -179,6 +182,7 @@ class _Speaker:
         except OSError as error:
             fix = "give fewer --workers, or raise what 'ulimit -n', 'ulimit -u' and 'ulimit -v' say; try again"
             raise EngineStoppedError.about("espeak-ng", f"no process starts ({error.strerror})", fix) from error
+        # It speaks first, and within time.
         self._requests = cast(IO[bytes], self._process.stdin)
         self._replies = cast(IO[bytes], self._process.stdout)
         self._poll = select.poll()

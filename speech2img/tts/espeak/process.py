@@ -51,6 +51,7 @@ def main(library_path: str, data_folder: str) -> int:
     version = (library.espeak_Info(None) or b"").split()[0].decode("ascii", "replace")
     _reply(replies, SOUND, json.dumps({"sample_rate": sample_rate, "version": version}).encode())
 
+    # Each text in a child of its own: what the library keeps from one cannot change the next.
     while len(header := requests.read(REQUEST_HEADER.size)) == REQUEST_HEADER.size:
         size = REQUEST_HEADER.unpack(header)[0]
         if len(payload := requests.read(size)) < size:
@@ -81,6 +82,7 @@ def _status_of(child: int, requests: BinaryIO) -> int:
 
 def _speak(library: Any, request: dict[str, Any], replies: BinaryIO) -> int:
     """Speak one request in a forked child and write its reply."""
+    # Samples as they come, no more than a text may take.
     sound = bytearray()
 
     def collect(samples: Any, count: int, _events: Any) -> int:
@@ -91,12 +93,14 @@ def _speak(library: Any, request: dict[str, Any], replies: BinaryIO) -> int:
     callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(collect)
     library.espeak_SetSynthCallback(callback)
     library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
+    # Set all, speak, and wait for the end.
     text = request["text"].encode()
     steps = [("voice", library.espeak_SetVoiceByName(request["voice"].encode()))]
     steps += [(name, library.espeak_SetParameter(number, request[name], 0)) for name, number in _PARAMETERS]
     flags = _UTF8 | (_PHONEMES if request["phonemes"] else 0)
     steps.append(("text", library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, flags, None, None)))
     steps.append(("end", library.espeak_Synchronize()))
+    # The first refusal is the answer.
     for step, code in steps:
         if code != 0:
             _reply(replies, ERROR, f"espeak-ng refused the {step} with code {code}".encode())

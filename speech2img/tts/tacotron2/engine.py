@@ -100,6 +100,7 @@ class Tacotron2Synthesizer:
         arguments = {**dict(config.get("tacotron2") or {}), "masked": True}
         self._network = build_network(Tacotron2, arguments, tensors, name=str(model), fix="import it again")
         self._network.eval().to(device)
+        # Its mels and symbols must be those that can be spoken.
         preset = MEL_PRESETS.get(str(config.get("mel_preset")))
         self._cleaner = str(config.get("cleaner"))
         symbols = self._network.embedding.num_embeddings
@@ -109,6 +110,7 @@ class Tacotron2Synthesizer:
         if self._cleaner not in CLEANERS or symbols != NUM_SYMBOLS:
             reason = f"cleaner {self._cleaner} and {symbols} symbols"
             raise CheckpointError.about(model, reason, f"only the {NUM_SYMBOLS} published symbols can be spoken")
+        # From mels to sound.
         self._vocoder: Vocoder = (
             GriffinLim(preset)
             if vocoder is None
@@ -120,6 +122,7 @@ class Tacotron2Synthesizer:
         self.batch_size = 4 * self._options.rows
         self.attempts = self._options.attempts
         chosen = self._options
+        # Every option that changes the sound is in the name.
         self.name = (
             f"tacotron2 {digest} {self._vocoder.name} rows={chosen.rows} steps={chosen.max_steps}"
             f" gate={chosen.gate_threshold:g} stop={int(chosen.final_stop)} seed={chosen.seed}"
@@ -155,6 +158,7 @@ class Tacotron2Synthesizer:
 
     def synthesize_batch(self, requests: Sequence[SpeechRequest]) -> list[np.ndarray | SynthesisError]:
         """Speak several texts; see :meth:`speech2img.tts.base.BatchSynthesizer.synthesize_batch`."""
+        # Texts that cannot be spoken fail by themselves.
         results: list[np.ndarray | SynthesisError | None] = []
         texts: list[Tensor] = []
         for request in requests:
@@ -163,6 +167,7 @@ class Tacotron2Synthesizer:
                 results.append(None)
             except SynthesisError as error:
                 results.append(error)
+        # The others together.
         spoken = iter(
             speak_texts(
                 self._network,
@@ -179,12 +184,14 @@ class Tacotron2Synthesizer:
         ]
 
     def _ids(self, request: SpeechRequest) -> list[int]:
+        # Words and voice.
         text = request.text.strip()
         subject = f"text {text[:40]!r}"
         if not text or len(text) > MAX_CHARACTERS:
             raise SynthesisError.about(subject, f"{len(text)} characters", f"give 1 to {MAX_CHARACTERS}")
         if request.voice != self._voice:
             raise SynthesisError.about(f'voice "{request.voice}"', "no such voice", f'use "{self._voice}"')
+        # Manner.
         ranges = (
             ("rate", request.rate, 80, 450),
             ("pitch", request.pitch, 0, 99),
@@ -193,6 +200,7 @@ class Tacotron2Synthesizer:
         for name, value, low, high in ranges:
             if not low <= value <= high:
                 raise SynthesisError.about(f"{name} {value}", "out of range", f"give {low} to {high}")
+        # Symbols; a full stop tells the decoder where to end.
         if self._options.final_stop and text[-1] not in ".!?;:,":
             text += "."
         ids = text_to_ids(text, cleaner=self._cleaner)
@@ -206,6 +214,7 @@ class Tacotron2Synthesizer:
         return int.from_bytes(hashlib.sha256(asked.encode("utf-8", "replace")).digest()[:8], "little")
 
     def _finish(self, request: SpeechRequest, spoken: Utterance) -> np.ndarray | SynthesisError:
+        # The decoder must have stopped by itself, having read the text.
         subject = f"text {request.text[:60]!r}"
         if not spoken.stopped:
             return SpeechUnfinishedError.about(
@@ -216,11 +225,13 @@ class Tacotron2Synthesizer:
         read = alignment_scores(spoken.alignment_TS).coverage if len(spoken.alignment_TS) > 1 else 0.0
         if read < self._options.min_coverage:
             return SynthesisError.about(subject, f"only {read:.0%} of it was read", "shorten it or try another seed")
+        # Rate and pitch: stretched, then played faster or slower.
         raised = 2.0 ** (_SEMITONES * (request.pitch - NORMAL_PITCH) / NORMAL_PITCH / 12.0)
         frames = max(1, round(spoken.mel_MT.shape[1] * NORMAL_RATE / request.rate * raised))
         mel_MT = spoken.mel_MT.float()
         if frames != mel_MT.shape[1]:
             mel_MT = F.interpolate(mel_MT[None], size=frames, mode="linear", align_corners=False)[0]
+        # To sound.
         sound = self._vocoder(mel_MT)
         if request.pitch != NORMAL_PITCH:
             sound = resample(sound, round(self.sample_rate * raised), self.sample_rate)

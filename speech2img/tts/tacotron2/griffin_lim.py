@@ -29,6 +29,7 @@ class GriffinLim:
     """
 
     def __init__(self, preset: MelPreset, *, iterations: int = 60, momentum: float = 0.99) -> None:
+        # What cannot be turned back.
         if preset.power != 1 or preset.log != "ln_clamp" or preset.window != "hann" or preset.cmvn:
             raise ConfigError.about(f"mel preset {preset.name}", "its frames cannot be turned back", "use tacotron2")
         if iterations < 1 or not 0.0 <= momentum < 1.0:
@@ -37,6 +38,7 @@ class GriffinLim:
             )
         self.preset, self.iterations, self.momentum = preset, iterations, momentum
         self.name = f"griffin-lim-{iterations}"
+        # The filter bank and its inverse.
         bank = mel_filter_bank(
             sample_rate=preset.sample_rate, n_fft=preset.n_fft, n_mels=preset.n_mels, fmin=preset.fmin, fmax=preset.fmax
         )
@@ -61,10 +63,12 @@ class GriffinLim:
         # One frame more than is heard, and enough of them for the transform's reflected ends.
         silence = max(1, 2 + self.preset.n_fft // (2 * self.preset.hop_length) - mel_MT.shape[1])
         magnitude_FT = self.magnitudes(F.pad(mel_MT.float().cpu(), (0, silence), value=self.preset.pad_value))
+        # Phases at random, the same for every text.
         generator = torch.Generator().manual_seed(0)
         angles_FT = 2.0 * torch.pi * torch.rand(magnitude_FT.shape, generator=generator)
         phases_FT = torch.polar(torch.ones_like(angles_FT), angles_FT)
         last_FT = torch.zeros_like(phases_FT)
+        # Fast Griffin-Lim (Perraudin et al. 2013).
         for _ in range(self.iterations):
             rebuilt_FT = self._spectrum(self._sound(magnitude_FT * phases_FT))
             phases_FT = rebuilt_FT - self.momentum / (1.0 + self.momentum) * last_FT

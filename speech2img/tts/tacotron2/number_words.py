@@ -62,12 +62,14 @@ def cardinal_words(digits: str, *, conjunction: str = "") -> str:
     conjunction : str
         Stands between hundreds and the rest: "and" for "one hundred and one", empty for "one hundred one".
     """
+    # Digit by digit where there is no word for it.
     significant = digits.lstrip("0") or "0"
     if len(significant) > MAX_DIGITS:
         return " ".join(ONES[int(digit)] for digit in digits)
     value = int(significant)
     if value == 0:
         return ONES[0]
+    # From the last group of three to the first.
     rest = value % 1000
     groups: list[str] = []
     for scale in SCALES:

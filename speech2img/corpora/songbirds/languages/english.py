@@ -50,6 +50,7 @@ class _EnglishSentence(Sentence):
         return f"{self._frame(bird, parts, self._predicate())}."
 
     def _frame(self, bird: str, parts: list[tuple[str, str]], predicate: str) -> str:
+        # The parts, as phrases and as clauses.
         if not parts:
             return self._frame_without_parts(bird, predicate)
         phrases = join_phrases([phrase for phrase, _ in parts])
@@ -58,6 +59,7 @@ class _EnglishSentence(Sentence):
         has = self.rng.choice(("has", "shows"))
         tail = f", {predicate}" if predicate else ""
         and_it_is = f", and it is {predicate}" if predicate else ""
+        # Frames of a sentence; every one says all that is to be said.
         frames = [
             f"{this} {bird} has {phrases}{and_it_is}",
             f"{a_or_an(bird)} with {phrases}{tail}",
@@ -80,12 +82,14 @@ class _EnglishSentence(Sentence):
 
     def _described_parts(self) -> list[tuple[str, str]]:
         """Every part that is spoken of, as a phrase ("a red crown") and as a clause ("its crown is red")."""
+        # Coloured parts, from the top to the legs.
         parts = []
         for part in ("crown", "breast", "belly", "leg"):
             if f"{part}_color" in self.said:
                 parts.append(self._described(part, [self.words[f"{part}_color"]]))
         if "body_color" in self.said and not self.body_is_adjective:
             parts.append(self._described("body", [self.words["body_color"]]))
+        # Parts of several adjectives, and those with a grammar of their own.
         for part, kinds in (("beak", ("length", "shape", "color")), ("tail", ("length", "shape"))):
             adjectives = [self.words[f"{part}_{kind}"] for kind in kinds if f"{part}_{kind}" in self.said]
             if adjectives:
@@ -104,14 +108,17 @@ class _EnglishSentence(Sentence):
         return a_or_an(phrase), f"its {noun} is {join_phrases(adjectives)}"
 
     def _wings(self) -> tuple[str, str]:
+        # Colour alone.
         color = self.words.get("wing_color")
         bars = self.words.get("wing_bars")
         colored = f"{color} wings" if color else "wings"
         if bars is None:
             return colored, f"its wings are {color}"
+        # Without bars.
         if bars == "none":
             without = f"plain {colored}" if self.rng.random() < 0.5 else f"{colored} without bars"
             return without, f"its wings are {color} and have no bars" if color else "its wings have no bars"
+        # With bars.
         noun = self.rng.choice(("bars", "wing bars", "stripes"))
         if color is None:
             on = "on its wings" if noun != "wing bars" else ""

@@ -97,6 +97,7 @@ class _FrenchSentence(Sentence):
         return self._frame(bird, [one[0] for one in described], [one[1] for one in described], verbs, beside)
 
     def _frame(self, bird: _Phrase, parts: Sequence[_Phrase], clauses: Sequence[str], verbs: str, beside: str) -> str:
+        # The bird and its parts.
         this, a_bird = bird.write_this(self.rng.choice(("ce", "le"))), bird.write("un")
         article = self.rng.choice(("un", "le"))
         has = f"a {join_with([part.write(article) for part in parts], 'et')}"
@@ -104,8 +105,10 @@ class _FrenchSentence(Sentence):
         with_parts = f"avec {indefinite}"
         if not any(part.indefinite for part in parts) and self.rng.random() < 0.5:
             with_parts = join_with([part.write("à") for part in parts], "et")
+        # What it does.
         tail = f", {beside}" if beside else ""
         and_he = f", et il {verbs}" if verbs else ""
+        # Frames of a sentence; every one says all that is to be said.
         frames = [
             f"{this} {has}{and_he}",
             f"{a_bird} {with_parts}{tail}",
@@ -142,16 +145,19 @@ class _FrenchSentence(Sentence):
         return _Phrase(noun, adjectives), clause
 
     def _wings(self) -> tuple[_Phrase, str]:
+        # Colour alone.
         wings = self._noun("wing")
         colors = (self._adjective("wing_color"),) if "wing_color" in self.said else ()
         are = f"ses ailes sont {colors[0].agree(wings)}" if colors else ""
         bars = self.said.get("wing_bars")
         if bars is None:
             return _Phrase(wings, colors), are
+        # Without bars.
         marks = self._noun("bars")
         if bars == "none":
             without = self.rng.choice((_Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sans {marks.text}")))
             return without, f"{are} et n'ont pas de {marks.text}" if are else f"ses ailes n'ont pas de {marks.text}"
+        # With bars.
         color = self.synonym(COLORS[bars])
         striped = _Phrase(marks, (color,)).write("")
         behind = self.rng.choice((f"à {striped}", f"avec des {striped}", f"barrées {_of(color)}"))

@@ -102,15 +102,18 @@ class _GermanSentence(Sentence):
         return self._frame(bird, [phrase for phrase, _ in described], [clause for _, clause in described])
 
     def _frame(self, bird: _Phrase, parts: list[_Phrase], clauses: list[str]) -> str:
+        # The bird, and what it does.
         actions = self._actions()
         this = bird.decline("nom", self.rng.choice(("dieser", "der")))
         main = " und ".join(action.second() for action in actions)
         who = f", der {' und '.join(action.last() for action in actions)}" if actions else ""
         if not parts:
             return self._frame_without_parts(bird, this, actions, main, who)
+        # Its parts.
         has = f"{self.rng.choice(('hat', 'trägt'))} {join_with([self._owned(part) for part in parts], 'und')}"
         with_parts, said = self._with(parts), join_with(clauses, "und")
         and_he = f", und er {main}" if main else ""
+        # Frames of a sentence; every one says all that is to be said.
         frames = [
             f"{this} {has}{and_he}",
             f"{bird.decline('nom')} {with_parts}{who}",
@@ -162,12 +165,14 @@ class _GermanSentence(Sentence):
         return phrase, f"{_own(phrase)} {join_with(stems, 'und')}"
 
     def _wings(self) -> tuple[_Phrase, str]:
+        # Colour alone.
         colors = [self._stem("wing_color")] if "wing_color" in self.said else []
         wings = self._phrase("wing", colors)
         bars = self.said.get("wing_bars")
         clause = f"{_own(wings)} {' '.join(colors)}"
         if bars is None:
             return wings, clause
+        # Without bars.
         if bars == "none":
             noun = self._phrase("bars", []).noun
             without = self.rng.choice(
@@ -177,6 +182,7 @@ class _GermanSentence(Sentence):
                 )
             )
             return without, f"{clause} und haben keine {noun}" if colors else f"seine {wings.noun} haben keine {noun}"
+        # With bars, on wings of a colour or of none.
         stem = self.synonym(COLORS[bars])
         marks = self._phrase("bars", [stem])
         if not colors:

@@ -38,14 +38,17 @@ def word(root: Root, *endings: str) -> str:
 class _LumariSentence(Sentence):
     def write(self) -> list[list[str]]:
         """The words of each clause."""
+        # What is said.
         bird = self._named("bird", LIVING, [self.said[name] for name in self.of_bird()])
         parts = self.parts()
         deeds, places = self._deeds()
+        # Two clauses.
         if parts and self.rng.random() < CLAUSES_SHARE:
             does = [self._word(deed, DOES) for deed in deeds] or [self._word("behold", "u")]
             first = self.rng.choice(([*places, *bird, *does], [*bird, *places, *does]))
             second = self._statement(parts)
             return self.rng.choice(([first, second], [second, first]))
+        # One clause; the order of words is free, the endings say what belongs together.
         had = self._chain([self._had(part) for part in parts]) if parts else []
         shown = self.rng.choice(([], [self._word("this", LIVING)], [self._word("behold", "u")]))
         if not deeds:
@@ -76,12 +79,14 @@ class _LumariSentence(Sentence):
 
     def _had(self, part: str) -> list[str]:
         """A part that the bird has, or lacks."""
+        # The eye: with a ring or without.
         if part == "eye":
             ring = self.said["eye_ring"]
             eye = [self._word("eye", PART, AT)]
             if ring == "none":
                 return [*eye, self._word("ring", PART, LACKING)]
             return [*eye, *self._named("ring", PART, [ring], HAVING)]
+        # The wing: its colour, its bars.
         if part == "wing":
             bars = self.said.get("wing_bars")
             colors = [self.said["wing_color"]] if "wing_color" in self.said else []

@@ -95,9 +95,11 @@ class _SpanishSentence(Sentence):
         predicates: Sequence[_Predicate],
         ringless: bool,
     ) -> str:
+        # The bird, and what it does.
         this, a_bird = bird.write(self.rng.choice(("este", "el"))), bird.write("un")
         verbs = " y ".join(one.after_subject() for one in predicates)
         beside = " y ".join(one.beside_noun() for one in predicates)
+        # Its parts; what it lacks stands behind them.
         article = self.rng.choice(("un", "el"))
         owned = [f"tiene {join_with([part.write(article) for part in parts], 'y')}"] if parts else []
         has = " y ".join(owned + ["no tiene anillo ocular"] * ringless)
@@ -106,6 +108,7 @@ class _SpanishSentence(Sentence):
         with_parts = " y ".join(shown + ["sin anillo ocular"] * ringless)
         said = join_with(clauses, "y")
         tail = f", {beside}" if beside else ""
+        # Frames of a sentence; every one says all that is to be said.
         frames = [
             f"{this} {has}{f', y {verbs}' if verbs else ''}",
             f"{a_bird} {with_parts}{tail}",
@@ -153,15 +156,18 @@ class _SpanishSentence(Sentence):
         return _Phrase(noun, adjectives), clause
 
     def _wings(self) -> tuple[_Phrase, str]:
+        # Colour alone.
         wings, marks = self.synonym(NOUNS["wing"]), self.synonym(NOUNS["bars"])
         colors = (self._adjective("wing_color"),) if "wing_color" in self.said else ()
         are = f"sus alas son {colors[0].agree(wings)}" if colors else ""
         bars = self.said.get("wing_bars")
         if bars is None:
             return _Phrase(wings, colors), are
+        # Without bars.
         if bars == "none":
             without = self.rng.choice((_Phrase(wings, (*colors, PLAIN)), _Phrase(wings, colors, f"sin {marks.text}")))
             return without, f"{are} y no tienen {marks.text}" if are else f"sus alas no tienen {marks.text}"
+        # With bars.
         color = self.synonym(COLORS[bars])
         striped = _Phrase(marks, (color,)).write()
         phrase = self.rng.choice(

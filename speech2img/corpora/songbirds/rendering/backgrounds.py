@@ -44,12 +44,14 @@ def draw_scenery(background: str, light: str, *, orb_x: float, side: int, rng: n
     PIL.Image.Image
         RGB, ``side`` by ``side``.
     """
+    # Sky, and behind it what is far.
     lamp = LIGHTS[light]
     image = gradient(sky_stops(light, *_SKIES[background]), side)
     canvas = Canvas(image)
     if background == "foliage":
         _foliage_far(canvas, lamp, rng)
     draw_orb(canvas, light, orb_x, rng)
+    # The scene of this background.
     if background == "sky":
         _clouds(canvas, lamp, rng)
     elif background == "foliage":
@@ -126,6 +128,7 @@ def _waves(canvas: Canvas, lamp: Light, rng: np.random.Generator, top: float, co
 
 
 def _snow(canvas: Canvas, lamp: Light, orb_x: float | None, rng: np.random.Generator) -> None:
+    # Firs in three steps, with snow on each.
     ground = 0.60 + rng.uniform(-0.02, 0.02)
     for x in (0.08, 0.34, 0.66, 0.92):
         x += rng.uniform(-0.04, 0.04)
@@ -135,9 +138,11 @@ def _snow(canvas: Canvas, lamp: Light, orb_x: float | None, rng: np.random.Gener
             top, line = base - height * 0.45, base - height * 0.22
             canvas.polygon([(x - half, base), (x + half, base), (x, top)], lamp.on_scene((92, 130, 124)))
             canvas.polygon([(x - half / 2, line), (x + half / 2, line), (x, top)], lamp.on_scene((246, 250, 255)))
+    # Ground and hill.
     hill = np.concatenate([arc((0.3, ground + 1.2), 1.2, 125, 48, 16), [(1.0, 1.0), (0.0, 1.0)]])
     canvas.polygon([(0, ground + 0.03), (1, ground + 0.03), (1, 1), (0, 1)], lamp.on_scene((226, 235, 246)))
     canvas.polygon(hill, lamp.on_scene((240, 246, 253)))
+    # Falling snow, not before the sun or the moon.
     for x, y in rng.uniform(0, 1, (34, 2)):
         if _clear_of_orb(x, y, orb_x, 0.16):
             canvas.ellipse(x, y, 0.010, 0.010, lamp.on_scene((255, 255, 255)))
@@ -145,6 +150,7 @@ def _snow(canvas: Canvas, lamp: Light, orb_x: float | None, rng: np.random.Gener
 
 def draw_perch(canvas: Canvas, background: str, lamp: Light, y: float, rng: np.random.Generator) -> None:
     """Paint the branch under a perched bird's feet at height ``y``."""
+    # Limb with bark.
     tilt = rng.uniform(-0.015, 0.015)
     bark, edge = lamp.on_scene((142, 98, 62)), lamp.on_scene(INK)
     limb = np.array([(-0.05, -tilt - 0.026), (1.05, tilt - 0.020), (1.05, tilt + 0.024), (-0.05, -tilt + 0.032)])
@@ -153,6 +159,7 @@ def draw_perch(canvas: Canvas, background: str, lamp: Light, y: float, rng: np.r
     canvas.polygon(limb, bark)
     canvas.line([(0.05, y + 0.014), (0.5, y + 0.012)], lamp.on_scene((110, 72, 44)), 0.006)
     canvas.line([(0.62, y + 0.008), (0.95, y + 0.008)], lamp.on_scene((110, 72, 44)), 0.006)
+    # What lies or grows on it.
     if background == "snow":
         drift = np.array([(-0.05, -tilt - 0.038), (1.05, tilt - 0.032), (1.05, tilt - 0.010), (-0.05, -tilt - 0.012)])
         canvas.polygon(drift + (0, y), lamp.on_scene((250, 252, 255)))

@@ -57,18 +57,21 @@ def bird_shapes(attributes: Mapping[str, str], paint: Callable[[Color], Color]) 
     list of Shape
         In the order of painting; the outermost outline comes first.
     """
+    # Colours.
     pose = POSES[attributes["pose"]]
     big = PART_FACTOR[attributes["size"]]
     plumage = {part: paint(PLUMAGE[attributes[f"{part}_color"]]) for part in _FEATHERED}
     ink = paint(INK)
     bars = MARKS.get(attributes["wing_bars"])
     bar_color = None if bars is None else paint(bars)
+    # Behind the trunk: the far wing, the tail, the legs.
     back: list[Shape] = []
     if pose.wing == "spread":
         back += _spread_wing(plumage["wing"], bar_color, ink, far=True)
     back += _tail(pose, plumage["body"], ink, attributes["tail_length"], attributes["tail_shape"], big)
     if pose.legs:
         back += _legs(pose, paint(BARE_PARTS[attributes["leg_color"]]), ink, big)
+    # Trunk and head.
     trunk = _trunk(pose, plumage, ink)
     beak = _beak(
         pose, paint(BARE_PARTS[attributes["beak_color"]]), ink, attributes["beak_length"], attributes["beak_shape"], big
@@ -76,6 +79,7 @@ def bird_shapes(attributes: Mapping[str, str], paint: Callable[[Color], Color]) 
     head = _head(pose, plumage, ink, big)
     ring = MARKS.get(attributes["eye_ring"])
     eye = _eye(pose, None if ring is None else paint(ring), ink, paint((255, 255, 255)), big)
+    # Before it: the near wing.
     if pose.wing == "spread":
         wing = _spread_wing(plumage["wing"], bar_color, ink, far=False)
     else:
@@ -84,10 +88,12 @@ def bird_shapes(attributes: Mapping[str, str], paint: Callable[[Color], Color]) 
 
 
 def _trunk(pose: Pose, plumage: Mapping[str, Color], ink: Color) -> list[Shape]:
+    # Outline, and along it breast and belly.
     outline = smooth(_BODY, _STEPS)
     chest_low, vent = 3 * _STEPS, 6 * _STEPS - 4
     breast = np.concatenate([outline[_STEPS - 4 : chest_low + 1], [(0.20, 0.125), (0.02, 0.10), (0.0, -0.12)]])
     belly = np.concatenate([outline[chest_low : vent + 1], [(-0.2, 0.10), (0.02, 0.10), (0.20, 0.125)]])
+    # Shadow at the keel.
     keel = outline[chest_low + 2 : vent - 2]
     depth = 0.045 * np.sin(np.linspace(0, np.pi, len(keel)))[:, None]
     shade = np.concatenate([keel, (keel - depth * [0.0, 1.0])[::-1]])
@@ -101,6 +107,7 @@ def _trunk(pose: Pose, plumage: Mapping[str, Color], ink: Color) -> list[Shape]:
 
 
 def _head(pose: Pose, plumage: Mapping[str, Color], ink: Color, big: float) -> list[Shape]:
+    # Face, cap and nape, about the origin; then turned and moved to the neck.
     radius = _HEAD_RADIUS * big
     tilt = 0.2 * pose.body_angle
     face = arc((0, 0), radius, 0, 360, 48)[:-1]
@@ -129,6 +136,7 @@ def _eye(pose: Pose, ring: Color | None, ink: Color, glint: Color, big: float) -
 
 
 def _beak(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: float) -> list[Shape]:
+    # Outline of both halves, and the line between them.
     reach = 0.12 if length == "short" else 0.225
     if shape == "pointed":
         upper = [(-0.05, -0.075), (0.0, -0.068), (0.45 * reach, -0.034), (reach, 0.012)]
@@ -145,6 +153,7 @@ def _beak(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: fl
         ]
         lower = [(reach - 0.04, 0.045), (0.45 * reach, 0.05), (0.0, 0.06), (-0.05, 0.06)]
         gape = [(0.0, 0.008), (reach - 0.05, 0.02)]
+    # Moved to the face.
     base = np.array(pose.neck) + np.array([_HEAD_RADIUS * 0.97, 0.02]) * big
     outline = rotate(np.array(upper + lower) * big, 0.2 * pose.body_angle) + base
     mouth = rotate(np.array(gape) * big, 0.2 * pose.body_angle) + base
@@ -152,6 +161,7 @@ def _beak(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: fl
 
 
 def _tail(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: float) -> list[Shape]:
+    # Outline, rounded or forked.
     reach = 0.14 if length == "short" else 0.30
     root, half = 0.07, 0.105 * big
     if shape == "rounded":
@@ -177,6 +187,7 @@ def _tail(pose: Pose, color: Color, ink: Color, length: str, shape: str, big: fl
                 (0.10, root),
             ]
         )
+    # Feathers drawn on it, and moved to the rump.
     rump = rotate([(-0.29, 0.07)], pose.body_angle)[0]
     lines = [Shape(outline, color, ink, 2 * OUTLINE)]
     if shape == "rounded":
@@ -232,6 +243,7 @@ def _folded_wing(pose: Pose, color: Color, bar: Color | None, ink: Color) -> lis
 
 
 def _spread_wing(color: Color, bar: Color | None, ink: Color, *, far: bool) -> list[Shape]:
+    # Outline and feathers.
     outline = smooth(_SPREAD, 8)
     fill = scale_color(color, 0.85) if far else color
     mark = bar if bar is None or not far else scale_color(bar, 0.93)
@@ -239,9 +251,11 @@ def _spread_wing(color: Color, bar: Color | None, ink: Color, *, far: bool) -> l
     for x, y in ((-0.27, -0.46), (-0.33, -0.31), (-0.30, -0.13)):
         vein = np.array([(0.35 * x + 0.01, 0.55 * y), (x, y)])
         shapes.append(Shape(vein, None, mix(fill, ink, 0.4), 0.8 * OUTLINE, closed=False))
+    # Bars.
     if mark is not None:
         start, stop = np.array([-0.04, 0.06]), np.array([-0.20, -0.62])
         shapes += _bars(outline, start, stop, mark, ink, ((0.26, 0.39), (0.53, 0.66)))
+    # The far wing is smaller, and turned away.
     if not far:
         return shapes
     root = np.array([0.06, -0.08])

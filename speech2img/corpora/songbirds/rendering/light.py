@@ -68,6 +68,7 @@ def draw_orb(canvas: Canvas, light: str, x: float, rng: np.random.Generator) -> 
     rng : np.random.Generator
         Drives small shifts and the stars.
     """
+    # Drawn for every light, so that what follows is the same in all.
     dx, dy = rng.uniform(-0.02, 0.02, 2)
     stars = rng.uniform((0.02, 0.02), (0.98, 0.6), (26, 2))
     x += dx

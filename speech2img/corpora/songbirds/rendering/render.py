@@ -51,18 +51,21 @@ def render_bird(attributes: Mapping[str, str], *, seed: int, size: int = 256) ->
         If an attribute is missing, unknown or has an unknown value, if the pose cannot have the background, or if
         ``seed`` or ``size`` is out of range.
     """
+    # Shapes of the bird, moved at random.
     _check(attributes, seed, size)
     rng = np.random.default_rng(seed)
     jitter = _draw_jitter(rng)
     lamp = LIGHTS[attributes["light"]]
     shapes = _placed_bird(attributes, jitter)
     bottom = extent(shapes)[3]
+    # Drawn larger than asked for, then reduced, so that edges are smooth.
     factor = max(_SUPERSAMPLING, -(-384 // size))
     side = size * factor
     faces_right = attributes["direction"] == "right"
     orb_x = 0.84 if faces_right == (attributes["pose"] == "flying") else 0.16
     scenery = draw_scenery(attributes["background"], attributes["light"], orb_x=orb_x, side=side // 2, rng=rng)
     canvas = Canvas(scenery.resize((side, side), Image.Resampling.BILINEAR))
+    # From the back to the front: ground, bird, water.
     pose, background = attributes["pose"], attributes["background"]
     if pose == "perched":
         draw_perch(canvas, background, lamp, _feet(shapes), rng)
@@ -134,6 +137,7 @@ def contact_sheet(
 
 
 def _check(attributes: Mapping[str, str], seed: int, size: int) -> None:
+    # Every attribute, with a value it can have, and no other.
     for name, values in ATTRIBUTES.items():
         if name not in attributes:
             raise DataError.about(f"attribute {name!r}", "is missing", f"give one of {', '.join(values)}")
@@ -143,6 +147,7 @@ def _check(attributes: Mapping[str, str], seed: int, size: int) -> None:
     for name in attributes:
         if name not in ATTRIBUTES:
             raise DataError.about(f"attribute {name!r}", "is not known", f"use only {', '.join(ATTRIBUTES)}")
+    # What goes together.
     allowed = BACKGROUNDS_OF_POSE[attributes["pose"]]
     if attributes["background"] not in allowed:
         reason = f"does not go with pose {attributes['pose']!r}"
@@ -169,16 +174,20 @@ def _placed_bird(attributes: Mapping[str, str], jitter: _Jitter) -> list[Shape]:
     def paint(color: Color) -> Color:
         return lamp.on_bird(clip_color(np.asarray(color) * jitter.shade))
 
+    # Shapes in the colours of the light.
     shapes = bird_shapes(attributes, paint)
+    # Size, angle and direction.
     scale = pose.scale * SIZE_FACTOR[attributes["size"]] * jitter.scale
     matrix = rotation(jitter.angle) * scale
     if attributes["direction"] == "left":
         matrix = np.diag([-1.0, 1.0]) @ matrix
     turned = [s.moved(matrix, np.zeros(2), scale) for s in shapes]
+    # Within the picture, whatever was drawn.
     left, top, right, bottom = extent(turned)
     fit = min(1.0, _ROOM / max(right - left, bottom - top))
     turned = [s.moved(fit * np.eye(2), np.zeros(2), fit) for s in turned]
     left, top, right, bottom = (fit * v for v in (left, top, right, bottom))
+    # Moved to its place, as far as there is room.
     middle = np.array([(left + right) / 2, (top + bottom) / 2])
     room = np.maximum(0.0, 0.49 - np.array([right - left, bottom - top]) / 2)
     shift = np.asarray(pose.center) - middle + np.clip(jitter.shift, -room, room)
