@@ -1,4 +1,4 @@
-"""Work that is divided into numbered parts: by one process or by all of a job, in a folder from which it goes on."""
+"""Work that is divided into numbered parts: by one process or by all of a job, in a folder from which it resumes."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence

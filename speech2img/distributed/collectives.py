@@ -1,17 +1,17 @@
-"""Training by several processes of ``torchrun`` (data parallel): each computes its rows of the one joint batch.
+"""Training by several processes of ``torchrun`` (data parallel): each computes its rows of one global batch.
 
 What a run computes does not depend on the number of processes, but for the order of sums (relative 1e-6):
 
-* Every process draws the same joint batch and keeps its rows (`local_rows`).
-* Random numbers of a row are drawn for the whole batch and cut (`GlobalDraws`), so that the random states of all
-  processes stay equal: a checkpoint of any number of processes goes on with any other.
+* Every process draws the same global batch and keeps its rows (`local_rows`).
+* Random numbers are drawn for the global batch and cut (`speech2img.distributed.global_draws`): the random states of
+  all processes stay equal, so that a checkpoint of any number of processes is resumed by any other.
 * Batch normalisation takes its statistics over all rows (`speech2img.distributed.sync_batch_norm`).
 * Losses are computed on what all processes gave (`gather_with_grad`), by every process the same.
 * Gradients are averaged (`average_gradients_`).
 
 Models and losses know nothing of it. Two things stay each process's own: dropout inside an LSTM of several layers, and
 how far S2IGAN's unmasked encoder (preset ``s2igan-published``) pads: to its longest row. Every process makes the whole
-joint batch on its CPU before it cuts it, and gradients are averaged after the backward pass, not during it.
+global batch on its CPU before it cuts it, and gradients are averaged after the backward pass, not during it.
 
 This module alone speaks to the other processes. Alone, all of it does nothing.
 """
@@ -26,8 +26,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from speech2img.device import communication_backend
 from speech2img.errors import (
@@ -44,9 +42,9 @@ from speech2img.storage.rank import SINGLE, Rank, by_torchrun
 
 T = TypeVar("T")
 
-_PATIENCE = timedelta(days=1)
+_TIMEOUT = timedelta(days=1)
 """How long processes wait for one another: for as long as one prepares a corpus; a dead one is noticed at once."""
-_MEETING = timedelta(minutes=5)
+_RENDEZVOUS_TIMEOUT = timedelta(minutes=5)
 """How long they wait for one another at the beginning."""
 _GO_ON = "run the same torchrun command again: the last checkpoint, and what was finished, stays"
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpstore", "process group")
@@ -54,7 +52,7 @@ _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "tcpst
 
 @contextmanager
 def process_group(rank: Rank) -> Iterator[None]:
-    """Join the processes of one job while the block runs.
+    """Process group of one job while the block runs.
 
     Parameters
     ----------
@@ -71,15 +69,19 @@ def process_group(rank: Rank) -> Iterator[None]:
     if rank.count == 1:
         yield
         return
+
+    # Join.
     try:
-        store = _met(rank)
+        store = _rendezvous(rank)
         backend = communication_backend()
-        dist.init_process_group(backend, store=store, rank=rank.index, world_size=rank.count, timeout=_PATIENCE)
+        dist.init_process_group(backend, store=store, rank=rank.index, world_size=rank.count, timeout=_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         if "closed" in str(error).lower():  # they had found each other, and one was killed then
             raise RunInterrupted.about(rank, "another process of the job is gone", _GO_ON) from error
         reason = f"the processes of the job do not find each other ({error})"
         raise ConfigError.about(str(rank), reason, "start them with torchrun") from error
+
+    # Run the block; leave, whatever became of it.
     try:
         yield
     except RuntimeError as error:
@@ -90,7 +92,7 @@ def process_group(rank: Rank) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def _met(rank: Rank) -> dist.Store:
+def _rendezvous(rank: Rank) -> dist.Store:
     """Where the processes of the job find each other, once all of them are there.
 
     Raises
@@ -99,17 +101,17 @@ def _met(rank: Rank) -> dist.Store:
         If one of them does not come in time, or nothing says where to meet.
     """
     if not by_torchrun():
-        minutes = int(_MEETING.total_seconds()) // 60
+        minutes = int(_RENDEZVOUS_TIMEOUT.total_seconds()) // 60
         notice(f"{rank}: the environment says so (RANK, WORLD_SIZE); waiting {minutes} minutes for the others at most")
-    store, _, _ = next(dist.rendezvous("env://", rank.index, rank.count, timeout=_MEETING))
+    store, _, _ = next(dist.rendezvous("env://", rank.index, rank.count, timeout=_RENDEZVOUS_TIMEOUT))
     here = dist.PrefixStore(f"speech2img-{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
     here.set(str(rank.index), "")
-    here.wait([str(index) for index in range(rank.count)], _MEETING)
+    here.wait([str(index) for index in range(rank.count)], _RENDEZVOUS_TIMEOUT)
     return here
 
 
 def world() -> Rank:
-    """Place of this process among those that are joined; the only one outside of `process_group`."""
+    """Rank and number of processes of the job; outside of `process_group` there is this one alone."""
     return Rank(dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else SINGLE
 
 
@@ -120,12 +122,12 @@ def is_main_process() -> bool:
 
 @contextmanager
 def main_process_first() -> Iterator[None]:
-    """Run the block in the leader, then in the others, who find done what it does.
+    """Run the block in the main process, then in the others, which find done what it does.
 
     Raises
     ------
     Speech2ImgError
-        In the others, of the leader's exit status, where an error of the package ended its block: it says itself why.
+        In the others, of the main process's exit status, where an error of the package ended its block: it says why.
     """
     if not is_main_process():
         _demand_success(all_reduce_max([0.0])[0])
@@ -140,12 +142,12 @@ def main_process_first() -> Iterator[None]:
 
 
 def on_main_process(action: Callable[[], object]) -> None:
-    """Let the first process do something that cannot be divided; the others wait and end as it does.
+    """Let the main process do something that cannot be divided; the others wait and end as it does.
 
     Raises
     ------
     Speech2ImgError
-        What the action raises, in the first process; an error of the same exit status in the others.
+        What the action raises, in the main process; an error of the same exit status in the others.
     """
     with main_process_first():
         if is_main_process():
@@ -158,7 +160,7 @@ def barrier() -> None:
 
 
 def all_reduce_max(values: Sequence[float]) -> list[float]:
-    """The largest of each value over all processes, which wait for one another here."""
+    """Largest of each value over all processes, which wait for one another here."""
     if world().count == 1:
         return list(values)
     shared = torch.tensor(values, dtype=torch.float64)
@@ -182,7 +184,7 @@ def all_reduce_sum(values: Tensor) -> Tensor:
 
 
 def local_batch_size(batch_size: int) -> int:
-    """Rows of a joint batch that each process computes.
+    """Rows of a global batch that each process computes.
 
     Raises
     ------
@@ -197,7 +199,7 @@ def local_batch_size(batch_size: int) -> int:
 
 
 def local_rows(batch: T) -> T:
-    """Rows of a joint batch that belong to this process.
+    """Rows of a global batch that belong to this process.
 
     Parameters
     ----------
@@ -205,11 +207,11 @@ def local_rows(batch: T) -> T:
         Axis 0 goes over the rows.
     """
     rank = world()
-    return batch if rank.count == 1 else _each(batch, lambda rows: _cut(rows, rank))
+    return batch if rank.count == 1 else _each(batch, lambda rows: rank_rows(rows, rank))
 
 
 def gather_with_grad(value: T) -> T:
-    """The rows of all processes, in the order of the joint batch; gradients find their way back.
+    """The rows of all processes, in the order of the global batch; gradients find their way back.
 
     Parameters
     ----------
@@ -250,67 +252,12 @@ def average_gradients_(parameters: Iterable[nn.Parameter]) -> None:
 
 @torch.no_grad()
 def broadcast_state_(networks: Iterable[nn.Module]) -> None:
-    """Give all processes the leader's parameters and buffers: machines may differ in their last bits."""
+    """Give all processes the main process's parameters and buffers: machines may differ in their last bits."""
     if world().count == 1:
         return
     for network in networks:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, 0)
-
-
-class GlobalDraws(TorchFunctionMode):
-    """Inside it, random tensors for the rows of this process are its part of those for the joint batch.
-
-    Whatever has ``rows`` elements along axis 0 counts as such: ``rand``, ``randn``, ``randint``, ``rand_like``,
-    ``randn_like`` and dropout of contiguous tensors. They are drawn as one process alone would draw them.
-
-    Parameters
-    ----------
-    rows : int
-        Rows of this process.
-    """
-
-    def __init__(self, rows: int) -> None:
-        super().__init__()
-        self.rows, self.rank = rows, world()
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Draw for all rows what is drawn for these."""
-        kwargs = kwargs or {}
-        if func in (torch.rand, torch.randn, torch.randint):
-            wide_args, wide_kwargs = self._widened(args, kwargs)
-            if wide_args is not args or wide_kwargs is not kwargs:
-                return _cut(func(*wide_args, **wide_kwargs), self.rank)
-        elif func in (torch.rand_like, torch.randn_like) and self._is_share(args[0]):
-            return _cut(func(self._wide(args[0]), *args[1:], **kwargs), self.rank)
-        elif func is F.dropout and self._is_share(args[0]):
-            return args[0] * _cut(func(torch.ones_like(self._wide(args[0])), *args[1:], **kwargs), self.rank)
-        return func(*args, **kwargs)
-
-    def _is_share(self, value: Tensor) -> bool:
-        return value.dim() > 0 and len(value) == self.rows
-
-    def _wide(self, value: Tensor) -> Tensor:
-        return value.detach().new_empty((self.rows * self.rank.count, *value.shape[1:]))
-
-    def _widened(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Arguments with the size of the joint batch; the very same objects where the size is of something else."""
-        if "size" in kwargs:
-            size = tuple(kwargs["size"])
-            return (args, {**kwargs, "size": self._stretched(size)}) if size[:1] == (self.rows,) else (args, kwargs)
-        for place, value in enumerate(args):
-            if isinstance(value, (tuple, list)):
-                if tuple(value[:1]) != (self.rows,):
-                    return args, kwargs
-                return (*args[:place], self._stretched(tuple(value)), *args[place + 1 :]), kwargs
-        if args and all(isinstance(value, int) for value in args) and args[0] == self.rows:
-            return self._stretched(args), kwargs
-        return args, kwargs
-
-    def _stretched(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        return (self.rows * self.rank.count, *size[1:])
 
 
 class _Gather(torch.autograd.Function):
@@ -319,9 +266,9 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
         """Gather; half precision travels as float32, which not every backend knows how to move otherwise."""
-        sent = rows.detach().float() if rows.dtype in (torch.float16, torch.bfloat16) else rows.detach()
-        parts = [torch.empty_like(sent, memory_format=torch.contiguous_format) for _ in range(world().count)]
-        dist.all_gather(parts, sent.contiguous())
+        payload = rows.detach().float() if rows.dtype in (torch.float16, torch.bfloat16) else rows.detach()
+        parts = [torch.empty_like(payload, memory_format=torch.contiguous_format) for _ in range(world().count)]
+        dist.all_gather(parts, payload.contiguous())
         return torch.cat(parts).to(rows.dtype)
 
     @staticmethod
@@ -329,10 +276,11 @@ class _Gather(torch.autograd.Function):
         """Sum and cut."""
         (gradient,) = gradients
         total = all_reduce_sum(gradient.float().contiguous().clone())
-        return _cut(total, world()).to(gradient.dtype)
+        return rank_rows(total, world()).to(gradient.dtype)
 
 
-def _cut(rows: Any, rank: Rank) -> Any:
+def rank_rows(rows: Any, rank: Rank) -> Any:
+    """Rows of a global batch that belong to a process."""
     size = len(rows) // rank.count
     return rows[rank.index * size : (rank.index + 1) * size]
 

@@ -1,4 +1,4 @@
-"""Batch normalisation whose statistics come from the rows of all processes of a job."""
+"""Batch normalisation over the rows of all processes of a job (synchronised batch norm)."""
 
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from speech2img.models.layers.masked_batch_norm import FrameMask
 
 
 def convert_batch_norm_(network: nn.Module) -> None:
-    """Replace every batch normalisation inside a network by one over the rows of all processes; alone, nothing.
+    """Replace every batch norm inside a network by one over the rows of all processes; of a single process none.
 
     Parameters and buffers, and their names, stay what they are.
     """
@@ -58,6 +58,8 @@ class GlobalBatchNorm(_BatchNorm):
         """
         if not self.training:
             return super().forward(input)
+
+        # Valid frames along the last axis, then statistics of all processes.
         self._check_input_dim(input)
         valid = None
         if mask is not None:
@@ -84,6 +86,7 @@ class _GlobalNorm(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, valid: Tensor | None, eps: float
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Output, and for the running statistics mean, variance and number of values."""
+        # Mean, then the variance around it, over all processes.
         kept = x.float() if valid is None else x.float() * valid
         totals = torch.cat([_channel_sum(kept).double(), _values(valid, x)])
         *_, count = all_reduce_sum(totals)
@@ -92,6 +95,8 @@ class _GlobalNorm(torch.autograd.Function):
         if valid is not None:
             centred = centred * valid
         variance = (all_reduce_sum(_channel_sum(centred.square()).double()) / count).float()
+
+        # Normalise and scale.
         rstd = (variance + eps).rsqrt()
         normed = centred * _along(rstd, x)
         ctx.save_for_backward(normed, weight, valid, rstd, count)
@@ -104,11 +109,14 @@ class _GlobalNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of input, weight and bias."""
+        # Of weight and bias, from the rows of this process: they are averaged with all other gradients.
         gradient = gradients[0].float()
         normed, weight, valid, rstd, count = ctx.saved_tensors
         to_bias = _channel_sum(gradient)
         inner = gradient if valid is None else gradient * valid
         to_weight = _channel_sum(inner * normed)
+
+        # Of the input: mean and variance depend on the rows of all processes.
         means = all_reduce_sum(torch.stack([_channel_sum(inner), to_weight]).double()) / count
         along_mean, along_spread = (_along(part.float(), gradient) for part in means)
         to_input = inner - along_mean - normed * along_spread

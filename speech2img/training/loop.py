@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from speech2img.distributed.collectives import (
-    GlobalDraws,
     all_reduce_max,
     broadcast_state_,
     is_main_process,
@@ -21,6 +20,7 @@ from speech2img.distributed.collectives import (
     local_rows,
     world,
 )
+from speech2img.distributed.global_draws import GlobalDraws
 from speech2img.distributed.sync_batch_norm import convert_batch_norm_
 from speech2img.errors import CheckpointError, OutOfMemoryError
 from speech2img.precision import peak_memory

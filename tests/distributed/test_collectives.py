@@ -136,7 +136,7 @@ def test_one_that_is_lost_while_all_join_ends_the_job(
     def fails(*args: Any, **more: Any) -> None:
         raise torch.distributed.DistNetworkError(said)
 
-    monkeypatch.setattr(parallel, "_met", lambda rank: torch.distributed.HashStore())
+    monkeypatch.setattr(parallel, "_rendezvous", lambda rank: torch.distributed.HashStore())
     monkeypatch.setattr(torch.distributed, "init_process_group", fails)
     with pytest.raises(kind, match="rank 1 of 2"), parallel.process_group(Rank(1, 2)):
         pass
@@ -152,7 +152,7 @@ def test_one_that_never_comes_is_not_waited_for_for_ever(
     place = {"RANK": rank.index, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     for name, value in place.items():
         monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(parallel, "_MEETING", timedelta(seconds=1))
+    monkeypatch.setattr(parallel, "_RENDEZVOUS_TIMEOUT", timedelta(seconds=1))
     start = time.monotonic()
     with pytest.raises(ConfigError, match=f"{rank}: the processes of the job do not find each other"):
         with parallel.process_group(rank):
@@ -174,16 +174,9 @@ def test_alone_nothing_is_shared() -> None:
     rows, network = torch.arange(4.0), torch.nn.Linear(1, 1)
     network.weight.grad = torch.ones(1, 1)
     parallel.average_gradients_(network.parameters())
-    assert (
-        parallel.local_rows(rows) is rows
-        and parallel.gather_with_grad(rows) is rows
-        and network.weight.grad.item() == 1
-    )
-    assert (
-        parallel.all_reduce_max([1.0, 2.0]) == [1.0, 2.0]
-        and parallel.local_batch_size(7) == 7
-        and parallel.is_main_process()
-    )
+    assert parallel.local_rows(rows) is rows and parallel.gather_with_grad(rows) is rows
+    assert network.weight.grad.item() == 1 and parallel.all_reduce_max([1.0, 2.0]) == [1.0, 2.0]
+    assert parallel.local_batch_size(7) == 7 and parallel.is_main_process()
 
 
 def test_every_process_takes_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

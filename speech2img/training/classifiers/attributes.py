@@ -36,7 +36,7 @@ _LARGEST_GRADIENT = 5.0
 
 
 class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
-    """Cross-entropies of all heads, each over the pictures that show something for it.
+    """AdamW on the cross-entropies of all heads, each over the images that show something for it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
         DataError
             If there is no validation part.
         """
-        # Images drawn for the purpose, or those of the corpus.
+        # Images that are drawn for it, with even attributes.
         if settings.renders:
             heads = {name: tuple(values) for name, values in first_pen().facts.attributes.items()}
             images: Images
@@ -79,6 +79,8 @@ class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
             held_out = _renders(
                 sitting, "held-out", settings.held_out_renders, settings.render_seed + 1, settings, heads
             )
+
+        # Or those of the corpus, by the heads that it has something for.
         else:
             manifest = Manifest.load(root)
             items, facts = manifest.items, facts_of(manifest)
@@ -164,10 +166,13 @@ class TeacherTask(SupervisedTask[TeacherSettings, AttributeNetwork]):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``attribute-network`` with its own accuracy."""
+        # Accuracy of the best weights, not of the last ones.
         weights = self.best.weights(self.network)
         network = copy.deepcopy(self.network)
         network.load_state_dict(weights)
         accuracy = head_accuracy(network, *self.held_out, heads=self.heads, device=self.device)
+
+        # Release
         config = {
             "kind": "attribute-network",
             "role": self.name,

@@ -1,4 +1,4 @@
-"""What a classifier of images starts from: published weights, or an earlier run of the same classes."""
+"""Initial weights of a classifier of images: published ones, or an earlier run on the same classes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +22,7 @@ READ_AT_ONCE = 16
 
 def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tuple[ImageClassifier, dict[str, Any]]:
     """Classifier with the weights it starts from, and what is to be told of the network."""
+    # An earlier run on the same classes.
     if settings.initial is not None:
         folder = find_release(settings.initial)
         tensors, config = load_release(folder)
@@ -35,6 +36,8 @@ def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tupl
         carried = ("network", "network_sha256", "backbone", "inception")
         kept: dict[str, Any] = {key: config[key] for key in carried if key in config}
         return classifier, {**kept, "initial_sha256": release_sha256(folder), "features_sha256": release_sha256(folder)}
+
+    # Published weights under a new head.
     path = Path(str(settings.network))
     facts = _published(path)
     classifier = ImageClassifier(facts.pop("module"), len(classes), hidden=settings.hidden, dropout=settings.dropout)

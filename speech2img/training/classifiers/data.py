@@ -190,7 +190,7 @@ def compute_features(
     workers: int,
     progress: bool,
 ) -> FeatureInputs:
-    """Features of all pictures, by all processes of the job, in a folder where an interrupted computation goes on.
+    """Features of all pictures, by all processes of the job, in a folder where an interrupted computation resumes.
 
     Parameters
     ----------
@@ -214,6 +214,8 @@ def compute_features(
     told = [key, source.fingerprint(), smallest, num_views.tolist()]
     place = folder / f"features-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
     inputs = PictureInputs(source, smallest=smallest, workers=workers)
+
+    # A part is some rows, and of each the image itself and its random views.
     starts = range(0, len(num_views), CHUNK)
 
     def rows_of(start: int) -> np.ndarray:
@@ -228,6 +230,7 @@ def compute_features(
         arrays = {name: values.cpu().numpy() for name, values in found.items()}
         return Chunk(arrays, tuple(source.ids[row] for row in rows.tolist()))
 
+    # Compute what is missing, then read all parts.
     views: list[np.ndarray] = []
     with shared_chunks(place) as chunks:
         compute_chunks(chunks, starts, compute, desc="features", progress=progress)

@@ -22,7 +22,7 @@ class ClassifierSettings:
     network: str | None = None
     """Published weights to start from: Inception-v3 or GoogLeNet, as a file or as a release of import."""
     initial: str | None = None
-    """Run of this training to go on from, in the place of ``network``; needed for tune = "all"."""
+    """Run of this training to go on from, instead of ``network``; needed for tune = "all"."""
     tune: Tune = "head"
     """What is trained: the new classifier on features that are computed once (head), or the network too (all)."""
     classes: Classes = "unseen"
@@ -117,9 +117,9 @@ class TeacherSettings:
     species_weight: float = 1.0
     """Weight of the species (class) head beside the sum of the attribute heads."""
     renders: int = 0
-    """Pictures drawn anew with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
+    """Pictures drawn again with even attributes to learn from; 0 learns from the corpus (the teacher's way)."""
     held_out_renders: int = 2000
-    """Pictures drawn anew to be tested on, where ``renders`` is not 0."""
+    """Pictures drawn again to be tested on, where ``renders`` is not 0."""
     render_seed: int = 1
     """Names the collection of drawn pictures; the tested ones are the next collection."""
     workers: int = 2

@@ -1,4 +1,4 @@
-"""Training of a classifier of a corpus's classes on a published network: what an Inception Score of one's own needs."""
+"""Training of a classifier of a corpus's classes on a published network, for Inception Scores on that corpus."""
 
 import contextlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _LARGEST_GRADIENT = 5.0
 
 
 class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
-    """Cross-entropy of the classes; the weights with the best accuracy on the validation part are kept.
+    """AdamW on the cross-entropy of the classes; the weights with the best accuracy on the validation part are kept.
 
     Parameters
     ----------
@@ -64,6 +64,7 @@ class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
         DataError
             If the corpus has too few classes or pictures.
         """
+        # Images and their classes.
         settings.check_start()
         manifest = Manifest.load(root)
         items = choose_items(manifest, settings.classes)
@@ -71,6 +72,8 @@ class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
         parts = deal(items, validation=settings.validation, held_out=settings.held_out, seed=settings.deal_seed)
         labels = np.array([classes.index(item.class_name) for item in items], dtype=np.int64)
         source = item_images(manifest, items, crop=settings.crop)
+
+        # Network, and what the release will say of both.
         classifier, facts = initial_classifier(settings, classes)
         facts |= {"classes": classes, "corpus": f"{manifest.corpus}, {settings.classes} classes", "crop": source.crop}
         identity = {"network": facts["network_sha256"], "classes": len(classes), "pictures": len(items)}
@@ -81,6 +84,7 @@ class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
         cls, root: Path, settings: ClassifierSettings, *, device: torch.device, sitting: Sitting
     ) -> "ClassifierTask":
         """Classifier on a published network; ``features-*`` in the run folder keeps the network's features."""
+        # A new head is drawn from a seed of its own.
         source, labels, parts, classifier, facts = sitting.inputs
         if settings.initial is None:
             initialize_head_(classifier, seed=settings.loop.seed)

@@ -61,6 +61,7 @@ def read_clips(root: Path) -> list[Clip]:
     DataError
         If the folder, a line or a recording is not as it should be; the message names it.
     """
+    # Lines of the metadata.
     metadata = root / "metadata.csv"
     try:
         if metadata.stat().st_size > MAX_METADATA_BYTES:
@@ -69,6 +70,8 @@ def read_clips(root: Path) -> list[Clip]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError.about(metadata, f"cannot be read ({reason})", _LAYOUT) from error
+
+    # A clip a line.
     clips: dict[str, Clip] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip():

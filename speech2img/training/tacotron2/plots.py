@@ -24,12 +24,15 @@ def heat_image(
     scale : (int, int)
         Pixels of one value, across and up.
     """
+    # Colours, interpolated between those of the table.
     low, high = float(values.min()), float(values.max())
     level = (values.astype(np.float32) - low) / max(high - low, 1e-12) * (len(_COLORS) - 1)
     below = np.clip(level.astype(int), 0, len(_COLORS) - 2)
     part = (level - below)[..., None]
     colors = (_COLORS[below] * (1 - part) + _COLORS[below + 1] * part).round().astype(np.uint8)[::-1]
     heat = Image.fromarray(colors.repeat(scale[1], axis=0).repeat(scale[0], axis=1))
+
+    # Axes with the first and the last number of each.
     sheet = Image.new("RGB", (heat.width + _MARGIN_LEFT + 8, heat.height + _MARGIN_TOP + _MARGIN_BOTTOM), "white")
     sheet.paste(heat, (_MARGIN_LEFT, _MARGIN_TOP))
     draw = ImageDraw.Draw(sheet)

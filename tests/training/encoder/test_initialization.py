@@ -106,7 +106,7 @@ def test_all_settings_that_do_not_fit_are_listed(tmp_path: Path) -> None:
 
 def test_features_of_another_size_name_the_way_out(tiny: ModuleType, tmp_path: Path) -> None:
     root = tiny.build(tmp_path / "corpus")
-    with pytest.raises(ConfigError, match=r"16 numbers a picture, and the encoder of songbirds knows 1024.*features"):
+    with pytest.raises(ConfigError, match=r"16 numbers an image, and the encoder of songbirds knows 1024.*features"):
         train("encoder", root, tmp_path / "run", EncoderSettings(initial="songbirds"), progress=False)
     assert not (tmp_path / "run").exists()
 
