@@ -1,19 +1,34 @@
 """Old names of settings and of what else is written to disk: files that hold them are read under the new ones."""
 
 from collections.abc import Mapping, Set
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "settings": {
         "model.looks_through": "model.projection_network",
         "stretch": "mean_scale",
         "unsaid": "condition_dropout",
+        "guidance": "guidance_scale",
     },
     "checkpoint": {
         "pupil": "model",
         "feature_critics": "projected",
         "discriminators": "pixel.networks",
         "optimizers": "pixel.optimizers",
+    },
+    "release": {
+        "reader": "reranker",
+        "stretch": "mean_scale",
+        "guidance": "guidance_scale",
+        "candidates": "num_candidates",
+    },
+    "tensors": {
+        "reader": "reranker",
+        "prior.said": "prior.regression",
+        "prior.rest": "prior.residual_scale",
+        "prior.unsaid": "prior.null_embedding",
     },
     "stats": {"said_and_shown": "attribute_recall"},
     "report": {
@@ -26,7 +41,8 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
 }
 """Kind of file -> old name -> new name, of what is written to disk. Readers accept both, writers write the new one; a
 line is never removed. "settings" are dotted, as in TOML, in saved settings and for ``--set``; "checkpoint" are keys of
-a task's state, a dotted new one within a table; "stats" are measures in ``stats.jsonl`` and checkpoints, and in the
+a task's state, a dotted new one within a table; "release" are keys of a release's config; "tensors" are names of its
+tensors, or what they begin with; "stats" are measures in ``stats.jsonl`` and checkpoints, and in the
 setting ``selection``; "report" are metrics of ``report.json`` and fields of its scores by attribute."""
 
 
@@ -51,6 +67,26 @@ def modern_state(state: Mapping[str, Any]) -> dict[str, Any]:
         table, _, key = name.partition(".")
         there = modern.get(table)
         modern[table] = {**(there if isinstance(there, dict) else {}), key: value} if key else value
+    return modern
+
+
+def modern_tensors(tensors: Mapping[str, T], *, part: str = "") -> dict[str, T]:
+    """Tensors under their new names.
+
+    Parameters
+    ----------
+    tensors : Mapping of str to tensor
+        As they were written, in a release or in a network's state.
+    part : str
+        What the network's tensors begin with in a release, such as ``prior.``.
+    """
+    modern = {}
+    for name, tensor in tensors.items():
+        whole = f"{part}{name}"
+        old = next((old for old in RENAMED["tensors"] if f"{whole}.".startswith(f"{old}.")), None)
+        if old is not None:
+            whole = RENAMED["tensors"][old] + whole.removeprefix(old)
+        modern[whole.removeprefix(part)] = tensor
     return modern
 
 

@@ -102,19 +102,21 @@ class AttributeClassifier(FeatureExtractor):
             If the folder is damaged or there is no such teacher in it.
         """
         folder = find_release(name_or_path)
-        tensors, config = _reader_of(folder, *load_release(folder))
+        tensors, config = _reranker_of(folder, *load_release(folder))
         return cls._of(folder, tensors, {**config, "role": "teacher"}, device)
 
     @classmethod
     def _of(
         cls, folder: Path, tensors: dict[str, Tensor], config: Mapping[str, Any], device: str | torch.device
     ) -> "AttributeClassifier":
+        # What the config must say.
         heads, image_size = config.get("heads"), config.get("image_size")
         lacking = [] if isinstance(heads, dict) and heads else ["heads"]
         lacking += [] if isinstance(image_size, int) else ["image_size"]
         if not isinstance(heads, dict) or not isinstance(image_size, int) or lacking:
             missing = lacking[0] if len(lacking) == 1 else "heads or no image size"
             raise CheckpointError.about(folder, f"its config has no {missing}", _AGAIN)
+        # Widths came later than the first releases, which have the defaults.
         sizes = {key: config[key] for key in ("width", "feature_dim") if key in config}
         arguments = {"heads": {name: len(values) for name, values in heads.items()}, **sizes}
         try:
@@ -165,7 +167,7 @@ class AttributeClassifier(FeatureExtractor):
         return {name: scores.argmax(dim=1).cpu().numpy() for name, scores in logits.items()}
 
 
-def _reader_of(
+def _reranker_of(
     folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The teacher inside a whole model, as a release of its own; what its heads see is known by number only.
@@ -182,10 +184,10 @@ def _reader_of(
     CheckpointError
         If the config describes no such teacher.
     """
-    entry = config.get("reader")
-    reader: dict[str, Any] = entry if isinstance(entry, dict) else {}
-    heads = reader.get("heads")
+    entry = config.get("reranker")
+    reranker: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    heads = reranker.get("heads")
     if not isinstance(heads, dict) or not all(type(count) is int and 0 < count < 1 << 20 for count in heads.values()):
         raise CheckpointError.about(folder, "its config describes no network that reads pictures", "give a teacher")
     names = {name: [str(number) for number in range(count)] for name, count in heads.items()}
-    return strip_prefix(tensors, "reader.network."), {**reader, "heads": names, "kind": "attribute-network"}
+    return strip_prefix(tensors, "reranker.network."), {**reranker, "heads": names, "kind": "attribute-network"}

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.storage.releases.find_release import find_release, shipped_folder, shipped_releases
+from speech2img.storage.releases.find_release import find_release, shipped_releases
 from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.shipped import shipped_folder
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +112,7 @@ def load_extractor(
     folder = find_release(path)
     config = load_release(folder)[1]
     kind = str(config.get("kind"))
-    if kind not in EXTRACTORS or (kind == "speech-to-image" and "reader" not in config):
+    if kind not in EXTRACTORS or (kind == "speech-to-image" and "reranker" not in config):
         refusal = ConfigError if option else CheckpointError
         raise refusal.about(
             f"{option} {path}".strip(), f"a release of kind {kind!r} reads no pictures", f"give {KNOWN}"

@@ -113,18 +113,19 @@ def test_the_teacher_in_a_whole_model_reads_as_the_teacher_itself(tmp_path: Path
     network = AttributeNetwork({"size": 2}, width=4, feature_dim=16)
     kind = {"heads": {"size": ["small", "large"]}, "width": 4, "feature_dim": 16, "image_size": 64}
     own = load_extractor(release(tmp_path / "own", network, kind="attribute-network", **kind))
-    inside = {f"reader.network.{name}": value for name, value in network.state_dict().items()}
-    reader = {**kind, "heads": {"size": 2}}
-    save_release(tmp_path / "whole", inside, {"kind": "speech-to-image", "reader": reader}, "# card", half=False)
-    found = load_extractor(tmp_path / "whole")
-    np.testing.assert_array_equal(read_images(found, PICTURES).features, read_images(own, PICTURES).features)
+    reranker = {**kind, "heads": {"size": 2}}
+    for name in ("reader", "reranker"):  # the old name, and today's
+        inside = {f"{name}.network.{key}": value for key, value in network.state_dict().items()}
+        save_release(tmp_path / name, inside, {"kind": "speech-to-image", name: reranker}, "# card", half=False)
+        whole = load_extractor(tmp_path / name)
+        np.testing.assert_array_equal(read_images(whole, PICTURES).features, read_images(own, PICTURES).features)
     for lie in (
         {},
         [],
-        {**reader, "heads": {"size": -1}},
-        {**reader, "heads": {"size": 10**30}},
-        {**reader, "width": "x"},
+        {**reranker, "heads": {"size": -1}},
+        {**reranker, "heads": {"size": 10**30}},
+        {**reranker, "width": "x"},
     ):
-        save_release(tmp_path / "lie", inside, {"kind": "speech-to-image", "reader": lie}, "# card", half=False)
+        save_release(tmp_path / "lie", inside, {"kind": "speech-to-image", "reranker": lie}, "# card", half=False)
         with pytest.raises(CheckpointError, match="lie"):
             load_extractor(tmp_path / "lie")

@@ -59,7 +59,7 @@ def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_p
     train("prior", corpus, tmp_path / "run", settings, progress=False)
     many = SpeechToImage.load(tmp_path / "run", device="cpu")
     first = SpeechToImage.load(tmp_path / "run", device="cpu", candidates=1)
-    assert many.sampler is not None and many.sampler.options == SamplingOptions(prior_steps=2, candidates=4)
+    assert many.sampler is not None and many.sampler.options == SamplingOptions(prior_steps=2, num_candidates=4)
     teacher = load_teacher(trained / "teacher", device=torch.device("cpu"))
     tensors, _ = load_release(tmp_path / "run" / "export")
     embeddings = load_embeddings(corpus, "standard").embeddings[:4]
@@ -73,7 +73,7 @@ def test_the_teacher_chooses_among_candidates(corpus: Path, trained: Path, tmp_p
     assert (fit(chosen) >= fit(taken) - 1e-2).all() and fit(chosen).sum() > fit(taken).sum()
     alone = many.generate(embeddings[2:3], seed=3, first_index=2)
     assert np.abs(alone.astype(int) - chosen[2:3].astype(int)).max() <= 1
-    with pytest.raises(ConfigError, match="no reader"):
+    with pytest.raises(ConfigError, match="no reranker"):
         SpeechToImage.load(trained / "prior", device="cpu", candidates=2)
     with pytest.raises(ConfigError, match="candidates"):
         replace(settings, candidates=0)

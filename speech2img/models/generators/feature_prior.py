@@ -48,7 +48,7 @@ class FeaturePrior(nn.Module):
 
     Notes
     -----
-    With ``said`` zero and ``rest`` one, as built, the flow has all to draw by itself.
+    With ``regression`` zero and ``residual_scale`` one, as built, the flow has all to draw by itself.
 
     Raises
     ------
@@ -61,8 +61,8 @@ class FeaturePrior(nn.Module):
     scale: Tensor
     embedding_mean: Tensor
     embedding_scale: Tensor
-    said: Tensor
-    rest: Tensor
+    regression: Tensor
+    residual_scale: Tensor
 
     def __init__(
         self,
@@ -83,19 +83,19 @@ class FeaturePrior(nn.Module):
         self.register_buffer("scale", torch.ones(components))
         self.register_buffer("embedding_mean", torch.zeros(embedding_dim))
         self.register_buffer("embedding_scale", torch.ones(()))
-        self.register_buffer("said", torch.zeros(embedding_dim, components))
-        self.register_buffer("rest", torch.ones(components))
+        self.register_buffer("regression", torch.zeros(embedding_dim, components))
+        self.register_buffer("residual_scale", torch.ones(components))
         self.from_state = nn.Linear(components, width)
         self.from_speech = nn.Linear(embedding_dim, width)
         self.from_time = nn.Linear(2 * _FREQUENCIES, width)
-        self.unsaid = nn.Parameter(torch.zeros(width))
+        self.null_embedding = nn.Parameter(torch.zeros(width))
         self.blocks = nn.Sequential(*(FlowBlock(width, dropout) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
         self.to_velocity = nn.Linear(width, components)
 
     @torch.no_grad()
     def fit_spaces(
-        self, features_ND: Tensor, embeddings_MD: Tensor, pictures_M: Tensor, *, ridge: float | None = 0.05
+        self, features_ND: Tensor, embeddings_MD: Tensor, images_M: Tensor, *, ridge: float | None = 0.05
     ) -> None:
         """Set the principal components, the scaling of the speech embeddings, and the linear mean given speech.
 
@@ -105,7 +105,7 @@ class FeaturePrior(nn.Module):
             Standardised features of training pictures.
         embeddings_MD : Tensor [shape=(M, embedding_dim)]
             Speech embeddings of training utterances.
-        pictures_M : Tensor [shape=(M,), int64, range 0..N-1]
+        images_M : Tensor [shape=(M,), int64, range 0..N-1]
             The picture that each utterance describes.
         ridge : float, > 0, optional
             Penalty of the regression, as part of an embedding value's variance; None leaves all to the flow.
@@ -121,26 +121,28 @@ class FeaturePrior(nn.Module):
         self.embedding_scale.copy_((embeddings_MD - self.embedding_mean).square().mean().sqrt())
         if ridge is None:
             return
-        heard = self._heard(embeddings_MD)
-        wanted = ((features_ND - self.mean) @ self.basis / self.scale)[pictures_M]
-        penalty = ridge * len(heard) * torch.eye(heard.shape[1])
-        self.said.copy_(torch.linalg.solve(heard.T @ heard + penalty, heard.T @ wanted))
-        self.rest.copy_((wanted - heard @ self.said).std(dim=0, correction=0).clamp_min(1e-6))
+        normalized = self._normalized(embeddings_MD)
+        targets = ((features_ND - self.mean) @ self.basis / self.scale)[images_M]
+        penalty = ridge * len(normalized) * torch.eye(normalized.shape[1])
+        self.regression.copy_(torch.linalg.solve(normalized.T @ normalized + penalty, normalized.T @ targets))
+        self.residual_scale.copy_((targets - normalized @ self.regression).std(dim=0, correction=0).clamp_min(1e-6))
 
-    def _heard(self, embedding_BD: Tensor) -> Tensor:
+    def _normalized(self, embedding_BD: Tensor) -> Tensor:
         return (embedding_BD - self.embedding_mean) / self.embedding_scale
 
     def compress(self, features_BF: Tensor, embedding_BD: Tensor) -> Tensor:
         """What features have besides the mean that speech gives: coordinates (B, K) of variance 1."""
         coordinates = (features_BF - self.mean) @ self.basis / self.scale
-        return (coordinates - self._heard(embedding_BD) @ self.said) / self.rest
+        return (coordinates - self._normalized(embedding_BD) @ self.regression) / self.residual_scale
 
-    def expand(self, state_BK: Tensor, embedding_BD: Tensor, *, stretch: float = 1.0) -> Tensor:
-        """Coordinates and speech back to features (B, feature_dim), the mean that speech gives times ``stretch``."""
-        coordinates = stretch * (self._heard(embedding_BD) @ self.said) + self.rest * state_BK
+    def expand(self, state_BK: Tensor, embedding_BD: Tensor, *, mean_scale: float = 1.0) -> Tensor:
+        """Coordinates and speech back to features (B, feature_dim), the mean that speech gives times ``mean_scale``."""
+        coordinates = mean_scale * (self._normalized(embedding_BD) @ self.regression) + self.residual_scale * state_BK
         return (coordinates * self.scale) @ self.basis.T + self.mean
 
-    def forward(self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, said_B: Tensor | None = None) -> Tensor:
+    def forward(
+        self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, conditional_B: Tensor | None = None
+    ) -> Tensor:
         """Velocity of the flow.
 
         Parameters
@@ -150,16 +152,16 @@ class FeaturePrior(nn.Module):
         time_B : Tensor [shape=(B,), range 0..1]
         embedding_BD : Tensor [shape=(B, D)]
             Speech embeddings.
-        said_B : Tensor [shape=(B,), bool], optional
+        conditional_B : Tensor [shape=(B,), bool], optional
             False where the flow is to be that of pictures at large, without speech (guidance).
 
         Returns
         -------
         Tensor [shape=(B, K)]
         """
-        speech = self.from_speech(self._heard(embedding_BD))
-        if said_B is not None:
-            speech = torch.where(said_B[:, None], speech, self.unsaid)
+        speech = self.from_speech(self._normalized(embedding_BD))
+        if conditional_B is not None:
+            speech = torch.where(conditional_B[:, None], speech, self.null_embedding)
         angles = time_B[:, None] * (math.pi * 2.0 ** torch.arange(_FREQUENCIES, device=time_B.device))
         hidden = self.from_state(state_BK) + speech + self.from_time(torch.cat([angles.sin(), angles.cos()], dim=1))
         return self.to_velocity(F.silu(self.norm(self.blocks(hidden))))
@@ -170,8 +172,8 @@ class FeaturePrior(nn.Module):
         noise_BK: Tensor,
         *,
         steps: int = 12,
-        stretch: float = 1.0,
-        guidance: float = 1.0,
+        mean_scale: float = 1.0,
+        guidance_scale: float = 1.0,
         temperature: float = 1.0,
     ) -> Tensor:
         """Draw picture features that fit what was said (midpoint rule).
@@ -183,9 +185,9 @@ class FeaturePrior(nn.Module):
             Standard normal; another draw, another picture.
         steps : int, >= 1
             Steps of the solver, two evaluations each.
-        stretch : float, >= 0
+        mean_scale : float, >= 0
             1 follows the data; 2 puts the linear mean twice as far from the average picture.
-        guidance : float, >= 0
+        guidance_scale : float, >= 0
             The same for the flow: 1 follows the data, more holds closer to what was said (classifier-free guidance,
             arXiv:2207.12598, at twice the work).
         temperature : float, >= 0
@@ -198,17 +200,17 @@ class FeaturePrior(nn.Module):
         """
         state = noise_BK
         for step in range(steps):
-            half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance)
-            state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance)
-        return self.expand(temperature * state, embedding_BD, stretch=stretch)
+            half = state + 0.5 / steps * self._guided(state, step / steps, embedding_BD, guidance_scale)
+            state = state + 1.0 / steps * self._guided(half, (step + 0.5) / steps, embedding_BD, guidance_scale)
+        return self.expand(temperature * state, embedding_BD, mean_scale=mean_scale)
 
-    def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance: float) -> Tensor:
+    def _guided(self, state: Tensor, time: float, embedding: Tensor, guidance_scale: float) -> Tensor:
         times = torch.full((len(state),), time, device=state.device)
         conditional = self(state, times, embedding)
-        if guidance == 1.0:
+        if guidance_scale == 1.0:
             return conditional
         unconditional = self(state, times, embedding, torch.zeros(len(state), dtype=torch.bool, device=state.device))
-        return unconditional + guidance * (conditional - unconditional)
+        return unconditional + guidance_scale * (conditional - unconditional)
 
 
 _FREQUENCIES = 8

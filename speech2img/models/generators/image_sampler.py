@@ -30,17 +30,18 @@ class SamplingOptions:
 
     prior_steps: int = 8
     """Steps of the prior's solver, >= 1."""
-    stretch: float = 1.0
+    mean_scale: float = 1.0
     """See `FeaturePrior.sample`."""
-    guidance: float = 1.0
+    guidance_scale: float = 1.0
     """See `FeaturePrior.sample`."""
     temperature: float = 1.0
     """See `FeaturePrior.sample`."""
-    candidates: int = 1
-    """Pictures generated for each one that is kept, >= 1."""
+    num_candidates: int = 1
+    """Images generated for each one that is kept, >= 1."""
 
     def __post_init__(self) -> None:
-        if self.prior_steps < 1 or self.candidates < 1 or min(self.stretch, self.guidance, self.temperature) < 0:
+        factors = self.mean_scale, self.guidance_scale, self.temperature
+        if min(self.prior_steps, self.num_candidates) < 1 or min(factors) < 0:
             raise ValueError(f"sampling options out of range: {self}")
 
 
@@ -82,10 +83,10 @@ class ImageSampler(nn.Module):
         self.embedding_dim = generator.embedding_dim if prior is None else prior.embedding_dim
         if prior is not None and prior.feature_dim != generator.embedding_dim:
             raise ValueError(f"the prior draws {prior.feature_dim} features, not {generator.embedding_dim}")
-        if options.candidates > 1 and reranker is None:
-            raise ValueError("there is no reader to choose among candidates")
+        if options.num_candidates > 1 and reranker is None:
+            raise ValueError("there is no reranker to choose among candidates")
         if reranker is not None and reranker.embedding_dim != self.embedding_dim:
-            raise ValueError(f"the reader sees {reranker.embedding_dim} features, not {self.embedding_dim}")
+            raise ValueError(f"the reranker sees {reranker.embedding_dim} features, not {self.embedding_dim}")
         self.generator, self.prior, self.reranker = generator, prior, reranker
         self.options, self.conditioning = options, conditioning
         self.needs_frames = generator.needs_frames
@@ -95,7 +96,7 @@ class ImageSampler(nn.Module):
         """Sides of the generator's images in pixels, small to large."""
         return tuple(self.generator.image_sizes)
 
-    def sample(self, speech: SpeechEncoding, noise: ImageNoise, *, candidates: int | None = None) -> list[Tensor]:
+    def sample(self, speech: SpeechEncoding, noise: ImageNoise, *, num_candidates: int | None = None) -> list[Tensor]:
         """Generate C candidates for each utterance and keep the one that fits best.
 
         Parameters
@@ -104,7 +105,7 @@ class ImageSampler(nn.Module):
             Of B utterances, with frames where the generator ``needs_frames``.
         noise : ImageNoise
             Of B rows.
-        candidates : int >= 1, optional
+        num_candidates : int >= 1, optional
             C; by default that of the options.
 
         Returns
@@ -112,24 +113,24 @@ class ImageSampler(nn.Module):
         list of Tensor [shape=(B, 3, S, S), range -1..1]
             The stages of the pictures that were kept, small to large.
         """
-        count = self.options.candidates if candidates is None else candidates
+        count = self.options.num_candidates if num_candidates is None else num_candidates
         draws = self._draws(noise.repeated(count))
         repeated = SpeechEncoding(*(part.repeat_interleave(count, dim=0) for part in speech))
 
         # Features of one picture in the place of the embedding.
-        heard = repeated
+        condition = repeated
         if self.prior is not None:
             features = self.prior.sample(
                 repeated.sentence,
                 draws.normal("prior", self.prior.components),
                 steps=self.options.prior_steps,
-                stretch=self.options.stretch,
-                guidance=self.options.guidance,
+                mean_scale=self.options.mean_scale,
+                guidance_scale=self.options.guidance_scale,
                 temperature=self.options.temperature,
             )
-            heard = repeated._replace(sentence=features)
+            condition = repeated._replace(sentence=features)
 
-        stages = [stage.float() for stage in self.generator.sample(heard, draws)]
+        stages = [stage.float() for stage in self.generator.sample(condition, draws)]
         if count == 1:
             return stages
 

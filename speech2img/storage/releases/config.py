@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from speech2img.errors import CheckpointError
+from speech2img.renamed import renamed
 
 Check = Callable[[Any], bool]
 ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features", "shared_weights")
@@ -17,6 +18,8 @@ LONGEST_TEXT = 1000
 
 def check_config(config: Any, *, name: str) -> dict[str, Any]:
     """Return a release's config if all values that this package acts on are of their kind and within their range.
+
+    Old names of keys are replaced by the new ones.
 
     Parameters
     ----------
@@ -32,6 +35,7 @@ def check_config(config: Any, *, name: str) -> dict[str, Any]:
     """
     if not isinstance(config, dict):
         raise CheckpointError.about(name, "its config holds no settings by name", "export or import it again")
+    config = renamed("release", config)
     for key, (wanted, fits) in _KEYS.items():
         if key in config and not fits(config[key]):
             reason = f"its config says {key} = {config[key]!r:.80}, where {wanted} belongs"
@@ -79,7 +83,7 @@ _SETTINGS = ("a table of settings", _mapping())
 _COUNT = ("a whole number, 0 or more", _whole(0, 2**62))
 _TEXT = ("a text", _text)
 _KEYS: Mapping[str, tuple[str, Check]] = {
-    **dict.fromkeys(("encoder", "generator", "prior", "reader", "image_head", "tacotron2", "hifigan"), _SETTINGS),
+    **dict.fromkeys(("encoder", "generator", "prior", "reranker", "image_head", "tacotron2", "hifigan"), _SETTINGS),
     "front_end": _SETTINGS,
     "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
@@ -99,7 +103,7 @@ _KEYS: Mapping[str, tuple[str, Check]] = {
     "accuracy": ("a table of shares, 0 to 1", _mapping(_number(0.0, 1.0))),
     "trained_with": ("a table of texts", _mapping(_text)),
     "prior_steps": ("a whole number, 1 to 1000", _whole(1, 1000)),
-    "candidates": ("a whole number, 1 to 128", _whole(1, 128)),
-    **dict.fromkeys(("stretch", "guidance", "temperature"), ("a number, 0 to 1000", _number(0.0, 1000.0))),
+    "num_candidates": ("a whole number, 1 to 128", _whole(1, 128)),
+    **dict.fromkeys(("mean_scale", "guidance_scale", "temperature"), ("a number, 0 to 1000", _number(0.0, 1000.0))),
     **dict.fromkeys(("step", "images_seen", "utterances_seen", "clips_seen"), _COUNT),
 }

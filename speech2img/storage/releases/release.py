@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from speech2img.errors import CheckpointError, DataError
+from speech2img.renamed import modern_tensors
 from speech2img.storage.checksums import verify_folder
 from speech2img.storage.reading import demand_short_header, open_regular, read_json
 from speech2img.storage.releases.config import check_config
+from speech2img.storage.releases.shared_weights import SHARED, require_shared_weights
 
 FORMAT = "speech2img-release-1"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "CARD.md"
@@ -23,20 +25,30 @@ _DTYPES = _FLOATS | {torch.int64, torch.int32, torch.uint8, torch.bool}
 
 
 def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Load a release after verifying every byte of it.
+    """Load a release after verifying every byte of it, with the weights that it shares with others.
 
     Returns
     -------
     tensors : dict
         Names to CPU tensors, floating ones as float32.
     config : dict
-        As saved.
+        As saved; old names of keys, as of tensors, are replaced by the new ones.
 
     Raises
     ------
     CheckpointError
-        If the folder is missing, damaged or no release, or its config says what no release says.
+        If the folder is missing, damaged or no release, its config says what no release says, or the weights that it
+        shares are missing.
     """
+    tensors, config = load_own(folder)
+    for prefix, part in config.get(SHARED, {}).items():
+        shared, _ = load_own(require_shared_weights(part, beside=folder))
+        tensors |= {f"{prefix}{name}": tensor for name, tensor in shared.items()}
+    return tensors, config
+
+
+def load_own(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Do what `load_release` does, without weights that lie elsewhere."""
     folder = Path(folder)
     _verify(folder)
     try:
@@ -46,7 +58,7 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
     except (SafetensorError, OSError, DataError, ValueError) as error:
         raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
     tensors = {name: _unpacked(tensor, f"{folder}: {name}") for name, tensor in stored.items()}
-    return tensors, check_config(config, name=str(folder))
+    return modern_tensors(tensors), check_config(config, name=str(folder))
 
 
 def release_sha256(folder: str | Path) -> str:

@@ -35,7 +35,7 @@ class PriorSettings:
     """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
     mean_scale: float = 1.0
     """Factor on the linear mean when a picture is painted (1: as in the data)."""
-    guidance: float = 1.0
+    guidance_scale: float = 1.0
     """How closely the flow holds to what was said (1: as learned)."""
     temperature: float = 1.0
     """Factor on what the flow draws; less than 1 holds closer to what was said, and pictures differ less."""
@@ -63,11 +63,11 @@ class PriorSettings:
     def __post_init__(self) -> None:
         if self.ridge is not None and not self.ridge > 0:
             raise ConfigError.about("ridge", f"{self.ridge}", "choose more than 0, or none")
-        if not 0 <= self.condition_dropout < 1 or (self.guidance != 1 and not self.condition_dropout):
-            reason = f"{self.condition_dropout} with guidance {self.guidance}"
+        if not 0 <= self.condition_dropout < 1 or (self.guidance_scale != 1 and not self.condition_dropout):
+            reason = f"{self.condition_dropout} with guidance_scale {self.guidance_scale}"
             raise ConfigError.about("condition_dropout", reason, "guidance needs more than 0, less than 1")
-        factors = self.mean_scale, self.guidance, self.temperature, self.embedding_noise
+        factors = self.mean_scale, self.guidance_scale, self.temperature, self.embedding_noise
         if min(self.steps, self.candidates) < 1 or min(factors) < 0:
-            names = "steps, candidates, mean_scale, guidance, temperature, embedding_noise"
+            names = "steps, candidates, mean_scale, guidance_scale, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
         demand_ranges(self)

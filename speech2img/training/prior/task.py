@@ -28,6 +28,7 @@ from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.precision import to_device
+from speech2img.renamed import modern_tensors
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.writing import save_release
@@ -149,10 +150,10 @@ class PriorTask(Task):
             reranker=self._reranker() if settings.candidates > 1 else None,
             options=SamplingOptions(
                 prior_steps=settings.steps,
-                stretch=settings.mean_scale,
-                guidance=settings.guidance,
+                mean_scale=settings.mean_scale,
+                guidance_scale=settings.guidance_scale,
                 temperature=settings.temperature,
-                candidates=settings.candidates,
+                num_candidates=settings.candidates,
             ),
         )
         self.optimizer = torch.optim.AdamW(
@@ -242,7 +243,7 @@ class PriorTask(Task):
             return draws
 
         speech = SpeechEncoding.of_sentences(embeddings.to(self.device))
-        return self.image_sampler.sample(speech, ImageNoise(draw), candidates=state_BCK.shape[1])[-1]
+        return self.image_sampler.sample(speech, ImageNoise(draw), num_candidates=state_BCK.shape[1])[-1]
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances.
@@ -287,8 +288,9 @@ class PriorTask(Task):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
-        self.prior.load_state_dict(state["prior"])
-        self.average.load_state_dict(state["average"])
+        average = {**state["average"], "module": modern_tensors(state["average"]["module"], part="prior.")}
+        self.prior.load_state_dict(modern_tensors(state["prior"], part="prior."))
+        self.average.load_state_dict(average)
         self.optimizer.load_state_dict(state["optimizer"])
         self.sampler.load_state_dict(state["sampler"])
 
@@ -300,9 +302,9 @@ class PriorTask(Task):
         reranker = self.image_sampler.reranker
         extra: dict[str, Any] = {}
         if reranker is not None:
-            tensors |= {f"reader.{name}": value for name, value in reranker.state_dict().items()}
+            tensors |= {f"reranker.{name}": value for name, value in reranker.state_dict().items()}
             network = reranker.network
-            extra["reader"] = {
+            extra["reranker"] = {
                 "heads": network.heads,
                 "width": network.width,
                 "feature_dim": reranker.feature_dim,

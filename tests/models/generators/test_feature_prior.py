@@ -65,8 +65,8 @@ def test_it_learns_which_features_go_with_what_was_said() -> None:
     with torch.inference_mode():
         drawn = prior.sample(embeddings[:200], noise, steps=8)
         other = prior.sample(embeddings[:200], noise.flip(0), steps=8)
-        held = prior.sample(embeddings[:200], noise, steps=8, stretch=2.0)
-        guided = prior.sample(embeddings[:200], noise, steps=8, guidance=2.0)
+        held = prior.sample(embeddings[:200], noise, steps=8, mean_scale=2.0)
+        guided = prior.sample(embeddings[:200], noise, steps=8, guidance_scale=2.0)
         likely = prior.sample(embeddings[:200], noise, steps=8, temperature=0.3)
     assert (drawn[:, 0].sign() == said[:200, 0]).float().mean() > 0.97
     assert (guided - drawn).abs().max() > 1e-3

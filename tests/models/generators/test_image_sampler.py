@@ -27,17 +27,17 @@ def draws(sizes: tuple[int, int, int], batch: int, count: int) -> list[torch.Ten
 def sampled(sampler: ImageSampler, speech: torch.Tensor, *draws: torch.Tensor) -> list[torch.Tensor]:
     """Images of given draws: the generator's noise, its condition, the prior's noise, (B, C, size) each."""
     noise = ImageNoise(lambda distribution, name, shape: torch.cat(draws, dim=2))
-    return sampler.sample(SpeechEncoding.of_sentences(speech), noise, candidates=draws[0].shape[1])
+    return sampler.sample(SpeechEncoding.of_sentences(speech), noise, num_candidates=draws[0].shape[1])
 
 
 @torch.inference_mode()
 def test_one_candidate_is_painted_from_what_the_prior_draws() -> None:
     generator, prior, _ = parts()
-    options = SamplingOptions(prior_steps=3, stretch=1.5, temperature=0.5)
+    options = SamplingOptions(prior_steps=3, mean_scale=1.5, temperature=0.5)
     sampler = ImageSampler(generator, prior=prior, options=options, conditioning="sampled").eval()
     noise, eps, state = draws((3, 4, 5), 2, 1)
     speech = torch.randn(2, 16)
-    features = prior.sample(speech, state[:, 0], steps=3, stretch=1.5, temperature=0.5)
+    features = prior.sample(speech, state[:, 0], steps=3, mean_scale=1.5, temperature=0.5)
     want = generator(features, noise[:, 0], eps=eps[:, 0]).images
     got = sampled(sampler, speech, noise, eps, state)
     assert [tuple(stage.shape) for stage in got] == [(2, 3, 64, 64), (2, 3, 128, 128)]
@@ -57,7 +57,7 @@ def test_one_candidate_is_painted_from_what_the_prior_draws() -> None:
 @torch.inference_mode()
 def test_the_candidate_that_fits_best_is_kept() -> None:
     generator, prior, reader = parts()
-    options = SamplingOptions(prior_steps=2, candidates=4)
+    options = SamplingOptions(prior_steps=2, num_candidates=4)
     sampler = ImageSampler(generator, prior=prior, reranker=reader, options=options, conditioning="sampled").eval()
     noise, eps, state = draws((3, 4, 5), 3, 4)
     speech = torch.randn(3, 16)
@@ -83,12 +83,12 @@ def test_the_reader_standardises_and_resizes() -> None:
 
 def test_parts_that_do_not_fit() -> None:
     generator, prior, reader = parts()
-    with pytest.raises(ValueError, match="no reader"):
-        ImageSampler(generator, prior=prior, options=SamplingOptions(candidates=2))
+    with pytest.raises(ValueError, match="no reranker"):
+        ImageSampler(generator, prior=prior, options=SamplingOptions(num_candidates=2))
     with pytest.raises(ValueError, match="the prior draws 20 features"):
         ImageSampler(generator, prior=FeaturePrior(embedding_dim=16, feature_dim=20, components=2))
-    with pytest.raises(ValueError, match="the reader sees 16 features"):
+    with pytest.raises(ValueError, match="the reranker sees 16 features"):
         ImageSampler(generator, prior=FeaturePrior(embedding_dim=8, feature_dim=16, components=2), reranker=reader)
-    for wrong in ({"candidates": 0}, {"prior_steps": 0}, {"stretch": -1.0}):
+    for wrong in ({"num_candidates": 0}, {"prior_steps": 0}, {"mean_scale": -1.0}):
         with pytest.raises(ValueError, match="out of range"):
             SamplingOptions(**wrong)  # type: ignore[arg-type]

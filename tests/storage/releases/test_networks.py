@@ -17,6 +17,7 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, UnsafeFileError
 from speech2img.models.encoders.registry import build_encoder
+from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.reranker import Reranker
 from speech2img.models.generators.stackgan import StackGenerator
@@ -27,9 +28,19 @@ from speech2img.storage.releases.networks import build_network, load_weights, ne
 
 SMALL: dict[str, tuple[Any, dict[str, Any]]] = {
     "attribute": (AttributeNetwork, {"heads": {"color": 3}, "width": 8, "feature_dim": 16}),
-    "reader": (Reranker, {"heads": {"color": 3}, "width": 8, "feature_dim": 16, "head_dim": 4}),
+    "whisper": (WhisperEncoder, {"n_mels": 4, "width": 64, "num_layers": 1, "max_positions": 6}),
+    "reranker": (Reranker, {"heads": {"color": 3}, "width": 8, "feature_dim": 16, "head_dim": 4}),
     "li2020": (build_encoder, {"channels": [8] * 8, "embedding_dim": 16, "rnn_layers": 2}),
     "s2igan": (build_encoder, {"network": "s2igan", "channels": [4, 8], "embedding_dim": 16, "attention_dim": 4}),
+    "pretrained": (
+        build_encoder,
+        {
+            "network": "pretrained",
+            "front_end_config": {"n_mels": 4, "width": 64, "num_layers": 1, "max_positions": 6},
+            "width": 8,
+            "embedding_dim": 8,
+        },
+    ),
     "generator": (StackGenerator, {"embedding_dim": 8, "condition_dim": 6, "noise_dim": 4, "width": 8}),
     "prior": (FeaturePrior, {"embedding_dim": 8, "feature_dim": 8, "components": 4, "width": 8}),
     "hifigan": (HifiGan, {"width": 16}),
@@ -90,7 +101,7 @@ BOMBS = [
     ("prior", {"width": 65_536}),
     ("attribute", {"heads": {str(number): 2 for number in range(30_000)}}),
     ("attribute", {"width": 65_536}),
-    ("reader", {"image_size": 60_000}),
+    ("reranker", {"image_size": 60_000}),
     ("hifigan", {"width": 65_536}),
     ("hifigan", {"rates": [2] * 900, "kernels": [4] * 900}),
     ("tacotron2", {"encoder_layers": 65_536}),

@@ -181,7 +181,7 @@ def sealed(folder: Path, tensors: dict[str, torch.Tensor], config: object) -> Pa
         ({"heads": None}, "lists of two names"),
         ({"classes": ["a", "a"]}, "different names"),
         ({"image_size": 10**6}, "8 to 2048"),
-        ({"candidates": True}, "1 to 128"),
+        ({"candidates": True}, "num_candidates = True.*1 to 128"),
         ({"pad_to_frames": 10**9}, "1 to 100000"),
         ({"encoder": [1]}, "a table of settings"),
         ({"kind": 5}, "a text"),
