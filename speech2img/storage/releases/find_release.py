@@ -1,18 +1,13 @@
 """Where released weights are: shipped with the package, in a folder of their own, or exported by a training run."""
 
 import difflib
-import importlib.resources
 import os
 from os import PathLike
 from pathlib import Path
 
 from speech2img.errors import CheckpointError
 from speech2img.storage.releases.release import CONFIG, WEIGHTS
-
-
-def shipped_folder() -> Path:
-    """Folder of the weights that came with the package."""
-    return Path(str(importlib.resources.files("speech2img"))) / "released"
+from speech2img.storage.releases.shipped import shipped_folder
 
 
 def shipped_releases() -> list[str]:
@@ -43,6 +38,7 @@ def find_release(name_or_path: str | PathLike[str]) -> Path:
     known = shipped_releases()
     if not name.strip():
         raise CheckpointError.about("weights", "their name is empty", f"shipped: {', '.join(known) or 'none'}")
+    # A folder: the release itself, its file of weights, or the run that exported it.
     # Questions of os.path have an answer for any text; those of Path raise for names that are too long.
     if path.name == WEIGHTS and os.path.isfile(path):
         path = path.parent
@@ -60,6 +56,7 @@ def find_release(name_or_path: str | PathLike[str]) -> Path:
             "neither a release folder nor a run that has exported weights",
             "let the training reach its first evaluation, or give another folder",
         )
+    # Nothing of that name: say what is near.
     name = name if len(name) <= 200 else f"{name[:200]}..."
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""

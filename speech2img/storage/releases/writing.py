@@ -16,7 +16,19 @@ from speech2img.storage.atomic import disk_errors, fsync, temp_name, write_check
 from speech2img.storage.checksums import MANIFEST, read_manifest
 from speech2img.storage.foreign.dense_tensors import check_dense
 from speech2img.storage.places import require_writable_place
-from speech2img.storage.releases.release import CARD, CONFIG, FILES, FORMAT, WEIGHTS
+from speech2img.storage.reading import read_json
+from speech2img.storage.releases.config import check_config
+from speech2img.storage.releases.release import (
+    CARD,
+    CONFIG,
+    FILES,
+    FORMAT,
+    MAX_CONFIG_BYTES,
+    WEIGHTS,
+    load_own,
+    strip_prefix,
+)
+from speech2img.storage.releases.shared_weights import SHARED, find_shared_weights, require_shared_weights
 
 
 def save_release(
@@ -31,7 +43,8 @@ def save_release(
     tensors : Mapping
         Names to dense finite tensors.
     config : Mapping
-        What the weights need to be used, JSON values.
+        What the weights need to be used, JSON values. Tensors that it calls shared (`shared_weights.SHARED`) are left
+        out where the same ones will be found from the folder; otherwise the release keeps its own.
     card : str
         Markdown for people: what, from what, how good, which licence.
     half : bool
@@ -51,6 +64,7 @@ def save_release(
     A kill between the last two renames leaves an older release beside its place under a name with ``.tmp-``.
     """
     folder = require_release_place(folder)
+    tensors, config = _without_shared(folder, tensors, config)
     stored = {name: _packed(tensor, name, half=half) for name, tensor in tensors.items()}
     with _replacing(folder, sum(tensor.nbytes for tensor in stored.values())) as temp:
         (temp / WEIGHTS).write_bytes(save(stored))
@@ -93,6 +107,8 @@ def require_release_place(folder: str | Path) -> Path:
 def copy_release(source: str | Path, target: str | Path) -> None:
     """Copy a release as a whole; an older release at the target is replaced, errors as `save_release`.
 
+    Weights that it shares with others are copied beside it, unless they will be found from there.
+
     Parameters
     ----------
     source, target : path
@@ -101,10 +117,35 @@ def copy_release(source: str | Path, target: str | Path) -> None:
     if os.path.realpath(source) == os.path.realpath(target):
         return
     folder = require_release_place(target)
+    config = check_config(read_json(Path(source) / CONFIG, max_bytes=MAX_CONFIG_BYTES), name=str(source))
+    for part in config.get(SHARED, {}).values():
+        if find_shared_weights(part["sha256"], beside=folder) is None:
+            origin = require_shared_weights(part, beside=source)
+            copy_release(origin, folder.parent / f"front-end-{part['sha256'][:12]}")
     with _replacing(folder) as temp:
         for name in (*FILES, MANIFEST):
             shutil.copyfile(Path(source) / name, temp / name)
             fsync(temp / name)
+
+
+def _without_shared(
+    folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]
+) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+    """Tensors and config of a release without weights that will be found from its folder with the same values."""
+    elsewhere = {}
+    for prefix, part in config.get(SHARED, {}).items():
+        shared = find_shared_weights(part["sha256"], beside=folder)
+        if shared is not None and _same(strip_prefix(tensors, prefix), load_own(shared)[0]):
+            elsewhere[prefix] = part
+            tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+    own = {key: value for key, value in config.items() if key != SHARED}
+    return tensors, {**own, SHARED: elsewhere} if elsewhere else own
+
+
+def _same(tensors: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> bool:
+    return tensors.keys() == others.keys() and all(
+        torch.equal(tensor.detach().cpu().to(others[name].dtype), others[name]) for name, tensor in tensors.items()
+    )
 
 
 @contextlib.contextmanager
