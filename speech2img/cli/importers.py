@@ -94,7 +94,7 @@ def _s2igan_encoder(*, mel_preset: str = "s2igan") -> Conversion:
 
 
 def _stacked_generator(*, dense: bool) -> Conversion:
-    from speech2img.models.generators.stackgan import StackGenerator
+    from speech2img.models.generators.registry import build_generator
     from speech2img.models.published.stackgan_v2 import convert_stackgan_v2_generator, stackgan_v2_generator_settings
 
     def describe(converted: "State") -> ImportedNetwork:
@@ -103,7 +103,7 @@ def _stacked_generator(*, dense: bool) -> Conversion:
             right = "s2igan-generator" if settings["dense"] else "stackgan-v2-generator"
             raise ValueError(f"its later stages are those of a {right}")
         config = {"kind": "image-generator", "generator": settings, "conditioning": "sampled"}
-        return ImportedNetwork(StackGenerator, settings, config, "generator.")
+        return ImportedNetwork(build_generator, settings, config, "generator.")
 
     return Conversion(convert_stackgan_v2_generator, describe)
 

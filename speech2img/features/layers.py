@@ -10,6 +10,8 @@ After the first and the second maximum pooling, after the last block of 17 x 17 
 weights ends) and after the last of all: the features of the customary FID.
 """
 
+DEEPEST = "pool2048"
+"""The last of them, which the customary FID is measured on."""
 LOGITS = "logits"
 """Class outputs before the softmax."""
 LOGITS_UNBIASED = "logits_unbiased"

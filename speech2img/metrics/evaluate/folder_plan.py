@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from speech2img.errors import ConfigError, MetricError
 from speech2img.features.base import FeatureExtractor
-from speech2img.features.layers import POOLS
+from speech2img.features.layers import DEEPEST, POOLS
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan
 from speech2img.metrics.images.features import FeatureSettings
 from speech2img.metrics.images.sets import ImageSet, check_against_network
@@ -97,7 +97,7 @@ def plan_distances(
         allow_small=settings.allow_small,
     )
     if not plan.taps:
-        raise ConfigError.about("--taps logits", "no output for distances", "add pool2048, or leave --taps out")
+        raise ConfigError.about("--taps logits", "no output for distances", f"add {DEEPEST}, or leave --taps out")
     # Statistics of another network cannot be compared.
     for statistics in files:
         check_against_network(statistics, reader, plan.settings)

@@ -59,7 +59,7 @@ def make_plan(
     protocol : str or None
         Name in ``PROTOCOLS``; None: resized as pytorch-fid does, at all outputs that the weights reach.
     taps : sequence of str
-        Outputs wanted, of ``pool64`` to ``pool2048`` and ``logits``; empty: the protocol's, or all.
+        Outputs wanted, of ``POOLS`` and ``logits``; empty: the protocol's, or all.
     corpus : str
         Name of the corpus, for protocols that differ by it.
     fit : str or None

@@ -6,7 +6,7 @@ from typing import Any
 
 from speech2img.errors import MetricError
 from speech2img.features.base import FeatureExtractor
-from speech2img.features.layers import POOLS
+from speech2img.features.layers import DEEPEST, POOLS
 from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.registry import measure
@@ -139,7 +139,7 @@ class _Ranking:
         }
         # Where it differs from the protocol.
         self.warnings: tuple[str, ...] = ()
-        if reader.build != rule.build or self.tap != "pool2048":
+        if reader.build != rule.build or self.tap != DEEPEST:
             self.warnings = (
                 f"the protocol ranks by 2,048 features of the {rule.build} Inception, this is {self.tap} of "
                 f"{reader.build}: not comparable",

@@ -15,6 +15,7 @@ from PIL import Image
 
 from speech2img.errors import ConfigError, ImageError, MetricError, RunInterrupted
 from speech2img.features.base import FeatureExtractor, check_outputs
+from speech2img.features.layers import DEEPEST
 from speech2img.images.input_filters import input_filter
 from speech2img.images.store import square_thumbnail
 from speech2img.metrics.images.fits import check_fit, fit_words
@@ -31,7 +32,7 @@ CHUNK = 256
 class FeatureSettings:
     """What decides about features, beside pictures and network."""
 
-    taps: tuple[str, ...] = ("pool2048",)
+    taps: tuple[str, ...] = (DEEPEST,)
     """Outputs wanted, of ``speech2img.models.vision.inception.TAPS``."""
     resize: str = "legacy"
     """Way to 299 px: ``legacy`` (pytorch-fid) or ``clean`` (clean-fid)."""

@@ -33,7 +33,7 @@ class StatisticsSource:
     """What statistics were made of, so that only like is compared with like."""
 
     tap: str
-    """Output of the network that ``mu`` and ``sigma`` are of: "pool64", ..., "pool2048"."""
+    """Output of the network that ``mu`` and ``sigma`` are of, of ``features.layers.POOLS``."""
     protocol: FeatureProtocol
     """Network, resize filter, crop, and the hash of the pictures."""
 

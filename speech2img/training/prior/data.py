@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from speech2img.batches.labelled_images import label_values
 from speech2img.corpora.records.manifest import Manifest, utterance_id
@@ -13,7 +14,7 @@ from speech2img.corpora.registry import facts_of
 from speech2img.errors import CheckpointError, DataError
 from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import EmbeddingFile
-from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.generators.registry import build_generator
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, strip_prefix
@@ -87,7 +88,7 @@ def pair_data(
     return PriorData(embeddings.embeddings, features_NF, taught, pairs, labels, classes, attributes)
 
 
-def load_generator(run: Path) -> tuple[StackGenerator, Standardizer, dict[str, Any]]:
+def load_generator(run: Path) -> tuple[nn.Module, Standardizer, dict[str, Any]]:
     """Generator, how the features that it paints are standardised, and the config of its release.
 
     Raises
@@ -107,5 +108,5 @@ def load_generator(run: Path) -> tuple[StackGenerator, Standardizer, dict[str, A
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )
     state = strip_prefix(tensors, "generator.")
-    network = build_network(StackGenerator, config["generator"], state, name=str(folder), fix="export it again")
+    network = build_network(build_generator, config["generator"], state, name=str(folder), fix="export it again")
     return network, Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

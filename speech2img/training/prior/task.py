@@ -21,11 +21,10 @@ from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, ImageNoise
+from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.reranker import Reranker
-from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.precision import to_device
 from speech2img.renamed import modern_tensors
@@ -50,7 +49,7 @@ class PriorTask(Task):
         Pairs.
     encoder : EmbeddingFile
         Where the embeddings came from.
-    generator : tuple of StackGenerator and dict
+    generator : tuple of nn.Module (an `ImageGenerator`) and dict
         What paints the features, and its arguments.
     teacher : AttributeClassifier, optional
         Reads painted pictures in evaluations.
@@ -110,7 +109,7 @@ class PriorTask(Task):
         *,
         data: PriorData,
         encoder: EmbeddingFile,
-        generator: tuple[StackGenerator, dict[str, Any]],
+        generator: tuple[nn.Module, dict[str, Any]],
         teacher: AttributeClassifier | None,
         trained_with: Mapping[str, str],
         device: torch.device,
@@ -123,6 +122,7 @@ class PriorTask(Task):
             **trained_with,
         }
         self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
+        assert isinstance(self.generator, ImageGenerator)
         self.batch_size = min(settings.batch_size, len(data.train))
         self.arguments = {
             "embedding_dim": data.embeddings.shape[1],
@@ -319,7 +319,7 @@ class PriorTask(Task):
             "prior": self.arguments,
             **asdict(self.image_sampler.options),
             **extra,
-            "image_size": self.generator.image_sizes[-1],
+            "image_size": self.image_sampler.image_sizes[-1],
             "step": step,
             "utterances_seen": images_seen,
             TRAINED_WITH: self.trained_with,
@@ -328,6 +328,6 @@ class PriorTask(Task):
         card = (
             f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from "
             "speech to picture features, and a stacked generator after StackGAN-v2 (arXiv:1710.10916), "
-            f"{self.generator.image_sizes[-1]} px.\n"
+            f"{self.image_sampler.image_sizes[-1]} px.\n"
         )
         save_release(folder, tensors, config, card)
