@@ -29,6 +29,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     ConfigError
         If the name is no device, or the device is not there.
     """
+    # The name; each process of a job takes a device of its own.
     shared = _is_one_of_several()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -36,6 +37,8 @@ def resolve_device(name: str = "auto") -> torch.device:
         from speech2img.storage.rank import local_index
 
         name = f"cuda:{local_index()}"
+
+    # The device, if it is there.
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -91,7 +94,7 @@ def communication_backend() -> str:
     return "cpu:gloo,cuda:nccl" if has_nccl else "gloo"
 
 
-class FoundDevice(NamedTuple):
+class CudaDevice(NamedTuple):
     """A CUDA device."""
 
     name: str
@@ -102,7 +105,8 @@ class FoundDevice(NamedTuple):
     """Compute capability."""
 
 
-def cuda_devices() -> list[FoundDevice]:
+def cuda_devices() -> list[CudaDevice]:
     """The CUDA devices of this machine, in the order of their numbers."""
-    found = map(torch.cuda.get_device_properties, range(torch.cuda.device_count() if torch.cuda.is_available() else 0))
-    return [FoundDevice(one.name, one.total_memory, (one.major, one.minor)) for one in found]
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    devices = map(torch.cuda.get_device_properties, range(count))
+    return [CudaDevice(device.name, device.total_memory, (device.major, device.minor)) for device in devices]

@@ -48,12 +48,12 @@ def resumable_chunks(folder: Path, *, source: str) -> Iterator[StoredChunks]:
         If another job works in the folder.
     """
     with run_lock(folder, rank=world()):
-        parts, told = folder / "parts", folder / "source"
+        parts, source_file = folder / "parts", folder / "source"
         with main_process_first():
             if is_main_process():
-                if not told.is_file() or read_bytes(told, max_bytes=1 << 20) != source.encode():
+                if not source_file.is_file() or read_bytes(source_file, max_bytes=1 << 20) != source.encode():
                     shutil.rmtree(parts, ignore_errors=True)
-                    write_text(told, source)
+                    write_text(source_file, source)
                 parts.mkdir(exist_ok=True)
         yield StoredChunks(parts, shared=world().count > 1)
         barrier()

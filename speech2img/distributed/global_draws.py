@@ -57,11 +57,11 @@ class GlobalDraws(TorchFunctionMode):
         if "size" in kwargs:
             size = tuple(kwargs["size"])
             return (args, {**kwargs, "size": self._global_size(size)}) if size[:1] == (self.rows,) else (args, kwargs)
-        for place, value in enumerate(args):
+        for position, value in enumerate(args):
             if isinstance(value, (tuple, list)):
                 if tuple(value[:1]) != (self.rows,):
                     return args, kwargs
-                return (*args[:place], self._global_size(tuple(value)), *args[place + 1 :]), kwargs
+                return (*args[:position], self._global_size(tuple(value)), *args[position + 1 :]), kwargs
         if args and all(isinstance(value, int) for value in args) and args[0] == self.rows:
             return self._global_size(args), kwargs
         return args, kwargs

@@ -56,8 +56,8 @@ class GraphedStep:
         """
         if not self._inputs:
             self._inputs = [tensor.clone() for tensor in inputs]
-        for place, tensor in zip(self._inputs, inputs, strict=True):
-            place.copy_(tensor)
+        for fixed, tensor in zip(self._inputs, inputs, strict=True):
+            fixed.copy_(tensor)
         if self._graph is not None:
             self._graph.replay()
         elif self._device.type != "cuda" or self._left > 0:

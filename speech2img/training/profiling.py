@@ -34,7 +34,7 @@ class StepProfiler:
 
     def __init__(self, folder: Path, *, steps: int, step: int, device: torch.device) -> None:
         self._folder, self._first, self._last = folder / "profile", step + WARM_UP + 1, step + WARM_UP + steps
-        self._at = step
+        self._step = step
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if is_asynchronous(device) else [])]
         self._profile = profile(activities=activities) if steps else None
         self._running = False
@@ -44,7 +44,7 @@ class StepProfiler:
 
     def after_step(self, step: int) -> None:
         """Take notice of a finished step."""
-        self._at = step
+        self._step = step
         if self._profile is None:
             return
         if self._running and step >= self._last:
@@ -62,5 +62,5 @@ class StepProfiler:
     def _write(self, profile: profile) -> None:
         profile.stop()
         self._running, self._profile = False, None
-        with atomic_path(self._folder / f"steps-{self._first:08d}-{self._at:08d}.json") as path:
+        with atomic_path(self._folder / f"steps-{self._first:08d}-{self._step:08d}.json") as path:
             profile.export_chrome_trace(str(path))

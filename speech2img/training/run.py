@@ -1,4 +1,4 @@
-"""A run folder: its lock, its settings, its seed, and what it was doing when it stopped."""
+"""A run folder: its lock, its settings, its seed, and its newest checkpoint."""
 
 import json
 import os
@@ -86,6 +86,7 @@ class LoopSettings:
     """Steps of each sitting to trace, after the first two: profile/*.json in the run folder; 0 for none."""
 
     def __post_init__(self) -> None:
+        # Numbers of steps, and minutes.
         for name in ("max_steps", "log_every"):
             if getattr(self, name) < 1:
                 raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is not positive", "set it to 1 or more")
@@ -96,6 +97,8 @@ class LoopSettings:
             raise ConfigError.about(
                 "loop.max_minutes", f"{self.max_minutes} is not positive", "leave it unset or raise it"
             )
+
+        # Checkpoints and threads.
         if self.keep < 2:
             raise ConfigError.about(
                 "loop.keep", "one checkpoint is not enough to survive a bad disk", "set it to 2 or more"
@@ -137,7 +140,7 @@ def demand_ranges(settings: Any, table: str = "") -> None:
     Parameters
     ----------
     settings : dataclass
-        Frozen settings; those inside it are looked at too.
+        Frozen settings; those inside it are looked at too, unless their class says ``checks_own_ranges``.
     table : str
         Where they stand, as ``model.``, for messages.
 
@@ -148,7 +151,7 @@ def demand_ranges(settings: Any, table: str = "") -> None:
     """
     for field in fields(settings):
         value = getattr(settings, field.name)
-        if is_dataclass(value):
+        if is_dataclass(value) and not getattr(value, "checks_own_ranges", False):
             demand_ranges(value, f"{table}{field.name}.")
         for number in value if isinstance(value, tuple) else (value,):
             if type(number) in (int, float):
@@ -199,6 +202,7 @@ def open_run(
     -----
     A setting that did not exist yet when the run began counts as its default.
     """
+    # Refuse what cannot be, before anything is written.
     rank = this_rank()
     if rank.count > 1 and not parallel:
         reason = f"it does not divide its batch among processes, and torchrun started {rank.count}"
@@ -208,12 +212,15 @@ def open_run(
     loop: LoopSettings = settings.loop
     plain = json.loads(json.dumps({"task": name, **settings_to_dict(settings), **(extra or {})}))
     with run_lock(run_dir, rank=rank), process_group(rank):
+        # The newest checkpoint; the run resumes from it under the same settings only.
         store = CheckpointStore(run_dir / "checkpoints", keep=loop.keep)
         newest = store.latest()
         state = None
         if newest is not None:
             state, saved = store.load(newest)
             _demand_same(run_dir, {**_flat(defaults_to_dict(type(settings))), **_modern(saved)}, _flat(plain))
+
+        # Settings to read, threads, seeds.
         if is_main_process():
             write_text(run_dir / "config.toml", dump_toml(settings))
         if loop.threads is not None:
@@ -227,9 +234,9 @@ def require_run_place(run_dir: Path) -> None:
     """Raise ConfigError if a run cannot be kept in a folder, or would replace there what no run has made."""
     require_writable_place(run_dir)
     made_here = (run_dir / LOCK).is_file() or any(run_dir.glob("checkpoints/step-*/manifest.json"))
-    found = [] if made_here else [name for name in _WRITTEN if os.path.lexists(run_dir / name)]
-    if found:
-        reason = f"holds '{found[0]}', and no run of this package"
+    foreign = [] if made_here else [name for name in _WRITTEN if os.path.lexists(run_dir / name)]
+    if foreign:
+        reason = f"holds '{foreign[0]}', and no run of this package"
         raise ConfigError.about(f"run folder {run_dir}", reason, "choose another folder, or move the file away")
     require_release_place(run_dir / "export")
 

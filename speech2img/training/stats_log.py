@@ -43,8 +43,8 @@ class StatsLog:
             if os.path.lexists(self._path):
                 last = {"evaluation": evaluated}
                 data = read_bytes(self._path, max_bytes=MAX_STATS_BYTES)
-                lines = [(line, *_place_of(line)) for line in data.splitlines()]
-                kept = [_modern(line) for line, kind, at in lines if at <= last.get(kind, step)]
+                lines = [(line, *_kind_and_step(line)) for line in data.splitlines()]
+                kept = [_modern(line) for line, kind, logged_at in lines if logged_at <= last.get(kind, step)]
                 atomic_write_bytes(self._path, b"".join(line + b"\n" for line in kept))
             self._file = self._path.open("a", encoding="utf-8")
         self._events = folder / "tensorboard"
@@ -117,7 +117,7 @@ def _modern(line: bytes) -> bytes:
     return json.dumps(renamed("stats", parse_json(line))).encode()
 
 
-def _place_of(line: bytes) -> tuple[str, float]:
+def _kind_and_step(line: bytes) -> tuple[str, float]:
     """Kind and step of a line; of a torn one a step that is never reached."""
     try:
         fields = parse_json(line) if len(line) <= _MAX_LINE_BYTES else {}

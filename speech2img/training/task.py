@@ -1,4 +1,4 @@
-"""What the loop asks of a training task, and the weights that were best so far."""
+"""`Task`, the contract of a training with the loop, and `BestWeights`."""
 
 import math
 from abc import ABC, abstractmethod

@@ -17,7 +17,7 @@ from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.classifiers.settings import ClassifierSettings
 
 READ_AT_ONCE = 16
-"""Pictures that the network reads at a time."""
+"""Images that the network reads at a time."""
 
 
 def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tuple[ImageClassifier, dict[str, Any]]:
@@ -47,7 +47,7 @@ def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tupl
 def _published(path: Path) -> dict[str, Any]:
     """Module, kind, name and hash of published weights of either family."""
     try:
-        found = read_inception(path)
+        inception = read_inception(path)
     except CheckpointError as no_inception:
         if not path.exists():
             raise
@@ -62,13 +62,13 @@ def _published(path: Path) -> dict[str, Any]:
         network.load_state_dict(googlenet.network.state_dict())
         name = f"GoogLeNet ({'BVLC' if kind == 'bvlc' else 'torchvision'}, ImageNet)"
         return {"module": network, "backbone": kind, "network": name, "network_sha256": googlenet.sha256}
-    reach = "" if found.settings["depth"] == "7c" else ", up to mixed_7"
+    reach = "" if inception.settings["depth"] == "7c" else ", up to mixed_7"
     return {
-        "module": found.network,
+        "module": inception.network,
         "backbone": "inception",
-        "inception": found.settings,
-        "network": found.name + reach,
-        "network_sha256": found.sha256,
+        "inception": inception.settings,
+        "network": inception.name + reach,
+        "network_sha256": inception.sha256,
     }
 
 

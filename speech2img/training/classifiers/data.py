@@ -38,11 +38,11 @@ def choose_items(manifest: Manifest, classes: Classes) -> list[Item]:
         If there are fewer than two classes.
     """
     items = sorted((item for item in manifest.items if item.split in _SPLITS[classes]), key=lambda item: item.id)
-    found = len({item.class_name for item in items})
-    if found < 2:
+    num_classes = len({item.class_name for item in items})
+    if num_classes < 2:
         raise DataError.about(
             manifest.root,
-            f"{found} {classes} classes",
+            f"{num_classes} {classes} classes",
             f"set classes to one of {', '.join(_SPLITS)}, or give another corpus",
         )
     return items
@@ -76,7 +76,7 @@ def deal(items: Sequence[Item], *, validation: float, held_out: float, seed: int
     rng = np.random.default_rng(seed)
     parts: dict[str, list[int]] = {part: [] for part in PARTS}
     for name in sorted(of_class):
-        rows = [of_class[name][place] for place in rng.permutation(len(of_class[name]))]
+        rows = [of_class[name][number] for number in rng.permutation(len(of_class[name]))]
         chosen, kept = (max(1, round(share * len(rows))) for share in (validation, held_out))
         if len(rows) <= chosen + kept:
             raise DataError.about(name, f"{len(rows)} pictures for three parts", "give at least 3 pictures a class")
@@ -113,7 +113,7 @@ def vary(picture: Image.Image, generator: np.random.Generator, *, smallest: floa
     return ImageOps.mirror(part) if generator.integers(2) else part
 
 
-class PictureInputs:
+class ImageInputs:
     """Pictures read anew every time, as the network takes them.
 
     Parameters
@@ -211,9 +211,10 @@ def compute_features(
     progress : bool
         Show a progress bar.
     """
-    told = [key, source.fingerprint(), smallest, num_views.tolist()]
-    place = folder / f"features-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]}"
-    inputs = PictureInputs(source, smallest=smallest, workers=workers)
+    # Finished parts are kept under all that they depend on.
+    cache_key = json.dumps([key, source.fingerprint(), smallest, num_views.tolist()])
+    kept = folder / f"features-{hashlib.sha256(cache_key.encode()).hexdigest()[:32]}"
+    inputs = ImageInputs(source, smallest=smallest, workers=workers)
 
     # A part is some rows, and of each the image itself and its random views.
     starts = range(0, len(num_views), CHUNK)
@@ -223,16 +224,16 @@ def compute_features(
 
     def compute(start: int) -> Chunk:
         rows = rows_of(start)
-        found = {"view0": read(inputs.plain(rows))}
+        features = {"view0": read(inputs.plain(rows))}
         for number in range(1, int(num_views[rows].max())):
             seen = rows[num_views[rows] > number]
-            found[f"view{number}"] = read(inputs.draw(seen, np.random.default_rng([start, number])))
-        arrays = {name: values.cpu().numpy() for name, values in found.items()}
+            features[f"view{number}"] = read(inputs.draw(seen, np.random.default_rng([start, number])))
+        arrays = {name: values.cpu().numpy() for name, values in features.items()}
         return Chunk(arrays, tuple(source.ids[row] for row in rows.tolist()))
 
     # Compute what is missing, then read all parts.
     views: list[np.ndarray] = []
-    with shared_chunks(place) as chunks:
+    with shared_chunks(kept) as chunks:
         compute_chunks(chunks, starts, compute, desc="features", progress=progress)
         for start in starts:
             rows = rows_of(start)

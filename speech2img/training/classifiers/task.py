@@ -18,7 +18,7 @@ from speech2img.precision import to_device
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.classifiers.backbone import READ_AT_ONCE, feature_reader, initial_classifier, initialize_head_
 from speech2img.training.classifiers.batches import ClassifierBatch, ClassifierBatches, Inputs
-from speech2img.training.classifiers.data import PictureInputs, choose_items, compute_features, deal, item_images
+from speech2img.training.classifiers.data import ImageInputs, choose_items, compute_features, deal, item_images
 from speech2img.training.classifiers.settings import ClassifierSettings
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
@@ -88,7 +88,7 @@ class ClassifierTask(SupervisedTask[ClassifierSettings, nn.Module]):
         source, labels, parts, classifier, facts = sitting.inputs
         if settings.initial is None:
             initialize_head_(classifier, seed=settings.loop.seed)
-        inputs: Inputs = PictureInputs(source, smallest=settings.smallest, workers=settings.workers)
+        inputs: Inputs = ImageInputs(source, smallest=settings.smallest, workers=settings.workers)
 
         # Features that are computed once, where the network is not trained.
         if settings.tune == "head":

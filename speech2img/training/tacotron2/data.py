@@ -77,12 +77,12 @@ def read_clips(root: Path) -> list[Clip]:
         if not line.strip():
             continue
         name, *texts = (field.strip() for field in line.split("|"))
-        where = f"{metadata}, line {number}"
+        line_name = f"{metadata}, line {number}"
         if not 1 <= len(texts) <= 2 or not texts[-1] or not name or name != Path(name).name or name in clips:
-            raise DataError.about(where, "not a new name and its text, divided by |", _LAYOUT)
+            raise DataError.about(line_name, "not a new name and its text, divided by |", _LAYOUT)
         path = root / "wavs" / f"{name}.wav"
         if not path.is_file():
-            raise DataError.about(where, f"no such recording: {path}", "get the missing wav, or take the line out")
+            raise DataError.about(line_name, f"no such recording: {path}", "get the missing wav, or take the line out")
         clips[name] = Clip(name, texts[-1], path)
     if not clips:
         raise DataError.about(metadata, "no clips", _LAYOUT)

@@ -40,10 +40,12 @@ def heat_image(
     draw.text((_MARGIN_LEFT, 2), title, fill="black")
     draw.text((2, _MARGIN_TOP + heat.height // 2), y_label, fill="black")
     draw.text((_MARGIN_LEFT + heat.width // 2, bottom + 4), x_label, fill="black")
-    for place in (0, values.shape[1] - 1):
-        draw.text((_MARGIN_LEFT + place * scale[0] - (18 if place else 0), bottom + 4), str(place), fill="black")
-    for place in (0, values.shape[0] - 1):
-        draw.text((14, bottom - place * scale[1] - 11), str(place), fill="black")
+    for position in (0, values.shape[1] - 1):
+        draw.text(
+            (_MARGIN_LEFT + position * scale[0] - (18 if position else 0), bottom + 4), str(position), fill="black"
+        )
+    for position in (0, values.shape[0] - 1):
+        draw.text((14, bottom - position * scale[1] - 11), str(position), fill="black")
     return sheet
 
 
