@@ -35,12 +35,12 @@ def check_config(config: Any, *, name: str) -> dict[str, Any]:
     """
     if not isinstance(config, dict):
         raise CheckpointError.about(name, "its config holds no settings by name", "export or import it again")
-    config = renamed("release", config)
+    modern = renamed("release", config)
     for key, (wanted, fits) in _KEYS.items():
-        if key in config and not fits(config[key]):
-            reason = f"its config says {key} = {config[key]!r:.80}, where {wanted} belongs"
+        if key in modern and not fits(modern[key]):
+            reason = f"its config says {key} = {modern[key]!r:.80}, where {wanted} belongs"
             raise CheckpointError.about(name, reason, "export or import it again")
-    return config
+    return modern
 
 
 def _text(value: Any) -> bool:

@@ -58,6 +58,7 @@ class CommandSynthesizer:
 
     def __init__(self, command: str, *, voices: Sequence[str] | None = None, time_limit: float = TIME_LIMIT) -> None:
         self._template = parse_command(command)
+        # What cannot be used.
         if not (math.isfinite(time_limit) and 0 < time_limit <= _LONGEST_LIMIT):
             fix = f"give seconds above 0, up to {_LONGEST_LIMIT:g}"
             raise ConfigError.about(f"--time-limit {time_limit:g}", "out of range", fix)
@@ -68,6 +69,7 @@ class CommandSynthesizer:
             raise ConfigError.about(
                 "--voices", reason, "give names of letters, digits and . _ + -, with commas between"
             )
+        # Under a name that says what speaks.
         self._voices = None if voices is None else tuple(voices)
         self._seconds = time_limit
         self._closed = 0
@@ -127,11 +129,13 @@ class CommandSynthesizer:
         closed = self._closed
         spoken = _cleaned(text)
         voice = self.voice_for(voice)
+        # Each text has its own folder, so that programs do not see each other's files.
         with tempfile.TemporaryDirectory(prefix="speech2img-") as name, disk_errors(name):
             text_file, wav = Path(name) / "text.txt", Path(name) / "speech.wav"
             text_file.write_text(spoken + "\n", encoding="utf-8")
             values = {"text": spoken, "text_file": str(text_file), "wav": str(wav), "voice": voice}
             values |= {"rate": str(rate), "pitch": str(pitch), "pitch_range": str(pitch_range)}
+            # Text by placeholder or by standard input; sound by file or by standard output.
             names_text = self._template.uses("text") or self._template.uses("text_file")
             made = wav if self._template.uses("wav") else None
             finished = run_program(
@@ -149,15 +153,19 @@ class CommandSynthesizer:
         """What a finished program wrote, decoded; the error that says why there is nothing."""
         program = self._template.name
         self._check_end(finished, subject)
+        # What it wrote.
         try:
             data = bytes(finished.output) if made is None else read_bytes(made, max_bytes=MAX_BYTES)
         except DataError as error:
             reason = f"{program} wrote no file" if made and not made.exists() else f"{program} left no file ({error})"
             fix = "{wav} must be where it writes; run it by hand to see"
-            raise SynthesisError.about(subject, reason + _told(finished), fix) from error
+            raise SynthesisError.about(subject, reason + _complaint(finished), fix) from error
         where = "on standard output" if made is None else "into {wav}"
         if not data:
-            raise SynthesisError.about(subject, f"{program} wrote nothing {where}{_told(finished)}", "run it by hand")
+            raise SynthesisError.about(
+                subject, f"{program} wrote nothing {where}{_complaint(finished)}", "run it by hand"
+            )
+        # Decoded like any recording.
         try:
             return read_audio(data, sample_rate=SAMPLE_RATE, limits=_RECORDING)
         except AudioError as error:
@@ -167,19 +175,23 @@ class CommandSynthesizer:
 
     def _check_end(self, finished: Finished, subject: str) -> None:
         """Raise what a bad end of the program means: a crash or a time that is over may be the machine's fault."""
-        program, told = self._template.name, _told(finished)
+        program, complaint = self._template.name, _complaint(finished)
+        # Ended by us: with the work, by the clock, by the size.
         if finished.fault == "closed":
             raise EngineStoppedError.about(subject, f"{program} was ended, for the work ends", "run it again")
         if finished.fault == "time":
             fix = "change the text, give a longer --time-limit or fewer --workers"
-            raise TryLaterError.about(subject, f"{program} was not done after {self._seconds:g} s{told}", fix)
+            raise TryLaterError.about(subject, f"{program} was not done after {self._seconds:g} s{complaint}", fix)
         if finished.fault == "size":
             reason = f"{program} wrote more than {MAX_BYTES >> 20} MB"
             raise SynthesisError.about(subject, reason, "change the text, or have it write less")
+        # Ended by itself, in failure.
         if finished.status < 0:
-            raise TryLaterError.about(subject, f"{program} was ended by {_signal(-finished.status)}{told}", "try again")
+            raise TryLaterError.about(
+                subject, f"{program} was ended by {_signal(-finished.status)}{complaint}", "try again"
+            )
         if finished.status > 0:
-            reason = f"{program} ended with status {finished.status}{told}"
+            reason = f"{program} ended with status {finished.status}{complaint}"
             raise SynthesisError.about(subject, reason, "change the text, or run it by hand to see")
 
 
@@ -197,9 +209,9 @@ def _cleaned(text: str) -> str:
     return spoken
 
 
-def _told(finished: Finished) -> str:
+def _complaint(finished: Finished) -> str:
     """The last line that a program wrote on standard error, to be put behind a reason."""
-    lines = finished.told.decode("utf-8", "replace").strip().splitlines()
+    lines = finished.log.decode("utf-8", "replace").strip().splitlines()
     return f", it said: {lines[-1].strip()[:200]}" if lines else ""
 
 

@@ -15,7 +15,7 @@ from speech2img.tts.base import EngineStoppedError
 
 _TICK_SECONDS = 0.02
 _PIECE_BYTES = 1 << 16
-_TOLD_BYTES = 2000
+_LOG_BYTES = 2000
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Finished:
     """Exit status; negative: the number of the signal that ended it."""
     output: bytearray = field(default_factory=bytearray)
     """What it wrote on standard output, if that was to be kept."""
-    told: bytearray = field(default_factory=bytearray)
+    log: bytearray = field(default_factory=bytearray)
     """The last 2,000 bytes that it wrote on standard error."""
     fault: str | None = None
     """Why it was ended, if it did not end by itself: ``"time"``, ``"size"`` or ``"closed"``."""
@@ -70,6 +70,7 @@ def run_program(
     finished = Finished()
     process = _started(program, arguments, stdin)
     try:
+        # Read both pipes, so that it never waits for us, and look at the clock.
         with selectors.DefaultSelector() as selector:
             for pipe, kept in ((process.stdout, made is None), (process.stderr, False)):
                 os.set_blocking(cast(IO[bytes], pipe).fileno(), False)
@@ -77,6 +78,7 @@ def run_program(
             while finished.fault is None and not _has_ended(process.pid):
                 _read(selector, finished)
                 finished.fault = _fault(finished, deadline, made, max_bytes, is_closed)
+            # Its whole group ends with it; what it wrote before is still read.
             _end(process)
             while finished.fault is None and _read(selector, finished):
                 finished.fault = _fault(finished, deadline, made, max_bytes, is_closed)
@@ -129,7 +131,7 @@ def _read(selector: selectors.BaseSelector, finished: Finished) -> bool:
         if not piece:
             selector.unregister(key.fileobj)
         elif is_error:
-            finished.told = (finished.told + piece)[-_TOLD_BYTES:]
+            finished.log = (finished.log + piece)[-_LOG_BYTES:]
         elif kept:
             finished.output += piece
     return bool(events)

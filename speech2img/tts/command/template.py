@@ -68,12 +68,14 @@ def parse_command(line: str) -> CommandTemplate:
         or ``{text}`` stands where a text could say more than text.
     """
     subject = f"--command {line[:120]!r}"
+    # Words, as a shell would split them; no shell runs it.
     try:
         arguments = tuple(shlex.split(line))
     except ValueError as error:
         raise ConfigError.about(subject, f"cannot be split into words ({error})", "close its quotes") from None
     if not arguments or not arguments[0] or "\0" in line:
         raise ConfigError.about(subject, "names no program", f"give for example {EXAMPLE}")
+    # Placeholders, and a program that is there.
     for argument in arguments:
         _check_placeholders(subject, argument)
     if _PARTS.search(arguments[0]):

@@ -88,6 +88,7 @@ class KokoroSynthesizer:
 
     def voice_for(self, voice: str) -> str:
         """Return the voice that stands for one of a manifest; see :meth:`speech2img.tts.base.Synthesizer.voice_for`."""
+        # A voice of its own.
         subject = f'voice "{voice[:80]}"'
         plain = voice.removesuffix(WHISPER)
         if plain in self._chosen:
@@ -97,6 +98,7 @@ class KokoroSynthesizer:
                 raise SynthesisError.about(subject, "is held out, for measuring only", f"name another one, or {ALLOW}")
             fix = f"name it there, or prepare the corpus again to have it in {', '.join(self._chosen)}"
             raise SynthesisError.about(subject, "is not among --voices", fix)
+        # A voice of espeak-ng has a voice that stands for it.
         speaker = None if _ANY_VOICE.fullmatch(plain) else espeak_speaker(voice)
         if speaker is None or speaker.language != "en":
             fix = f"give --voice with one of {', '.join(self._chosen)}"
@@ -140,9 +142,11 @@ class KokoroSynthesizer:
             samples, sample_rate = self._kokoro.create(text, self._styles[plain], speed=speed, lang=accent)
         except Exception as error:  # whatever the package and its runtime raise: it is this text that fails
             raise SynthesisError.about(subject, f"Kokoro failed ({error})", "change the text") from error
+        # What it gave must be sound.
         y = np.asarray(samples, np.float32).reshape(-1)
         if not y.size or not np.isfinite(y).all() or sample_rate != SAMPLE_RATE:
             raise SynthesisError.about(subject, "Kokoro made no finite sound at 24,000 Hz", "change the text")
+        # Pitch by another rate, whisper by another source.
         if pitch != _PLAIN_PITCH:
             y = resample(y, round(SAMPLE_RATE * raised), SAMPLE_RATE)
         if voice != plain:

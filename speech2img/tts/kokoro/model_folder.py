@@ -52,6 +52,7 @@ def read_model_folder(path: str | Path) -> KokoroFiles:
     CheckpointError
         If the voices are damaged or something else.
     """
+    # Voices in one archive, or in a file each.
     model = _find_model(Path(path))
     folder = model.parent
     archives = sorted(folder.glob("voices*.bin"))
@@ -65,6 +66,7 @@ def read_model_folder(path: str | Path) -> KokoroFiles:
         raise SynthesisError.about(folder, "has no voices-v1.0.bin and no folder voices/", GET_MODEL)
     if not voices:
         raise SynthesisError.about(folder, "has no English voice (af_*.bin, am_*, bf_*, bm_*)", GET_MODEL)
+    # Model and voices together name the engine.
     digest = hashlib.sha256(file_sha256(model).encode())
     for name, styles in voices.items():
         digest.update(name.encode() + styles.tobytes())

@@ -68,6 +68,7 @@ def chosen_voices(
     ConfigError
         If a name does not exist (the message has those that do), a held-out one is not allowed, or nothing is left.
     """
+    # Groups and single names.
     if wanted is None:
         wanted = (TRAINING, HELD_OUT) if allow_held_out else (TRAINING,)
     groups = {TRAINING: TRAINING_VOICES, HELD_OUT: HELD_OUT_VOICES}
@@ -78,6 +79,7 @@ def chosen_voices(
             fix = f"choose from {', '.join([*groups, *usable])}"
             raise ConfigError.about("--voices", f'Kokoro has no English voice "{name[:80]}"', fix)
         names |= dict.fromkeys(voice for voice in groups.get(name, (name,)) if voice in there)
+    # Voices for measuring are spoken with only where that is allowed.
     if not allow_held_out and (held_out := [name for name in names if name in HELD_OUT_VOICES]):
         reason = f"{', '.join(held_out)}: held out, for measuring only"
         raise ConfigError.about("--voices", reason, f"leave them out, or {ALLOW}")
