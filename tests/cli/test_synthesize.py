@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from helpers import baidu_server
+from helpers import baidu_server, fake_kokoro
 from helpers.voice import make_voice
 
+from speech2img.audio.io import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.options import Option
@@ -50,6 +51,12 @@ def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--engine", "baidu", "--spd", "16"], "spd 16"),
         (["--engine", "tacotron2"], "speech2img import tacotron2"),
         (["--engine", "tacotron2", "--model", "nowhere"], "nowhere"),
+        (["--engine", "kokoro"], "--engine kokoro: no --model; put kokoro-v1.0.onnx"),
+        (["--voices", "af_sky"], "--voices: is an option of --engine kokoro"),
+        (["--engine", "command", "--allow-held-out"], "--allow-held-out: is an option of --engine kokoro"),
+        (["--engine", "command"], "no --command; give for example --command 'flite -voice slt -t {text} -o {wav}'"),
+        (["--engine", "command", "--command", "cat {texts}"], "{texts} is no placeholder; did you mean {text}?"),
+        (["--engine", "command", "--command", "cat {text}", "--time-limit", "0"], "--time-limit 0: out of range"),
     ],
 )
 def test_what_an_engine_needs_is_named(
@@ -105,6 +112,58 @@ def test_tacotron2_from_the_command_line(
     lines = Journal(tmp_path / "corpus" / JOURNAL_NAME).done.values()
     assert all("maximum of 3 decoder steps" in line["reason"] and "seed=7" in line["engine"] for line in lines)
     assert {line["voice"] for line in lines} == {"tacotron2"} and len(lines) == 2
+
+
+@pytest.mark.usefixtures("kokoro_packages")
+def test_kokoro_from_the_command_line(humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = fake_kokoro.make_model(tmp_path / "kokoro", ["af_sky", "am_adam", "am_puck", "bf_emma"])
+    humming.make(tmp_path / "corpus", ["a red bird", "a blue bird"], voice="en-us+f3").save()
+    argv = ["synthesize", "--root", str(tmp_path / "corpus"), "--engine", "kokoro"]
+    assert "nowhere: is not there; put kokoro-v1.0.onnx" in refused([*argv, "--model", "nowhere"], capsys)
+    argv += ["--model", str(model)]
+    assert "am_puck: held out, for measuring only" in refused([*argv, "--voices", "am_adam,am_puck"], capsys)
+    assert '"sky"; choose from training, held-out, af_sky, am_adam' in refused([*argv, "--voices", "sky"], capsys)
+    assert "give --allow-held-out" in refused([*argv, "--voice", "am_puck"], capsys)
+    assert not (tmp_path / "corpus" / JOURNAL_NAME).exists() or not Journal(tmp_path / "corpus" / JOURNAL_NAME).done
+    assert main([*argv, "--voices", "af_sky, am_adam", "--workers", "2"]) == 0
+    assert "2 recordings made, 0 kept" in capsys.readouterr().out
+    captions = [caption for item in Manifest.load(tmp_path / "corpus").items for caption in item.captions]
+    assert {(caption.voice, str(caption.audio).split("/")[1]) for caption in captions} == {("af_sky", "af_sky")}
+    assert main([*argv, "--voice", "am_puck", "--allow-held-out"]) == 0, "another voice, the same engine"
+    assert main(["check"]) == 0
+    assert "kokoro: ready with --model DIR, by kokoro-onnx 0.6.9" in capsys.readouterr().out
+
+
+def test_a_program_from_the_command_line(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that hums all texts but those that it hangs, dies or is silent at."""
+    tone = tmp_path / "tone.wav"
+    write_wav(tone, humming.Tone().hum("a red bird", "hum", 50), sample_rate=22_050)
+    script = tmp_path / "say.py"
+    script.write_text(
+        "import os, shutil, sys, time\n"
+        "if 'hang' in sys.argv[1]: time.sleep(60)\n"
+        "if 'crash' in sys.argv[1]: os.abort()\n"
+        f"if 'quiet' not in sys.argv[1]: shutil.copy({str(tone)!r}, sys.argv[2])\n"
+    )
+    root = tmp_path / "corpus"
+    humming.make(root, ["a red bird", "--hang", "a crash", "quiet", "a blue one", "a bird" * 99], voice="en-us").save()
+    command = f"{sys.executable} -I -S {script} {{text}} {{wav}}"
+    argv = ["synthesize", "--root", str(root), "--engine", "command", "--command", command]
+    assert "4 captions could not be spoken, all others are" in refused([*argv, "--time-limit", "1"], capsys)
+    lines = [json.loads(line) for line in (root / FAILURES_NAME).read_text().splitlines()]
+    assert {(line["text"][:7], line["status"]) for line in lines} == {
+        ("--hang", "later"),
+        ("a crash", "later"),
+        ("quiet", "failed"),
+        ("a birda", "failed"),
+    }
+    reasons = " ".join(line["reason"] for line in lines)
+    for words in ("not done after 1 s", "SIGABRT", "wrote no file", "not plausible as speech"):
+        assert words in reasons
+    made = Journal(root / JOURNAL_NAME).done
+    assert {line["engine"].split()[0] for line in made.values()} == {f"command:{sys.executable}"}
 
 
 def test_espeak_from_the_command_line(humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

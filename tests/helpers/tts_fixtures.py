@@ -1,5 +1,6 @@
-"""The server that stands for Baidu's, and the engine that asks it."""
+"""What stands for services and packages: Baidu's server and the engine that asks it, Kokoro's packages."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from helpers import baidu_server as baidu_server_module
+from helpers import fake_kokoro
 from helpers import humming as humming_module
 from speech2img.tts.baidu.client import ServiceSettings
 from speech2img.tts.baidu.credentials import BaiduKeys
@@ -71,3 +73,14 @@ def engine_for(baidu_server: ModuleType) -> Callable[..., BaiduSynthesizer]:
         )
 
     return make
+
+
+@pytest.fixture
+def kokoro_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stand-ins of ``kokoro_onnx`` and ``onnxruntime`` are what an import finds."""
+    monkeypatch.syspath_prepend(str(fake_kokoro.make_packages(tmp_path / "site")))
+    for name in ("kokoro_onnx", "onnxruntime"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield
+    for name in ("kokoro_onnx", "onnxruntime"):
+        sys.modules.pop(name, None)

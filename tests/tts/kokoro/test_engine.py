@@ -21,7 +21,7 @@ TEXT = "a small red bird"
 
 
 @pytest.fixture
-def model(packages: None, tmp_path: Path) -> Path:
+def model(kokoro_packages: None, tmp_path: Path) -> Path:
     return make_model(tmp_path / "kokoro", NAMES)
 
 
@@ -135,7 +135,7 @@ def test_a_missing_package_is_told_with_its_installation(monkeypatch: pytest.Mon
         KokoroSynthesizer(tmp_path)
 
 
-def test_a_package_that_does_not_load_is_told(packages: None, tmp_path: Path) -> None:
+def test_a_package_that_does_not_load_is_told(kokoro_packages: None, tmp_path: Path) -> None:
     (tmp_path / "site" / "kokoro_onnx.py").write_text("raise OSError('libespeak-ng.so: cannot open')")
     with pytest.raises(SynthesisError, match="does not load .libespeak-ng.so"):
         KokoroSynthesizer(make_model(tmp_path / "kokoro", NAMES))
@@ -149,7 +149,7 @@ def test_a_package_that_does_not_load_is_told(packages: None, tmp_path: Path) ->
         ("onnx tokens:tensor(int64) style:tensor(float) speed:tensor(int32)", "whole numbers as speed"),
     ],
 )
-def test_another_file_than_kokoros_is_refused(packages: None, tmp_path: Path, inputs: str, words: str) -> None:
+def test_another_file_than_kokoros_is_refused(kokoro_packages: None, tmp_path: Path, inputs: str, words: str) -> None:
     with pytest.raises(CheckpointError, match=f"kokoro-v1.0.onnx: .*{words}"):
         KokoroSynthesizer(make_model(tmp_path / "kokoro", NAMES, inputs=inputs))
 
