@@ -7,7 +7,7 @@ The order is that of a recording: noise fills the pauses, the microphone colours
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ EFFECTS: Mapping[str, Effect] = {
 @dataclass(frozen=True, kw_only=True)
 class AugmentationSettings:
     """How often each effect is used, and how strongly; a probability of 0 switches it off."""
+
+    checks_own_ranges: ClassVar[bool] = True
+    """The effects refuse numbers that are out of range, some of which may be negative."""
 
     speed: SpeedSettings = field(default_factory=SpeedSettings)
     """Speed of speaking."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from speech2img.audio.store import MelStore
-from speech2img.batches.speech import Mels, SpeechBatches
+from speech2img.batches.speech import Mels, SpeechBatches, UtteranceSource
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import DataError
 from speech2img.features.image_features import FeatureFile, Standardizer
@@ -26,11 +26,33 @@ class HeldUtterances:
 
 
 @dataclass(frozen=True)
+class Utterances:
+    """Training utterances in known voices with their targets, and the validation part."""
+
+    rows: np.ndarray
+    """int64, rows of the training utterances among all of the corpus."""
+    images: np.ndarray
+    """int64, rows of their pictures in the manifest."""
+    labels: np.ndarray
+    """int64, number of each one's class, or picture, 0..num_classes-1."""
+    num_classes: int
+    """Classes, or pictures, of the training utterances."""
+    held: HeldUtterances
+    """For selection."""
+    features: np.ndarray
+    """float32, (pictures, views, D): teacher features, standardised where that is asked for."""
+    standard: Standardizer | None
+    """What they were standardised with."""
+    features_sha256: str
+    """Hash of the teacher's weights."""
+
+
+@dataclass(frozen=True)
 class EncoderData:
     """Everything that `EncoderTask` reads."""
 
-    mels: Mels
-    """Log-mels of training and validation utterances."""
+    mels: UtteranceSource
+    """Log-mels of training and validation utterances, or what else the encoder takes."""
     batches: SpeechBatches
     """Training batches; their classes, or pictures, are numbered 0..num_classes-1."""
     held: HeldUtterances
@@ -53,7 +75,7 @@ def encoder_data(
     *,
     standard: Standardizer | None = None,
 ) -> EncoderData:
-    """Training utterances (known voices only) and validation utterances of a corpus.
+    """Training and validation utterances of a corpus as stored log-mels.
 
     Parameters
     ----------
@@ -61,6 +83,31 @@ def encoder_data(
         The corpus.
     store : MelStore
         Its log-mels.
+    features : FeatureFile
+        Its teacher features.
+    settings : EncoderSettings
+        How to train.
+    standard : Standardizer, optional
+        As for `choose_utterances`.
+
+    Raises
+    ------
+    DataError
+        As for `choose_utterances`.
+    """
+    utterances = choose_utterances(manifest, features, settings, standard=standard)
+    return batched(utterances, Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings)), settings)
+
+
+def choose_utterances(
+    manifest: Manifest, features: FeatureFile, settings: EncoderSettings, *, standard: Standardizer | None = None
+) -> Utterances:
+    """Training utterances (known voices only) and validation utterances of a corpus.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
     features : FeatureFile
         Its teacher features.
     settings : EncoderSettings
@@ -102,19 +149,41 @@ def encoder_data(
     if standard is not None:
         targets = standard(targets)
 
-    # Batches of mels, targets and classes.
-    mels = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
     names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
+    labels = labels.astype(np.int64)
+    return Utterances(rows, images, labels, len(names), held_out, targets, standard, features.sha256)
+
+
+def batched(utterances: Utterances, source: UtteranceSource, settings: EncoderSettings) -> EncoderData:
+    """Utterances in training batches.
+
+    Parameters
+    ----------
+    utterances : Utterances
+        Those of `choose_utterances`.
+    source : UtteranceSource
+        What the encoder takes of each.
+    settings : EncoderSettings
+        Size, order and masks of the batches.
+    """
     batches = SpeechBatches(
-        mels,
-        rows,
-        images,
-        labels.astype(np.int64),
-        targets,
+        source,
+        utterances.rows,
+        utterances.images,
+        utterances.labels,
+        utterances.features,
         batch_size=settings.batch_size,
         seed=settings.loop.seed,
         mask_bands=settings.mask_bands,
         mask_time=settings.mask_time,
         per_image=settings.draw == "pictures",
     )
-    return EncoderData(mels, batches, held_out, targets, standard, features.sha256, len(names))
+    return EncoderData(
+        source,
+        batches,
+        utterances.held,
+        utterances.features,
+        utterances.standard,
+        utterances.features_sha256,
+        utterances.num_classes,
+    )

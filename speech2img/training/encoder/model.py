@@ -1,5 +1,6 @@
 """Speech encoder with optional image head and classifier, trained together."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from speech2img.features.image_features import Standardizer
 from speech2img.losses.distillation import distillation_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
 from speech2img.losses.matching import distinctive_loss, matching_loss
+from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings
@@ -28,12 +30,22 @@ class SpeechImageModel(nn.Module):
         Size of the teacher's features.
     num_classes : int
         Training classes, for the distinctive loss.
+    encoder : SpeechEncoder, optional
+        On a pretrained front-end: the encoder, or its adapter alone. None builds the one that the settings describe.
     """
 
-    def __init__(self, settings: EncoderSettings, *, n_mels: int, feature_dim: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        *,
+        n_mels: int,
+        feature_dim: int,
+        num_classes: int,
+        encoder: SpeechEncoder | None = None,
+    ) -> None:
         super().__init__()
         self.loss_settings: EncoderLossSettings = settings.losses
-        self.encoder = build_encoder(**encoder_config(settings, n_mels))
+        self.encoder = build_encoder(**encoder_config(settings, n_mels)) if encoder is None else encoder
         self.image_head = ImageHead(feature_dim, settings.embedding_dim) if settings.image_head else None
         self.classifier: nn.Linear | None = None
         if self.loss_settings.distinctive:
@@ -115,6 +127,35 @@ def encoder_config(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
         "last_stride": model.last_stride,
         "padded_frames": model.padded_frames,
         "pad_value": pad_value(settings),
+    }
+
+
+def pretrained_config(settings: EncoderSettings, front_end: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `build_encoder` for an encoder on a front-end, as plain data for a release's config.
+
+    Parameters
+    ----------
+    settings : EncoderSettings
+        Of the adapter.
+    front_end : mapping
+        Config of the front-end's release: its ``network``, and settings under ``front_end``.
+    """
+    own = settings.pretrained
+    return {
+        "network": "pretrained",
+        "front_end": front_end["network"],
+        "front_end_config": dict(front_end["front_end"]),
+        "width": own.width,
+        "num_layers": own.num_layers,
+        "num_heads": own.num_heads,
+        "kernel": own.kernel,
+        "embedding_dim": own.embedding_dim,
+        "frame_stride": own.frame_stride,
+        "max_frames": own.max_frames,
+        "dropout": own.dropout,
+        "unit_length": own.unit_length,
+        "tuned": own.tuned,
+        "manner": own.manner,
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from speech2img.audio.augmentation.augment import AugmentationSettings
 from speech2img.errors import ConfigError
 from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
@@ -63,6 +64,42 @@ class CRNNSettings:
 
 
 @dataclass(frozen=True)
+class PretrainedSettings:
+    """Architecture of the network pretrained: a front-end that was trained on other speech, and an adapter on it."""
+
+    front_end: str = "whisper-tiny.en"
+    """Weights of the front-end: a folder from 'speech2img import whisper-encoder', or a name of shipped weights."""
+    tuned: bool = False
+    """Train the front-end too; otherwise it stays as it is, and what it hears is computed once and kept on the disk."""
+    manner: bool = False
+    """Give pitch, rate and loudness to the adapter as well, for what words do not say."""
+    width: int = 256
+    """Width of the adapter."""
+    num_layers: int = 2
+    """Transformer blocks of the adapter."""
+    num_heads: int = 4
+    """Heads of each block and of the pooling."""
+    kernel: int = 3
+    """Frames that the convolution at the entrance sees; odd."""
+    embedding_dim: int = 1024
+    """Size of the embedding."""
+    frame_stride: int = 2
+    """Steps of the front-end that become one frame; 2 of Whisper's are 25 frames a second."""
+    max_frames: int = 128
+    """Most frames of an utterance; a longer one has wider frames."""
+    dropout: float = 0.1
+    """In the adapter's blocks."""
+    unit_length: bool = False
+    """Bring embeddings to unit length."""
+    copies: int = 2
+    """Augmented copies of each recording that a frozen front-end hears beside it, where augment is set."""
+    mix_utterances: int = 3000
+    """Utterances on which the mix of a frozen front-end's layers is learned first; then it is fixed."""
+    mix_steps: int = 400
+    """Steps of that; 0 gives all layers the same weight."""
+
+
+@dataclass(frozen=True)
 class EncoderLossSettings:
     """What the embedding learns from: the teacher's features (Li et al. 2020), pictures of the batch, classes."""
 
@@ -107,12 +144,19 @@ class EncoderSettings:
     """Name of the teacher features, <root>/derived/features-<name>.h5."""
     standardise: bool = False
     """Learn features less their mean, divided by their standard deviation (over the training pictures)."""
-    network: Literal["li2020", "s2igan"] = "li2020"
-    """Speech encoder: [model] describes the first, [crnn] the second."""
+    network: Literal["li2020", "s2igan", "pretrained"] = "li2020"
+    """Speech encoder: [model] describes the first, [crnn] the second, [pretrained] the third."""
     model: EncoderModelSettings = field(default_factory=EncoderModelSettings)
     """Architecture of li2020."""
     crnn: CRNNSettings = field(default_factory=CRNNSettings)
     """Architecture of s2igan."""
+    pretrained: PretrainedSettings = field(default_factory=PretrainedSettings)
+    """Architecture of pretrained."""
+    augment: bool = False
+    """Change the recordings in training as [augmentation] says, each time another way; what a frozen front-end hears is
+    kept, so it hears pretrained.copies of each recording."""
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    """How often each change is made, and how strong it is."""
     image_head: bool = False
     """Train a linear map of the features (of any size) into the space of the speech; without it speech goes to them."""
     initial: str | None = None
@@ -172,6 +216,9 @@ class EncoderSettings:
             raise ConfigError.about("crnn.channels", f"{len(self.crnn.channels)} widths", "give both")
         if min(self.losses.weights) < 0 or not any(self.losses.weights):
             raise ConfigError.about("losses", "no weight is above 0, or one is below", "give one loss a weight")
+        if self.pretrained.copies < 0 or min(self.pretrained.mix_utterances, self.pretrained.mix_steps + 1) < 1:
+            reason = "out of range"
+            raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", reason, "use 0, 1 and 0 or more")
         if self.step_parts < 1 or not 0 < self.step_factor <= 1:
             raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
         if not all(0 <= beta < 1 for beta in self.betas):
@@ -181,4 +228,9 @@ class EncoderSettings:
     @property
     def embedding_dim(self) -> int:
         """Size of the speech embedding."""
-        return self.crnn.embedding_dim if self.network == "s2igan" else self.model.embedding_dim
+        sizes = {
+            "li2020": self.model.embedding_dim,
+            "s2igan": self.crnn.embedding_dim,
+            "pretrained": self.pretrained.embedding_dim,
+        }
+        return sizes[self.network]

@@ -23,16 +23,26 @@ from speech2img.precision import is_asynchronous, make_adam, to_device
 from speech2img.storage.notices import notice
 from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
-from speech2img.training.encoder.data import EncoderData, encoder_data
+from speech2img.training.encoder.data import EncoderData, batched, choose_utterances
+from speech2img.training.encoder.front_end import FrontEnd, open_front_end
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
-from speech2img.training.encoder.model import SpeechImageModel, encoder_config, pad_value, released_weights
+from speech2img.training.encoder.model import (
+    SpeechImageModel,
+    encoder_config,
+    pad_value,
+    pretrained_config,
+    released_weights,
+)
 from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.encoder.sources import Source, utterance_source
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
 
 _CARDS = {
     "li2020": "Log-mels to a speech embedding, after Li et al. 2020 (arXiv:2004.03413).",
     "s2igan": "Log-mels to a speech embedding of unit length, after S2IGAN (Wang et al. 2020, arXiv:2005.06968).",
+    "pretrained": "Hidden states of a pretrained front-end to a speech embedding.\n\nNo text was used in this training,"
+    " and none is at run time. The front-end's own training (by others) used transcripts.",
 }
 
 
@@ -50,6 +60,8 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         Where it computes.
     trained_with : Mapping of str to str
         Role -> hash of the networks that came with the weights it starts from.
+    front_end, source
+        Of the network pretrained: its front-end, and what is trained on it.
     """
 
     Settings = EncoderSettings
@@ -71,7 +83,11 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         start = None if settings.initial is None else open_start(settings.initial, run_dir)
         settings = settings if start is None else adopted(settings, start)
         _demand_size(settings, features, start)
-        return Prepared(settings, {"features_sha256": features.sha256}, (features, start))
+        front_end = open_front_end(settings) if settings.network == "pretrained" else None
+        identity = {"features_sha256": features.sha256}
+        if front_end is not None:
+            identity["front_end_sha256"] = front_end.sha256
+        return Prepared(settings, identity, (features, start, front_end))
 
     @classmethod
     def build(cls, root: Path, settings: EncoderSettings, *, device: torch.device, sitting: Sitting) -> "EncoderTask":
@@ -83,13 +99,25 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             If recordings are missing.
         """
         # Utterances and their targets.
-        features, start = sitting.inputs
+        features, start, front_end = sitting.inputs
         run, progress = sitting.run, sitting.progress
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
         standard = None if start is None else start.standard(features)
-        data = encoder_data(manifest, store, features, settings, standard=standard)
-        task = cls(settings, data=data, device=device, trained_with={} if start is None else start.trained_with)
+        utterances = choose_utterances(manifest, features, settings, standard=standard)
+        source = utterance_source(
+            manifest,
+            store,
+            utterances,
+            settings,
+            front_end=front_end,
+            run_folder=run.folder,
+            device=device,
+            progress=progress,
+        )
+        data = batched(utterances, source.utterances, settings)
+        trained_with = {} if start is None else start.trained_with
+        task = cls(settings, data=data, device=device, trained_with=trained_with, front_end=front_end, source=source)
 
         # Weights of another run to start from.
         if start is not None and run.state is None:
@@ -108,15 +136,25 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         data: EncoderData,
         device: torch.device,
         trained_with: Mapping[str, str] = MappingProxyType({}),
+        front_end: FrontEnd | None = None,
+        source: Source | None = None,
     ) -> None:
         # Spans are masked on the device, where that is not the host.
         self.data, self.trained_with = data, trained_with
         data.batches.leaves_masks = is_asynchronous(device)
 
         # Network, then optimizer: parameters are drawn in this order.
-        self.encoder_config = encoder_config(settings, data.mels.n_mels)
+        self.front_end, self.source = front_end, source
+        if front_end is None:
+            self.encoder_config = encoder_config(settings, data.mels.n_mels)
+        else:
+            self.encoder_config = pretrained_config(settings, front_end.config)
         model = SpeechImageModel(
-            settings, n_mels=data.mels.n_mels, feature_dim=data.features.shape[2], num_classes=data.num_classes
+            settings,
+            n_mels=data.mels.n_mels,
+            feature_dim=data.features.shape[2],
+            num_classes=data.num_classes,
+            encoder=None if source is None else source.encoder,
         ).to(device)
         optimizer = make_adam(
             model.parameters(),

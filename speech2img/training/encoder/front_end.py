@@ -1,0 +1,251 @@
+"""The pretrained front-end of an encoder's training: opened, listened to once where it is frozen, and its adapter."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speech2img.audio.mel import MEL_PRESETS
+from speech2img.audio.store import MelStore
+from speech2img.batches.augmented_mels import BABBLE_VOICES, AugmentedMels
+from speech2img.batches.frame_copies import FrameCopies
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.features.stores import derived
+from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
+from speech2img.models.encoders.frame_adapter import FrameAdapter
+from speech2img.models.encoders.front_ends import build_front_end
+from speech2img.models.encoders.pretrained import PretrainedEncoder
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.training.encoder.data import Utterances
+from speech2img.training.encoder.front_end_frames import cached_frames
+from speech2img.training.encoder.layer_mix import learn_layer_mix
+from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
+from speech2img.training.encoder.settings import EncoderSettings
+
+_FIX = "make one with 'speech2img import whisper-encoder FILE FOLDER' and set pretrained.front_end to FOLDER"
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A release of kind ``acoustic-front-end``."""
+
+    sha256: str
+    """Hash of its weights: releases of encoders refer to it by that."""
+    config: dict[str, Any]
+    """Its config: ``network``, and its settings under ``front_end``."""
+    tensors: dict[str, Tensor]
+    """Its weights."""
+
+    def encoder(self, settings: EncoderSettings) -> PretrainedEncoder:
+        """Untrained mix and adapter on the front-end with its weights, on the CPU."""
+        arguments = {key: value for key, value in pretrained_config(settings, self.config).items() if key != "network"}
+        encoder = PretrainedEncoder(**arguments)
+        encoder.front_end.load_state_dict(self.tensors)
+        return encoder
+
+
+class AdapterEncoder(SpeechEncoder):
+    """What is trained on a frozen front-end: its adapter, on stored frames.
+
+    Parameters
+    ----------
+    adapter : FrameAdapter
+        The adapter.
+    frame_width : int
+        Numbers a frame.
+    embedding_dim : int
+        Size of the embedding.
+    """
+
+    def __init__(self, adapter: FrameAdapter, *, frame_width: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.adapter, self.n_mels, self.embedding_dim = adapter, frame_width, embedding_dim
+
+    def forward(self, frames_BFS: Tensor, lengths_B: Tensor) -> SpeechEncoding:
+        """Encode stored frames (B, frame_width, S), right-padded, with the valid ones of each row."""
+        lengths = self.checked_lengths(frames_BFS, lengths_B)
+        encoding: SpeechEncoding = self.adapter(frames_BFS.transpose(1, 2), lengths)
+        return encoding
+
+
+def open_front_end(settings: EncoderSettings) -> FrontEnd:
+    """Read the front-end that the settings name.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such release, or it is none of a front-end.
+    ConfigError
+        If the settings do not fit it.
+    """
+    name = settings.pretrained.front_end
+    folder = find_release(name)
+    tensors, config = load_release(folder)
+    if config.get("kind") != "acoustic-front-end":
+        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no acoustic front-end", _FIX)
+    network = str(config.get("network"))
+    build_network(_named(network), config.get("front_end"), tensors, name=str(folder))
+    if settings.mel_preset != config.get("mel_preset"):
+        reason = f"{settings.mel_preset}, and the front-end {name} takes {config.get('mel_preset')}"
+        raise ConfigError.about("mel_preset", reason, f"set it to {config.get('mel_preset')}")
+    front_end = FrontEnd(release_sha256(folder), config, tensors)
+    try:
+        front_end.encoder(settings)
+    except ValueError as error:
+        raise ConfigError.about("pretrained", str(error), "change the settings of this table") from error
+    return front_end
+
+
+def frozen_source(
+    front_end: FrontEnd,
+    encoder: PretrainedEncoder,
+    manifest: Manifest,
+    store: MelStore,
+    utterances: Utterances,
+    settings: EncoderSettings,
+    *,
+    mels: AugmentedMels,
+    device: torch.device,
+    progress: bool,
+) -> FrameCopies:
+    """What a frozen front-end hears of training and validation utterances, from the disk or computed.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        As `open_front_end` gives it.
+    encoder : PretrainedEncoder
+        On it, with the mix of its layers fixed; on ``device``.
+    manifest : Manifest
+        The corpus.
+    store : MelStore
+        Its log-mels, which say what the recordings are.
+    utterances : Utterances
+        Those that are heard.
+    settings : EncoderSettings
+        How to train.
+    mels : AugmentedMels
+        Recordings and their copies.
+    device : torch.device
+        Where it computes.
+    progress : bool
+        Show progress.
+    """
+    own = settings.pretrained
+    heard = np.unique(np.concatenate([utterances.rows, utterances.held.rows]))
+    copies = own.copies if settings.augment else 0
+    augmentation = asdict(settings.augmentation) if copies else {}
+    parts = [store.source, front_end.sha256, own.frame_stride, own.max_frames, own.manner, settings.max_frames]
+    parts += [settings.loop.seed, augmentation, utterances.rows[:BABBLE_VOICES].tolist()]
+    return cached_frames(
+        derived(manifest.root) / "front-end",
+        encoder.eval(),
+        mels,
+        ids=list(store.ids),
+        utterances=heard,
+        copies=copies,
+        source=hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
+        device=device,
+        progress=progress,
+    )
+
+
+def augmented_mels(
+    manifest: Manifest, store: MelStore, utterances: Utterances, settings: EncoderSettings
+) -> AugmentedMels:
+    """Recordings of a corpus and their augmented copies; babble is made of training utterances."""
+    paths: list[Path] = [
+        manifest.root / caption.audio for item in manifest.items for caption in item.captions if caption.audio
+    ]
+    return AugmentedMels(
+        paths,
+        store.lengths,
+        preset=MEL_PRESETS[settings.mel_preset],
+        settings=settings.augmentation,
+        seed=settings.loop.seed,
+        babble=utterances.rows.tolist(),
+        max_frames=settings.max_frames,
+        pad_value=float(MEL_PRESETS[settings.mel_preset].pad_value),
+    )
+
+
+def learned_mix(
+    front_end: FrontEnd,
+    mels: AugmentedMels,
+    utterances: Utterances,
+    settings: EncoderSettings,
+    *,
+    device: torch.device,
+    progress: bool,
+) -> list[float]:
+    """Mix of a front-end's layers, by the losses of the training on a part of its utterances, seeded by itself.
+
+    Parameters
+    ----------
+    front_end : FrontEnd
+        As `open_front_end` gives it.
+    mels : AugmentedMels
+        Copy 1 of each utterance is heard, or the recording where nothing is augmented.
+    utterances : Utterances
+        Training utterances.
+    settings : EncoderSettings
+        How to train.
+    device : torch.device
+        Where it computes.
+    progress : bool
+        Show progress.
+
+    Returns
+    -------
+    list of float
+        Logits, one a state; all 0 where the settings give it no steps.
+    """
+    own, seed = settings.pretrained, settings.loop.seed
+    if not own.mix_steps:
+        return [0.0] * len(front_end.encoder(settings).mix.weights)
+    generator = np.random.default_rng([seed, 3])
+    count = min(own.mix_utterances, len(utterances.rows))
+    chosen = np.sort(generator.permutation(len(utterances.rows))[:count])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        trial = front_end.encoder(settings).to(device)
+        model = SpeechImageModel(
+            settings,
+            n_mels=trial.n_mels,
+            feature_dim=utterances.features.shape[2],
+            num_classes=utterances.num_classes,
+            encoder=trial,
+        ).to(device)
+        return learn_layer_mix(
+            trial,
+            mels,
+            lambda image, speech, labels: model.losses(model.embed_images(image), speech, labels),
+            model=model,
+            rows=utterances.rows[chosen],
+            features=utterances.features[utterances.images[chosen], 0],
+            labels=utterances.labels[chosen],
+            copy=int(settings.augment),
+            steps=own.mix_steps,
+            batch_size=settings.batch_size,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+
+
+def _named(network: str) -> Callable[..., Any]:
+    """Builder of a front-end whose settings are checked one by one."""
+
+    def build(**settings: int) -> Any:
+        return build_front_end(network, **settings)
+
+    return build
