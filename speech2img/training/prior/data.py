@@ -1,11 +1,12 @@
-"""What the prior learns from: pairs of utterance and picture, and the generator that paints its features."""
+"""What the prior learns from: pairs of utterance and image, and the generator that its features are for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from speech2img.batches.labelled_images import label_values
@@ -19,32 +20,27 @@ from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, strip_prefix
 from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.validation_samples import ValidationSet
 
 
 @dataclass(frozen=True)
 class PriorData:
-    """Pairs of utterance and picture; rows of ``embeddings`` and of ``features``."""
+    """Pairs of utterance and image; rows of ``embeddings`` and of ``features``."""
 
     embeddings: np.ndarray
     """(utterances, D)."""
     features: np.ndarray
-    """(pictures, F), standardised."""
+    """(images, F), standardised."""
     train: np.ndarray
-    """(pairs, 2): utterance and picture of the training split."""
-    held: np.ndarray
-    """(pairs, 2): of the validation split, spread evenly."""
-    said: np.ndarray
-    """(held, attributes): numbers of the values mentioned, `NOT_COUNTED` elsewhere."""
-    classes: list[str]
-    """Class names of the pictures of ``held``."""
-    attributes: Mapping[str, Sequence[str]]
-    """The columns of ``said`` and their values."""
+    """(pairs, 2): utterance and image of the training split."""
+    validation: ValidationSet
+    """Utterances of the validation split, spread evenly."""
 
 
 def pair_data(
     manifest: Manifest, embeddings: EmbeddingFile, features_NF: np.ndarray, settings: PriorSettings
 ) -> PriorData:
-    """Pair every utterance with its picture, in the training voices.
+    """Pair every utterance with its image, in the training voices.
 
     Parameters
     ----------
@@ -52,8 +48,8 @@ def pair_data(
         The corpus.
     embeddings : EmbeddingFile
         Speech embeddings of all its utterances.
-    features_NF : ndarray of float32, shape (pictures, F)
-        Features of all its pictures, standardised as the generator learned to paint them.
+    features_NF : ndarray of float32, shape (images, F)
+        Features of all its images, standardised as those that the generator was trained on.
     settings : PriorSettings
         How many validation utterances are kept.
 
@@ -65,48 +61,62 @@ def pair_data(
     wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
     if embeddings.ids != wanted:
         raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
+
+    # Every utterance of a training image, one of each validation image.
     train: list[tuple[int, int]] = []
-    held: list[tuple[int, int]] = []
-    said: list[dict[str, str]] = []
+    held_out: list[tuple[int, int, Mapping[str, str]]] = []
     row = 0
-    for picture, item in enumerate(manifest.items):
+    for image, item in enumerate(manifest.items):
         for caption in item.captions:
             if item.split == "train" and not caption.held_out_voice:
-                train.append((row, picture))
-            elif item.split == "val" and caption.index == picture % len(item.captions):
-                held.append((row, picture))
-                said.append(caption.mentions)
+                train.append((row, image))
+            elif item.split == "val" and caption.index == image % len(item.captions):
+                held_out.append((row, image, caption.mentions))
             row += 1
     if not train:
         raise DataError.about(manifest.root, "no utterances in split train", "prepare the corpus again")
-    keep = np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(int)
+
+    # As many of the latter as are wanted, spread evenly.
+    spread = np.linspace(0, len(held_out) - 1, min(len(held_out), settings.evaluation_utterances)).astype(int)
+    kept = [held_out[number] for number in spread]
     attributes = facts_of(manifest).attributes
-    labels = label_values([said[number] for number in keep], attributes)
-    pairs = np.array(held, dtype=np.int64).reshape(-1, 2)[keep]
-    classes = [manifest.items[picture].class_name for picture in pairs[:, 1]]
-    taught = np.array(train, dtype=np.int64)
-    return PriorData(embeddings.embeddings, features_NF, taught, pairs, labels, classes, attributes)
+    validation = ValidationSet(
+        torch.from_numpy(embeddings.embeddings[np.array([utterance for utterance, _, _ in kept], dtype=np.int64)]),
+        label_values([mentions for _, _, mentions in kept], attributes),
+        [manifest.items[image].class_name for _, image, _ in kept],
+        attributes=attributes,
+    )
+    return PriorData(embeddings.embeddings, features_NF, np.array(train, dtype=np.int64), validation)
 
 
 def load_generator(run: Path) -> tuple[nn.Module, Standardizer, dict[str, Any]]:
-    """Generator, how the features that it paints are standardised, and the config of its release.
+    """A generator of any family, how the features that it takes are standardised, and the config of its release.
+
+    Returns
+    -------
+    generator : nn.Module
+        An `ImageGenerator` of `GENERATORS`.
+    standardizer : Standardizer
+        Teacher's features to what the generator was trained on.
+    config : dict
+        Of the release.
 
     Raises
     ------
     CheckpointError
         If there is no generator.
     DataError
-        If it did not learn to paint standardised features.
+        If it was not trained on standardised features.
     """
     folder = find_release(run)
     tensors, config = load_release(folder)
     if "generator" not in config:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
-    paints_speech = "encoder" in config and "prior" not in config
-    if paints_speech or "target.mean" not in tensors:
+    takes_speech = "encoder" in config and "prior" not in config
+    if takes_speech or "target.mean" not in tensors:
         raise DataError.about(
             folder, "it does not paint standardised features", "train a generator with embeddings = picture"
         )
     state = strip_prefix(tensors, "generator.")
-    network = build_network(build_generator, config["generator"], state, name=str(folder), fix="export it again")
-    return network, Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config
+    generator = build_network(build_generator, config["generator"], state, name=str(folder), fix="export it again")
+    return generator, Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy()), config

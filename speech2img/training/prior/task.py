@@ -1,4 +1,4 @@
-"""Training of the prior, and the whole model: encoder, prior, and a generator that paints from picture features."""
+"""Training of the prior, and the whole model: encoder, prior, and a generator that was trained on image features."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,7 +18,6 @@ from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.image_features import load_features
 from speech2img.features.image_head import image_head_of
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
-from speech2img.images.grid import image_grid
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
@@ -28,6 +27,7 @@ from speech2img.models.generators.reranker import Reranker
 from speech2img.models.layers.ema import EMA
 from speech2img.precision import to_device
 from speech2img.renamed import modern_tensors
+from speech2img.seeded_noise import seeded_noise
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.provenance import TRAINED_WITH, inherited
 from speech2img.storage.releases.writing import save_release
@@ -35,7 +35,7 @@ from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.prior.data import PriorData, load_generator, pair_data
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.task import Prepared, Sitting, Task
-from speech2img.training.validation_samples import count_correct_attributes
+from speech2img.training.validation_samples import ValidationSamples, fixed_noise
 
 
 class PriorTask(Task):
@@ -49,10 +49,10 @@ class PriorTask(Task):
         Pairs.
     encoder : EmbeddingFile
         Where the embeddings came from.
-    generator : tuple of nn.Module (an `ImageGenerator`) and dict
-        What paints the features, and its arguments.
+    generator : tuple of nn.Module and dict
+        An `ImageGenerator` that takes features, and what its release says of it.
     teacher : AttributeClassifier, optional
-        Reads painted pictures in evaluations.
+        Reads generated images in evaluations.
     trained_with : Mapping of str to str
         Role -> hash of the networks behind the generator and the features; goes into the release, with the encoder's.
     device : torch.device
@@ -64,24 +64,28 @@ class PriorTask(Task):
 
     @classmethod
     def prepare(cls, root: Path, settings: PriorSettings, *, run_dir: Path, device: torch.device) -> Prepared:
-        """Read embeddings, features and the generator that paints the features.
+        """Read embeddings, features and the generator that takes the features.
 
         Raises
         ------
         ConfigError
-            If the generator was made for other features.
+            If the generator was made for other features, or looks at the frames of speech.
         CheckpointError
             If ``settings.generator`` is no generator.
         DataError
-            If embeddings or features are missing, or the generator did not learn to paint standardised features.
+            If embeddings or features are missing, or the generator was not trained on standardised features.
         """
         embeddings = load_embeddings(root, settings.embeddings)
         features = load_features(root, settings.features)
         generator, standard, config = load_generator(Path(settings.generator))
+        assert isinstance(generator, ImageGenerator)
+        if generator.needs_frames:
+            reason = f"{settings.generator} looks at the frames of speech, a prior gives features alone"
+            raise ConfigError.about("generator", reason, "choose one of a family without needs_frames")
         if generator.embedding_dim != features.features.shape[2]:
             raise ConfigError.about(
                 "generator",
-                f"it paints from {generator.embedding_dim} features, the teacher has {features.features.shape[2]}",
+                f"it takes {generator.embedding_dim} features, the teacher has {features.features.shape[2]}",
                 "train it with embeddings = picture",
             )
         inputs = embeddings, features, generator, standard, config
@@ -115,15 +119,15 @@ class PriorTask(Task):
         device: torch.device,
     ) -> None:
         self.settings, self.data, self.teacher, self.device = settings, data, teacher, device
+        self.batch_size = min(settings.batch_size, len(data.train))
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
         self.trained_with = {
             **inherited(self.encoder_config, "speech encoder"),
             "speech encoder": encoder.sha256,
             **trained_with,
         }
-        self.generator, self.generator_arguments = generator[0].to(device).eval().requires_grad_(False), generator[1]
-        assert isinstance(self.generator, ImageGenerator)
-        self.batch_size = min(settings.batch_size, len(data.train))
+
+        # The prior: the linear mean is known from the start, the flow is drawn at random.
         self.arguments = {
             "embedding_dim": data.embeddings.shape[1],
             "feature_dim": data.features.shape[1],
@@ -133,19 +137,27 @@ class PriorTask(Task):
             "dropout": settings.dropout,
         }
         self.prior = FeaturePrior(**self.arguments)
-        pictures, of_utterance = np.unique(data.train[:, 1], return_inverse=True)
+        images, of_utterance = np.unique(data.train[:, 1], return_inverse=True)
         self.prior.fit_spaces(
-            torch.from_numpy(data.features[pictures]),
+            torch.from_numpy(data.features[images]),
             torch.from_numpy(data.embeddings[data.train[:, 0]]),
             torch.from_numpy(of_utterance),
             ridge=settings.ridge,
         )
         self.prior.to(device)
         self.average = EMA(self.prior, settings.ema_decay, warmup=True)
+        self.optimizer = torch.optim.AdamW(
+            self.prior.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.sampler = ResumableSampler(len(data.train), self.batch_size, seed=settings.loop.seed)
+
+        # The whole model, as it is looked at and released.
+        network, self.generator_config = generator
+        self.generator = network.to(device).eval().requires_grad_(False)
         averaged = self.average.module
-        assert isinstance(averaged, FeaturePrior)
+        assert isinstance(averaged, FeaturePrior) and isinstance(network, ImageGenerator)
         self.image_sampler = ImageSampler(
-            self.generator,
+            network,
             prior=averaged,
             reranker=self._reranker() if settings.candidates > 1 else None,
             options=SamplingOptions(
@@ -156,13 +168,15 @@ class PriorTask(Task):
                 num_candidates=settings.candidates,
             ),
         )
-        self.optimizer = torch.optim.AdamW(
-            self.prior.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+        count = max(1, len(data.validation.embeddings))
+        grid_noise, noise = fixed_noise(
+            settings.loop.seed,
+            (settings.grid_noises, settings.candidates, settings.components),
+            (count, 1, settings.components),
         )
-        self.sampler = ResumableSampler(len(data.train), self.batch_size, seed=settings.loop.seed)
-        fixed = torch.Generator().manual_seed(settings.loop.seed)
-        self.grid_noise = torch.randn(settings.grid_noises, settings.candidates, settings.components, generator=fixed)
-        self.held_noise = torch.randn(max(1, len(data.held)), 1, settings.components, generator=fixed)
+        self.validation_samples = ValidationSamples(
+            data.validation, self._sample, grid_noise=grid_noise, noise=noise, grid_utterances=settings.grid_utterances
+        )
 
     def _reranker(self) -> Reranker:
         """The teacher, as it goes into the release."""
@@ -170,7 +184,7 @@ class PriorTask(Task):
         if self.teacher is None or (head is None and "target.mean" not in self.encoder_tensors):
             raise ConfigError.about(
                 "candidates",
-                "only a teacher of 'train teacher' can choose among pictures, and only by speech that "
+                "only a teacher of 'train teacher' can choose among images, and only by speech that "
                 "has an image head or learned standardised features",
                 "set candidates to 1",
             )
@@ -193,12 +207,8 @@ class PriorTask(Task):
     def next_batch(self) -> tuple[Tensor, Tensor, np.ndarray]:
         """Embeddings, features and the numbers of the pairs."""
         drawn, _ = self.sampler.next()
-        utterances, pictures = self.data.train[drawn].T
-        return (
-            torch.from_numpy(self.data.embeddings[utterances]),
-            torch.from_numpy(self.data.features[pictures]),
-            drawn,
-        )
+        utterances, images = self.data.train[drawn].T
+        return (torch.from_numpy(self.data.embeddings[utterances]), torch.from_numpy(self.data.features[images]), drawn)
 
     def networks(self) -> list[nn.Module]:
         """The prior."""
@@ -211,21 +221,25 @@ class PriorTask(Task):
     def train_step(self, batch: tuple[Tensor, Tensor, np.ndarray], progress: float) -> dict[str, Tensor]:
         """One step of AdamW."""
         settings = self.settings
-        set_learning_rate(
-            self.optimizer,
-            learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02),
-        )
+        rate = learning_rate(progress, base=settings.learning_rate, schedule=settings.schedule, warmup=0.02)
+        set_learning_rate(self.optimizer, rate)
         self.prior.train()
         embeddings, features = to_device(batch[:2], self.device)
+
+        # Noise on the embeddings, and some of them left out.
         noisy = embeddings + settings.embedding_noise * self.prior.embedding_scale * torch.randn_like(embeddings)
-        said = torch.rand(len(embeddings), device=self.device) >= settings.condition_dropout
+        conditional = torch.rand(len(embeddings), device=self.device) >= settings.condition_dropout
+
+        # The flow from noise to what the features have besides the linear mean.
         target = self.prior.compress(features, embeddings)
         times = torch.rand(len(embeddings), device=self.device)
         loss = global_mean(
             rectified_flow_loss(
-                lambda state, time: self.prior(state, time, noisy, said), target, torch.randn_like(target), times
+                lambda state, time: self.prior(state, time, noisy, conditional), target, torch.randn_like(target), times
             )
         )
+
+        # Update the weights.
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average_gradients_(self.prior.parameters())
@@ -233,49 +247,33 @@ class PriorTask(Task):
         self.average.update(self.prior)
         return {"flow": loss.detach()}
 
-    @torch.inference_mode()
-    def _paint(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
+    def _sample(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
+        """Images (B, 3, S, S) of embeddings (B, D), with the prior's noise as given and the generator's fixed."""
+        fixed = seeded_noise([(self.settings.loop.seed, 0, row) for row in range(len(embeddings))], self.device)
+
         def draw(distribution: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:
-            """The prior's noise as given, all other zero."""
+            """The prior's noise; zero beside it in one stream with it, otherwise the fixed noise of that name."""
+            if name not in ("", "prior"):
+                return fixed.normal(name, *shape) if distribution == "normal" else fixed.uniform(name, *shape)
             draws = torch.zeros(len(embeddings), *shape, device=self.device)
-            if name in ("", "prior"):
-                draws[..., -self.prior.components :] = state_BCK.to(self.device)
+            draws[..., -self.prior.components :] = state_BCK.to(self.device)
             return draws
 
         speech = SpeechEncoding.of_sentences(embeddings.to(self.device))
         return self.image_sampler.sample(speech, ImageNoise(draw), num_candidates=state_BCK.shape[1])[-1]
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Share of mentioned attributes (or classes) that the teacher sees in pictures of validation utterances.
+        """Share of mentioned attributes (or classes) that the teacher sees in images of validation utterances.
 
         One candidate each: it must not grade what it chose itself.
         """
-        if self.teacher is None:
-            return {}
-        right = counted = 0
-        for start in range(0, len(self.data.held), 64):
-            rows = slice(start, start + 64)
-            embeddings = torch.from_numpy(self.data.embeddings[self.data.held[rows, 0]])
-            guesses = self.teacher.read_heads(self._paint(embeddings, self.held_noise[rows]))
-            said, classes = self.data.said[rows], self.data.classes[rows]
-            shown = count_correct_attributes(
-                guesses, self.teacher.heads, said, classes, attributes=self.data.attributes
-            )
-            right, counted = right + shown[0], counted + shown[1]
-        return {"attribute_recall": right / counted} if counted else {}
+        value = None if self.teacher is None else self.validation_samples.attribute_recall(self.teacher)
+        return {} if value is None else {"attribute_recall": value}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Fixed validation utterances (rows) with fixed noise (columns)."""
-        count = min(self.settings.grid_utterances, len(self.data.held)) if len(self.grid_noise) else 0
-        rows = np.linspace(0, len(self.data.held) - 1, count).astype(int)
-        tiles = [
-            self._paint(
-                torch.from_numpy(self.data.embeddings[self.data.held[row, :1]]).expand(len(self.grid_noise), -1),
-                self.grid_noise,
-            ).cpu()
-            for row in rows
-        ]
-        return {"samples": image_grid(torch.cat(tiles), len(self.grid_noise))} if tiles else {}
+        grid = self.validation_samples.grid()
+        return {} if grid is None else {"samples": grid}
 
     def state_dict(self) -> dict[str, Any]:
         """Prior, average, optimizer and sampler."""
@@ -296,6 +294,7 @@ class PriorTask(Task):
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write encoder, averaged prior and generator as one release of kind ``speech-to-image``."""
+        # The weights of every part.
         tensors = {key: value for key, value in self.encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
         tensors |= {f"prior.{name}": value for name, value in self.average.module.state_dict().items()}
         tensors |= {f"generator.{name}": value for name, value in self.generator.state_dict().items()}
@@ -311,10 +310,12 @@ class PriorTask(Task):
                 "image_size": reranker.image_size,
                 **({} if reranker.head is None else {"head_dim": reranker.embedding_dim}),
             }
+
+        # What it takes to use them.
         config = {
             **{key: value for key, value in self.encoder_config.items() if key in ENCODER_KEYS},
             "kind": "speech-to-image",
-            "generator": self.generator_arguments,
+            "generator": self.generator_config,
             "conditioning": "mean",
             "prior": self.arguments,
             **asdict(self.image_sampler.options),
@@ -326,8 +327,7 @@ class PriorTask(Task):
         }
         after = "S2IGAN" if self.encoder_config["encoder"].get("network") == "s2igan" else "Li et al. 2020"
         card = (
-            f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from "
-            "speech to picture features, and a stacked generator after StackGAN-v2 (arXiv:1710.10916), "
-            f"{self.image_sampler.image_sizes[-1]} px.\n"
+            f"# Speech to image\n\nSpeech encoder after {after}, a rectified-flow prior from speech to image features, "
+            f"and the generator {self.generator_config.get('network', 'stackgan')}, {config['image_size']} px.\n"
         )
         save_release(folder, tensors, config, card)
