@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.io import read_audio
 from speech2img.audio.mel import log_mel, mel_preset
+from speech2img.audio.wav import write_wav
 from speech2img.images.grid import save_grid
 from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.inference import speak_texts

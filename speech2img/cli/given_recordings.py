@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from speech2img.audio.io import encode_wav
 from speech2img.audio.limits import AudioLimits
 from speech2img.audio.pipes import STANDARD_INPUT, is_pipe, read_pipe, read_standard_input
 from speech2img.audio.remarks import RecordingWarning
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import AudioError, ConfigError, SynthesisError
 from speech2img.storage.names import MAX_NAME_BYTES
 from speech2img.storage.notices import notice

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import soundfile
 import torch
 
 from speech2img.audio.inputs import hear, recordings_in
-from speech2img.audio.io import encode_wav, read_audio
+from speech2img.audio.io import read_audio
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import AudioError
 
 RATE = 16_000

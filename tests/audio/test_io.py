@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from speech2img.audio import io as io_module
 from speech2img.audio.decoders.chunks import checked_chunks
-from speech2img.audio.io import AudioFacts, AudioLimits, encode_wav, probe_audio, read_audio, resample, write_wav
+from speech2img.audio.facts import AudioFacts, probe_audio
+from speech2img.audio.io import read_audio, resample
+from speech2img.audio.limits import AudioLimits
+from speech2img.audio.wav import encode_wav, write_wav
 from speech2img.errors import AudioError
 
 

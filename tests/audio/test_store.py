@@ -21,10 +21,11 @@ import pytest
 
 from speech2img.audio import store as store_module
 from speech2img.audio import store_writer as spool_module
-from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, MelPreset, log_mel
 from speech2img.audio.store import build_mel_store
 from speech2img.audio.store_writer import FRAMES_AT, Spool
+from speech2img.audio.wav import write_wav
 from speech2img.errors import AudioError, DataError, DiskFullError, RunInterrupted
 from speech2img.storage import progress as progress_module
 from speech2img.storage.lock import LOCK

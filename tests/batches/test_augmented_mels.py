@@ -8,8 +8,9 @@ import pytest
 from speech2img.audio.augmentation.augment import AugmentationSettings
 from speech2img.audio.augmentation.noise import NoiseSettings
 from speech2img.audio.augmentation.silence import SilenceSettings
-from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.io import read_audio
 from speech2img.audio.mel import MEL_PRESETS, log_mel
+from speech2img.audio.wav import write_wav
 from speech2img.batches.augmented_mels import AugmentedMels
 from speech2img.errors import AudioError
 

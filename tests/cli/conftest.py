@@ -13,7 +13,7 @@ from helpers.photograph_evaluations import StubGoogLeNet
 from helpers.trainer_checkpoints import Settings
 from PIL import Image
 
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.features import googlenet, inception

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from speech2img.audio.io import encode_wav
+from speech2img.audio.wav import encode_wav
 from speech2img.cli.main import main
 from speech2img.pipeline import SpeechToImage
 

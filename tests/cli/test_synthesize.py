@@ -14,7 +14,7 @@ import pytest
 from helpers import baidu_server, fake_kokoro
 from helpers.voice import make_voice
 
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.options import Option

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from helpers import painted_corpus
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.vision.image_classifier import make_backbone

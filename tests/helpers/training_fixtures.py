@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers import painted_corpus, parallel_runs, program_environment, tiny_trainings, toy_runs
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.songbirds.attributes import ATTRIBUTES
 from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird

@@ -18,7 +18,7 @@ import numpy as np
 import tiny_trainings as tiny  # type: ignore[import-not-found]
 import torch
 
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.storage import checkpoint, weights  # type: ignore[attr-defined]
 from speech2img.training import task as tasks

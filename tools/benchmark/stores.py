@@ -74,7 +74,7 @@ def peak_megabytes() -> float:
 
 def make_recordings(folder: Path, count: int, seconds: tuple[float, float]) -> list[str]:
     """Recordings of 16 kHz that are about as long, and as full of pauses, as spoken captions."""
-    from speech2img.audio.io import write_wav
+    from speech2img.audio.wav import write_wav
 
     draw = np.random.default_rng(0)
     for number in range(count):

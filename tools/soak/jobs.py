@@ -14,8 +14,8 @@ import numpy as np
 from kill import SoakError
 from PIL import Image
 
-from speech2img.audio.io import write_wav
 from speech2img.audio.store_writer import FRAMES_AT
+from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.items import Caption, Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.songbirds.prepare import plan_songbirds

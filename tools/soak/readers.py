@@ -15,9 +15,10 @@ from more_readers import MORE_READERS
 from mutants import Reader
 from PIL import Image
 
-from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.io import read_audio
 from speech2img.audio.mel import mel_preset
 from speech2img.audio.store import MelStore, build_mel_store
+from speech2img.audio.wav import write_wav
 from speech2img.config import dump_toml, load_settings
 from speech2img.corpora.folder.table import read_table
 from speech2img.corpora.records.items import Item, recorded_caption

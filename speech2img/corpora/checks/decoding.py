@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from speech2img.audio.io import AudioFacts, probe_audio
+from speech2img.audio.facts import AudioFacts, probe_audio
 from speech2img.errors import DataError, DiskFullError, Speech2ImgError
 from speech2img.images.io import probe_image
 from speech2img.storage.atomic import write_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from speech2img.audio.io import AudioFacts
+from speech2img.audio.facts import AudioFacts
 from speech2img.corpora.checks.decoding import (
     describe_recordings,
     probe_images,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from speech2img.audio.io import AudioFacts
+from speech2img.audio.facts import AudioFacts
 from speech2img.corpora.checks.decoding import describe_recordings, probe_images, probe_recordings, refuse_unusable
 from speech2img.corpora.checks.recorded import LEAVE_OUT, mark_unheard, speech_leaks, speech_summary
 from speech2img.corpora.folder.attributes import folder_facts

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from speech2img.audio.io import AudioFacts
+from speech2img.audio.facts import AudioFacts
 from speech2img.corpora.checks.decoding import probe_recordings, refuse_unusable
 from speech2img.corpora.records.items import Item, recorded_caption
 from speech2img.corpora.records.text import counted

@@ -11,7 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
-from speech2img.audio.io import AudioLimits, read_audio
+from speech2img.audio.io import read_audio
+from speech2img.audio.limits import AudioLimits
 from speech2img.errors import AudioError, ConfigError, SynthesisError
 from speech2img.storage.rank import SINGLE, Rank
 from speech2img.tts.baidu.client import BaiduClient, ServiceSettings

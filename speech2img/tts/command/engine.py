@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speech2img.audio.io import AudioLimits, read_audio
+from speech2img.audio.io import read_audio
+from speech2img.audio.limits import AudioLimits
 from speech2img.errors import AudioError, ConfigError, DataError, SynthesisError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.reading import read_bytes

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from speech2img.audio.io import encode_wav
+from speech2img.audio.wav import encode_wav
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Manifest
 from speech2img.errors import DataError
 from speech2img.storage.atomic import disk_errors, write_json

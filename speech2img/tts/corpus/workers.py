@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from speech2img.audio.io import encode_wav, resample
+from speech2img.audio.io import resample
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import SynthesisError
 from speech2img.tts.base import BatchSynthesizer, EngineStoppedError, SpeechRequest, Synthesizer, TryLaterError
 from speech2img.tts.corpus.jobs import CORPUS_SAMPLE_RATE, DONE, FAILED, LATER, Job

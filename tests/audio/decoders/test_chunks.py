@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.audio.decoders.chunks import refuse_concatenated, refuse_cut
-from speech2img.audio.io import encode_wav, read_audio
+from speech2img.audio.io import read_audio
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import AudioError
 
 SOUND = (0.4 * np.sin(np.arange(8000) * 0.17)).astype(np.float32)

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from speech2img.audio.decoders import ffmpeg as foreign
-from speech2img.audio.io import encode_wav, probe_audio, read_audio
+from speech2img.audio.facts import probe_audio
+from speech2img.audio.io import read_audio
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import AudioError
 
 SOUND = (0.4 * np.sin(np.arange(24_000) * 0.17)).astype(np.float32)

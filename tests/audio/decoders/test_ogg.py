@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from speech2img.audio.decoders.ogg import ogg_streams
-from speech2img.audio.io import probe_audio, read_audio
+from speech2img.audio.facts import probe_audio
+from speech2img.audio.io import read_audio
 from speech2img.errors import AudioError
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from speech2img.audio.io import write_wav
+from speech2img.audio.wav import write_wav
 from speech2img.corpora.folder.prepare import prepare_folder
 from speech2img.corpora.songbirds.rendering.render import random_attributes, render_bird
 from speech2img.errors import CheckpointError, ConfigError, DataError

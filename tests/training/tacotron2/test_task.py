@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from speech2img.audio.io import read_audio, write_wav
+from speech2img.audio.io import read_audio
 from speech2img.audio.mel import log_mel, mel_preset
+from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError, DataError, SynthesisError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speech2img.audio.io import encode_wav
+from speech2img.audio.wav import encode_wav
 from speech2img.errors import ConfigError, SynthesisError
 from speech2img.tts.base import EngineStoppedError, Synthesizer, TryLaterError
 from speech2img.tts.command import engine as engine_module

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech2img.audio.float16 import half_frames
+from speech2img.audio.store import half_frames
 
 _LARGEST = 65504.0
 
