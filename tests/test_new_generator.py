@@ -1,27 +1,37 @@
-"""A generator family from outside the package: one line in ``GENERATORS`` makes its releases images of speech."""
+"""A generator family from outside the package: a line in ``GENERATORS`` and one in ``STAGES`` make it a system."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from helpers import painted_corpus, tiny_trainings
+from helpers.toy_family import SIDE, ToyPixels, ToyPixelsTask
 from torch import Tensor, nn
 
+from speech2img.cli.main import main
 from speech2img.cli.stored_speech import StoredSpeech
 from speech2img.corpora.records.items import Caption, Item
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.errors import CheckpointError, ConfigError, MetricError
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.features.speech_embeddings import EmbeddingFile, extract_image_embeddings, load_embeddings
 from speech2img.generation import EmbeddingsToImage
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.registry import GENERATORS
 from speech2img.pipeline import SpeechToImage
+from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import save_release
+from speech2img.systems.registry import preset
+from speech2img.training.stages import STAGES
+from speech2img.training.train import train as train_stage
 
 ReleaseMaker = Callable[..., Path]
+LOOP = replace(tiny_trainings.LOOP, max_steps=4, grid_every=2)
 
 
 class ToyDiffusion(nn.Module):
@@ -133,3 +143,81 @@ def test_stored_embeddings_need_their_frames(pipe: SpeechToImage, toy: Path, rec
     stored = StoredSpeech(generator, manifest, EmbeddingFile(toy, ids, speech.sentences, "ab", speech.frames))
     found = stored.encode_speech(recordings[::-1])
     np.testing.assert_array_equal(stored.generate(found, seed=1), pipe.generate(speech[::-1], seed=1))
+
+
+@pytest.fixture
+def toy_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is changed to add a family that can be trained: a line in each of two tables."""
+    monkeypatch.setitem(GENERATORS, "toy-pixels", lambda: ToyPixels)
+    monkeypatch.setitem(STAGES["generator"].families, "toy-pixels", lambda: ToyPixelsTask)
+
+
+def test_it_trains_gets_a_prior_generates_and_is_evaluated(
+    toy_pixels: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tiny_trainings.build(tmp_path / "corpus")
+    extract_image_embeddings(root, "teacher")
+    loop = [f"loop.{name}" for name in ("max_steps=3", "evaluate_every=2", "grid_every=0", "log_every=1", "threads=1")]
+
+    # The generator, by the command line; stopped after two steps, it resumes.
+    family = tmp_path / "toy.toml"
+    family.write_text('family = "toy-pixels"\nnoise_scale = 0.2\n')
+    train = f"train generator --config {family} --root {root} --out {tmp_path / 'toy'} --device cpu".split()
+    for steps in ("2", "3"):
+        sets = [part for setting in [*loop, f"loop.max_steps={steps}"] for part in ("--set", setting)]
+        assert main([*train, *sets]) == 0
+    tensors, config = load_release(tmp_path / "toy" / "export")
+    assert config["generator"] == {"network": "toy-pixels", "embedding_dim": 16, "noise_scale": 0.2}
+    assert config["kind"] == "image-generator" and config["step"] == 3 and "generator.pixels.weight" in tensors
+    assert 'family = "toy-pixels"' in (tmp_path / "toy" / "config.toml").read_text()
+
+    # The prior on top of it: together with the encoder a whole model.
+    prior = replace(tiny_trainings.PRIOR, generator=str(tmp_path / "toy"), grid_utterances=2, grid_noises=2)
+    result = train_stage("prior", root, tmp_path / "prior", replace(prior, loop=LOOP), device="cpu", progress=False)
+    assert 0 <= result.metrics["attribute_recall"] <= 1 and list((tmp_path / "prior" / "grids").glob("*.png"))
+    assert load_release(tmp_path / "prior" / "export")[1]["generator"] == config["generator"]
+
+    # Images, the same alone and in a batch.
+    model = EmbeddingsToImage.load(tmp_path / "prior", device="cpu")
+    embeddings = load_embeddings(root, "encoder").embeddings[:3]
+    images = model.generate(embeddings, seed=1, num_images=2, first_index=0)
+    assert images.shape == (3, 2, SIDE, SIDE, 3) and model.sampling["prior_steps"] == 2
+    alone = model.generate(embeddings[1:2], seed=1, first_index=1)
+    assert np.abs(alone[0, 0].astype(int) - images[1, 0].astype(int)).max() <= 1
+
+    # Numbers.
+    judge = painted_corpus.teacher_release(tmp_path / "judge", seed=5)
+    evaluate = f"evaluate --model {tmp_path / 'prior'} --embeddings encoder --judge {judge} --root {root} --split val"
+    assert main([*evaluate.split(), "--device", "cpu", "--out", str(tmp_path / "report")]) == 0
+    rows = json.loads((tmp_path / "report" / "report.json").read_text())["metrics"]
+    assert rows and all(np.isfinite(row["value"]) for row in rows)
+
+
+def test_no_family_knows_the_settings_of_another(toy_pixels: None, tmp_path: Path) -> None:
+    stage = STAGES["generator"]
+    assert stage.load_settings(overrides=["family=toy-pixels", "noise_scale=0.5"]).noise_scale == 0.5
+    with pytest.raises(ConfigError, match="unknown setting 'model'"):
+        stage.load_settings(overrides=["family=toy-pixels", "model.width=4"])
+    with pytest.raises(ConfigError, match="unknown setting 'noise_scale'"):
+        stage.load_settings(overrides=["noise_scale=0.5"])
+    with pytest.raises(ConfigError, match="no such family; choose among stackgan, toy-pixels"):
+        stage.load_settings(overrides=["family=toy"])
+    with pytest.raises(ConfigError, match="family toy-pixels: .* of family stackgan; omit it, or the preset"):
+        stage.load_settings(overrides=["family=toy-pixels"], base=preset("generator", "s2igan"))
+    settings = {family: stage.load_settings(overrides=[f"family={family}"]) for family in ("stackgan", "toy-pixels")}
+    loop = replace(LOOP, max_steps=1)
+    root = tiny_trainings.build(tmp_path / "corpus")
+    extract_image_embeddings(root, "teacher")
+    train_stage("generator", root, tmp_path / "run", replace(settings["toy-pixels"], loop=loop), device="cpu")
+    with pytest.raises(ConfigError, match=r"family \(was toy-pixels, now stackgan\)"):
+        train_stage("generator", root, tmp_path / "run", replace(settings["stackgan"], loop=loop), device="cpu")
+
+
+def test_a_prior_refuses_a_generator_that_looks_at_frames(toy: Path, tmp_path: Path) -> None:
+    root = tiny_trainings.build(tmp_path / "corpus")
+    tensors, config = load_release(toy)
+    tensors |= {"target.mean": torch.zeros(16), "target.std": torch.ones(16)}
+    save_release(tmp_path / "frames", tensors, config, "# card")
+    prior = replace(tiny_trainings.PRIOR, generator=str(tmp_path / "frames"))
+    with pytest.raises(ConfigError, match="looks at the frames of speech, a prior gives features alone"):
+        train_stage("prior", root, tmp_path / "prior", prior, device="cpu")

@@ -103,7 +103,7 @@ def load_initial_weights_(source: Path, generator: nn.Module, discriminators: nn
     load_weights(generator, average["module"], name=f"generator of {latest}")
     pixel = modern_state(task).get("pixel")
     if discriminators is not None and isinstance(pixel, dict):
-        load_weights(discriminators, pixel.get("networks"), name=f"discriminators of {latest}")
+        load_weights(discriminators, pixel.get("networks", {}), name=f"discriminators of {latest}")
 
 
 def _take_released_(folder: Path, generator: nn.Module) -> None:
