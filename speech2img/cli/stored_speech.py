@@ -1,7 +1,7 @@
 """A generator that is given stored speech embeddings instead of recordings: what evaluation asks of a model."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,26 @@ class StoredSpeech:
         """Embeddings and frames of the corpus's recordings."""
         return self._speech[[self._row[Path(path)] for path in recordings]]
 
+    @overload
+    def generate(
+        self,
+        embeddings: NDArray[np.float32] | EncodedSpeech,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[False] = False,
+        first_index: int | None = None,
+    ) -> NDArray[np.uint8]: ...
+    @overload
+    def generate(
+        self,
+        embeddings: NDArray[np.float32] | EncodedSpeech,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[True],
+        first_index: int | None = None,
+    ) -> list[NDArray[np.uint8]]: ...
     def generate(
         self,
         embeddings: NDArray[np.float32] | EncodedSpeech,
@@ -69,7 +89,7 @@ class StoredSpeech:
         num_images: int = 1,
         return_stages: bool = False,
         first_index: int | None = None,
-    ) -> Any:
+    ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         """As `EmbeddingsToImage.generate`."""
         return self._pipe.generate(
             embeddings, seed=seed, num_images=num_images, return_stages=return_stages, first_index=first_index

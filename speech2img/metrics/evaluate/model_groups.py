@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,26 @@ class SpeechPipeline(Protocol):
     def encode_speech(self, recordings: Any) -> EncodedSpeech:
         """The same with the frames; only asked for where the generator needs them."""
 
+    @overload
+    def generate(
+        self,
+        embeddings: Any,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[False] = False,
+        first_index: int | None = None,
+    ) -> NDArray[np.uint8]: ...
+    @overload
+    def generate(
+        self,
+        embeddings: Any,
+        *,
+        seed: int = 0,
+        num_images: int = 1,
+        return_stages: Literal[True],
+        first_index: int | None = None,
+    ) -> list[NDArray[np.uint8]]: ...
     def generate(
         self,
         embeddings: Any,
@@ -45,7 +65,7 @@ class SpeechPipeline(Protocol):
         num_images: int = 1,
         return_stages: bool = False,
         first_index: int | None = None,
-    ) -> Any:
+    ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         """Pictures (N, num_images, S, S, 3) uint8, or a list of such arrays, one a stage; noise by seed and index."""
 
 
