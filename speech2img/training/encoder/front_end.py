@@ -2,55 +2,37 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from speech2img.audio.front_ends import ReleasedFrontEnd, load_front_end
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore
 from speech2img.batches.augmented_mels import BABBLE_VOICES, AugmentedMels
 from speech2img.batches.frame_copies import FrameCopies
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import ConfigError
 from speech2img.features.stores import derived
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.frame_adapter import FrameAdapter
-from speech2img.models.encoders.front_ends import build_front_end
 from speech2img.models.encoders.pretrained import PretrainedEncoder
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.training.encoder.data import Utterances
 from speech2img.training.encoder.front_end_frames import cached_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
 from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
 from speech2img.training.encoder.settings import EncoderSettings
 
-_FIX = "make one with 'speech2img import whisper-encoder FILE FOLDER' and set pretrained.front_end to FOLDER"
 
-
-@dataclass(frozen=True)
-class FrontEnd:
-    """A release of kind ``acoustic-front-end``."""
-
-    sha256: str
-    """Hash of its weights: releases of encoders refer to it by that."""
-    config: dict[str, Any]
-    """Its config: ``network``, and its settings under ``front_end``."""
-    tensors: dict[str, Tensor]
-    """Its weights."""
-
-    def encoder(self, settings: EncoderSettings) -> PretrainedEncoder:
-        """Untrained mix and adapter on the front-end with its weights, on the CPU."""
-        arguments = {key: value for key, value in pretrained_config(settings, self.config).items() if key != "network"}
-        encoder = PretrainedEncoder(**arguments)
-        encoder.front_end.load_state_dict(self.tensors)
-        return encoder
+def untrained_encoder(front_end: ReleasedFrontEnd, settings: EncoderSettings) -> PretrainedEncoder:
+    """Untrained mix and adapter on a front-end with its weights, on the CPU."""
+    arguments = {key: value for key, value in pretrained_config(settings, front_end).items() if key != "network"}
+    encoder = PretrainedEncoder(**arguments)
+    encoder.front_end.load_state_dict(front_end.network.state_dict())
+    return encoder
 
 
 class AdapterEncoder(SpeechEncoder):
@@ -77,7 +59,7 @@ class AdapterEncoder(SpeechEncoder):
         return encoding
 
 
-def open_front_end(settings: EncoderSettings) -> FrontEnd:
+def open_front_end(settings: EncoderSettings) -> ReleasedFrontEnd:
     """Read the front-end that the settings name.
 
     Raises
@@ -87,26 +69,19 @@ def open_front_end(settings: EncoderSettings) -> FrontEnd:
     ConfigError
         If the settings do not fit it.
     """
-    name = settings.pretrained.front_end
-    folder = find_release(name)
-    tensors, config = load_release(folder)
-    if config.get("kind") != "acoustic-front-end":
-        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no acoustic front-end", _FIX)
-    network = str(config.get("network"))
-    build_network(_named(network), config.get("front_end"), tensors, name=str(folder))
-    if settings.mel_preset != config.get("mel_preset"):
-        reason = f"{settings.mel_preset}, and the front-end {name} takes {config.get('mel_preset')}"
-        raise ConfigError.about("mel_preset", reason, f"set it to {config.get('mel_preset')}")
-    front_end = FrontEnd(release_sha256(folder), config, tensors)
+    front_end = load_front_end(settings.pretrained.front_end)
+    if settings.mel_preset != front_end.mel.name:
+        reason = f"{settings.mel_preset}, and the front-end {front_end.model} takes {front_end.mel.name}"
+        raise ConfigError.about("mel_preset", reason, f"set it to {front_end.mel.name}")
     try:
-        front_end.encoder(settings)
+        untrained_encoder(front_end, settings)
     except ValueError as error:
         raise ConfigError.about("pretrained", str(error), "change the settings of this table") from error
     return front_end
 
 
 def frozen_source(
-    front_end: FrontEnd,
+    front_end: ReleasedFrontEnd,
     encoder: PretrainedEncoder,
     manifest: Manifest,
     store: MelStore,
@@ -121,7 +96,7 @@ def frozen_source(
 
     Parameters
     ----------
-    front_end : FrontEnd
+    front_end : ReleasedFrontEnd
         As `open_front_end` gives it.
     encoder : PretrainedEncoder
         On it, with the mix of its layers fixed; on ``device``.
@@ -179,7 +154,7 @@ def augmented_mels(
 
 
 def learned_mix(
-    front_end: FrontEnd,
+    front_end: ReleasedFrontEnd,
     mels: AugmentedMels,
     utterances: Utterances,
     settings: EncoderSettings,
@@ -191,7 +166,7 @@ def learned_mix(
 
     Parameters
     ----------
-    front_end : FrontEnd
+    front_end : ReleasedFrontEnd
         As `open_front_end` gives it.
     mels : AugmentedMels
         Copy 1 of each utterance is heard, or the recording where nothing is augmented.
@@ -211,13 +186,13 @@ def learned_mix(
     """
     own, seed = settings.pretrained, settings.loop.seed
     if not own.mix_steps:
-        return [0.0] * len(front_end.encoder(settings).mix.weights)
+        return [0.0] * len(untrained_encoder(front_end, settings).mix.weights)
     generator = np.random.default_rng([seed, 3])
     count = min(own.mix_utterances, len(utterances.rows))
     chosen = np.sort(generator.permutation(len(utterances.rows))[:count])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trial = front_end.encoder(settings).to(device)
+        trial = untrained_encoder(front_end, settings).to(device)
         model = SpeechImageModel(
             settings,
             n_mels=trial.n_mels,
@@ -240,12 +215,3 @@ def learned_mix(
             device=device,
             progress=progress,
         )
-
-
-def _named(network: str) -> Callable[..., Any]:
-    """Builder of a front-end whose settings are checked one by one."""
-
-    def build(**settings: int) -> Any:
-        return build_front_end(network, **settings)
-
-    return build

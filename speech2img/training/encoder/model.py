@@ -1,11 +1,11 @@
 """Speech encoder with optional image head and classifier, trained together."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from speech2img.audio.front_ends import ReleasedFrontEnd
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.features.image_features import Standardizer
 from speech2img.losses.distillation import distillation_loss, l1_loss
@@ -130,21 +130,21 @@ def encoder_config(settings: EncoderSettings, n_mels: int) -> dict[str, Any]:
     }
 
 
-def pretrained_config(settings: EncoderSettings, front_end: Mapping[str, Any]) -> dict[str, Any]:
+def pretrained_config(settings: EncoderSettings, front_end: ReleasedFrontEnd) -> dict[str, Any]:
     """Arguments of `build_encoder` for an encoder on a front-end, as plain data for a release's config.
 
     Parameters
     ----------
     settings : EncoderSettings
         Of the adapter.
-    front_end : mapping
-        Config of the front-end's release: its ``network``, and settings under ``front_end``.
+    front_end : ReleasedFrontEnd
+        What it is built on.
     """
     own = settings.pretrained
     return {
         "network": "pretrained",
-        "front_end": front_end["network"],
-        "front_end_config": dict(front_end["front_end"]),
+        "front_end": front_end.name,
+        "front_end_config": dict(front_end.settings),
         "width": own.width,
         "num_layers": own.num_layers,
         "num_heads": own.num_heads,

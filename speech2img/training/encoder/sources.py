@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from speech2img.audio.front_ends import ReleasedFrontEnd
 from speech2img.audio.store import MelStore
 from speech2img.batches.speech import Mels, UtteranceSource
 from speech2img.corpora.records.manifest import Manifest
@@ -16,7 +17,13 @@ from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.storage.atomic import write_json
 from speech2img.storage.reading import read_json
 from speech2img.training.encoder.data import Utterances
-from speech2img.training.encoder.front_end import AdapterEncoder, FrontEnd, augmented_mels, frozen_source, learned_mix
+from speech2img.training.encoder.front_end import (
+    AdapterEncoder,
+    augmented_mels,
+    frozen_source,
+    learned_mix,
+    untrained_encoder,
+)
 from speech2img.training.encoder.layer_mix import fix_layer_mix_
 from speech2img.training.encoder.model import pad_value
 from speech2img.training.encoder.settings import EncoderSettings
@@ -43,7 +50,7 @@ def utterance_source(
     utterances: Utterances,
     settings: EncoderSettings,
     *,
-    front_end: FrontEnd | None,
+    front_end: ReleasedFrontEnd | None,
     run_folder: Path,
     device: torch.device,
     progress: bool,
@@ -60,7 +67,7 @@ def utterance_source(
         Training and validation utterances.
     settings : EncoderSettings
         How to train.
-    front_end : FrontEnd, optional
+    front_end : ReleasedFrontEnd, optional
         Of the network pretrained.
     run_folder : Path
         Keeps the mix of layers.
@@ -82,7 +89,7 @@ def utterance_source(
     mels = augmented if settings.augment else plain
     if front_end is None:
         return Source(mels)
-    whole = front_end.encoder(settings).to(device)
+    whole = untrained_encoder(front_end, settings).to(device)
     if settings.pretrained.tuned:
         return Source(mels, whole)
 
@@ -106,7 +113,7 @@ def utterance_source(
     return Source(frames, adapter, whole)
 
 
-def _read_mix(path: Path, front_end: FrontEnd, count: int) -> list[float]:
+def _read_mix(path: Path, front_end: ReleasedFrontEnd, count: int) -> list[float]:
     """Logits of a run's mix; CheckpointError where it is damaged or of another front-end."""
     stored: Any = read_json(path, max_bytes=1 << 16)
     logits = stored.get("logits") if isinstance(stored, dict) else None

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speech2img.audio.front_ends import ReleasedFrontEnd
 from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.distributed.collectives import gather_with_grad, is_main_process, on_main_process
@@ -24,7 +25,7 @@ from speech2img.storage.notices import notice
 from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.data import EncoderData, batched, choose_utterances
-from speech2img.training.encoder.front_end import FrontEnd, open_front_end
+from speech2img.training.encoder.front_end import open_front_end
 from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
 from speech2img.training.encoder.model import (
     SpeechImageModel,
@@ -136,7 +137,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         data: EncoderData,
         device: torch.device,
         trained_with: Mapping[str, str] = MappingProxyType({}),
-        front_end: FrontEnd | None = None,
+        front_end: ReleasedFrontEnd | None = None,
         source: Source | None = None,
     ) -> None:
         # Spans are masked on the device, where that is not the host.
@@ -148,7 +149,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         if front_end is None:
             self.encoder_config = encoder_config(settings, data.mels.n_mels)
         else:
-            self.encoder_config = pretrained_config(settings, front_end.config)
+            self.encoder_config = pretrained_config(settings, front_end)
         model = SpeechImageModel(
             settings,
             n_mels=data.mels.n_mels,
@@ -239,13 +240,26 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             f" {self.best.value:.4f} at step {self.best.step}."
         )
 
+    def _frozen_parts(self) -> dict[str, Tensor]:
+        """Weights of the encoder that were not trained, under their names in a release."""
+        whole = None if self.source is None else self.source.pretrained
+        if whole is None:
+            return {}
+        frozen = {"front_end": whole.front_end, "mix": whole.mix}
+        return {
+            f"encoder.{part}.{name}": value.cpu()
+            for part, module in frozen.items()
+            for name, value in module.state_dict().items()
+        }
+
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best weights as a release of kind ``speech-encoder``."""
         # Weights; the standardisation of the targets goes along.
-        tensors = released_weights(self.best.weights(self.network), self.data.standard)
+        tensors = self._frozen_parts() | released_weights(self.best.weights(self.network), self.data.standard)
 
         # Config and card.
         feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
+        heard_with = {} if self.front_end is None else {"acoustic front-end": self.front_end.sha256}
         config = {
             "kind": "speech-encoder",
             "mel_preset": self.settings.mel_preset,
@@ -256,8 +270,10 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             "step": step,
             "best_step": self.best.step,
             "utterances_seen": images_seen,
-            TRAINED_WITH: {**self.trained_with, **feature_network},
+            TRAINED_WITH: {**self.trained_with, **feature_network, **heard_with},
         }
+        if self.front_end is not None:
+            config["shared_weights"] = self.front_end.shared("encoder.front_end.")
         head = self.network.image_head
         if head is not None:
             config["image_head"] = {"feature_dim": head.feature_dim, "embedding_dim": head.embedding_dim}

@@ -1,0 +1,234 @@
+"""Encoder training on a pretrained front-end: mix, cached frames, resumption; and augmentation of mel networks."""
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from speech2img.audio.augmentation.augment import AugmentationSettings
+from speech2img.config import load_settings
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.errors import CheckpointError, ConfigError, DiskFullError
+from speech2img.models.encoders.whisper import WhisperEncoder
+from speech2img.pipeline import SpeechToImage
+from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.releases.writing import copy_release, save_release
+from speech2img.training.encoder import front_end_frames
+from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings, PretrainedSettings
+from speech2img.training.encoder.sources import MIX_FILE
+from speech2img.training.encoder.task import EncoderTask
+from speech2img.training.run import LoopSettings
+from speech2img.training.train import train
+
+STEPS = 4
+LOOP = LoopSettings(max_steps=STEPS, evaluate_every=2, grid_every=0, log_every=1, precision="fp32", threads=1)
+WHISPER = {"n_mels": 80, "width": 64, "num_layers": 2, "max_positions": 1500}
+FEATURE_DIM = 20
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory, make_corpus: Callable[[Path], Path]) -> Path:
+    """The tiny corpus with features of 20 numbers that tell the class."""
+    root = make_corpus(tmp_path_factory.mktemp("corpus"))
+    items = Manifest.load(root).items
+    generator = np.random.default_rng(1)
+    features = 3 * np.eye(FEATURE_DIM)[[item.class_id for item in items]][:, None]
+    features = features + generator.random((len(items), 1, FEATURE_DIM))
+    (root / "derived").mkdir(exist_ok=True)
+    with h5py.File(root / "derived" / "features-made.h5", "w") as file:
+        file["features"] = features.astype(np.float32)
+        file["ids"] = [item.id for item in items]
+        file.attrs.update(kind="made", source="nowhere", sha256="cd" * 32, views=1)
+    return root
+
+
+@pytest.fixture(scope="module")
+def front_end(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Whisper of random weights, as ``import whisper-encoder`` leaves it."""
+    torch.manual_seed(0)
+    config = {"kind": "acoustic-front-end", "network": "whisper", "front_end": WHISPER, "mel_preset": "whisper"}
+    folder = tmp_path_factory.mktemp("weights") / "whisper"
+    save_release(folder, WhisperEncoder(**WHISPER).state_dict(), config, "# Made up\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def settings(front_end: Path) -> EncoderSettings:
+    """Few steps on a frozen front-end, with two augmented copies of each recording."""
+    return EncoderSettings(
+        mel_preset="whisper",
+        network="pretrained",
+        pretrained=PretrainedSettings(
+            front_end=str(front_end),
+            width=16,
+            num_layers=1,
+            num_heads=2,
+            embedding_dim=FEATURE_DIM,
+            manner=True,
+            mix_utterances=20,
+            mix_steps=3,
+        ),
+        augment=True,
+        features="made",
+        losses=EncoderLossSettings(contrastive=1.0),
+        batch_size=8,
+        workers=1,
+        standardise=True,
+        loop=LOOP,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(corpus: Path, settings: EncoderSettings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished training."""
+    folder = tmp_path_factory.mktemp("runs") / "frozen"
+    assert train("encoder", corpus, folder, settings, progress=False).finished
+    return folder
+
+
+def task_state(folder: Path) -> dict[str, Any]:
+    store = CheckpointStore(folder / "checkpoints")
+    return store.load(store.folder / f"step-{STEPS:08d}")[0]["task"]
+
+
+def test_only_the_adapter_is_trained_and_saved(run: Path) -> None:
+    names = task_state(run)["model"]
+    assert all(name.startswith("encoder.adapter.") for name in names)
+
+
+def test_the_release_hears_recordings_and_refers_to_the_front_end(
+    corpus: Path, run: Path, front_end: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH2IMG_WEIGHTS", str(front_end.parent))
+    recording = next((corpus / "audio").rglob("*.wav"))
+    vector = SpeechToImage.load(run, device="cpu").encode(recording)
+    assert vector.shape == (FEATURE_DIM,) and np.isfinite(vector).all()
+    copied = tmp_path / "copy" / "export"
+    copy_release(run / "export", copied)
+    assert np.array_equal(SpeechToImage.load(copied, device="cpu").encode(recording), vector)
+
+
+def test_the_mix_of_layers_is_learned_once_and_kept(run: Path, front_end: Path) -> None:
+    mix = json.loads((run / MIX_FILE).read_text())
+    assert len(mix["logits"]) == WHISPER["num_layers"] + 1
+    assert any(value != 0 for value in mix["logits"])
+
+
+def test_frames_are_computed_once_for_all_trainings_of_the_same_front_end(
+    corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("the frames lie on the disk")
+
+    monkeypatch.setattr(front_end_frames, "compute_chunks", fail)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / MIX_FILE).write_bytes((run / MIX_FILE).read_bytes())
+    assert train("encoder", corpus, tmp_path / "again", settings, progress=False).finished
+
+
+def test_a_stopped_training_ends_as_if_it_had_not_been_stopped(
+    corpus: Path, run: Path, settings: EncoderSettings, toy: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, original = 0, EncoderTask.train_step
+
+    def stopping(self: EncoderTask, batch: Any, progress: float) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, batch, progress)
+
+    monkeypatch.setattr(EncoderTask, "train_step", stopping)
+    assert not train("encoder", corpus, tmp_path / "run", settings, progress=False).finished
+    assert train("encoder", corpus, tmp_path / "run", settings, progress=False).finished
+    assert toy.digest(task_state(tmp_path / "run")) == toy.digest(task_state(run))
+
+
+def test_the_cache_resumes_where_it_was_interrupted(
+    corpus: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(settings, loop=replace(LOOP, seed=7))
+    original, heard = front_end_frames._mixed, 0
+    monkeypatch.setattr(front_end_frames, "BATCH_FRAMES", 3000)
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal heard
+        heard += 1
+        if heard == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(front_end_frames, "_mixed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
+    assert heard == 3
+    assert train("encoder", corpus, tmp_path / "run", other, progress=False).finished
+    parts = heard
+    heard = 10
+    assert train("encoder", corpus, tmp_path / "whole", replace(other, loop=replace(LOOP, seed=8)), progress=False)
+    assert parts - 1 == heard - 10  # the third was begun twice, no other
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(
+    corpus: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front_end_frames.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    other = replace(settings, loop=replace(LOOP, seed=9), pretrained=replace(settings.pretrained, mix_steps=0))
+    with pytest.raises(DiskFullError, match="front-end's frames take up to .* GiB"):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
+
+
+def test_a_tuned_front_end_is_trained_on_recordings(corpus: Path, settings: EncoderSettings, tmp_path: Path) -> None:
+    tuned = replace(settings, pretrained=replace(settings.pretrained, tuned=True))
+    assert train("encoder", corpus, tmp_path / "run", tuned, progress=False).finished
+    assert not (tmp_path / "run" / MIX_FILE).exists()
+    assert any(name.startswith("encoder.front_end.") for name in task_state(tmp_path / "run")["model"])
+
+
+def test_a_mel_network_hears_augmented_recordings(corpus: Path, tmp_path: Path) -> None:
+    plain = EncoderSettings(features="made", batch_size=8, workers=1, standardise=True, loop=LOOP)
+    small = replace(
+        plain, model=replace(plain.model, channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=FEATURE_DIM)
+    )
+    train("encoder", corpus, tmp_path / "plain", small, progress=False)
+    train("encoder", corpus, tmp_path / "noisy", replace(small, augment=True), progress=False)
+    train("encoder", corpus, tmp_path / "again", replace(small, augment=True), progress=False)
+    models = [task_state(tmp_path / name)["model"] for name in ("plain", "noisy", "again")]
+    states = [next(value for name, value in model.items() if name.endswith("weight")) for model in models]
+    assert not torch.equal(states[0], states[1])
+    assert torch.equal(states[1], states[2])
+
+
+def test_augmentation_is_set_in_toml(tmp_path: Path) -> None:
+    (tmp_path / "e.toml").write_text("augment = true\n[augmentation.noise]\nprobability = 0.25\nlow = -5.0\n")
+    read = load_settings(EncoderSettings, file=tmp_path / "e.toml")
+    assert read.augment and read.augmentation.noise.probability == 0.25 and read.augmentation.noise.low == -5.0
+    assert read.augmentation.room == AugmentationSettings().room
+
+
+def test_what_is_no_front_end_is_refused(
+    corpus: Path, run: Path, settings: EncoderSettings, front_end: Path, tmp_path: Path
+) -> None:
+    other = replace(settings, pretrained=replace(settings.pretrained, front_end=str(run)))
+    with pytest.raises(CheckpointError, match="no acoustic front-end.*import whisper-encoder"):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
+    with pytest.raises(ConfigError, match="mel_preset: li2020, and the front-end .* takes whisper"):
+        train("encoder", corpus, tmp_path / "run", replace(settings, mel_preset="li2020"), progress=False)
+    even = replace(settings, pretrained=replace(settings.pretrained, kernel=4))
+    with pytest.raises(ConfigError, match="pretrained: .*odd"):
+        train("encoder", corpus, tmp_path / "run", even, progress=False)
+
+
+def test_a_damaged_mix_is_refused(corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / MIX_FILE).write_text('{"logits": [0.1], "front_end_sha256": "00"}')
+    with pytest.raises(CheckpointError, match="layer-mix.json.*another front-end"):
+        train("encoder", corpus, tmp_path / "run", settings, progress=False)
