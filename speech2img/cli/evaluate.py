@@ -6,6 +6,7 @@ from pathlib import Path
 from speech2img.cli.evaluate_model import FEATURES, LIMIT
 from speech2img.cli.parsing import add_device, add_option, add_seed, add_verb, positive
 from speech2img.features.layers import DISTANCE_OUTPUTS
+from speech2img.metrics.evaluate.conditions import CONDITIONS
 from speech2img.metrics.evaluate.registry import METRICS
 from speech2img.metrics.images.fits import FITS
 from speech2img.metrics.report.protocols import PROTOCOLS, WITH_CLASSES, WITHOUT_CLASSES
@@ -18,6 +19,8 @@ MODEL_OPTIONS = (
     "features",
     "curves",
     "limit",
+    "conditions",
+    "recordings",
     "inception",
     "judge_encoder",
     "judge_features",
@@ -55,6 +58,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img evaluate --model songbirds --root data/songbirds --split test --out reports/unseen-species",
             "speech2img evaluate --model runs/generator --judge runs/judge --root data/songbirds --split test_seen",
             "speech2img evaluate --model runs/generator --root data/cub --inception weights/fid-inception",
+            "speech2img evaluate --model songbirds --root data/songbirds --conditions clean,noise20,8khz,room,silence",
+            "speech2img evaluate --model songbirds --root data/songbirds --recordings voices/flite voices/kokoro",
             "speech2img evaluate --model weights/s2igan-generator --embeddings s2igan --root data/cub",
             "speech2img evaluate --generated samples --real data/cub/test --network weights/fid-inception",
             "speech2img evaluate --generated samples --root data/cub --network weights/fid-inception --protocol clean",
@@ -63,6 +68,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img evaluate --generated samples --real photos.npz --network weights/fid-inception",
         ),
     )
+    # What is measured, and where the report goes.
     parser.add_argument(
         "--root", type=Path, metavar="DIR", help="the corpus folder; without --real, real pictures are taken from it"
     )
@@ -86,6 +92,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "Inception in either form, or an attribute network, behind Frechet distance and diversity (default: the judge; "
         "else the network that made --features)",
     )
+    # Options of each of the two plans.
     _add_model(parser.add_argument_group("a model"))
     _add_folders(parser.add_argument_group("two folders of pictures"))
     _add_inception(parser.add_argument_group("what Inception measures"))
@@ -95,6 +102,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 
 def _add_model(group: "argparse._ArgumentGroup") -> None:
+    # The model.
     group.add_argument("--model", metavar="M", help="name of shipped weights, run or release folder")
     group.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     group.add_argument(
@@ -102,6 +110,7 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         metavar="NAME",
         help="hear nothing: give the generator the stored embeddings of that name, e.g. from 'extract --pickles'",
     )
+    # Who measures it.
     group.add_argument(
         "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
     )
@@ -110,6 +119,7 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         metavar="M",
         help="attribute judge: name, run or release folder (default: the one that the corpus names)",
     )
+    # More measures, each with its own network.
     group.add_argument(
         "--features",
         metavar="NAME",
@@ -117,6 +127,22 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument("--curves", nargs="+", type=Path, metavar="RUN", help="run folders whose loss curves to show")
     group.add_argument("--limit", type=positive, metavar="N", help=f"utterances of each split (default {LIMIT})")
+    group.add_argument(
+        "--conditions",
+        type=_conditions,
+        metavar="A,B",
+        help="also hear the recordings as if they were made otherwise, and show relative accuracy by voices and "
+        f"condition: {', '.join(CONDITIONS)}",
+    )
+    group.add_argument(
+        "--recordings",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="also hear other recordings of the captions, a row a folder: named by the utterance's id with '__' for "
+        "'/', or at their places in the corpus, as a copy of it has that another engine spoke",
+    )
+    # The two sides.
     group.add_argument(
         "--inception", type=Path, metavar="FILE", help="also measure FID, KID, ... with this Inception (see --network)"
     )
@@ -129,9 +155,19 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--judge-features", metavar="NAME", help="features that --judge-encoder was trained with (default: --features)"
     )
+    # What is read of them.
     group.add_argument(
         "--allow-same-judge", action="store_true", help="mark such numbers in the report instead of refusing them"
     )
+
+
+def _conditions(text: str) -> tuple[str, ...]:
+    """Names of conditions, parted by commas."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if wrong := [name for name in names if name not in CONDITIONS] or not names:
+        shown = "no condition" if wrong is True else f"no condition {wrong[0]!r:.40}"
+        raise argparse.ArgumentTypeError(f"{shown}; known: {', '.join(CONDITIONS)}")
+    return names
 
 
 def _add_folders(group: "argparse._ArgumentGroup") -> None:
@@ -148,6 +184,7 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
             metavar="FILE",
             help=f"text file with one picture a line, from the folder of --{which} or its own",
         )
+    # More measures.
     group.add_argument(
         "--save-stats",
         type=Path,
@@ -162,6 +199,7 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
         help=f"outputs of the network, of {', '.join(DISTANCE_OUTPUTS)} (default: the protocol's, else all that the "
         "file reaches)",
     )
+    # How they are measured.
     group.add_argument(
         "--fit",
         choices=tuple(FITS),
@@ -169,7 +207,9 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
         "of --side pixels (squash), or its middle square (middle); default: the protocol's, else equal",
     )
     group.add_argument("--side", type=positive, metavar="N", help="pixels for --fit squash and middle")
+    # Speed.
     group.add_argument(
+        # What is told of them in the report.
         "--corpus",
         choices=(*WITH_CLASSES, *WITHOUT_CLASSES),
         help="show the published numbers of this corpus beside ours",
@@ -213,11 +253,13 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.errors import ConfigError
 
+    # A split named twice counts once.
     args.split = list(dict.fromkeys(args.split))
 
     def given(options: tuple[str, ...]) -> list[str]:
         return [f"--{name.replace('_', '-')}" for name in options if getattr(args, name)]
 
+    # A model, or two folders: options of the other one are refused.
     if args.model is not None:
         from speech2img.cli.evaluate_model import run_model
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
+    from speech2img.features.attributes import AttributeClassifier
     from speech2img.metrics.evaluate.model_groups import GroupMeasure
     from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
@@ -57,6 +58,7 @@ def measures_asked_for(
         from speech2img.metrics.evaluate.judges import check_judges
         from speech2img.metrics.evaluate.model_inception import InceptionMetrics
 
+        # The network, and the user's own classifier, which may not have taught the model.
         reader = classifier = None
         warnings: tuple[str, ...] = ()
         if args.inception is not None:
@@ -65,6 +67,7 @@ def measures_asked_for(
             classifier = load_image_classifier(args.classifier, device=pipe.device)
             judges = {"classifier": classifier.weights_sha256, "network": str(classifier.config["network_sha256"])}
             warnings = check_judges(judges, _releases(args), own_sha256=pipe.weights_sha256, allow=True)
+        # All that Inception measures, group by group.
         extras.append(
             InceptionMetrics(
                 reader,
@@ -85,6 +88,56 @@ def measures_asked_for(
     if args.judge_encoder is not None:
         extras.append(_encoder_judge(args, pipe, features))
     return extras
+
+
+def voices_and_conditions(
+    args: argparse.Namespace,
+    manifest: "Manifest",
+    pipe: "Model",
+    judge: "AttributeClassifier | None",
+    store: "ImageStoreLike",
+    *,
+    num_utterances: int,
+) -> "list[GroupMeasure]":
+    """The measure by voices and conditions, where ``--conditions`` or ``--recordings`` ask for it.
+
+    Raises
+    ------
+    ConfigError
+        If the model is given stored embeddings and hears nothing.
+    MetricError
+        If nothing judges what the images show.
+    DataError
+        If a folder of recordings does not exist.
+    """
+    from speech2img.errors import ConfigError, DataError, MetricError
+    from speech2img.metrics.evaluate.conditions import CLEAN
+
+    if not args.conditions and not args.recordings:
+        return []
+    option = "--conditions" if args.conditions else "--recordings"
+    if args.embeddings is not None:
+        raise ConfigError.about(
+            option, "not with --embeddings, which are of the recordings as they are", "leave it out"
+        )
+    if judge is None:
+        raise MetricError.about(option, "nothing judges what the images of this corpus show", "give --judge")
+    for folder in args.recordings or ():
+        if not folder.is_dir():
+            raise DataError.about(f"--recordings {folder}", "no such folder", "name folders of recordings")
+    from speech2img.metrics.evaluate.model_conditions import VoicesAndConditions
+
+    measure = VoicesAndConditions(
+        pipe,
+        manifest,
+        judge=judge,
+        conditions=args.conditions or (CLEAN,),
+        recordings=args.recordings or (),
+        num_utterances=num_utterances,
+        image_store=store,
+        seed=args.seed,
+    )
+    return [measure]
 
 
 def _releases(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -108,6 +161,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     from speech2img.storage.releases.provenance import trained_with
     from speech2img.storage.releases.release import load_release
 
+    # The encoder, the features it learned, and the network that gives them.
     features = load_features(args.root, args.judge_features or usual_features)
     encoder = SpeechToImage.load(args.judge_encoder, device=args.device)
     tensors, config = load_release(find_release(args.judge_encoder))
@@ -118,6 +172,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
             "it did not learn the standardised features that --judge-features names",
             "give an encoder trained with standardise = true, and the name of the features it was trained with",
         )
+    # A judge that taught the model measures its training, not the model.
     warnings = check_judges(
         {"speech encoder": encoder.weights_sha256, "feature network": features.sha256},
         _releases(args),
@@ -127,6 +182,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     teacher = features.open_teacher(device=pipe.device)
     standard = Standardizer(tensors["target.mean"].numpy(), tensors["target.std"].numpy())
 
+    # Images as the encoder's training saw them.
     def read(images: "np.ndarray") -> "np.ndarray":
         parts = [
             teacher.views(resize(images[start : start + BATCH], teacher.image_size), 1)[:, 0].float().cpu().numpy()

@@ -29,24 +29,29 @@ def default_split(manifest: "Manifest") -> str:
 
 def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
-    from speech2img.cli.evaluate_extras import measures_asked_for
+    from speech2img.cli.evaluate_extras import measures_asked_for, voices_and_conditions
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.features.stores import image_store
     from speech2img.metrics.evaluate.model import evaluate_pipeline
     from speech2img.metrics.report.place import require_report_place
 
+    # The corpus, and a place for the report before anything is computed.
     manifest = Manifest.load(args.root)
     args.split = args.split or [default_split(manifest)]
     out = args.out or args.root / "reports" / "-".join(args.split)
     require_report_place(out)
+    # The model, and who measures it.
     pipe = _model(args, manifest)
     _demand_speech(args, manifest)
     features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)
+    # What is measured besides.
     store = image_store(manifest, size=pipe.image_size)
     retrieval, notes = _retrieval(args, manifest, features)
     extras = measures_asked_for(args, manifest, pipe, store, out, features=args.features or FEATURES)
+    extras += voices_and_conditions(args, manifest, pipe, judge, store, num_utterances=args.limit or LIMIT)
+    # Measure, and show the report.
     evaluate_pipeline(
         pipe,
         manifest,
@@ -164,6 +169,7 @@ def _network(
     from speech2img.features.image_features import feature_names
     from speech2img.features.registry import KNOWN, load_extractor
 
+    # The judge sees for itself; without one the network behind the features looks.
     path = args.network
     if path is None:
         if judge is not None:
@@ -179,6 +185,7 @@ def _network(
                 f"--network googlenet_bvlc.npz, or another one ({KNOWN}), or --judge",
             )
         path = features.source
+    # Distances need features.
     network = load_extractor(path, device=pipe.device, precision="float32", option="--network")
     if not network.pooled:
         raise ConfigError.about(f"--network {path}", "it gives classes and no features", f"give {KNOWN}")
@@ -192,6 +199,7 @@ def _retrieval(
     from speech2img.features.image_head import image_space
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
 
+    # Retrieval needs the features that the model was taught by.
     if features is None or args.embeddings is not None:
         return {}, []
     folder, tensors, config = _release(args.model)
@@ -205,6 +213,7 @@ def _retrieval(
             f"Retrieval of pictures is not measured: the features '{FEATURES}' have {features.width} numbers a "
             f"picture, {args.model} was taught by {space.feature_dim}."
         ]
+    # Images of each split in the space of the speech embeddings.
     arrays = {}
     for split in args.split:
         rows = [row for row, item in enumerate(manifest.items) if item.split == split]

@@ -105,6 +105,7 @@ def evaluate_pipeline(
     DataError
         If a split has no recorded utterances.
     """
+    # What can be refused before anything is generated.
     require_report_place(out)
     features = network if network is not None else judge
     if features is None:
@@ -115,6 +116,7 @@ def evaluate_pipeline(
             "a model is not measured on its training data",
             "choose test_seen, test or val",
         )
+    # Generate an image of each utterance.
     real_images = RealImages(manifest, size=pipeline.image_size, store=image_store)
     facts = facts_of(manifest)
     kind = facts.classes
@@ -126,6 +128,7 @@ def evaluate_pipeline(
         groups.append(
             generate_group(pipeline, records, group_name(split, kind), first, real_images, seed=seed, progress=progress)
         )
+    # The report.
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
         model={
@@ -145,10 +148,12 @@ def evaluate_pipeline(
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
         notes=list(notes),
     )
+    # Say where images repeat.
     for group in groups:
         distinct = len({image.tobytes() for image in group.images})
         if note := repetition_note(f"{group.name}, generated", distinct, len(group.images)):
             report.notes.append(note)
+    # What the judge reads, and how far the images are from real ones.
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     for group in track(groups, what="likeness", unit="group", progress=progress):
         _measure_distribution(report, group, manifest, real_images, features, seed=seed)
@@ -156,10 +161,12 @@ def evaluate_pipeline(
     diversity = measure_diversity(
         report, groups, pipeline, manifest, real_images, features, renderer, seed=seed, progress=progress
     )
+    # Measures that were asked for.
     for measure in extras:
         for group in groups:
             measure(report, group)
     gallery = gallery_entries(groups, pipeline, readings, real_readings, count=num_shown, seed=seed)
+    # What was measured, for others to use.
     write_json(
         out / "utterances.json",
         [
@@ -178,6 +185,7 @@ def evaluate_pipeline(
             for record in group.records
         ],
     )
+    # The images, the numbers, and the page.
     for group in groups:
         for record, image in zip(group.records, group.images, strict=True):
             with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
@@ -202,13 +210,14 @@ def _judge_all(
     if judge is None:
         report.notes.append("No judge: the corpus does not know what its pictures show, so no attribute is measured.")
         return readings, real_readings
+    # The judge reads generated and real images alike.
     for group in track(groups, what="judge", unit="group", progress=progress):
         ids = [record.id for record in group.records]
         readings |= dict(zip(ids, per_image(judge.predict(group.images)), strict=True))
         real_readings |= dict(zip(ids, per_image(judge.predict(group.real)), strict=True))
 
     def measure(name: str, records: Sequence[UtteranceRecord]) -> None:
-        mentions = [_said(record, judge) for record in records]
+        mentions = [readable_mentions(record, judge) for record in records]
         if sum(bool(mention) for mention in mentions) < 2:
             report.notes.append(f"{name}: fewer than two utterances mention an attribute, so none is measured.")
             return
@@ -223,6 +232,7 @@ def _judge_all(
             seed=seed,
         )
 
+    # Each group, its voices heard and unheard, and all groups together.
     for group in groups:
         measure(group.name, group.records)
         for voices, held_out in (("voices heard in training", False), ("unseen voices", True)):
@@ -234,7 +244,7 @@ def _judge_all(
     return readings, real_readings
 
 
-def _said(record: UtteranceRecord, judge: AttributeClassifier) -> dict[str, str]:
+def readable_mentions(record: UtteranceRecord, judge: AttributeClassifier) -> dict[str, str]:
     """What the judge can read of what an utterance says; in a corpus that records no mentions, the class was said."""
     if record.mentions:
         return {name: value for name, value in record.mentions.items() if name in judge.heads}
@@ -250,6 +260,7 @@ def _measure_distribution(
     *,
     seed: int,
 ) -> None:
+    # Other real images of the same split show how far real ones are from each other.
     used = {record.item_id for record in group.records}
     rest = [item.id for item in manifest.items if item.split == group.records[0].split and item.id not in used]
     rng = np.random.default_rng(seed)
@@ -277,6 +288,7 @@ def _measure_retrieval(
     *,
     seed: int,
 ) -> None:
+    # By class, and by the very image.
     classes = [record.class_id for record in group.records]
     items = [record.item_id for record in group.records]
     measures.add_speech_retrieval(

@@ -14,6 +14,7 @@ from PIL import Image
 
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.metrics.report.charts import charts_html
+from speech2img.metrics.report.condition_tables import LEAD, TITLE, condition_html
 from speech2img.metrics.report.html_tables import attribute_tables, metric_table, relative_accuracy_bars
 from speech2img.metrics.report.report import MetricReport, format_value
 from speech2img.storage.atomic import write_text
@@ -92,6 +93,7 @@ def page_html(data: PageData) -> str:
             "relative accuracy, (accuracy - chance) / (real - chance): 0 % at chance, 100 % at the real pictures.",
             relative_accuracy_bars(report),
         ),
+        _section(TITLE, LEAD, condition_html(report.rows)),
         _section(
             "Listen and look",
             "These utterances were drawn by the seed, not picked by eye. The model heard the recording only: "
@@ -171,6 +173,7 @@ def _brief(value: object) -> str:
 
 
 def _gallery(entries: Sequence[GalleryEntry]) -> str:
+    # What the marks mean.
     groups = dict.fromkeys(entry.group for entry in entries)
     read = any(entry.reading is not None for entry in entries)
     legend = (
@@ -190,6 +193,7 @@ def _gallery(entries: Sequence[GalleryEntry]) -> str:
 
 
 def _card(entry: GalleryEntry) -> str:
+    # Stages, real image and tags beside the result.
     record = entry.record
     result, name = entry.stages[-1], species_name(record.class_name)
     side = [(stage, f"stage {number}, {stage.shape[0]} px") for number, stage in enumerate(entry.stages[:-1], start=1)]
@@ -231,11 +235,13 @@ def _chips(entry: GalleryEntry) -> str:
 
 def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:
     """Mean distances first, then the pictures behind them."""
+    # Distances within each set.
     distances = "".join(
         f"<li>{escape(row.group)} <b>{escape(format_value(row))}</b></li>"
         for row in report.rows
         if row.name == "diversity_features"
     )
+    # A strip for each set of an utterance.
     rows = []
     for entry in entries:
         strips = [

@@ -14,9 +14,9 @@ from speech2img.metrics.report.report import (
 
 def relative_accuracy_bars(report: MetricReport) -> str:
     """Relative accuracy, a bar for every group of utterances and kind of mention; empty if not measured."""
-    rows = {(row.name, row.group): row for row in report.rows}
+    rows = {(row.name, row.group): row for row in report.rows if not row.is_of_condition}
     bars = []
-    for group in dict.fromkeys(row.group for row in report.rows if row.name == "spoken_attribute_accuracy"):
+    for group in dict.fromkeys(group for name, group in rows if name == "spoken_attribute_accuracy"):
         for index, (prefix, label) in enumerate(MENTION_KINDS.items()):
             accuracy = rows.get((f"{prefix}_accuracy", group))
             if accuracy is None:
@@ -31,6 +31,7 @@ def relative_accuracy_bars(report: MetricReport) -> str:
             )
     if not bars:
         return ""
+    # What the bars mean.
     legend = (
         '<div class="legend"><span><i class="key chance"></i>chance</span>'
         '<span><i class="key made"></i>generated pictures</span>'
@@ -42,6 +43,7 @@ def relative_accuracy_bars(report: MetricReport) -> str:
 
 def attribute_tables(report: MetricReport) -> str:
     """One folded table of attributes a group; the first one open."""
+    # A table for each group, best attributes first.
     tables = []
     for number, (group, scores) in enumerate(report.attributes.items()):
         lines = []
@@ -80,11 +82,13 @@ def _descending(value: float | None) -> float:
 
 def metric_table(report: MetricReport) -> str:
     """Every row of the report, with its protocol as a numbered note below."""
+    # Rows by group; protocols are numbered and stand once below.
     protocols: dict[str, int] = {}
     lines = []
-    for group in dict.fromkeys(row.group for row in report.rows):
+    rows = [row for row in report.rows if not row.is_of_condition]
+    for group in dict.fromkeys(row.group for row in rows):
         lines.append(f'<tr><th colspan="6">{escape(group.capitalize())}</th></tr>')
-        for row in (row for row in report.rows if row.group == group):
+        for row in (row for row in rows if row.group == group):
             number = protocols.setdefault(row.protocol, len(protocols) + 1)
             lines.append(
                 f'<tr><td class="rowhead">{escape(row.name.replace("_", " "))}{_arrow(row)}'

@@ -20,6 +20,8 @@ MENTION_KINDS: Mapping[str, str] = {
     "manner_attribute": "light, by manner of speaking alone",
 }
 """First part of the names of the spoken-attribute metrics -> what is counted."""
+CONDITION = "condition"
+"""Name in the details of a number of one condition of recording."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,11 @@ class MetricRow:
     """The protocol as fields: sizes of the sets, splits, resize filter, crop rule, ..., as JSON values."""
     warnings: tuple[str, ...] = ()
     """What a reader must know before trusting the number; ``report.md`` shows it among the notes."""
+
+    @property
+    def is_of_condition(self) -> bool:
+        """Whether the tables of voices and conditions show it, and the others leave it out."""
+        return CONDITION in self.details
 
     @classmethod
     def of(
@@ -136,6 +143,7 @@ class MetricReport:
         MetricError
             If it is not finite, or says not how, on how many samples, or with which network it was measured.
         """
+        # Every number says how it was measured.
         for name in ("protocol", "network", "weights_sha256", "group"):
             if not getattr(row, name).strip():
                 raise MetricError.about(
@@ -143,6 +151,7 @@ class MetricReport:
                     f"it has no {name}",
                     "say it: a number without its protocol cannot be compared with any other",
                 )
+        # It is a number of something.
         if row.num_samples < 1:
             raise MetricError.about(f"metric {row.name}", "it counts no samples", "say on how many it was measured")
         if not np.isfinite(row.value):
@@ -168,6 +177,7 @@ class MetricReport:
 
     def to_markdown(self) -> str:
         """The report as a Markdown text."""
+        # What was measured.
         lines = [f"# {self.title}", ""]
         lines += [
             f"- {label}: {_inline(values)}"
@@ -178,6 +188,7 @@ class MetricReport:
                 ("environment", self.environment),
             )
         ]
+        # All numbers.
         lines += self._spoken_attributes()
         lines += ["", "## All numbers", "", "| metric | measured on | value | n | seed | network | weights |"]
         lines += ["|---|---|---|---|---|---|---|"]
@@ -185,6 +196,7 @@ class MetricReport:
             f"| {row.name} | {row.group} | {format_value(row)} | {row.num_samples} | {row.seed} | {row.network} "
             f"| `{row.weights_sha256[:12]}` |"
             for row in self.rows
+            if not row.is_of_condition
         ]
         if self.attributes:
             lines += ["", "## By attribute", ""]
@@ -199,6 +211,7 @@ class MetricReport:
                 for group, scores in self.attributes.items()
                 for name, score in scores.items()
             ]
+        # What else was found, and how each number was measured.
         for heading, section in self.sections.items():
             lines += ["", f"## {heading}", "", *section]
         lines += ["", "## Protocols", ""]
@@ -213,9 +226,9 @@ class MetricReport:
 
     def _spoken_attributes(self) -> list[str]:
         """One line a group and kind of mention: accuracy, chance, real, relative accuracy."""
-        rows = {(row.name, row.group): row for row in self.rows}
+        rows = {(row.name, row.group): row for row in self.rows if not row.is_of_condition}
         lines = []
-        for group in dict.fromkeys(row.group for row in self.rows):
+        for group in dict.fromkeys(group for _, group in rows):
             for prefix, what in MENTION_KINDS.items():
                 if (f"{prefix}_accuracy", group) in rows:
                     names = (f"{prefix}_accuracy", f"{prefix}_chance", f"{prefix}_real", relative_accuracy_name(prefix))

@@ -1,0 +1,162 @@
+"""What a model understands of other voices and other recordings: relative accuracy by group of voices and condition."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
+from speech2img.corpora.registry import facts_of
+from speech2img.encoded_speech import EncodedSpeech
+from speech2img.errors import MetricError
+from speech2img.features.attributes import AttributeClassifier
+from speech2img.metrics.evaluate.conditions import CLEAN, CONDITIONS, heard_in
+from speech2img.metrics.evaluate.inputs import SpokenAttributes
+from speech2img.metrics.evaluate.model import readable_mentions
+from speech2img.metrics.evaluate.model_groups import CHUNK, EvaluatedGroup, SpeechPipeline, choose_utterances
+from speech2img.metrics.evaluate.model_scores import spoken_attribute_scores
+from speech2img.metrics.evaluate.other_recordings import recorded_elsewhere
+from speech2img.metrics.functional.spoken_attributes import per_image
+from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
+from speech2img.metrics.report.condition_tables import TITLE, UTTERANCES, VOICES, condition_markdown
+from speech2img.metrics.report.report import CONDITION, MetricReport
+from speech2img.metrics.report.section import ReportSection
+from speech2img.storage.progress import Progress
+
+OWN_VOICES = {False: "voices heard in training", True: "unseen voices"}
+"""By `UtteranceRecord.held_out_voice`: what the corpus's own recordings are called."""
+
+Readings = list[dict[str, str]]
+
+
+class VoicesAndConditions:
+    """A `GroupMeasure`: the same utterances heard in every condition and in other voices, painted by the same noise.
+
+    Parameters
+    ----------
+    pipeline : SpeechPipeline
+        The model; its own encoder hears the changed recordings.
+    manifest : ManifestLike
+        The corpus.
+    judge : AttributeClassifier
+        Reads the attributes off the images.
+    conditions : sequence of str
+        Names in `CONDITIONS`, the columns.
+    recordings : sequence of Path
+        Folders with other recordings of the corpus's captions (see `recorded_elsewhere`), each a row.
+    num_utterances : int
+        Utterances of each split in each of these folders.
+    image_store : ImageStoreLike or None
+        Prepared real images.
+    seed : int
+        Of the choice of utterances, the changes of recordings, the noise of images, and the resampling.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    MetricError
+        If two folders have one name, by which rows are told apart.
+    """
+
+    def __init__(
+        self,
+        pipeline: SpeechPipeline,
+        manifest: ManifestLike,
+        *,
+        judge: AttributeClassifier,
+        conditions: Sequence[str] = (CLEAN,),
+        recordings: Sequence[Path] = (),
+        num_utterances: int = 200,
+        image_store: ImageStoreLike | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> None:
+        names = [folder.name for folder in recordings]
+        if twice := [name for name in names if names.count(name) > 1 or name in OWN_VOICES.values()]:
+            raise MetricError.about(f"recordings {twice[0]}", "two groups of voices of one name", "rename one folder")
+        self._pipeline, self._manifest, self._judge = pipeline, manifest, judge
+        self._conditions, self._folders = tuple(dict.fromkeys(conditions)), tuple(recordings)
+        self._count, self._seed, self._progress = num_utterances, seed, progress
+        self._real = RealImages(manifest, size=pipeline.image_size, store=image_store)
+
+    def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
+        """Add the rows of one group of utterances."""
+        split = group.records[0].split
+        own: Readings = per_image(self._judge.predict(group.images))
+        own_real: Readings = per_image(self._judge.predict(group.real))
+        total = len(self._conditions) * (1 + len(self._folders))
+        with Progress(total=total, what=f"conditions, {group.name}", unit="table cell", progress=self._progress) as bar:
+            # The corpus's own recordings, which were already heard as they are.
+            for condition in self._conditions:
+                readings = own
+                if condition != CLEAN:
+                    readings = self._readings(condition, group.records, group.first_index)
+                for held_out, voices in OWN_VOICES.items():
+                    rows = [row for row, record in enumerate(group.records) if record.held_out_voice == held_out]
+                    self._add(report, group.name, voices, condition, group.records, readings, own_real, rows)
+                bar.update(1)
+
+            # Other recordings of the same split.
+            recorded = utterances_of(self._manifest, [split], by_manner=facts_of(self._manifest).manner)
+            for folder in self._folders:
+                found = recorded_elsewhere(recorded, folder, root=self._manifest.root)
+                records = choose_utterances(found, count=self._count, seed=self._seed)
+                real = self._real_readings(records)
+                for condition in self._conditions:
+                    readings = self._readings(condition, records, group.first_index)
+                    every = list(range(len(records)))
+                    self._add(report, group.name, folder.name, condition, records, readings, real, every)
+                    bar.update(1)
+        report.sections[TITLE] = condition_markdown(report.rows)
+
+    def _readings(self, condition: str, records: Sequence[UtteranceRecord], first_index: int) -> Readings:
+        """What the judge reads off the images of utterances that were recorded in a condition."""
+        readings: Readings = []
+        for start in range(0, len(records), CHUNK):
+            changed = [heard_in(condition, record, seed=self._seed) for record in records[start : start + CHUNK]]
+            speech: np.ndarray | EncodedSpeech
+            if self._pipeline.needs_frames:
+                speech = self._pipeline.encode_speech(changed)
+            else:
+                speech = self._pipeline.encode_paths(changed)
+            images = self._pipeline.generate(speech, seed=self._seed, first_index=first_index + start)[:, 0]
+            readings += per_image(self._judge.predict(images))
+        return readings
+
+    def _real_readings(self, records: Sequence[UtteranceRecord]) -> Readings:
+        """What the judge reads off the real images of utterances."""
+        readings: Readings = []
+        for start in range(0, len(records), CHUNK):
+            images = self._real.read([record.item_id for record in records[start : start + CHUNK]])
+            readings += per_image(self._judge.predict(images))
+        return readings
+
+    def _add(
+        self,
+        report: MetricReport,
+        utterances: str,
+        voices: str,
+        condition: str,
+        records: Sequence[UtteranceRecord],
+        readings: Sequence[Mapping[str, str]],
+        real_readings: Sequence[Mapping[str, str]],
+        rows: Sequence[int],
+    ) -> None:
+        """Add the numbers of one cell of the table, where there are utterances for it."""
+        mentions = [readable_mentions(records[row], self._judge) for row in rows]
+        if sum(bool(mention) for mention in mentions) < 2:
+            return
+        spoken = SpokenAttributes(
+            [readings[row] for row in rows], mentions, [real_readings[row] for row in rows], records[0].by_manner
+        )
+        protocol = f"recordings: {CONDITIONS[condition].protocol}; voices: {voices}"
+        section = ReportSection(
+            report=report,
+            group=f"{utterances}, {voices}, {CONDITIONS[condition].title}",
+            network=self._judge.name,
+            weights_sha256=self._judge.weights_sha256,
+            details={UTTERANCES: utterances, VOICES: voices, CONDITION: condition},
+            protocol=lambda score: f"{score.protocol}; {protocol}",
+        )
+        section.add("spoken-attribute accuracy", lambda: spoken_attribute_scores(spoken, seed=self._seed))
