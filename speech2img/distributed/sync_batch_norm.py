@@ -25,7 +25,7 @@ def convert_batch_norm_(network: nn.Module) -> None:
 
 
 class GlobalBatchNorm(_BatchNorm):
-    """``BatchNorm1d``, ``2d`` or `MaskedBatchNorm` over the joint batch; in evaluation mode the plain one.
+    """``BatchNorm1d``, ``2d`` or `MaskedBatchNorm` over the global batch; in evaluation mode the plain one.
 
     Statistics are computed in float32, in two passes: the mean of all processes first, then the spread around it.
     """
