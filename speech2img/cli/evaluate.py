@@ -268,7 +268,7 @@ def run(args: argparse.Namespace) -> int:
         if args.root is None:
             raise ConfigError.about("--model", "no corpus to measure it on", "give --root")
         return run_model(args)
-    from speech2img.cli.evaluate_pictures import run_folders
+    from speech2img.cli.evaluate_folders import run_folders
 
     if not given(FOLDER_OPTIONS):
         raise ConfigError.about(

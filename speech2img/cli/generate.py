@@ -148,7 +148,7 @@ def _generate(
     args: argparse.Namespace,
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
-    from speech2img.cli.pictures import require_own, write_image
+    from speech2img.cli.written_images import require_own, write_image
     from speech2img.storage.places import made_folder
 
     # Names of the files, none of which may be another program's.

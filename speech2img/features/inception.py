@@ -91,7 +91,7 @@ class InceptionExtractor(FeatureExtractor):
         # What it gives: pooled maps, and logits by the number of its classes.
         self.build = network.build
         num_classes = 0 if network.classifier is None else network.classifier.out_features
-        self.outputs = {output: POOLS.get(output, num_classes) for output in network.taps}
+        self.outputs = {output: POOLS.get(output, num_classes) for output in network.outputs}
         self.pooled = deepest(self.outputs)
         if num_classes:
             self.classifier = {1008: "fid", 1000: "torchvision"}.get(num_classes, "fine-tuned")

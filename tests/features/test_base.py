@@ -20,7 +20,7 @@ from speech2img.metrics.evaluate.model_rows import add_distribution_metrics
 from speech2img.metrics.report.report import MetricReport
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
-from speech2img.models.vision.inception import TAPS
+from speech2img.models.vision.inception import OUTPUTS
 from speech2img.storage.releases.writing import save_release
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 3), dtype=np.uint8)
@@ -57,9 +57,9 @@ class StubInception(InceptionExtractor):
     """Stands in for Inception, whose weights are a hundred megabytes: means of the pixels."""
 
     def __init__(self, classifier: int | None) -> None:
-        network = SimpleNamespace(build="fid", modules=list, taps=TAPS[:3], classifier=None)
+        network = SimpleNamespace(build="fid", modules=list, outputs=OUTPUTS[:3], classifier=None)
         if classifier is not None:
-            network.taps, network.classifier = TAPS, SimpleNamespace(out_features=classifier)
+            network.outputs, network.classifier = OUTPUTS, SimpleNamespace(out_features=classifier)
         network.eval = network.requires_grad_ = network.to = lambda *_: network
         super().__init__(network, name="Inception-v3 (stub)", weights_sha256="ab" * 32)  # type: ignore[arg-type]
         self.asked: list[str] = []

@@ -11,7 +11,7 @@ from PIL import Image
 
 from speech2img.cli.main import main
 from speech2img.features.layers import POOLS
-from speech2img.models.vision.inception import TAPS
+from speech2img.models.vision.inception import OUTPUTS
 
 Run = Callable[..., dict[str, Any]]
 
@@ -20,7 +20,7 @@ class StubReader:
     """Stands in for Inception, whose pass over a picture takes a tenth of a second: features from its pixels."""
 
     name, weights_sha256, precision = "Inception-v3 (FID, TensorFlow 2015-12-05)", "ab" * 32, "float32"
-    build, classifier, outputs = "fid", "fid", dict.fromkeys(TAPS, 20)
+    build, classifier, outputs = "fid", "fid", dict.fromkeys(OUTPUTS, 20)
     spoiled = False
     pictures = 0
 

@@ -33,7 +33,7 @@ class FeatureSettings:
     """What decides about features, beside pictures and network."""
 
     taps: tuple[str, ...] = (DEEPEST,)
-    """Outputs wanted, of ``speech2img.models.vision.inception.TAPS``."""
+    """Outputs wanted, of ``speech2img.models.vision.inception.OUTPUTS``."""
     resize: str = "legacy"
     """Way to 299 px: ``legacy`` (pytorch-fid) or ``clean`` (clean-fid)."""
     fit: str = "equal"

@@ -50,9 +50,13 @@ class ImageClassifier(nn.Module):
         if num_classes < 2 or hidden < 0:
             raise ValueError(f"no classifier of {num_classes} classes with {hidden} hidden units")
         self.backbone = backbone
-        self._tap = [tap for tap in backbone.taps if tap in _WIDTHS][-1] if isinstance(backbone, InceptionV3) else ""
-        self.feature_dim = _WIDTHS.get(self._tap, FEATURE_DIM)
-        self.input_size = INPUT_SIZE if self._tap else CROP_SIZE
+        self._output = (
+            [output for output in backbone.outputs if output in _WIDTHS][-1]
+            if isinstance(backbone, InceptionV3)
+            else ""
+        )
+        self.feature_dim = _WIDTHS.get(self._output, FEATURE_DIM)
+        self.input_size = INPUT_SIZE if self._output else CROP_SIZE
         self.register_buffer("mean", torch.zeros(self.feature_dim))
         self.register_buffer("std", torch.ones(self.feature_dim))
         layers: list[nn.Module] = [nn.Dropout(dropout), nn.Linear(hidden or self.feature_dim, num_classes)]
@@ -76,7 +80,7 @@ class ImageClassifier(nn.Module):
         if images.shape[2:] != (side, side):
             images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         if isinstance(self.backbone, InceptionV3):
-            return self.backbone(images, (self._tap,))[self._tap]
+            return self.backbone(images, (self._output,))[self._output]
         if isinstance(self.backbone, BVLCGoogLeNet):
             images = bvlc_preprocess((images + 1.0) * 127.5)
         return self.backbone.features(images)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 INPUT_SIZE = 299
 MIN_SIZE = 75
-TAPS = ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
+OUTPUTS = ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
 STEM = ((3, 32, 3, 2, 0), (32, 32, 3, 1, 0), (32, 64, 3, 1, 1), (64, 80, 1, 1, 0), (80, 192, 3, 1, 0))
 BUILDS = ("fid", "torchvision")
 DEPTHS = ("6e", "7c")
@@ -205,20 +205,20 @@ class InceptionV3(nn.Module):
         self.classifier = None if num_classes is None else nn.Linear(2048, num_classes)
 
     @property
-    def taps(self) -> tuple[str, ...]:
-        """The names of ``TAPS`` that this network can give."""
-        reached = 3 if "7c" not in self.blocks else 4 if self.classifier is None else len(TAPS)
-        return TAPS[:reached]
+    def outputs(self) -> tuple[str, ...]:
+        """The names of ``OUTPUTS`` that this network can give."""
+        reached = 3 if "7c" not in self.blocks else 4 if self.classifier is None else len(OUTPUTS)
+        return OUTPUTS[:reached]
 
-    def forward(self, images: Tensor, taps: Sequence[str] = ("pool2048",)) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, outputs: Sequence[str] = ("pool2048",)) -> dict[str, Tensor]:
         """Outputs on the way through the network; it runs no further than the last of them.
 
         Parameters
         ----------
         images : Tensor [shape=(B, 3, H, W), RGB, range -1..1]
             299 px in every published number; any size from 75 px on works.
-        taps : sequence of str
-            Some of ``self.taps``. ``pool64``, ``pool192``, ``pool768``, ``pool2048``: spatial means after the first
+        outputs : sequence of str
+            Some of ``self.outputs``. ``pool64``, ``pool192``, ``pool768``, ``pool2048``: spatial means after the first
             and the second max pool, after 6e and after 7c. ``logits``: scores before the softmax;
             ``logits_unbiased``: without the classifier's bias, as the first published Inception Scores were computed.
 
@@ -229,34 +229,34 @@ class InceptionV3(nn.Module):
         Raises
         ------
         ValueError
-            For a tap that this network has not, or pictures of another shape.
+            For an output that this network has not, or pictures of another shape.
         """
         # Refuse what it does not have, and images that its pooling cannot take.
-        if missing := [tap for tap in taps if tap not in self.taps]:
-            raise ValueError(f"this Inception-v3 has no output {missing[0]!r}, only {', '.join(self.taps)}")
+        if missing := [output for output in outputs if output not in self.outputs]:
+            raise ValueError(f"this Inception-v3 has no output {missing[0]!r}, only {', '.join(self.outputs)}")
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
             raise ValueError(f"Inception-v3 takes (B, 3, H, W) from {MIN_SIZE} px on, got {tuple(images.shape)}")
-        found: dict[str, Tensor] = {}
-        last = max((TAPS.index(tap) for tap in taps), default=0)
+        readings: dict[str, Tensor] = {}
+        last = max((OUTPUTS.index(output) for output in outputs), default=0)
         x = images.to(next(self.stem.parameters()).dtype)
         # Stem, with an output after each pooling.
         for name, layers in (("pool64", self.stem[:3]), ("pool192", self.stem[3:])):
             x = F.max_pool2d(layers(x), 3, stride=2)
-            found[name] = _spatial_mean(x)
-            if TAPS.index(name) == last:
-                return {tap: found[tap] for tap in taps}
+            readings[name] = _spatial_mean(x)
+            if OUTPUTS.index(name) == last:
+                return {output: readings[output] for output in outputs}
         # Blocks, no further than the outputs asked for.
         for name, block in self.blocks.items():
             x = block(x)
             if name in DEPTHS:
-                found["pool768" if name == "6e" else "pool2048"] = _spatial_mean(x)
-                if name == "6e" and last == TAPS.index("pool768"):
+                readings["pool768" if name == "6e" else "pool2048"] = _spatial_mean(x)
+                if name == "6e" and last == OUTPUTS.index("pool768"):
                     break
         # Classifier, with and without its bias: the FID build's scores have none.
-        if last > TAPS.index("pool2048") and self.classifier is not None:
-            found["logits_unbiased"] = F.linear(found["pool2048"], self.classifier.weight)
-            found["logits"] = found["logits_unbiased"] + self.classifier.bias
-        return {tap: found[tap] for tap in taps}
+        if last > OUTPUTS.index("pool2048") and self.classifier is not None:
+            readings["logits_unbiased"] = F.linear(readings["pool2048"], self.classifier.weight)
+            readings["logits"] = readings["logits_unbiased"] + self.classifier.bias
+        return {output: readings[output] for output in outputs}
 
 
 def _spatial_mean(x: Tensor) -> Tensor:

@@ -267,7 +267,7 @@ def test_bfloat16_takes_effect_says_so_and_stays_near(folder: Path) -> None:
 def test_a_gpu_gives_the_same(folder: Path) -> None:
     torch.manual_seed(0)
     network = InceptionV3()
-    settings = FeatureSettings(taps=network.taps)
+    settings = FeatureSettings(taps=network.outputs)
     on_cpu, on_gpu = (
         extract_features(
             folder_images(folder),

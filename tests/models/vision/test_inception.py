@@ -56,8 +56,8 @@ def test_every_tap_is_the_customary_networks(fid: tuple[torch.nn.Module, Incepti
     plain, ours = fid
     images = torch.rand(2, 3, 107, 91, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
-        expected, found = plain(images), ours(images, ours.taps)
-    assert ours.taps == ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
+        expected, found = plain(images), ours(images, ours.outputs)
+    assert ours.outputs == ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
     for name, value in expected.items():
         assert value.abs().max() > 0.1
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
@@ -99,10 +99,10 @@ def test_folded_layers_up_to_mixed_7_under_tensorflows_names(fid: tuple[torch.nn
             arrays[name] = value
     assert len(arrays) == 140 and "mixed_3_tower_conv_2/bias" in arrays and "mixed_7_tower_1_conv_4/weight" in arrays
     ours = _ours(arrays, "fid-inception")
-    assert ours.taps == ("pool64", "pool192", "pool768")
+    assert ours.outputs == ("pool64", "pool192", "pool768")
     images = torch.rand(1, 3, 80, 80)
     with torch.inference_mode():
-        torch.testing.assert_close(ours(images, ours.taps), whole(images, ours.taps), rtol=0, atol=0)
+        torch.testing.assert_close(ours(images, ours.outputs), whole(images, ours.outputs), rtol=0, atol=0)
         with pytest.raises(ValueError, match="no output 'pool2048', only pool64, pool192, pool768"):
             ours(images)
         with pytest.raises(ValueError, match="from 75 px on"):
@@ -172,7 +172,9 @@ def test_golden_values_of_pytorch_fid(realdata: Path, size: int) -> None:
     ours = _ours(state, "fid-inception")
     pictures = recipe.smooth_images(f"fid{size}", 3, size)
     with torch.inference_mode():
-        found = ours(F.interpolate(pictures, size=(299, 299), mode="bilinear", align_corners=False) * 2 - 1, ours.taps)
+        found = ours(
+            F.interpolate(pictures, size=(299, 299), mode="bilinear", align_corners=False) * 2 - 1, ours.outputs
+        )
     golden = recipe.values("fid_inception")
     names = [name for name in golden.files if name.endswith(f"_{size}")]
     assert len(names) == (4 if size == 256 else 1)
@@ -195,6 +197,8 @@ def test_golden_values_with_the_real_weights(realdata: Path) -> None:
     golden = np.load(realdata / "weights" / "inception_fid_golden.npz")
     pictures = torch.from_numpy(golden["rgb227"]).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
-        found = ours(F.interpolate(pictures, size=(299, 299), mode="bilinear", align_corners=False) * 2 - 1, ours.taps)
-    for tap in ours.taps:
+        found = ours(
+            F.interpolate(pictures, size=(299, 299), mode="bilinear", align_corners=False) * 2 - 1, ours.outputs
+        )
+    for tap in ours.outputs:
         np.testing.assert_allclose(found[tap].numpy(), golden[tap], rtol=0, atol=1e-4)
