@@ -1,4 +1,4 @@
-"""What is said about a recording that can be painted but may be misheard: narrow band, long silence."""
+"""What is said about a recording that is heard but may be misheard: narrow band, long silence."""
 
 import warnings
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _MOST_NAMED = 3
 
 
 class RecordingWarning(UserWarning):
-    """A recording is painted, but may be misheard; the message names it and says why."""
+    """A recording is heard, but may be misheard; the message names it and says why."""
 
 
 def narrow_band(heard: Heard) -> str | None:

@@ -112,7 +112,7 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     )
     # Who measures it.
     group.add_argument(
-        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
+        "--candidates", type=positive, metavar="N", help="generate N for each picture and keep the one that fits best"
     )
     group.add_argument(
         "--judge",

@@ -82,7 +82,7 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     if args.embeddings is None:
         whole = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
         if whole.image_size == 0:
-            raise ConfigError.about(f"--model {args.model}", "it hears and cannot paint", "give --generator RUN too")
+            raise ConfigError.about(f"--model {args.model}", "it hears and cannot generate", "give --generator RUN too")
         return whole
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.features.speech_embeddings import load_embeddings

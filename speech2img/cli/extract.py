@@ -19,7 +19,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
             "their generators can be trained on them.\n\n"
             "  --run      the embeddings of a speech encoder\n"
-            "  --features teacher features of the pictures, for a generator that learns to paint them\n"
+            "  --features teacher features of the pictures, for a generator that learns to generate them\n"
             "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are\n\n"
             "An interrupted call resumes. Under torchrun the processes divide the utterances of --run among them; the\n"
             "files are those of one process."

@@ -26,9 +26,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "generate",
         summary="recordings in, pictures out",
         description=(
-            "Paints what a recording says and writes NAME.png (NAME_0.png ... with --num-images) to --out.\n"
+            "Generates pictures of what a recording says: NAME.png (NAME_0.png ... with --num-images) to --out.\n"
             "Takes wav, aiff, flac, ogg and mp3 of any rate, at most 30 s; with ffmpeg or PyAV also m4a, webm, aac,\n"
-            "3gp and amr; - is standard input. What cannot be heard is named, the rest is painted, and the status is\n"
+            "3gp and amr; - is standard input. What cannot be heard is named, the rest is made, and the status is\n"
             "1. --text is spoken by espeak-ng first.\n"
             "--embeddings needs no recording: it takes a pickle of S2IGAN (or of 'extract'), NAME being picture0_0 ..."
         ),
@@ -50,7 +50,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
     parser.add_argument("--text", action="append", default=[], help="a sentence to speak first (may be given again)")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="paint S2IGAN's speech_embeddings_*.pickle")
+    parser.add_argument(
+        "--embeddings", type=Path, metavar="FILE", help="generate from S2IGAN's speech_embeddings_*.pickle"
+    )
     # How --text is spoken.
     parser.add_argument("--voice", default="en-us", help="espeak-ng voice of --text (default en-us)")
     parser.add_argument(
@@ -64,7 +66,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--num-images", type=positive, default=1, metavar="N", help="pictures of each recording (default 1)"
     )
     parser.add_argument(
-        "--candidates", type=positive, metavar="N", help="paint N for each picture and keep the one that fits best"
+        "--candidates", type=positive, metavar="N", help="generate N for each picture and keep the one that fits best"
     )
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
@@ -74,10 +76,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Paint and print the written paths; what cannot be heard is named, and the rest is painted."""
+    """Generate and print the written paths; what cannot be heard is named, and the rest is generated."""
     # What can be refused before anything is loaded.
     if not args.audio and not args.text and args.embeddings is None:
-        raise ConfigError.about("generate", "nothing to paint", "give recordings, --text or --embeddings")
+        raise ConfigError.about("generate", "nothing to generate", "give recordings, --text or --embeddings")
     from speech2img.generation import MOST_IMAGES, whole_number
     from speech2img.storage.places import require_writable_place
 
@@ -101,9 +103,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _generate_stored(args: argparse.Namespace) -> int:
-    """Paint embeddings that another program wrote."""
+    """Generate from embeddings that another program wrote."""
     if args.audio or args.text:
-        raise ConfigError.about("--embeddings", "not together with recordings or --text", "paint one after the other")
+        raise ConfigError.about(
+            "--embeddings", "not together with recordings or --text", "generate one after the other"
+        )
     import numpy as np
 
     from speech2img.encoded_speech import EncodedSpeech
@@ -199,7 +203,7 @@ def _alike(name: str) -> str:
 
 
 def _runs(positions: Sequence[int], *, at_once: int) -> Iterator[list[int]]:
-    """Places in a row, no more than may be painted at once."""
+    """Places in a row, no more than may be generated at once."""
     run: list[int] = []
     for position in positions:
         if run and (position != run[-1] + 1 or position % at_once == 0):

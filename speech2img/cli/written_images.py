@@ -1,4 +1,4 @@
-"""Painted pictures as files: each says that it was made here, and none replaces a file that was not."""
+"""Generated pictures as files: each says that it was made here, and none replaces a file that was not."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ def require_own(paths: Iterable[Path]) -> None:
                 own = _MARK in file.read(_HEAD_BYTES)
         if not own:
             fix = "choose another --out, or move that file away"
-            raise ConfigError.about(path, "is there already and was not painted by speech2img", fix)
+            raise ConfigError.about(path, "is there already and was not made by speech2img", fix)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

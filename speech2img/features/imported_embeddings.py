@@ -31,7 +31,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     Returns
     -------
     Path
-        ``<root>/derived/embeddings/<name>/``. There is no encoder beside them: a generator trained on them paints from
+        ``<root>/derived/embeddings/<name>/``. There is no encoder beside them: a generator trained on them takes
         embeddings only.
 
     Raises

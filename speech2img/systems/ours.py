@@ -1,4 +1,4 @@
-"""Our own: S2IGAN's encoder, a prior of image features, and StackGAN with projected discriminators that paints them.
+"""Our own: S2IGAN's encoder, a prior of image features, and StackGAN with projected discriminators, given these features.
 
 Numbers and recipes: experiments/results/comparison.
 """
@@ -35,7 +35,7 @@ def encoder() -> "EncoderSettings":
 
 @cache
 def generator() -> "StackGANSettings":
-    """Paints features of images (``extract --pictures``); the prior chooses them by what was said."""
+    """Generates from features of images (``extract --pictures``); the prior chooses them by what was said."""
     from speech2img.training.stackgan.settings import StackGANLossSettings, StackGANModelSettings, StackGANSettings
 
     return StackGANSettings(

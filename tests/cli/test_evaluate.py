@@ -132,7 +132,7 @@ def test_a_model_that_hears_only_is_told_to_need_a_generator(
 ) -> None:
     encoder = make_release(tmp_path / "encoder", kind="speech-encoder")
     line = refused_line(capsys, 2, "--model", encoder, "--root", corpus)
-    assert "encoder: it hears and cannot paint" in line and "--generator RUN" in line
+    assert "encoder: it hears and cannot generate" in line and "--generator RUN" in line
 
 
 def test_recordings_that_are_not_there_are_counted_with_the_command_that_makes_them(

@@ -179,7 +179,7 @@ def test_pictures_that_were_not_painted_here_stay(
     Image.new("RGB", (128, 128), "red").save(photograph)
     before = photograph.read_bytes()
     assert main(argv) == 2
-    assert "bird.png: is there already and was not painted by speech2img" in capsys.readouterr().err
+    assert "bird.png: is there already and was not made by speech2img" in capsys.readouterr().err
     assert photograph.read_bytes() == before
     photograph.unlink()
     photograph.symlink_to("bird.wav")

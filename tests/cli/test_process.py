@@ -38,7 +38,7 @@ def test_main_in_process_changes_no_environment(capsys: pytest.CaptureFixture[st
     before = dict(os.environ)
     assert main(["generate", "--out", "nowhere"]) == 2
     assert dict(os.environ) == before
-    assert "nothing to paint" in capsys.readouterr().err
+    assert "nothing to generate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

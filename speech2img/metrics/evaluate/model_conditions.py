@@ -30,7 +30,7 @@ Readings = list[dict[str, str]]
 
 
 class VoicesAndConditions:
-    """A `GroupMeasure`: the same utterances heard in every condition and in other voices, painted by the same noise.
+    """A `GroupMeasure`: the same utterances heard in every condition and in other voices, with the same noise.
 
     Parameters
     ----------
