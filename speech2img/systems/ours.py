@@ -1,4 +1,4 @@
-"""Our own: S2IGAN's encoder, a prior of image features, and StackGAN with projected discriminators, given these features.
+"""Our own: the encoder of S2IGAN, a prior of image features, and StackGAN with projected discriminators, given these.
 
 Numbers and recipes: experiments/results/comparison.
 """
