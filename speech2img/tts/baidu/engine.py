@@ -19,6 +19,7 @@ from speech2img.tts.baidu.client import BaiduClient, ServiceSettings
 from speech2img.tts.baidu.credentials import BaiduKeys
 from speech2img.tts.baidu.https_client import Answer
 from speech2img.tts.baidu.text import MAX_BYTES, clean_text, split_text
+from speech2img.tts.casting import espeak_speaker
 
 PREFIX = "baidu-"
 VOICES: Mapping[int, str] = MappingProxyType(
@@ -46,8 +47,8 @@ _PLAIN_RATE, _SLOWEST, _FASTEST = 175, 80, 450
 _PIECE = AudioLimits(max_seconds=180.0, min_swing=0.0, max_clipped=1.0)
 _MIN_SECONDS = 0.2
 _WOMEN, _MEN = (0, 4), (1, 3)
-_ESPEAK_VOICE = re.compile(r"(en|cmn|zh)(-[\w-]+)?(\+(?P<variant>\w+))?", re.ASCII)
-_FEMALE_VARIANT = re.compile(r"f\d+|whisperf|alicia|andrea|anika|anikarobot|annie|aunty|belinda|grandma|linda|steph\d?")
+_LANGUAGES = ("en", "cmn", "zh")
+"""First parts of the accents of espeak-ng that a basic voice stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +143,11 @@ class BaiduSynthesizer:
         number = voice.removeprefix(PREFIX)
         if re.fullmatch(r"\d{1,6}", number, re.ASCII):
             return self._checked(int(number))
-        match = _ESPEAK_VOICE.fullmatch(voice)
-        if not match:
+        speaker = espeak_speaker(voice)
+        if speaker is None or speaker.language not in _LANGUAGES:
             fix = f"give --voice: {', '.join(f'{PREFIX}{key} {name}' for key, name in VOICES.items())}"
             raise SynthesisError.about(f'voice "{voice}"', "no voice of Baidu (Chinese, English) stands for it", fix)
-        pair = _WOMEN if _FEMALE_VARIANT.fullmatch((match["variant"] or "").lower()) else _MEN
+        pair = _WOMEN if speaker.is_woman else _MEN
         return self._checked(pair[crc32(voice.encode()) % 2])
 
     def _checked(self, number: int) -> str:
