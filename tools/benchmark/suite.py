@@ -69,6 +69,11 @@ BENCHMARKS = {
     "stores": Benchmark(
         "manifests, mels and random reads at full size, times librosa a file", ("--rounds", "1", "--count", "50")
     ),
+    "pretrained_encoder": Benchmark(
+        "one utterance through Whisper's encoder and an adapter, beside a mel encoder",
+        ("--rounds", "2", "--seconds", "1"),
+        needs="--front-end RELEASE",
+    ),
     "generate": Benchmark("speech2img generate, a whole process", ("--runs", "1", "--more", "2"), needs="a wav file"),
 }
 
@@ -107,7 +112,7 @@ def main() -> int:
     if args.list:
         print(
             "\n".join(
-                f"{name:12}{one.what}{f' (needs {one.needs})' * bool(one.needs)}" for name, one in BENCHMARKS.items()
+                f"{name:20}{one.what}{f' (needs {one.needs})' * bool(one.needs)}" for name, one in BENCHMARKS.items()
             )
         )
         return 0
