@@ -1,6 +1,6 @@
 """``EmbeddingsToImage``: images from speech embeddings.
 
-Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, S picture size.
+Shape letters: N utterances, K images of one utterance, C candidates of one image, D embedding, S image size.
 """
 
 import operator
@@ -21,13 +21,13 @@ from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.seeded_noise import seeded_noise
 
 MOST_IMAGES = 10_000
-"""Most pictures of one utterance that one call paints."""
+"""Most images of one utterance that one call generates."""
 MOST_CANDIDATES = 1_000
-"""Most candidates of one picture; they are painted at once."""
+"""Most candidates of one image; they are generated at once."""
 
 
 class EmbeddingsToImage:
-    """Speech embeddings in, pictures out: a generator without an encoder.
+    """Speech embeddings in, images out: a generator without an encoder.
 
     It takes embeddings of any origin, for example those that a published program wrote.
 
@@ -43,13 +43,13 @@ class EmbeddingsToImage:
     Attributes
     ----------
     image_size : int
-        Side of the finished picture in pixels; 0 without a generator.
+        Side of the finished image in pixels; 0 without a generator.
     image_sizes : tuple of int
-        Sides of the pictures of every stage, small to large.
+        Sides of the images of every stage, small to large.
     needs_frames : bool
         Whether the generator looks at the frames of speech, so that embeddings alone do not do.
     sampling : dict
-        How pictures are drawn (prior, candidates), as reports quote it.
+        How images are drawn (prior, candidates), as reports quote it.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class EmbeddingsToImage:
         name_or_path : str or path
             Shipped weights by name, a run folder, or a release folder.
         candidates : int >= 1, optional
-            Pictures generated for each one that is kept, by default as the weights were released.
+            Images generated for each one that is kept, by default as the weights were released.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -150,10 +150,10 @@ class EmbeddingsToImage:
         first_index: int | None = None,
         first_image: int = 0,
     ) -> np.ndarray | list[np.ndarray]:
-        """Pictures of speech embeddings.
+        """Images of speech embeddings.
 
-        The noise of a picture depends on ``seed`` and on the number of the picture only: the same one comes out
-        whatever it is generated together with, at whichever place, and however many pictures are asked for (but for
+        The noise of an image depends on ``seed`` and on the number of the image only: the same one comes out
+        whatever it is generated together with, at whichever place, and however many images are asked for (but for
         rounding by one grey level, since batches of other sizes are added up in another order).
 
         Parameters
@@ -163,17 +163,17 @@ class EmbeddingsToImage:
         seed : int >= 0
             First part of the noise's seed.
         num_images : int, 1 to 10,000
-            K, pictures of each utterance.
+            K, images of each utterance.
         return_stages : bool
             Return every stage, small to large, in place of the last.
         batch_size : int
-            Pictures generated at once, candidates counted.
+            Images generated at once, candidates counted.
         first_index : int >= 0, optional
             Gives every row noise of its own, by its index: that of the first row, and on from there. For callers who
-            paint a list of utterances, as a report does, and want no two of them from the same noise; 0 and None are
+            generate from a list of utterances, as a report does, and want no two from the same noise; 0 and None are
             the same for one row.
         first_image : int >= 0
-            Number of the first picture of each utterance: those of a call for more of them, from there on. For callers
+            Number of the first image of each utterance: those of a call for more of them, from there on. For callers
             who do not want to hold all of them at once.
 
         Returns

@@ -1,4 +1,9 @@
-"""Li et al. 2020: speech embedding by distillation of image features, StackGAN-v2 with a class-aware loss."""
+"""Li et al. 2020: speech embedding by distillation of image features, StackGAN-v2 with a class-aware loss.
+
+First the speech encoder learns to give the features that GoogLeNet has of the described picture; then the generator
+learns on its embeddings. The class-aware loss wants the discriminators' codes of generated pictures of one class more
+alike than those of different classes.
+"""
 
 from dataclasses import replace
 from functools import cache

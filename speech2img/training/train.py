@@ -46,15 +46,15 @@ def train(
     speech2img.training.loop.run_training : what happens at signals, failures and under ``torchrun``.
     """
     task_class = find_stage(stage).task(family_of(settings))
-    where = resolve_device(device)
+    chosen = resolve_device(device)
 
     # Read what decides whether this run may go on in the folder.
-    prepared = task_class.prepare(root, settings, run_dir=run_dir, device=where)
+    prepared = task_class.prepare(root, settings, run_dir=run_dir, device=chosen)
     settings = prepared.settings
 
     # Open the folder, seed everything, build, train.
     with open_run(run_dir, settings, name=stage, extra=prepared.identity, parallel=True) as run:
         sitting = Sitting(run, prepared.inputs, progress)
-        task = task_class.build(root, settings, device=where, sitting=sitting)
+        task = task_class.build(root, settings, device=chosen, sitting=sitting)
         with task.computing():
-            return run_training(task, run=run, device=where, progress=progress)
+            return run_training(task, run=run, device=chosen, progress=progress)

@@ -41,7 +41,7 @@ class ImageNoise:
         return self._draw("uniform", name, shape)
 
     def repeated(self, count: int) -> "ImageNoise":
-        """Noise of ``count`` images in the place of each one: rows (B * count), those of one image side by side.
+        """Noise of ``count`` images instead of each one: rows (B * count), those of one image side by side.
 
         The first images of a row are the same for any ``count``.
         """
@@ -82,7 +82,7 @@ class ImageGenerator(Protocol):
 class DrawsJointly(Protocol):
     """A generator whose draws come out of one stream, one behind the other, and after them those of its prior.
 
-    StackGAN's are made so since the first release: by names they would be other numbers, and all pictures others.
+    StackGAN's are made so since the first release: drawn by name they would be other numbers, and all images others.
     """
 
     @property

@@ -1,10 +1,10 @@
-"""Prior: from what was said to the features of one whole picture, as unCLIP (arXiv:2204.06125) does for text.
+"""Prior: from what was said to the features of one whole image, as unCLIP (arXiv:2204.06125) does for text.
 
-A description leaves most of a picture open, so a speech embedding is an average over many pictures, and a generator
-that paints averages paints blur. The prior draws one picture's features that fit the speech; the generator paints
-those. What speech says on average is linear and known in closed form (ridge regression), so that little data goes a
-long way; what pictures have besides is drawn by a rectified flow (arXiv:2209.03003). Both live in the space of the
-features' strongest principal components.
+A description leaves most of an image open, so a speech embedding is an average over many images, and what a generator
+makes of averages is blurred. The prior draws one image's features that fit the speech; the generator takes those. What
+speech says on average is linear and known in closed form (ridge regression), so that little data goes a long way; what
+images have besides is drawn by a rectified flow (arXiv:2209.03003). Both live in the space of the features' strongest
+principal components.
 """
 
 import math
@@ -31,14 +31,14 @@ class FlowBlock(nn.Module):
 
 
 class FeaturePrior(nn.Module):
-    """Linear mean of the picture features given a speech embedding, and the flow that draws what is left.
+    """Linear mean of the image features given a speech embedding, and the flow that draws what is left.
 
     Parameters
     ----------
     embedding_dim : int
         D, size of the speech embedding.
     feature_dim : int
-        Size of the standardised picture features.
+        Size of the standardised image features.
     components : int
         K, principal components of the features that the flow works in.
     width, blocks : int
@@ -102,11 +102,11 @@ class FeaturePrior(nn.Module):
         Parameters
         ----------
         features_ND : Tensor [shape=(N, feature_dim)]
-            Standardised features of training pictures.
+            Standardised features of training images.
         embeddings_MD : Tensor [shape=(M, embedding_dim)]
             Speech embeddings of training utterances.
         images_M : Tensor [shape=(M,), int64, range 0..N-1]
-            The picture that each utterance describes.
+            The image that each utterance describes.
         ridge : float, > 0, optional
             Penalty of the regression, as part of an embedding value's variance; None leaves all to the flow.
         """
@@ -153,7 +153,7 @@ class FeaturePrior(nn.Module):
         embedding_BD : Tensor [shape=(B, D)]
             Speech embeddings.
         conditional_B : Tensor [shape=(B,), bool], optional
-            False where the flow is to be that of pictures at large, without speech (guidance).
+            False where the flow is to be that of images at large, without speech (guidance).
 
         Returns
         -------
@@ -176,22 +176,22 @@ class FeaturePrior(nn.Module):
         guidance_scale: float = 1.0,
         temperature: float = 1.0,
     ) -> Tensor:
-        """Draw picture features that fit what was said (midpoint rule).
+        """Draw image features that fit what was said (midpoint rule).
 
         Parameters
         ----------
         embedding_BD : Tensor [shape=(B, D)]
         noise_BK : Tensor [shape=(B, K)]
-            Standard normal; another draw, another picture.
+            Standard normal; another draw, another image.
         steps : int, >= 1
             Steps of the solver, two evaluations each.
         mean_scale : float, >= 0
-            1 follows the data; 2 puts the linear mean twice as far from the average picture.
+            1 follows the data; 2 puts the linear mean twice as far from the average image.
         guidance_scale : float, >= 0
             The same for the flow: 1 follows the data, more holds closer to what was said (classifier-free guidance,
             arXiv:2207.12598, at twice the work).
         temperature : float, >= 0
-            Factor on what is drawn besides the linear mean: less than 1 gives pictures that hold closer to what was
+            Factor on what is drawn besides the linear mean: less than 1 gives images that hold closer to what was
             said and differ less.
 
         Returns

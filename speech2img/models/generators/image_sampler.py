@@ -1,10 +1,10 @@
 """``ImageSampler``: images of encoded speech by a generator, with a prior before it and a reranker behind it.
 
-    embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C pictures each -> Reranker -> one
+    embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C images each -> Reranker -> one
 
 Both parts around the generator may be missing.
 
-Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of a picture.
+Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of an image.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Conditioning = Literal["mean", "sampled"]
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How pictures are drawn from what was said."""
+    """How images are drawn from what was said."""
 
     prior_steps: int = 8
     """Steps of the prior's solver, >= 1."""
@@ -53,13 +53,13 @@ class ImageSampler(nn.Module):
     Parameters
     ----------
     generator : ImageGenerator
-        An ``nn.Module``; takes speech embeddings, or picture features where there is a prior.
+        An ``nn.Module``; takes speech embeddings, or image features where there is a prior.
     prior : FeaturePrior, optional
-        Draws the features of one picture that fits the speech.
+        Draws the features of one image that fits the speech.
     reranker : Reranker, optional
         Chooses among candidates.
     options : SamplingOptions
-        How pictures are drawn.
+        How images are drawn.
     conditioning : {"mean", "sampled"}
         ``"mean"``: what the generator draws under the name ``condition`` is zero, and so its condition is the mean; all
         variety comes from the other noise. ``"sampled"``: it is drawn as StackGAN-v2 does.
@@ -111,13 +111,13 @@ class ImageSampler(nn.Module):
         Returns
         -------
         list of Tensor [shape=(B, 3, S, S), range -1..1]
-            The stages of the pictures that were kept, small to large.
+            The stages of the images that were kept, small to large.
         """
         count = self.options.num_candidates if num_candidates is None else num_candidates
         draws = self._draws(noise.repeated(count))
         repeated = SpeechEncoding(*(part.repeat_interleave(count, dim=0) for part in speech))
 
-        # Features of one picture in the place of the embedding.
+        # Features of one image instead of the embedding.
         condition = repeated
         if self.prior is not None:
             features = self.prior.sample(

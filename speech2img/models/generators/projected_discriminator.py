@@ -1,6 +1,6 @@
-"""Discriminator that looks at a frozen network's maps of pictures (Projected GANs, Sauer et al., arXiv:2111.01007).
+"""Discriminator that looks at a frozen network's maps of images (Projected GANs, Sauer et al., arXiv:2111.01007).
 
-What a network learned from many pictures need not be learned again from few: only small convolutions behind each map
+What a network learned from many images need not be learned again from few: only small convolutions behind each map
 are trained. A random map over the channels, frozen as well, keeps them from holding on to single channels.
 """
 
@@ -17,9 +17,9 @@ CODE_SIDE = 4
 
 
 class NormalisedConv(nn.Module):
-    """Convolution, each picture normalised by itself, leaky ReLU; halves the map if asked.
+    """Convolution, each image normalised by itself, leaky ReLU; halves the map if asked.
 
-    Batch statistics would hide what all generated pictures of a batch have in common, since they are never in one batch
+    Batch statistics would hide what all generated images of a batch have in common, since they are never in one batch
     with real ones.
     """
 
@@ -104,7 +104,7 @@ class ProjectedDiscriminator(nn.Module):
         )
 
     def forward(self, maps: Sequence[Tensor], mu: Tensor) -> DiscriminatorOutput:
-        """Score pictures by their maps.
+        """Score images by their maps.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Relation classifier of S2IGAN's supervisor: two image embeddings in, how one picture stands to the other out."""
+"""Relation classifier of S2IGAN's supervisor: two image embeddings in, how one image stands to the other out."""
 
 import torch
 from torch import Tensor, nn
@@ -31,14 +31,14 @@ class RelationClassifier(nn.Module):
         self.output = nn.Linear(width, relations)
 
     def forward(self, truth_BD: Tensor, others_KBD: Tensor) -> Tensor:
-        """Score the relation of every picture to its ground truth.
+        """Score the relation of every image to its ground truth.
 
         Parameters
         ----------
         truth_BD : Tensor [shape=(B, D)]
-            Embeddings of the real pictures.
+            Embeddings of the real images.
         others_KBD : Tensor [shape=(K, B, D)]
-            Embeddings of the pictures beside them, one row of B for each kind of pair.
+            Embeddings of the images beside them, one row of B for each kind of pair.
 
         Returns
         -------

@@ -1,8 +1,8 @@
-"""``Reranker``: the teacher reads generated pictures, so that of several candidates the one that fits best is kept.
+"""``Reranker``: the teacher reads generated images, so that of several candidates the one that fits best is kept.
 
 To generate several candidates and keep one is what DALL-E does with CLIP (arXiv:2102.12092, section 2.6). Speech
 embeddings were learned as the teacher's features (Li et al. 2020), or as what an image head makes of them (S2IGAN), so
-the cosine of both says how well a picture fits what was said.
+the cosine of both says how well an image fits what was said.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from speech2img.models.vision.attribute_network import AttributeNetwork
 
 
 class Reranker(nn.Module):
-    """The teacher's features of a picture as the speech embeddings were learned: standardised, or by an image head.
+    """The teacher's features of an image as the speech embeddings were learned: standardised, or by an image head.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Reranker(nn.Module):
     width, feature_dim : int
         As for `AttributeNetwork`.
     image_size : int
-        Side that pictures are resized to, in pixels.
+        Side that images are resized to, in pixels.
     head_dim : int, optional
         Size of the speech embeddings where an image head was trained with them.
 
@@ -58,7 +58,7 @@ class Reranker(nn.Module):
         self.register_buffer("std", torch.ones(feature_dim))
 
     def forward(self, images_B3SS: Tensor) -> Tensor:
-        """Pictures in -1..1 to what speech embeddings are compared with, (B, embedding_dim)."""
+        """Images in -1..1 to what speech embeddings are compared with, (B, embedding_dim)."""
         size = self.image_size
         if images_B3SS.shape[-1] != size:
             images_B3SS = F.interpolate(images_B3SS, size=(size, size), mode="bilinear", antialias=True)

@@ -156,7 +156,7 @@ class StackGenerator(nn.Module):
         self.recompute: Recompute = "nothing"
 
     def checkpoint_(self, what: Recompute) -> None:
-        """Choose what is computed again in the backward pass in the place of being kept; results stay the same bits."""
+        """Choose what is computed again in the backward pass instead of being kept; results stay the same bits."""
         self.recompute = what
         for module in self.modules():
             if isinstance(module, GatedConv):

@@ -115,7 +115,7 @@ def load_generator(run: Path) -> tuple[nn.Module, Standardizer, dict[str, Any]]:
     takes_speech = "encoder" in config and "prior" not in config
     if takes_speech or "target.mean" not in tensors:
         raise DataError.about(
-            folder, "it does not paint standardised features", "train a generator with embeddings = picture"
+            folder, "it was not trained on standardised features", "train a generator with embeddings = picture"
         )
     state = strip_prefix(tensors, "generator.")
     generator = build_network(build_generator, config["generator"], state, name=str(folder), fix="export it again")

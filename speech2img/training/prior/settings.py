@@ -12,7 +12,7 @@ class PriorSettings:
     """Settings of the prior's training."""
 
     generator: str = "generator"
-    """Run or release folder of a generator that was trained on picture features; it goes into the whole model."""
+    """Run or release folder of a generator that was trained on image features; it goes into the whole model."""
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/, of an encoder with standardised features."""
     features: str = "teacher"
@@ -26,23 +26,23 @@ class PriorSettings:
     dropout: float = 0.3
     """In the residual layers."""
     weight_decay: float = 0.05
-    """Of AdamW. There are few pictures, and they are soon known by heart: the prior stops short of that."""
+    """Weight decay of AdamW; high, because a small corpus overfits."""
     ridge: float | None = 0.05
     """Penalty of the linear mean; none leaves all to the flow."""
     condition_dropout: float = 0.0
     """Part of the training pairs without speech, which guidance needs."""
     embedding_noise: float = 0.4
-    """Noise added to training embeddings, as part of their spread: those of unheard utterances are less exact."""
+    """Noise added to training embeddings, as part of their spread: those of new utterances are less exact."""
     mean_scale: float = 1.0
-    """Factor on the linear mean when a picture is painted (1: as in the data)."""
+    """Factor on the linear mean when an image is generated (1: as in the data)."""
     guidance_scale: float = 1.0
     """How closely the flow holds to what was said (1: as learned)."""
     temperature: float = 1.0
-    """Factor on what the flow draws; less than 1 holds closer to what was said, and pictures differ less."""
+    """Factor on what the flow draws; less than 1 holds closer to what was said, and images differ less."""
     steps: int = 8
-    """Steps of the solver when a picture is painted."""
+    """Steps of the solver when an image is generated."""
     candidates: int = 1
-    """Pictures painted for each one that is kept: the one in which the teacher sees most of what was said."""
+    """Images generated for each one that is kept: the one in which the teacher sees most of what was said."""
     batch_size: int = 256
     """Utterances a step."""
     learning_rate: float = 1e-3

@@ -1,11 +1,13 @@
 """What the generator learns from: pairs of image and utterance, and the frozen networks that look at images."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.corpora.records.items import Item
@@ -123,3 +125,22 @@ def validation_set(items: Sequence[Item], source: PairSource, settings: StackGAN
         source.images[images],
         source.attributes,
     )
+
+
+def with_noise(embeddings_BD: Tensor, stored: np.ndarray, most: float) -> Tensor:
+    """Embeddings and up to ``most`` times the difference of two others: noise of their own spread.
+
+    Parameters
+    ----------
+    embeddings_BD : Tensor
+        On the host.
+    stored : ndarray of float32, shape (utterances, D)
+        Where the others are drawn from.
+    most : float, >= 0
+        Nothing is drawn for 0.
+    """
+    if not most:
+        return embeddings_BD
+    others = [torch.randint(len(stored), (len(embeddings_BD),)) for _ in range(2)]
+    plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
+    return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)

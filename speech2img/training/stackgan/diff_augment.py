@@ -11,12 +11,12 @@ Policy = Literal["translation", "cutout", "color"]
 
 
 def augment(images_BCHW: Tensor, policy: Sequence[Policy]) -> Tensor:
-    """Apply each step of a policy with random parameters of every picture's own.
+    """Apply each step of a policy with random parameters of every image's own.
 
     Parameters
     ----------
     images_BCHW : Tensor
-        Pictures in -1..1.
+        Images in -1..1.
     policy : sequence of {"translation", "cutout", "color"}
         ``translation`` moves by up to an eighth, ``cutout`` hides a square of a quarter of the side, ``color`` changes
         brightness and contrast (which would hide the light of a scene from the discriminator).
@@ -33,8 +33,8 @@ def _translation(images: Tensor) -> Tensor:
     moved_x = torch.randint(-reach_x, reach_x + 1, (batch, 1, 1), device=images.device)
     rows = (torch.arange(height, device=images.device)[None, :, None] + moved_y).clamp(0, height - 1)
     columns = (torch.arange(width, device=images.device)[None, None, :] + moved_x).clamp(0, width - 1)
-    place = (rows * width + columns).flatten(1)[:, None].expand(-1, images.shape[1], -1)
-    return images.flatten(2).gather(2, place).view_as(images)
+    position = (rows * width + columns).flatten(1)[:, None].expand(-1, images.shape[1], -1)
+    return images.flatten(2).gather(2, position).view_as(images)
 
 
 def _cutout(images: Tensor) -> Tensor:

@@ -6,17 +6,34 @@ from typing import Any
 
 from torch import Tensor
 
+from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
-from speech2img.storage.releases.provenance import TRAINED_WITH
+from speech2img.storage.releases.provenance import TRAINED_WITH, UNKNOWN
+from speech2img.storage.releases.provenance import trained_with as recorded
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.stackgan.data import FrozenNetworks
 from speech2img.training.stackgan.settings import StackGANSettings
+
+
+def networks_behind(
+    embeddings: EmbeddingFile, encoder_config: Mapping[str, Any], frozen: FrozenNetworks
+) -> dict[str, str]:
+    """Role -> hash of every network that a generator of these embeddings learns from."""
+    behind = {**(recorded(encoder_config) or {"speech encoder's own": UNKNOWN}), "speech encoder": embeddings.sha256}
+    if frozen.relation_features is not None:
+        behind |= frozen.relation_features.trained_with
+    if frozen.teacher is not None:
+        behind["feature network"] = frozen.teacher.sha256
+    if frozen.projection_network is not None:
+        behind["discriminators' network"] = frozen.projection_network.sha256
+    return behind
 
 
 def save_generator(
     folder: Path,
     weights: Mapping[str, Tensor],
     *,
-    arguments: Mapping[str, Any],
+    generator_config: Mapping[str, Any],
     settings: StackGANSettings,
     encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
     trained_with: Mapping[str, str],
@@ -31,7 +48,7 @@ def save_generator(
         Where it goes.
     weights : Mapping of str to Tensor
         State of the averaged generator.
-    arguments : Mapping of str to Any
+    generator_config : Mapping of str to Any
         Arguments of ``StackGenerator``.
     settings : StackGANSettings
         How it was trained.
@@ -48,7 +65,7 @@ def save_generator(
     config = {
         **{key: value for key, value in encoder_config.items() if key in ENCODER_KEYS},
         "kind": "speech-to-image" if "encoder" in encoder_config else "image-generator",
-        "generator": dict(arguments),
+        "generator": dict(generator_config),
         "conditioning": "mean",
         "image_size": settings.image_size,
         "step": step,
@@ -59,6 +76,6 @@ def save_generator(
     supervised = ", with a relation supervisor after S2IGAN" if settings.relation.weight else ""
     card = (
         f"# Speech to image\n\nSpeech encoder and {kind} after StackGAN-v2 (arXiv:1710.10916){supervised}, "
-        f"{settings.image_size} px.\nTrained for {step} steps, {images_seen} pictures.\n"
+        f"{settings.image_size} px.\nTrained for {step} steps, {images_seen} images.\n"
     )
     save_release(folder, tensors, config, card)

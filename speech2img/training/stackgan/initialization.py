@@ -76,7 +76,7 @@ def rescale_input_(layer: nn.Linear, embeddings: np.ndarray, target: np.ndarray)
 
 
 def load_initial_weights_(source: Path, generator: nn.Module, discriminators: nn.Module | None) -> None:
-    """Load the averaged generator and the discriminators of pictures of another run, in place, where both have such.
+    """Load the averaged generator and the discriminators of images of another run, in place, where both have such.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     Returns
     -------
     settings : StackGANSettings
-        As given where the run starts anew.
+        As given where the run starts afresh.
     config : dict
         Empty there, and where a run that it starts from has no release yet.
 

@@ -1,7 +1,7 @@
 """Settings of the generator's training; published systems: ``speech2img.systems``."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from speech2img.batches.image_pairs import Augmentation, Positive
 from speech2img.errors import ConfigError
@@ -21,9 +21,9 @@ class StackGANModelSettings:
     discriminator_width: int = 64
     """Base width of the discriminators."""
     discriminators: Literal["pixels", "features", "both"] = "pixels"
-    """What they look at: pictures (published), or the frozen teacher's maps of them (Projected GANs)."""
+    """What they look at: images (published), or the frozen teacher's maps of them (Projected GANs)."""
     projection_network: str | None = None
-    """Network whose maps they see, in any form that --teacher takes; none takes the teacher behind features."""
+    """Frozen network whose maps they see, in any form that --teacher takes; none: the teacher behind features."""
     feature_discriminator_width: int = 64
     """Width behind each of the teacher's maps."""
     condition_dim: int = 128
@@ -36,6 +36,15 @@ class StackGANModelSettings:
     """Stack densely: a later stage doubles its refined map together with the map before it (S2IGAN)."""
     standardise_condition: bool = True
     """Start the first layer so that embeddings come in with mean 0 and deviation 1; published: as they are."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_stages <= 4:
+            raise ConfigError.about("model.num_stages", f"{self.num_stages}", "choose 1 to 4")
+
+    def generator_config(self, *, embedding_dim: int) -> dict[str, Any]:
+        """Arguments of ``StackGenerator``, as the release holds them."""
+        names = ("condition_dim", "noise_dim", "width", "num_stages", "residual_blocks", "dense")
+        return {"embedding_dim": embedding_dim, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True)
@@ -51,37 +60,51 @@ class StackGANLossSettings:
     class_aware: float = 0.0
     """Class-aware loss of Li et al. (published: 50)."""
     feature: float = 0.0
-    """Teacher's features of the generated picture against a target (our own extra)."""
+    """Teacher's features of the generated image against a target (our own extra)."""
     feature_target: Literal["speech", "image"] = "speech"
-    """The target: the speech embedding, or the features of the real picture."""
+    """The target: the speech embedding, or the features of the real image."""
     feature_noise: float = 0.0
-    """Noise on what the teacher sees (pictures are -1..1): a pattern that only this teacher can see is no help."""
+    """Noise on what the teacher sees (images are -1..1): a pattern that only this teacher can see is no help."""
     feature_shift: int = 0
     """Largest shift in pixels of what the teacher sees, for the same reason."""
     reconstruction: float = 0.0
-    """Mean absolute difference to the real picture, at the start (our own extra: shows short runs what is where)."""
+    """Mean absolute difference to the real image, at the start (our own extra: shows short runs what is where)."""
     reconstruction_floor: float = 0.0
     """The same weight at the end; it falls evenly in between, so that the noise is left something to decide."""
     adversarial_from: float = 0.0
     """Part of the run, 0..1, that the generator learns alone before the discriminators join (published: 0)."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.adversarial_from <= 1:
+            raise ConfigError.about("losses.adversarial_from", f"{self.adversarial_from}", "choose 0 to 1")
+        if self.adversarial_from > 0 and not (self.reconstruction or self.feature):
+            reason = "without discriminators there is nothing to learn from"
+            fix = "set losses.reconstruction or losses.feature, or adversarial_from to 0"
+            raise ConfigError.about("losses.adversarial_from", reason, fix)
+        if self.feature_noise < 0 or self.feature_shift < 0:
+            raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
+
 
 @dataclass(frozen=True)
 class RelationSettings:
-    """Relation supervisor of S2IGAN: generated pictures should be to real ones as others of their class are."""
+    """Relation supervisor of S2IGAN: generated images should be to real ones as others of their class are."""
 
     weight: float = 0.0
     """Weight of the generator's loss (published: 1); 0 does without the supervisor."""
     encoder: str | None = None
-    """Run folder of the speech encoder whose image head sees the pictures; none takes the embeddings' own."""
+    """Run folder of the speech encoder whose image head sees the images; none takes the embeddings' own."""
     positive: Positive = "class"
-    """What a real picture is positive to: another of its class, or itself in another crop (published: where there are
+    """What a real image is positive to: another of its class, or itself in another crop (published: where there are
     no classes). With picture nothing is called identical."""
     form: Literal["corrected", "published"] = "corrected"
     """published: each kind of pair is normalised by itself, a fourth output that no pair has, and with positive =
     picture an image head of random weights."""
     width: int = 128
     """Hidden units of the classifier; it learns at discriminator_learning_rate."""
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ConfigError.about("relation.weight", f"{self.weight}", "choose 0 or more")
 
     @property
     def draws_head(self) -> bool:
@@ -95,13 +118,17 @@ class ComputeSettings:
 
     memory: Literal["normal", "low"] = "normal"
     """low: the generator's activations are computed again when they are needed, and discriminators learn from one kind
-    of picture at a time; 256 px and batch 24 then fit 6 GB in float32, for about a tenth more time."""
+    of image at a time; 256 px and batch 24 then fit 6 GB in float32, for about a tenth more time."""
     channels_last: Literal["auto", "on", "off"] = "auto"
     """Channels last in memory; auto: on CUDA in half precision (on a CPU training is slower so)."""
     compile: bool = False
     """Compile the networks (torch.compile): minutes at the start, slower on a CPU."""
     graphs: bool = False
     """Replay each step as one CUDA graph; not with relation, feature or reconstruction losses, nor torchrun."""
+
+    def __post_init__(self) -> None:
+        if self.compile and self.memory == "low":
+            raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
 
 
 @dataclass(frozen=True)
@@ -113,9 +140,9 @@ class StackGANSettings:
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/."""
     initial: str | None = None
-    """Generator to start from, weights only: a run, a release, a name of shipped weights; none starts anew. The sizes
-    of its network are taken over; those chosen in [model] must fit. Discriminators of pictures are taken over where
-    both have them, those of features begin anew. For few pictures of one's own take both learning rates of 5e-5,
+    """Generator to start from, weights only: a run, a release, a name of shipped weights; none starts afresh. The sizes
+    of its network are taken over; those chosen in [model] must fit. Pixel discriminators are taken over where
+    both have them, projected ones start afresh. For few images of one's own take both learning rates of 5e-5,
     features of the start's own teacher (features --teacher songbirds), and discriminator_augmentation."""
     features: str | None = "teacher"
     """Name of the teacher features, for the feature loss and the evaluation; none does without."""
@@ -128,7 +155,7 @@ class StackGANSettings:
     relation: RelationSettings = field(default_factory=RelationSettings)
     """Relation supervisor."""
     batch_size: int = 24
-    """Pictures a step."""
+    """Images a step."""
     learning_rate: float = 2e-4
     """Adam, generator."""
     discriminator_learning_rate: float = 2e-4
@@ -138,11 +165,11 @@ class StackGANSettings:
     ema_decay: float = 0.999
     """Of the averaged generator, which is what is released; short runs use min(decay, (1 + t) / (10 + t))."""
     augmentation: Augmentation = "none"
-    """Of real pictures: none, shift, crop or crop_flip (published; wrong where direction is an attribute)."""
+    """Of real images: none, shift, crop or crop_flip (published; wrong where direction is an attribute)."""
     shift: int = 2
     """Largest shift in pixels."""
     wrong_same_class: float = 0.0
-    """Part of the wrong pictures that are of the right class but contradict the utterance (known attributes only)."""
+    """Part of the wrong images that are of the right class but contradict the utterance (known attributes only)."""
     discriminator_augmentation: tuple[Policy, ...] = ()
     """Differentiable augmentation of what discriminators see: translation, cutout, color."""
     selection: Literal["last", "attribute_recall"] = "last"
@@ -152,75 +179,57 @@ class StackGANSettings:
     grid_noises: int = 8
     """Columns of the sample grid."""
     evaluation_utterances: int = 256
-    """Validation utterances painted in an evaluation; 0 for none."""
+    """Validation utterances that an evaluation generates images of; 0 for none."""
     workers: int = 2
-    """Processes that decode pictures where the store is missing."""
+    """Processes that decode images where the store is missing."""
     compute: ComputeSettings = field(default_factory=ComputeSettings)
     """How a step is computed."""
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=50_000, evaluate_every=2000))
     """How long and how often."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.model.num_stages <= 4:
-            raise ConfigError.about("model.num_stages", f"{self.model.num_stages}", "choose 1 to 4")
+        self._demand_teacher()
+        self._demand_fitting_relation()
+        self._demand_steady_graph()
+        if self.embedding_noise < 0:
+            raise ConfigError.about("embedding_noise", f"{self.embedding_noise}", "choose 0 or more")
+        if self.batch_size < 2:
+            raise ConfigError.about("batch_size", "batch normalisation needs two images or more", "set it to 2 or more")
+        demand_ranges(self)
+
+    def _demand_teacher(self) -> None:
+        """Whatever looks at images needs a network to look with."""
         if self.losses.feature and self.features is None:
             raise ConfigError.about("losses.feature", "it needs a teacher", "set features to the teacher's name")
         if self.model.discriminators != "pixels" and self.features is None and self.model.projection_network is None:
-            raise ConfigError.about(
-                "model.discriminators", "they need a network", "set model.projection_network, or features to a teacher"
-            )
+            fix = "set model.projection_network, or features to a teacher"
+            raise ConfigError.about("model.discriminators", "they need a network", fix)
         if self.selection != "last" and (self.features is None or not self.evaluation_utterances):
-            raise ConfigError.about(
-                "selection", "it needs a teacher and an evaluation", "set features, or selection last"
-            )
-        if not 0 <= self.losses.adversarial_from <= 1:
-            raise ConfigError.about("losses.adversarial_from", f"{self.losses.adversarial_from}", "choose 0 to 1")
-        if self.losses.adversarial_from > 0 and not (self.losses.reconstruction or self.losses.feature):
-            raise ConfigError.about(
-                "losses.adversarial_from",
-                "without discriminators there is nothing to learn from",
-                "set losses.reconstruction or losses.feature, or adversarial_from to 0",
-            )
+            fix = "set features, or selection last"
+            raise ConfigError.about("selection", "it needs a teacher and an evaluation", fix)
         if self.initial is not None and self.features is None:
             raise ConfigError.about("initial", "fitting it to these embeddings needs a teacher", "set features")
-        if self.embedding_noise < 0:
-            raise ConfigError.about("embedding_noise", f"{self.embedding_noise}", "choose 0 or more")
-        if self.losses.feature_noise < 0 or self.losses.feature_shift < 0:
-            raise ConfigError.about("losses.feature_noise, losses.feature_shift", "negative", "choose 0 or more")
-        if self.relation.weight < 0:
-            raise ConfigError.about("relation.weight", f"{self.relation.weight}", "choose 0 or more")
+
+    def _demand_fitting_relation(self) -> None:
+        """The relation supervisor's pairs must be what their names say."""
         if self.relation.weight and self.relation.positive == "picture" and self.augmentation == "none":
-            raise ConfigError.about(
-                "relation.positive", "a picture is its own copy without augmentation", "set augmentation, e.g. to crop"
-            )
+            reason = "an image is its own copy without augmentation"
+            raise ConfigError.about("relation.positive", reason, "set augmentation, e.g. to crop")
         if self.relation.weight and self.wrong_same_class:
-            raise ConfigError.about(
-                "wrong_same_class", "relation needs wrong pictures of another class", "set it to 0, or relation.weight"
-            )
-        if self.compute.compile and self.compute.memory == "low":
-            raise ConfigError.about("compute.compile", "it keeps what memory = low gives up", "choose one of them")
+            reason = "relation needs wrong images of another class"
+            raise ConfigError.about("wrong_same_class", reason, "set it to 0, or relation.weight")
+
+    def _demand_steady_graph(self) -> None:
+        """A captured step must be the same in all the run."""
         losses = self.losses
+        changing = losses.feature or losses.reconstruction or losses.adversarial_from or self.relation.weight
         if self.compute.graphs and self.loop.nonfinite == "skip":
             raise ConfigError.about("loop.nonfinite", "a captured step cannot be taken back", "set it to stop")
-        if self.compute.graphs and (
-            losses.feature
-            or losses.reconstruction
-            or losses.adversarial_from
-            or self.relation.weight
-            or self.model.discriminators != "pixels"
-        ):
-            raise ConfigError.about(
-                "compute.graphs",
-                "feature, reconstruction and relation losses change from step to step",
-                "set it to false, or these losses to 0",
-            )
-        if self.batch_size < 2:
-            raise ConfigError.about(
-                "batch_size", "batch normalisation needs two pictures or more", "set it to 2 or more"
-            )
-        demand_ranges(self)
+        if self.compute.graphs and (changing or self.model.discriminators != "pixels"):
+            reason = "feature, reconstruction and relation losses change from step to step"
+            raise ConfigError.about("compute.graphs", reason, "set it to false, or these losses to 0")
 
     @property
     def image_size(self) -> int:
-        """Side of the last stage's pictures in pixels."""
+        """Side of the last stage's images in pixels."""
         return 64 << (self.model.num_stages - 1)

@@ -1,6 +1,5 @@
 """Training of the stacked generator: a step of every adversary, then one of the generator."""
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,7 +26,7 @@ from speech2img.precision import (
     to_channels_last_,
     to_device,
 )
-from speech2img.storage.releases.provenance import UNKNOWN, inherited, trained_with
+from speech2img.storage.releases.provenance import inherited
 from speech2img.training.cuda_graphs import GraphedStep
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.adversary import StepBatch
@@ -37,8 +36,9 @@ from speech2img.training.stackgan.data import (
     load_frozen_networks,
     pair_batches,
     validation_set,
+    with_noise,
 )
-from speech2img.training.stackgan.export import save_generator
+from speech2img.training.stackgan.export import networks_behind, save_generator
 from speech2img.training.stackgan.initialization import (
     keep_start,
     load_initial_weights_,
@@ -96,7 +96,7 @@ class StackGANTask(Task):
 
     @classmethod
     def build(cls, root: Path, settings: StackGANSettings, *, device: torch.device, sitting: Sitting) -> "StackGANTask":
-        """Generator on training pictures and frozen speech embeddings; a missing image store is made.
+        """Generator on training images and frozen speech embeddings; a missing image store is made.
 
         Raises
         ------
@@ -147,30 +147,14 @@ class StackGANTask(Task):
 
         # What the release will say that it was trained with.
         self.encoder_tensors, self.encoder_config = encoder.encoder_release()
-        self.trained_with = {
-            **(trained_with(self.encoder_config) or {"speech encoder's own": UNKNOWN}),
-            "speech encoder": encoder.sha256,
-            **(frozen.relation_features.trained_with if frozen.relation_features else {}),
-        }
-        if frozen.teacher is not None:
-            self.trained_with["feature network"] = frozen.teacher.sha256
-        if frozen.projection_network is not None:
-            self.trained_with["discriminators' network"] = frozen.projection_network.sha256
+        self.trained_with = networks_behind(encoder, self.encoder_config, frozen)
         if settings.initial is not None:
             self.trained_with |= inherited(start, "initial generator")
 
         # Draw the weights: of the generator, then of its adversaries.
         model = settings.model
-        self.arguments = {
-            "embedding_dim": batches.source.embeddings.shape[1],
-            "condition_dim": model.condition_dim,
-            "noise_dim": model.noise_dim,
-            "width": model.width,
-            "num_stages": model.num_stages,
-            "residual_blocks": model.residual_blocks,
-            "dense": model.dense,
-        }
-        self.generator = StackGenerator(**self.arguments)
+        self.config = model.generator_config(embedding_dim=batches.source.embeddings.shape[1])
+        self.generator = StackGenerator(**self.config)
         init_stackgan_(self.generator)
         if model.standardise_condition:
             normalize_input_(self.generator.augment.project, batches.source.embeddings)
@@ -242,7 +226,8 @@ class StackGANTask(Task):
             adversary.set_learning_rate(rate * settings.discriminator_learning_rate)
         self.generator.train()
 
-        pairs = [self._with_noise(batch.embeddings_BD), batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
+        embeddings_BD = with_noise(batch.embeddings_BD, self.batches.source.embeddings, settings.embedding_noise)
+        pairs = [embeddings_BD, batch.real_BCHW, batch.wrong_BCHW, batch.classes_B]
         if self.graph is not None:
             terms = self.graph(*to_device(pairs, self.device))
         else:
@@ -291,16 +276,6 @@ class StackGANTask(Task):
         losses |= self.image_losses(batch, fake, progress)
         self._optimizer_step(torch.stack(list(losses.values())).sum())
         return terms | {name: loss.detach() for name, loss in losses.items()}
-
-    def _with_noise(self, embeddings_BD: Tensor) -> Tensor:
-        """Embeddings and up to ``embedding_noise`` times the difference of two others: noise of their own spread."""
-        most = self.settings.embedding_noise
-        if not most:
-            return embeddings_BD
-        stored = self.batches.source.embeddings
-        others = [torch.randint(len(stored), (len(embeddings_BD),)) for _ in range(2)]
-        plus, minus = (torch.from_numpy(stored[rows.numpy()]) for rows in others)
-        return embeddings_BD + most * torch.rand(len(embeddings_BD), 1) * (plus - minus) / math.sqrt(2)
 
     def _optimizer_step(self, loss: Tensor) -> None:
         """Step of the generator, the last one under this scale of the losses."""
@@ -356,7 +331,7 @@ class StackGANTask(Task):
         save_generator(
             folder,
             weights,
-            arguments=self.arguments,
+            generator_config=self.config,
             settings=self.settings,
             encoder=(self.encoder_tensors, self.encoder_config),
             trained_with=self.trained_with,
