@@ -51,6 +51,7 @@ def utterance_source(
     settings: EncoderSettings,
     *,
     front_end: ReleasedFrontEnd | None,
+    layer_mix: list[float] | None,
     run_folder: Path,
     device: torch.device,
     progress: bool,
@@ -69,6 +70,8 @@ def utterance_source(
         How to train.
     front_end : ReleasedFrontEnd, optional
         Of the network pretrained.
+    layer_mix : list of float, optional
+        Mix of the weights that the run starts from; None learns one.
     run_folder : Path
         Keeps the mix of layers.
     device : torch.device
@@ -99,7 +102,9 @@ def utterance_source(
 
         def learn() -> None:
             shown = progress and is_main_process()
-            mix = learned_mix(front_end, augmented, utterances, settings, device=device, progress=shown)
+            mix = layer_mix
+            if mix is None:
+                mix = learned_mix(front_end, augmented, utterances, settings, device=device, progress=shown)
             write_json(path, {"front_end_sha256": front_end.sha256, "logits": mix})
 
         on_main_process(learn)

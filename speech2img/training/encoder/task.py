@@ -26,7 +26,15 @@ from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.data import EncoderData, batched, choose_utterances
 from speech2img.training.encoder.front_end import open_front_end
-from speech2img.training.encoder.initialization import EncoderStart, adopted, keep_start, open_start, start_from_
+from speech2img.training.encoder.initialization import (
+    HEARD_WITH,
+    EncoderStart,
+    adopted,
+    demand_same_front_end,
+    keep_start,
+    open_start,
+    start_from_,
+)
 from speech2img.training.encoder.model import (
     SpeechImageModel,
     encoder_config,
@@ -88,6 +96,8 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         identity = {"features_sha256": features.sha256}
         if front_end is not None:
             identity["front_end_sha256"] = front_end.sha256
+            if start is not None:
+                demand_same_front_end(start, front_end)
         return Prepared(settings, identity, (features, start, front_end))
 
     @classmethod
@@ -112,6 +122,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             utterances,
             settings,
             front_end=front_end,
+            layer_mix=None if start is None else start.layer_mix,
             run_folder=run.folder,
             device=device,
             progress=progress,
@@ -259,7 +270,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
 
         # Config and card.
         feature_network = {"feature network": self.data.features_sha256} if self.data.features_sha256 else {}
-        heard_with = {} if self.front_end is None else {"acoustic front-end": self.front_end.sha256}
+        heard_with = {} if self.front_end is None else {HEARD_WITH: self.front_end.sha256}
         config = {
             "kind": "speech-encoder",
             "mel_preset": self.settings.mel_preset,

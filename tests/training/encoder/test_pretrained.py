@@ -20,6 +20,7 @@ from speech2img.errors import CheckpointError, ConfigError, DiskFullError
 from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
+from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import copy_release, save_release
 from speech2img.training.encoder import front_end_frames
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings, PretrainedSettings
@@ -232,3 +233,39 @@ def test_a_damaged_mix_is_refused(corpus: Path, run: Path, settings: EncoderSett
     (tmp_path / "run" / MIX_FILE).write_text('{"logits": [0.1], "front_end_sha256": "00"}')
     with pytest.raises(CheckpointError, match="layer-mix.json.*another front-end"):
         train("encoder", corpus, tmp_path / "run", settings, progress=False)
+
+
+def test_a_training_starts_from_an_adapter_and_its_mix(
+    corpus: Path, run: Path, settings: EncoderSettings, front_end: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH2IMG_WEIGHTS", str(front_end.parent))
+    copy_release(run / "export", tmp_path / "start")
+    tuning = EncoderSettings(
+        initial=str(tmp_path / "start"),
+        features="made",
+        pretrained=PretrainedSettings(front_end=str(front_end)),
+        batch_size=8,
+        workers=1,
+        augment=True,
+        loop=LOOP,
+    )
+    assert train("encoder", corpus, tmp_path / "run", replace(tuning, learning_rate=1e-12), progress=False).finished
+    old, new = (json.loads((folder / MIX_FILE).read_text())["logits"] for folder in (run, tmp_path / "run"))
+    assert new == pytest.approx(old, abs=1e-3)  # releases are float16
+    first, last = load_release(run / "export")[0], load_release(tmp_path / "run" / "export")[0]
+    assert first.keys() == last.keys()
+    assert all(torch.allclose(first[name], last[name], atol=1e-3) for name in first)
+
+
+def test_a_start_on_another_front_end_is_refused(
+    corpus: Path, run: Path, front_end: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH2IMG_WEIGHTS", str(front_end.parent))
+    torch.manual_seed(9)
+    config = {"kind": "acoustic-front-end", "network": "whisper", "front_end": WHISPER, "mel_preset": "whisper"}
+    save_release(tmp_path / "other", WhisperEncoder(**WHISPER).state_dict(), config, "# Made up\n")
+    other = EncoderSettings(
+        initial=str(run), features="made", pretrained=PretrainedSettings(front_end=str(tmp_path / "other"))
+    )
+    with pytest.raises(ConfigError, match="its adapter was trained on .*set pretrained.front_end"):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
