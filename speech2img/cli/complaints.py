@@ -2,15 +2,18 @@
 
 import errno
 import os
+import resource
 from collections.abc import Iterator
 
-from speech2img.cli.address_space import address_space
 from speech2img.errors import DiskFullError, OutOfMemoryError, Speech2ImgError
 from speech2img.storage.atomic import NO_ROOM
 from speech2img.storage.reading import TOO_MANY_FILES
 
 EXIT_BUG = 70
 EXIT_PLACE = 1
+WITHOUT_TORCH = ("check", "prepare", "synthesize")
+TORCH_BYTES = 1200 << 20
+"""Address space that importing PyTorch and one small network take."""
 
 _MEMORY_WORDS = (
     "allocate memory",
@@ -124,3 +127,23 @@ def _short(message: object) -> str:
     """What an error says on one line of bearable length, or its kind where it says nothing."""
     text = " ".join(str(message).split()) or type(message).__name__
     return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]} ..."
+
+
+def address_space() -> int | None:
+    """Bytes of address space that this process may have (``ulimit -v`` or ``-d``); None without a limit."""
+    limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
+
+
+def require_address_space(verb: str) -> None:
+    """Refuse a verb that computes where PyTorch cannot even be imported: its libraries would end the process.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If the address space is limited to less than `TORCH_BYTES`.
+    """
+    limit = address_space()
+    if verb not in WITHOUT_TORCH and limit is not None and limit < TORCH_BYTES:
+        reason = f"the address space is limited to {limit >> 20:,} MiB, and PyTorch alone takes {TORCH_BYTES >> 20:,}"
+        raise OutOfMemoryError.about("memory", reason, "raise the limit ('ulimit -v', 'ulimit -d')")

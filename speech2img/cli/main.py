@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    from speech2img.cli.address_space import require_address_space
+    from speech2img.cli.complaints import require_address_space
 
     args = build_parser().parse_args(argv)
     require_address_space(args.verb)

@@ -17,7 +17,18 @@ _HEAD_BYTES = 512
 
 
 def require_own(paths: Iterable[Path]) -> None:
-    """Raise ConfigError where something else than a picture of `write_image` has one of these names."""
+    """Check that nothing would be lost under some names: what is there was made by `write_image`.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Where pictures are to be written.
+
+    Raises
+    ------
+    ConfigError
+        If one of them is a link, a folder, or a file without the mark of this package.
+    """
     for path in paths:
         if not (path.exists() or path.is_symlink()):
             continue

@@ -1,8 +1,12 @@
 """Pictures in: any common file becomes 8-bit RGB, upright, or one clear error; and the crop to a bounding box."""
 
 import io
+import logging
 import re
-from collections.abc import Mapping
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +15,6 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from speech2img.errors import DataError, ImageError
-from speech2img.images.pillow_warnings import without_warnings
 from speech2img.images.pixels import CONVERT, to_rgb
 from speech2img.images.tiff import check_tiff
 from speech2img.storage.atomic import disk_errors
@@ -53,6 +56,13 @@ _NEXT_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # within a scan, 0 a
 _ENDS, _SCAN, _STAND_ALONE = 0xD9, 0xDA, frozenset((0x01, *range(0xD0, 0xD9)))
 
 Box = tuple[float, float, float, float]
+
+# Without any handler Python prints its errors on standard error; handlers of the user still get them.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+_lock = threading.Lock()
+_inside = 0
+_outer = ExitStack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,7 @@ def holds_several(path: str | Path) -> bool:
                 return False
         data = read_bytes(path, max_bytes=MAX_BYTES)
         check_tiff(str(path), data)
-        with without_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _without_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return image.width * image.height <= MAX_PIXELS and bool(getattr(image, "is_animated", False))
     except Exception:  # a damaged file: reading the picture itself says what is wrong with it
         return False
@@ -190,7 +200,7 @@ def _read(source: str | Path | bytes, *, eighth: bool = False) -> _Decoded:
         raise ImageError.about(name, "the file is empty", "get the whole file")
     check_tiff(name, data)
     try:
-        with without_warnings():
+        with _without_warnings():
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             width, height = image.size
             # The size by the header, before memory is taken for pixels.
@@ -280,3 +290,24 @@ def _not_an_image(name: str, data: bytes) -> ImageError:
         return ImageError.about(name, f"a damaged {kind.removeprefix('image/').upper()} file", "get the whole file")
     reason = f"not a picture but {kind}" if kind is not None else "not a picture"
     return ImageError.about(name, f"{reason} ({', '.join(FORMATS)} are read)", CONVERT)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence Python's warnings while any thread is inside; afterwards the user's own filters are back.
+
+    ``warnings.catch_warnings`` alone restores filters in the wrong order when threads overlap.
+    """
+    global _inside
+    with _lock:
+        if _inside == 0:
+            _outer.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _outer.close()

@@ -30,7 +30,20 @@ def to_network(images: NDArray[np.uint8], size: int, *, device: str | torch.devi
 
 
 def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Pictures (N, H, W, 3) uint8 resized as by ``to_network`` to (N, size, size, 3) uint8."""
+    """Pictures of another size, resized as `to_network` does.
+
+    Parameters
+    ----------
+    images : np.ndarray [shape=(N, H, W, 3), uint8, RGB]
+        Pictures of one size.
+    size : int
+        Side wanted.
+
+    Returns
+    -------
+    np.ndarray [shape=(N, size, size, 3), uint8]
+        The same array where the size is right already.
+    """
     if images.shape[1:3] == (size, size):
         return images
     pixels = to_network(images, size).add_(1.0).mul_(127.5).round_().to(torch.uint8)

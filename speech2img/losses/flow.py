@@ -28,6 +28,12 @@ def rectified_flow_loss(
     ------
     ValueError
         If the shapes do not fit.
+
+    Notes
+    -----
+    The line is ``state_t = (1 - t) noise + t data``, and its velocity ``data - noise`` is the same all along. A network
+    that gives the mean of the velocities at every point turns noise into data, by the ordinary differential equation
+    ``d state / dt = velocity(state, t)`` from time 0 to 1.
     """
     if data_BK.shape != noise_BK.shape or time_B.shape != data_BK.shape[:1]:
         raise ValueError(f"shapes do not fit: {tuple(data_BK.shape)}, {tuple(noise_BK.shape)}, {tuple(time_B.shape)}")

@@ -21,7 +21,10 @@ class System:
     stages: Mapping[str, Callable[[], Any]]
     """Stage -> its settings, in the order of training; slips of the published code are corrected."""
     published: Mapping[str, Callable[[], Any]] = field(default_factory=lambda: MappingProxyType({}))
-    """The same with the slips of the published code; instead of the stages of the same name."""
+    """The same with the slips of the published code; instead of the stages of the same name.
+
+    Empty where the code was never published, or where nothing in it contradicts its paper.
+    """
     protocol: str | None = None
     """How its numbers were measured: a name of ``metrics.report.protocols``."""
 

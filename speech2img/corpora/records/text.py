@@ -24,7 +24,18 @@ def a_or_an(phrase: str) -> str:
 
 
 def plain_words(text: str) -> str | None:
-    """A caption with single spaces between its words, or None if it is too long or has control characters."""
+    """A caption with single spaces between its words.
+
+    Parameters
+    ----------
+    text : str
+        As a file holds it; line breaks and tabs count as blanks.
+
+    Returns
+    -------
+    str or None
+        None if it is longer than `MAX_WORDS` characters, or has control characters or lone surrogates.
+    """
     plain = " ".join(text.split())
     return plain if is_plain(plain) else None
 

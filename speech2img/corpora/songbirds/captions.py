@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from speech2img.corpora.songbirds.attributes import visible_attributes
 from speech2img.corpora.songbirds.languages.english import ENGLISH
-from speech2img.corpora.songbirds.languages.language import Language
+from speech2img.corpora.songbirds.languages.sentence import Language
 
 WEIGHTS: Mapping[str, float] = {
     "body_color": 1.0,

@@ -15,8 +15,7 @@ from speech2img.corpora.songbirds.languages.english_words import (
     NOUNS,
     POSE_PHRASES,
 )
-from speech2img.corpora.songbirds.languages.language import Language
-from speech2img.corpora.songbirds.languages.sentence import Sentence
+from speech2img.corpora.songbirds.languages.sentence import Language, Sentence
 
 
 def write_english(mentions: Mapping[str, str], rng: random.Random, plain_share: float) -> str:

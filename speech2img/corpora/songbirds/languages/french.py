@@ -16,9 +16,8 @@ from speech2img.corpora.songbirds.languages.french_words import (
     SCENES,
     SEEN,
 )
-from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.romance import Adjective, Noun
-from speech2img.corpora.songbirds.languages.sentence import Sentence, as_sentence, join_with
+from speech2img.corpora.songbirds.languages.sentence import Language, Sentence, as_sentence, join_with
 
 _VOWELS = "aeiouyâéèêëîïôûœ"
 _ARTICLES: Mapping[str, tuple[str, str, str]] = {

@@ -17,8 +17,7 @@ from speech2img.corpora.songbirds.languages.german_words import (
     SCENES,
     SEEN,
 )
-from speech2img.corpora.songbirds.languages.language import Language
-from speech2img.corpora.songbirds.languages.sentence import Sentence, as_sentence, join_with
+from speech2img.corpora.songbirds.languages.sentence import Language, Sentence, as_sentence, join_with
 
 Case = Literal["nom", "acc", "dat"]
 

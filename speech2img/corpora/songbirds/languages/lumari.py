@@ -9,9 +9,8 @@ import random
 from collections.abc import Mapping, Sequence
 
 from speech2img.corpora.records.voices import cast
-from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.lumari_words import Root, lexicon
-from speech2img.corpora.songbirds.languages.sentence import Sentence
+from speech2img.corpora.songbirds.languages.sentence import Language, Sentence
 
 LIVING, PART, PLACE = "e", "o", "u"
 """Endings of the three classes."""

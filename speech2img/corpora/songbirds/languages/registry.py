@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from speech2img.corpora.songbirds.languages.english import ENGLISH
 from speech2img.corpora.songbirds.languages.french import FRENCH
 from speech2img.corpora.songbirds.languages.german import GERMAN
-from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.lumari import LUMARI
+from speech2img.corpora.songbirds.languages.sentence import Language
 from speech2img.corpora.songbirds.languages.spanish import SPANISH
 from speech2img.errors import ConfigError
 
@@ -18,6 +18,16 @@ LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, 
 
 def find_language(code: str) -> Language:
     """Look up a language.
+
+    Parameters
+    ----------
+    code : str
+        A key of `LANGUAGES`; anything else is refused with the nearest one.
+
+    Returns
+    -------
+    Language
+        Its grammar and its voices.
 
     Raises
     ------

@@ -1,10 +1,18 @@
-"""What the grammars share: which parts of the bird a sentence speaks of, and the choice among synonyms."""
+"""What a language of captions is, and what the grammars share: parts of the bird, the choice among synonyms."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+from speech2img.corpora.records.voices import Voices
+
 T = TypeVar("T")
+Grammar = Callable[[Mapping[str, str], random.Random, float], str]
+"""``write(mentions, rng, plain_share)``: one sentence that says these attributes (never ``light``) and no others.
+
+``plain_share``, 0..1, is how often the plain word is taken where there are synonyms.
+"""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "crown": ("crown_color",),
@@ -20,6 +28,18 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """Part of the bird -> the attributes that are said of it, in the order of its adjectives."""
 BODY_ADJECTIVE_SHARE = 0.65
 """How often the colour of the body is said of the bird itself ("a red bird"), not of its body."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language of captions."""
+
+    name: str
+    """In English, for messages."""
+    write: Grammar
+    """Its grammar."""
+    voices: Voices
+    """Who speaks it, as names of espeak-ng."""
 
 
 class Sentence:

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from speech2img.corpora.records.voices import cast
-from speech2img.corpora.songbirds.languages.language import Language
 from speech2img.corpora.songbirds.languages.romance import Adjective, Noun
-from speech2img.corpora.songbirds.languages.sentence import Sentence, as_sentence, join_with
+from speech2img.corpora.songbirds.languages.sentence import Language, Sentence, as_sentence, join_with
 from speech2img.corpora.songbirds.languages.spanish_words import (
     ADJECTIVES,
     COLORS,
