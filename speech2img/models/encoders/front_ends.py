@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from speech2img.models.encoders.front_end import AcousticFrontEnd
+from speech2img.models.encoders.hubert import HubertBase, HubertLarge
 from speech2img.models.encoders.whisper import WhisperEncoder
 
-FrontEndName = Literal["whisper"]
+FrontEndName = Literal["whisper", "hubert-base", "hubert-large"]
 
 FRONT_ENDS: Mapping[str, Callable[..., AcousticFrontEnd]] = {
-    "whisper": WhisperEncoder  # Radford et al. 2022: log-mel, 50 steps a second
+    "whisper": WhisperEncoder,  # Radford et al. 2022: log-mel, 50 steps a second
+    "hubert-base": HubertBase,  # Hsu et al. 2021: waveform, 50 steps a second
+    "hubert-large": HubertLarge,  # the one of SpeechCLIP large and S2IVQ-D
 }
 """Name under ``network`` of a front-end's release -> class."""
 

@@ -1,4 +1,4 @@
-"""Transformer blocks with normalisation in front (pre-norm), masked by length."""
+"""Transformer blocks, masked by length."""
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class SelfAttention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a two-layer network with GELU, each on normalised steps and added to them.
+    """Attention and a two-layer network with GELU, each added to the steps.
 
     Parameters
     ----------
@@ -56,10 +56,15 @@ class TransformerBlock(nn.Module):
         Width between the two linear maps.
     dropout : float
         On what is added to the steps.
+    pre_norm : bool
+        Normalise what goes into each of both; otherwise the sums, as in the first Transformer.
     """
 
-    def __init__(self, width: int, num_heads: int, mlp_width: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, num_heads: int, mlp_width: int, *, dropout: float = 0.0, pre_norm: bool = True
+    ) -> None:
         super().__init__()
+        self.pre_norm = pre_norm
         self.attention_norm = nn.LayerNorm(width)
         self.attention = SelfAttention(width, num_heads)
         self.mlp_norm = nn.LayerNorm(width)
@@ -69,9 +74,14 @@ class TransformerBlock(nn.Module):
 
     def forward(self, steps_BTD: Tensor, allowed_B11T: Tensor | None) -> Tensor:
         """Arguments and result as for `SelfAttention.forward`."""
-        steps_BTD = steps_BTD + self.dropout(self.attention(self.attention_norm(steps_BTD), allowed_B11T))
-        hidden = F.gelu(self.mlp_in(self.mlp_norm(steps_BTD)))
-        return steps_BTD + self.dropout(self.mlp_out(hidden))
+        if self.pre_norm:
+            steps_BTD = steps_BTD + self.dropout(self.attention(self.attention_norm(steps_BTD), allowed_B11T))
+            return steps_BTD + self.dropout(self._mlp(self.mlp_norm(steps_BTD)))
+        steps_BTD = self.attention_norm(steps_BTD + self.dropout(self.attention(steps_BTD, allowed_B11T)))
+        return self.mlp_norm(steps_BTD + self.dropout(self._mlp(steps_BTD)))
+
+    def _mlp(self, steps_BTD: Tensor) -> Tensor:
+        return self.mlp_out(F.gelu(self.mlp_in(steps_BTD)))
 
 
 def valid_steps(lengths_B: Tensor, num_steps: int, device: torch.device) -> Tensor | None:
