@@ -6,9 +6,10 @@ import numpy as np
 
 from speech2img.audio.store import MelStore
 from speech2img.batches.speech import Mels, SpeechBatches, UtteranceSource
-from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.errors import DataError
 from speech2img.features.image_features import FeatureFile, Standardizer
+from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.training.encoder.model import pad_value
 from speech2img.training.encoder.settings import EncoderSettings
 
@@ -45,6 +46,14 @@ class Utterances:
     """What they were standardised with."""
     features_sha256: str
     """Hash of the teacher's weights."""
+    imitated: np.ndarray | None = None
+    """float32, (utterances of the corpus, D): embeddings that are learned instead of the features of images."""
+
+    def targets(self, chosen: np.ndarray) -> np.ndarray:
+        """What some of the training utterances, numbered from 0, learn from: (n, D), one view of each image."""
+        if self.imitated is not None:
+            return self.imitated[self.rows[chosen]]
+        return self.features[self.images[chosen], 0]
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,12 @@ def encoder_data(
 
 
 def choose_utterances(
-    manifest: Manifest, features: FeatureFile, settings: EncoderSettings, *, standard: Standardizer | None = None
+    manifest: Manifest,
+    features: FeatureFile,
+    settings: EncoderSettings,
+    *,
+    standard: Standardizer | None = None,
+    imitated: EmbeddingFile | None = None,
 ) -> Utterances:
     """Training utterances (known voices only) and validation utterances of a corpus.
 
@@ -114,12 +128,17 @@ def choose_utterances(
         How to train.
     standard : Standardizer, optional
         What to standardise with where that is asked for; None takes the training pictures' own.
+    imitated : EmbeddingFile, optional
+        Speech embeddings to learn instead of features.
 
     Raises
     ------
     DataError
-        If the features belong to another manifest, or there are no utterances in split train or val.
+        If the features or the embeddings belong to another manifest, or there are no utterances in split train or val.
     """
+    spoken = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    if imitated is not None and imitated.ids != spoken:
+        raise DataError.about(imitated.folder, "it belongs to another manifest", "extract the embeddings again")
     if features.ids != [item.id for item in manifest.items]:
         raise DataError.about(features.path, "it belongs to another manifest", "compute the teacher's features again")
 
@@ -151,7 +170,8 @@ def choose_utterances(
 
     names, labels = np.unique(images if settings.labels == "picture" else classes, return_inverse=True)
     labels = labels.astype(np.int64)
-    return Utterances(rows, images, labels, len(names), held_out, targets, standard, features.sha256)
+    learned = None if imitated is None else imitated.embeddings
+    return Utterances(rows, images, labels, len(names), held_out, targets, standard, features.sha256, learned)
 
 
 def batched(utterances: Utterances, source: UtteranceSource, settings: EncoderSettings) -> EncoderData:
@@ -166,12 +186,16 @@ def batched(utterances: Utterances, source: UtteranceSource, settings: EncoderSe
     settings : EncoderSettings
         Size, order and masks of the batches.
     """
+    # Each utterance learns from its image, or from its own embedding.
+    targets, rows = utterances.features, utterances.images
+    if utterances.imitated is not None:
+        targets, rows = utterances.imitated[:, None], utterances.rows
     batches = SpeechBatches(
         source,
         utterances.rows,
-        utterances.images,
+        rows,
         utterances.labels,
-        utterances.features,
+        targets,
         batch_size=settings.batch_size,
         seed=settings.loop.seed,
         mask_bands=settings.mask_bands,

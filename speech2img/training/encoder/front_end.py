@@ -206,7 +206,7 @@ def learned_mix(
             lambda image, speech, labels: model.losses(model.embed_images(image), speech, labels),
             model=model,
             rows=utterances.rows[chosen],
-            features=utterances.features[utterances.images[chosen], 0],
+            features=utterances.targets(chosen),
             labels=utterances.labels[chosen],
             copy=int(settings.augment),
             steps=own.mix_steps,

@@ -164,6 +164,10 @@ class EncoderSettings:
     mel_preset are taken over; those chosen here must fit. For recordings of one's own take features of its own teacher
     (features --teacher songbirds), learning_rate 1e-4 and few steps: loop.max_steps of 300 for ten recordings, 2,000
     for a hundred, with loop.evaluate_every of 50, so that the best weights are kept before it learns them by heart."""
+    imitate: str | None = None
+    """Learn from stored speech embeddings of this name (``extract``) instead of the images' features: what another
+    encoder makes of the recordings as they are. From augmented copies and other voices the new encoder learns to give
+    the same, so that the generator and the prior of the other one understand it ('speech2img compose')."""
     losses: EncoderLossSettings = field(default_factory=EncoderLossSettings)
     """Losses."""
     batch_size: int = 64
@@ -219,6 +223,10 @@ class EncoderSettings:
         if self.pretrained.copies < 0 or min(self.pretrained.mix_utterances, self.pretrained.mix_steps + 1) < 1:
             reason = "out of range"
             raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", reason, "use 0, 1 and 0 or more")
+        if self.imitate is not None and (self.image_head or self.draw == "pictures" or self.losses.distinctive):
+            reason = "it is learned from utterance by utterance, without images"
+            fix = "set image_head to false, draw to utterances and losses.distinctive to 0"
+            raise ConfigError.about("imitate", reason, fix)
         if self.step_parts < 1 or not 0 < self.step_factor <= 1:
             raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
         if not all(0 <= beta < 1 for beta in self.betas):

@@ -26,6 +26,7 @@ from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.encoder.data import EncoderData, batched, choose_utterances
 from speech2img.training.encoder.front_end import open_front_end
+from speech2img.training.encoder.imitation import open_imitated
 from speech2img.training.encoder.initialization import (
     HEARD_WITH,
     EncoderStart,
@@ -98,7 +99,10 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             identity["front_end_sha256"] = front_end.sha256
             if start is not None:
                 demand_same_front_end(start, front_end)
-        return Prepared(settings, identity, (features, start, front_end))
+        imitated = None if settings.imitate is None else open_imitated(root, settings)
+        if imitated is not None:
+            identity["imitated_sha256"] = imitated.embeddings.sha256
+        return Prepared(settings, identity, (features, start, front_end, imitated))
 
     @classmethod
     def build(cls, root: Path, settings: EncoderSettings, *, device: torch.device, sitting: Sitting) -> "EncoderTask":
@@ -110,12 +114,17 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             If recordings are missing.
         """
         # Utterances and their targets.
-        features, start, front_end = sitting.inputs
+        features, start, front_end, imitated = sitting.inputs
         run, progress = sitting.run, sitting.progress
         manifest = Manifest.load(root)
         store = mel_store(manifest, preset=settings.mel_preset, workers=settings.workers, progress=progress)
-        standard = None if start is None else start.standard(features)
-        utterances = choose_utterances(manifest, features, settings, standard=standard)
+        if imitated is not None:
+            standard = imitated.standard
+        else:
+            standard = None if start is None else start.standard(features)
+        utterances = choose_utterances(
+            manifest, features, settings, standard=standard, imitated=None if imitated is None else imitated.embeddings
+        )
         source = utterance_source(
             manifest,
             store,
@@ -129,6 +138,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         )
         data = batched(utterances, source.utterances, settings)
         trained_with = {} if start is None else start.trained_with
+        trained_with |= {} if imitated is None else imitated.trained_with
         task = cls(settings, data=data, device=device, trained_with=trained_with, front_end=front_end, source=source)
 
         # Weights of another run to start from.

@@ -17,10 +17,11 @@ from speech2img.audio.augmentation.augment import AugmentationSettings
 from speech2img.config import load_settings
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import CheckpointError, ConfigError, DiskFullError
+from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.storage.releases.writing import copy_release, save_release
 from speech2img.training.encoder import front_end_frames
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings, PretrainedSettings
@@ -269,3 +270,45 @@ def test_a_start_on_another_front_end_is_refused(
     )
     with pytest.raises(ConfigError, match="its adapter was trained on .*set pretrained.front_end"):
         train("encoder", corpus, tmp_path / "run", other, progress=False)
+
+
+def test_it_learns_what_another_encoder_makes_of_the_recordings(
+    corpus: Path, settings: EncoderSettings, tmp_path: Path
+) -> None:
+    plain = EncoderSettings(features="made", batch_size=8, workers=1, standardise=True, loop=LOOP)
+    shape = replace(plain.model, channels=(8, 8, 8, 16, 16, 16, 16, 16), embedding_dim=FEATURE_DIM)
+    train("encoder", corpus, tmp_path / "first", replace(plain, model=shape), progress=False)
+    extract_embeddings(tmp_path / "first", corpus, name="first", progress=False)
+    losses = EncoderLossSettings(joint=0.0, l1=1.0, distillation=0.0)
+    follow = replace(
+        settings,
+        imitate="first",
+        losses=losses,
+        learning_rate=5e-3,
+        loop=replace(LOOP, max_steps=40, evaluate_every=20),
+    )
+    train("encoder", corpus, tmp_path / "second", follow, progress=False)
+
+    # The release keeps what its targets were standardised with, and says whom it follows.
+    first, config = load_release(tmp_path / "first" / "export")
+    second, own = load_release(tmp_path / "second" / "export")
+    assert torch.equal(first["target.mean"], second["target.mean"])
+    assert own["trained_with"]["imitated encoder"] == release_sha256(tmp_path / "first" / "export")
+    steps = [json.loads(line) for line in (tmp_path / "second" / "stats.jsonl").read_text().splitlines()]
+    l1 = [line["l1"] for line in steps if "l1" in line]
+    assert l1[-1] < 0.8 * l1[0]
+
+
+def test_imitation_refuses_what_does_not_fit(
+    corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path
+) -> None:
+    extract_embeddings(run, corpus, name="frozen", progress=False)
+    other = replace(settings, imitate="frozen", pretrained=replace(settings.pretrained, embedding_dim=12))
+    with pytest.raises(ConfigError, match="imitate frozen: 20 numbers an utterance.*12|embedding_dim"):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
+    with pytest.raises(ConfigError, match="standardise: differs from that of frozen; set it to true"):
+        train(
+            "encoder", corpus, tmp_path / "run", replace(settings, imitate="frozen", standardise=False), progress=False
+        )
+    with pytest.raises(ConfigError, match="imitate: .*set image_head to false"):
+        replace(settings, imitate="frozen", image_head=True)
