@@ -8,7 +8,7 @@ for seed in $ENCODER_SEEDS; do
         name=$system-$seed
         more=("${encoder[@]}")
         if [ "$system$CORPUS" = li2020cub100 ]; then more+=(--set model.embedding_dim=1024); fi
-        step "encoder $name" speech2img train encoder --config "$here/encoder-$system.toml" --root "$ROOT" \
+        step "encoder $name" speech2img train encoder --preset "$system" --config "$here/encoder-$system.toml" --root "$ROOT" \
             --out "$RUNS/encoder-$name" --set "loop.seed=$seed" "${more[@]}"
         step "embeddings $name" speech2img extract --run "$RUNS/encoder-$name" --root "$ROOT" --name "$name"
         step "scores $name" python experiments/cub100/encoder_scores.py --root "$ROOT" --embeddings "$name" \

@@ -12,10 +12,10 @@ for seed in $GENERATOR_SEEDS; do
             recipe=$here/generator-ours-$CORPUS.toml
             sets=("${painter[@]}")
         fi
-        step "generator $system-$seed" speech2img train generator --config "$recipe" --root "$ROOT" --out "$out" \
+        step "generator $system-$seed" speech2img train generator --preset "$system" --config "$recipe" --root "$ROOT" --out "$out" \
             --set "loop.seed=$seed" "${sets[@]}"
         if [ "$system" = ours ]; then
-            step "prior $system-$seed" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
+            step "prior $system-$seed" speech2img train prior --preset ours --config "$here/prior-ours.toml" --root "$ROOT" \
                 --out "$RUNS/model-ours-$seed" --set "generator=$out" --set "embeddings=s2igan-$seed" \
                 --set features=$features --set "loop.seed=$seed" "${prior[@]}"
         fi

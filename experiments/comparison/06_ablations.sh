@@ -12,7 +12,7 @@ encoder() {
     local name=$1 system=$2
     shift 2
     for seed in $ABLATION_SEEDS; do
-        step "encoder $name-$seed" speech2img train encoder --config "$here/encoder-$system.toml" --root "$ROOT" \
+        step "encoder $name-$seed" speech2img train encoder --preset "$system" --config "$here/encoder-$system.toml" --root "$ROOT" \
             --out "$RUNS/encoder-$name-$seed" --set "loop.seed=$seed" $(printf -- "--set %s " "$@")
     done
 }
@@ -20,7 +20,7 @@ encoder() {
 generator() {
     local name=$1 recipe=$2
     shift 2
-    step "generator $name" speech2img train generator --config "$here/generator-$recipe.toml" --root "$ROOT" \
+    step "generator $name" speech2img train generator --preset "${recipe%%-*}" --config "$here/generator-$recipe.toml" --root "$ROOT" \
         --out "$RUNS/$name-0" --set loop.seed=0 $(printf -- "--set %s " "$@")
 }
 
@@ -39,7 +39,7 @@ generator model-no-prior ours-songbirds "${painter[1]}" embeddings=s2igan-0
 generator painter-pixels ours-songbirds model.discriminators=pixels
 generator painter-rates ours-songbirds "${painter[1]}" learning_rate=5e-4 discriminator_learning_rate=3e-4 schedule=constant
 for name in pixels rates; do
-    step "prior of painter-$name" speech2img train prior --config "$here/prior-ours.toml" --root "$ROOT" \
+    step "prior of painter-$name" speech2img train prior --preset ours --config "$here/prior-ours.toml" --root "$ROOT" \
         --out "$RUNS/model-$name-0" --set "generator=$RUNS/painter-$name-0" --set embeddings=s2igan-0 \
         --set features=$features --set loop.seed=0 "${prior[@]}"
 done

@@ -4,4 +4,4 @@ source "$(dirname "$0")/../common.sh"
 CORPUS=${CORPUS:-songbirds}
 ROOT=${ROOT:-data/$CORPUS}
 RUNS=${RUNS:-runs/s2igan/$CORPUS}
-step "generator" speech2img train generator --config "$here/generator-$CORPUS.toml" --root "$ROOT" --out "$RUNS/generator"
+step "generator" speech2img train generator --preset s2igan --config "$here/generator-$CORPUS.toml" --root "$ROOT" --out "$RUNS/generator"

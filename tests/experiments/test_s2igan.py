@@ -40,12 +40,14 @@ def test_the_whole_way_of_every_corpus(corpus: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("corpus", PHOTOGRAPHS)
 def test_settings_are_the_published_ones(corpus: str) -> None:
-    found = load_settings(StackGANSettings, file=FOLDER / f"generator-{corpus}.toml")
     preset = find_preset("generator", "s2igan")
+    found = load_settings(StackGANSettings, file=FOLDER / f"generator-{corpus}.toml", base=preset)
     assert (found.model, found.losses) == (preset.model, preset.losses)
     assert (found.batch_size, found.learning_rate, found.discriminator_learning_rate) == (24, 2e-4, 2e-4)
     assert (found.ema_decay, found.augmentation, found.relation.weight) == (0.999, "crop_flip", 1.0)
     assert found.relation.positive == ("class" if corpus in ("cub", "oxford102") else "picture")
     assert found.relation.form == "corrected"
-    encoder = load_settings(EncoderSettings, file=FOLDER / f"encoder-{corpus}.toml")
+    encoder = load_settings(
+        EncoderSettings, file=FOLDER / f"encoder-{corpus}.toml", base=find_preset("encoder", "s2igan")
+    )
     assert encoder.image_head, "the relation supervisor sees by the image head"

@@ -1,6 +1,6 @@
 """How far are distance, scores and features from the golden values of pytorch-fid and torch-fidelity?
 
-python experiments/golden_agreement.py --realdata DIR, with metric_golden.* and weights/ in DIR.
+python experiments/metrics/golden_agreement.py --realdata DIR, with metric_golden.* and weights/ in DIR.
 """
 
 import argparse
