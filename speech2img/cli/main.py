@@ -9,7 +9,18 @@ from speech2img.cli.interrupts import INTERRUPTS
 if TYPE_CHECKING:
     from speech2img.cli.parsing import Parser
 
-VERBS = ("check", "prepare", "synthesize", "features", "train", "extract", "generate", "evaluate", "import_weights")
+VERBS = (
+    "check",
+    "prepare",
+    "synthesize",
+    "features",
+    "train",
+    "extract",
+    "generate",
+    "evaluate",
+    "import_weights",
+    "compose",
+)
 """Modules with ``add(verbs)``, in the order of the work; each imports what is heavy only when it runs."""
 
 EPILOG = """\

@@ -6,6 +6,7 @@ from pathlib import Path
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
+from speech2img.storage.releases.composition import IMITATED
 from speech2img.storage.releases.provenance import inherited
 from speech2img.training.encoder.settings import EncoderSettings
 
@@ -56,5 +57,4 @@ def open_imitated(root: Path, settings: EncoderSettings) -> Imitated:
     if settings.standardise != (standard is not None):
         value = "true" if standard is not None else "false"
         raise ConfigError.about("standardise", f"differs from that of {name}", f"set it to {value}")
-    role = "imitated encoder"
-    return Imitated(embeddings, standard, {**inherited(config, role), role: embeddings.sha256})
+    return Imitated(embeddings, standard, {**inherited(config, IMITATED), IMITATED: embeddings.sha256})
