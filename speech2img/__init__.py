@@ -28,7 +28,7 @@ for _module in ("fcntl", "resource"):
         _refuse(_module)
 
 
-def load(name_or_path: str | PathLike[str], *, device: str = "auto") -> "SpeechToImage":
+def load(name_or_path: str | PathLike[str], *, device: str = "auto", trim: bool = True) -> "SpeechToImage":
     """Load a speech-to-image model: shipped weights by name, or a run or release folder.
 
     Parameters
@@ -37,6 +37,8 @@ def load(name_or_path: str | PathLike[str], *, device: str = "auto") -> "SpeechT
         Name of shipped weights (``"songbirds"``), a run folder, or a release folder.
     device : str
         ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+    trim : bool
+        Leave out silence before and after the speech, and say so.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def load(name_or_path: str | PathLike[str], *, device: str = "auto") -> "SpeechT
     """
     from speech2img.pipeline import SpeechToImage
 
-    return SpeechToImage.load(name_or_path, device=device)
+    return SpeechToImage.load(name_or_path, device=device, trim=trim)
 
 
 def __getattr__(name: str) -> Any:

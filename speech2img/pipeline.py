@@ -9,6 +9,7 @@ T frames, S picture size.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from typing import Any, Literal, TypeAlias, overload
@@ -20,6 +21,7 @@ from PIL import Image
 from speech2img.audio.inputs import Recording, hear, recordings_in
 from speech2img.audio.mel import MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
+from speech2img.audio.trimming import trim_silence
 from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError
@@ -57,6 +59,7 @@ class SpeechToImage(EmbeddingsToImage):
         device: str = "auto",
         name: str = "",
         weights_sha256: str = "",
+        trim: bool = True,
     ) -> None:
         """Put built networks together.
 
@@ -70,10 +73,13 @@ class SpeechToImage(EmbeddingsToImage):
             Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
         device, name, weights_sha256 : str
             As for `EmbeddingsToImage`.
+        trim : bool
+            As for :meth:`load`.
         """
         super().__init__(sampler, device=device, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
         self.mel = mel
+        self.trim = trim
 
     @classmethod
     def load(
@@ -83,6 +89,7 @@ class SpeechToImage(EmbeddingsToImage):
         generator: str | PathLike[str] | None = None,
         candidates: int | None = None,
         device: str = "auto",
+        trim: bool = True,
     ) -> "SpeechToImage":
         """Load released weights.
 
@@ -97,6 +104,8 @@ class SpeechToImage(EmbeddingsToImage):
             what was said and take longer; needs weights with a reranker.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
+        trim : bool
+            Leave out silence before and after the speech where it is 0.3 s or longer (`trim_silence`), and say so.
 
         Raises
         ------
@@ -110,7 +119,13 @@ class SpeechToImage(EmbeddingsToImage):
         candidates = checked_candidates(candidates)
         encoder, mel, sampler, sha256 = load_speech_networks(name_or_path, generator=generator, candidates=candidates)
         return cls(
-            encoder=encoder, sampler=sampler, mel=mel, device=device, name=str(name_or_path), weights_sha256=sha256
+            encoder=encoder,
+            sampler=sampler,
+            mel=mel,
+            device=device,
+            name=str(name_or_path),
+            weights_sha256=sha256,
+            trim=trim,
         )
 
     @overload
@@ -161,7 +176,8 @@ class SpeechToImage(EmbeddingsToImage):
         Warns
         -----
         RecordingWarning
-            If a recording is painted but may be misheard: below 16 kHz, or with a long silence.
+            If silence around the speech was left out, or a recording is heard but may be misheard: a narrow band, noise
+            alone, very faint, overdriven, less than a word, or with a long silence.
         """
         num_images, _ = whole_number("num_images", num_images, 1, MOST_IMAGES), whole_number("seed", seed, 0, None)
         recordings, several = recordings_in(audio)
@@ -293,12 +309,16 @@ class SpeechToImage(EmbeddingsToImage):
     def _read_mel(self, recording: Recording, name: str, said: Remarks) -> np.ndarray:
         """Log-mel of one recording, shape (M, T)."""
         heard = hear(recording, sample_rate=self.mel.sample_rate, name=name)
+        before = after = 0.0
+        if self.trim:
+            spoken = trim_silence(heard.y, self.mel.sample_rate)
+            heard, before, after = replace(heard, y=spoken.y), spoken.before, spoken.after
         shortest = self.mel.n_fft / self.mel.sample_rate
         if len(heard.y) < self.mel.n_fft:
             reason = f"{1000 * len(heard.y) / self.mel.sample_rate:.0f} ms long, less than the {1000 * shortest:.0f} ms"
             raise AudioError.about(heard.name, f"{reason} that are heard at once", "record a sentence of some seconds")
         mel = log_mel(heard.y, preset=self.mel)
-        said.add(heard)
+        said.add(heard, before=before, after=after)
         return mel
 
     @torch.inference_mode()

@@ -13,6 +13,8 @@ from PIL import Image
 
 import speech2img
 from speech2img.audio.mel import MEL_PRESETS
+from speech2img.audio.remarks import RecordingWarning
+from speech2img.audio.trimming import trim_silence
 from speech2img.errors import AudioError, CheckpointError, ConfigError
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.pipeline import SpeechToImage
@@ -147,6 +149,21 @@ def test_arrays_are_taken_at_the_presets_rate(pipe: SpeechToImage, recordings: l
     for bad in (np.zeros((2, 1000)), np.full(1000, np.nan), np.zeros(0)):
         with pytest.raises(AudioError, match="mono waveform"):
             pipe.encode(bad)
+
+
+def test_silence_around_the_speech_is_left_out_and_said(
+    pipe: SpeechToImage, folder: Path, recordings: list[Path]
+) -> None:
+    y, rate = soundfile.read(recordings[0], dtype="float32")
+    around = np.concatenate((np.zeros(5 * rate, np.float32), y, np.zeros(2 * rate, np.float32)))
+    with pytest.warns(RecordingWarning, match=r"recording: silence left out: [45]\.\d s before and 1\.9 s after the"):
+        trimmed = pipe.encode((rate, around))
+
+    # What is not trimmed is another recording, and nothing is trimmed where there is no silence.
+    plain = SpeechToImage.load(folder, device="cpu", trim=False)
+    assert np.array_equal(trimmed, plain.encode((rate, trim_silence(around, rate).y)))
+    assert not np.allclose(trimmed, plain.encode((rate, around)), atol=0.02)
+    assert np.array_equal(pipe.encode((rate, y)), plain.encode((rate, y)))
 
 
 def test_stages_of_generate(pipe: SpeechToImage) -> None:

@@ -1,51 +1,15 @@
-"""What is said about a recording that is heard but may be misheard: narrow band, long silence."""
+"""What is said about recordings that are heard but may be misheard, and about silence that was left out."""
 
 import warnings
-from collections.abc import Callable
-from functools import partial
-
-import numpy as np
 
 from speech2img.audio.inputs import Heard
+from speech2img.audio.recording_checks import CHECKS
 
-FULL_BAND = 16_000
-"""Sample rate in Hz from which on all of speech is heard; every front-end listens up to 8,000 Hz or more."""
-LONG_SILENCE = 3.0
-"""Seconds of silence in one piece from which on it is said."""
-
-_FRAME_SECONDS = 0.02
-_QUIET = 10 ** (-40 / 20)
-_LOUD_SHARE = 0.95
 _MOST_NAMED = 3
 
 
 class RecordingWarning(UserWarning):
     """A recording is heard, but may be misheard; the message names it and says why."""
-
-
-def narrow_band(heard: Heard) -> str | None:
-    """What is said of a recording at a low sample rate."""
-    if heard.recorded_rate >= FULL_BAND:
-        return None
-    rate = heard.recorded_rate
-    reason = f"recorded at {rate:,} Hz, so nothing above {rate // 2:,} Hz is in it and words may be misheard"
-    return f"{reason}; record at {FULL_BAND:,} Hz or more"
-
-
-def long_silence(heard: Heard, *, sample_rate: int) -> str | None:
-    """What is said of a recording with a long silence: no frame of 20 ms comes within 40 dB of its loud ones."""
-    size = int(_FRAME_SECONDS * sample_rate)
-    frames = heard.y[: len(heard.y) // size * size].reshape(-1, size)
-    if len(frames) * _FRAME_SECONDS < LONG_SILENCE:
-        return None
-    level = np.sqrt(np.mean(frames * frames, axis=1))
-    loud = np.flatnonzero(level > _QUIET * np.quantile(level[level > 0], _LOUD_SHARE))
-    edges = np.concatenate(([-1], loud, [len(level)]))
-    seconds = float(np.diff(edges).max() - 1) * _FRAME_SECONDS
-    if seconds < LONG_SILENCE:
-        return None
-    whole = len(heard.y) / sample_rate
-    return f"{seconds:.0f} s of its {whole:.0f} s are silence in one piece, which is heard too; cut it out"
 
 
 class Remarks:
@@ -58,21 +22,29 @@ class Remarks:
     """
 
     def __init__(self, sample_rate: int) -> None:
-        self._kinds: tuple[Callable[[Heard], str | None], ...] = (
-            narrow_band,
-            partial(long_silence, sample_rate=sample_rate),
-        )
-        self._named: list[list[str]] = [[], []]
-        self._more = [0, 0]
+        self._rate = sample_rate
+        self._named: list[list[str]] = [[] for _ in range(1 + len(CHECKS))]
+        self._more = [0] * len(self._named)
 
-    def add(self, heard: Heard) -> None:
-        """Look at one recording."""
-        for kind, (of, named) in enumerate(zip(self._kinds, self._named, strict=True)):
-            text = of(heard)
-            if text is not None and len(named) < _MOST_NAMED:
-                named.append(f"{heard.name}: {text}")
-            elif text is not None:
-                self._more[kind] += 1
+    def add(self, heard: Heard, *, before: float = 0.0, after: float = 0.0) -> None:
+        """Look at one recording.
+
+        Parameters
+        ----------
+        heard : Heard
+            What the model hears of it.
+        before, after : float
+            Seconds of silence that were left out at its beginning and its end.
+        """
+        self._say(0, heard.name, _left_out(before, after))
+        for kind, check in enumerate(CHECKS, start=1):
+            self._say(kind, heard.name, check(heard, self._rate))
+
+    def _say(self, kind: int, name: str, text: str | None) -> None:
+        if text is not None and len(self._named[kind]) < _MOST_NAMED:
+            self._named[kind].append(f"{name}: {text}")
+        elif text is not None:
+            self._more[kind] += 1
 
     def lines(self) -> list[str]:
         """What there is to say, a line each."""
@@ -85,3 +57,9 @@ class Remarks:
         """Say it as warnings."""
         for line in self.lines():
             warnings.warn(line, RecordingWarning, stacklevel=3)
+
+
+def _left_out(before: float, after: float) -> str | None:
+    """What is said of silence that is not heard."""
+    parts = [f"{seconds:.1f} s {where}" for seconds, where in ((before, "before"), (after, "after")) if seconds > 0]
+    return f"silence left out: {' and '.join(parts)} the speech" if parts else None

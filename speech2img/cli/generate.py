@@ -68,6 +68,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--candidates", type=positive, metavar="N", help="generate N for each picture and keep the one that fits best"
     )
+    parser.add_argument("--no-trim", action="store_true", help="hear silence before and after the speech too")
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     add_seed(parser)
@@ -92,7 +93,9 @@ def run(args: argparse.Namespace) -> int:
     from speech2img.pipeline import SpeechToImage
 
     names = unique_names(given_names(args))
-    pipe = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+    pipe = SpeechToImage.load(
+        args.model, generator=args.generator, candidates=args.candidates, device=args.device, trim=not args.no_trim
+    )
     pipe.require_generator()
     # What cannot be heard is named, and the rest is generated.
     with remarks_as_notices():

@@ -1,4 +1,4 @@
-"""What is said of recordings that are painted but may be misheard."""
+"""What is said of recordings that are heard but may be misheard, and of silence that was left out."""
 
 import zipfile
 from pathlib import Path
@@ -13,9 +13,13 @@ RATE = 16_000
 
 
 def speech(*seconds: float, noise: float = 0.0) -> np.ndarray:
-    """Sound and silence in turn."""
+    """Syllables and silence in turn."""
     rng = np.random.default_rng(0)
-    parts = [(0.3 if n % 2 == 0 else 0.0) * np.sin(np.arange(int(s * RATE)) * 0.2) for n, s in enumerate(seconds)]
+    parts = []
+    for n, length in enumerate(seconds):
+        t = np.arange(int(length * RATE)) / RATE
+        syllables = rng.standard_normal(len(t)) * (0.05 + np.square(np.sin(2 * np.pi * 2 * t)))
+        parts.append(0.1 * syllables if n % 2 == 0 else 0 * syllables)
     y = np.concatenate(parts)
     return (y + noise * rng.standard_normal(len(y))).astype(np.float32)
 
@@ -29,7 +33,7 @@ def said(*heard: Heard) -> list[str]:
 
 @pytest.mark.parametrize("rate", [4000, 8000, 11_025, 15_999])
 def test_a_low_rate_is_said(rate: int) -> None:
-    y = 0.3 * np.sin(np.arange(2 * rate) * 0.3)
+    y = speech(2)[: 2 * rate]
     (line,) = said(hear((rate, y), sample_rate=RATE, name="bird.wav"))
     assert line.startswith(f"bird.wav: recorded at {rate:,} Hz, so nothing above {rate // 2:,} Hz is in it")
 
@@ -51,6 +55,16 @@ def test_of_many_three_are_named_and_the_others_counted() -> None:
     lines = said(*(Heard(f"{n}.wav", speech(1), 8000) for n in range(1200)))
     assert [line.split(":")[0] for line in lines] == ["0.wav", "1.wav", "2.wav"]
     assert lines[-1].endswith("(1,197 more recordings are like it)")
+
+
+def test_silence_left_out_is_said_first() -> None:
+    remarks = Remarks(RATE)
+    remarks.add(Heard("a.wav", speech(2), 8000), before=4.95)
+    remarks.add(Heard("b.wav", speech(2), RATE), before=0.5, after=1.25)
+    first, second, third = remarks.lines()
+    assert first == "a.wav: silence left out: 5.0 s before the speech"
+    assert second == "b.wav: silence left out: 0.5 s before and 1.2 s after the speech"
+    assert third.startswith("a.wav: recorded at 8,000 Hz")
 
 
 def test_it_is_a_warning_of_its_own_kind() -> None:

@@ -27,7 +27,8 @@ def model(tmp_path_factory: pytest.TempPathFactory, make_release: Callable[..., 
 
 def wav(pitch: float = 300, rate: int = 16_000) -> bytes:
     time = np.arange(rate) / rate
-    return encode_wav(0.3 * np.sin(2 * np.pi * pitch * time * (1 + 0.2 * time)), sample_rate=rate)
+    swelling = 0.3 * np.square(0.3 + 0.7 * time)  # a steady sound would be called noise
+    return encode_wav(swelling * np.sin(2 * np.pi * pitch * time * (1 + 0.2 * time)), sample_rate=rate)
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -113,6 +114,20 @@ def test_what_may_be_misheard_is_said_in_one_line(
     assert main(["generate", "--model", model, str(tmp_path / "call.wav"), "--out", str(tmp_path / "out")]) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"speech2img: {tmp_path}/call.wav: recorded at 8,000 Hz, so nothing above 4,000 Hz")
+
+
+def test_silence_is_left_out_and_said_unless_it_is_to_be_heard(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    samples, rate = soundfile.read(io.BytesIO(wav()))
+    (tmp_path / "late.wav").write_bytes(encode_wav(np.pad(samples, (2 * rate, 0)), sample_rate=rate))
+    given = ["generate", "--model", model, str(tmp_path / "late.wav")]
+    assert main([*given, "--out", str(tmp_path / "trimmed")]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"speech2img: {tmp_path}/late.wav: silence left out: 1.9 s before the speech"
+    assert main([*given, "--no-trim", "--out", str(tmp_path / "whole")]) == 0
+    assert capsys.readouterr().err == ""
+    assert np.abs(pixels(tmp_path / "trimmed" / "late.png") - pixels(tmp_path / "whole" / "late.png")).max() > 1
 
 
 def run(command: str, *, cwd: Path, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -250,7 +265,8 @@ def test_sentences_answer_for_themselves(
             return voice
 
         def synthesize(self, text: str, **_: object) -> np.ndarray:
-            y = 0.3 * np.sin(np.arange(22_050 * len(text.split())) ** 1.01)
+            time = np.arange(22_050 * len(text.split())) / 22_050
+            y = 0.3 * np.square(0.3 + 0.7 * (time % 1)) * np.sin(np.pi * 8000 * time**1.01)
             return y * (text != "...")
 
     monkeypatch.setattr(espeak, "EspeakSynthesizer", Engine)

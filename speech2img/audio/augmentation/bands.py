@@ -49,11 +49,10 @@ def band(
         return low_pass(y, rate, cut=cut)
     if kind == "telephone":
         y = telephone_line(y, rate)
-    narrow = recorded_at(y, rate, source_rate=SOURCE_RATES[kind])
-    return mu_law(narrow) if coded else narrow
+    return recorded_at(y, rate, source_rate=SOURCE_RATES[kind], coded=coded)
 
 
-def recorded_at(y: np.ndarray, rate: int, *, source_rate: int) -> np.ndarray:
+def recorded_at(y: np.ndarray, rate: int, *, source_rate: int, coded: bool = False) -> np.ndarray:
     """As a recording at a lower sample rate sounds once it is resampled: nothing above half that rate is left.
 
     Parameters
@@ -64,6 +63,8 @@ def recorded_at(y: np.ndarray, rate: int, *, source_rate: int) -> np.ndarray:
         Samples per second, of the result too.
     source_rate : int
         Samples per second of the recording; one not below ``rate`` changes nothing.
+    coded : bool
+        Whether the recording's samples are coded by `mu_law`.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def recorded_at(y: np.ndarray, rate: int, *, source_rate: int) -> np.ndarray:
     if source_rate >= rate or not y.size:
         return y
     low = resample(np.asarray(y, dtype=np.float32), rate, source_rate)
-    back = resample(low, source_rate, rate)[: len(y)]
+    back = resample(mu_law(low) if coded else low, source_rate, rate)[: len(y)]
     return np.pad(back, (0, len(y) - len(back)))
 
 

@@ -51,9 +51,9 @@ def _source(y: "np.ndarray", rng: "np.random.Generator", *, rate: int) -> "np.nd
 
 
 def _telephone(y: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
-    from speech2img.audio.augmentation.bands import mu_law, recorded_at, telephone_line
+    from speech2img.audio.augmentation.bands import recorded_at, telephone_line
 
-    return mu_law(recorded_at(telephone_line(y, RATE), RATE, source_rate=8_000))
+    return recorded_at(telephone_line(y, RATE), RATE, source_rate=8_000, coded=True)
 
 
 def _codec(y: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":

@@ -30,6 +30,12 @@ def test_nothing_above_half_the_rate_of_the_source_is_left(hiss: np.ndarray, sou
     assert change_db(hiss, narrow, 50, 0.44 * source_rate) == pytest.approx(0, abs=0.1)
 
 
+def test_a_code_of_few_bits_adds_noise_within_the_band_only(hiss: np.ndarray) -> None:
+    plain, coded = (recorded_at(hiss, RATE, source_rate=8000, coded=coded) for coded in (False, True))
+    assert change_db(hiss, coded, 4150, 8000) < -45
+    assert -42 < change_db(plain, coded - plain, 100, 3500) < -30
+
+
 @pytest.mark.parametrize("source_rate", [16_000, 44_100])
 def test_a_wider_source_changes_nothing(hiss: np.ndarray, source_rate: int) -> None:
     assert recorded_at(hiss, RATE, source_rate=source_rate) is hiss
