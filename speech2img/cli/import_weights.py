@@ -109,7 +109,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     half = ours.half and all(map(_fits_half, converted.values()))
     card = (
         f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, "
-        f"{'float16' if half else 'float32'}.\nSHA-256 of the published file: {config['source_sha256']}.\n"
+        f"{'float16' if half else 'float32'}.\nSHA-256 of the published file: {config['source_sha256']}.\n\n"
         f"{ours.notice or 'Its licence is that of its publisher.'}\n"
     )
     tensors = {f"{ours.prefix}{name}": tensor for name, tensor in converted.items()}

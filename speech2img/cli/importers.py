@@ -213,7 +213,7 @@ def _whisper_encoder(*, size: str | None = None) -> Conversion:
             "mel_preset": "whisper",
             "model": f"whisper {size or whisper.whisper_size(settings)}",
         }
-        return ImportedNetwork(WhisperEncoder, settings, config, half=True, notice=whisper.LICENCE)
+        return ImportedNetwork(WhisperEncoder, settings, config, half=True, notice=whisper.NOTICE)
 
     def read(opened: IO[bytes]) -> "State":
         return read_ctranslate2(opened, spec=whisper.CTRANSLATE2_SPEC, part=whisper.CTRANSLATE2_PART)

@@ -1,5 +1,6 @@
 """Readers of what a corpus, a service or a program hands over: derived arrays, parts, lists, answers, samples."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from speech2img.errors import DataError
 from speech2img.features.image_features import feature_path, load_features
 from speech2img.features.speech_embeddings import embedding_folder, load_embeddings
 from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
+from speech2img.models.published.ctranslate2 import read_ctranslate2
 from speech2img.storage.chunks import Chunk, open_chunks
 from speech2img.storage.foreign.pickles import save_pickle
 from speech2img.storage.foreign.torch_files import load_published_file
@@ -93,6 +95,24 @@ def _read_caffemodel(path: Path) -> object:
         raise DataError.about(path, error, "fetch it again") from error
 
 
+def _ctranslate2(path: Path) -> None:
+    values = np.arange(6, dtype="<f2").tobytes()
+    array = struct.pack("<BIIBI", 2, 2, 3, 4, len(values)) + values
+    names = [struct.pack("<H", len(name) + 1) + name + b"\0" for name in (b"WhisperSpec", b"encoder/a", b"decoder/b")]
+    path.write_bytes(
+        struct.pack("<I", 6) + names[0] + struct.pack("<II", 3, 2) + names[1] + array + names[2] + array + bytes(4)
+    )
+
+
+def _read_ctranslate2(path: Path) -> object:
+    with path.open("rb") as file:
+        try:
+            arrays = read_ctranslate2(file, spec="WhisperSpec", part="encoder/")
+        except ValueError as error:  # what 'speech2img import' names the file in
+            raise DataError.about(path, error, "fetch it again") from error
+    return {name: tensor.shape for name, tensor in arrays.items()}
+
+
 def _hear(path: Path) -> object:
     """A file's bytes as samples that a program hands over."""
     data = path.read_bytes()
@@ -132,6 +152,7 @@ MORE_READERS: tuple[Reader, ...] = (
     Reader(
         "published pickle", lambda path: save_pickle(path, {"a.b": np.ones((2, 3))}), load_published_file, ".pickle"
     ),
+    Reader("CTranslate2", _ctranslate2, _read_ctranslate2, ".bin"),
     Reader("caffemodel", _caffemodel, _read_caffemodel, ".caffemodel"),
     Reader(
         "MATLAB",

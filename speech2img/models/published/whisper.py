@@ -23,7 +23,9 @@ ENGLISH_WORDS = 51_864
 """Tokens of the models for English alone (``tiny.en``); the others have one more, or two."""
 CTRANSLATE2_SPEC, CTRANSLATE2_PART = "WhisperSpec", "encoder/"
 
-LICENCE = """\
+NOTICE = """\
+OpenAI trained these weights on recordings with transcripts. What learns on top of them here uses no text.
+
 Whisper: Copyright (c) 2022 OpenAI. MIT License: permission is hereby granted, free of charge, to any person obtaining a
 copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction,
 including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies
