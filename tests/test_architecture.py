@@ -247,7 +247,7 @@ def test_two_modules_know_what_cuda_wants() -> None:
     knows = {
         str(path.relative_to(PACKAGE))
         for path in _modules()
-        if any(words in path.read_text() for words in ("torch.cuda", "cudnn", '== "cuda"', '!= "cuda"'))
+        if any(words in path.read_text() for words in ("torch.cuda", "backends.cudnn", '== "cuda"', '!= "cuda"'))
     }
     assert knows == {"device.py", "precision.py", "training/cuda_graphs.py", "features/inception.py", "cli/check.py"}
 
