@@ -61,9 +61,10 @@ class MelPreset:
     """Factor a of y[n] = x[n] - a x[n-1]; 0 for none."""
     power: Literal[1, 2] = 2
     """1 for the magnitude spectrum, 2 for the power spectrum."""
-    log: Literal["db", "ln_add", "ln_clamp", "whisper"] = "db"
+    log: Literal["db", "ln_add", "ln_clamp", "whisper", "none"] = "db"
     """``db``: decibels below the utterance's maximum; ``ln_add``: ln(x + floor); ``ln_clamp``: ln(max(x, floor));
-    ``whisper``: log10(max(x, floor)), no less than 8 below the utterance's maximum, plus 4, divided by 4."""
+    ``whisper``: log10(max(x, floor)), no less than 8 below the utterance's maximum, plus 4, divided by 4; ``none``:
+    no spectrogram, the samples themselves are the frames."""
     floor: float = 1e-6
     """Floor of the natural logarithms; unused by ``db``."""
     top_db: float = 80.0
@@ -161,6 +162,17 @@ MEL_PRESETS: dict[str, MelPreset] = {
             published_pad_value=0.0,
             drop_last_frame=True,
         ),
+        MelPreset(  # HuBERT (Hsu et al. 2021): the samples themselves, 25 ms at least
+            name="waveform",
+            sample_rate=16_000,
+            n_fft=400,
+            hop_length=1,
+            n_mels=1,
+            fmin=0.0,
+            fmax=8000.0,
+            log="none",
+            drop_last_frame=True,
+        ),
     )
 }
 
@@ -237,6 +249,8 @@ def log_mel(y: np.ndarray, *, preset: MelPreset) -> np.ndarray:
     mean = _mean(y)
     if not math.isfinite(mean):
         raise AudioError.about(subject, "samples that are not finite", "remove NaN and infinity first")
+    if preset.log == "none":
+        return y[None].copy()
     return _logarithm(_mel_energies(_padded(y, mean if preset.remove_mean else 0.0, preset), preset), preset)
 
 

@@ -221,6 +221,36 @@ def _whisper_encoder(*, size: str | None = None) -> Conversion:
     return Conversion(convert, describe, read=read)
 
 
+def _hubert_encoder() -> Conversion:
+    from speech2img.models.encoders.front_ends import FRONT_ENDS
+    from speech2img.models.published.hubert import convert_hubert, hubert_settings, is_large
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings, name = hubert_settings(converted), "hubert-large" if is_large(converted) else "hubert-base"
+        config = {
+            "kind": "acoustic-front-end",
+            "network": name,
+            "front_end": settings,
+            "mel_preset": "waveform",
+            "model": name,
+        }
+        return ImportedNetwork(FRONT_ENDS[name], settings, config, half=True)
+
+    return Conversion(convert_hubert, describe)
+
+
+def _speechclip_encoder() -> Conversion:
+    from speech2img.models.encoders.registry import build_encoder
+    from speech2img.models.published.speechclip import convert_speechclip, speechclip_settings
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = {"network": "pretrained", **speechclip_settings(converted)}
+        config = {"kind": "speech-encoder", "mel_preset": "waveform", "encoder": settings}
+        return ImportedNetwork(build_encoder, settings, config, "encoder.", half=True)
+
+    return Conversion(convert_speechclip, describe)
+
+
 WHISPER_SIZE = Option(
     "size",
     "of whisper-encoder: refuse a file of another size",
@@ -248,6 +278,10 @@ IMPORTERS: Mapping[str, Importer] = {
         "OpenAI's tiny.en.pt, Hugging Face's model.safetensors, CTranslate2's model.bin: ears for speech encoders",
         _whisper_encoder,
         (WHISPER_SIZE,),
+    ),
+    "hubert-encoder": Importer("HuBERT base or large of fairseq or Hugging Face: the same", _hubert_encoder),
+    "speechclip-encoder": Importer(
+        "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }

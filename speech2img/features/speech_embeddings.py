@@ -127,7 +127,7 @@ def extract_embeddings(
     target = resolve_device(device)
     state = strip_prefix(tensors, "encoder.")
     encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
-    released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
+    preset = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
     encoder.to(target).eval()
 
     # Divide the utterances into batches.
@@ -136,8 +136,9 @@ def extract_embeddings(
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
     padded_frames, pad_value = _padding(config, source)
     sha256 = release_sha256(source)
-    batches = batches_by_length(np.minimum(store.lengths, MAX_FRAMES), BATCH_FRAMES)
-    mels = Mels(store, max_frames=padded_frames or MAX_FRAMES, pad_value=pad_value)
+    longest = MAX_FRAMES * max(1, round(0.01 * preset.sample_rate) // preset.hop_length)  # frames of 10 ms, or samples
+    batches = batches_by_length(np.minimum(store.lengths, longest), BATCH_FRAMES)
+    mels = Mels(store, max_frames=padded_frames or longest, pad_value=pad_value)
 
     def compute(number: int) -> Chunk:
         encoding = encode_batch(encoder, mels, batches[number], device=target, frames=padded_frames)

@@ -200,6 +200,14 @@ def test_li2020_ignores_loudness_and_offset(gain: float, offset: float) -> None:
     np.testing.assert_allclose(changed[loud], expected[loud], atol=0.05)
 
 
+def test_a_waveform_is_its_own_frames() -> None:
+    y, preset = speechlike(5000, 16_000), MEL_PRESETS["waveform"]
+    frames = log_mel(y, preset=preset)
+    assert frames.shape == (1, 5000) == (1, preset.num_frames(5000)) and np.array_equal(frames[0], y)
+    frames[0, 0] += 1
+    assert y[0] != frames[0, 0]
+
+
 def test_silence_is_finite() -> None:
     for preset in MEL_PRESETS.values():
         assert np.isfinite(log_mel(np.zeros(5000, np.float32), preset=preset)).all()

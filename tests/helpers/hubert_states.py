@@ -1,13 +1,16 @@
 """Weights and a waveform by a rule, so that golden values of HuBERT need no weights beside them."""
 
+import re
 import zlib
 from collections.abc import MutableMapping
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 WIDTH, LAYERS, CONV_WIDTH = 64, 3, 32
+GOLDEN_FILE = Path(__file__).parents[1] / "models" / "published" / "hubert_golden.npz"
 
 
 def fill_(state: MutableMapping[str, Tensor]) -> None:
@@ -29,3 +32,35 @@ def waveform(samples: int = 9_000) -> np.ndarray:
     time = np.arange(samples) / 16_000
     noise = np.random.default_rng(5).standard_normal(samples)
     return (0.3 * np.sin(2 * np.pi * (200 * time + 900 * time**2)) + 0.05 * noise).astype(np.float32)
+
+
+def hugging_face_state(form: str) -> dict[str, Tensor]:
+    """The weights behind the golden values."""
+    shapes = dict(line.split(" ") for line in np.load(GOLDEN_FILE)[f"{form}/keys"].tolist())
+    state = {name: torch.zeros([int(size) for size in shape.split("x")]) for name, shape in shapes.items()}
+    fill_(state)
+    return state
+
+
+def fairseq_names(state: dict[str, Tensor], *, large: bool) -> dict[str, Tensor]:
+    """The same under the names of fairseq, as SpeechCLIP's checkpoints have them."""
+    patterns = {
+        r"conv_layers\.(\d)\.conv": r"conv_layers.\1.0",
+        r"conv_layers\.(\d)\.layer_norm": r"conv_layers.\1.2.1" if large else r"conv_layers.\1.2",
+        r"^feature_projection\.layer_norm": "layer_norm",
+        r"^feature_projection\.projection": "post_extract_proj",
+        r"pos_conv_embed\.conv\.parametrizations\.weight\.original0": "pos_conv.0.weight_g",
+        r"pos_conv_embed\.conv\.parametrizations\.weight\.original1": "pos_conv.0.weight_v",
+        r"pos_conv_embed\.conv": "pos_conv.0",
+        r"(layers\.\d)\.layer_norm": r"\1.self_attn_layer_norm",
+        r"\.attention\.": ".self_attn.",
+        r"feed_forward\.intermediate_dense": "fc1",
+        r"feed_forward\.output_dense": "fc2",
+        r"^masked_spec_embed": "mask_emb",
+    }
+    renamed = {}
+    for name, value in state.items():
+        for theirs, ours in patterns.items():
+            name = re.sub(theirs, ours, name)
+        renamed[name] = value
+    return {**renamed, "final_proj.weight": torch.zeros(3, 3), "label_embs_concat": torch.zeros(5)}

@@ -1,7 +1,7 @@
 """A speech encoder on a pretrained acoustic front-end: mix of its layers, 25 frames a second or fewer, an adapter."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,13 +11,14 @@ from speech2img.models.encoders.frame_adapter import FrameAdapter
 from speech2img.models.encoders.front_ends import FrontEndName, build_front_end
 from speech2img.models.encoders.layer_mix import LayerMix, normalized_states, pooled_steps, pooling_factors
 from speech2img.models.encoders.manner import NUM_FEATURES, manner_features
+from speech2img.models.encoders.parallel_branch import ParallelBranch
 
 
 class PooledStates(NamedTuple):
     """Hidden states of a batch at the adapter's rate: what a mix of layers is learned from."""
 
     states_BLSD: Tensor
-    """(B, num_layers + 1, S, front-end's width): normalised, averaged over time, zero behind each length."""
+    """(B, num_layers + 1, S, front-end's width): averaged over time, zero behind each length."""
     manner_BSF: Tensor
     """(B, S, F): features of manner of the same frames; F is 0 without them."""
     lengths_B: Tensor
@@ -42,20 +43,26 @@ class PretrainedEncoder(SpeechEncoder):
 
     Parameters
     ----------
-    front_end : {"whisper"}
+    front_end : {"whisper", "hubert-base", "hubert-large"}
         Kind of front-end.
     front_end_config : mapping of str to int
         Its settings, as its release gives them.
-    width, num_layers, num_heads, kernel, dropout
+    adapter : {"frames", "parallel"}
+        What learns on top: a `FrameAdapter`, or SpeechCLIP's `ParallelBranch` (of the front-end's width).
+    width, num_layers, kernel
         Of the `FrameAdapter`.
+    num_heads, dropout
+        Of either.
     embedding_dim : int
         Size of the embedding.
     frame_stride : int
         Steps of the front-end that become one frame: 2 of Whisper's are 25 frames a second.
     max_frames : int
         Most frames of an utterance; a longer one has wider frames.
+    normalized : bool
+        Normalise the frames of each hidden state before they are mixed; SpeechCLIP's base model does not.
     unit_length : bool
-        Whether sentences have unit length.
+        Whether sentences have unit length; those of a parallel branch always have.
     tuned : bool
         Whether the front-end learns too; otherwise it stays as it is, in evaluation mode and without gradients.
     manner : bool
@@ -72,6 +79,7 @@ class PretrainedEncoder(SpeechEncoder):
         *,
         front_end: FrontEndName = "whisper",
         front_end_config: Mapping[str, int],
+        adapter: Literal["frames", "parallel"] = "frames",
         width: int = 256,
         num_layers: int = 2,
         num_heads: int = 4,
@@ -80,6 +88,7 @@ class PretrainedEncoder(SpeechEncoder):
         frame_stride: int = 2,
         max_frames: int = 128,
         dropout: float = 0.1,
+        normalized: bool = True,
         unit_length: bool = True,
         tuned: bool = False,
         manner: bool = False,
@@ -88,25 +97,32 @@ class PretrainedEncoder(SpeechEncoder):
         if min(width, num_layers + 1, num_heads, kernel, embedding_dim, frame_stride, max_frames) < 1 or not kernel % 2:
             raise ValueError("sizes must be 1 or more, and kernel odd")
         self.front_end = build_front_end(front_end, **front_end_config)
-        if manner and self.front_end.takes != "mel":
-            raise ValueError(f"features of manner are read off log-mels, and {front_end} takes waveforms")
+        if manner and (self.front_end.takes != "mel" or adapter == "parallel"):
+            raise ValueError("features of manner are read off log-mels, and go into an adapter of frames")
+        if adapter not in ("frames", "parallel"):
+            raise ValueError(f"adapter must be frames or parallel, got {adapter!r}")
         self.n_mels, self.embedding_dim = self.front_end.n_mels, embedding_dim
         self.frame_stride, self.max_frames, self.tuned, self.manner = frame_stride, max_frames, tuned, manner
+        self.normalized = normalized
         self.front_end.requires_grad_(tuned)
         self.mix = LayerMix(self.front_end.num_layers + 1)
         manner_width = NUM_FEATURES if manner else 0
         self.frame_width = self.front_end.width + manner_width
-        self.adapter = FrameAdapter(
-            input_width=self.front_end.width,
-            manner_width=manner_width,
-            width=width,
-            num_layers=num_layers,
-            num_heads=num_heads,
-            kernel=kernel,
-            embedding_dim=embedding_dim,
-            dropout=dropout,
-            unit_length=unit_length,
-        )
+        self.adapter: FrameAdapter | ParallelBranch
+        if adapter == "parallel":
+            self.adapter = ParallelBranch(self.front_end.width, num_heads, embedding_dim, dropout=dropout)
+        else:
+            self.adapter = FrameAdapter(
+                input_width=self.front_end.width,
+                manner_width=manner_width,
+                width=width,
+                num_layers=num_layers,
+                num_heads=num_heads,
+                kernel=kernel,
+                embedding_dim=embedding_dim,
+                dropout=dropout,
+                unit_length=unit_length,
+            )
 
     def train(self, mode: bool = True) -> "PretrainedEncoder":
         """Set the mode of all that is trained; a frozen front-end stays in evaluation mode."""
@@ -120,7 +136,8 @@ class PretrainedEncoder(SpeechEncoder):
         with torch.set_grad_enabled(self.tuned and torch.is_grad_enabled()):
             states = self.front_end(mel_BMT, lengths_B)
             factors = pooling_factors(states.lengths_B, stride=self.frame_stride, max_frames=self.max_frames)
-            pooled, lengths = pooled_steps(normalized_states(states.states_BLTD), states.lengths_B, factors)
+            hidden = normalized_states(states.states_BLTD) if self.normalized else states.states_BLTD
+            pooled, lengths = pooled_steps(hidden, states.lengths_B, factors)
             manner = pooled.new_zeros(len(pooled), pooled.shape[2], 0)
             if self.manner:
                 manner = self._pooled_manner(mel_BMT, lengths_B, states.lengths_B, factors).to(pooled.dtype)

@@ -1,53 +1,19 @@
 """HuBERT, base and large, on weights made by a rule: what Hugging Face's code gives, under either publisher's names."""
 
-import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.hubert_states import CONV_WIDTH, LAYERS, WIDTH, fill_, waveform
+from helpers.hubert_states import CONV_WIDTH, GOLDEN_FILE, LAYERS, WIDTH, fairseq_names, hugging_face_state, waveform
 from torch import Tensor
 
 from speech2img.models.encoders.front_ends import build_front_end
 from speech2img.models.encoders.hubert import HubertEncoder
 from speech2img.models.published.hubert import convert_hubert, hubert_settings, is_large
 
-GOLDEN = np.load(Path(__file__).with_name("hubert_golden.npz"))
+GOLDEN = np.load(GOLDEN_FILE)
 FORMS = ("base", "large")
-
-
-def hugging_face_state(form: str) -> dict[str, Tensor]:
-    """The weights behind the golden values."""
-    shapes = dict(line.split(" ") for line in GOLDEN[f"{form}/keys"].tolist())
-    state = {name: torch.zeros([int(size) for size in shape.split("x")]) for name, shape in shapes.items()}
-    fill_(state)
-    return state
-
-
-def fairseq_names(state: dict[str, Tensor], *, large: bool) -> dict[str, Tensor]:
-    """The same under the names of fairseq, as SpeechCLIP's checkpoints have them."""
-    patterns = {
-        r"conv_layers\.(\d)\.conv": r"conv_layers.\1.0",
-        r"conv_layers\.(\d)\.layer_norm": r"conv_layers.\1.2.1" if large else r"conv_layers.\1.2",
-        r"^feature_projection\.layer_norm": "layer_norm",
-        r"^feature_projection\.projection": "post_extract_proj",
-        r"pos_conv_embed\.conv\.parametrizations\.weight\.original0": "pos_conv.0.weight_g",
-        r"pos_conv_embed\.conv\.parametrizations\.weight\.original1": "pos_conv.0.weight_v",
-        r"pos_conv_embed\.conv": "pos_conv.0",
-        r"(layers\.\d)\.layer_norm": r"\1.self_attn_layer_norm",
-        r"\.attention\.": ".self_attn.",
-        r"feed_forward\.intermediate_dense": "fc1",
-        r"feed_forward\.output_dense": "fc2",
-        r"^masked_spec_embed": "mask_emb",
-    }
-    renamed = {}
-    for name, value in state.items():
-        for theirs, ours in patterns.items():
-            name = re.sub(theirs, ours, name)
-        renamed[name] = value
-    return {**renamed, "final_proj.weight": torch.zeros(3, 3), "label_embs_concat": torch.zeros(5)}
 
 
 def network(state: dict[str, Tensor]) -> HubertEncoder:

@@ -1,0 +1,68 @@
+"""``speech2img import hubert-encoder`` and ``speechclip-encoder``: the published files become what hears with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.hubert_states import WIDTH, fairseq_names, fill_, hugging_face_state, waveform
+from torch import Tensor, nn
+
+from speech2img.audio.front_ends import load_front_end
+from speech2img.cli.main import main
+from speech2img.models.encoders.layer_mix import LayerMix, normalized_states
+from speech2img.models.encoders.parallel_branch import ParallelBranch
+from speech2img.models.published.speechclip import convert_speechclip_parallel
+from speech2img.pipeline import SpeechToImage
+from speech2img.storage.releases.release import load_release, strip_prefix
+
+STATES, EMBEDDING = 4, 24
+
+
+def speechclip_state(*, large: bool) -> dict[str, Tensor]:
+    """A small SpeechCLIP of random weights, as a checkpoint names it."""
+    branch = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(WIDTH, 8, 4 * WIDTH, activation="gelu", batch_first=True), 1, nn.LayerNorm(WIDTH)
+    )
+    state = {f"parallel_branch.self_att.model.{name}": value for name, value in branch.state_dict().items()}
+    state["parallel_branch.cls"] = torch.zeros(1, 1, WIDTH)
+    state["parallel_branch.linear_proj.weight"] = torch.zeros(EMBEDDING, WIDTH)
+    state["parallel_branch.linear_proj.bias"] = torch.zeros(EMBEDDING)
+    state["audio_encoder.weightedsum_layer.weights"] = torch.zeros(STATES)
+    fill_(state)
+    hubert = fairseq_names(hugging_face_state("large" if large else "base"), large=large)
+    return state | {f"audio_encoder.encoder.{name}": value for name, value in hubert.items()}
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_speechclip_checkpoint_encodes_recordings(large: bool, tmp_path: Path) -> None:
+    state = speechclip_state(large=large)
+    beside = {"clip.model.x": torch.zeros(2), "criterion.temperature": torch.zeros(())}
+    torch.save({"state_dict": state | beside, "epoch": 3}, tmp_path / "best.ckpt")
+    for source in ("hubert-encoder", "speechclip-encoder"):
+        assert main(["import", source, str(tmp_path / "best.ckpt"), "--out", str(tmp_path / source)]) == 0
+    _, config = load_release(tmp_path / "speechclip-encoder")
+    assert config["encoder"]["front_end"] == ("hubert-large" if large else "hubert-base")
+    assert config["encoder"]["normalized"] is large and config["encoder"]["embedding_dim"] == EMBEDDING
+
+    front_end = load_front_end(tmp_path / "hubert-encoder").network
+    trained = convert_speechclip_parallel(state)
+    mix, branch = LayerMix(STATES), ParallelBranch(WIDTH, 8, EMBEDDING).eval()
+    mix.load_state_dict(strip_prefix(trained, "mix."))
+    branch.load_state_dict(strip_prefix(trained, "adapter."))
+    sound = waveform(9_000)
+    with torch.inference_mode():
+        states, lengths = front_end(torch.from_numpy(sound)[None, None], torch.tensor([9_000]))
+        expected = branch(mix(normalized_states(states) if large else states), lengths).sentence[0]
+    pipe = SpeechToImage.load(tmp_path / "speechclip-encoder", device="cpu")
+    np.testing.assert_allclose(pipe.encode((16_000, sound)), expected, atol=1e-5)
+
+
+def test_what_lacks_a_part_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = speechclip_state(large=False)
+    trained = {name: value for name, value in state.items() if "audio_encoder.encoder" not in name}
+    torch.save({"state_dict": trained}, tmp_path / "trained.ckpt")
+    for source, message in (("speechclip-encoder", "holds no HuBERT"), ("hubert-encoder", "no array of HuBERT")):
+        assert main(["import", source, str(tmp_path / "trained.ckpt"), "--out", str(tmp_path / "out")]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1 and message in lines[0] and "trained.ckpt" in lines[0]
