@@ -25,4 +25,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${SPEECH2IMG_PYTHON:-${SPEECH2IMG_VENV:-.venv}/bin/python}
 [ -n "${SPEECH2IMG_PYTHON:-}" ] || bash tools/venv.sh tts
+# The stand-ins of the trainings are those of the tests.
+export PYTHONPATH=$PWD/tests${PYTHONPATH:+:$PYTHONPATH}
 exec "$python" tools/soak/main.py "$@"
