@@ -33,7 +33,7 @@ def test_what_a_prior_cannot_use_is_named(corpus: Path, trained: Path, tmp_path:
     settings = prior_settings(trained)
     train("generator", corpus, tmp_path / "speech", replace(GENERATOR, embeddings="standard"), progress=False)
     for generator in (trained / "generator", tmp_path / "speech"):
-        with pytest.raises(DataError, match="paint standardised"):
+        with pytest.raises(DataError, match="not trained on standardised features"):
             train("prior", corpus, tmp_path / "a", replace(settings, generator=str(generator)), progress=False)
     with pytest.raises(CheckpointError, match="not a generator"):
         train("prior", corpus, tmp_path / "b", replace(settings, generator=str(trained / "teacher")), progress=False)
