@@ -275,7 +275,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
     "whisper-encoder": Importer(
-        "OpenAI's tiny.en.pt, Hugging Face's model.safetensors, CTranslate2's model.bin: ears for speech encoders",
+        "tiny.en.pt of OpenAI, model.safetensors of Hugging Face, model.bin of CTranslate2",
         _whisper_encoder,
         (WHISPER_SIZE,),
     ),

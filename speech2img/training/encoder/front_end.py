@@ -19,6 +19,7 @@ from speech2img.errors import ConfigError
 from speech2img.features.stores import derived
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.frame_adapter import FrameAdapter
+from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.training.encoder.data import Utterances
 from speech2img.training.encoder.front_end_frames import cached_frames
@@ -40,7 +41,7 @@ class AdapterEncoder(SpeechEncoder):
 
     Parameters
     ----------
-    adapter : FrameAdapter
+    adapter : FrameAdapter or ParallelBranch
         The adapter.
     frame_width : int
         Numbers a frame.
@@ -48,7 +49,7 @@ class AdapterEncoder(SpeechEncoder):
         Size of the embedding.
     """
 
-    def __init__(self, adapter: FrameAdapter, *, frame_width: int, embedding_dim: int) -> None:
+    def __init__(self, adapter: FrameAdapter | ParallelBranch, *, frame_width: int, embedding_dim: int) -> None:
         super().__init__()
         self.adapter, self.n_mels, self.embedding_dim = adapter, frame_width, embedding_dim
 
