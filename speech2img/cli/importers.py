@@ -275,11 +275,11 @@ IMPORTERS: Mapping[str, Importer] = {
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
     "whisper-encoder": Importer(
-        "tiny.en.pt of OpenAI, model.safetensors of Hugging Face, model.bin of CTranslate2",
+        "Whisper: tiny.en.pt of OpenAI, model.safetensors of Hugging Face, model.bin of CTranslate2",
         _whisper_encoder,
         (WHISPER_SIZE,),
     ),
-    "hubert-encoder": Importer("HuBERT base or large of fairseq or Hugging Face: the same", _hubert_encoder),
+    "hubert-encoder": Importer("HuBERT, base or large, of fairseq or Hugging Face", _hubert_encoder),
     "speechclip-encoder": Importer(
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
