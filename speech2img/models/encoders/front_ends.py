@@ -27,6 +27,11 @@ def build_front_end(name: str, **settings: int) -> AcousticFrontEnd:
     **settings
         The front-end's own, whole numbers.
 
+    Returns
+    -------
+    AcousticFrontEnd
+        With weights as they are drawn; those of a release are loaded into it.
+
     Raises
     ------
     ValueError
