@@ -1,7 +1,9 @@
 """Losses that pull a speech embedding towards the image features of a teacher (Li et al. 2020)."""
 
+from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -70,6 +72,40 @@ def distillation_loss(
         student = F.log_softmax(speech_BD.float() / temperature, dim=1)
         return F.kl_div(student, teacher, reduction="batchmean") * temperature**2
     raise ValueError(f"form must be published or corrected, got {form!r}")
+
+
+def heads_loss(speech_BC: Tensor, target_BC: Tensor, *, sizes: Sequence[int]) -> Tensor:
+    """Kullback-Leibler divergence of what a teacher's classifiers say of the target and of speech, summed over them.
+
+    Hinton et al. 2015 (arXiv:1503.02531) at temperature 1; only what the classifiers look at counts, and of that only
+    what they are sure of: numbers of the embedding that say nothing about an attribute are left to other losses.
+
+    Parameters
+    ----------
+    speech_BC, target_BC : Tensor [shape=(B, C)]
+        Logits of all classifiers, side by side.
+    sizes : sequence of int
+        Classes of each; they add up to C.
+
+    Returns
+    -------
+    Tensor [shape=(), float32]
+        Mean over the batch.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit.
+    """
+    _check(speech_BC, target_BC)
+    if sum(sizes) != speech_BC.shape[1]:
+        raise ValueError(f"{sum(sizes)} classes, and logits of {speech_BC.shape[1]}")
+    pairs = zip(speech_BC.float().split(list(sizes), dim=1), target_BC.float().split(list(sizes), dim=1), strict=True)
+    terms = [
+        F.kl_div(ours.log_softmax(dim=1), theirs.log_softmax(dim=1), log_target=True, reduction="batchmean")
+        for ours, theirs in pairs
+    ]
+    return torch.stack(terms).sum()
 
 
 def _check(speech_BD: Tensor, image_BD: Tensor) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from speech2img.losses.distillation import distillation_loss, l1_loss
+from speech2img.losses.distillation import distillation_loss, heads_loss, l1_loss
 
 SPEECH = torch.tensor([[3.0, 4.0], [0.0, 5.0]])
 IMAGE = torch.tensor([[1.0, 0.0], [0.0, 7.0]])
@@ -65,3 +65,16 @@ def test_zero_rows_give_finite_values_and_gradients() -> None:
     speech = torch.zeros(2, 3, requires_grad=True)
     (l1_loss(speech, torch.rand(2, 3)) + distillation_loss(speech, torch.rand(2, 3))).backward()
     assert speech.grad is not None and torch.isfinite(speech.grad).all()
+
+
+def test_the_divergence_of_heads_is_the_sum_of_theirs_and_nought_for_equal_logits() -> None:
+    generator = torch.Generator().manual_seed(0)
+    speech, target = torch.randn(6, 5, generator=generator), torch.randn(6, 5, generator=generator)
+    expected = 0.0
+    for first, last in ((0, 3), (3, 5)):
+        p, q = target[:, first:last].softmax(1), speech[:, first:last].softmax(1)
+        expected += float((p * (p.log() - q.log())).sum(1).mean())
+    assert heads_loss(speech, target, sizes=(3, 2)).item() == pytest.approx(expected, rel=1e-5)
+    assert heads_loss(target, target, sizes=(3, 2)).item() == pytest.approx(0.0, abs=1e-6)
+    with pytest.raises(ValueError, match="4 classes, and logits of 5"):
+        heads_loss(speech, target, sizes=(2, 2))

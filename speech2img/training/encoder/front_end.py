@@ -21,6 +21,7 @@ from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.frame_adapter import FrameAdapter
 from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.encoders.pretrained import PretrainedEncoder
+from speech2img.training.encoder.attribute_heads import load_heads
 from speech2img.training.encoder.data import Utterances
 from speech2img.training.encoder.front_end_frames import cached_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
@@ -199,6 +200,7 @@ def learned_mix(
             n_mels=trial.n_mels,
             feature_dim=utterances.features.shape[2],
             num_classes=utterances.num_classes,
+            heads=load_heads(settings, utterances.standard)[0],
             encoder=trial,
         ).to(device)
         return learn_layer_mix(

@@ -4,16 +4,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from speech2img.audio.front_ends import ReleasedFrontEnd
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.features.image_features import Standardizer
-from speech2img.losses.distillation import distillation_loss, l1_loss
+from speech2img.losses.distillation import distillation_loss, heads_loss, l1_loss
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss
 from speech2img.losses.matching import distinctive_loss, matching_loss
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.encoders.registry import build_encoder
+from speech2img.training.encoder.attribute_heads import AttributeHeads
 from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings
 
 
@@ -30,6 +32,8 @@ class SpeechImageModel(nn.Module):
         Size of the teacher's features.
     num_classes : int
         Training classes, for the distinctive loss.
+    heads : AttributeHeads, optional
+        Of the network that ``losses.heads`` looks through.
     encoder : SpeechEncoder, optional
         On a pretrained front-end: the encoder, or its adapter alone. None builds the one that the settings describe.
     """
@@ -41,9 +45,11 @@ class SpeechImageModel(nn.Module):
         n_mels: int,
         feature_dim: int,
         num_classes: int,
+        heads: AttributeHeads | None = None,
         encoder: SpeechEncoder | None = None,
     ) -> None:
         super().__init__()
+        self.heads = heads
         self.loss_settings: EncoderLossSettings = settings.losses
         self.encoder = build_encoder(**encoder_config(settings, n_mels)) if encoder is None else encoder
         self.image_head = ImageHead(feature_dim, settings.embedding_dim) if settings.image_head else None
@@ -86,6 +92,11 @@ class SpeechImageModel(nn.Module):
             terms["distillation"] = settings.distillation * distillation_loss(
                 speech_BD, image_BD, temperature=settings.temperature, form=settings.form
             )
+        if settings.squared:
+            terms["squared"] = settings.squared * F.mse_loss(speech_BD, image_BD)
+        if self.heads is not None:
+            speech_BC, image_BC = self.heads(speech_BD), self.heads(image_BD)
+            terms["heads"] = settings.heads * heads_loss(speech_BC, image_BC, sizes=self.heads.sizes)
 
         # S2IGAN and its like: utterances and images of the batch are told apart.
         if settings.contrastive:

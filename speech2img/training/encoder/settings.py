@@ -121,6 +121,12 @@ class EncoderLossSettings:
     """Weight of the distillation loss (published form: 1000)."""
     temperature: float = 2.0
     """Softening of the distillation."""
+    squared: float = 0.0
+    """Weight of the mean squared difference: to imitate an encoder, whose embeddings' lengths count too."""
+    heads: float = 0.0
+    """Weight of the divergence between what the attribute heads of a network say of the target and of speech."""
+    heads_of: str | None = None
+    """That network: a run of 'train teacher', or a whole model that holds one ("songbirds")."""
     contrastive: float = 0.0
     """Weight of a symmetric contrastive loss between pictures and utterances of the batch (our own extra)."""
     matching: float = 0.0
@@ -131,7 +137,8 @@ class EncoderLossSettings:
     @property
     def weights(self) -> tuple[float, ...]:
         """Weights of all losses."""
-        return self.joint, self.l1, self.distillation, self.contrastive, self.matching, self.distinctive
+        regression = self.joint, self.l1, self.distillation, self.squared, self.heads
+        return (*regression, self.contrastive, self.matching, self.distinctive)
 
 
 @dataclass(frozen=True)
@@ -223,6 +230,9 @@ class EncoderSettings:
         if self.pretrained.copies < 0 or min(self.pretrained.mix_utterances, self.pretrained.mix_steps + 1) < 1:
             reason = "out of range"
             raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", reason, "use 0, 1 and 0 or more")
+        if bool(self.losses.heads) != (self.losses.heads_of is not None) or (self.losses.heads and self.image_head):
+            reason = "one goes with the other, and speech must give the features themselves"
+            raise ConfigError.about("losses.heads, heads_of", reason, "give both or none, and image_head false")
         if self.imitate is not None and (self.image_head or self.draw == "pictures" or self.losses.distinctive):
             reason = "it is learned from utterance by utterance, without images"
             fix = "set image_head to false, draw to utterances and losses.distinctive to 0"

@@ -24,6 +24,7 @@ from speech2img.precision import is_asynchronous, make_adam, to_device
 from speech2img.storage.notices import notice
 from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.encoder.attribute_heads import load_heads
 from speech2img.training.encoder.data import EncoderData, batched, choose_utterances
 from speech2img.training.encoder.front_end import open_front_end
 from speech2img.training.encoder.imitation import open_imitated
@@ -139,6 +140,8 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         data = batched(utterances, source.utterances, settings)
         trained_with = {} if start is None else start.trained_with
         trained_with |= {} if imitated is None else imitated.trained_with
+        if heads_sha256 := load_heads(settings, utterances.standard)[1]:
+            trained_with |= {"attribute heads": heads_sha256}
         task = cls(settings, data=data, device=device, trained_with=trained_with, front_end=front_end, source=source)
 
         # Weights of another run to start from.
@@ -176,6 +179,7 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
             n_mels=data.mels.n_mels,
             feature_dim=data.features.shape[2],
             num_classes=data.num_classes,
+            heads=load_heads(settings, data.standard)[0],
             encoder=None if source is None else source.encoder,
         ).to(device)
         optimizer = make_adam(
