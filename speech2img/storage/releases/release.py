@@ -14,7 +14,6 @@ from speech2img.renamed import modern_tensors
 from speech2img.storage.checksums import verify_folder
 from speech2img.storage.reading import demand_short_header, open_regular, read_json
 from speech2img.storage.releases.config import check_config
-from speech2img.storage.releases.shared_weights import SHARED, require_shared_weights
 
 FORMAT = "speech2img-release-1"
 WEIGHTS, CONFIG, CARD = "weights.safetensors", "config.json", "CARD.md"
@@ -41,9 +40,12 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         shares are missing.
     """
     tensors, config = load_own(folder)
-    for prefix, part in config.get(SHARED, {}).items():
-        shared, _ = load_own(require_shared_weights(part, beside=folder))
-        tensors |= {f"{prefix}{name}": tensor for name, tensor in shared.items()}
+    if "shared_weights" in config:
+        from speech2img.storage.releases.shared_weights import require_shared_weights
+
+        for prefix, part in config["shared_weights"].items():
+            shared, _ = load_own(require_shared_weights(part, beside=folder))
+            tensors |= {f"{prefix}{name}": tensor for name, tensor in shared.items()}
     return tensors, config
 
 
