@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.storage.reading import shipped_folder
 from speech2img.storage.releases.find_release import find_release, shipped_releases
 from speech2img.storage.releases.release import load_release
-from speech2img.storage.releases.shared_weights import shipped_folder
 
 if TYPE_CHECKING:
     import torch

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import importlib.resources
 import json
 import math
 import os
@@ -159,3 +160,8 @@ def _is_deep(value: Any) -> bool:
         if not level:
             return False
     return any(isinstance(item, dict | list) for item in level)
+
+
+def shipped_folder() -> Path:
+    """Folder of the weights that came with the package."""
+    return Path(str(importlib.resources.files("speech2img"))) / "released"

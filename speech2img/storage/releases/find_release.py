@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 
 from speech2img.errors import CheckpointError
+from speech2img.storage.reading import shipped_folder
 from speech2img.storage.releases.release import CONFIG, WEIGHTS
-from speech2img.storage.releases.shared_weights import shipped_folder
 
 
 def shipped_releases() -> list[str]:

@@ -1,6 +1,5 @@
 """Weights that several releases need and one holds: a pretrained front-end is stored once, and found by its hash."""
 
-import importlib.resources
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from speech2img.errors import CheckpointError
 from speech2img.storage.checksums import MANIFEST, read_manifest
+from speech2img.storage.reading import shipped_folder
 
 SHARED = "shared_weights"
 """Key in a release's config: beginning of the names of tensors -> ``sha256`` and ``name`` of the release with them."""
@@ -16,11 +16,6 @@ VARIABLE = "SPEECH2IMG_WEIGHTS"
 
 _LEVELS = 2
 _MAX_FOLDERS = 1000
-
-
-def shipped_folder() -> Path:
-    """Folder of the weights that came with the package."""
-    return Path(str(importlib.resources.files("speech2img"))) / "released"
 
 
 def find_shared_weights(sha256: str, *, beside: str | Path) -> Path | None:
