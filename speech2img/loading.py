@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
@@ -18,6 +18,9 @@ from speech2img.models.generators.registry import build_generator
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+
+if TYPE_CHECKING:
+    from speech2img.models.encoders.confidence import ConfidenceHead
 
 Network = TypeVar("Network", bound=nn.Module)
 _OPTIONS = tuple(field.name for field in fields(SamplingOptions))
@@ -36,6 +39,8 @@ class SpeechNetworks(NamedTuple):
     """Generator, and what belongs to it; None in a release of an encoder alone."""
     weights_sha256: str
     """Hash of the weights; of both releases with a ``+`` between where there are two."""
+    confidence_head: "ConfidenceHead | None" = None
+    """Tells how far an utterance is of the kind that the encoder knows, where the release has it."""
 
 
 def load_speech_networks(
@@ -71,6 +76,14 @@ def load_speech_networks(
         )
     encoder = _build(build_encoder, config, "encoder", tensors, folder)
     mel = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=folder)
+    confidence = None
+    if "confidence" in config:
+        from speech2img.models.encoders.confidence import ConfidenceHead
+
+        confidence = _build(ConfidenceHead, config, "confidence", tensors, folder)
+        if confidence.embedding_dim != encoder.embedding_dim:
+            reason = f"its confidence is of embeddings of {confidence.embedding_dim}, not {encoder.embedding_dim}"
+            raise CheckpointError.about(str(folder), reason, "export it again")
 
     # The generator, of this release or of the second one.
     if generator is not None:
@@ -78,13 +91,13 @@ def load_speech_networks(
         sha256 = f"{sha256}+{release_sha256(folder)}"
         config = {**config, **{k: v for k, v in generator_config.items() if k in _SAMPLER_KEYS}}
     if "generator" not in config:
-        return SpeechNetworks(encoder, mel, None, sha256)
+        return SpeechNetworks(encoder, mel, None, sha256, confidence)
     sampler = _build_sampler(config, tensors, folder, candidates=candidates)
     if sampler.embedding_dim != encoder.embedding_dim:
         reason = f"its generator takes embeddings of {sampler.embedding_dim}, the encoder gives {encoder.embedding_dim}"
         fix = "use an encoder and a generator that were trained together"
         raise CheckpointError.about(str(folder), reason, fix)
-    return SpeechNetworks(encoder, mel, sampler, sha256)
+    return SpeechNetworks(encoder, mel, sampler, sha256, confidence)
 
 
 def load_generator(name_or_path: str | PathLike[str], *, candidates: int | None = None) -> tuple[ImageSampler, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from os import PathLike
-from typing import Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from speech2img.errors import AudioError
 from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, whole_number
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.generators.image_sampler import ImageSampler
+
+if TYPE_CHECKING:
+    from speech2img.models.encoders.confidence import ConfidenceHead
 
 File: TypeAlias = str | PathLike[str] | bytes
 """The most usual forms of a `Recording`."""
@@ -60,6 +63,7 @@ class SpeechToImage(EmbeddingsToImage):
         name: str = "",
         weights_sha256: str = "",
         trim: bool = True,
+        confidence_head: "ConfidenceHead | None" = None,
     ) -> None:
         """Put built networks together.
 
@@ -73,13 +77,14 @@ class SpeechToImage(EmbeddingsToImage):
             Trained generator and what belongs to it; without one only :meth:`encode` and :meth:`encode_paths` work.
         device, name, weights_sha256 : str
             As for `EmbeddingsToImage`.
-        trim : bool
-            As for :meth:`load`.
+        trim, confidence_head
+            As for :meth:`load`; what :meth:`confidence` is told by.
         """
         super().__init__(sampler, device=device, name=name, weights_sha256=weights_sha256)
         self.encoder = encoder.to(self.device).eval()
         self.mel = mel
         self.trim = trim
+        self.confidence_head = None if confidence_head is None else confidence_head.eval()
 
     @classmethod
     def load(
@@ -117,16 +122,8 @@ class SpeechToImage(EmbeddingsToImage):
         from speech2img.loading import load_speech_networks  # what reads releases, where one is read
 
         candidates = checked_candidates(candidates)
-        encoder, mel, sampler, sha256 = load_speech_networks(name_or_path, generator=generator, candidates=candidates)
-        return cls(
-            encoder=encoder,
-            sampler=sampler,
-            mel=mel,
-            device=device,
-            name=str(name_or_path),
-            weights_sha256=sha256,
-            trim=trim,
-        )
+        networks = load_speech_networks(name_or_path, generator=generator, candidates=candidates)
+        return cls(**networks._asdict(), device=device, name=str(name_or_path), trim=trim)
 
     @overload
     def __call__(
@@ -269,6 +266,26 @@ class SpeechToImage(EmbeddingsToImage):
         speech, said = self._encode(*recordings_in(recordings), batch_size, on_error, frames=frames)
         said.warn()
         return speech
+
+    @torch.inference_mode()
+    def confidence(self, given: Recording | Iterable[Recording] | EncodedSpeech) -> np.ndarray | None:
+        """How sure it is that recordings are such descriptions as these weights were trained on.
+
+        Parameters
+        ----------
+        given : recording, iterable of recordings, or EncodedSpeech
+            In any of the forms of a call, or what `encode_speech` made of them.
+
+        Returns
+        -------
+        np.ndarray [shape=(N,), float32, range 0..1], or None
+            Near 0 for other speech, noise or music; NaN where a recording could not be used. None where the weights
+            came without the means to tell.
+        """
+        if self.confidence_head is None:
+            return None
+        speech = given if isinstance(given, EncodedSpeech) else self.encode_speech(given, frames=False)
+        return np.asarray(self.confidence_head(torch.from_numpy(speech.sentences)))
 
     def _encode(
         self,

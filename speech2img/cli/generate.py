@@ -101,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
     with remarks_as_notices():
         positions, speech = _encoded(pipe, list(given_recordings(args)))
     if speech is not None:
+        _say_what_is_doubtful(pipe, speech, [names[position] for position in positions])
         _generate(pipe, speech, positions, names, args)
     return 0 if len(positions) == len(names) else AudioError.exit_code
 
@@ -145,6 +146,19 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
     speech = pipe.encode_speech([given[position] for position in positions], frames=pipe.needs_frames, on_error=name)
     good = [row for row in range(len(positions)) if row not in bad]
     return [positions[row] for row in good], speech[good] if good else None
+
+
+def _say_what_is_doubtful(pipe: "SpeechToImage", speech: "EncodedSpeech", names: Sequence[str]) -> None:
+    """Name on standard error what hardly is a description that these weights understand."""
+    from speech2img.storage.notices import notice
+
+    confidence = pipe.confidence(speech)
+    if confidence is None or pipe.confidence_head is None:
+        return
+    for name, sure in zip(names, confidence, strict=True):
+        if sure < float(pipe.confidence_head.low):
+            reason = f"confidence {sure:.0%}, hardly a description as {pipe.name} knows them, in a voice it understands"
+            notice(f"{name}: {reason}; the image may have nothing to do with it")
 
 
 def _generate(

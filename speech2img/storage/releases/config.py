@@ -8,9 +8,12 @@ from speech2img.errors import CheckpointError
 from speech2img.renamed import renamed
 
 Check = Callable[[Any], bool]
-ENCODER_KEYS = ("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features", "shared_weights")
+ENCODER_KEYS = (
+    *("mel_preset", "encoder", "pad_value", "pad_to_frames", "image_head", "features", "shared_weights"),
+    "confidence",
+)
 """What a whole model's config takes over from its speech encoder's."""
-ENCODER_PARTS = ("encoder.", "target.", "image_head.")
+ENCODER_PARTS = ("encoder.", "target.", "image_head.", "confidence.")
 """Beginnings of the names of the tensors that it takes over."""
 LONGEST_TEXT = 1000
 """Characters of any text in a config that is acted on."""
@@ -84,7 +87,7 @@ _COUNT = ("a whole number, 0 or more", _whole(0, 2**62))
 _TEXT = ("a text", _text)
 _KEYS: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(("encoder", "generator", "prior", "reranker", "image_head", "tacotron2", "hifigan"), _SETTINGS),
-    "front_end": _SETTINGS,
+    **dict.fromkeys(("front_end", "confidence"), _SETTINGS),
     "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
     **dict.fromkeys(("kind", "mel_preset", "cleaner", "role", "name", "network", "backbone", "features"), _TEXT),

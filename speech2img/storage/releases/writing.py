@@ -30,6 +30,9 @@ from speech2img.storage.releases.release import (
 )
 from speech2img.storage.releases.shared_weights import SHARED, find_shared_weights, require_shared_weights
 
+FULL_PRECISION = ("confidence.",)
+"""Beginnings of the names of tensors that stay float32: small differences of embeddings are measured by them."""
+
 
 def save_release(
     folder: str | Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any], card: str, *, half: bool = True
@@ -48,7 +51,7 @@ def save_release(
     card : str
         Markdown for people: what, from what, how good, which licence.
     half : bool
-        Store floating tensors as float16 where all their values fit its range.
+        Store floating tensors as float16 where all their values fit its range, but for those of `FULL_PRECISION`.
 
     Raises
     ------
@@ -183,5 +186,5 @@ def _packed(tensor: Tensor, name: str, *, half: bool) -> Tensor:
         return tensor.clone(memory_format=torch.contiguous_format)
     if not tensor.isfinite().all():
         raise CheckpointError.about(name, "holds values that are not finite", "release an earlier checkpoint")
-    small = tensor.half() if half else tensor.float()
+    small = tensor.half() if half and not name.startswith(FULL_PRECISION) else tensor.float()
     return (small if small.isfinite().all() else tensor.float()).clone(memory_format=torch.contiguous_format)
