@@ -6,10 +6,10 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import DataError, MetricError
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.errors import MetricError
+from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.generation import EmbeddingsToImage
 
 
@@ -35,9 +35,8 @@ class StoredSpeech:
 
     def __init__(self, pipe: EmbeddingsToImage, manifest: Manifest, stored: EmbeddingFile) -> None:
         # The embeddings must be those of this manifest and this generator.
+        demand_same_items(manifest, stored.ids, source=stored.folder, fix=EXTRACT_AGAIN, utterances=True)
         spoken = [(item, caption) for item in manifest.items for caption in item.captions]
-        if stored.ids != [utterance_id(item, caption) for item, caption in spoken]:
-            raise DataError.about(stored.folder, "it belongs to another manifest", "extract the embeddings again")
         size, wanted = stored.embeddings.shape[1], pipe.sampler.embedding_dim if pipe.sampler is not None else 0
         if size != wanted:
             raise MetricError.about(

@@ -36,6 +36,8 @@ from speech2img.storage.releases.release import load_release, release_sha256, st
 from speech2img.storage.releases.writing import copy_release, save_release
 
 MAX_FRAMES = 2048
+EXTRACT_AGAIN = "extract the embeddings again"
+"""What to do about embeddings of another manifest."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore, build_mel_store
-from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, demand_same_items, utterance_id
 from speech2img.corpora.registry import facts_of
 from speech2img.distributed.collectives import is_main_process, main_process_first
 from speech2img.errors import ConfigError, DataError
@@ -47,7 +47,7 @@ def image_store(
         demand_own_store(path, names=("pixels", "ids"))
         build_image_store(path, entries, size=size, workers=workers, progress=progress and is_main_process())
     store = ImageStore(path)
-    _demand_ids(path, list(store.ids), [item.id for item in manifest.items])
+    demand_same_items(manifest, store.ids, source=path, fix="delete it and run the command again")
     return store
 
 
@@ -80,11 +80,6 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
             path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_main_process()
         )
     return MelStore(path)
-
-
-def _demand_ids(path: Path, stored: list[str], wanted: list[str]) -> None:
-    if stored != wanted:
-        raise DataError.about(path, "it belongs to another manifest", "delete it and run the command again")
 
 
 def demand_embeddings_or_nothing(folder: Path, parts: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import gc
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +18,16 @@ from speech2img.storage.atomic import atomic_write_bytes
 from speech2img.storage.names import shown, some_of
 from speech2img.storage.reading import open_regular, parse_json
 
-__all__ = ["MANIFEST_NAME", "SPLITS", "Caption", "Item", "Manifest", "require_files", "utterance_id"]
+__all__ = [
+    "MANIFEST_NAME",
+    "SPLITS",
+    "Caption",
+    "Item",
+    "Manifest",
+    "demand_same_items",
+    "require_files",
+    "utterance_id",
+]
 
 MANIFEST_NAME = "manifest.jsonl"
 FORMAT = "speech2img-manifest"
@@ -252,6 +261,36 @@ def _not_utf8(path: Path) -> str:
             except UnicodeDecodeError as error:
                 return f"line {number}: not text in UTF-8 ({error.reason})"
     return "not text in UTF-8"
+
+
+def demand_same_items(
+    manifest: Manifest, ids: Sequence[str], *, source: Path, fix: str, utterances: bool = False
+) -> None:
+    """Check that what was computed for a corpus belongs to it as it is now.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    ids : sequence of str
+        Names of the items, or utterances, that something was computed for, in its order.
+    source : Path
+        What was computed, for the message.
+    fix : str
+        What the user can do.
+    utterances : bool
+        Compare with the utterances instead of the items.
+
+    Raises
+    ------
+    DataError
+        If names or order differ.
+    """
+    wanted = [item.id for item in manifest.items]
+    if utterances:
+        wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
+    if list(ids) != wanted:
+        raise DataError.about(source, "it belongs to another manifest", fix)
 
 
 def require_files(

@@ -6,10 +6,10 @@ import numpy as np
 
 from speech2img.audio.store import MelStore
 from speech2img.batches.speech import Mels, SpeechBatches, UtteranceSource
-from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.errors import DataError
 from speech2img.features.image_features import FeatureFile, Standardizer
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.training.encoder.model import pad_value
 from speech2img.training.encoder.settings import EncoderSettings
 
@@ -136,11 +136,9 @@ def choose_utterances(
     DataError
         If the features or the embeddings belong to another manifest, or there are no utterances in split train or val.
     """
-    spoken = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
-    if imitated is not None and imitated.ids != spoken:
-        raise DataError.about(imitated.folder, "it belongs to another manifest", "extract the embeddings again")
-    if features.ids != [item.id for item in manifest.items]:
-        raise DataError.about(features.path, "it belongs to another manifest", "compute the teacher's features again")
+    if imitated is not None:
+        demand_same_items(manifest, imitated.ids, source=imitated.folder, fix=EXTRACT_AGAIN, utterances=True)
+    demand_same_items(manifest, features.ids, source=features.path, fix="compute the teacher's features again")
 
     # Rows, images and classes of the training utterances in known voices, and of some validation utterances.
     train: list[tuple[int, int, int]] = []

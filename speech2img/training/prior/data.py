@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from speech2img.batches.labelled_images import label_values
-from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.corpora.registry import facts_of
 from speech2img.errors import CheckpointError, DataError
 from speech2img.features.image_features import Standardizer
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.models.generators.registry import build_generator
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
@@ -58,9 +58,7 @@ def pair_data(
     DataError
         If the embeddings belong to another manifest, or nothing is for training.
     """
-    wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
-    if embeddings.ids != wanted:
-        raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
+    demand_same_items(manifest, embeddings.ids, source=embeddings.folder, fix=EXTRACT_AGAIN, utterances=True)
 
     # Every utterance of a training image, one of each validation image.
     train: list[tuple[int, int]] = []

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.corpora.records.items import Item
-from speech2img.corpora.records.manifest import Manifest, utterance_id
+from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.corpora.registry import facts_of
-from speech2img.errors import DataError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_features import load_features
 from speech2img.features.registry import load_teacher
-from speech2img.features.speech_embeddings import EmbeddingFile
+from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.features.stores import image_store
 from speech2img.training.stackgan.relation_supervisor import RelationFeatures, load_relation_features
 from speech2img.training.stackgan.settings import StackGANSettings
@@ -65,9 +64,7 @@ def load_frozen_networks(
 
 def demand_same_utterances(manifest: Manifest, embeddings: EmbeddingFile) -> None:
     """Raise DataError unless the embeddings are those of the manifest's utterances, in its order."""
-    wanted = [utterance_id(item, caption) for item in manifest.items for caption in item.captions]
-    if embeddings.ids != wanted:
-        raise DataError.about(embeddings.folder, "it belongs to another manifest", "extract the embeddings again")
+    demand_same_items(manifest, embeddings.ids, source=embeddings.folder, fix=EXTRACT_AGAIN, utterances=True)
 
 
 def pair_batches(
