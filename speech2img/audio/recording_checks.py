@@ -52,10 +52,9 @@ def narrow_band(heard: Heard, rate: int) -> str | None:
 def band_edge(y: np.ndarray, rate: int) -> int | None:
     """Upper end in Hz, in steps of 250 Hz, of what is in the loud moments; None where nothing can be said."""
     size = 2 * rate // _BAND_HZ
-    hop = size // 2
     if len(y) < 4 * size or rate < 2 * HIGHEST_EDGE:
         return None
-    windows = np.lib.stride_tricks.sliding_window_view(y, size)[::hop] * np.hanning(size).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(y, size)[:: 2 * size] * np.hanning(size).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(windows)))
     level = power.sum(axis=1)
     mean = power[level >= 10 ** (-_FALL_DB / 10) * np.quantile(level, 0.95)].mean(axis=0)
