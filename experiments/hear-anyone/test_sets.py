@@ -20,8 +20,8 @@ import soundfile
 from speech2img.audio.io import resample
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.utterances import utterances_of
+from speech2img.metrics.evaluate.conditions.recordings import file_name
 from speech2img.metrics.evaluate.model_groups import choose_utterances
-from speech2img.metrics.evaluate.other_recordings import file_name
 from speech2img.storage.progress import track
 from speech2img.tts.kokoro.voices import HELD_OUT_VOICES
 

@@ -1,6 +1,7 @@
 """How far apart are two sets of equally real photographs? FID by number of pictures, and by resize filter.
 
-python experiments/metrics/fid_bias.py --realdata DIR, with cub100_crops227.zip and the folded layers of FID's Inception in DIR.
+python experiments/metrics/fid_bias.py --realdata DIR, with cub100_crops227.zip and the folded layers of FID's Inception
+in DIR.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from pathlib import Path
 from speech2img.cli.evaluate_model import FEATURES, LIMIT
 from speech2img.cli.parsing import add_device, add_option, add_seed, add_verb, positive
 from speech2img.features.layers import DISTANCE_OUTPUTS
-from speech2img.metrics.evaluate.conditions import CONDITIONS
+from speech2img.metrics.evaluate.conditions.registry import CONDITIONS
 from speech2img.metrics.evaluate.registry import METRICS
 from speech2img.metrics.images.fits import FITS
 from speech2img.metrics.report.protocols import PROTOCOLS, WITH_CLASSES, WITHOUT_CLASSES

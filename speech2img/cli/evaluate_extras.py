@@ -111,7 +111,7 @@ def voices_and_conditions(
         If a folder of recordings does not exist.
     """
     from speech2img.errors import ConfigError, DataError, MetricError
-    from speech2img.metrics.evaluate.conditions import CLEAN
+    from speech2img.metrics.evaluate.conditions.registry import CLEAN
 
     if not args.conditions and not args.recordings:
         return []
@@ -125,7 +125,7 @@ def voices_and_conditions(
     for folder in args.recordings or ():
         if not folder.is_dir():
             raise DataError.about(f"--recordings {folder}", "no such folder", "name folders of recordings")
-    from speech2img.metrics.evaluate.model_conditions import VoicesAndConditions
+    from speech2img.metrics.evaluate.conditions.measure import VoicesAndConditions
 
     measure = VoicesAndConditions(
         pipe,

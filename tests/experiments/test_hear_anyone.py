@@ -11,8 +11,8 @@ import soundfile
 
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.utterances import utterances_of
+from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
 from speech2img.metrics.evaluate.model_groups import choose_utterances
-from speech2img.metrics.evaluate.other_recordings import recorded_elsewhere
 
 SCRIPT = Path(__file__).parents[2] / "experiments/hear-anyone/test_sets.py"
 

@@ -14,9 +14,9 @@ from speech2img.audio.inputs import hear
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.errors import DataError, MetricError
+from speech2img.metrics.evaluate.conditions.measure import VoicesAndConditions
+from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
 from speech2img.metrics.evaluate.model import evaluate_pipeline
-from speech2img.metrics.evaluate.model_conditions import VoicesAndConditions
-from speech2img.metrics.evaluate.other_recordings import recorded_elsewhere
 
 RATE = 16_000
 HERTZ = {"red": 1000.0, "green": 2000.0, "blue": 5000.0, "white": 6000.0}

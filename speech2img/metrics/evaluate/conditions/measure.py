@@ -12,12 +12,12 @@ from speech2img.corpora.registry import facts_of
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import MetricError
 from speech2img.features.attributes import AttributeClassifier
-from speech2img.metrics.evaluate.conditions import CLEAN, CONDITIONS, heard_in
+from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
+from speech2img.metrics.evaluate.conditions.registry import CLEAN, CONDITIONS, heard_in
 from speech2img.metrics.evaluate.inputs import SpokenAttributes
 from speech2img.metrics.evaluate.model import readable_mentions
 from speech2img.metrics.evaluate.model_groups import CHUNK, EvaluatedGroup, SpeechPipeline, choose_utterances
 from speech2img.metrics.evaluate.model_scores import spoken_attribute_scores
-from speech2img.metrics.evaluate.other_recordings import recorded_elsewhere
 from speech2img.metrics.functional.spoken_attributes import per_image
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
 from speech2img.metrics.report.condition_tables import TITLE, UTTERANCES, VOICES, condition_markdown

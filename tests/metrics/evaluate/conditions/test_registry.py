@@ -9,7 +9,7 @@ from speech2img.audio.io import read_audio
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.errors import AudioError
-from speech2img.metrics.evaluate.conditions import CONDITIONS, RATE, heard_in
+from speech2img.metrics.evaluate.conditions.registry import CONDITIONS, RATE, heard_in
 
 
 @pytest.fixture(scope="module")
