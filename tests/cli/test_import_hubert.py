@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.hubert_states import WIDTH, fairseq_names, fill_, hugging_face_state, waveform
-from torch import Tensor, nn
+from helpers.hubert_states import EMBEDDING, STATES, WIDTH, speechclip_state, waveform
 
 from speech2img.audio.front_ends import load_front_end
 from speech2img.cli.main import main
@@ -15,23 +14,6 @@ from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.published.speechclip import convert_speechclip_parallel
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release, strip_prefix
-
-STATES, EMBEDDING = 4, 24
-
-
-def speechclip_state(*, large: bool) -> dict[str, Tensor]:
-    """A small SpeechCLIP of random weights, as a checkpoint names it."""
-    branch = nn.TransformerEncoder(
-        nn.TransformerEncoderLayer(WIDTH, 8, 4 * WIDTH, activation="gelu", batch_first=True), 1, nn.LayerNorm(WIDTH)
-    )
-    state = {f"parallel_branch.self_att.model.{name}": value for name, value in branch.state_dict().items()}
-    state["parallel_branch.cls"] = torch.zeros(1, 1, WIDTH)
-    state["parallel_branch.linear_proj.weight"] = torch.zeros(EMBEDDING, WIDTH)
-    state["parallel_branch.linear_proj.bias"] = torch.zeros(EMBEDDING)
-    state["audio_encoder.weightedsum_layer.weights"] = torch.zeros(STATES)
-    fill_(state)
-    hubert = fairseq_names(hugging_face_state("large" if large else "base"), large=large)
-    return state | {f"audio_encoder.encoder.{name}": value for name, value in hubert.items()}
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 WIDTH, LAYERS, CONV_WIDTH = 64, 3, 32
+STATES, EMBEDDING = LAYERS + 1, 24
 GOLDEN_FILE = Path(__file__).parents[1] / "models" / "published" / "hubert_golden.npz"
 
 
@@ -64,3 +65,18 @@ def fairseq_names(state: dict[str, Tensor], *, large: bool) -> dict[str, Tensor]
             name = re.sub(theirs, ours, name)
         renamed[name] = value
     return {**renamed, "final_proj.weight": torch.zeros(3, 3), "label_embs_concat": torch.zeros(5)}
+
+
+def speechclip_state(*, large: bool) -> dict[str, Tensor]:
+    """A small SpeechCLIP of random weights, as a checkpoint names it."""
+    branch = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(WIDTH, 8, 4 * WIDTH, activation="gelu", batch_first=True), 1, nn.LayerNorm(WIDTH)
+    )
+    state = {f"parallel_branch.self_att.model.{name}": value for name, value in branch.state_dict().items()}
+    state["parallel_branch.cls"] = torch.zeros(1, 1, WIDTH)
+    state["parallel_branch.linear_proj.weight"] = torch.zeros(EMBEDDING, WIDTH)
+    state["parallel_branch.linear_proj.bias"] = torch.zeros(EMBEDDING)
+    state["audio_encoder.weightedsum_layer.weights"] = torch.zeros(STATES)
+    fill_(state)
+    hubert = fairseq_names(hugging_face_state("large" if large else "base"), large=large)
+    return state | {f"audio_encoder.encoder.{name}": value for name, value in hubert.items()}

@@ -5,9 +5,11 @@ from functools import partial
 
 from torch import nn
 
+from speech2img.models.encoders.hubert import HubertBase, HubertLarge
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
+from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.models.generators.relation_classifier import RelationClassifier
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
@@ -20,6 +22,9 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "li2020-encoder-published": partial(Li2020Encoder, pooling="padded_mean", masked=False, padded_frames=2048),
     "s2igan-encoder": S2IGANEncoder,
     "s2igan-encoder-published": partial(S2IGANEncoder, masked=False, attention_start="published"),
+    "whisper-encoder": WhisperEncoder,
+    "hubert-base": HubertBase,
+    "hubert-large": HubertLarge,
     "s2igan-image-head": ImageHead,
     "stackgan-v2": StackGenerator,
     "s2igan-generator": partial(StackGenerator, dense=True),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
+from helpers.whisper_files import openai_state
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
 from speech2img.models.generators.stackgan import StackGenerator
@@ -167,5 +169,8 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "fid-inception": lambda: inception("fid"),
     "torchvision-inception": lambda: inception("torchvision"),
     "tacotron2": tacotron2,
+    "whisper-encoder": openai_state,
+    "hubert-encoder": lambda: fairseq_names(hugging_face_state("large"), large=True),
+    "speechclip-encoder": lambda: speechclip_state(large=False),
     "hifigan": hifigan,
 }
