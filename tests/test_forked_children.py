@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from speech2img.errors import ConfigError
 from speech2img.device import require_own_process
+from speech2img.errors import ConfigError
 
 
 def test_a_forked_child_paints(tmp_path: Path, make_release: Any) -> None:
