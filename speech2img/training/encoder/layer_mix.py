@@ -13,7 +13,7 @@ from speech2img.models.encoders.layer_mix import LayerMix
 from speech2img.models.encoders.pretrained import PooledStates, PretrainedEncoder
 from speech2img.storage.progress import track
 
-_HEARD_AT_ONCE = 16
+_HEARD_AT_ONCE = 4
 _RATE, _CLIP = 1e-3, 5.0
 
 Losses = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
