@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.mel import MEL_PRESETS, released_preset
+from speech2img.batches.encoding import BATCH_FRAMES, batches_by_length, encode_batch
 from speech2img.batches.speech import Mels
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.corpora.records.splits import peer_parts
@@ -19,7 +20,6 @@ from speech2img.distributed.collectives import on_main_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standardizer, load_features
-from speech2img.features.speech_batches import BATCH_FRAMES, batches_by_length, encode_batch
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.features.stores import demand_embeddings_or_nothing, derived, mel_store
 from speech2img.models.encoders.registry import build_encoder

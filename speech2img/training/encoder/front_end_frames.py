@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from speech2img.batches.augmented_mels import AugmentedMels
+from speech2img.batches.encoding import batches_by_length
 from speech2img.batches.frame_copies import FrameCopies
 from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
 from speech2img.distributed.collectives import is_main_process, on_main_process
 from speech2img.errors import DiskFullError
-from speech2img.features.speech_batches import batches_by_length
 from speech2img.features.speech_frames import FRAMES_FILE, load_frames, write_frames
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.storage.chunks import Chunk

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.front_ends import ReleasedFrontEnd
+from speech2img.batches.encoding import encode_rows
 from speech2img.batches.speech import SpeechBatch, mask_spans
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.distributed.collectives import gather_with_grad, is_main_process, on_main_process
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
-from speech2img.features.speech_batches import encode_rows
 from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
