@@ -19,7 +19,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "--generator to 'generate' and 'evaluate'."
         ),
         examples=(
-            "speech2img compose --encoder runs/hear-anyone --generator songbirds --out models/songbirds-hear-anyone",
+            "speech2img compose --encoder runs/hear-anyone --generator songbirds --out models/hear-anyone",
+            "speech2img generate --model runs/hear-anyone --generator songbirds bird.wav --out pictures",
         ),
     )
     parser.add_argument("--encoder", required=True, metavar="M", help="run, release or shipped weights that hear")
