@@ -31,16 +31,16 @@ package espeakng-loader."""
 TACOTRON2 = """\
 English, one voice a model. Needs weights: speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2."""
 KOKORO = """\
-English, in voices close to people's. Needs the package kokoro-onnx (pip install "speech2img[kokoro]") and a folder with
-the model and its voices, which experiments/README.md says how to get. Voices are those of --voices, each of them also
-as a whisper (af_sky+whisper); voices of espeak-ng become one of them: women women, whispers whispers. Eight voices are
-held out for measuring and speak with --allow-held-out only; captions in a voice that training never hears then have
-theirs. Speed and pitch are followed, range of pitch does not exist there. A text takes 3 to 8 s of a core."""
+English, in voices close to people's. Needs the package kokoro-onnx (pip install "speech2img[kokoro]") and a folder
+with the model and its voices, which experiments/README.md says how to get. Voices are those of --voices, each of them
+also as a whisper (af_sky+whisper); voices of espeak-ng become one of them: women women, whispers whispers. Eight
+voices are held out for measuring and speak with --allow-held-out only; captions in a voice that training never hears
+then have theirs. Speed and pitch are followed, range of pitch does not exist there. A text takes 3 to 8 s of a core."""
 COMMAND = """\
 Any program that speaks, started for each text, without a shell: flite, festival's text2wave, piper, your own script.
 In the command's words {text}, {text_file}, {wav} (the file that it writes), {voice}, {rate} (words a minute), {pitch}
-and {pitch_range} (0 to 99) are replaced; {{ and }} are braces. {text} is a word of its own or --NAME={text}, so that a
-text is never taken for an option. Without {text} and {text_file} the text is standard input; without {wav} the
+and {pitch_range} (0 to 99) are replaced; {{ and }} are braces. {text} is a word of its own or --NAME={text}, so that
+a text is never taken for an option. Without {text} and {text_file} the text is standard input; without {wav} the
 recording is standard output. It may be wav, flac, ogg or mp3. A program that fails, hangs, crashes or writes nothing,
 too much or something else costs that text only."""
 GET_TACOTRON2 = "speech2img import tacotron2 FILE --out DIR, or speech2img train tacotron2"
