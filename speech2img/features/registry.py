@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 Loader = Callable[..., "FeatureExtractor"]
 """(path, *, device, ...) -> network; further keywords as ``ExtractorKind.settings`` says."""
-KNOWN = "GoogLeNet or Inception (a release of 'speech2img import', or the published file), or a run of 'train judge'"
+KNOWN = (
+    "GoogLeNet or Inception (a release of 'speech2img import', or the published file), EfficientNet-Lite (a release), "
+    "or a run of 'train judge'"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ def _googlenet() -> Loader:
     return load_googlenet
 
 
+def _efficientnet_lite() -> Loader:
+    from speech2img.features.efficientnet import load_efficientnet_lite
+
+    return load_efficientnet_lite
+
+
 def _inception() -> Loader:
     from speech2img.features.inception import load_inception
 
@@ -66,6 +75,7 @@ EXTRACTORS: dict[str, ExtractorKind] = {
     "attribute-network": ExtractorKind(_attributes),
     "speech-to-image": ExtractorKind(_attributes_inside),
     "googlenet": ExtractorKind(_googlenet, settings=("side",), is_published=True),
+    "efficientnet-lite": ExtractorKind(_efficientnet_lite, settings=("side",)),
     "inception": ExtractorKind(_inception, settings=("precision",), is_published=True),
     "picture-classifier": ExtractorKind(_image_classifier),
 }
@@ -92,7 +102,7 @@ def load_extractor(
     device : str or torch.device
         Where it computes.
     side : int, optional
-        Side in pixels of the views and generated images that it gets; GoogLeNet alone has a choice.
+        Side in pixels of the views and generated images that it gets; GoogLeNet and EfficientNet-Lite have a choice.
     precision : str, optional
         As of `InceptionExtractor`; other networks have one.
     option : str
@@ -125,7 +135,9 @@ def _open(
 ) -> "FeatureExtractor":
     row = EXTRACTORS[kind]
     if wanted["side"] is not None and "side" not in row.settings:
-        raise ConfigError.about(path, "a teacher of one size only", "leave the side out, or give GoogLeNet")
+        raise ConfigError.about(
+            path, "a teacher of one size only", "leave the side out, or give GoogLeNet or EfficientNet-Lite"
+        )
     return row.loader()(path, device=device, **{name: wanted[name] for name in row.settings})
 
 

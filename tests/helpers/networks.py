@@ -14,6 +14,7 @@ from speech2img.models.generators.relation_classifier import RelationClassifier
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.models.vision.attribute_network import AttributeNetwork
+from speech2img.models.vision.efficientnet_lite import EfficientNetLite
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
 from speech2img.models.vision.inception import InceptionV3
 
@@ -34,6 +35,8 @@ NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
     "attribute-network": AttributeNetwork,
     "bvlc-googlenet": BVLCGoogLeNet,
     "torchvision-googlenet": TorchvisionGoogLeNet,
+    "efficientnet-lite0": EfficientNetLite,
+    "efficientnet-lite2": partial(EfficientNetLite, variant="lite2"),
     "fid-inception": InceptionV3,
     "torchvision-inception": partial(InceptionV3, build="torchvision", num_classes=1000),
 }
