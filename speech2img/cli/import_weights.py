@@ -1,7 +1,7 @@
 """``speech2img import``: turn a published checkpoint into a release of ours."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         examples=(
             "speech2img import li2020-encoder best.pth --out weights/li2020",
             "speech2img import stackgan-v2-generator netG_335000.pth --out weights/stackgan",
+            "speech2img import taef2 taef2_encoder.pth --decoder taef2_decoder.pth --out weights/taef2",
             "speech2img generate --model weights/li2020 --generator weights/stackgan bird.wav --out pictures",
         ),
     )
@@ -89,31 +90,54 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     conversion = IMPORTERS[source].open(**options)
     require_release_place(out)
 
-    # Convert.
+    # Convert, file by file.
+    parts = [(file, conversion.convert), *conversion.beside.items()]
+    converted: dict[str, Tensor] = {}
     fix = f"is it a {source} checkpoint?"
+    for path, convert in parts:
+        try:
+            network = find_state(_read(path, conversion), convert)
+            part = convert(network.tensors)
+        except ValueError as error:
+            raise CheckpointError.about(path, error, fix) from error
+        for name, tensor in part.items():
+            if not tensor.isfinite().all():
+                reason = "holds values that are not finite"
+                raise CheckpointError.about(f"{path}: {name}", reason, "use another checkpoint")
+        converted |= part
+        fix += network.hint()
+
+    # What they give must be one network.
+    files = ", ".join(str(path) for path, _ in parts)
     try:
-        network = find_state(_read(file, conversion), conversion.convert)
-        converted, fix = conversion.convert(network.tensors), f"{fix}{network.hint()}"
         ours = conversion.describe(converted)
     except ValueError as error:
-        raise CheckpointError.about(file, error, fix) from error
-    build_network(ours.network, ours.settings, converted, name=str(file), fix=fix)
-    for name, tensor in converted.items():
-        if not tensor.isfinite().all():
-            raise CheckpointError.about(f"{file}: {name}", "holds values that are not finite", "use another checkpoint")
+        raise CheckpointError.about(files, error, fix) from error
+    build_network(ours.network, ours.settings, converted, name=files, fix=fix)
     if (preset := options.get("mel_preset")) is not None:
         released_preset(preset, n_mels=ours.settings["n_mels"], source=f"{file}: --mel-preset {preset}")
 
     # Write the release.
-    config = {**ours.config, "source": source, "source_file": file.name, "source_sha256": file_sha256(file)}
+    hashes = [(path.name, file_sha256(path)) for path, _ in parts]
+    config = {**ours.config, "source": source, "source_file": file.name, "source_sha256": hashes[0][1]}
+    if conversion.beside:
+        config["source_files"] = [{"name": name, "sha256": sha256} for name, sha256 in hashes]
     half = ours.half and all(map(_fits_half, converted.values()))
-    card = (
-        f"# {source}\n\nConverted by `speech2img import {source} {file.name}`; published behaviour kept, "
-        f"{'float16' if half else 'float32'}.\nSHA-256 of the published file: {config['source_sha256']}.\n\n"
-        f"{ours.notice or 'Its licence is that of its publisher.'}\n"
-    )
     tensors = {f"{ours.prefix}{name}": tensor for name, tensor in converted.items()}
-    save_release(out, tensors, config, card, half=half)
+    more = (f" --{name} {value.name}" for name, value in options.items() if isinstance(value, Path))
+    call = f"speech2img import {source} {file.name}{''.join(more)}"
+    save_release(out, tensors, config, _card(call, source, hashes, ours.notice, half=half), half=half)
+
+
+def _card(call: str, source: str, hashes: Sequence[tuple[str, str]], notice: str, *, half: bool) -> str:
+    """What the release says to people; ``hashes`` has name and SHA-256 of each published file."""
+    kind = "float16" if half else "float32"
+    names = {name: name if len(hashes) > 1 else "the published file" for name, _ in hashes}
+    sums = "\n".join(f"SHA-256 of {names[name]}: {sha256}." for name, sha256 in hashes)
+    return (
+        f"# {source}\n\nConverted by `{call}`; published behaviour kept, {kind}.\n"
+        f"{sums}\n\n{notice or 'Its licence is that of its publisher.'}\n"
+    )
 
 
 def _fits_half(tensor: "Tensor") -> bool:

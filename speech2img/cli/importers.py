@@ -6,8 +6,10 @@ line is made from this table and must not load torch.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from speech2img.errors import ConfigError
 from speech2img.options import Option
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Conversion:
     """What a converted state is of."""
     read: "Callable[[IO[bytes]], State] | None" = field(default=None)
     """Reader of files that are neither torch's, safetensors nor .npz, where the publisher has a format of its own."""
+    beside: "Mapping[Path, Callable[[State], dict[str, Tensor]]]" = field(default_factory=dict)
+    """Further files of the same network -> conversion of each; ``describe`` gets what all of them give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +255,22 @@ def _speechclip_encoder() -> Conversion:
     return Conversion(convert_speechclip, describe)
 
 
+def _taef2(*, decoder: Path | None = None) -> Conversion:
+    from speech2img.models.codecs.registry import build_codec
+    from speech2img.models.published import taef2
+
+    if decoder is None:
+        raise ConfigError.about("taef2", "its decoder is a file of its own", "add --decoder taef2_decoder.pth")
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = {"network": "taef2", **taef2.taef2_settings(converted)}
+        config = {"kind": "image-codec", "codec": settings, "name": "TAEF2"}
+        return ImportedNetwork(build_codec, settings, config, half=True, notice=taef2.NOTICE)
+
+    beside = {decoder: taef2.convert_taef2_decoder}
+    return Conversion(taef2.convert_taef2_encoder, describe, beside=beside)
+
+
 WHISPER_SIZE = Option(
     "size",
     "of whisper-encoder: refuse a file of another size",
@@ -262,6 +282,8 @@ MEL_PRESET = Option(
     "trained on Flickr8k or Places",
     "NAME",
 )
+
+DECODER = Option("decoder", "of taef2: the published file of its decoder; FILE is its encoder", "FILE", kind=Path)
 
 IMPORTERS: Mapping[str, Importer] = {
     "li2020-encoder": Importer(".pth of Li et al. 2020: the speech encoder", _li2020_encoder, (MEL_PRESET,)),
@@ -283,6 +305,7 @@ IMPORTERS: Mapping[str, Importer] = {
     "speechclip-encoder": Importer(
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
+    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", _taef2, (DECODER,)),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
+from helpers.taef2_files import published_state as taef2_state
 from helpers.whisper_files import openai_state
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
@@ -172,5 +173,8 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "whisper-encoder": openai_state,
     "hubert-encoder": lambda: fairseq_names(hugging_face_state("large"), large=True),
     "speechclip-encoder": lambda: speechclip_state(large=False),
+    "taef2": lambda: taef2_state("encoder"),
     "hifigan": hifigan,
 }
+BESIDE: dict[str, tuple[str, Callable[[], State]]] = {"taef2": ("--decoder", lambda: taef2_state("decoder"))}
+"""Option and state of the further file of a network that is published in two."""

@@ -77,11 +77,11 @@ LAYOUTS: dict[str, Callable[[State], Any]] = {
 }
 
 
-def imported(source: str, file: Path, out: Path) -> dict[str, Tensor]:
+def imported(source: str, file: Path, out: Path, *options: str) -> dict[str, Tensor]:
     sys.modules.pop(Settings.__module__, None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert main(["import", source, str(file), "--out", str(out)]) == 0
+        assert main(["import", source, str(file), "--out", str(out), *options]) == 0
     return load_release(out)[0]
 
 

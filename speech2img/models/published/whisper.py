@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speech2img.models.published.state_dicts import State, shape_of
+from speech2img.models.published.state_dicts import MIT, State, shape_of
 
 SIZES: Mapping[str, tuple[int, int]] = {
     "tiny": (384, 4),
@@ -23,19 +23,10 @@ ENGLISH_WORDS = 51_864
 """Tokens of the models for English alone (``tiny.en``); the others have one more, or two."""
 CTRANSLATE2_SPEC, CTRANSLATE2_PART = "WhisperSpec", "encoder/"
 
-NOTICE = """\
+NOTICE = f"""\
 OpenAI trained these weights on recordings with transcripts. What learns on top of them here uses no text.
 
-Whisper: Copyright (c) 2022 OpenAI. MIT License: permission is hereby granted, free of charge, to any person obtaining a
-copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction,
-including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies
-of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:
-The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
-Software. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED
-TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT
-OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
+Whisper: Copyright (c) 2022 OpenAI. {MIT}"""
 """What must stand wherever the weights do."""
 
 _ATTENTION = {"query": "query", "key": "key", "value": "value", "out": "out"}

@@ -1,0 +1,71 @@
+"""Image codecs from their releases."""
+
+import os
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.codecs.base import ImageCodec
+from speech2img.models.codecs.registry import build_codec
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import load_release, release_sha256
+
+KIND = "image-codec"
+"""Kind of their releases."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReleasedCodec:
+    """A codec and what its release says of it."""
+
+    network: ImageCodec
+    """On the CPU, in evaluation mode, without gradients of its own."""
+    name: str
+    """Of its folder, or of the run that exported it: what its latents are called."""
+    sha256: str
+    """Hash of its weights, with the scale of its latents."""
+    folder: Path
+    """Its release."""
+
+    def shared(self, prefix: str) -> dict[str, dict[str, str]]:
+        """What the config of a release says, under ``shared_weights``, whose tensors of that prefix are these."""
+        return {prefix: {"sha256": self.sha256, "name": self.name}}
+
+    def latent_side(self, image_size: int) -> int:
+        """Side of the latents of images of so many pixels a side; ConfigError if there are none of that size."""
+        stride = self.network.stride
+        if image_size < stride or image_size % stride:
+            reason = f"no multiple of {stride}, as the codec '{self.name}' needs"
+            raise ConfigError.about(f"image size {image_size}", reason, f"choose one, such as {16 * stride}")
+        return image_size // stride
+
+
+def load_codec(name_or_path: str | PathLike[str]) -> ReleasedCodec:
+    """Load a codec.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A release that ``speech2img import taef2`` wrote, a run that exported one, or the name of one that came with the
+        package.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, it is damaged, another kind of network, or its latents have no scale.
+    """
+    # The release, which must be one of a codec.
+    folder = find_release(name_or_path)
+    tensors, config = load_release(folder)
+    if config.get("kind") != KIND:
+        fix = "give what 'speech2img import taef2' wrote"
+        raise CheckpointError.about(str(folder), f"holds a {config.get('kind')!r}, and no image codec", fix)
+    network = build_network(build_codec, config.get("codec"), tensors, name=str(folder), fix="import it again")
+    if not bool((network.latent_deviation > 0).all()):
+        raise CheckpointError.about(str(folder), "the deviation of its latents is not above 0", "import it again")
+    # The run's name is not that of its folder "export".
+    place = Path(os.path.realpath(folder))
+    name = place.parent.name if place.name == "export" else place.name
+    return ReleasedCodec(network.eval().requires_grad_(False), name, release_sha256(folder), folder)

@@ -1,0 +1,1 @@
+"""Image codecs: images to latents of an eighth of the side, and back."""
