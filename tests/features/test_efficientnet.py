@@ -69,7 +69,7 @@ def test_maps_let_a_gradient_through_and_views_are_of_the_photograph(release: Pa
     maps = extractor.maps(images)
     assert [some.shape[1] for some in maps] == list(extractor.map_shapes.channels)
     assert [64 // some.shape[2] for some in maps] == list(extractor.map_shapes.strides)
-    sum(some.square().mean() for some in maps).backward()
+    torch.stack([some.square().mean() for some in maps]).sum().backward()
     assert images.grad is not None and float(images.grad.abs().max()) > 0
     assert not any(parameter.requires_grad for parameter in extractor.network.parameters())  # type: ignore[attr-defined]
     photographs = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)

@@ -18,7 +18,7 @@ def filled(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Every array drawn by its name: weights of a scale that keeps activations alive, statistics around 0 and 1."""
     state = {}
     for name, shape in shapes.items():
-        draw = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+        draw = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape)
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 1
         if name.endswith("num_batches_tracked"):
             state[name] = torch.tensor(7)
