@@ -69,12 +69,15 @@ def open_front_end(settings: EncoderSettings) -> ReleasedFrontEnd:
     CheckpointError
         If there is no such release, or it is none of a front-end.
     ConfigError
-        If the settings do not fit it.
+        If the settings do not fit it, or it takes waveforms.
     """
     front_end = load_front_end(settings.pretrained.front_end)
     if settings.mel_preset != front_end.mel.name:
         reason = f"{settings.mel_preset}, and the front-end {front_end.model} takes {front_end.mel.name}"
         raise ConfigError.about("mel_preset", reason, f"set it to {front_end.mel.name}")
+    if front_end.network.takes != "mel":
+        reason = f"{front_end.model} takes waveforms, and what an encoder is trained on here are log-mels"
+        raise ConfigError.about("pretrained.front_end", reason, "give an encoder of Whisper")
     try:
         untrained_encoder(front_end, settings)
     except ValueError as error:

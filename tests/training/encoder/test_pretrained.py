@@ -19,6 +19,7 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import CheckpointError, ConfigError, DiskFullError
 from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import extract_embeddings
+from speech2img.models.encoders.hubert import HubertBase
 from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.pipeline import SpeechToImage
@@ -355,3 +356,16 @@ def test_heads_that_do_not_fit_are_refused(corpus: Path, settings: EncoderSettin
         train("encoder", corpus, tmp_path / "run", replace(settings, losses=losses), progress=False)
     with pytest.raises(ConfigError, match="losses.heads, heads_of: .*give both or none"):
         replace(settings, losses=replace(settings.losses, heads=1.0))
+
+
+def test_a_front_end_for_waveforms_is_refused(corpus: Path, settings: EncoderSettings, tmp_path: Path) -> None:
+    sizes = {"width": 64, "num_layers": 1, "conv_width": 16}
+    config = {"kind": "acoustic-front-end", "network": "hubert-base", "front_end": sizes, "mel_preset": "waveform"}
+    save_release(tmp_path / "hubert", HubertBase(**sizes).state_dict(), config, "# Made up\n")
+    other = replace(
+        settings,
+        mel_preset="waveform",
+        pretrained=replace(settings.pretrained, front_end=str(tmp_path / "hubert"), manner=False),
+    )
+    with pytest.raises(ConfigError, match="pretrained.front_end: .* takes waveforms.*Whisper"):
+        train("encoder", corpus, tmp_path / "run", other, progress=False)
