@@ -49,6 +49,7 @@ def run_model(args: argparse.Namespace) -> int:
     # What is measured besides.
     store = image_store(manifest, size=pipe.image_size)
     retrieval, notes = _retrieval(args, manifest, features)
+    notes += part_in_training(args, network)
     extras = measures_asked_for(args, manifest, pipe, store, out, features=args.features or FEATURES)
     extras += voices_and_conditions(args, manifest, pipe, judge, store, num_utterances=args.limit or LIMIT)
     # Measure, and show the report.
@@ -190,6 +191,31 @@ def _network(
     if not network.pooled:
         raise ConfigError.about(f"--network {path}", "it gives classes and no features", f"give {KNOWN}")
     return network
+
+
+def part_in_training(args: argparse.Namespace, network: "FeatureExtractor | None") -> list[str]:
+    """What the report must say where the model was trained with the network behind its distances.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With ``model`` and ``generator``, the releases that make up the model.
+    network : FeatureExtractor, optional
+        The network; None where a judge of attributes is behind them.
+
+    Returns
+    -------
+    list of str
+        A note for the report, if any.
+    """
+    from speech2img.metrics.evaluate.judges import judge_independence
+
+    # A network may be recorded by the hash of its release, or of the published file.
+    hashes = () if network is None else (network.sha256, network.weights_sha256)
+    configs = [_release(name)[2] for name in (args.model, args.generator) if name]
+    verdicts = [judge_independence(sha256, config) for config in configs for sha256 in hashes]
+    reasons = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.verdict == "trained with it")
+    return [f"Distances and diversity by {network.features_name}: {reason}." for reason in reasons] if network else []
 
 
 def _retrieval(
