@@ -3,8 +3,13 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speech2img.cli.parsing import add_device, add_root, add_verb, add_workers, positive
+from speech2img.errors import ConfigError
+
+if TYPE_CHECKING:
+    from speech2img.images.codecs import ReleasedCodec
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -14,16 +19,18 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "features",
         summary="compute mel store, image store and teacher features",
         description=(
-            "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures, and\n"
+            "Computes what training reads, into <root>/derived/: log-mels of all recordings, decoded pictures,\n"
             "with --teacher the image features that the speech encoder learns to give or meet (HDF5, and the pickle\n"
-            "of Li et al.). What is there already is kept; an interrupted call resumes.\n\n"
-            "Under torchrun the processes divide the work of the teacher among them, and the first one makes the two\n"
-            "stores with its --workers; the files are those of one process."
+            "of Li et al.), and with --codec the latents of the pictures. What is there already is kept; an\n"
+            "interrupted call resumes.\n\n"
+            "Under torchrun the processes divide the work of teacher and codec among them, and the first one makes\n"
+            "the two stores with its --workers; the files are those of one process."
         ),
         examples=(
             "speech2img features --root data/songbirds",
             "speech2img features --root data/songbirds --teacher runs/teacher",
             "speech2img features --root data/cub100 --teacher googlenet_bvlc.npz --name googlenet",
+            "speech2img features --root data/songbirds --codec weights/taef2 --image-size 128",
         ),
     )
     # The stores.
@@ -54,6 +61,17 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="PIXELS",
         help="side of the pictures as GoogLeNet gets them (default 224 as published; 96 costs a seventh)",
     )
+    # Latents.
+    parser.add_argument(
+        "--codec",
+        metavar="DIR|NAME",
+        help="an image codec from 'import taef2': latents of the stored pictures, called after its folder",
+    )
+    parser.add_argument(
+        "--mirrored",
+        action="store_true",
+        help="with --codec: latents of the mirror images too, where nobody speaks of left and right",
+    )
     add_device(parser)
     add_workers(parser)
     parser.set_defaults(run=run)
@@ -73,13 +91,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _compute(args: argparse.Namespace) -> Iterator[str]:
     from speech2img.corpora.records.manifest import Manifest
-    from speech2img.features.stores import image_store, mel_store
+    from speech2img.features.stores import demand_no_sides, image_store, latent_store, mel_store
     from speech2img.storage.names import plain_name
 
-    # A name that can be a file's.
+    # A name that can be a file's, and a codec that can encode pictures of that size.
     if args.name is not None:
         plain_name(args.name, option="--name")
+    if args.mirrored and args.codec is None:
+        raise ConfigError.about("--mirrored", "belongs to --codec", "give a codec, or omit it")
+    codec = None if args.codec is None else _codec(args)
     manifest = Manifest.load(args.root)
+    if args.mirrored:
+        demand_no_sides(manifest)
     # What every training reads.
     mels = mel_store(manifest, preset=args.mel_preset, workers=args.workers)
     yield f"mel store: {len(mels.ids)} recordings, preset {args.mel_preset}"
@@ -99,3 +122,16 @@ def _compute(args: argparse.Namespace) -> Iterator[str]:
             workers=args.workers,
         )
         yield f"teacher features: {path}"
+    if codec is not None:
+        latents = latent_store(
+            manifest, codec, size=args.image_size, mirrored=args.mirrored, device=args.device, workers=args.workers
+        )
+        yield f"latents: {latents.path}"
+
+
+def _codec(args: argparse.Namespace) -> "ReleasedCodec":
+    from speech2img.images.codecs import load_codec
+
+    codec = load_codec(args.codec)
+    codec.latent_side(args.image_size)
+    return codec

@@ -1,19 +1,30 @@
-"""What is derived from a corpus and kept in <root>/derived: mel store, image store; made where they are missing."""
+"""What is derived from a corpus and kept in <root>/derived: stores of mels, images and latents, made where missing."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.corpora.records.manifest import Manifest, demand_same_items, utterance_id
 from speech2img.corpora.registry import facts_of
-from speech2img.distributed.collectives import is_main_process, main_process_first
+from speech2img.device import resolve_device
+from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
+from speech2img.distributed.collectives import is_main_process, main_process_first, on_main_process
 from speech2img.errors import ConfigError, DataError
+from speech2img.images.latent_store import LATENT_ARRAYS, LatentKey, LatentStore, write_latents
 from speech2img.images.store import ImageStore, build_image_store
+from speech2img.storage.chunks import Chunk
 from speech2img.storage.foreign.peer_embeddings import li2020_paths
 from speech2img.storage.foreign.pickles import demand_pickle_or_nothing
 from speech2img.storage.hdf5.sources import demand_own_store
+from speech2img.storage.names import plain_name
 from speech2img.storage.releases.writing import require_release_place
+
+if TYPE_CHECKING:
+    from speech2img.images.codecs import ReleasedCodec
+
+_PIXELS_A_BATCH = 1 << 18  # of images that a codec sees at a time: its widest maps have 64 MiB
 
 
 def derived(root: Path) -> Path:
@@ -80,6 +91,116 @@ def mel_store(manifest: Manifest, *, preset: str, workers: int = 2, progress: bo
             path, entries, preset=MEL_PRESETS[preset], workers=workers, progress=progress and is_main_process()
         )
     return MelStore(path)
+
+
+def latent_store(
+    manifest: Manifest,
+    codec: "ReleasedCodec",
+    *,
+    size: int,
+    mirrored: bool = False,
+    device: str = "auto",
+    workers: int = 2,
+    progress: bool = True,
+) -> LatentStore:
+    """The corpus's pictures as latents of a codec, in the manifest's order; those of another codec are made again.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The corpus.
+    codec : ReleasedCodec
+        From `load_codec`.
+    size : int
+        Side of the pictures in pixels.
+    mirrored : bool
+        Keep latents of the mirror images too.
+    device : str
+        As for `resolve_device`; the codec goes there.
+    workers : int
+        Processes that decode pictures.
+    progress : bool
+        Show progress.
+
+    Raises
+    ------
+    ConfigError
+        If the codec has no latents of that size, or the corpus tells left from right and mirror images are wanted.
+    DataError
+        If something else has the store's name, or a latent is beyond what float16 holds.
+
+    Notes
+    -----
+    The processes of a job divide the pictures among them. Finished batches of an interrupted call lie in
+    ``<file>.building``, from which the same call resumes.
+    """
+    # What can be refused before the work.
+    side = codec.latent_side(size)
+    if mirrored:
+        demand_no_sides(manifest)
+    path = _latent_path(manifest.root, codec.name, size=size, mirrored=mirrored)
+    demand_own_store(path, names=LATENT_ARRAYS)
+    # What is there already is kept, if it is of these pictures and this codec.
+    images = image_store(manifest, size=size, workers=workers, progress=progress)
+    key = LatentKey(codec.sha256, size, 2 if mirrored else 1, images.source)
+    if (store := _current_latents(path, key, images.ids)) is not None:
+        return store
+    # Compute what is missing; all processes share the work.
+    codec.network.to(resolve_device(device))
+    batch = max(1, _PIXELS_A_BATCH // size**2)
+    starts = range(0, len(images), batch)
+
+    def compute(start: int) -> Chunk:
+        rows = range(start, min(start + batch, len(images)))
+        latents = codec.encode_views(images.read(rows), key.views)
+        return Chunk({"latents": latents}, tuple(images.ids[row] for row in rows))
+
+    def write() -> None:
+        parts = (chunks.features("latents", start) for start in starts)
+        shape = (key.views, codec.network.channels, side, side)
+        write_latents(path, parts, ids=images.ids, shape=shape, key=key)
+
+    with resumable_chunks(path.with_name(f"{path.name}.building"), source=f"{key} {batch}") as chunks:
+        compute_chunks(chunks, starts, compute, desc="latents", progress=progress)
+        on_main_process(write)
+    return LatentStore(path)
+
+
+def load_latents(manifest: Manifest, codec: "ReleasedCodec", *, size: int, mirrored: bool = False) -> LatentStore:
+    """Latents that `latent_store` made; errors as there, and DataError for those of another codec or manifest."""
+    codec.latent_side(size)
+    path = _latent_path(manifest.root, codec.name, size=size, mirrored=mirrored)
+    call = f"--root {manifest.root} --codec {codec.folder} --image-size {size}{' --mirrored' if mirrored else ''}"
+    fix = f"run 'speech2img features {call}'"
+    if not path.exists():
+        raise DataError.about(path, "there are no latents of that codec and size", fix)
+    store = LatentStore(path)
+    demand_same_items(manifest, store.ids, source=path, fix=fix)
+    if store.key.sha256 != codec.sha256:
+        raise DataError.about(path, f"its latents are of another codec (sha256 {store.key.sha256[:12]}...)", fix)
+    if (store.key.image_size, store.key.views) != (size, 2 if mirrored else 1):
+        raise DataError.about(path, f"its latents are of {store.key.image_size} px, not as its name says", fix)
+    return store
+
+
+def _latent_path(root: Path, name: str, *, size: int, mirrored: bool) -> Path:
+    name = plain_name(name, option="name of the codec's folder")
+    return derived(root) / f"latents-{size}-{name}{'-mirrored' if mirrored else ''}.h5"
+
+
+def _current_latents(path: Path, key: LatentKey, ids: list[str]) -> LatentStore | None:
+    try:
+        store = LatentStore(path) if path.exists() else None
+    except DataError:
+        return None
+    return store if store is not None and (store.key, store.ids) == (key, ids) else None
+
+
+def demand_no_sides(manifest: Manifest) -> None:
+    """Raise ConfigError for a corpus with an attribute that mirror images would contradict."""
+    for name, values in facts_of(manifest).attributes.items():
+        if {"left", "right"} <= set(values):
+            raise ConfigError.about("--mirrored", f"attribute {name!r} of this corpus tells left from right", "omit it")
 
 
 def demand_embeddings_or_nothing(folder: Path, parts: Iterable[str]) -> None:

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.images.pyramid import normalised
 from speech2img.models.codecs.base import ImageCodec
 from speech2img.models.codecs.registry import build_codec
 from speech2img.storage.releases.find_release import find_release
@@ -32,6 +37,25 @@ class ReleasedCodec:
     def shared(self, prefix: str) -> dict[str, dict[str, str]]:
         """What the config of a release says, under ``shared_weights``, whose tensors of that prefix are these."""
         return {prefix: {"sha256": self.sha256, "name": self.name}}
+
+    def encode_views(self, images_NHWC: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
+        """Latents of 8-bit images, and of their mirror images, computed where the network is.
+
+        Parameters
+        ----------
+        images_NHWC : np.ndarray [shape=(N, S, S, 3), uint8, RGB]
+            Squares of a side that is a multiple of the codec's stride.
+        views : int
+            1 for the images alone, 2 with their mirror images, left to right.
+
+        Returns
+        -------
+        np.ndarray [shape=(N, views, channels, S / stride, S / stride), float32]
+        """
+        images = normalised(torch.from_numpy(images_NHWC).permute(0, 3, 1, 2)).to(self.network.latent_mean.device)
+        with torch.inference_mode():
+            latents = [self.network.encode(view) for view in (images, images.flip(-1))[:views]]
+            return torch.stack(latents, dim=1).float().cpu().numpy()
 
     def latent_side(self, image_size: int) -> int:
         """Side of the latents of images of so many pixels a side; ConfigError if there are none of that size."""

@@ -17,6 +17,7 @@ from helpers.published_states import (
     stackgan_generator,
     tacotron2,
 )
+from helpers.taef2_files import published_state as taef2_state
 from PIL import Image
 from torch import Tensor
 
@@ -61,6 +62,8 @@ def weights(folder: Path) -> None:
         "pt_inception-2015-12-05-6726825d.pth": _drawn(inception("fid")),
         "inception_v3_google-0cc3c7bd.pth": _drawn(inception("torchvision")),
         "tacotron2_statedict.pt": tacotron2(),
+        "taef2_encoder.pth": taef2_state("encoder"),
+        "taef2_decoder.pth": taef2_state("decoder"),
     }
     for name, state in files.items():
         torch.save(state, folder / name)
