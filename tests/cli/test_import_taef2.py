@@ -1,5 +1,6 @@
 """``speech2img import taef2``: two published files become one release; others are refused by name."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,24 @@ def test_parts_that_are_not_of_one_network_are_refused(tmp_path: Path, capsys: p
         torch.save(state, decoder)
         line = refused(encoder, decoder, capsys)
         assert message in line and "taef2_decoder.pth" in line
+
+
+class Hostile:
+    """Pickles as a call."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.place),)
+
+
+def test_neither_file_runs_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in ("encoder", "decoder"):
+        files = dict(zip(("encoder", "decoder"), taef2_files(tmp_path), strict=True))
+        torch.save({"state_dict": published_state(part), "more": Hostile(tmp_path / "ran")}, files[part])
+        line = refused(files["encoder"], files["decoder"], capsys)
+        assert f"taef2_{part}.pth: is refused" in line and not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
