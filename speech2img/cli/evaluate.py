@@ -89,8 +89,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         type=Path,
         metavar="FILE",
         help="of two folders: Inception, as a release of 'import' or the published file. Of a model: GoogLeNet or "
-        "Inception in either form, or an attribute network, behind Frechet distance and diversity (default: the judge; "
-        "else the network that made --features)",
+        "Inception in either form, EfficientNet-Lite as a release, or an attribute network, behind Frechet distance "
+        "and diversity (default: the judge; else the network that made --features)",
     )
     # Options of each of the two plans.
     _add_model(parser.add_argument_group("a model"))

@@ -44,7 +44,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--teacher",
         type=Path,
         metavar="RUN|FILE|NAME",
-        help="a teacher's run folder, shipped weights (songbirds), or GoogLeNet or Inception weights from 'import'",
+        help="a teacher's run folder, shipped weights (songbirds), or GoogLeNet, Inception or EfficientNet-Lite from "
+        "'import'",
     )
     parser.add_argument(
         "--name", metavar="NAME", help="what the features are called (default: the teacher folder's name)"
@@ -59,7 +60,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--side",
         type=positive,
         metavar="PIXELS",
-        help="side of the pictures as GoogLeNet gets them (default 224 as published; 96 costs a seventh)",
+        help="side of the pictures as GoogLeNet or EfficientNet-Lite gets them (default: as published, 224 or more; 96 "
+        "costs a seventh)",
     )
     # Latents.
     parser.add_argument(

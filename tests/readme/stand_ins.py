@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 from helpers import published_corpora as corpora
+from helpers.efficientnet_states import published_state as efficientnet_state
 from helpers.published_states import (
     caffe_googlenet,
     inception,
@@ -61,6 +62,7 @@ def weights(folder: Path) -> None:
         "netG_600.pth": stackgan_generator(dense=True, embedding_dim=EMBEDDING),
         "pt_inception-2015-12-05-6726825d.pth": _drawn(inception("fid")),
         "inception_v3_google-0cc3c7bd.pth": _drawn(inception("torchvision")),
+        "efficientnet-lite0-57934424.pth": efficientnet_state("lite0"),
         "tacotron2_statedict.pt": tacotron2(),
         "taef2_encoder.pth": taef2_state("encoder"),
         "taef2_decoder.pth": taef2_state("decoder"),

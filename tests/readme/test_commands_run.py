@@ -80,7 +80,9 @@ def test_every_command_of_the_documents_runs(folder: Path) -> None:
     runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator".split()
     assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)
     weights = {path.name for path in (folder / "weights").iterdir()}
-    assert weights == set("googlenet tacotron2 li2020 stackgan sen rdg fid-inception imagenet-inception taef2".split())
+    assert weights == set(
+        "googlenet efficientnet-lite0 tacotron2 li2020 stackgan sen rdg fid-inception imagenet-inception taef2".split()
+    )
     assert (folder / "data" / "cub" / "derived" / "latents-128-taef2.h5").is_file()
     assert {"bird.png", "text0.png"} <= {path.name for path in (folder / "pictures").iterdir()}
     assert (folder / "runs" / "report" / "report.html").is_file()

@@ -8,11 +8,14 @@ from types import ModuleType
 import pytest
 import torch
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, MetricError
 from speech2img.features.base import with_maps
 from speech2img.features.googlenet import GoogLeNetExtractor
 from speech2img.features.registry import load_teacher
+from speech2img.metrics.evaluate.judges import check_judges
+from speech2img.models.vision.efficientnet_lite import EfficientNetLite
 from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import save_release
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.train import train
@@ -62,6 +65,29 @@ def test_they_look_through_another_network(painted: ModuleType, root: Path, tmp_
     train("generator", root, tmp_path / "run", looking_through(str(other)), device="cpu", progress=False)
     _, config = load_release(tmp_path / "run" / "export")
     assert config["trained_with"]["discriminators' network"] == release_sha256(other)
+
+
+def test_they_look_through_efficientnet_lite_which_judges_them_no_more(
+    painted: ModuleType, root: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    config = {"kind": "efficientnet-lite", "efficientnet": {"variant": "lite0"}, "source_sha256": "1e" * 32}
+    save_release(tmp_path / "lite0", EfficientNetLite().state_dict(), config, "# card", half=False)
+    plain = painted.SETTINGS
+    model = replace(
+        plain.model,
+        discriminators="features",
+        projection_network=str(tmp_path / "lite0"),
+        feature_discriminator_width=8,
+    )
+    settings = replace(plain, model=model, features=None, losses=replace(plain.losses, class_aware=0.0))
+    train("generator", root, tmp_path / "run", settings, device="cpu", progress=False)
+    losses = painted.losses(tmp_path / "run")
+    assert all(step.keys() == {"kl", "feature_discriminator", "feature_generator"} for step in losses)
+    _, exported = load_release(tmp_path / "run" / "export")
+    judge = load_teacher(tmp_path / "lite0", device=CPU)
+    with pytest.raises(MetricError, match="R-precision.*own discriminators' network in training"):
+        check_judges({"feature network": judge.sha256}, [exported], own_sha256="", allow=False)
 
 
 @pytest.mark.parametrize(("first", "then"), [("pixels", "features"), ("features", "pixels"), ("both", "both")])
