@@ -10,7 +10,6 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from speech2img.training.stackgan.discriminators import ADAM_BETAS
 from torch import Tensor
 from tqdm import tqdm
 
@@ -22,6 +21,7 @@ from speech2img.losses.relation import RELATIONS, PairKind, relation_loss
 from speech2img.models.generators.relation_classifier import RelationClassifier
 from speech2img.models.generators.stackgan import init_stackgan_
 from speech2img.storage.atomic import write_json
+from speech2img.training.stackgan.pixel_discriminators import ADAM_BETAS
 
 KINDS: tuple[PairKind, ...] = ("identical", "same_class", "other_class")
 BATCH, QUESTIONS = 24, 40

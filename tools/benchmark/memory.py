@@ -101,14 +101,14 @@ def measured(task: Any) -> Memory:
 @contextmanager
 def drawn_nothing() -> Iterator[None]:
     """Make networks without drawing their start, which takes longer than the count."""
-    import speech2img.training.stackgan.discriminators
+    import speech2img.training.stackgan.pixel_discriminators
     import speech2img.training.stackgan.task
 
     def same(module: Any) -> Any:
         return module
 
     with (
-        patch.object(speech2img.training.stackgan.discriminators, "init_stackgan_", same),
+        patch.object(speech2img.training.stackgan.pixel_discriminators, "init_stackgan_", same),
         patch.object(speech2img.training.stackgan.task, "init_stackgan_", same),
     ):
         yield
