@@ -1,7 +1,7 @@
 """``speech2img import``: turn a published checkpoint into a release of ours."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     require_release_place(out)
 
     # Convert, file by file.
-    parts = [(file, conversion.convert), *conversion.beside.items()]
+    parts = [(path, _refusing(convert)) for path, convert in [(file, conversion.convert), *conversion.beside.items()]]
     converted: dict[str, Tensor] = {}
     fix = f"is it a {source} checkpoint?"
     for path, convert in parts:
@@ -138,6 +138,19 @@ def _card(call: str, source: str, hashes: Sequence[tuple[str, str]], notice: str
         f"# {source}\n\nConverted by `{call}`; published behaviour kept, {kind}.\n"
         f"{sums}\n\n{notice or 'Its licence is that of its publisher.'}\n"
     )
+
+
+def _refusing(convert: "Callable[[State], dict[str, Tensor]]") -> "Callable[[State], dict[str, Tensor]]":
+    """A conversion that raises ValueError too where arrays of odd shapes or types break its arithmetic."""
+
+    def converting(state: "State") -> "dict[str, Tensor]":
+        try:
+            return convert(state)
+        except (RuntimeError, TypeError, IndexError, OverflowError) as error:
+            first_line = str(error).partition("\n")[0]
+            raise ValueError(f"its arrays have no shapes or types of that network ({first_line:.120})") from error
+
+    return converting
 
 
 def _fits_half(tensor: "Tensor") -> bool:

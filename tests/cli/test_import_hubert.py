@@ -48,3 +48,22 @@ def test_what_lacks_a_part_is_one_line(tmp_path: Path, capsys: pytest.CaptureFix
         assert main(["import", source, str(tmp_path / "trained.ckpt"), "--out", str(tmp_path / "out")]) == 1
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1 and message in lines[0] and "trained.ckpt" in lines[0]
+
+
+@pytest.mark.parametrize("change", ["scalars", "types", "norm"])
+def test_arrays_that_break_the_conversion_are_one_line(
+    change: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = speechclip_state(large=False)
+    attention = "audio_encoder.encoder.encoder.layers.1.self_attn"
+    if change == "scalars":
+        state |= {f"{attention}.{part}_proj.weight": torch.tensor(1.0) for part in "qkv"}
+    elif change == "types":
+        state[f"{attention}.k_proj.weight"] = state[f"{attention}.k_proj.weight"].to(torch.int8)
+    else:
+        state["audio_encoder.encoder.encoder.pos_conv.0.weight_v"] = torch.ones(1, 1, 1)
+    torch.save({"state_dict": state}, tmp_path / "best.ckpt")
+    for source in ("speechclip-encoder", "hubert-encoder"):
+        assert main(["import", source, str(tmp_path / "best.ckpt"), "--out", str(tmp_path / "out")]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1 and "best.ckpt" in lines[0]

@@ -175,3 +175,16 @@ def test_a_broken_query_is_refused() -> None:
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.pt"):
         import_published("whisper-encoder", tmp_path / "none.pt", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"encoder/num_heads": torch.tensor(float("inf"))}, {"encoder/conv1/weight": torch.tensor(1.0)}]
+)
+def test_arrays_that_break_the_conversion_are_one_line(
+    arrays: dict[str, torch.Tensor], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = files.ctranslate2_arrays(files.openai_state()) | arrays
+    (tmp_path / "model.bin").write_bytes(files.ctranslate2_bytes(model))
+    assert main(["import", "whisper-encoder", str(tmp_path / "model.bin"), "--out", str(tmp_path / "out")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "model.bin" in lines[0]

@@ -12,6 +12,7 @@ VERSIONS = range(4, 7)
 MAX_ARRAYS = 10_000
 MAX_NAME = 300
 MAX_AXES = 8
+_MAX_BYTES = 1 << 32  # lengths are u32; beyond that an array is claimed that is empty along another axis
 
 _TYPES = {0: torch.float32, 1: torch.int8, 2: torch.int16, 3: torch.int32, 4: torch.float16, 5: torch.bfloat16}
 
@@ -79,7 +80,8 @@ def _read_array(reader: "_Reader", name: str, *, wanted: bool) -> Tensor:
     if code not in _TYPES:
         raise ValueError(f"damaged CTranslate2 model: {name!r:.80} is of an unknown type ({code})")
     dtype = _TYPES[code]
-    if math.prod(shape) * dtype.itemsize != length:
+    without_empty_axes = math.prod(max(1, size) for size in shape) * dtype.itemsize
+    if math.prod(shape) * dtype.itemsize != length or without_empty_axes > _MAX_BYTES:
         raise ValueError(f"damaged CTranslate2 model: {name!r:.80} of shape {shape} has {length:,} bytes")
     # Arrays of other parts are passed over.
     if not wanted:

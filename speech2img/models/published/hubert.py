@@ -108,7 +108,7 @@ def _fused(parts: State) -> dict[str, Tensor]:
     for name, query in parts.items():
         if ".query." in name:
             key, value = (parts.get(name.replace("query", other)) for other in ("key", "value"))
-            if key is None or value is None or not query.shape == key.shape == value.shape:
+            if key is None or value is None or len({(part.shape, part.dtype) for part in (query, key, value)}) > 1:
                 raise ValueError(f"{name} has no key or value that fits it")
             fused[name.replace("query", "qkv")] = torch.cat([query, key, value])
     return fused

@@ -176,7 +176,7 @@ def _fused(parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
         key, value = (parts.get(name.replace("query", other)) for other in ("key", "value"))
         if name.endswith("bias") and key is None:
             key = torch.zeros_like(query)
-        if key is None or value is None or not query.shape == key.shape == value.shape:
+        if key is None or value is None or len({(part.shape, part.dtype) for part in (query, key, value)}) > 1:
             raise ValueError(f"{name} has no key or value that fits it")
         fused[name.replace("query", "qkv")] = torch.cat([query, key, value])
     return fused

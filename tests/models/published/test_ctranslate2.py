@@ -75,3 +75,10 @@ def test_any_cut_and_any_changed_byte_is_read_or_refused() -> None:
             read(bytes(changed))
         except ValueError as error:
             assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_empty_arrays_of_vast_axes_are_refused(part: str) -> None:
+    array = text(f"{part}/a") + struct.pack("<B8I", 8, 0, *[2**32 - 1] * 7) + struct.pack("<BI", 0, 0)
+    with pytest.raises(ValueError, match="damaged CTranslate2 model"):
+        read(HEAD + struct.pack("<I", 1) + array + struct.pack("<I", 0))
