@@ -88,6 +88,9 @@ def parse_command(line: str) -> CommandTemplate:
 
 
 def _check_placeholders(subject: str, argument: str) -> None:
+    if "{" in (rest := _PARTS.sub("", argument)) or "}" in rest:
+        reason = f"a brace stands alone in {argument[:60]!r}"
+        raise ConfigError.about(subject, reason, "close the placeholder; {{ and }} are braces")
     names = [match[1] for match in _PARTS.finditer(argument) if match[1] is not None]
     for name in names:
         if name not in PLACEHOLDERS:

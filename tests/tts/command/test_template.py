@@ -43,6 +43,8 @@ def test_whatever_a_text_says_it_is_one_argument_and_no_option(text: str) -> Non
         ("cat 'x", "No closing quotation.*close its quotes"),
         ("cat {txt}", "{txt} is no placeholder; did you mean {text}[?] known are {text}, {text_file}, {wav}, {voice}"),
         ("cat {}", "{} is no placeholder"),
+        ("cat {wav", "a brace stands alone in '{wav'; close the placeholder"),
+        ("cat text}", "a brace stands alone"),
         ("cat {text!r}", "is no placeholder"),
         ("{voice} {text}", "takes no placeholder"),
         ("no-such-program-here {text}", "no program 'no-such-program-here' that can be run; install it"),
