@@ -103,7 +103,7 @@ class StoredFrames(Sequence[np.ndarray]):
         return (self[row] for row in range(len(self)))
 
 
-def load_frames(folder: Path, ids: Sequence[str], *, sha256: str) -> StoredFrames | None:
+def load_frames(folder: Path, ids: Sequence[str], *, sha256: str, fix: str = _FIX) -> StoredFrames | None:
     """Open ``frames.h5``; None where there is none.
 
     Parameters
@@ -112,6 +112,8 @@ def load_frames(folder: Path, ids: Sequence[str], *, sha256: str) -> StoredFrame
         Of the embeddings.
     ids, sha256
         Names of the utterances and hash of the encoder's weights, as the embeddings beside it have them.
+    fix : str
+        What to do where the file is damaged, for the message.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def load_frames(folder: Path, ids: Sequence[str], *, sha256: str) -> StoredFrame
     path = folder / FRAMES_FILE
     if not path.exists():
         return None
-    store = open_store(path, kind=FORMAT, arrays=_ARRAYS, attributes=("sha256",), fix=_FIX)
+    store = open_store(path, kind=FORMAT, arrays=_ARRAYS, attributes=("sha256",), fix=fix)
     if store.ids() != list(ids) or store.text("sha256") != sha256:
         raise store.damaged("it belongs to other embeddings")
     # Bounds must rise from 0 to the number of frames.

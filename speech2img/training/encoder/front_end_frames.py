@@ -72,6 +72,8 @@ def cached_frames(
     ------
     DiskFullError
         If there is less room than the cache will need; nothing has been written then.
+    DataError
+        If frames that were stored are damaged.
     AudioError
         If a recording cannot be used; what is finished stays, and the same call resumes.
     """
@@ -82,7 +84,8 @@ def cached_frames(
     mix = encoder.mix.weights.detach().cpu().numpy().astype(np.float32).tobytes().hex()
     key = hashlib.sha256("\n".join([source, mix, str(BATCH_FRAMES), *names]).encode()).hexdigest()
     home = folder / key[:16]
-    stored = load_frames(home, names, sha256=key) if home.is_dir() else None
+    fix = f"remove the folder {home} and run it again"
+    stored = load_frames(home, names, sha256=key, fix=fix) if home.is_dir() else None
 
     # Compute what is missing, and put the parts together.
     if stored is None:
@@ -105,7 +108,7 @@ def cached_frames(
         with resumable_chunks(home.with_name(f"{home.name}.building"), source=key) as chunks:
             compute_chunks(chunks, range(len(batches)), compute, desc="front-end", progress=progress)
             on_main_process(write)
-        stored = load_frames(home, names, sha256=key)
+        stored = load_frames(home, names, sha256=key, fix=fix)
         assert stored is not None, f"{home / FRAMES_FILE} was written just now"
     return FrameCopies(stored, width=stored.width, lengths=stored.lengths, utterances=rows, count=len(ids))
 

@@ -16,7 +16,7 @@ import torch
 from speech2img.audio.augmentation.augment import AugmentationSettings
 from speech2img.config import load_settings
 from speech2img.corpora.records.manifest import Manifest
-from speech2img.errors import CheckpointError, ConfigError, DiskFullError
+from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError
 from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.models.encoders.hubert import HubertBase
@@ -231,6 +231,20 @@ def test_what_is_no_front_end_is_refused(
     even = replace(settings, pretrained=replace(settings.pretrained, kernel=4))
     with pytest.raises(ConfigError, match="pretrained: .*odd"):
         train("encoder", corpus, tmp_path / "run", even, progress=False)
+
+
+def test_damaged_frames_are_refused_with_the_folder_to_remove(
+    corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path
+) -> None:
+    files = {file: file.read_bytes() for file in (corpus / "derived" / "front-end").glob("*/frames.h5")}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / MIX_FILE).write_bytes((run / MIX_FILE).read_bytes())
+    for file, content in files.items():
+        file.write_bytes(content[:1000])
+    with pytest.raises(DataError, match="frames.h5.*remove the folder .*front-end/[0-9a-f]{16} and run it again"):
+        train("encoder", corpus, tmp_path / "run", settings, progress=False)
+    for file, content in files.items():
+        file.write_bytes(content)
 
 
 def test_a_damaged_mix_is_refused(corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path) -> None:
