@@ -19,6 +19,10 @@ Selection = Literal[
 ]
 
 
+MOST_COPIES = 1000
+"""Augmented copies of a recording that a frozen front-end may hear."""
+
+
 @dataclass(frozen=True)
 class EncoderModelSettings:
     """Architecture of the network li2020; defaults are as published with the padding taken out of every sum."""
@@ -227,9 +231,10 @@ class EncoderSettings:
             raise ConfigError.about("crnn.channels", f"{len(self.crnn.channels)} widths", "give both")
         if min(self.losses.weights) < 0 or not any(self.losses.weights):
             raise ConfigError.about("losses", "no weight is above 0, or one is below", "give one loss a weight")
-        if self.pretrained.copies < 0 or min(self.pretrained.mix_utterances, self.pretrained.mix_steps + 1) < 1:
-            reason = "out of range"
-            raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", reason, "use 0, 1 and 0 or more")
+        own = self.pretrained
+        if not 0 <= own.copies <= MOST_COPIES or min(own.mix_utterances, own.mix_steps + 1) < 1:
+            fix = f"use 0 to {MOST_COPIES}, 1 or more, and 0 or more"
+            raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", "out of range", fix)
         if bool(self.losses.heads) != (self.losses.heads_of is not None) or (self.losses.heads and self.image_head):
             reason = "one goes with the other, and speech must give the features themselves"
             raise ConfigError.about("losses.heads, heads_of", reason, "give both or none, and image_head false")

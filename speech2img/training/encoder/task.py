@@ -326,7 +326,7 @@ def _demand_size(settings: EncoderSettings, features: FeatureFile, start: Encode
             f"{size} numbers an image, and the encoder of {start.name} knows {wanted}",
             f"run '{own}' where it is a whole model, and set features to that name; or start without initial",
         )
-    table = "crnn" if settings.network == "s2igan" else "model"
+    table = {"li2020": "model", "s2igan": "crnn", "pretrained": "pretrained"}[settings.network]
     raise ConfigError.about(
         f"{table}.embedding_dim",
         f"{settings.embedding_dim} beside features of {size}",

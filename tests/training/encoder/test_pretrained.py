@@ -231,6 +231,11 @@ def test_what_is_no_front_end_is_refused(
     even = replace(settings, pretrained=replace(settings.pretrained, kernel=4))
     with pytest.raises(ConfigError, match="pretrained: .*odd"):
         train("encoder", corpus, tmp_path / "run", even, progress=False)
+    wide = replace(settings, pretrained=replace(settings.pretrained, embedding_dim=FEATURE_DIM + 1))
+    with pytest.raises(ConfigError, match=f"pretrained.embedding_dim: 21 beside features of {FEATURE_DIM}"):
+        train("encoder", corpus, tmp_path / "run", wide, progress=False)
+    with pytest.raises(ConfigError, match="pretrained.copies.*out of range; use 0 to 1000"):
+        EncoderSettings(pretrained=PretrainedSettings(copies=99_999_999))
 
 
 def test_damaged_frames_are_refused_with_the_folder_to_remove(
