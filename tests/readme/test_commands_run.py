@@ -20,6 +20,7 @@ ONLY_PARSED = {
     "synthesize --root data/cub --engine tacotron2": "a voice of random weights never ends a sentence",
     "synthesize --root data/cub --engine kokoro": "needs its package and model; tests/cli/test_synthesize.py",
     "synthesize --root data/cub --engine command": "needs the programs; tests/cli/test_synthesize.py",
+    "import whisper-encoder": "needs files of Whisper's own sizes; tests/cli/test_import_whisper.py",
     "prepare cub --root data/cub --download": "fetches a gigabyte",
     "prepare oxford102 --root data/oxford102": "needs 8,189 photographs; tests/corpora/test_oxford102.py",
     "prepare flickr8k --root data/flickr8k": "needs 8,000 photographs; tests/corpora/test_flickr8k.py",

@@ -143,6 +143,6 @@ def test_settings_that_contradict(setting: dict[str, object]) -> None:
 def test_networks_by_name() -> None:
     assert isinstance(build_encoder(channels=(4,) * 8, embedding_dim=8), Li2020Encoder)
     assert isinstance(build_encoder(network="s2igan", **SMALL), S2IGANEncoder)
-    assert set(ENCODERS) == {"li2020", "s2igan"}
+    assert set(ENCODERS) == {"li2020", "s2igan", "pretrained"}
     with pytest.raises(ValueError, match="li2020, s2igan"):
         build_encoder(network="crnn")

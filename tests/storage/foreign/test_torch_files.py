@@ -216,7 +216,9 @@ def test_no_bomb_goes_off(tmp_path: Path, load: Any, make: Any, name: str) -> No
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert time.process_time() - start < 5
+    assert (
+        time.process_time() - start < 20
+    )  # a bomb takes hours; traced and covered, a slow core needs 8 for the largest
     assert peak < 128 << 20
 
 
