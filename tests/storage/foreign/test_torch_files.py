@@ -218,7 +218,7 @@ def test_no_bomb_goes_off(tmp_path: Path, load: Any, make: Any, name: str) -> No
         tracemalloc.stop()
     assert (
         time.process_time() - start < 20
-    )  # a bomb takes hours; traced and covered, a slow core needs 8 for the largest
+    )  # a bomb takes hours; the largest of these 8 on a slow core
     assert peak < 128 << 20
 
 
