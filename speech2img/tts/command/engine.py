@@ -130,8 +130,10 @@ class CommandSynthesizer:
         closed = self._closed
         spoken = _cleaned(text)
         voice = self.voice_for(voice)
-        # Each text has its own folder, so that programs do not see each other's files.
-        with tempfile.TemporaryDirectory(prefix="speech2img-") as name, disk_errors(name):
+        # Each text has its own folder, so that programs do not see each other's files. What a program has left running
+        # may still write there: then a rest stays, and the work goes on.
+        folder = tempfile.TemporaryDirectory(prefix="speech2img-", ignore_cleanup_errors=True)
+        with folder as name, disk_errors(name):
             text_file, wav = Path(name) / "text.txt", Path(name) / "speech.wav"
             text_file.write_text(spoken + "\n", encoding="utf-8")
             values = {"text": spoken, "text_file": str(text_file), "wav": str(wav), "voice": voice}

@@ -1,5 +1,6 @@
 """Programs as engines: what they write is read and judged, whatever they do costs one text only."""
 
+import errno
 import json
 import os
 import shlex
@@ -149,6 +150,17 @@ def test_what_a_program_started_ends_with_it(program: Program, tmp_path: Path) -
     while _is_running(int(mark.read_text())) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _is_running(int(mark.read_text()))
+
+
+def test_what_is_left_running_and_still_writes_stops_no_text(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = program("open(sys.argv[2], 'wb').write(wav(sys.argv[1]))")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", refuse)
+        assert engine.synthesize("a red bird", voice="say").size
 
 
 def _is_running(pid: int) -> bool:
