@@ -216,9 +216,7 @@ def test_no_bomb_goes_off(tmp_path: Path, load: Any, make: Any, name: str) -> No
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert (
-        time.process_time() - start < 20
-    )  # a bomb takes hours; the largest of these 8 on a slow core
+    assert time.process_time() - start < 20  # a bomb takes hours; the largest of these 8 on a slow core
     assert peak < 128 << 20
 
 
