@@ -120,7 +120,8 @@ def _frame_levels(y: np.ndarray, rate: int) -> np.ndarray:
     """Level of every frame of 20 ms in dB of full scale; `_DIGITAL_SILENCE_DB` at least."""
     size = int(_FRAME_SECONDS * rate)
     frames = y[: len(y) // size * size].reshape(-1, size)
-    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    offset = np.median(y) if len(y) else 0.0  # some sound cards add a constant
+    power = np.mean(np.square(frames - offset, dtype=np.float64), axis=1)
     level_db: np.ndarray = 10 * np.log10(np.maximum(power, 10 ** (_DIGITAL_SILENCE_DB / 10)))
     return level_db
 

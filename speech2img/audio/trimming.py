@@ -50,7 +50,8 @@ def trim_silence(y: np.ndarray, rate: int, *, margin: float = MARGIN) -> Trimmed
     """
     size = max(1, int(_FRAME_SECONDS * rate))
     frames = y[: len(y) // size * size].reshape(-1, size)
-    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    offset = np.median(y) if len(y) else 0.0  # some sound cards add a constant
+    power = np.mean(np.square(frames - offset, dtype=np.float64), axis=1)
     if len(power) < _NEIGHBOURS or not power.any():
         return Trimmed(y, 0.0, 0.0)
 

@@ -54,6 +54,11 @@ def test_a_low_rate_is_said_once(people: list[np.ndarray]) -> None:
     assert line.startswith("recorded at 8,000 Hz, so nothing above 4,000 Hz is in it")
 
 
+def test_a_constant_in_the_recording_is_no_noise(people: list[np.ndarray]) -> None:
+    for y in people[:4]:
+        assert said(0.4 + 0.5 * y / np.abs(y).max()) == []
+
+
 def test_noise_alone_is_said_and_noise_behind_speech_is_not(people: list[np.ndarray]) -> None:
     rng = np.random.default_rng(0)
     for make in (white_noise, pink_noise):

@@ -31,6 +31,12 @@ def test_silence_goes_and_speech_stays(before: float, after: float, floor: float
     assert len(trimmed.y) == len(y) - round((trimmed.before + trimmed.after) * RATE)
 
 
+def test_a_constant_in_the_recording_is_no_sound() -> None:
+    y = np.concatenate((np.zeros(3 * RATE), voice(), np.zeros(2 * RATE)))
+    plain, shifted = trim_silence(np.float32(y), RATE), trim_silence(np.float32(0.3 * y + 0.5), RATE)
+    assert (shifted.before, shifted.after) == (plain.before, plain.after) and plain.before > 2.5
+
+
 @pytest.mark.parametrize("silence", [0.0, 0.1, 0.25])
 def test_a_little_silence_changes_nothing(silence: float) -> None:
     pad = np.zeros(int(silence * RATE), np.float32)
