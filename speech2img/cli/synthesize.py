@@ -1,12 +1,15 @@
 """``speech2img synthesize``: speak the captions of a corpus."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from speech2img.cli.parsing import add_option, add_root, add_verb, positive
 from speech2img.errors import ConfigError, SynthesisError
 from speech2img.tts.registry import ENGINES
 
+SPOKEN_AGAIN_COUNT = 2500
+"""Captions that --again speaks."""
 DESCRIPTION = """\
 Speaks every caption of the manifest that has a place for its recording and none by a person, as 16 kHz wav files.
 
@@ -16,6 +19,9 @@ spoken is listed in derived/speech/failures.jsonl with the reason, the others go
 Nothing is ever replaced or removed but recordings that earlier calls have made, with --overwrite neither.
 Captions keep their own voice, speed and pitch as far as the engine has them: a voice of another engine becomes one
 that stands for it, and manifest.jsonl then names that one.
+
+With --again, N training captions are spoken once more, into a folder of their own: other voices, for 'train encoder
+--set spoken_again=DIR'. It needs none of the pictures.
 
 Several processes share the work under torchrun; they make what one makes:
   torchrun --nproc-per-node 4 -m speech2img synthesize --root DIR
@@ -46,6 +52,18 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--workers", type=positive, metavar="N", help="texts at a time (default: as many as suit the engine)"
     )
+    parser.add_argument(
+        "--again",
+        type=Path,
+        metavar="DIR",
+        help="speak some training captions again, into this folder, beside ROOT's own",
+    )
+    parser.add_argument(
+        "--captions",
+        type=positive,
+        metavar="N",
+        help="with --again: how many captions, chosen by seed 0 (default 2500)",
+    )
     # What only some take.
     known: set[str] = set()
     for name, engine in ENGINES.items():
@@ -62,11 +80,16 @@ def run(args: argparse.Namespace) -> int:
     options = _given_options(args)
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.storage.rank import this_rank
+    from speech2img.tts.corpus.again import captions_to_speak_again
     from speech2img.tts.corpus.synthesize import FAILURES_NAME, synthesize_corpus
 
     # Speak.
     rank = this_rank()
+    if args.captions is not None and args.again is None:
+        raise ConfigError.about("--captions", "goes with --again", "add --again DIR, or leave it out")
     manifest = Manifest.load(args.root)
+    if args.again is not None:
+        manifest = captions_to_speak_again(manifest, args.again, count=args.captions or SPOKEN_AGAIN_COUNT, seed=0)
     engine = ENGINES[args.engine].open(rank, **options)
     try:
         counts = synthesize_corpus(
@@ -81,12 +104,12 @@ def run(args: argparse.Namespace) -> int:
     finally:
         engine.close()
     # Say what could not be spoken.
-    print(f"{args.root}: {'' if rank.count == 1 else f'{rank}: '}{counts}")
+    print(f"{manifest.root}: {'' if rank.count == 1 else f'{rank}: '}{counts}")
     lost = counts.failed + counts.given_up
     if lost and rank.count == 1:  # a rank that fails would make torchrun end the others
         fix = "change those captions or the voice, or give --retry-failed"
         raise SynthesisError.about(
-            args.root, f"{lost} captions could not be spoken, all others are; {FAILURES_NAME} has the reasons", fix
+            manifest.root, f"{lost} captions could not be spoken, all others are; {FAILURES_NAME} has the reasons", fix
         )
     return 0
 

@@ -134,6 +134,22 @@ def test_kokoro_from_the_command_line(humming: ModuleType, tmp_path: Path, capsy
     assert "kokoro: ready with --model DIR, by kokoro-onnx 0.6.9" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("kokoro_packages")
+def test_captions_are_spoken_again_into_a_folder_of_their_own(
+    humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = fake_kokoro.make_model(tmp_path / "kokoro", ["af_sky", "am_adam"])
+    corpus, again = tmp_path / "corpus", tmp_path / "again"
+    humming.make(corpus, ["a red bird", "a blue bird"], voice="en-us+f3").save()
+    argv = ["synthesize", "--root", str(corpus), "--engine", "kokoro", "--model", str(model), "--again", str(again)]
+    assert "not 2500; give --captions 2 or fewer" in refused(argv, capsys)
+    assert main([*argv, "--captions", "1"]) == 0
+    assert f"{again}: 1 recordings made" in capsys.readouterr().out
+    assert len(list(again.rglob("*.wav"))) == 1 and not list(corpus.rglob("*.wav"))
+    assert "another choice of captions" in refused([*argv, "--captions", "2"], capsys)
+    assert "goes with --again" in refused([*argv[:-2], "--captions", "2"], capsys)
+
+
 def test_a_program_from_the_command_line(
     humming: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

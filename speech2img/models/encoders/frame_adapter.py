@@ -60,6 +60,8 @@ class FrameAdapter(nn.Module):
         Size of the frames inside.
     num_layers, num_heads : int
         Transformer blocks, and heads of each and of the pooling.
+    feed_forward : int
+        Width of the layer inside a block, in widths.
     kernel : int
         Frames that the convolution at the entrance sees; odd.
     embedding_dim : int
@@ -78,6 +80,7 @@ class FrameAdapter(nn.Module):
         width: int,
         num_layers: int,
         num_heads: int,
+        feed_forward: int = 4,
         kernel: int,
         embedding_dim: int,
         dropout: float,
@@ -87,7 +90,7 @@ class FrameAdapter(nn.Module):
         self.manner_width, self.unit_length = manner_width, unit_length
         self.conv = nn.Conv1d(input_width, width, kernel, padding=kernel // 2)
         self.layers = nn.ModuleList(
-            TransformerBlock(width, num_heads, 4 * width, dropout=dropout) for _ in range(num_layers)
+            TransformerBlock(width, num_heads, feed_forward * width, dropout=dropout) for _ in range(num_layers)
         )
         self.norm = nn.LayerNorm(width)
         self.manner_norm = nn.LayerNorm(manner_width) if manner_width else None

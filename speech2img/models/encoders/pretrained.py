@@ -49,7 +49,7 @@ class PretrainedEncoder(SpeechEncoder):
         Its settings, as its release gives them.
     adapter : {"frames", "parallel"}
         What learns on top: a `FrameAdapter`, or SpeechCLIP's `ParallelBranch` (of the front-end's width).
-    width, num_layers, kernel
+    width, num_layers, feed_forward, kernel
         Of the `FrameAdapter`.
     num_heads, dropout
         Of either.
@@ -83,6 +83,7 @@ class PretrainedEncoder(SpeechEncoder):
         width: int = 256,
         num_layers: int = 2,
         num_heads: int = 4,
+        feed_forward: int = 4,
         kernel: int = 3,
         embedding_dim: int = 1024,
         frame_stride: int = 2,
@@ -94,7 +95,8 @@ class PretrainedEncoder(SpeechEncoder):
         manner: bool = False,
     ) -> None:
         super().__init__()
-        if min(width, num_layers + 1, num_heads, kernel, embedding_dim, frame_stride, max_frames) < 1 or not kernel % 2:
+        sizes = width, num_layers + 1, num_heads, feed_forward, kernel, embedding_dim, frame_stride, max_frames
+        if min(sizes) < 1 or not kernel % 2:
             raise ValueError("sizes must be 1 or more, and kernel odd")
         self.front_end = build_front_end(front_end, **front_end_config)
         if manner and (self.front_end.takes != "mel" or adapter == "parallel"):
@@ -118,6 +120,7 @@ class PretrainedEncoder(SpeechEncoder):
                 width=width,
                 num_layers=num_layers,
                 num_heads=num_heads,
+                feed_forward=feed_forward,
                 kernel=kernel,
                 embedding_dim=embedding_dim,
                 dropout=dropout,

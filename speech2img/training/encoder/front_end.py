@@ -27,6 +27,7 @@ from speech2img.training.encoder.front_end_frames import cached_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
 from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
 from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.encoder.spoken_again import SpokenAgain
 
 
 def untrained_encoder(front_end: ReleasedFrontEnd, settings: EncoderSettings) -> PretrainedEncoder:
@@ -94,6 +95,7 @@ def frozen_source(
     settings: EncoderSettings,
     *,
     mels: AugmentedMels,
+    again: SpokenAgain,
     device: torch.device,
     progress: bool,
 ) -> FrameCopies:
@@ -115,6 +117,8 @@ def frozen_source(
         How to train.
     mels : AugmentedMels
         Recordings and their copies.
+    again : SpokenAgain
+        The recordings in other voices among them.
     device : torch.device
         Where it computes.
     progress : bool
@@ -126,11 +130,12 @@ def frozen_source(
     augmentation = asdict(settings.augmentation) if copies else {}
     parts = [store.source, front_end.sha256, own.frame_stride, own.max_frames, own.manner, settings.max_frames]
     parts += [settings.loop.seed, augmentation, utterances.rows[:BABBLE_VOICES].tolist()]
+    parts += [again.source] if again.source else []
     return cached_frames(
         derived(manifest.root) / "front-end",
         encoder.eval(),
         mels,
-        ids=list(store.ids),
+        ids=[*store.ids, *again.ids],
         utterances=heard,
         copies=copies,
         source=hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
@@ -140,15 +145,15 @@ def frozen_source(
 
 
 def augmented_mels(
-    manifest: Manifest, store: MelStore, utterances: Utterances, settings: EncoderSettings
+    manifest: Manifest, store: MelStore, utterances: Utterances, settings: EncoderSettings, *, again: SpokenAgain
 ) -> AugmentedMels:
-    """Recordings of a corpus and their augmented copies; babble is made of training utterances."""
+    """Recordings of a corpus, those in other voices, and augmented copies; babble is made of training utterances."""
     paths: list[Path] = [
         manifest.root / caption.audio for item in manifest.items for caption in item.captions if caption.audio
     ]
     return AugmentedMels(
-        paths,
-        store.lengths,
+        [*paths, *again.paths],
+        np.concatenate([store.lengths, again.lengths]),
         preset=MEL_PRESETS[settings.mel_preset],
         settings=settings.augmentation,
         seed=settings.loop.seed,

@@ -159,6 +159,7 @@ def pretrained_config(settings: EncoderSettings, front_end: ReleasedFrontEnd) ->
         "width": own.width,
         "num_layers": own.num_layers,
         "num_heads": own.num_heads,
+        "feed_forward": own.feed_forward,
         "kernel": own.kernel,
         "embedding_dim": own.embedding_dim,
         "frame_stride": own.frame_stride,

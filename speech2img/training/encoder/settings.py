@@ -95,6 +95,8 @@ class PretrainedSettings:
     """In the adapter's blocks."""
     unit_length: bool = False
     """Bring embeddings to unit length."""
+    feed_forward: int = 4
+    """Width of the layer inside a block, in widths of the adapter."""
     copies: int = 2
     """Augmented copies of each recording that a frozen front-end hears beside it, where augment is set."""
     mix_utterances: int = 3000
@@ -179,6 +181,11 @@ class EncoderSettings:
     """Learn from stored speech embeddings of this name (``extract``) instead of the images' features: what another
     encoder makes of the recordings as they are. From augmented copies and other voices the new encoder learns to give
     the same, so that the generator and the prior of the other one understand it ('speech2img compose')."""
+    spoken_again: tuple[str, ...] = ()
+    """Corpus folders of 'speech2img synthesize --again': training captions in other voices, which are heard besides and
+    have the same targets. With augment only."""
+    spoken_again_share: float = 0.0
+    """Part of the training in those recordings; 0 has each of them as often as one of the corpus's own."""
     losses: EncoderLossSettings = field(default_factory=EncoderLossSettings)
     """Losses."""
     batch_size: int = 64
@@ -242,6 +249,9 @@ class EncoderSettings:
             reason = "it is learned from utterance by utterance, without images"
             fix = "set image_head to false, draw to utterances and losses.distinctive to 0"
             raise ConfigError.about("imitate", reason, fix)
+        if not 0 <= self.spoken_again_share < 1 or (self.spoken_again and not self.augment):
+            reason = "the share is 0 or more and less than 1, and other voices are heard with augment only"
+            raise ConfigError.about("spoken_again, spoken_again_share", reason, "set augment to true")
         if self.step_parts < 1 or not 0 < self.step_factor <= 1:
             raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
         if not all(0 <= beta < 1 for beta in self.betas):

@@ -27,6 +27,7 @@ from speech2img.training.encoder.front_end import (
 from speech2img.training.encoder.layer_mix import fix_layer_mix_
 from speech2img.training.encoder.model import pad_value
 from speech2img.training.encoder.settings import EncoderSettings
+from speech2img.training.encoder.spoken_again import SpokenAgain
 
 MIX_FILE = "layer-mix.json"
 """In the run folder: the mix of a frozen front-end's layers, learned once."""
@@ -50,6 +51,7 @@ def utterance_source(
     utterances: Utterances,
     settings: EncoderSettings,
     *,
+    again: SpokenAgain,
     front_end: ReleasedFrontEnd | None,
     layer_mix: list[float] | None,
     run_folder: Path,
@@ -68,6 +70,8 @@ def utterance_source(
         Training and validation utterances.
     settings : EncoderSettings
         How to train.
+    again : SpokenAgain
+        Recordings in other voices.
     front_end : ReleasedFrontEnd, optional
         Of the network pretrained.
     layer_mix : list of float, optional
@@ -87,7 +91,7 @@ def utterance_source(
         If there is no room for the frames of a frozen front-end.
     """
     # Log-mels, for networks that hear them themselves.
-    augmented = augmented_mels(manifest, store, utterances, settings)
+    augmented = augmented_mels(manifest, store, utterances, settings, again=again)
     plain = Mels(store, max_frames=settings.max_frames, pad_value=pad_value(settings))
     mels = augmented if settings.augment else plain
     if front_end is None:
@@ -112,7 +116,16 @@ def utterance_source(
 
     # Its frames, and the adapter that is trained on them.
     frames = frozen_source(
-        front_end, whole, manifest, store, utterances, settings, mels=augmented, device=device, progress=progress
+        front_end,
+        whole,
+        manifest,
+        store,
+        utterances,
+        settings,
+        mels=augmented,
+        again=again,
+        device=device,
+        progress=progress,
     )
     adapter = AdapterEncoder(whole.adapter, frame_width=whole.frame_width, embedding_dim=whole.embedding_dim)
     return Source(frames, adapter, whole)

@@ -46,6 +46,7 @@ from speech2img.training.encoder.model import (
 )
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.sources import Source, utterance_source
+from speech2img.training.encoder.spoken_again import open_spoken_again, with_spoken_again
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
 
@@ -126,11 +127,16 @@ class EncoderTask(SupervisedTask[EncoderSettings, SpeechImageModel]):
         utterances = choose_utterances(
             manifest, features, settings, standard=standard, imitated=None if imitated is None else imitated.embeddings
         )
+        again = open_spoken_again(
+            manifest, settings.spoken_again, preset=settings.mel_preset, workers=settings.workers, progress=progress
+        )
+        utterances = with_spoken_again(utterances, again, share=settings.spoken_again_share, count=len(store))
         source = utterance_source(
             manifest,
             store,
             utterances,
             settings,
+            again=again,
             front_end=front_end,
             layer_mix=None if start is None else start.layer_mix,
             run_folder=run.folder,
