@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from speech2img.corpora.folder.guide import GUIDE
 from speech2img.corpora.readers.downloads import CUB, FLICKR8K, OXFORD102, Fetch
-from speech2img.corpora.readers.guides import CUB_GUIDE, FLICKR8K_GUIDE, OXFORD102_GUIDE, PLACES_GUIDE
+from speech2img.corpora.readers.guides import CUB100_GUIDE, CUB_GUIDE, FLICKR8K_GUIDE, OXFORD102_GUIDE, PLACES_GUIDE
 from speech2img.corpora.records.facts import META_KEY, CorpusFacts, facts_from_dict
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.utterances import ManifestLike
@@ -82,6 +82,12 @@ def facts_of(manifest: ManifestLike) -> CorpusFacts:
     return replace(songbird_pen().facts, crop=True, classes="classes") if unstated is None else unstated()
 
 
+def contents_of(manifest: ManifestLike) -> dict[str, str]:
+    """What results say of a corpus beside its name: which captions, and which of its photographs, as far as it says."""
+    meta = getattr(manifest, "meta", {})
+    return {key: meta[key] for key in ("captions", "photographs") if isinstance(meta.get(key), str)}
+
+
 def pen_of(manifest: ManifestLike) -> Pen | None:
     """The pen of the corpus, or None for one that is not drawn here."""
     row = CORPORA.get(manifest.corpus)
@@ -123,7 +129,7 @@ def _prepare_oxford102(root: Path, **options: Any) -> Manifest:
 
 
 def _prepare_cub100(root: Path, *, workers: int, realdata: Path | None, **options: Any) -> Manifest:
-    from speech2img.corpora.readers.cub100 import prepare_cub100
+    from speech2img.corpora.readers.cub100.prepare import prepare_cub100
 
     folder = realdata or os.environ.get("SPEECH2IMG_REALDATA")
     if not folder:
@@ -218,10 +224,24 @@ CORPORA: Mapping[str, Corpus] = {
     ),
     "cub100": Corpus(
         _prepare_cub100,
-        "4,540 CUB photographs of the project's data folder; captions written from the attributes",
-        "Unpacks the 4,540 cropped CUB photographs of the project's data folder and writes captions for them.",
+        "CUB photographs of the project's data folder with Reed et al.'s captions: 4,540 crops or 1,185 whole ones",
+        CUB100_GUIDE,
         "speech2img prepare cub100 --root data/cub100 --realdata DIR",
-        (Option("realdata", "the data folder (default: environment SPEECH2IMG_REALDATA)", metavar="DIR", kind=Path),),
+        (
+            Option("realdata", "the data folder (default: environment SPEECH2IMG_REALDATA)", metavar="DIR", kind=Path),
+            Option(
+                "captions",
+                "human: Reed et al.'s ten a picture (default); written: from the class attributes, as folders prepared "
+                "before have them (and keep them)",
+                choices=("human", "written"),
+            ),
+            Option(
+                "photographs",
+                "crops: 4,540 of 89 species, good for 128 px (default); whole: 1,185 of 20 species, good for 256 px",
+                choices=("crops", "whole"),
+                default="crops",
+            ),
+        ),
     ),
     "flickr8k": Corpus(
         _prepare_flickr8k,

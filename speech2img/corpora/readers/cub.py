@@ -212,9 +212,12 @@ def _check_boxes(root: Path, items: Sequence[Item], states: Mapping[str, FileSta
 
 
 def _fits(item: Item, sides: tuple[int, int] | None) -> bool:
-    if item.box is None or sides is None:
-        return False
-    for start, length, side in zip(item.box[:2], item.box[2:], sides, strict=True):
+    return item.box is not None and sides is not None and box_fits(item.box, sides)
+
+
+def box_fits(box: tuple[float, float, float, float], sides: tuple[int, int]) -> bool:
+    """Whether a box x, y, width, height lies in a picture of this width and height, up to `BOX_TOLERANCE`."""
+    for start, length, side in zip(box[:2], box[2:], sides, strict=True):
         margin = BOX_TOLERANCE * side
         if not (length > 0 and start >= -margin and start + length <= side + margin):
             return False

@@ -28,6 +28,23 @@ writes its manifest. In the folder there have to be:
                   https://github.com/taoxugit/AttnGAN. They may lie in cvpr2016_cub/, birds/ or CUB_200_2011/ as well.
 {_WRITTEN_COMMON}"""
 
+CUB100_GUIDE = """\
+Makes a corpus of CUB photographs, with the ten captions a picture that people wrote (Reed et al. 2016), out of files of
+the project's data folder:
+
+  --photographs crops   cub100_crops227.zip, cub100_crop_names.csv: 4,540 photographs of 89 species, cropped to the box
+                        and squashed to 227 x 227, for 128 px; 12 species are never seen in training
+  --photographs whole   cub20_photos_crop304.zip: 1,185 photographs of 20 species, StackGAN's crop, for 256 px; 8
+                        species are never seen in training
+  captions              text/cub_text_c10.tar.xz
+
+561 pictures are in both sets, so each set has a folder (--root) and a manifest of its own, and the part of a picture
+goes by its name: train, val and test_seen of the training species (84, 8, 8 %), test of the others. A model trained on
+one set may be tested on the other. --captions written has the captions that this corpus had before (crops only, with
+cub_meta.zip and text/cub_concept_labels_210.json in the place of names and captions); its parts are drawn by the seed
+and are not those of the other sets. A folder prepared before keeps its written captions, and results say so.
+"""
+
 OXFORD102_GUIDE = f"""\
 Verifies Oxford-102 flowers (8,189 photographs; 7,034 of 82 kinds for training, 1,155 of 20 kinds never seen there) and
 writes its manifest. In the folder there have to be:

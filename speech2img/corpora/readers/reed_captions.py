@@ -2,7 +2,7 @@
 
 Their archives hold ``text_c10/<class>/<picture>.txt`` (beside Torch files, which are not needed); StackGAN's and
 AttnGAN's hold the same texts as ``text/...`` or ``text.zip``. Li et al.'s JSON files repeat the texts, and are taken
-where there is nothing else.
+where there is nothing else. Of a tar archive only the texts are read, without unpacking it.
 """
 
 import os
@@ -16,6 +16,9 @@ from pathlib import Path, PurePosixPath
 
 from speech2img.corpora.records.text import counted
 from speech2img.errors import ConfigError, DataError
+from speech2img.storage.bounded import open_bounded
+from speech2img.storage.foreign.archives import archive_errors
+from speech2img.storage.foreign.tars import open_tar
 from speech2img.storage.names import some_of
 from speech2img.storage.reading import read_bytes
 
@@ -24,6 +27,7 @@ MAX_TEXT_BYTES = 1 << 20
 MAX_MEMBERS = 200_000
 MAX_ARCHIVE_BYTES = 128 << 20
 NAMES = ("text_c10", "text")
+_CHUNK = 1 << 16
 _WORD = re.compile(r"\w")
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, KeyError, struct.error)
 
@@ -108,6 +112,53 @@ def _in_archive(path: Path) -> CaptionFiles:
     return CaptionFiles(path, texts.__contains__, texts.__getitem__, lambda item_id: None)
 
 
+def captions_in_tar(path: Path, *, fix: str) -> CaptionFiles:
+    """Read the captions of a tar archive (plain, gzip, bzip2 or xz) once, from front to back.
+
+    Parameters
+    ----------
+    path : Path
+        An archive with ``<class>/<picture>.txt`` wherever in it; other files and links are passed over.
+    fix : str
+        What the user can do if it is damaged.
+
+    Returns
+    -------
+    CaptionFiles
+        The texts, byte for byte.
+
+    Raises
+    ------
+    DataError
+        If it is missing, damaged, cut off, holds a text twice, or is too large to be one of captions.
+    """
+    texts: dict[str, bytes] = {}
+    size = 0
+    # The archive is not trusted: nothing is kept beyond the limits, whatever it unfolds to.
+    with open_bounded(path, max_bytes=MAX_ARCHIVE_BYTES) as file, archive_errors(path, fix=fix):
+        with open_tar(file) as archive:
+            for number, member in enumerate(archive, start=1):
+                size += member.size
+                if number > MAX_MEMBERS or size > MAX_ARCHIVE_BYTES:
+                    raise DataError.about(path, "far too large for captions", fix)
+                parts = PurePosixPath(member.name).parts
+                if not member.isreg() or member.issparse() or len(parts) < 2 or not member.name.endswith(".txt"):
+                    continue
+                if member.size > MAX_TEXT_BYTES:
+                    raise DataError.about(path, f"{member.name} is larger than {MAX_TEXT_BYTES:,} bytes", fix)
+                item_id = "/".join(parts[-2:]).removesuffix(".txt")
+                if item_id in texts:
+                    raise DataError.about(path, f"holds the captions of {item_id} twice", fix)
+                content = archive.extractfile(member)
+                texts[item_id] = content.read() if content is not None else b""
+            # To its very end: only there does a packed archive say whether all was as it had been.
+            while archive.fileobj is not None and (rest := archive.fileobj.read(_CHUNK)):
+                size += len(rest)
+                if size > MAX_ARCHIVE_BYTES:
+                    raise DataError.about(path, "far too large for captions", fix)
+    return CaptionFiles(path, texts.__contains__, texts.__getitem__, lambda item_id: None)
+
+
 def captions_of_lists(source: Path, texts: Mapping[str, Sequence[str]]) -> CaptionFiles:
     """Captions that came as lists, for example from Li et al.'s JSON files.
 
@@ -125,7 +176,9 @@ def captions_of_lists(source: Path, texts: Mapping[str, Sequence[str]]) -> Capti
     return CaptionFiles(source, lines.__contains__, lines.__getitem__, lambda item_id: None)
 
 
-def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str = "utf-8") -> dict[str, list[str]]:
+def read_captions(
+    files: CaptionFiles, item_ids: Iterable[str], *, encoding: str = "utf-8", fix: str | None = None
+) -> dict[str, list[str]]:
     """Read the captions of pictures.
 
     Parameters
@@ -136,6 +189,8 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
         The pictures.
     encoding : str
         What texts that are not in UTF-8 are in, as Python calls it; UTF-8 is always tried first.
+    fix : str, optional
+        What the user can do about texts that cannot be used, where there is no option for their encoding.
 
     Returns
     -------
@@ -153,8 +208,8 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
     try:
         "".encode(encoding)
     except (LookupError, ValueError) as error:
-        fix = "use utf-8, cp1252, latin-1 or another encoding that Python knows"
-        raise ConfigError.about(f"encoding '{encoding}'", "is not known", fix) from error
+        known = "use utf-8, cp1252, latin-1 or another encoding that Python knows"
+        raise ConfigError.about(f"encoding '{encoding}'", "is not known", known) from error
     # UTF-8 first, which other encodings cannot pass for by accident.
     captions: dict[str, list[str]] = {}
     broken: dict[str, bytes] = {}
@@ -172,11 +227,18 @@ def read_captions(files: CaptionFiles, item_ids: Iterable[str], *, encoding: str
     # Say all that is wrong at once.
     if broken:
         reason = f"not in {encoding}: {counted(len(broken), 'text')} ({some_of(list(broken))})"
-        raise DataError.about(files.path, reason, _way_out(broken))
+        raise DataError.about(files.path, reason, fix or _way_out(broken))
     if empty:
         reason = f"no caption in {counted(len(empty), 'text')} ({some_of(empty)})"
-        raise DataError.about(files.path, reason, "fetch them again")
+        raise DataError.about(files.path, reason, fix or "fetch them again")
     return captions
+
+
+def notes_on_captions(captions: Mapping[str, Sequence[str]]) -> list[str]:
+    """What to tell of the captions of a corpus: of which pictures there are fewer than ten."""
+    sparse = [item_id for item_id, texts in captions.items() if len(texts) < CAPTIONS_PER_IMAGE]
+    fewer = f"fewer than {CAPTIONS_PER_IMAGE} captions: {counted(len(sparse), 'picture')} ({some_of(sparse)})"
+    return [fewer] if sparse else []
 
 
 def _decode(data: bytes, codec: str) -> str | None:

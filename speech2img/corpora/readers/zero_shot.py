@@ -24,10 +24,10 @@ from speech2img.corpora.readers.peer_splits import (
 )
 from speech2img.corpora.readers.published_speech import take_recordings
 from speech2img.corpora.readers.reed_captions import (
-    CAPTIONS_PER_IMAGE,
     CaptionFiles,
     captions_of_lists,
     find_captions,
+    notes_on_captions,
     read_captions,
 )
 from speech2img.corpora.records.claims import refuse_other_corpus
@@ -191,7 +191,7 @@ def finish_zero_shot(
         },
     )
     manifest.meta["leaks"] = _report_leaks(manifest, states)
-    notes = [*split.notes, *_notes_on_captions(captions), *_notes_on_embeddings(manifest)]
+    notes = [*split.notes, *notes_on_captions(captions), *_notes_on_embeddings(manifest)]
     if speech is not None:
         manifest.meta["speech"] = speech_summary(items, speech.facts)
     manifest.meta["notes"] = [*notes, *(speech.notes if speech else [])]
@@ -315,11 +315,6 @@ def _report_leaks(manifest: Manifest, states: Mapping[str, FileState]) -> dict[s
     else:
         unknown["photographer"] = "the corpus does not name them"
     return leak_report(find_leaks(manifest.items, traces), traces, unknown=unknown)
-
-
-def _notes_on_captions(captions: Mapping[str, Sequence[str]]) -> list[str]:
-    sparse = [item_id for item_id, texts in captions.items() if len(texts) < CAPTIONS_PER_IMAGE]
-    return [f"fewer than {CAPTIONS_PER_IMAGE} captions: {_sample(sparse)}"] if sparse else []
 
 
 def _notes_on_embeddings(manifest: Manifest) -> list[str]:

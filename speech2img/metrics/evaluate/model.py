@@ -8,7 +8,7 @@ from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
-from speech2img.corpora.registry import facts_of
+from speech2img.corpora.registry import contents_of, facts_of
 from speech2img.errors import MetricError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
@@ -141,6 +141,7 @@ def evaluate_pipeline(
         every_row={"ema": ema},
         corpus={
             "name": manifest.corpus,
+            **contents_of(manifest),
             "splits": ", ".join(splits),
             "utterances": sum(len(group.records) for group in groups),
         },

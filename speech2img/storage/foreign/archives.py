@@ -80,7 +80,7 @@ def extract_archive(
             folder.mkdir(parents=True, exist_ok=True)
             temp = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
         try:
-            with disk_errors(folder), _archive_errors(path):
+            with disk_errors(folder), archive_errors(path):
                 # All members together may not outgrow their budget.
                 budget = _Budget(path, os.fstat(file.fileno()).st_size, limits or ArchiveLimits(), folder)
                 is_zip = zipfile.is_zipfile(file)
@@ -209,17 +209,30 @@ def _move(path: Path, temp: Path, folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _archive_errors(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged archive raises into one error that names it."""
+def archive_errors(path: Path, *, fix: str = _FIX) -> Iterator[None]:
+    """Turn whatever a damaged archive raises into one error that names it.
+
+    Parameters
+    ----------
+    path : Path
+        The archive.
+    fix : str
+        What the user can do about it.
+
+    Raises
+    ------
+    DataError
+        In the place of what ``zipfile``, ``tarfile`` and the decoders raise; an error of the disk passes.
+    """
     try:
         yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
-        raise DataError.about(path, f"damaged or not an archive ({error})", _FIX) from error
+        raise DataError.about(path, f"damaged or not an archive ({error})", fix) from error
     except (NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError, TypeError) as error:
-        raise DataError.about(path, f"damaged or of a kind that is not read ({error})", _FIX) from error
+        raise DataError.about(path, f"damaged or of a kind that is not read ({error})", fix) from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise DataError.about(path, f"holds a name twice ({Path(str(error.filename)).name})", _FIX) from error
+        raise DataError.about(path, f"holds a name twice ({Path(str(error.filename)).name})", fix) from error
     except OSError as error:
         if error.errno is not None:
             raise
-        raise DataError.about(path, f"damaged ({error})", _FIX) from error
+        raise DataError.about(path, f"damaged ({error})", fix) from error

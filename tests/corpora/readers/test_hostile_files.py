@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.cub100_files import WHOLE_HEADER, captions_tar, table, whole_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
@@ -18,10 +19,11 @@ from scipy.io import savemat
 from speech2img.corpora.folder.table import read_table
 from speech2img.corpora.folder.tree import read_tree
 from speech2img.corpora.readers import cub, flickr8k, places
-from speech2img.corpora.readers.cub_captions import read_class_facts
+from speech2img.corpora.readers.cub100.attribute_captions import read_class_facts
+from speech2img.corpora.readers.cub100.photographs import read_whole
 from speech2img.corpora.readers.matlab import read_mat_vectors
 from speech2img.corpora.readers.peer_splits import find_peer_splits
-from speech2img.corpora.readers.reed_captions import find_captions, read_captions
+from speech2img.corpora.readers.reed_captions import captions_in_tar, find_captions, read_captions
 from speech2img.corpora.records.claims import corpus_in
 from speech2img.errors import Speech2ImgError
 
@@ -39,6 +41,13 @@ def texts(kind: int = zipfile.ZIP_DEFLATED) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", kind) as archive:
         archive.writestr("text/a/b.txt", "a bird\nanother\n" * 5)
+    return data.getvalue()
+
+
+def whole_photographs() -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("manifest.csv", table(WHOLE_HEADER, whole_rows()[:2]))
     return data.getvalue()
 
 
@@ -71,6 +80,12 @@ READERS: dict[str, Reader] = {
     "split pickles": ("train/filenames.pickle", pickle.dumps(["a/b", "a/c"], protocol=2), find_peer_splits),
     "captions": ("text/a/b.txt", b"a bird\nanother\n", captions),
     "captions in a zip": ("text.zip", texts(), captions),
+    "captions in a tar": (
+        "c.tar.xz",
+        captions_tar({"a/b": b"a bird\nanother\n" * 9, "a/c": b"x"}),
+        lambda root: captions_in_tar(root / "c.tar.xz", fix="again"),
+    ),
+    "whole photographs": ("cub20_photos_crop304.zip", whole_photographs(), read_whole),
     "matlab": ("labels.mat", matlab(), lambda root: read_mat_vectors(root / "labels.mat", ("labels",))),
     "items.csv": ("items.csv", b"image,text\na.jpg,a bird\n", lambda root: read_table(root / "items.csv")),
     "items.jsonl": ("items.jsonl", b'{"image": "a.jpg", "class": 3}\n', lambda root: read_table(root / "items.jsonl")),

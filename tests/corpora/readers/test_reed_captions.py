@@ -1,13 +1,19 @@
 """Captions: found in folders and archives, read as UTF-8 or what the user says, never guessed."""
 
+import io
+import lzma
+import random
+import tarfile
 import zipfile
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.corpora.readers import reed_captions
-from speech2img.corpora.readers.reed_captions import captions_of_lists, find_captions, read_captions
+from speech2img.corpora.readers.reed_captions import captions_in_tar, captions_of_lists, find_captions, read_captions
 from speech2img.errors import ConfigError, DataError, Speech2ImgError
 
 NAME = "001.A/b"
@@ -133,3 +139,58 @@ def test_lists(tmp_path):
     broken = captions_of_lists(tmp_path / "train.json", {NAME: ["half a \ud83d character"]})
     with pytest.raises(DataError, match="train.json: not in utf-8: 1 text"):
         read_captions(broken, [NAME])
+
+
+def tar_with(path: Path, members: Sequence[tuple[str, bytes]], mode: str = "w:xz", *, kind: bytes = tarfile.REGTYPE):
+    with tarfile.open(path, mode) as archive:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size, member.type, member.linkname = len(data), kind, "x/y.txt"
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w:xz", "w:gz", "w:bz2", "w"])
+def test_tar(tmp_path, mode):
+    members = [("text_c10/001.A/b.txt", b"a \xef\xbf\xbd bird\r\n"), ("001.A/b.t7", b"x"), ("c.txt", b"nothing")]
+    found = captions_in_tar(tar_with(tmp_path / "c.tar", members, mode), fix="fetch it again")
+    assert found.read(NAME) == members[0][1] and found.file_of(NAME) is None
+    assert [found.has(name) for name in (NAME, "001.A/c", "c")] == [True, False, False]
+    assert read_captions(found, [NAME]) == {NAME: ["a bird"]}
+
+
+@pytest.mark.parametrize("place", [0.1, 0.4, 0.7, 0.97])
+def test_a_tar_with_other_bytes_is_found_out(tmp_path, place):
+    """Also where all its headers are whole: what is changed would be other words."""
+    noise = random.Random(0).randbytes(40_000).hex().encode()
+    path = tar_with(tmp_path / "c.tar.xz", [("t/001.A/b.txt", noise), ("t/001.A/c.txt", b"a bird\n")])
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"c.tar.xz: damaged.*; fetch it again"):
+        captions_in_tar(path, fix="fetch it again")
+
+
+@pytest.mark.parametrize(
+    "members, reason",
+    [
+        ([("a/b.txt", b"x"), ("t/a/b.txt", b"y")], "holds the captions of a/b twice"),
+        ([("a/b.txt", bytes((1 << 20) + 1))], "a/b.txt is larger than 1,048,576 bytes"),
+        ([("a/b.bin", bytes(129 << 20))], "far too large for captions"),
+    ],
+)
+def test_tars_that_are_refused(tmp_path, members, reason):
+    with pytest.raises(DataError, match=f"c.tar: {reason}; fetch it again"):
+        captions_in_tar(tar_with(tmp_path / "c.tar", members, "w:gz"), fix="fetch it again")
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_links_and_devices_in_a_tar_are_no_captions(tmp_path, kind):
+    assert not captions_in_tar(tar_with(tmp_path / "c.tar", [("a/b.txt", b"")], kind=kind), fix="").has("a/b")
+
+
+def test_more_than_a_tar_says_is_not_unpacked_without_end(tmp_path):
+    path = tar_with(tmp_path / "c.tar", [("a/b.txt", b"x")], "w")
+    path.write_bytes(lzma.compress(path.read_bytes() + bytes(200 << 20), preset=0))
+    with pytest.raises(DataError, match="far too large for captions"):
+        captions_in_tar(path, fix="fetch it again")

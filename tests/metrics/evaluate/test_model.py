@@ -167,6 +167,19 @@ def test_the_same_seed_gives_the_same_report(corpus: Manifest, tmp_path: Path) -
     assert evaluate(corpus, tmp_path / "c", Painter(), splits=["test"], seed=1).rows != first.rows
 
 
+def test_the_report_says_what_the_corpus_says_of_its_captions(corpus: Manifest, tmp_path: Path) -> None:
+    meta = {"captions": "written by nobody", "photographs": "whole", "seed": 0}
+    described = Manifest(corpus.root, "songbirds", corpus.items, meta=meta)
+    report = evaluate(described, tmp_path / "a", Painter(), splits=["test"])
+    assert list(report.corpus.items())[:3] == [
+        ("name", "songbirds"),
+        ("captions", "written by nobody"),
+        ("photographs", "whole"),
+    ]
+    assert "written by nobody" in (tmp_path / "a/report.md").read_text()
+    assert "captions" not in evaluate(corpus, tmp_path / "b", Painter(), splits=["test"]).corpus
+
+
 class FramePainter(Painter):
     """The same, but it takes nothing without frames."""
 

@@ -1,4 +1,4 @@
-"""The 4,540 CUB photographs and the captions written for them."""
+"""Captions written for the 4,540 CUB crops, and folders that were prepared with them."""
 
 import csv
 import io
@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from speech2img.corpora.readers.cub100 import prepare_cub100
-from speech2img.corpora.readers.cub_captions import (
+from speech2img.corpora.readers.cub100.attribute_captions import (
     attribute_caption,
     label_caption,
     label_phrases,
     read_class_facts,
     write_cub_captions,
 )
+from speech2img.corpora.readers.cub100.prepare import prepare_cub100 as prepare
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import read_split_pickles
+from speech2img.corpora.registry import contents_of
 from speech2img.errors import ConfigError, DataError
 
 FACTS = {
@@ -98,6 +99,10 @@ def test_ten_different_captions():
     assert all(mentions for _, mentions in write_cub_captions(FACTS, random.Random(0)))
 
 
+def prepare_cub100(root: Path, realdata: Path, **settings) -> Manifest:
+    return prepare(root, realdata, captions="written", progress=False, **settings)
+
+
 @pytest.fixture
 def miniature(tmp_path) -> Path:
     """A data folder with 4 photographs of two classes in place of 4,540."""
@@ -131,7 +136,7 @@ def miniature(tmp_path) -> Path:
 
 def test_miniature(miniature, tmp_path):
     root = tmp_path / "corpus"
-    manifest = prepare_cub100(root, miniature, progress=False)
+    manifest = prepare_cub100(root, miniature)
     assert [(item.id, item.class_id, item.split) for item in manifest.items][0] == (
         "001.Black_footed_Albatross/Black_footed_Albatross_0000",
         0,
@@ -146,10 +151,22 @@ def test_miniature(miniature, tmp_path):
     assert "whole picture" in manifest.meta["boxes"]
     assert read_split_pickles(root / "val")[0][1] == 2
     (root / manifest.items[0].image).unlink()
-    assert prepare_cub100(root, miniature, progress=False).items == Manifest.load(root).items == manifest.items
+    assert prepare_cub100(root, miniature).items == Manifest.load(root).items == manifest.items
     assert (root / manifest.items[0].image).is_file()
     with pytest.raises(ConfigError, match="cub100 .seed 0"):
-        prepare_cub100(root, miniature, seed=1, progress=False)
+        prepare_cub100(root, miniature, seed=1)
+
+
+def test_a_folder_prepared_before_keeps_its_captions(miniature, tmp_path):
+    root = tmp_path / "corpus"
+    before = prepare_cub100(root, miniature)
+    files = {path: path.read_bytes() for path in root.rglob("*.*") if path.is_file() and path.suffix != ".lock"}
+    assert prepare(root, miniature, progress=False).items == before.items
+    assert {path: path.read_bytes() for path in files} == files
+    assert contents_of(Manifest.load(root))["captions"].startswith("written from CUB's class attributes")
+    assert "not by people" in before.meta["notes"][0]
+    with pytest.raises(DataError, match="cub100_crop_names.csv: no such file"):
+        prepare(root, miniature, captions="human", progress=False)
 
 
 def replace_member(path: Path, name: str, data: bytes) -> None:
@@ -167,23 +184,23 @@ def replace_member(path: Path, name: str, data: bytes) -> None:
         ("manifest.csv", b"", "manifest.csv lists no pictures"),
         ("manifest.csv", b"file,cub_class_id\na.jpg,1\n", "manifest.csv line 2"),
         ("manifest.csv", b"file,cub_class_id,zero_shot_split\n../a.jpg,1,train\n", "line 2"),
-        ("manifest.csv", b"\xff\xfe", "damaged or another archive"),
+        ("manifest.csv", b"\xff\xfe", "damaged or of a kind that is not read"),
     ],
 )
 def test_damaged_archive(miniature, tmp_path, name, data, reason):
     replace_member(miniature / "cub100_crops227.zip", name, data)
     with pytest.raises(DataError, match=f"cub100_crops227.zip: .*{reason}"):
-        prepare_cub100(tmp_path / "corpus", miniature, progress=False)
+        prepare_cub100(tmp_path / "corpus", miniature)
 
 
 @pytest.mark.parametrize("name", ["cub100_crops227.zip", "cub_meta.zip", "text/cub_concept_labels_210.json"])
 def test_missing_and_broken_data(miniature, tmp_path, name):
     (miniature / name).write_bytes(b"nonsense")
     with pytest.raises(DataError, match=name):
-        prepare_cub100(tmp_path / "corpus", miniature, progress=False)
+        prepare_cub100(tmp_path / "corpus", miniature)
     (miniature / name).unlink()
     with pytest.raises(DataError, match=name):
-        prepare_cub100(tmp_path / "corpus", miniature, progress=False)
+        prepare_cub100(tmp_path / "corpus", miniature)
     assert not (tmp_path / "corpus").exists()
 
 

@@ -10,7 +10,15 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from speech2img.corpora.readers.cub_words import ADJECTIVES, BIRDS, COLORS, HEAD_PATTERNS, NOUNS, PARTS, PATTERNS
+from speech2img.corpora.readers.cub100.attribute_words import (
+    ADJECTIVES,
+    BIRDS,
+    COLORS,
+    HEAD_PATTERNS,
+    NOUNS,
+    PARTS,
+    PATTERNS,
+)
 from speech2img.corpora.records.text import a_or_an, join_phrases
 from speech2img.errors import DataError
 from speech2img.storage.lines import text_lines
