@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,11 +25,13 @@ from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.training.encoder.attribute_heads import load_heads
 from speech2img.training.encoder.data import Utterances
-from speech2img.training.encoder.front_end_frames import cached_frames
+from speech2img.training.encoder.front_end_frames import cached_frames, joined_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
 from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.spoken_again import SpokenAgain
+
+_NO_WEIGHT = 1e-9  # of a state that the mix leaves out
 
 
 def untrained_encoder(front_end: ReleasedFrontEnd, settings: EncoderSettings) -> PretrainedEncoder:
@@ -130,18 +134,29 @@ def frozen_source(
     augmentation = asdict(settings.augmentation) if copies else {}
     parts = [store.source, front_end.sha256, own.frame_stride, own.max_frames, own.manner, settings.max_frames]
     parts += [settings.loop.seed, augmentation, utterances.rows[:BABBLE_VOICES].tolist()]
-    parts += [again.source] if again.source else []
-    return cached_frames(
-        derived(manifest.root) / "front-end",
-        encoder.eval(),
-        mels,
-        ids=[*store.ids, *again.ids],
-        utterances=heard,
-        copies=copies,
-        source=hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest(),
-        device=device,
-        progress=progress,
-    )
+    ids = [*store.ids, *again.ids]
+
+    # The corpus has a cache, and each folder of other voices its own: one more folder leaves the others as they are.
+    caches = [(manifest.root, range(len(store)), parts)]
+    first = len(store)
+    for folder, count, source in zip(again.folders, again.counts, again.sources, strict=True):
+        caches.append((folder, range(first, first + count), [*parts, first, source]))
+        first += count
+    stored = [
+        cached_frames(
+            derived(folder) / "front-end",
+            encoder.eval(),
+            mels,
+            ids=ids,
+            utterances=heard[(heard >= rows.start) & (heard < rows.stop)],
+            copies=copies,
+            source=hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest(),
+            device=device,
+            progress=progress,
+        )
+        for folder, rows, depends_on in caches
+    ]
+    return joined_frames(stored, count=len(ids))
 
 
 def augmented_mels(
@@ -161,6 +176,27 @@ def augmented_mels(
         max_frames=settings.max_frames,
         pad_value=float(MEL_PRESETS[settings.mel_preset].pad_value),
     )
+
+
+def given_mix(weights: Sequence[float], *, num_states: int) -> list[float]:
+    """Logits of a mix of layers that the settings give.
+
+    Parameters
+    ----------
+    weights : sequence of float
+        Of each state, 0 or more, one above 0; their sum does not matter.
+    num_states : int
+        States of the front-end.
+
+    Raises
+    ------
+    ConfigError
+        If there are not as many.
+    """
+    if len(weights) != num_states:
+        reason = f"{len(weights)} weights, and the front-end has {num_states} states"
+        raise ConfigError.about("pretrained.mix", reason, f"give {num_states}")
+    return [math.log(max(weight / sum(weights), _NO_WEIGHT)) for weight in weights]
 
 
 def learned_mix(

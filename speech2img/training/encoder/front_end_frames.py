@@ -3,7 +3,9 @@
 import hashlib
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from speech2img.batches.frame_copies import FrameCopies
 from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
 from speech2img.distributed.collectives import is_main_process, on_main_process
 from speech2img.errors import DiskFullError
-from speech2img.features.speech_frames import FRAMES_FILE, load_frames, write_frames
+from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.notices import notice
@@ -28,6 +30,15 @@ _BYTES_PER_NUMBER = 2 + 4  # in the finished file, and in the parts that it is p
 _LENGTHENED = 1.25  # by slower speech and added silence
 
 
+class CachedFrames(NamedTuple):
+    """Stored frames of recordings and their copies."""
+
+    frames: StoredFrames
+    """(S, D) each."""
+    utterances: np.ndarray
+    """int64, utterance of each of them."""
+
+
 def cached_frames(
     folder: Path,
     encoder: PretrainedEncoder,
@@ -39,7 +50,7 @@ def cached_frames(
     source: str,
     device: torch.device,
     progress: bool = True,
-) -> FrameCopies:
+) -> CachedFrames:
     """Frames of the recordings and of their copies: read where they are complete, computed where they are not.
 
     Parameters
@@ -51,9 +62,9 @@ def cached_frames(
     mels : AugmentedMels
         Recordings and copies; copy 0 is the recording.
     ids : list of str
-        Names of all utterances of the corpus.
+        Names of all utterances.
     utterances : ndarray of int64
-        Those that are heard, each once; the second half of the result's rows follows the same order.
+        Those that are heard, each once.
     copies : int >= 0
         Augmented copies of each.
     source : str
@@ -65,8 +76,8 @@ def cached_frames(
 
     Returns
     -------
-    FrameCopies
-        Of all utterances; only those heard can be asked for.
+    CachedFrames
+        Of those that are heard: the recording, then its copies.
 
     Raises
     ------
@@ -110,7 +121,40 @@ def cached_frames(
             on_main_process(write)
         stored = load_frames(home, names, sha256=key, fix=fix)
         assert stored is not None, f"{home / FRAMES_FILE} was written just now"
-    return FrameCopies(stored, width=stored.width, lengths=stored.lengths, utterances=rows, count=len(ids))
+    return CachedFrames(stored, rows)
+
+
+def joined_frames(parts: Sequence[CachedFrames], *, count: int) -> FrameCopies:
+    """Frames of several caches as one source.
+
+    Parameters
+    ----------
+    parts : sequence of CachedFrames
+        One or more, of different utterances.
+    count : int
+        All utterances, heard or not.
+    """
+    return FrameCopies(
+        _Joined([part.frames for part in parts]),
+        width=parts[0].frames.width,
+        lengths=np.concatenate([part.frames.lengths for part in parts]),
+        utterances=np.concatenate([part.utterances for part in parts]),
+        count=count,
+    )
+
+
+class _Joined(Sequence[np.ndarray]):
+    """Several stores of frames behind each other."""
+
+    def __init__(self, stores: Sequence[StoredFrames]) -> None:
+        self._stores, self._ends = stores, np.cumsum([len(store) for store in stores])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, place: int) -> np.ndarray:  # type: ignore[override]
+        number = int(np.searchsorted(self._ends, place, side="right"))
+        return self._stores[number][place - int(self._ends[number])]
 
 
 @torch.inference_mode()

@@ -100,8 +100,9 @@ def open_start(name: str, run_dir: Path) -> EncoderStart:
         raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
     build_network(build_encoder, config.get("encoder"), strip_prefix(tensors, "encoder."), name=f"encoder of {folder}")
     own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
-    part = config.get(SHARED, {}).get("encoder.front_end.")
-    front_end = None if part is None else str(require_shared_weights(part, beside=folder))
+    prefix = "encoder.front_end."
+    part = config.get(SHARED, {}).get(prefix)
+    front_end = None if part is None else str(require_shared_weights(part, beside=folder, prefix=prefix))
     return EncoderStart(name, release_sha256(folder), config, own, front_end)
 
 

@@ -99,6 +99,8 @@ class PretrainedSettings:
     """Width of the layer inside a block, in widths of the adapter."""
     copies: int = 2
     """Augmented copies of each recording that a frozen front-end hears beside it, where augment is set."""
+    mix: tuple[float, ...] = ()
+    """Weight of each of the front-end's states, the last layer's last; not given, the mix is learned as follows."""
     mix_utterances: int = 3000
     """Utterances on which the mix of a frozen front-end's layers is learned first; then it is fixed."""
     mix_steps: int = 400
@@ -242,6 +244,8 @@ class EncoderSettings:
         if not 0 <= own.copies <= MOST_COPIES or min(own.mix_utterances, own.mix_steps + 1) < 1:
             fix = f"use 0 to {MOST_COPIES}, 1 or more, and 0 or more"
             raise ConfigError.about("pretrained.copies, mix_utterances, mix_steps", "out of range", fix)
+        if own.mix and (min(own.mix) < 0 or not any(own.mix)):
+            raise ConfigError.about("pretrained.mix", f"{list(own.mix)}", "give weights of 0 or more, one above 0")
         if bool(self.losses.heads) != (self.losses.heads_of is not None) or (self.losses.heads and self.image_head):
             reason = "one goes with the other, and speech must give the features themselves"
             raise ConfigError.about("losses.heads, heads_of", reason, "give both or none, and image_head false")

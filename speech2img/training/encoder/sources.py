@@ -21,6 +21,7 @@ from speech2img.training.encoder.front_end import (
     AdapterEncoder,
     augmented_mels,
     frozen_source,
+    given_mix,
     learned_mix,
     untrained_encoder,
 )
@@ -107,7 +108,9 @@ def utterance_source(
         def learn() -> None:
             shown = progress and is_main_process()
             mix = layer_mix
-            if mix is None:
+            if settings.pretrained.mix:
+                mix = given_mix(settings.pretrained.mix, num_states=len(whole.mix.weights))
+            elif mix is None:
                 mix = learned_mix(front_end, augmented, utterances, settings, device=device, progress=shown)
             write_json(path, {"front_end_sha256": front_end.sha256, "logits": mix})
 

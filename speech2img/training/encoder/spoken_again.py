@@ -1,6 +1,5 @@
 """Captions of the corpus spoken again, in other voices and another folder: further utterances for the training."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,8 +27,12 @@ class SpokenAgain:
     """int64, log-mel frames of each."""
     utterances: np.ndarray
     """int64, row of the corpus's utterance that each says again."""
-    source: str
-    """Digest of the recordings; empty where there are none."""
+    folders: tuple[Path, ...]
+    """Where they lie, folder by folder."""
+    counts: tuple[int, ...]
+    """Recordings of each folder."""
+    sources: tuple[str, ...]
+    """Digest of each folder's recordings."""
 
 
 def open_spoken_again(
@@ -70,7 +73,7 @@ def open_spoken_again(
     paths: list[Path] = []
     lengths: list[np.ndarray] = []
     rows: list[int] = []
-    digests: list[str] = []
+    sources: list[str] = []
     for number, folder in enumerate(folders):
         again = Manifest.load(folder)
         for item in again.items:
@@ -81,10 +84,11 @@ def open_spoken_again(
                 paths.append(again.root / str(caption.audio))
         store = mel_store(again, preset=preset, workers=workers, progress=progress)
         lengths.append(store.lengths)
-        digests.append(store.source)
-    source = hashlib.sha256("\n".join(digests).encode()).hexdigest() if digests else ""
+        sources.append(store.source)
     joined = np.concatenate([np.zeros(0, dtype=np.int64), *lengths]).astype(np.int64)
-    return SpokenAgain(ids, paths, joined, np.array(rows, dtype=np.int64), source)
+    counts = tuple(len(part) for part in lengths)
+    homes = tuple(Path(folder) for folder in folders)
+    return SpokenAgain(ids, paths, joined, np.array(rows, dtype=np.int64), homes, counts, tuple(sources))
 
 
 def with_spoken_again(utterances: Utterances, again: SpokenAgain, *, share: float, count: int) -> Utterances:

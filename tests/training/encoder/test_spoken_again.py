@@ -62,7 +62,15 @@ def _utterances() -> Utterances:
 
 def _again(*rows: int) -> SpokenAgain:
     names = [str(row) for row in rows]
-    return SpokenAgain(names, [Path(name) for name in names], np.ones(len(rows), dtype=np.int64), np.array(rows), "x")
+    return SpokenAgain(
+        names,
+        [Path(name) for name in names],
+        np.ones(len(rows), dtype=np.int64),
+        np.array(rows),
+        (Path("x"),),
+        (len(rows),),
+        ("",),
+    )
 
 
 def test_other_recordings_have_the_targets_of_their_utterances() -> None:
@@ -80,12 +88,13 @@ def test_the_share_of_other_recordings_is_kept_to(share: float, more: list[int])
 def test_without_folders_nothing_changes(corpus: Path) -> None:
     none = open_spoken_again(Manifest.load(corpus), (), preset=PRESET, workers=1, progress=False)
     utterances = _utterances()
-    assert with_spoken_again(utterances, none, share=0.5, count=4) is utterances and not none.source
+    assert with_spoken_again(utterances, none, share=0.5, count=4) is utterances and not none.folders
 
 
 def test_a_training_hears_both_folders(corpus: Path, again: Path, settings: EncoderSettings, tmp_path: Path) -> None:
     settings = replace(settings, spoken_again=(str(again),), spoken_again_share=0.5)
     assert train("encoder", corpus, tmp_path / "run", settings, progress=False).finished
+    assert len(list((again / "derived" / "front-end").glob("*/frames.h5"))) == 1
 
 
 def test_the_choice_takes_training_captions_one_a_picture_first(corpus: Path, tmp_path: Path) -> None:
