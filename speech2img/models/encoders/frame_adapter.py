@@ -66,6 +66,9 @@ class FrameAdapter(nn.Module):
         Frames that the convolution at the entrance sees; odd.
     embedding_dim : int
         Size of the sentence embedding and of the frames that are handed on.
+    centred : bool
+        Take the mean frame of an utterance off its frames (cepstral mean normalisation, Atal 1974, of hidden states):
+        what a voice, a room and a line leave in them is much the same from beginning to end.
     dropout : float
         In the blocks.
     unit_length : bool
@@ -81,13 +84,14 @@ class FrameAdapter(nn.Module):
         num_layers: int,
         num_heads: int,
         feed_forward: int = 4,
+        centred: bool = False,
         kernel: int,
         embedding_dim: int,
         dropout: float,
         unit_length: bool,
     ) -> None:
         super().__init__()
-        self.manner_width, self.unit_length = manner_width, unit_length
+        self.manner_width, self.unit_length, self.centred = manner_width, unit_length, centred
         self.conv = nn.Conv1d(input_width, width, kernel, padding=kernel // 2)
         self.layers = nn.ModuleList(
             TransformerBlock(width, num_heads, feed_forward * width, dropout=dropout) for _ in range(num_layers)
@@ -114,6 +118,9 @@ class FrameAdapter(nn.Module):
             x = torch.where(valid_BS[:, :, None], x, 0.0)
         split = x.shape[2] - self.manner_width
         x, manner_BSF = x[..., :split], x[..., split:]
+        if self.centred:
+            mean_BF = x.sum(dim=1, keepdim=True) / lengths_B.to(x.device, x.dtype)[:, None, None]
+            x = x - mean_BF if valid_BS is None else torch.where(valid_BS[:, :, None], x - mean_BF, 0.0)
         x = F.gelu(self.conv(x.transpose(1, 2))).transpose(1, 2)
 
         # Attend.

@@ -49,7 +49,7 @@ class PretrainedEncoder(SpeechEncoder):
         Its settings, as its release gives them.
     adapter : {"frames", "parallel"}
         What learns on top: a `FrameAdapter`, or SpeechCLIP's `ParallelBranch` (of the front-end's width).
-    width, num_layers, feed_forward, kernel
+    width, num_layers, feed_forward, kernel, centred
         Of the `FrameAdapter`.
     num_heads, dropout
         Of either.
@@ -84,6 +84,7 @@ class PretrainedEncoder(SpeechEncoder):
         num_layers: int = 2,
         num_heads: int = 4,
         feed_forward: int = 4,
+        centred: bool = False,
         kernel: int = 3,
         embedding_dim: int = 1024,
         frame_stride: int = 2,
@@ -121,6 +122,7 @@ class PretrainedEncoder(SpeechEncoder):
                 num_layers=num_layers,
                 num_heads=num_heads,
                 feed_forward=feed_forward,
+                centred=centred,
                 kernel=kernel,
                 embedding_dim=embedding_dim,
                 dropout=dropout,

@@ -160,6 +160,7 @@ def pretrained_config(settings: EncoderSettings, front_end: ReleasedFrontEnd) ->
         "num_layers": own.num_layers,
         "num_heads": own.num_heads,
         "feed_forward": own.feed_forward,
+        "centred": own.centred,
         "kernel": own.kernel,
         "embedding_dim": own.embedding_dim,
         "frame_stride": own.frame_stride,

@@ -97,6 +97,8 @@ class PretrainedSettings:
     """Bring embeddings to unit length."""
     feed_forward: int = 4
     """Width of the layer inside a block, in widths of the adapter."""
+    centred: bool = False
+    """Take the mean frame of an utterance off its frames: voice, room and line are in it."""
     copies: int = 2
     """Augmented copies of each recording that a frozen front-end hears beside it, where augment is set."""
     mix: tuple[float, ...] = ()

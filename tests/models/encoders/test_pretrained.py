@@ -40,7 +40,9 @@ def padded(clips: list[Tensor], value: float) -> Tensor:
     return batch
 
 
-@pytest.mark.parametrize("settings", [{}, {"manner": True, "unit_length": False}, {"frame_stride": 3, "kernel": 5}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"manner": True, "unit_length": False}, {"frame_stride": 3, "kernel": 5}, {"centred": True}]
+)
 @torch.inference_mode()
 def test_neighbours_and_padding_change_no_embedding(settings: dict[str, Any]) -> None:
     network = encoder(**settings)
@@ -54,6 +56,15 @@ def test_neighbours_and_padding_change_no_embedding(settings: dict[str, Any]) ->
         torch.testing.assert_close(batch.sentence[row], alone.sentence[0], atol=1e-5, rtol=0)
         torch.testing.assert_close(batch.words[row, :, :count], alone.words[0], atol=1e-5, rtol=0)
         assert not batch.words[row, :, count:].any()
+
+
+@torch.inference_mode()
+def test_a_constant_of_all_frames_changes_nothing_where_they_are_centred() -> None:
+    frames, lengths, constant = torch.randn(2, 9, 64), torch.tensor([9, 4]), torch.randn(64)
+    for centred in (True, False):
+        network = encoder(centred=centred)
+        plain, shifted = (network.encode_frames(x, lengths).sentence for x in (frames, frames + constant))
+        assert torch.allclose(plain, shifted, atol=1e-5) == centred
 
 
 @torch.inference_mode()
