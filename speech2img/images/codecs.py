@@ -1,9 +1,11 @@
 """Image codecs from their releases."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,8 @@ class ReleasedCodec:
     """Hash of its weights, with the scale of its latents."""
     folder: Path
     """Its release."""
+    settings: Mapping[str, Any]
+    """What `build_codec` makes it from."""
 
     def shared(self, prefix: str) -> dict[str, dict[str, str]]:
         """What the config of a release says, under ``shared_weights``, whose tensors of that prefix are these."""
@@ -92,4 +96,4 @@ def load_codec(name_or_path: str | PathLike[str]) -> ReleasedCodec:
     # The run's name is not that of its folder "export".
     place = Path(os.path.realpath(folder))
     name = place.parent.name if place.name == "export" else place.name
-    return ReleasedCodec(network.eval().requires_grad_(False), name, release_sha256(folder), folder)
+    return ReleasedCodec(network.eval().requires_grad_(False), name, release_sha256(folder), folder, config["codec"])

@@ -77,7 +77,11 @@ STAGES: dict[str, Stage] = {
         "speech -> embedding, from the mel store and the teacher's features", {"": _task("encoder.task", "EncoderTask")}
     ),
     "generator": Stage(
-        "embedding -> image, from the extracted embeddings", {"stackgan": _task("stackgan.task", "StackGANTask")}
+        "embedding -> image, from the extracted embeddings",
+        {
+            "stackgan": _task("stackgan.task", "StackGANTask"),
+            "latent-flow": _task("latent_flow.task", "LatentFlowTask"),
+        },
     ),
     "prior": Stage(
         "embedding -> features of one image, for a generator that was trained on image features",

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from speech2img.batches.labelled_images import NOT_COUNTED
-from speech2img.corpora.records.items import CLASS_HEADS
+from speech2img.corpora.records.items import CLASS_HEADS, Item
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
@@ -34,6 +34,31 @@ class ValidationSet:
     """The columns of ``mentions`` and their values."""
 
 
+def validation_pairs(items: Sequence[Item], count: int) -> np.ndarray:
+    """Choose validation images, spread evenly, and one utterance of each, not always the first.
+
+    Parameters
+    ----------
+    items : sequence of Item
+        All items of the manifest, in its order.
+    count : int
+        Most pairs.
+
+    Returns
+    -------
+    ndarray of int64, shape (U, 2)
+        Row of the image, row of the utterance.
+    """
+    pairs: list[tuple[int, int]] = []
+    first = 0
+    for image, item in enumerate(items):
+        if item.split == "val" and item.captions:
+            pairs.append((image, first + image % len(item.captions)))
+        first += len(item.captions)
+    pairs = [pairs[k * len(pairs) // count] for k in range(count)] if len(pairs) > count else pairs
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
 def fixed_noise(seed: int, *shapes: Sequence[int]) -> list[Tensor]:
     """Standard normal draws of several shapes, one behind the other from one seed."""
     generator = torch.Generator().manual_seed(seed)
@@ -48,7 +73,8 @@ class ValidationSamples:
     validation : ValidationSet
         Utterances.
     sample : callable
-        ``sample(embeddings, noise)`` gives images (B, 3, S, S) in -1..1 of (B, D) and of B rows of noise.
+        ``sample(rows, noise)`` gives images (B, 3, S, S) in -1..1 of B utterances of the set, by their numbers, and of
+        B rows of noise.
     grid_noise : Tensor [shape=(columns, ...)]
         Noise of the grid's columns.
     noise : Tensor [shape=(U or more, ...)]
@@ -60,7 +86,7 @@ class ValidationSamples:
     def __init__(
         self,
         validation: ValidationSet,
-        sample: Callable[[Tensor, Tensor], Tensor],
+        sample: Callable[[Sequence[int], Tensor], Tensor],
         *,
         grid_noise: Tensor,
         noise: Tensor,
@@ -76,8 +102,9 @@ class ValidationSamples:
         right = counted = 0
         for start in range(0, len(validation.mentions), BATCH):
             part = slice(start, start + BATCH)
+            rows = range(len(validation.mentions))[part]
             seen, known = count_correct_attributes(
-                teacher.read_heads(self.sample(validation.embeddings[part], self.noise[part])),
+                teacher.read_heads(self.sample(rows, self.noise[part])),
                 teacher.heads,
                 validation.mentions[part],
                 validation.classes[part],
@@ -97,8 +124,8 @@ class ValidationSamples:
         # A row after the other.
         tiles: list[Tensor] = []
         count = min(self.grid_utterances, len(validation.embeddings))
-        for row in np.linspace(0, len(validation.embeddings) - 1, count).astype(int):
-            samples = self.sample(validation.embeddings[row].expand(columns, -1), self.grid_noise).cpu()
+        for row in np.linspace(0, len(validation.embeddings) - 1, count).astype(int).tolist():
+            samples = self.sample([row] * columns, self.grid_noise).cpu()
             if real is not None:
                 image = torch.from_numpy(real[row].copy()).permute(2, 0, 1)[None]
                 tiles += pyramid(image, [samples.shape[-1]])

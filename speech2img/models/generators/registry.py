@@ -14,8 +14,15 @@ def _stackgan() -> type[nn.Module]:
     return StackGenerator
 
 
+def _latent_flow() -> type[nn.Module]:
+    from speech2img.models.generators.latent_flow import LatentFlowGenerator
+
+    return LatentFlowGenerator
+
+
 GENERATORS: dict[str, Callable[[], type[nn.Module]]] = {
-    "stackgan": _stackgan  # StackGAN-v2, and stacked densely that of S2IGAN
+    "stackgan": _stackgan,  # StackGAN-v2, and stacked densely that of S2IGAN
+    "latent-flow": _latent_flow,  # rectified flow in the latents of an image codec, and the codec
 }
 """Name under ``generator.network`` of a release's config -> a function that gives the class, an `ImageGenerator`."""
 

@@ -1,14 +1,21 @@
-"""A whole model from two releases: the speech encoder of one, the generator and all that belongs to it of the other."""
+"""A whole model from two parts: a speech encoder, and a generator with all that belongs to it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from speech2img.errors import CheckpointError
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.provenance import TRAINED_WITH, inherited, trained_with
 from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.shared_weights import SHARED
 from speech2img.storage.releases.writing import save_release
 
+GENERATOR_SHARED = ("generator.codec.",)
+"""Beginnings of the names of tensors of a generator that its release may share with others."""
 IMITATED = "imitated encoder"
 """Role of the encoder whose embeddings another one learned to give, among the networks it was trained with."""
 
@@ -58,6 +65,8 @@ def compose_release(encoder: str | Path, generator: str | Path, out: str | Path)
     tensors |= {name: value for name, value in encoder_tensors.items() if name.startswith(ENCODER_PARTS)}
     config = {key: value for key, value in generator_config.items() if key not in ENCODER_KEYS}
     config |= {key: value for key, value in encoder_config.items() if key in ENCODER_KEYS}
+    kept = {prefix: part for prefix, part in generator_config.get(SHARED, {}).items() if prefix in GENERATOR_SHARED}
+    config[SHARED] = {**config.get(SHARED, {}), **kept}
     config["kind"] = "speech-to-image"
     config[TRAINED_WITH] = {
         **{f"encoder's {role}": value for role, value in inherited(encoder_config, "own").items()},
@@ -71,6 +80,60 @@ def compose_release(encoder: str | Path, generator: str | Path, out: str | Path)
     )
     save_release(out, tensors, config, card)
     return fits
+
+
+def save_generator(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    card: str,
+    *,
+    generator_config: Mapping[str, Any],
+    encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
+    trained_with: Mapping[str, str],
+    image_size: int,
+    step: int,
+    images_seen: int,
+    shared: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """Write a release of kind ``speech-to-image``, or ``image-generator`` where no encoder made the embeddings.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it goes.
+    weights : Mapping of str to Tensor
+        State of the generator.
+    card : str
+        As for `save_release`.
+    generator_config : Mapping of str to Any
+        Arguments of the generator's class, and its ``network``.
+    encoder : tuple of Mapping and Mapping
+        Tensors and config of the encoder's release.
+    trained_with : Mapping of str to str
+        Role -> hash of every network behind it.
+    image_size : int
+        Side of the images in pixels.
+    step, images_seen : int
+        How long it was trained.
+    shared : Mapping, optional
+        What the generator shares with other releases, as `SHARED` holds it.
+    """
+    encoder_tensors, encoder_config = encoder
+    tensors = {key: value for key, value in encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
+    tensors |= {f"generator.{name}": value for name, value in weights.items()}
+    config = {
+        **{key: value for key, value in encoder_config.items() if key in ENCODER_KEYS},
+        "kind": "speech-to-image" if "encoder" in encoder_config else "image-generator",
+        "generator": dict(generator_config),
+        "conditioning": "mean",
+        "image_size": image_size,
+        "step": step,
+        "images_seen": images_seen,
+        TRAINED_WITH: dict(trained_with),
+    }
+    if shared:
+        config[SHARED] = {**config.get(SHARED, {}), **shared}
+    save_release(folder, tensors, config, card)
 
 
 def _card(folder: Path, part: str) -> str:

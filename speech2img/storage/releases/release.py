@@ -44,7 +44,7 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         from speech2img.storage.releases.shared_weights import require_shared_weights
 
         for prefix, part in config["shared_weights"].items():
-            shared, _ = load_own(require_shared_weights(part, beside=folder))
+            shared, _ = load_own(require_shared_weights(part, beside=folder, prefix=prefix))
             tensors |= {f"{prefix}{name}": tensor for name, tensor in shared.items()}
     return tensors, config
 

@@ -1,4 +1,4 @@
-"""Weights that several releases need and one holds: a pretrained front-end is stored once, and found by its hash."""
+"""Weights that several releases need and one holds: front-ends and image codecs are stored once, found by hash."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,8 @@ SHARED = "shared_weights"
 VARIABLE = "SPEECH2IMG_WEIGHTS"
 """Environment variable: folders of releases, or of folders that hold some, separated as in PATH."""
 
+_IMPORTED = {"front-end": "whisper-encoder FILE", "codec": "taef2 ENCODER --decoder DECODER"}
+"""How what is shared comes from its publisher's files."""
 _LEVELS = 2
 _MAX_FOLDERS = 1000
 
@@ -43,15 +45,22 @@ def find_shared_weights(sha256: str, *, beside: str | Path) -> Path | None:
     return None
 
 
-def require_shared_weights(part: Mapping[str, Any], *, beside: str | Path) -> Path:
+def require_shared_weights(part: Mapping[str, Any], *, beside: str | Path, prefix: str) -> Path:
     """Do what `find_shared_weights` does for an entry of `SHARED`; CheckpointError says how to get what is missing."""
     folder = find_shared_weights(part["sha256"], beside=beside)
     if folder is None:
         reason = f"it needs the weights of {part['name']} (sha256 {part['sha256'][:16]}...), and they are not beside it"
-        place = Path(beside).absolute().parent / "front-end"
-        fix = f"run 'speech2img import whisper-encoder FILE --out {place}', or name their folder in ${VARIABLE}"
+        kind = shared_part(prefix)
+        published = _IMPORTED.get(kind, "KIND FILE")
+        place = Path(beside).absolute().parent / kind
+        fix = f"run 'speech2img import {published} --out {place}', or name their folder in ${VARIABLE}"
         raise CheckpointError.about(str(beside), reason, fix)
     return folder
+
+
+def shared_part(prefix: str) -> str:
+    """What weights whose tensors' names begin so are called in a folder's name: ``front-end``, ``codec``."""
+    return prefix.rstrip(".").rpartition(".")[2].replace("_", "-")
 
 
 def _places(release: Path) -> Iterator[Path]:

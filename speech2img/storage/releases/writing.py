@@ -28,7 +28,7 @@ from speech2img.storage.releases.release import (
     load_own,
     strip_prefix,
 )
-from speech2img.storage.releases.shared_weights import SHARED, find_shared_weights, require_shared_weights
+from speech2img.storage.releases.shared_weights import SHARED, find_shared_weights, require_shared_weights, shared_part
 
 FULL_PRECISION = ("confidence.",)
 """Beginnings of the names of tensors that stay float32: small differences of embeddings are measured by them."""
@@ -121,10 +121,10 @@ def copy_release(source: str | Path, target: str | Path) -> None:
         return
     folder = require_release_place(target)
     config = check_config(read_json(Path(source) / CONFIG, max_bytes=MAX_CONFIG_BYTES), name=str(source))
-    for part in config.get(SHARED, {}).values():
+    for prefix, part in config.get(SHARED, {}).items():
         if find_shared_weights(part["sha256"], beside=folder) is None:
-            origin = require_shared_weights(part, beside=source)
-            copy_release(origin, folder.parent / f"front-end-{part['sha256'][:12]}")
+            origin = require_shared_weights(part, beside=source, prefix=prefix)
+            copy_release(origin, folder.parent / f"{shared_part(prefix)}-{part['sha256'][:12]}")
     with _replacing(folder) as temp:
         for name in (*FILES, MANIFEST):
             shutil.copyfile(Path(source) / name, temp / name)

@@ -1,6 +1,6 @@
 """Training of the prior, and the whole model: encoder, prior, and a generator that was trained on image features."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -247,8 +247,9 @@ class PriorTask(Task):
         self.average.update(self.prior)
         return {"flow": loss.detach()}
 
-    def _sample(self, embeddings: Tensor, state_BCK: Tensor) -> Tensor:
-        """Images (B, 3, S, S) of embeddings (B, D), with the prior's noise as given and the generator's fixed."""
+    def _sample(self, rows: Sequence[int], state_BCK: Tensor) -> Tensor:
+        """Images (B, 3, S, S) of validation utterances, with the prior's noise as given and the generator's fixed."""
+        embeddings = self.data.validation.embeddings[list(rows)]
         fixed = seeded_noise([(self.settings.loop.seed, 0, row) for row in range(len(embeddings))], self.device)
 
         def draw(distribution: Distribution, name: str, shape: tuple[int, ...]) -> Tensor:

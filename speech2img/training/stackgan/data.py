@@ -20,7 +20,7 @@ from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.features.stores import image_store
 from speech2img.training.stackgan.relation_supervisor import RelationFeatures, load_relation_features
 from speech2img.training.stackgan.settings import StackGANSettings
-from speech2img.training.validation_samples import ValidationSet
+from speech2img.training.validation_samples import ValidationSet, validation_pairs
 
 
 class FrozenNetworks(NamedTuple):
@@ -103,18 +103,8 @@ def validation_set(items: Sequence[Item], source: PairSource, settings: StackGAN
     settings : StackGANSettings
         How many utterances.
     """
-    # One utterance of each validation image, not always the first.
-    pairs: list[tuple[int, int]] = []
-    row = 0
-    for image, item in enumerate(items):
-        if item.split == "val":
-            pairs.append((image, row + image % len(item.captions)))
-        row += len(item.captions)
-
-    # As many as are wanted, spread evenly.
     count = max(settings.evaluation_utterances, settings.grid_utterances)
-    pairs = [pairs[k * len(pairs) // count] for k in range(count)] if len(pairs) > count else pairs
-    images, utterances = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    images, utterances = validation_pairs(items, count).T
     return ValidationSet(
         torch.from_numpy(source.embeddings[utterances]),
         source.said[utterances],

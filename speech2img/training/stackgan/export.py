@@ -7,10 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from speech2img.features.speech_embeddings import EmbeddingFile
-from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
-from speech2img.storage.releases.provenance import TRAINED_WITH, UNKNOWN
+from speech2img.storage.releases.composition import save_generator
+from speech2img.storage.releases.provenance import UNKNOWN
 from speech2img.storage.releases.provenance import trained_with as recorded
-from speech2img.storage.releases.writing import save_release
 from speech2img.training.stackgan.data import FrozenNetworks
 from speech2img.training.stackgan.settings import StackGANSettings
 
@@ -29,7 +28,7 @@ def networks_behind(
     return behind
 
 
-def save_generator(
+def save_stackgan(
     folder: Path,
     weights: Mapping[str, Tensor],
     *,
@@ -59,23 +58,20 @@ def save_generator(
     step, images_seen : int
         How long it was trained.
     """
-    encoder_tensors, encoder_config = encoder
-    tensors = {key: value for key, value in encoder_tensors.items() if key.startswith(ENCODER_PARTS)}
-    tensors |= {f"generator.{name}": value for name, value in weights.items()}
-    config = {
-        **{key: value for key, value in encoder_config.items() if key in ENCODER_KEYS},
-        "kind": "speech-to-image" if "encoder" in encoder_config else "image-generator",
-        "generator": dict(generator_config),
-        "conditioning": "mean",
-        "image_size": settings.image_size,
-        "step": step,
-        "images_seen": images_seen,
-        TRAINED_WITH: dict(trained_with),
-    }
     kind = "densely stacked generator after S2IGAN" if settings.model.dense else "stacked generator"
     supervised = ", with a relation supervisor after S2IGAN" if settings.relation.weight else ""
     card = (
         f"# Speech to image\n\nSpeech encoder and {kind} after StackGAN-v2 (arXiv:1710.10916){supervised}, "
         f"{settings.image_size} px.\nTrained for {step} steps, {images_seen} images.\n"
     )
-    save_release(folder, tensors, config, card)
+    save_generator(
+        folder,
+        weights,
+        card,
+        generator_config=generator_config,
+        encoder=encoder,
+        trained_with=trained_with,
+        image_size=settings.image_size,
+        step=step,
+        images_seen=images_seen,
+    )

@@ -38,7 +38,7 @@ from speech2img.training.stackgan.data import (
     validation_set,
     with_noise,
 )
-from speech2img.training.stackgan.export import networks_behind, save_generator
+from speech2img.training.stackgan.export import networks_behind, save_stackgan
 from speech2img.training.stackgan.initialization import (
     keep_start,
     load_initial_weights_,
@@ -199,8 +199,9 @@ class StackGANTask(Task):
         target = self.image_losses.perceptual.standardised(torch.from_numpy(self.image_features)).numpy()
         rescale_input_(self.generator.augment.project, source.embeddings, target[source.image_of])
 
-    def _sample(self, embeddings: Tensor, noise: Tensor) -> Tensor:
-        """Images (B, 3, S, S) of the averaged generator at the mean of the condition."""
+    def _sample(self, rows: Sequence[int], noise: Tensor) -> Tensor:
+        """Images (B, 3, S, S) of validation utterances by the averaged generator, at the mean of the condition."""
+        embeddings = self.validation_samples.validation.embeddings[list(rows)]
         zeros = torch.zeros(len(embeddings), self.settings.model.condition_dim, device=self.device)
         output = self.average.module(embeddings.to(self.device), noise.to(self.device), eps=zeros)
         return output.images[-1].float()
@@ -328,7 +329,7 @@ class StackGANTask(Task):
         """Write encoder and averaged generator as one release."""
         average = self.average.module
         weights = average.state_dict() if self.settings.selection == "last" else self.best.weights(average)
-        save_generator(
+        save_stackgan(
             folder,
             weights,
             generator_config=self.config,

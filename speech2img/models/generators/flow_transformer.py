@@ -1,0 +1,163 @@
+"""The network of a latent flow: a small transformer over patches of latents that attends to what was said.
+
+Shape letters: B samples, C channels, h side of the latents, N patches (tokens), S time steps of the speech, D size of
+its embeddings, W width of the network.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.layers.adaptive_transformer import NUM_MODULATIONS, AdaptiveBlock, TimeEmbedding, modulated
+from speech2img.models.layers.standardize import Standardize
+from speech2img.models.layers.transformer import attention_mask, valid_steps
+
+_MLP_FACTOR = 4
+_POSITION_DEVIATION = 0.02
+
+
+class FlowCondition(NamedTuple):
+    """What was said, as all evaluations of a sample take it."""
+
+    sentence_BW: Tensor
+    """Of the adaptive norms, beside the time."""
+    steps_BSW: Tensor
+    """What tokens attend to: the sentence, and the frames behind it."""
+    allowed_B11S: Tensor | None
+    """Valid steps, as `attention_mask` gives them."""
+
+
+class FlowTransformer(nn.Module):
+    """Velocity of a rectified flow in standardised latents.
+
+    Patches of the latents are tokens with learned positions. Norms are shifted and scaled by time and sentence; tokens
+    attend to each other, to the sentence, and to the frames of the speech.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        D.
+    channels, side : int
+        C and h.
+    patch : int
+        Side of a patch; a divisor of ``side``.
+    width : int
+        W.
+    depth : int
+        Blocks.
+    num_heads : int
+        Heads of each attention; a divisor of ``width``.
+    dropout : float
+        In the blocks, while training.
+    needs_frames : bool
+        Whether tokens attend to frames; otherwise the sentence is the only step of their sequence.
+
+    Raises
+    ------
+    ValueError
+        If a number is below 1, or ``patch`` or ``num_heads`` divides not what it should.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int,
+        channels: int,
+        side: int,
+        patch: int = 2,
+        width: int = 256,
+        depth: int = 6,
+        num_heads: int = 4,
+        dropout: float = 0.0,
+        needs_frames: bool = True,
+    ) -> None:
+        super().__init__()
+        if min(embedding_dim, channels, side, patch, width, depth, num_heads) < 1:
+            raise ValueError("sizes of the flow must be 1 or more")
+        if side % patch:
+            raise ValueError(f"patch must divide the side of the latents, {side}, got {patch}")
+        self.patch, self.needs_frames = patch, needs_frames
+        # Statistics of the training data.
+        self.latents = Standardize(channels, trailing=2)
+        self.sentence = Standardize(embedding_dim, common_deviation=True)
+        self.frames = Standardize(embedding_dim, common_deviation=True)
+        # What comes in.
+        token_size = channels * patch**2
+        self.from_patch = nn.Linear(token_size, width)
+        self.position = nn.Parameter(torch.zeros((side // patch) ** 2, width))
+        self.from_time = TimeEmbedding(width)
+        self.from_sentence = nn.Linear(embedding_dim, width)
+        self.from_step = nn.Linear(embedding_dim, width)
+        self.sentence_step = nn.Parameter(torch.zeros(width))
+        self.null_sentence = nn.Parameter(torch.zeros(width))
+        self.null_step = nn.Parameter(torch.zeros(width))
+        # What is made of it; at the start the velocity is zero.
+        self.to_modulation = nn.Linear(width, NUM_MODULATIONS * width)
+        self.blocks = nn.ModuleList(
+            AdaptiveBlock(width, num_heads, _MLP_FACTOR * width, dropout=dropout) for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.to_last_modulation = nn.Linear(width, 2 * width)
+        self.to_patch = nn.Linear(width, token_size)
+        nn.init.normal_(self.position, std=_POSITION_DEVIATION)
+        for layer in (self.to_modulation, self.to_last_modulation, self.to_patch):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def condition(self, speech: SpeechEncoding, conditional_B: Tensor | None = None) -> FlowCondition:
+        """What was said, projected once for all evaluations.
+
+        Parameters
+        ----------
+        speech : SpeechEncoding
+            Of B utterances; frames are left alone where they are not needed.
+        conditional_B : Tensor [shape=(B,), bool], optional
+            False where the flow is to be that of images at large, without speech.
+        """
+        sentence_BD = self.sentence(speech.sentence)
+        sentence_BW = self.from_sentence(sentence_BD)
+        steps_BSW = (self.from_step(sentence_BD) + self.sentence_step)[:, None]
+        allowed = None
+        if self.needs_frames:
+            frames_BSW = self.from_step(self.frames(speech.words.transpose(1, 2)))
+            steps_BSW = torch.cat([steps_BSW, frames_BSW], dim=1)
+            valid_BS = valid_steps(speech.word_lengths + 1, steps_BSW.shape[1], steps_BSW.device)
+            allowed = attention_mask(valid_BS)
+        if conditional_B is not None:
+            sentence_BW = torch.where(conditional_B[:, None], sentence_BW, self.null_sentence.to(sentence_BW.dtype))
+            null_step = self.null_step.to(steps_BSW.dtype)
+            steps_BSW = torch.where(conditional_B[:, None, None], steps_BSW, null_step)
+        return FlowCondition(sentence_BW, steps_BSW, allowed)
+
+    def null_condition(self, batch: int) -> FlowCondition:
+        """Condition of so many images without speech; equal steps weigh as one, so one is enough."""
+        return FlowCondition(self.null_sentence.expand(batch, -1), self.null_step.expand(batch, 1, -1), None)
+
+    def forward(self, state_BChh: Tensor, time_B: Tensor, condition: FlowCondition) -> Tensor:
+        """Velocity of the flow.
+
+        Parameters
+        ----------
+        state_BChh : Tensor [shape=(B, C, h, h)]
+            Between noise (time 0) and standardised latents (time 1).
+        time_B : Tensor [shape=(B,), range 0..1]
+        condition : FlowCondition
+            Of B rows.
+
+        Returns
+        -------
+        Tensor [shape=(B, C, h, h)]
+        """
+        patches_BPnn = F.pixel_unshuffle(state_BChh, self.patch)
+        tokens = self.from_patch(patches_BPnn.flatten(2).transpose(1, 2)) + self.position
+        given_BW = F.silu(self.from_time(time_B) + condition.sentence_BW)
+        modulation_B6W = self.to_modulation(given_BW).unflatten(1, (NUM_MODULATIONS, -1))
+        for block in self.blocks:
+            tokens = block(tokens, modulation_B6W, condition.steps_BSW, condition.allowed_B11S)
+        shift, scale = self.to_last_modulation(given_BW)[:, None].chunk(2, dim=2)
+        velocity_BNP = self.to_patch(modulated(self.norm(tokens), shift, scale))
+        velocity_BPnn = velocity_BNP.transpose(1, 2).unflatten(2, patches_BPnn.shape[2:])
+        return F.pixel_shuffle(velocity_BPnn, self.patch)

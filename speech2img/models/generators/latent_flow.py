@@ -1,0 +1,126 @@
+"""``LatentFlowGenerator``: images by a rectified flow in the latents of a codec (arXiv:2209.03003, arXiv:2112.10752).
+
+    noise -> FlowTransformer, step by step -> latents -> decoder of the codec -> image
+
+Shape letters: B samples, C channels, h side of the latents, S side of the image.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from speech2img.models.codecs.registry import build_codec
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import ImageNoise
+from speech2img.models.generators.flow_solvers import FlowPoint, SolverName, demand_solver, solve_flow
+from speech2img.models.generators.flow_transformer import FlowTransformer
+
+LATENTS = "latents"
+"""Name of the noise that an image is drawn from."""
+
+
+class LatentFlowGenerator(nn.Module):
+    """An `ImageGenerator` of one size: the flow, the codec that its latents are of, and how images are drawn.
+
+    Parameters
+    ----------
+    embedding_dim : int
+        Size of the speech embeddings.
+    codec : mapping
+        Settings of the codec, with its ``network``, as its release gives them.
+    image_size : int
+        S; a multiple of the codec's stride.
+    patch, width, depth, num_heads, dropout, needs_frames
+        As of `FlowTransformer`.
+    solver : {"euler", "heun"}
+        How the flow is followed.
+    steps : int, 4 to 50
+        Steps of the solver.
+    guidance_scale : float, >= 0
+        1 follows the data; more holds closer to what was said (classifier-free guidance, arXiv:2207.12598, at twice the
+        work).
+
+    Raises
+    ------
+    ValueError
+        If the codec has no latents of that size, or the settings contradict each other.
+    """
+
+    def __init__(
+        self,
+        *,
+        embedding_dim: int,
+        codec: Mapping[str, str | bool | int | float],
+        image_size: int = 128,
+        patch: int = 2,
+        width: int = 256,
+        depth: int = 6,
+        num_heads: int = 4,
+        dropout: float = 0.0,
+        needs_frames: bool = True,
+        solver: SolverName = "euler",
+        steps: int = 25,
+        guidance_scale: float = 2.0,
+    ) -> None:
+        super().__init__()
+        demand_solver(solver, steps)
+        if guidance_scale < 0:
+            raise ValueError(f"guidance_scale must be 0 or more, got {guidance_scale}")
+        self.codec = build_codec(**codec)  # type: ignore[arg-type]
+        if image_size < 1 or image_size % self.codec.stride:
+            raise ValueError(f"image_size must be a multiple of {self.codec.stride}, got {image_size}")
+        self.embedding_dim, self.needs_frames, self.image_sizes = embedding_dim, needs_frames, (image_size,)
+        self.solver, self.steps, self.guidance_scale = solver, steps, guidance_scale
+        self.latent_shape = (self.codec.channels, *(image_size // self.codec.stride,) * 2)
+        self.flow = FlowTransformer(
+            embedding_dim=embedding_dim,
+            channels=self.codec.channels,
+            side=self.latent_shape[1],
+            patch=patch,
+            width=width,
+            depth=depth,
+            num_heads=num_heads,
+            dropout=dropout,
+            needs_frames=needs_frames,
+        )
+
+    def sample(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
+        """Contract: `speech2img.models.generators.base.ImageGenerator`."""
+        *_, last = self._points(speech, noise, self.steps)
+        return [self._decoded(last.state)]
+
+    def previews(self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None) -> Iterator[Tensor]:
+        """Images to which the flow points, one a step of the solver; the last is what `sample` gives.
+
+        Parameters
+        ----------
+        speech, noise
+            As for `sample`.
+        steps : int, 4 to 50, optional
+            Of the solver; by default as released.
+
+        Yields
+        ------
+        Tensor [shape=(B, 3, S, S), range -1..1]
+        """
+        count = self.steps if steps is None else steps
+        for number, point in enumerate(self._points(speech, noise, count), start=1):
+            yield self._decoded(point.state if number == count else point.estimate)
+
+    def _points(self, speech: SpeechEncoding, noise: ImageNoise, steps: int) -> Iterator[FlowPoint]:
+        start = noise.normal(LATENTS, *self.latent_shape)
+        spoken, silent = self.flow.condition(speech), self.flow.null_condition(len(start))
+
+        def velocity(state: Tensor, time: float) -> Tensor:
+            """Velocity under guidance."""
+            times = torch.full((len(state),), time, device=state.device)
+            conditional = self.flow(state, times, spoken)
+            if self.guidance_scale == 1.0:
+                return conditional
+            return torch.lerp(self.flow(state, times, silent), conditional, self.guidance_scale)
+
+        return solve_flow(velocity, start, solver=self.solver, steps=steps)
+
+    def _decoded(self, state_BChh: Tensor) -> Tensor:
+        return self.codec.decode(self.flow.latents.restore(state_BChh)).clamp(-1, 1)

@@ -1,0 +1,1 @@
+"""Training of the latent flow: speech to the latents of an image codec."""
