@@ -32,7 +32,7 @@ from .readme.documents import (
 DOCUMENTS = sorted([README, DATA, PACKAGE, *REPO.glob("experiments/**/*.md")])
 SCRIPTS = sorted(REPO.glob("experiments/**/*.sh")) + sorted(REPO.glob("tools/*.sh"))
 RECIPES = [path for path in SCRIPTS if "experiments" in path.parts and path.name != "common.sh"]
-SETTINGS = sorted(REPO.glob("experiments/**/*.toml"))
+SETTINGS = sorted(path for path in REPO.glob("experiments/**/*.toml") if path.name != "protocol.toml")
 LINKED = [README, DATA, EXPERIMENTS, PACKAGE, REPO / "experiments" / "LOG.md", REPO / "experiments" / "METRICS.md"]
 READING_PATH = re.findall(r"^\d+\. `(.+?)`", section(PACKAGE, "Reading path"), re.MULTILINE)
 

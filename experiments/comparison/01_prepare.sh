@@ -4,7 +4,7 @@ source "$(dirname "$0")/common.sh"
 if [ "$CORPUS" = songbirds ]; then
     step "prepare" speech2img prepare songbirds --size small --root "$ROOT"
 else
-    step "prepare" speech2img prepare cub100 --root "$ROOT" --realdata "$SPEECH2IMG_REALDATA"
+    step "prepare" speech2img prepare cub100 --root "$ROOT" --realdata "$SPEECH2IMG_REALDATA" --captions written
 fi
 step "synthesize" speech2img synthesize --root "$ROOT"
 step "log-mels of S2IGAN" speech2img features --root "$ROOT" --mel-preset s2igan

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.cub100_files import make_data_folder
 from PIL import Image
 
 from . import stand_ins
@@ -42,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stand_ins.recordings(base)
     stand_ins.weights(base)
     stand_ins.picture_folders(base)
+    make_data_folder(base / "DIR")
     with pytest.MonkeyPatch.context() as patch:
         stand_ins.count_photographs(patch)
         stand_ins.photographs(base / "data" / "cub")
@@ -76,7 +78,7 @@ def _torchrun(line: str, base: Path) -> None:
 
 
 def test_every_command_of_the_documents_runs(folder: Path) -> None:
-    for name in ("songbirds", "lumari", "cub"):
+    for name in ("songbirds", "lumari", "cub", "cub100", "cub100-whole"):
         assert (folder / "data" / name / "manifest.jsonl").is_file()
     runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator".split()
     assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)

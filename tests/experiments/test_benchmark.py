@@ -1,0 +1,117 @@
+"""The protocol of the benchmark: what it names exists, and the recipes do what it says."""
+
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from speech2img.cli.main import build_parser
+from speech2img.corpora.readers.cub100.photographs import read_named_crops
+from speech2img.corpora.readers.cub100.prepare import part_of
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.corpora.records.splits import IMAGES
+from speech2img.metrics.evaluate.registry import METRICS
+from speech2img.storage.reading import read_bytes
+from speech2img.training.stages import STAGES
+
+REPO = Path(__file__).parents[2]
+FOLDER = REPO / "experiments" / "benchmark"
+
+
+@pytest.fixture(scope="module")
+def protocol() -> dict[str, Any]:
+    return tomllib.loads(read_bytes(FOLDER / "protocol.toml", max_bytes=1 << 16).decode())
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Callable[[str], list[list[str]]]:
+    """What a recipe calls, each call as its words."""
+    stub = tmp_path / "bin" / "speech2img"
+    stub.parent.mkdir()
+    stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{tmp_path}/calls'; echo >> '{tmp_path}/calls'\n")
+    stub.with_name("python").write_text("#!/usr/bin/env bash\n")
+    for file in stub.parent.iterdir():
+        file.chmod(0o755)
+
+    def run(name: str) -> list[list[str]]:
+        kept = {key: value for key, value in os.environ.items() if key not in ("SPEECH2IMG_VENV", "ROOT", "RUNS")}
+        environ = kept | {"PATH": f"{stub.parent}:{kept['PATH']}", "SPEECH2IMG_REALDATA": "DATA"}
+        subprocess.run(["bash", str(FOLDER / name)], env=environ, check=True, capture_output=True, timeout=60)
+        return [shlex.split(line) for line in (tmp_path / "calls").read_text().splitlines()]
+
+    return run
+
+
+def test_the_recipe_prepares_the_corpus_of_the_protocol(protocol, calls) -> None:
+    prepare, synthesize, features = (build_parser().parse_args(words) for words in calls("01_corpus.sh"))
+    wanted = protocol["corpus"]
+    for key in ("photographs", "captions", "seed"):
+        assert getattr(prepare, key) == wanted[key]
+    assert (prepare.corpus, synthesize.engine, features.image_size) == (
+        "cub100",
+        wanted["engine"],
+        wanted["image_size"],
+    )
+    assert features.name == protocol["encoder"]["features"]
+
+
+def test_the_shared_encoder_is_the_one_of_the_protocol(protocol, calls) -> None:
+    train, extract = (build_parser().parse_args(words) for words in calls("02_encoder.sh"))
+    wanted = protocol["encoder"]
+    assert Path(train.config).resolve() == REPO / wanted["settings"]
+    settings = STAGES["encoder"].load_settings(file=Path(train.config), overrides=train.set)
+    assert settings.features == wanted["features"] and settings.loop.seed == protocol["budget"]["seed"]
+    assert extract.name == wanted["embeddings"] and extract.frames
+
+
+def test_the_recipe_evaluates_by_the_command_of_the_protocol(protocol, calls) -> None:
+    wanted = protocol["evaluation"]
+    words = shlex.split(wanted["command"])[1:]
+    (called,) = calls("03_evaluate.sh")
+    named = {"MODEL": "runs/benchmark/generator", "REPORT": "runs/benchmark/report-generator"}
+    assert called == [named.get(word, word) for word in words]
+    args = build_parser().parse_args(words)
+    assert (args.split, args.limit, args.seed) == (wanted["splits"], wanted["utterances"], wanted["seed"])
+    assert {wanted["rank_by"], *wanted["also"]} <= METRICS.keys()
+    assert set(wanted["splits"]).isdisjoint(protocol["budget"]["trained_on"] + protocol["budget"]["chosen_on"])
+
+
+def test_the_floor_has_as_many_pictures_as_a_row(protocol, calls) -> None:
+    (called,) = calls("04_floor.sh")
+    args = build_parser().parse_args(called)
+    assert args.side == protocol["corpus"]["image_size"] and args.seed == protocol["evaluation"]["seed"]
+    assert protocol["floor"]["limit"] == protocol["evaluation"]["utterances"]
+    assert f"--limit {protocol['floor']['limit']} " in (FOLDER / "04_floor.sh").read_text()
+
+
+def test_a_list_of_a_part(make_corpus: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "corpus").mkdir()
+    root, out = make_corpus(tmp_path / "corpus"), tmp_path / "lists" / "train.txt"
+    names = {item.image.removeprefix(f"{IMAGES}/") for item in Manifest.load(root).split("train")}
+
+    def listed(*more: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["x", "--root", str(root), "--split", "train", "--out", str(out), *more])
+        runpy.run_path(str(FOLDER / "split_list.py"), run_name="__main__")
+        return out.read_text().splitlines()
+
+    assert set(listed()) == names and len(names) > 3
+    few = listed("--limit", "3")
+    assert len(set(few)) == 3 and set(few) < names and listed("--limit", "3") == few
+
+
+def test_the_real_corpus_has_the_parts_of_the_protocol(protocol, realdata: Path) -> None:
+    photographs = read_named_crops(realdata)
+    parts = [part_of(one) for one in photographs]
+    assert {part: parts.count(part) for part in set(parts)} == protocol["corpus"]["pictures"]
+    species = {
+        side: {one.class_folder for one in photographs if one.is_unseen == (side == "unseen")}
+        for side in ("seen", "unseen")
+    }
+    assert {side: len(names) for side, names in species.items()} == protocol["corpus"]["species"]
