@@ -10,10 +10,17 @@ from speech2img.errors import ConfigError
 from speech2img.systems.base import System
 from speech2img.systems.li2020 import LI2020
 from speech2img.systems.ours import OURS
+from speech2img.systems.ours_latent_flow import OURS_LATENT_FLOW
 from speech2img.systems.s2igan import S2IGAN
 from speech2img.systems.stackgan_v2 import STACKGAN_V2
 
-SYSTEMS: dict[str, System] = {"stackgan-v2": STACKGAN_V2, "li2020": LI2020, "s2igan": S2IGAN, "ours": OURS}
+SYSTEMS: dict[str, System] = {
+    "stackgan-v2": STACKGAN_V2,
+    "li2020": LI2020,
+    "s2igan": S2IGAN,
+    "ours": OURS,
+    "ours-latent-flow": OURS_LATENT_FLOW,
+}
 """Name -> system."""
 PUBLISHED = "-published"
 """End of the name of a preset with the slips of the published code."""

@@ -1,11 +1,10 @@
-"""A latent flow at toy size: a corpus with frames of speech and latents of a codec, both of random weights."""
+"""What a latent flow trains on at toy size: frames of speech, and latents, by networks of random weights."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from helpers import tiny_trainings
 from helpers.taef2_files import POOL, WIDTH
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.features.speech_embeddings import extract_embeddings
@@ -39,28 +38,23 @@ def small_encoder(folder: Path) -> Path:
     return folder
 
 
-def build(root: Path, *, size: int = SIZE) -> Path:
-    """The tiny corpus with embeddings ``spoken`` and their frames, a codec in ``codec``, and its latents."""
-    tiny_trainings.build(root)
+def add_to(root: Path) -> None:
+    """Embeddings ``spoken`` of a corpus with recordings, and their frames; a codec in ``codec``, and its latents."""
     extract_embeddings(small_encoder(root / "speech"), root, name="spoken", frames=True, device="cpu", progress=False)
     codec = small_codec(root / "codec")
-    latent_store(Manifest.load(root), codec, size=size, device="cpu", workers=1, progress=False)
-    return root
+    latent_store(Manifest.load(root), codec, size=SIZE, device="cpu", workers=1, progress=False)
 
 
-def settings(root: Path, *, steps: int = 4, **model: Any) -> LatentFlowSettings:
-    """Toy sizes; ``model`` changes those of the network."""
-    sizes = {"width": 16, "depth": 2, "num_heads": 2, **model}
-    return LatentFlowSettings(
-        embeddings="spoken",
-        codec=str(root / "codec"),
-        image_size=SIZE,
-        model=FlowModelSettings(**sizes),
-        sampler=FlowSamplerSettings(steps=4),
-        batch_size=6,
-        grid_utterances=2,
-        grid_noises=2,
-        evaluation_utterances=2,
-        workers=1,
-        loop=tiny_trainings.replace(tiny_trainings.LOOP, max_steps=steps),
-    )
+SETTINGS = LatentFlowSettings(
+    embeddings="spoken",
+    image_size=SIZE,
+    model=FlowModelSettings(width=16, depth=2, num_heads=2),
+    sampler=FlowSamplerSettings(steps=4),
+    embedding_noise=0.1,
+    batch_size=6,
+    grid_utterances=2,
+    grid_noises=2,
+    evaluation_utterances=2,
+    workers=1,
+)
+"""Toy sizes; ``codec`` is the corpus's."""

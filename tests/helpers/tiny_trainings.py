@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from helpers import painted_corpus
+from helpers import latent_flows, painted_corpus
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
@@ -24,6 +24,7 @@ from speech2img.training.encoder.settings import (
     EncoderModelSettings,
     EncoderSettings,
 )
+from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
@@ -65,6 +66,7 @@ def build(root: Path) -> Path:
     painter = {f"generator.{name}": value for name, value in StackGenerator(**arguments).state_dict().items()}
     painter |= {"target.mean": torch.zeros(painted_corpus.FEATURES), "target.std": torch.ones(painted_corpus.FEATURES)}
     save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
+    latent_flows.add_to(root)
     _build_shapes(root / "shapes")
     _build_clips(root / "clips")
     return root
@@ -157,10 +159,11 @@ CASES: dict[str, tuple[str, Any]] = {
     "prior": ("prior", PRIOR),
     "generator": ("generator", GENERATOR),
     "plain generator": ("generator", PLAIN_GENERATOR),
+    "latent flow": ("generator", latent_flows.SETTINGS),
     "classifier": ("classifier", CLASSIFIER),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
-PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "classifier", "tacotron2")
+PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "latent flow", "classifier", "tacotron2")
 """One of each kind of trainer that divides its batch among processes."""
 
 
@@ -197,6 +200,8 @@ def train(
     settings = replace(settings, loop=replace(LOOP, **{**(loop or {}), "max_steps": steps}))
     if isinstance(settings, PriorSettings):
         settings = replace(settings, generator=str(root / "painter"))
+    if isinstance(settings, LatentFlowSettings):
+        settings = replace(settings, codec=str(root / "codec"))
     if isinstance(settings, ClassifierSettings):
         root, settings = root / "shapes", replace(settings, network=str(root / "shapes" / "googlenet"))
     if isinstance(settings, Tacotron2Settings):

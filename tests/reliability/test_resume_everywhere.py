@@ -23,6 +23,7 @@ TRAINERS = (
     "prior",
     "generator",
     "plain generator",
+    "latent flow",
     "classifier",
     "tacotron2",
 )

@@ -10,13 +10,17 @@ import pytest
 from helpers import painted_corpus, tiny_trainings
 
 from speech2img.cli.main import main
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings, extract_image_embeddings
+from speech2img.features.stores import latent_store
+from speech2img.images.codecs import load_codec
 from speech2img.metrics.report.protocols import PROTOCOLS
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import PUBLISHED, SYSTEMS, markdown_table, preset, presets, table
 from speech2img.training.encoder.settings import CRNNSettings, EncoderSettings
+from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stages import STAGES
@@ -35,6 +39,13 @@ def _small(settings: Any, run: Path) -> Any:
         model = replace(settings.model, channels=(8,) * 7 + (16,), embedding_dim=painted_corpus.FEATURES)
         crnn: CRNNSettings = replace(settings.crnn, channels=(8, 8), embedding_dim=8, attention_dim=8)
         return replace(settings, model=model, crnn=crnn, workers=1)
+    if isinstance(settings, LatentFlowSettings):
+        flow = replace(settings.model, width=16, depth=1, num_heads=2)
+        sampler = replace(settings.sampler, steps=4)
+        few = {"grid_utterances": 2, "grid_noises": 2, "evaluation_utterances": 2, "workers": 1}
+        return replace(
+            settings, model=flow, sampler=sampler, embeddings="spoken", codec=str(run / "corpus" / "codec"), **few
+        )
     assert isinstance(settings, StackGANSettings)
     sizes: dict[str, Any] = {"num_stages": 2, "width": 4, "discriminator_width": 4, "feature_discriminator_width": 4}
     small = replace(settings, model=replace(settings.model, residual_blocks=1, **sizes), grid_utterances=2, workers=1)
@@ -47,13 +58,15 @@ def _small(settings: Any, run: Path) -> Any:
 def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tmp_path: Path) -> None:
     root = tiny_trainings.build(tmp_path / "corpus")
     extract_image_embeddings(root, "teacher", name="picture")
+    codec = load_codec(root / "codec")
+    latent_store(Manifest.load(root), codec, size=128, device="cpu", workers=1, progress=False)
     system = SYSTEMS[name.removesuffix(PUBLISHED)]
     stages = system.published if name.endswith(PUBLISHED) else system.stages
 
     # Speech embeddings of the system's own encoder, or of Li et al.'s where it has none.
     encoder = preset("encoder", name if "encoder" in stages else "li2020")
     train("encoder", root, tmp_path / "encoder", _small(encoder, tmp_path), device="cpu", progress=False)
-    extract_embeddings(tmp_path / "encoder", root, name="spoken", progress=False)
+    extract_embeddings(tmp_path / "encoder", root, name="spoken", frames=True, progress=False)
 
     for stage in stages:
         if stage != "encoder":
@@ -66,8 +79,9 @@ def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tm
 
 
 def test_names_of_presets_stay() -> None:
-    assert list(presets("encoder")) == ["li2020", "s2igan", "s2igan-published", "ours"]
-    assert list(presets("generator")) == ["stackgan-v2", "li2020", "s2igan", "s2igan-published", "ours"]
+    assert list(presets("encoder")) == ["li2020", "s2igan", "s2igan-published", "ours", "ours-latent-flow"]
+    flows = ["ours", "ours-latent-flow"]
+    assert list(presets("generator")) == ["stackgan-v2", "li2020", "s2igan", "s2igan-published", *flows]
     assert list(presets("prior")) == ["ours"] and not presets("judge")
     assert all(system.protocol in (None, *PROTOCOLS) for system in SYSTEMS.values())
     assert all(set(system.published) <= set(system.stages) <= set(STAGES) for system in SYSTEMS.values())

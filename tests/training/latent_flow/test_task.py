@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import latent_flows
+from helpers import latent_flows, tiny_trainings
 from helpers.latent_flows import small_codec
 from PIL import Image
 
@@ -34,16 +34,21 @@ from speech2img.training.train import train
 STEPS = 4
 
 
+def settings_for(root: Path, *, steps: int = STEPS) -> LatentFlowSettings:
+    loop = replace(tiny_trainings.LOOP, max_steps=steps)
+    return replace(latent_flows.SETTINGS, codec=str(root / "codec"), loop=loop)
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return latent_flows.build(tmp_path_factory.mktemp("latent-flow") / "corpus")
+    return tiny_trainings.build(tmp_path_factory.mktemp("latent-flow") / "corpus")
 
 
 @pytest.fixture(scope="module")
 def run(root: Path) -> Path:
     """A run far from its codec, which therefore keeps its own copy."""
     folder = root.parent / "runs" / "flow"
-    assert train("generator", root, folder, latent_flows.settings(root), device="cpu", progress=False).finished
+    assert train("generator", root, folder, settings_for(root), device="cpu", progress=False).finished
     return folder
 
 
@@ -100,7 +105,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
     monkeypatch.setattr(LatentFlowTask, "train_step", stopping)
     sittings = 0
-    while not train("generator", root, tmp_path / "run", latent_flows.settings(root), progress=False).finished:
+    while not train("generator", root, tmp_path / "run", settings_for(root), progress=False).finished:
         sittings += 1
     assert sittings == 2
     digests = []
@@ -129,7 +134,7 @@ def test_the_command_line_picks_the_family_and_sentences_alone_do(root: Path, tm
 
 def test_a_codec_beside_it_is_shared_and_a_missing_one_is_one_line(root: Path, run: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "codec", tmp_path / "codec")
-    settings = latent_flows.settings(root, steps=1)
+    settings = settings_for(root, steps=1)
     train("generator", root, tmp_path / "run", settings, device="cpu", progress=False)
     own, config = load_own(tmp_path / "run" / "export")
     assert config[SHARED].keys() == {"generator.codec."} and not any("codec." in name for name in own)
@@ -166,7 +171,7 @@ def test_a_codec_of_another_size_in_a_release_is_refused(run: Path, tmp_path: Pa
 
 
 def test_latents_of_another_codec_size_or_manifest_are_refused(root: Path, tmp_path: Path) -> None:
-    settings = latent_flows.settings(root)
+    settings = settings_for(root)
 
     def refused(error: type[Exception], message: str, root: Path = root, **changes: Any) -> None:
         with pytest.raises(error, match=message) as caught:
@@ -194,7 +199,7 @@ def test_a_run_does_not_go_on_with_another_codec(root: Path, run: Path, tmp_path
     shutil.copytree(root, tmp_path / "corpus")
     codec = small_codec(tmp_path / "corpus" / "codec", deviation=0.5)
     latent_store(Manifest.load(tmp_path / "corpus"), codec, size=64, device="cpu", progress=False)
-    settings = replace(latent_flows.settings(root), codec=str(codec.folder))
+    settings = replace(settings_for(root), codec=str(codec.folder))
     with pytest.raises(ConfigError, match="codec_sha256"):
         train("generator", tmp_path / "corpus", run, settings, device="cpu", progress=False)
 
