@@ -20,6 +20,7 @@ VERBS = (
     "evaluate",
     "import_weights",
     "compose",
+    "calibrate",
 )
 """Modules with ``add(verbs)``, in the order of the work; each imports what is heavy only when it runs."""
 

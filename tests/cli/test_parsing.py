@@ -5,7 +5,19 @@ import pytest
 from speech2img import __version__
 from speech2img.cli.main import VERBS, build_parser, main
 
-NAMES = ["check", "prepare", "synthesize", "features", "train", "extract", "generate", "evaluate", "import", "compose"]
+NAMES = [
+    "check",
+    "prepare",
+    "synthesize",
+    "features",
+    "train",
+    "extract",
+    "generate",
+    "evaluate",
+    "import",
+    "compose",
+    "calibrate",
+]
 
 
 def _refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -25,7 +25,7 @@ from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.training.encoder.attribute_heads import load_heads
 from speech2img.training.encoder.data import Utterances
-from speech2img.training.encoder.front_end_frames import cached_frames, joined_frames
+from speech2img.training.encoder.front_end_frames import all_cached_frames, cached_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
 from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
 from speech2img.training.encoder.settings import EncoderSettings
@@ -156,7 +156,7 @@ def frozen_source(
         )
         for folder, rows, depends_on in caches
     ]
-    return joined_frames(stored, count=len(ids))
+    return all_cached_frames(stored, count=len(ids))
 
 
 def augmented_mels(

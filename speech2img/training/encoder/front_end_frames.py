@@ -124,7 +124,7 @@ def cached_frames(
     return CachedFrames(stored, rows)
 
 
-def joined_frames(parts: Sequence[CachedFrames], *, count: int) -> FrameCopies:
+def all_cached_frames(parts: Sequence[CachedFrames], *, count: int) -> FrameCopies:
     """Frames of several caches as one source.
 
     Parameters
@@ -135,7 +135,7 @@ def joined_frames(parts: Sequence[CachedFrames], *, count: int) -> FrameCopies:
         All utterances, heard or not.
     """
     return FrameCopies(
-        _Joined([part.frames for part in parts]),
+        _Concatenated([part.frames for part in parts]),
         width=parts[0].frames.width,
         lengths=np.concatenate([part.frames.lengths for part in parts]),
         utterances=np.concatenate([part.utterances for part in parts]),
@@ -143,7 +143,7 @@ def joined_frames(parts: Sequence[CachedFrames], *, count: int) -> FrameCopies:
     )
 
 
-class _Joined(Sequence[np.ndarray]):
+class _Concatenated(Sequence[np.ndarray]):
     """Several stores of frames behind each other."""
 
     def __init__(self, stores: Sequence[StoredFrames]) -> None:

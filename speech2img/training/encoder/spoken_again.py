@@ -85,10 +85,10 @@ def open_spoken_again(
         store = mel_store(again, preset=preset, workers=workers, progress=progress)
         lengths.append(store.lengths)
         sources.append(store.source)
-    joined = np.concatenate([np.zeros(0, dtype=np.int64), *lengths]).astype(np.int64)
+    frame_counts = np.concatenate([np.zeros(0, dtype=np.int64), *lengths]).astype(np.int64)
     counts = tuple(len(part) for part in lengths)
     homes = tuple(Path(folder) for folder in folders)
-    return SpokenAgain(ids, paths, joined, np.array(rows, dtype=np.int64), homes, counts, tuple(sources))
+    return SpokenAgain(ids, paths, frame_counts, np.array(rows, dtype=np.int64), homes, counts, tuple(sources))
 
 
 def with_spoken_again(utterances: Utterances, again: SpokenAgain, *, share: float, count: int) -> Utterances:
