@@ -1,6 +1,6 @@
 """SVOX Pico (apt libttspico-utils, Apache-2.0) for ``synthesize --engine command``: VOICE RATE PITCH TEXT WAV.
 
-Voices are en-US and en-GB. Rate (words a minute, 165 is Pico's own) and pitch (0 to 99, 40 is its own) become its markup.
+Voices are en-US and en-GB. Rate (words a minute, 165 is Pico's own) and pitch (0 to 99, 40 is its own) are its markup.
 """
 
 import subprocess
