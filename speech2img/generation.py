@@ -6,7 +6,6 @@ Shape letters: N utterances, K images of one utterance, C candidates of one imag
 import operator
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from os import PathLike
 from typing import Any, Literal, overload
 
@@ -63,10 +62,8 @@ class EmbeddingsToImage:
         self.image_sizes = sampler.image_sizes if sampler is not None else ()
         self.image_size = self.image_sizes[-1] if sampler is not None else 0
         self.needs_frames = sampler is not None and sampler.needs_frames
-        drawn = asdict(sampler.options) if sampler is not None and sampler.prior is not None else {}
-        conditioning = sampler.conditioning if sampler is not None else "mean"
-        self.sampling: Mapping[str, Any] = {"conditioning": conditioning, **drawn}
-        self._loaded_in = os.getpid()
+        self.sampling: Mapping[str, Any] = sampler.sampling if sampler is not None else {"conditioning": "mean"}
+        self.loaded_in = os.getpid()
 
     @classmethod
     def load(
@@ -190,8 +187,8 @@ class EmbeddingsToImage:
         step = 0 if first_index is None else 1
         first = whole_number("first_index", first_index or 0, 0, None)
         first_image = whole_number("first_image", first_image, 0, None)
-        require_own_process(self.device, self._loaded_in, name=self.name)
-        speech = self._checked_speech(embeddings, sampler.embedding_dim)
+        require_own_process(self.device, self.loaded_in, name=self.name)
+        speech = self.checked_speech(embeddings)
 
         # Generate batch by batch.
         images = [(n, k) for n in range(len(speech)) for k in range(num_images)]
@@ -201,7 +198,7 @@ class EmbeddingsToImage:
             chosen = images[start : start + at_once]
             noise = seeded_noise([(seed, first + step * n, first_image + k) for n, k in chosen], self.device)
             encoding = speech.batch([n for n, _ in chosen], self.device)
-            parts.append([_to_uint8(stage) for stage in sampler.sample(encoding, noise)])
+            parts.append([to_uint8(stage) for stage in sampler.sample(encoding, noise)])
 
         # Put the batches together, stage by stage.
         stages = [
@@ -210,8 +207,9 @@ class EmbeddingsToImage:
         ]
         return stages if return_stages else stages[-1]
 
-    def _checked_speech(self, given: np.ndarray | EncodedSpeech, dim: int) -> EncodedSpeech:
-        """Finite sentences (N, dim), with finite frames where the generator needs them; otherwise ConfigError."""
+    def checked_speech(self, given: np.ndarray | EncodedSpeech) -> EncodedSpeech:
+        """Finite sentences (N, D), with finite frames where the generator needs them; otherwise ConfigError."""
+        dim = self.require_generator().embedding_dim
         rows = _rows(given.sentences if isinstance(given, EncodedSpeech) else given, dim)
         speech = given if isinstance(given, EncodedSpeech) else EncodedSpeech(rows)
         if rows.ndim != 2 or not len(rows) or rows.shape[1] != dim or not np.isfinite(rows).all():
@@ -262,7 +260,7 @@ def _rows(embeddings: Any, dim: int) -> np.ndarray:
         raise ConfigError.about("generate", reason, f"give finite numbers of shape (N, {dim})") from error
 
 
-def _to_uint8(images: Tensor) -> np.ndarray:
+def to_uint8(images: Tensor) -> np.ndarray:
     """(B, 3, S, S) in -1..1 -> (B, S, S, 3) uint8."""
     pixels = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).cpu().numpy()

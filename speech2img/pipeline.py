@@ -3,12 +3,11 @@
     hear -> log_mel -> SpeechEncoder -> embedding (D,) -> ImageSampler -> stages, the last one is the picture
 
 Between embedding and picture lies ``models/generators/image_sampler.py``: prior, generator, choice among candidates.
-
 Shape letters: N utterances, K pictures of one utterance, C candidates of one picture, D embedding, M mel bands,
 T frames, S picture size.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from os import PathLike
@@ -184,17 +183,20 @@ class SpeechToImage(EmbeddingsToImage):
         speech, said = self._encode(sources, several, frames=self.needs_frames)
         said.warn()
         stages = self.generate(speech, seed=seed, num_images=num_images, return_stages=True)
-        pictures = [
-            [
-                [Image.fromarray(stage[n, k]) for stage in stages]
-                if return_stages
-                else Image.fromarray(stages[-1][n, k])
-                for k in range(num_images)
-            ]
-            for n in range(len(sources))
-        ]
+
+        def picture(n: int, k: int) -> Any:
+            images = [Image.fromarray(stage[n, k]) for stage in stages]
+            return images if return_stages else images[-1]
+
+        pictures = [[picture(n, k) for k in range(num_images)] for n in range(len(sources))]
         results = [few[0] if num_images == 1 else few for few in pictures]
         return results if several else results[0]
+
+    def stream(self, audio: Recording, *, seed: int = 0, steps: int | None = None) -> Iterator[Image.Image]:
+        """Ever better previews of one picture, that of a call the last; see `streaming.stream_pictures`."""
+        from speech2img.streaming import stream_pictures  # where previews are wanted
+
+        return stream_pictures(self, self.encode_speech([audio]), seed=seed, steps=steps)
 
     def encode(self, audio: Recording) -> np.ndarray:
         """Speech embedding of one recording, in any of the forms of a call.
@@ -215,8 +217,6 @@ class SpeechToImage(EmbeddingsToImage):
         on_error: Callable[[int, AudioError], None] | None = None,
     ) -> np.ndarray:
         """Speech embeddings of many recordings.
-
-        Recordings of similar length are encoded together, so little time goes into padding.
 
         Parameters
         ----------
@@ -340,7 +340,7 @@ class SpeechToImage(EmbeddingsToImage):
 
     @torch.inference_mode()
     def _encode_mels(self, mels: Sequence[np.ndarray], *, frames: bool) -> EncodedSpeech:
-        require_own_process(self.device, self._loaded_in, name=self.name)
+        require_own_process(self.device, self.loaded_in, name=self.name)
         lengths = [mel.shape[1] for mel in mels]
         batch = np.full((len(mels), self.mel.n_mels, max(lengths)), self.mel.pad_value, dtype=np.float32)
         for row, mel in zip(batch, mels, strict=True):

@@ -22,6 +22,7 @@ ORDER = (
     {"metrics"},
     {"features"},
     {"batches", "tts", "pipeline"},
+    {"streaming"},
     {"corpora", "distributed", "generation"},
     {"loading"},
     {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},

@@ -4,7 +4,7 @@ The noise has names, so that a generator asks for as many draws as it needs (a d
 image keeps its own: the same image comes out alone and in any batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -76,6 +76,21 @@ class ImageGenerator(Protocol):
         list of Tensor [shape=(B, 3, S, S), range -1..1]
             One for each side in ``image_sizes``.
         """
+
+
+@runtime_checkable
+class GradualGenerator(Protocol):
+    """A generator that draws in steps, and can show at each where it leads."""
+
+    steps_range: tuple[int, int]
+    """Fewest and most steps."""
+
+    @property
+    def sampling(self) -> Mapping[str, str | int | float]:
+        """How images are drawn, as reports quote it."""
+
+    def previews(self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None) -> Iterator[Tensor]:
+        """Images (B, 3, S, S) in -1..1, one a step; the last is what `sample` gives, with so many steps."""
 
 
 @runtime_checkable

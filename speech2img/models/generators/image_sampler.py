@@ -7,7 +7,8 @@ Both parts around the generator may be missing.
 Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of an image.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, DrawsJointly, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -95,6 +96,32 @@ class ImageSampler(nn.Module):
     def image_sizes(self) -> tuple[int, ...]:
         """Sides of the generator's images in pixels, small to large."""
         return tuple(self.generator.image_sizes)
+
+    @property
+    def sampling(self) -> dict[str, str | int | float]:
+        """How images are drawn, as reports quote it."""
+        drawn = asdict(self.options) if self.prior is not None else {}
+        steps = self.generator.sampling if isinstance(self.generator, GradualGenerator) else {}
+        return {"conditioning": self.conditioning, **drawn, **steps}
+
+    def previews(self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None) -> Iterator[Tensor]:
+        """Ever better images, the last as `sample` gives it: of a generator's steps, or else its stages.
+
+        Parameters
+        ----------
+        speech, noise
+            As for `sample`.
+        steps : int, optional
+            Of a `GradualGenerator`; by default as released.
+
+        Yields
+        ------
+        Tensor [shape=(B, 3, S, S), range -1..1]
+        """
+        if isinstance(self.generator, GradualGenerator) and self.prior is None and self.options.num_candidates == 1:
+            yield from self.generator.previews(speech, self._draws(noise.repeated(1)), steps=steps)
+        else:
+            yield from self.sample(speech, noise)
 
     def sample(self, speech: SpeechEncoding, noise: ImageNoise, *, num_candidates: int | None = None) -> list[Tensor]:
         """Generate C candidates for each utterance and keep the one that fits best.

@@ -13,7 +13,14 @@ from torch import Tensor, nn
 from speech2img.models.codecs.registry import build_codec
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.base import ImageNoise
-from speech2img.models.generators.flow_solvers import FlowPoint, SolverName, demand_solver, solve_flow
+from speech2img.models.generators.flow_solvers import (
+    FEWEST_STEPS,
+    MOST_STEPS,
+    FlowPoint,
+    SolverName,
+    demand_solver,
+    solve_flow,
+)
 from speech2img.models.generators.flow_transformer import FlowTransformer
 
 LATENTS = "latents"
@@ -21,7 +28,7 @@ LATENTS = "latents"
 
 
 class LatentFlowGenerator(nn.Module):
-    """An `ImageGenerator` of one size: the flow, the codec that its latents are of, and how images are drawn.
+    """A `GradualGenerator` of images of one size: a flow, the codec of its latents, and how images are drawn.
 
     Parameters
     ----------
@@ -64,6 +71,7 @@ class LatentFlowGenerator(nn.Module):
         guidance_scale: float = 2.0,
     ) -> None:
         super().__init__()
+        self.steps_range = FEWEST_STEPS, MOST_STEPS
         demand_solver(solver, steps)
         if guidance_scale < 0:
             raise ValueError(f"guidance_scale must be 0 or more, got {guidance_scale}")
@@ -84,6 +92,11 @@ class LatentFlowGenerator(nn.Module):
             dropout=dropout,
             needs_frames=needs_frames,
         )
+
+    @property
+    def sampling(self) -> dict[str, str | int | float]:
+        """How images are drawn, as reports quote it."""
+        return {"solver": self.solver, "steps": self.steps, "guidance_scale": self.guidance_scale}
 
     def sample(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
         """Contract: `speech2img.models.generators.base.ImageGenerator`."""
