@@ -91,6 +91,19 @@ def test_previews_end_in_the_image() -> None:
     assert len(list(made.previews(SPEECH, noise(0, 1, 2), steps=6))) == 6
 
 
+def test_latents_go_the_same_way_back_as_they_came() -> None:
+    """Where the flow would draw the standardised latents of an image, the image is what the codec makes of them."""
+    made = generator()
+    made.flow.latents.fit_(torch.randn(200, 32) * 3 + 1)
+    image = torch.rand(2, 3, 32, 32) * 2 - 1
+    latents = made.codec.encode(image)
+    target = made.flow.latents(latents)
+    start = noise(0, 1).normal("latents", 32, 4, 4)
+    made.flow.forward = lambda state, time, condition: target - start  # type: ignore[method-assign]
+    said = SpeechEncoding(SPEECH.sentence[:2], SPEECH.words[:2], SPEECH.word_lengths[:2])
+    torch.testing.assert_close(made.sample(said, noise(0, 1))[0], made.codec.decode(latents).clamp(-1, 1))
+
+
 def test_what_does_not_fit_is_refused() -> None:
     for settings, message in (
         ({"steps": 3}, "steps must be 4 to 50, got 3"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import latent_flows, tiny_trainings
+from helpers import latent_flows, painted_corpus, tiny_trainings
 from helpers.latent_flows import small_codec
 from PIL import Image
 
@@ -130,6 +130,22 @@ def test_the_command_line_picks_the_family_and_sentences_alone_do(root: Path, tm
     assert not model.needs_frames
     images = model.generate(load_embeddings(root, "spoken").embeddings[:2], seed=1, num_images=2)
     assert images.shape == (2, 2, 64, 64, 3) and not np.array_equal(images[0, 0], images[0, 1])
+
+
+def test_generate_and_evaluate_take_it(root: Path, run: Path, tmp_path: Path) -> None:
+    recording = root / Manifest.load(root).items[12].captions[0].audio
+    assert main(["generate", "--model", str(run), str(recording), "--out", str(tmp_path / "p"), "--device", "cpu"]) == 0
+    assert [Image.open(path).size for path in (tmp_path / "p").glob("*.png")] == [(64, 64)]
+    judge = painted_corpus.teacher_release(tmp_path / "judge", seed=5)
+    evaluate = f"evaluate --model {run} --judge {judge} --root {root} --split val --device cpu"
+    drawn = {}
+    for name, options in (("heard", []), ("stored", ["--embeddings", "spoken"])):
+        assert main([*evaluate.split(), *options, "--out", str(tmp_path / name)]) == 0
+        report = json.loads((tmp_path / name / "report.json").read_text())
+        assert report["metrics"] and all(np.isfinite(row["value"]) for row in report["metrics"])
+        assert report["model"]["steps"] == 4 and report["model"]["solver"] == "euler"
+        drawn[name] = [np.asarray(Image.open(path)).astype(int) for path in sorted((tmp_path / name).rglob("*.png"))]
+    assert len(drawn["heard"]) == len(drawn["stored"]) > 0
 
 
 def test_a_codec_beside_it_is_shared_and_a_missing_one_is_one_line(root: Path, run: Path, tmp_path: Path) -> None:
