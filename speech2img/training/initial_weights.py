@@ -1,10 +1,16 @@
-"""Settings of a network that a training takes over from the weights it starts from."""
+"""The weights that a training starts from: settings taken over from them, and what a run keeps of their config."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from speech2img.errors import ConfigError
+from speech2img.storage.atomic import write_json
+from speech2img.storage.reading import read_json
+
+KEPT = "initial.json"
+"""File of a run that says what its generator started from."""
 
 
 def merged(
@@ -49,3 +55,18 @@ def demand_same(name: str, differing: list[str]) -> None:
     if differing:
         fix = "leave these settings out: they are taken over; or choose another initial"
         raise ConfigError.about(f"initial {name}", f"its weights have {', '.join(differing)}", fix)
+
+
+def keep_start(name: str, config: Mapping[str, Any], run_dir: Path) -> None:
+    """Keep what a run started from: the name, and the config that says what it was trained with."""
+    write_json(run_dir / KEPT, {"initial": name, "config": dict(config)})
+
+
+def kept_start(name: str, run_dir: Path) -> dict[str, Any] | None:
+    """Config that `keep_start` kept under this name, so that a resumed run needs its start no more."""
+    path = run_dir / KEPT
+    if not path.is_file():
+        return None
+    kept = read_json(path)
+    config = kept.get("config") if isinstance(kept, dict) and kept.get("initial") == name else None
+    return config if isinstance(config, dict) else None

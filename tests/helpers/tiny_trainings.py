@@ -167,6 +167,11 @@ PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "laten
 """One of each kind of trainer that divides its batch among processes."""
 
 
+def latent_flow_settings(root: Path, *, steps: int = STEPS) -> LatentFlowSettings:
+    """Settings of the case ``latent flow``."""
+    return replace(latent_flows.SETTINGS, codec=str(root / "codec"), loop=replace(LOOP, max_steps=steps))
+
+
 def train(
     case: str,
     root: Path,

@@ -67,6 +67,9 @@ class LatentFlowSettings:
     """Kind of generator, which decides what else can be set."""
     embeddings: str = "encoder"
     """Name of the speech embeddings, <root>/derived/embeddings/<name>/; with frames where model.needs_frames."""
+    initial: str | None = None
+    """Latent flow to start from, its released weights only: a run, a release, a name of shipped weights; none starts
+    afresh. The sizes of its network are taken over; codec and image_size must be its own."""
     codec: str = "weights/taef2"
     """Image codec, in any form that features --codec takes; its latents of the corpus must be there."""
     image_size: int = 128

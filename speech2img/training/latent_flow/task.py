@@ -1,14 +1,15 @@
 """Training of the latent flow: AdamW on the rectified flow loss in the latents of a frozen codec."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from speech2img.distributed.collectives import global_mean
+from speech2img.distributed.collectives import global_mean, on_main_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor
@@ -21,8 +22,10 @@ from speech2img.models.generators.latent_flow import LatentFlowGenerator
 from speech2img.models.layers.ema import EMA
 from speech2img.precision import to_device
 from speech2img.storage.releases.provenance import inherited
+from speech2img.training.initial_weights import keep_start
 from speech2img.training.latent_flow.data import FlowInputs, LatentBatch, LatentBatches, validation_set
 from speech2img.training.latent_flow.export import save_latent_flow
+from speech2img.training.latent_flow.initialization import CODEC_ROLE, load_initial_weights_, started
 from speech2img.training.latent_flow.settings import LatentFlowSettings, TimeSampling
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
@@ -42,6 +45,10 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         Validation utterances, and what is said in them.
     teacher : FeatureExtractor, optional
         Reads generated images in evaluations, where it knows attributes.
+    start : Mapping
+        Config of the release that it starts from, for what that was trained with.
+    is_new : bool
+        Whether to load the weights it starts from; a resumed run has its own.
     device : torch.device
         Where it computes.
     """
@@ -53,20 +60,39 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
 
     @classmethod
     def prepare(cls, root: Path, settings: LatentFlowSettings, *, run_dir: Path, device: torch.device) -> Prepared:
-        """Read embeddings, codec and latents; errors as `FlowInputs.load`."""
+        """Read embeddings, codec and latents, and which flow to start from.
+
+        Raises
+        ------
+        ConfigError, CheckpointError, DataError
+            As `FlowInputs.load` and `started`.
+        """
         inputs = FlowInputs.load(root, settings)
-        return Prepared(settings, inputs.identity, inputs)
+        settings, start = started(settings, run_dir, codec_sha256=inputs.codec.sha256)
+        return Prepared(settings, inputs.identity, (inputs, start))
 
     @classmethod
     def build(
         cls, root: Path, settings: LatentFlowSettings, *, device: torch.device, sitting: Sitting
     ) -> "LatentFlowTask":
         """Flow over the training images' latents; DataError if teacher features are wanted and missing."""
-        inputs: FlowInputs = sitting.inputs
+        inputs, start = sitting.inputs
         teacher = None
         if settings.features is not None:
             teacher = load_features(root, settings.features).open_teacher(device=device)
-        return cls(settings, inputs=inputs, validation=validation_set(inputs, settings), teacher=teacher, device=device)
+        is_new = sitting.run.state is None
+        task = cls(
+            settings,
+            inputs=inputs,
+            validation=validation_set(inputs, settings),
+            teacher=teacher,
+            start=start,
+            is_new=is_new,
+            device=device,
+        )
+        if (name := settings.initial) is not None and is_new:
+            on_main_process(lambda: keep_start(name, start, sitting.run.folder))
+        return task
 
     def __init__(
         self,
@@ -75,6 +101,8 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         inputs: FlowInputs,
         validation: tuple[ValidationSet, EncodedSpeech],
         teacher: FeatureExtractor | None,
+        start: Mapping[str, Any] = MappingProxyType({}),
+        is_new: bool = True,
         device: torch.device,
     ) -> None:
         # What the release will hold and say beside the flow.
@@ -84,8 +112,10 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         self.trained_with = {
             **inherited(encoder_config, "speech encoder"),
             "speech encoder": inputs.embeddings.sha256,
-            "image codec": inputs.codec.sha256,
+            CODEC_ROLE: inputs.codec.sha256,
         }
+        if settings.initial is not None:
+            self.trained_with |= inherited(start, "initial generator")
 
         # The flow, with statistics of what it will see.
         batches = LatentBatches(
@@ -104,6 +134,8 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         flow.sentence.fit_(sentences)
         if len(frames):
             flow.frames.fit_(frames)
+        if settings.initial is not None and is_new:
+            load_initial_weights_(settings.initial, flow)
         flow.to(device)
         optimizer = torch.optim.AdamW(flow.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
         super().__init__(settings, flow, optimizer, batches, device=device, clip=settings.clip)

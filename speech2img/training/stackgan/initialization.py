@@ -10,17 +10,12 @@ from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.renamed import modern_state
-from speech2img.storage.atomic import write_json
 from speech2img.storage.checkpoint import CheckpointStore
-from speech2img.storage.reading import read_json
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release, strip_prefix
-from speech2img.training.initial_weights import demand_same, merged
+from speech2img.training.initial_weights import demand_same, kept_start, merged
 from speech2img.training.stackgan.settings import StackGANSettings
-
-KEPT = "initial.json"
-"""File of a run that says what it started from."""
 
 SMALLEST_SPREAD = 1e-3
 """Embeddings that differ by less, as a share of their size, tell nothing apart."""
@@ -147,7 +142,7 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     """
     if settings.initial is None:
         return settings, {}
-    config = _kept(run_dir, settings.initial)
+    config = kept_start(settings.initial, run_dir)
     if config is None:
         config = release_config(Path(settings.initial))
     arguments = config.get("generator")
@@ -157,17 +152,3 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     changed = merged(settings.model, arguments, "model.", differing)
     demand_same(settings.initial, differing)
     return replace(settings, model=replace(settings.model, **changed)), config
-
-
-def keep_start(settings: StackGANSettings, config: dict[str, Any], run_dir: Path) -> None:
-    """Keep what a run started from: the name, and the config that says what it was trained with."""
-    write_json(run_dir / KEPT, {"initial": settings.initial, "config": config})
-
-
-def _kept(run_dir: Path, name: str) -> dict[str, Any] | None:
-    path = run_dir / KEPT
-    if not path.is_file():
-        return None
-    kept = read_json(path)
-    config = kept.get("config") if isinstance(kept, dict) and kept.get("initial") == name else None
-    return config if isinstance(config, dict) else None

@@ -28,6 +28,7 @@ from speech2img.precision import (
 )
 from speech2img.storage.releases.provenance import inherited
 from speech2img.training.cuda_graphs import GraphedStep
+from speech2img.training.initial_weights import keep_start
 from speech2img.training.optimization import learning_rate, set_learning_rate
 from speech2img.training.stackgan.adversary import StepBatch
 from speech2img.training.stackgan.data import (
@@ -39,13 +40,7 @@ from speech2img.training.stackgan.data import (
     with_noise,
 )
 from speech2img.training.stackgan.export import networks_behind, save_stackgan
-from speech2img.training.stackgan.initialization import (
-    keep_start,
-    load_initial_weights_,
-    normalize_input_,
-    rescale_input_,
-    started,
-)
+from speech2img.training.stackgan.initialization import load_initial_weights_, normalize_input_, rescale_input_, started
 from speech2img.training.stackgan.pixel_discriminators import ADAM_BETAS
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan.supervision import build_adversaries, build_image_losses
@@ -121,8 +116,8 @@ class StackGANTask(Task):
             is_new=is_new,
             device=device,
         )
-        if settings.initial is not None and is_new:
-            on_main_process(lambda: keep_start(settings, start, sitting.run.folder))
+        if (name := settings.initial) is not None and is_new:
+            on_main_process(lambda: keep_start(name, start, sitting.run.folder))
         return task
 
     def computing(self) -> AbstractContextManager[None]:

@@ -31,25 +31,7 @@ from speech2img.training.latent_flow.settings import FlowSamplerSettings, Latent
 from speech2img.training.latent_flow.task import LatentFlowTask, draw_times
 from speech2img.training.train import train
 
-STEPS = 4
-
-
-def settings_for(root: Path, *, steps: int = STEPS) -> LatentFlowSettings:
-    loop = replace(tiny_trainings.LOOP, max_steps=steps)
-    return replace(latent_flows.SETTINGS, codec=str(root / "codec"), loop=loop)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_trainings.build(tmp_path_factory.mktemp("latent-flow") / "corpus")
-
-
-@pytest.fixture(scope="module")
-def run(root: Path) -> Path:
-    """A run far from its codec, which therefore keeps its own copy."""
-    folder = root.parent / "runs" / "flow"
-    assert train("generator", root, folder, settings_for(root), device="cpu", progress=False).finished
-    return folder
+STEPS = tiny_trainings.STEPS
 
 
 def test_its_run_is_a_whole_model(root: Path, run: Path) -> None:
@@ -105,7 +87,9 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
 
     monkeypatch.setattr(LatentFlowTask, "train_step", stopping)
     sittings = 0
-    while not train("generator", root, tmp_path / "run", settings_for(root), progress=False).finished:
+    while not train(
+        "generator", root, tmp_path / "run", tiny_trainings.latent_flow_settings(root), progress=False
+    ).finished:
         sittings += 1
     assert sittings == 2
     digests = []
@@ -122,7 +106,8 @@ def test_the_command_line_picks_the_family_and_sentences_alone_do(root: Path, tm
     sets = ["family=latent-flow", "embeddings=spoken", f"codec={root / 'codec'}", "image_size=64", "features=none"]
     sets += ["model.width=16", "model.depth=1", "model.num_heads=2", "model.needs_frames=false", "batch_size=4"]
     sets += ["sampler.solver=heun", "sampler.steps=4", "grid_utterances=1", "grid_noises=1", "loop.max_steps=2"]
-    sets += ["time_sampling=logit-normal", "embedding_noise=0.3", "loop.threads=1", "model.dropout=0.1"]
+    sets += ["time_sampling=logit-normal", "embedding_noise=0.3", "loop.threads=1", "loop.precision=bf16"]
+    sets += ["model.dropout=0.1"]
     options = [part for setting in sets for part in ("--set", setting)]
     command = ["train", "generator", "--root", str(root), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*command, *options]) == 0
@@ -150,7 +135,7 @@ def test_generate_and_evaluate_take_it(root: Path, run: Path, tmp_path: Path) ->
 
 def test_a_codec_beside_it_is_shared_and_a_missing_one_is_one_line(root: Path, run: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "codec", tmp_path / "codec")
-    settings = settings_for(root, steps=1)
+    settings = tiny_trainings.latent_flow_settings(root, steps=1)
     train("generator", root, tmp_path / "run", settings, device="cpu", progress=False)
     own, config = load_own(tmp_path / "run" / "export")
     assert config[SHARED].keys() == {"generator.codec."} and not any("codec." in name for name in own)
@@ -187,7 +172,7 @@ def test_a_codec_of_another_size_in_a_release_is_refused(run: Path, tmp_path: Pa
 
 
 def test_latents_of_another_codec_size_or_manifest_are_refused(root: Path, tmp_path: Path) -> None:
-    settings = settings_for(root)
+    settings = tiny_trainings.latent_flow_settings(root)
 
     def refused(error: type[Exception], message: str, root: Path = root, **changes: Any) -> None:
         with pytest.raises(error, match=message) as caught:
@@ -215,7 +200,7 @@ def test_a_run_does_not_go_on_with_another_codec(root: Path, run: Path, tmp_path
     shutil.copytree(root, tmp_path / "corpus")
     codec = small_codec(tmp_path / "corpus" / "codec", deviation=0.5)
     latent_store(Manifest.load(tmp_path / "corpus"), codec, size=64, device="cpu", progress=False)
-    settings = replace(settings_for(root), codec=str(codec.folder))
+    settings = replace(tiny_trainings.latent_flow_settings(root), codec=str(codec.folder))
     with pytest.raises(ConfigError, match="codec_sha256"):
         train("generator", tmp_path / "corpus", run, settings, device="cpu", progress=False)
 
