@@ -23,6 +23,7 @@ SMALL = {
     "judge": ["width=8", "renders=16", "held_out_renders=8"],
     "encoder": ["model.channels=[8, 8, 8, 8, 8, 8, 16, 16]"],
     "generator": ["model.width=8", "model.discriminator_width=8"],
+    "latent-flow": ["model.width=16", "model.depth=1", "sampler.steps=4", "grid_noises=1"],
     "prior": ["components=8", "width=16"],
 }
 """Settings by the role of a training; without the network's own where it starts from weights that have one."""
@@ -77,7 +78,8 @@ def small(words: Sequence[str]) -> list[str]:
     verb = words[0]
     if verb == "train":
         role = words[1]
-        network = SMALL[role] if "initial=songbirds" not in words else []
+        kind = "latent-flow" if "ours-latent-flow" in words else role
+        network = SMALL[kind] if "initial=songbirds" not in words else []
         network = [f"loop.max_steps={STEPS.get(role, 4)}", *network]
         return [*words, *FEW, *(part for setting in network for part in ("--set", setting))]
     if verb == "evaluate":

@@ -83,7 +83,7 @@ def _torchrun(line: str, base: Path) -> None:
 def test_every_command_of_the_documents_runs(folder: Path) -> None:
     for name in ("songbirds", "lumari", "cub", "cub100", "cub100-whole"):
         assert (folder / "data" / name / "manifest.jsonl").is_file()
-    runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator".split()
+    runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator cub-flow".split()
     assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)
     weights = {path.name for path in (folder / "weights").iterdir()}
     assert weights == set(
