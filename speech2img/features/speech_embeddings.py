@@ -36,6 +36,8 @@ from speech2img.storage.releases.release import load_release, release_sha256, st
 from speech2img.storage.releases.writing import copy_release, save_release
 
 MAX_FRAMES = 2048
+SMALLEST_SPREAD = 1e-3
+"""Embeddings that differ by less, as a share of their size, tell nothing apart."""
 EXTRACT_AGAIN = "extract the embeddings again"
 """What to do about embeddings of another manifest."""
 
@@ -289,6 +291,15 @@ def load_embeddings(root: Path, name: str) -> EmbeddingFile:
     if not np.isfinite(embeddings).all():
         raise DataError.about(path, "its embeddings are damaged: some are not finite", fix)
     return EmbeddingFile(folder, ids, embeddings, sha256, load_frames(folder, ids, sha256=sha256))
+
+
+def demand_spread(embeddings_UD: np.ndarray) -> float:
+    """Deviation of embeddings from their mean; ConfigError if they differ by no more than rounding."""
+    scale = float(np.sqrt(np.mean(np.square(embeddings_UD - embeddings_UD.mean(axis=0)))))
+    if scale <= SMALLEST_SPREAD * float(np.sqrt(np.mean(np.square(embeddings_UD)))):
+        reason = f"they are the same for every utterance (they differ by {scale:.1e})"
+        raise ConfigError.about("embeddings", reason, "train the encoder for longer, or at another learning rate")
+    return scale
 
 
 def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:

@@ -31,8 +31,12 @@ def small_codec(folder: Path, *, seed: int = 0, deviation: float = 0.875) -> Rel
 def small_encoder(folder: Path) -> Path:
     """A speech encoder of random weights, as a release."""
     torch.manual_seed(0)
-    settings = {"channels": [8] * 8, "embedding_dim": DIM}
-    tensors = {f"encoder.{name}": value for name, value in Li2020Encoder(**settings).state_dict().items()}
+    settings: dict[str, Any] = {"channels": [8] * 8, "embedding_dim": DIM, "last_stride": 1}
+    encoder = Li2020Encoder(**settings)
+    for parameter in encoder.parameters():
+        if parameter.dim() > 1:  # as it is drawn, it gives nearly the same for all that it hears
+            torch.nn.init.kaiming_normal_(parameter)
+    tensors = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
     config = {"kind": "speech-encoder", "encoder": settings, "mel_preset": "li2020"}
     save_release(folder, tensors, config, "# Encoder\n", half=False)
     return folder

@@ -16,7 +16,7 @@ from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.corpora.registry import facts_of
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError, DataError
-from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile, load_embeddings
+from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile, demand_spread, load_embeddings
 from speech2img.features.stores import image_store, load_latents
 from speech2img.images.codecs import ReleasedCodec, load_codec
 from speech2img.images.latent_store import LatentStore
@@ -59,7 +59,7 @@ class FlowInputs:
         Raises
         ------
         ConfigError
-            If the codec has no latents of that size, or the patches do not fit them.
+            If the codec has no latents of that size, the patches do not fit them, or all embeddings are the same.
         CheckpointError
             If there is no codec.
         DataError
@@ -67,6 +67,7 @@ class FlowInputs:
         """
         manifest, embeddings = Manifest.load(root), load_embeddings(root, settings.embeddings)
         demand_same_items(manifest, embeddings.ids, source=embeddings.folder, fix=EXTRACT_AGAIN, utterances=True)
+        demand_spread(embeddings.embeddings)
         if settings.model.needs_frames and embeddings.frames is None:
             fix = "run 'speech2img extract --frames' for that encoder, or set model.needs_frames to false"
             raise DataError.about(embeddings.folder, "its embeddings have no frames", fix)

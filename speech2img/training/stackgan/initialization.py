@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
+from speech2img.features.speech_embeddings import demand_spread
 from speech2img.renamed import modern_state
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.find_release import find_release
@@ -16,9 +17,6 @@ from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release, strip_prefix
 from speech2img.training.initial_weights import demand_same, kept_start, merged
 from speech2img.training.stackgan.settings import StackGANSettings
-
-SMALLEST_SPREAD = 1e-3
-"""Embeddings that differ by less, as a share of their size, tell nothing apart."""
 
 
 def normalize_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
@@ -29,13 +27,8 @@ def normalize_input_(layer: nn.Linear, embeddings: np.ndarray) -> None:
     ConfigError
         If the inputs differ by no more than rounding: there is nothing to learn from.
     """
-    average = embeddings.mean(axis=0)
-    mean = torch.from_numpy(average)
-    scale = float(np.sqrt(np.mean(np.square(embeddings - average))))
-    if scale <= SMALLEST_SPREAD * float(np.sqrt(np.mean(np.square(embeddings)))):
-        reason = f"they are the same for every utterance (they differ by {scale:.1e})"
-        raise ConfigError.about("embeddings", reason, "train the encoder for longer, or at another learning rate")
-    scale += 1e-8
+    mean = torch.from_numpy(embeddings.mean(axis=0))
+    scale = demand_spread(embeddings) + 1e-8
     with torch.no_grad():
         layer.weight /= scale
         layer.bias.sub_(layer.weight @ mean)

@@ -19,7 +19,7 @@ from PIL import Image
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.speech_embeddings import load_embeddings
+from speech2img.features.speech_embeddings import load_embeddings, write_embeddings
 from speech2img.features.stores import latent_store
 from speech2img.models.generators.latent_flow import LatentFlowGenerator
 from speech2img.pipeline import SpeechToImage
@@ -187,12 +187,22 @@ def test_latents_of_another_codec_size_or_manifest_are_refused(root: Path, tmp_p
     refused(ConfigError, "model.patch: 3 divides not the side 8", model=replace(settings.model, patch=3))
     refused(CheckpointError, "holds a 'speech-encoder', and no image codec", codec=str(root / "speech"))
 
-    # Speech without frames, and a corpus that lost an image.
+    # Latents of fewer images.
     shutil.copytree(root, tmp_path / "corpus")
+    manifest = Manifest.load(tmp_path / "corpus")
+    fewer = Manifest(manifest.root, manifest.corpus, manifest.items[:-1], meta=manifest.meta)
+    latent_store(fewer, small_codec(root / "codec"), size=64, device="cpu", progress=False)
+    refused(DataError, "latents-64-codec.h5: it belongs to another manifest", tmp_path / "corpus")
+
+    # Speech that says nothing, speech without frames, and a corpus that lost an image.
+    embeddings = load_embeddings(root, "spoken")
+    same = np.ones_like(embeddings.embeddings)
+    lengths = np.ones(len(same), np.int64)
+    write_embeddings(manifest, same, name="same", lengths=lengths, sha256="ab" * 32, mel_preset="none")
+    refused(ConfigError, "they are the same for every utterance", tmp_path / "corpus", embeddings="same")
     (tmp_path / "corpus" / "derived" / "embeddings" / "spoken" / "frames.h5").unlink()
     refused(DataError, "its embeddings have no frames.*extract --frames", tmp_path / "corpus")
-    manifest = Manifest.load(tmp_path / "corpus")
-    Manifest(manifest.root, manifest.corpus, manifest.items[:-1], meta=manifest.meta).save()
+    fewer.save()
     refused(DataError, "belongs to another manifest", tmp_path / "corpus")
 
 
