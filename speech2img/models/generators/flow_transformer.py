@@ -132,10 +132,6 @@ class FlowTransformer(nn.Module):
             steps_BSW = torch.where(conditional_B[:, None, None], steps_BSW, null_step)
         return FlowCondition(sentence_BW, steps_BSW, allowed)
 
-    def null_condition(self, batch: int) -> FlowCondition:
-        """Condition of so many images without speech; equal steps weigh as one, so one is enough."""
-        return FlowCondition(self.null_sentence.expand(batch, -1), self.null_step.expand(batch, 1, -1), None)
-
     def forward(self, state_BChh: Tensor, time_B: Tensor, condition: FlowCondition) -> Tensor:
         """Velocity of the flow.
 

@@ -123,15 +123,16 @@ class LatentFlowGenerator(nn.Module):
 
     def _points(self, speech: SpeechEncoding, noise: ImageNoise, steps: int) -> Iterator[FlowPoint]:
         start = noise.normal(LATENTS, *self.latent_shape)
-        spoken, silent = self.flow.condition(speech), self.flow.null_condition(len(start))
+        copies = 1 if self.guidance_scale == 1.0 else 2
+        repeated = SpeechEncoding(*(torch.cat([part] * copies) for part in speech))
+        is_spoken = torch.arange(copies * len(start), device=start.device) < len(start)
+        condition = self.flow.condition(repeated, is_spoken)
 
         def velocity(state: Tensor, time: float) -> Tensor:
-            """Velocity under guidance."""
-            times = torch.full((len(state),), time, device=state.device)
-            conditional = self.flow(state, times, spoken)
-            if self.guidance_scale == 1.0:
-                return conditional
-            return torch.lerp(self.flow(state, times, silent), conditional, self.guidance_scale)
+            """Velocity under guidance, with speech and without it evaluated at once."""
+            times = torch.full((copies * len(state),), time, device=state.device)
+            velocities = self.flow(torch.cat([state] * copies), times, condition).chunk(copies)
+            return velocities[0] if copies == 1 else torch.lerp(velocities[1], velocities[0], self.guidance_scale)
 
         return solve_flow(velocity, start, solver=self.solver, steps=steps)
 

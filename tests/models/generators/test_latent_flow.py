@@ -25,6 +25,7 @@ SIZES: dict[str, Any] = {
     "num_heads": 2,
     "steps": 4,
 }
+NOBODY = torch.zeros(3, dtype=torch.bool)
 SPEECH = SpeechEncoding(torch.randn(3, 6), torch.randn(3, 6, 4), torch.tensor([4, 1, 3]))
 
 
@@ -64,7 +65,7 @@ def test_guidance_is_the_formula() -> None:
     state, times = torch.randn(3, 32, 4, 4), torch.full((3,), 0.25)
     made = generator()
     spoken = made.flow(state, times, made.flow.condition(SPEECH))
-    silent = made.flow(state, times, made.flow.null_condition(3))
+    silent = made.flow(state, times, made.flow.condition(SPEECH, NOBODY))
     assert (spoken - silent).abs().max() > 1e-3
     drawn = {scale: generator(guidance_scale=scale) for scale in (0.0, 1.0, 3.0)}
     for scale, other in drawn.items():
@@ -76,7 +77,7 @@ def test_guidance_is_the_formula() -> None:
         for step in range(4):
             time = torch.full((3,), step / 4)
             conditional = made.flow(expected, time, made.flow.condition(SPEECH))
-            unconditional = made.flow(expected, time, made.flow.null_condition(3))
+            unconditional = made.flow(expected, time, made.flow.condition(SPEECH, NOBODY))
             expected = expected + (unconditional + scale * (conditional - unconditional)) / 4
         torch.testing.assert_close(seen[0], expected, atol=1e-4, rtol=1e-4)
 
@@ -93,7 +94,7 @@ def test_previews_end_in_the_image() -> None:
 
 def test_latents_go_the_same_way_back_as_they_came() -> None:
     """Where the flow would draw the standardised latents of an image, the image is what the codec makes of them."""
-    made = generator()
+    made = generator(guidance_scale=1.0)
     made.flow.latents.fit_(torch.randn(200, 32) * 3 + 1)
     image = torch.rand(2, 3, 32, 32) * 2 - 1
     latents = made.codec.encode(image)
