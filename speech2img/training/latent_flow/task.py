@@ -182,9 +182,11 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
     def _noisy(self, speech: SpeechEncoding) -> SpeechEncoding:
         """The same, with noise on sentences and frames in parts of their spread."""
         most, flow = self.settings.embedding_noise, self.network
+        # Of a shape, and not like a tensor: draws would follow how it lies in memory, which several processes change.
+        sentence, words = (torch.randn(part.shape, device=self.device) for part in speech[:2])
         return speech._replace(
-            sentence=speech.sentence + most * flow.sentence.deviation * torch.randn_like(speech.sentence),
-            words=speech.words + most * flow.frames.deviation * torch.randn_like(speech.words),
+            sentence=speech.sentence + most * flow.sentence.deviation * sentence,
+            words=speech.words + most * flow.frames.deviation * words,
         )
 
     def train_step(self, batch: LatentBatch, progress: float) -> dict[str, Tensor]:
