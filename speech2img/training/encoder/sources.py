@@ -103,18 +103,19 @@ def utterance_source(
 
     # The mix of a frozen front-end's layers: learned by one process, once.
     path = run_folder / MIX_FILE
-    if not path.exists():
 
-        def learn() -> None:
-            shown = progress and is_main_process()
-            mix = layer_mix
-            if settings.pretrained.mix:
-                mix = given_mix(settings.pretrained.mix, num_states=len(whole.mix.weights))
-            elif mix is None:
-                mix = learned_mix(front_end, augmented, utterances, settings, device=device, progress=shown)
-            write_json(path, {"front_end_sha256": front_end.sha256, "logits": mix})
+    def learn() -> None:
+        if path.exists():  # asked by this process alone: the others may come when it is written
+            return
+        shown = progress and is_main_process()
+        mix = layer_mix
+        if settings.pretrained.mix:
+            mix = given_mix(settings.pretrained.mix, num_states=len(whole.mix.weights))
+        elif mix is None:
+            mix = learned_mix(front_end, augmented, utterances, settings, device=device, progress=shown)
+        write_json(path, {"front_end_sha256": front_end.sha256, "logits": mix})
 
-        on_main_process(learn)
+    on_main_process(learn)
     fix_layer_mix_(whole.mix, _read_mix(path, front_end, len(whole.mix.weights)))
 
     # Its frames, and the adapter that is trained on them.
