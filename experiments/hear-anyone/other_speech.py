@@ -1,7 +1,9 @@
-"""What a model of songbirds should be unsure of: speech about other things, and noise and music, for ``calibrate``.
+"""What a model of songbirds should be sure of, and what not, for ``calibrate``: descriptions, other speech, sounds.
 
-Written as OUT/speech/N.wav and OUT/sounds/N.wav (16 kHz, mono). The sentences are put together here and spoken by
-espeak-ng in the voices that training hears; none of the recordings by which the confidence is measured is among them.
+Written as OUT/descriptions, OUT/speech and OUT/sounds (16 kHz, mono). Descriptions are validation utterances of the
+corpus (and training captions in other voices), half of them with noise, rooms and lines as in the training. The other
+sentences are put together here and spoken by espeak-ng in the voices that training hears. None of the recordings by
+which the confidence is measured is among them.
 """
 
 import argparse
@@ -11,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from speech2img.audio.augmentation.augment import AugmentationSettings, augment
+from speech2img.audio.io import read_audio
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.voices import draw_voice
 from speech2img.storage.progress import track
 from speech2img.tts.espeak.engine import EspeakSynthesizer
@@ -69,15 +74,36 @@ def sound(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(wave / np.abs(wave).max() * rng.uniform(0.05, 0.8))
 
 
+def descriptions(root: Path, again: list[Path], count: int) -> list[Path]:
+    """Recordings of validation utterances, and as many of each folder of other voices, chosen by seed 0."""
+    found: list[Path] = []
+    for folder, split in [(root, "val"), *((folder, "train") for folder in again)]:
+        manifest = Manifest.load(folder)
+        captions = [caption for item in manifest.split(split) for caption in item.captions if caption.audio]
+        random.Random(0).shuffle(captions)
+        found += [folder / str(caption.audio) for caption in captions[:count]]
+    return found
+
+
 def main() -> None:
     """Speak and make what is missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--root", type=Path, required=True, help="corpus folder, with recordings")
+    parser.add_argument("--again", type=Path, nargs="*", default=[], help="folders of 'synthesize --again'")
+    parser.add_argument("--descriptions", type=int, default=300, help="how many of each folder (default 300)")
     parser.add_argument("--sentences", type=int, default=400, help="how many (default 400)")
     parser.add_argument("--sounds", type=int, default=200, help="how many (default 200)")
     options = parser.parse_args()
-    for kind in ("speech", "sounds"):
+    for kind in ("descriptions", "speech", "sounds"):
         (options.out / kind).mkdir(parents=True, exist_ok=True)
+
+    given = descriptions(options.root, options.again, options.descriptions)
+    for number, recording in enumerate(track(given, what="descriptions", unit="utt")):
+        y = read_audio(recording, sample_rate=RATE)
+        if number % 2:
+            y = augment(y, RATE, seed=0, index=number, copy=1, settings=AugmentationSettings())
+        soundfile.write(options.out / "descriptions" / f"{number}.wav", y, RATE)
 
     with EspeakSynthesizer() as engine:
         for number in track(range(options.sentences), what="sentences", unit="utt"):

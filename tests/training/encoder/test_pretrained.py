@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -20,7 +21,7 @@ from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import copy_release, save_release
-from speech2img.training.encoder import front_end_frames
+from speech2img.training.encoder import front_end_frames, sources
 from speech2img.training.encoder.settings import EncoderSettings, PretrainedSettings
 from speech2img.training.encoder.sources import MIX_FILE
 from speech2img.training.encoder.task import EncoderTask
@@ -50,6 +51,18 @@ def test_the_mix_of_layers_is_learned_once_and_kept(run: Path, front_end: Path) 
     assert any(value != 0 for value in mix["logits"])
 
 
+def test_a_mix_that_is_given_is_not_learned(corpus: Path, settings: EncoderSettings, tmp_path: Path) -> None:
+    given = replace(settings, pretrained=replace(settings.pretrained, mix=(0.0, 1.0, 3.0)))
+    assert train("encoder", corpus, tmp_path / "run", given, progress=False).finished
+    logits = np.array(json.loads((tmp_path / "run" / MIX_FILE).read_text())["logits"])
+    assert np.exp(logits) / np.exp(logits).sum() == pytest.approx([0, 0.25, 0.75], abs=1e-6)
+    short = replace(settings, pretrained=replace(settings.pretrained, mix=(1.0, 3.0)))
+    with pytest.raises(ConfigError, match="2 weights, and the front-end has 3 states; give 3"):
+        train("encoder", corpus, tmp_path / "short", short, progress=False)
+    with pytest.raises(ConfigError, match="give weights of 0 or more, one above 0"):
+        replace(settings, pretrained=replace(settings.pretrained, mix=(0.0, 0.0, 0.0)))
+
+
 def test_frames_are_computed_once_for_all_trainings_of_the_same_front_end(
     corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +73,23 @@ def test_frames_are_computed_once_for_all_trainings_of_the_same_front_end(
     (tmp_path / "again").mkdir()
     (tmp_path / "again" / MIX_FILE).write_bytes((run / MIX_FILE).read_bytes())
     assert train("encoder", corpus, tmp_path / "again", settings, progress=False).finished
+
+
+def test_every_process_comes_to_where_the_mix_is_written(
+    corpus: Path, run: Path, settings: EncoderSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that finds the file, which another process may have written just now: they would wait for each other."""
+    calls = []
+
+    def called(work: Callable[[], None]) -> None:
+        calls.append(work)
+        work()
+
+    monkeypatch.setattr(sources, "on_main_process", called)
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / MIX_FILE).write_bytes((run / MIX_FILE).read_bytes())
+    assert train("encoder", corpus, tmp_path / "again", settings, progress=False).finished
+    assert len(calls) == 1 and (tmp_path / "again" / MIX_FILE).read_bytes() == (run / MIX_FILE).read_bytes()
 
 
 def test_a_stopped_training_ends_as_if_it_had_not_been_stopped(
