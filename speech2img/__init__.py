@@ -28,13 +28,21 @@ for _module in ("fcntl", "resource"):
         _refuse(_module)
 
 
-def load(name_or_path: str | PathLike[str], *, device: str = "auto", trim: bool = True) -> "SpeechToImage":
+def load(
+    name_or_path: str | PathLike[str],
+    *,
+    generator: str | PathLike[str] | None = None,
+    device: str = "auto",
+    trim: bool = True,
+) -> "SpeechToImage":
     """Load a speech-to-image model: shipped weights by name, or a run or release folder.
 
     Parameters
     ----------
     name_or_path : str or path
-        Name of shipped weights (``"songbirds"``), a run folder, or a release folder.
+        Name of shipped weights (``"hear-anyone"``, ``"songbirds"``), a run folder, or a release folder.
+    generator : str or path, optional
+        A second release whose generator is used.
     device : str
         ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
     trim : bool
@@ -56,7 +64,7 @@ def load(name_or_path: str | PathLike[str], *, device: str = "auto", trim: bool 
     """
     from speech2img.pipeline import SpeechToImage
 
-    return SpeechToImage.load(name_or_path, device=device, trim=trim)
+    return SpeechToImage.load(name_or_path, generator=generator, device=device, trim=trim)
 
 
 def __getattr__(name: str) -> Any:

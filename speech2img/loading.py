@@ -15,7 +15,7 @@ from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.base import ImageGenerator
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.registry import build_generator
-from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.find_release import find_release, shipped_releases
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 
@@ -53,7 +53,7 @@ def load_speech_networks(
     name_or_path : str or path
         Shipped weights by name, a run folder, or a release folder.
     generator : str or path, optional
-        A second release whose generator is used.
+        A second release whose generator is used; None takes the release's own, or the shipped one that it names.
     candidates : int >= 1, optional
         Pictures generated for each one that is kept; None: as the config says.
 
@@ -85,7 +85,9 @@ def load_speech_networks(
             reason = f"its confidence is of embeddings of {confidence.embedding_dim}, not {encoder.embedding_dim}"
             raise CheckpointError.about(str(folder), reason, "export it again")
 
-    # The generator, of this release or of the second one.
+    # The generator, of this release or of the second one: the one given, or the shipped one that an encoder names.
+    if generator is None and "generator" not in config:
+        generator = _named_generator(config, folder)
     if generator is not None:
         folder, tensors, generator_config = _open_generator(generator)
         sha256 = f"{sha256}+{release_sha256(folder)}"
@@ -98,6 +100,15 @@ def load_speech_networks(
         fix = "use an encoder and a generator that were trained together"
         raise CheckpointError.about(str(folder), reason, fix)
     return SpeechNetworks(encoder, mel, sampler, sha256, confidence)
+
+
+def _named_generator(config: Mapping[str, Any], folder: Path) -> str | None:
+    """Shipped weights that an encoder's release names as its generator; never a path out of a foreign file."""
+    name = config.get("with_generator")
+    if name is not None and name not in shipped_releases():
+        reason = f"it names the generator {name!r}, which did not come with this version of the package"
+        raise CheckpointError.about(str(folder), reason, "give the generator's weights by generator= or --generator")
+    return name
 
 
 def load_generator(name_or_path: str | PathLike[str], *, candidates: int | None = None) -> tuple[ImageSampler, str]:

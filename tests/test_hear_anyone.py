@@ -1,4 +1,4 @@
-"""The shipped encoder ``hear-anyone``: what comes with it, and that it understands what ``songbirds`` alone does not."""
+"""The shipped encoder ``hear-anyone``: what comes with it, and that it understands more than ``songbirds`` alone."""
 
 import warnings
 from pathlib import Path
@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+import speech2img
 from speech2img.audio.front_ends import load_front_end
+from speech2img.errors import CheckpointError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.reading import shipped_folder
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 
 MOST_BYTES = 48_000_000
 """Of all weights that come with the package."""
@@ -21,7 +24,7 @@ RATE = 16_000
 
 @pytest.fixture(scope="module")
 def pipe() -> SpeechToImage:
-    return SpeechToImage.load("hear-anyone", generator="songbirds", device="cpu")
+    return speech2img.load("hear-anyone", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,20 @@ def test_its_front_end_is_stored_once() -> None:
     network = load_front_end("whisper-tiny.en").network.state_dict()
     assert config["shared_weights"]["encoder.front_end."]["name"] == "whisper tiny.en"
     assert all(torch.equal(tensors[f"encoder.front_end.{name}"], value) for name, value in network.items())
+
+
+def test_it_paints_with_songbirds_unless_told_otherwise(pipe: SpeechToImage) -> None:
+    hum = (RATE, np.float32(0.3 * np.sin(np.arange(RATE) / 20) * np.sin(np.arange(RATE) / 900) ** 2))
+    named = speech2img.load("hear-anyone", generator="songbirds", device="cpu")
+    assert np.array_equal(np.asarray(pipe(hum, seed=1)), np.asarray(named(hum, seed=1)))
+
+
+def test_a_generator_that_did_not_come_with_the_package_is_not_looked_for(tmp_path: Path) -> None:
+    tensors, config = load_release(find_release("hear-anyone"))
+    save_release(tmp_path / "foreign", tensors, {**config, "with_generator": "../songbirds"}, "# Foreign\n")
+    with pytest.raises(CheckpointError, match="names the generator '../songbirds', which did not come with"):
+        speech2img.load(tmp_path / "foreign")
+    assert speech2img.load(tmp_path / "foreign", generator="songbirds", device="cpu").sampler is not None
 
 
 def test_all_shipped_weights_together_stay_small() -> None:

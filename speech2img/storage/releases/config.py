@@ -90,7 +90,9 @@ _KEYS: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(("front_end", "confidence", "codec", "efficientnet"), _SETTINGS),
     "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
-    **dict.fromkeys(("kind", "mel_preset", "cleaner", "role", "name", "network", "backbone", "features"), _TEXT),
+    **dict.fromkeys(
+        ("with_generator", "kind", "mel_preset", "cleaner", "role", "name", "network", "backbone", "features"), _TEXT
+    ),
     **dict.fromkeys(("corpus", "crop", "tuned", "source", "source_file", "source_sha256", "network_sha256"), _TEXT),
     "variant": _one_of("bvlc", "torchvision"),
     "conditioning": _one_of("mean", "sampled"),
