@@ -2,7 +2,6 @@
 # The corpus in espeak-ng's voices, and what the shipped encoder makes of each recording as it is: what the new one learns to give.
 # KOKORO: folder of Kokoro's model (experiments/README.md, "Natural voices"): then some captions are spoken again in its training voices,
 # and where pico2wave is (apt libttspico-utils) in Pico's two.
-# Before 02_encoder.sh FRONT_END must be there: experiments/README.md, "Pretrained front-end".
 source "$(dirname "$0")/../common.sh"
 ROOT=${ROOT:-data/songbirds}
 AGAIN=${AGAIN:-data/songbirds-again}

@@ -6,8 +6,8 @@ RUNS=${RUNS:-runs/hear-anyone}
 VOICES=${VOICES:-data/unheard-voices}
 for model in ${MODELS:-$RUNS/model songbirds}; do
     step "evaluate $model, voices" speech2img evaluate --model "$model" --root "$ROOT" --split test_seen --limit "${LIMIT:-400}" \
-        --recordings "$VOICES"/* --out "$RUNS/voices-$(basename "$model")"
+        --features songbirds --recordings "$VOICES"/* --out "$RUNS/voices-$(basename "$model")"
     step "evaluate $model" speech2img evaluate --model "$model" --root "$ROOT" --split test_seen test --limit "${LIMIT:-400}" \
-        --conditions "${CONDITIONS:-clean,noise20,noise10,8khz,room,silence}" \
+        --features songbirds --conditions "${CONDITIONS:-clean,noise20,noise10,8khz,room,silence}" \
         --out "$RUNS/report-$(basename "$model")"
 done
