@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.efficientnet_states import GOLDEN_FILE, images, published_state
+from helpers.efficientnet_states import GOLDEN_FILE, demand_same, images, published_state
 from helpers.trainer_checkpoints import refusal
 
 from speech2img.cli.main import main
@@ -31,7 +31,7 @@ def test_a_release_with_its_licence(variant: str, tmp_path: Path) -> None:
     assert extractor.weights_sha256 == file_sha256(file)
     with torch.inference_mode(), np.load(GOLDEN_FILE) as golden:
         logits = extractor.network(images(variant))[:, ::10]
-        np.testing.assert_allclose(logits.numpy(), golden[f"{variant}/logits"], atol=1e-4, rtol=1e-4)
+        demand_same(logits.numpy(), golden[f"{variant}/logits"])
 
 
 def test_the_real_file_gives_the_golden_features(realdata: Path, tmp_path: Path) -> None:
