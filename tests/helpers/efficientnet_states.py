@@ -63,8 +63,8 @@ def images(variant: str) -> Tensor:
 
 
 def demand_same(values: np.ndarray, published: np.ndarray) -> None:
-    """Equal but for rounding: with rule-made weights, kernels of one machine differ by up to 1.6e-4 of the largest value.
+    """Equal but for rounding: of rule-made weights, kernels of one machine differ by up to 1.6e-4 of the largest value.
 
-    Values near 0 are sums of large ones, so that the error does not shrink with them; a wrong layer changes all of them.
+    Values near 0 are sums of large ones: the error does not shrink with them. A wrong layer changes all of them.
     """
     assert np.abs(values - published).max() < 3e-4 * np.abs(published).max()
