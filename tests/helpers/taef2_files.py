@@ -51,7 +51,7 @@ def taef2_files(folder: Path) -> tuple[Path, Path]:
 
 def published_graph(part: str, state: dict[str, Tensor], x: Tensor) -> Tensor:
     """What the publisher computes, layer by layer by the names of the file: pixels 0..1, unscaled latents."""
-    weights = {name: value.float() for name, value in state.items()}
+    weights = {name: value.to(x.dtype) for name, value in state.items()}
 
     def conv(name: str, x: Tensor, *, stride: int = 1, padding: int = 1) -> Tensor:
         return F.conv2d(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"), stride=stride, padding=padding)
