@@ -72,7 +72,6 @@ BENCHMARKS = {
     "pretrained_encoder": Benchmark(
         "one utterance through Whisper's encoder and an adapter, beside a mel encoder",
         ("--rounds", "2", "--seconds", "1"),
-        needs="--front-end RELEASE",
     ),
     "generate": Benchmark("speech2img generate, a whole process", ("--runs", "1", "--more", "2"), needs="a wav file"),
 }
