@@ -32,6 +32,7 @@ def load(
     name_or_path: str | PathLike[str],
     *,
     generator: str | PathLike[str] | None = None,
+    steps: int | None = None,
     device: str = "auto",
     trim: bool = True,
 ) -> "SpeechToImage":
@@ -43,6 +44,8 @@ def load(
         Name of shipped weights (``"hear-anyone"``, ``"songbirds"``), a run folder, or a release folder.
     generator : str or path, optional
         A second release whose generator is used.
+    steps : int, optional
+        Of weights that draw in steps (``"songbirds"``): fewer are quicker, more are finer; by default as released.
     device : str
         ``"auto"`` (CUDA where there is one, else CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
     trim : bool
@@ -64,7 +67,7 @@ def load(
     """
     from speech2img.pipeline import SpeechToImage
 
-    return SpeechToImage.load(name_or_path, generator=generator, device=device, trim=trim)
+    return SpeechToImage.load(name_or_path, generator=generator, steps=steps, device=device, trim=trim)
 
 
 def __getattr__(name: str) -> Any:

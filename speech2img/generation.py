@@ -3,11 +3,12 @@
 Shape letters: N utterances, K images of one utterance, C candidates of one image, D embedding, S image size.
 """
 
+import math
 import operator
 import os
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -16,13 +17,19 @@ from torch import Tensor
 from speech2img.device import let_children_compute, require_own_process, resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
+from speech2img.models.generators.base import GradualGenerator, GuidedGenerator, ImageGenerator
 from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.seeded_noise import seeded_noise
+
+if TYPE_CHECKING:
+    from speech2img.models.encoders.confidence import ConfidenceHead
 
 MOST_IMAGES = 10_000
 """Most images of one utterance that one call generates."""
 MOST_CANDIDATES = 1_000
 """Most candidates of one image; they are generated at once."""
+MOST_GUIDANCE = 20
+"""Most guidance that one can ask for."""
 
 
 class EmbeddingsToImage:
@@ -63,11 +70,18 @@ class EmbeddingsToImage:
         self.image_size = self.image_sizes[-1] if sampler is not None else 0
         self.needs_frames = sampler is not None and sampler.needs_frames
         self.sampling: Mapping[str, Any] = sampler.sampling if sampler is not None else {"conditioning": "mean"}
+        self.confidence_head: ConfidenceHead | None = None  # of a pipeline that hears
         self.loaded_in = os.getpid()
 
     @classmethod
     def load(
-        cls, name_or_path: str | PathLike[str], *, candidates: int | None = None, device: str = "auto"
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        candidates: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        device: str = "auto",
     ) -> "EmbeddingsToImage":
         """Load the generator of released weights, with or without a speech encoder.
 
@@ -77,6 +91,10 @@ class EmbeddingsToImage:
             Shipped weights by name, a run folder, or a release folder.
         candidates : int >= 1, optional
             Images generated for each one that is kept, by default as the weights were released.
+        steps : int, optional
+            Of a generator that draws in steps, by default as released: fewer are quicker, more are finer.
+        guidance : float, 0 to 20, optional
+            Of a generator that has it, by default as released: how closely it holds to what was said.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -90,7 +108,23 @@ class EmbeddingsToImage:
         from speech2img.loading import load_generator  # what reads releases, where one is read
 
         sampler, sha256 = load_generator(name_or_path, candidates=checked_candidates(candidates))
+        set_drawing_(sampler, steps=steps, guidance=guidance, name=str(name_or_path))
         return EmbeddingsToImage(sampler, device=device, name=str(name_or_path), weights_sha256=sha256)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What can be asked of these weights: "images", "stages", "steps", "guidance", "confidence"."""
+        if self.sampler is None:
+            return frozenset()
+        generator = self.sampler.generator
+        has = {
+            "images": True,
+            "stages": len(self.image_sizes) > 1,
+            "steps": isinstance(generator, GradualGenerator),
+            "guidance": isinstance(generator, GuidedGenerator),
+            "confidence": self.confidence_head is not None,
+        }
+        return frozenset(name for name, there in has.items() if there)
 
     def require_generator(self) -> ImageSampler:
         """The generator with what belongs to it; ConfigError where there is none."""
@@ -244,6 +278,38 @@ def whole_number(name: str, value: Any, least: int, most: int | None) -> int:
 def checked_candidates(candidates: int | None) -> int | None:
     """How many candidates are asked for, where any are; ConfigError where it is no number of them."""
     return None if candidates is None else whole_number("candidates", candidates, 1, MOST_CANDIDATES)
+
+
+def checked_steps(generator: ImageGenerator, steps: int, *, name: str) -> tuple[GradualGenerator, int]:
+    """A generator that draws in steps, and how many it is to take; ConfigError where it takes none, or not so many."""
+    if not isinstance(generator, GradualGenerator):
+        raise ConfigError.about("steps", f"the generator of {name} does not draw in steps", "omit it")
+    return generator, whole_number("steps", steps, *generator.steps_range)
+
+
+def checked_guidance(generator: ImageGenerator, guidance: float, *, name: str) -> tuple[GuidedGenerator, float]:
+    """A generator that has guidance, and how much it is to have; ConfigError where it has none, or not so much."""
+    if not isinstance(generator, GuidedGenerator):
+        raise ConfigError.about("guidance", f"the generator of {name} has none", "omit it")
+    number = isinstance(guidance, int | float) and not isinstance(guidance, bool) and math.isfinite(guidance)
+    if not number or not 0 <= guidance <= MOST_GUIDANCE:
+        raise ConfigError.about("guidance", f"{guidance!r:.60} does not fit", f"give a number of 0 to {MOST_GUIDANCE}")
+    return generator, float(guidance)
+
+
+def set_drawing_(sampler: ImageSampler | None, *, steps: int | None, guidance: float | None, name: str) -> None:
+    """Set how images are drawn, where that is wished; errors as `checked_steps` and `checked_guidance`."""
+    if sampler is None:
+        for option, value in (("steps", steps), ("guidance", guidance)):
+            if value is not None:
+                raise ConfigError.about(option, f"{name} has no generator", "omit it, or give a generator")
+        return
+    if steps is not None:
+        gradual, number = checked_steps(sampler.generator, steps, name=name)
+        gradual.steps = number
+    if guidance is not None:
+        guided, scale = checked_guidance(sampler.generator, guidance, name=name)
+        guided.guidance_scale = scale
 
 
 def _rows(embeddings: Any, dim: int) -> np.ndarray:

@@ -155,7 +155,7 @@ def _open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, 
 def _build_sampler(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], folder: Path, *, candidates: int | None
 ) -> ImageSampler:
-    """Generator of a release, and its prior and reranker where it has them; errors as `load_generator`."""
+    """Generator of a release with its prior, and its reranker where it chooses; errors as `load_generator`."""
     generator = _build(build_generator, config, "generator", tensors, folder)
     assert isinstance(generator, ImageGenerator)
     prior, reranker = None, None
@@ -163,15 +163,15 @@ def _build_sampler(
         from speech2img.models.generators.feature_prior import FeaturePrior
 
         prior = _build(FeaturePrior, config, "prior", tensors, folder)
-    if "reranker" in config:
-        from speech2img.models.generators.reranker import Reranker
-
-        reranker = _build(Reranker, config, "reranker", tensors, folder)
-    if candidates is not None and candidates > 1 and reranker is None:
+    if candidates is not None and candidates > 1 and "reranker" not in config:
         raise ConfigError.about("candidates", f"{candidates}", "these weights have no reranker to choose among images")
     try:
         options = SamplingOptions(**{name: config[name] for name in _OPTIONS if name in config})
         options = options if candidates is None else replace(options, num_candidates=candidates)
+        if options.num_candidates > 1 and "reranker" in config:
+            from speech2img.models.generators.reranker import Reranker
+
+            reranker = _build(Reranker, config, "reranker", tensors, folder)
         return ImageSampler(
             generator, prior=prior, reranker=reranker, options=options, conditioning=config.get("conditioning", "mean")
         )

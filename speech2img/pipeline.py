@@ -24,7 +24,7 @@ from speech2img.audio.trimming import trim_silence
 from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError
-from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, whole_number
+from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, set_drawing_, whole_number
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.generators.image_sampler import ImageSampler
 
@@ -92,6 +92,8 @@ class SpeechToImage(EmbeddingsToImage):
         *,
         generator: str | PathLike[str] | None = None,
         candidates: int | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
         device: str = "auto",
         trim: bool = True,
     ) -> "SpeechToImage":
@@ -104,10 +106,9 @@ class SpeechToImage(EmbeddingsToImage):
         generator : str or path, optional
             A second release whose generator is used, for encoders and generators that were released apart.
         candidates : int >= 1, optional
-            Pictures painted for each one that is kept, by default as the weights were released. More of them fit better
-            what was said and take longer; needs weights with a reranker.
-        device : str
-            ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
+            Pictures painted for each one that is kept, by default as released; needs weights with a reranker.
+        steps, guidance, device
+            As for `EmbeddingsToImage.load`.
         trim : bool
             Leave out silence before and after the speech where it is 0.3 s or longer (`trim_silence`), and say so.
 
@@ -116,12 +117,12 @@ class SpeechToImage(EmbeddingsToImage):
         CheckpointError
             If nothing is there, the files are damaged, or they hold another kind of network.
         ConfigError
-            If the device does not exist.
+            If an option cannot be had.
         """
         from speech2img.loading import load_speech_networks  # what reads releases, where one is read
 
-        candidates = checked_candidates(candidates)
-        networks = load_speech_networks(name_or_path, generator=generator, candidates=candidates)
+        networks = load_speech_networks(name_or_path, generator=generator, candidates=checked_candidates(candidates))
+        set_drawing_(networks.sampler, steps=steps, guidance=guidance, name=str(name_or_path))
         return cls(**networks._asdict(), device=device, name=str(name_or_path), trim=trim)
 
     @overload
@@ -193,7 +194,7 @@ class SpeechToImage(EmbeddingsToImage):
         return results if several else results[0]
 
     def stream(self, audio: Recording, *, seed: int = 0, steps: int | None = None) -> Iterator[Image.Image]:
-        """Ever better previews of one picture, that of a call the last; see `streaming.stream_pictures`."""
+        """Ever better previews of one picture, that of a call the last: `streaming.stream_pictures`."""
         from speech2img.streaming import stream_pictures  # where previews are wanted
 
         return stream_pictures(self, self.encode_speech([audio]), seed=seed, steps=steps)

@@ -1,5 +1,7 @@
 """How a training computes on each device: precision, layout of kernels, fused optimizers, random states, transfers."""
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -62,6 +64,20 @@ def resolve_precision(name: PrecisionName, device: torch.device) -> Precision:
 def _cpu_has_bf16() -> bool:
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def demand_compiler(device: torch.device) -> None:
+    """Check that ``torch.compile`` finds the C++ compiler that it needs on a CPU.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        fix = "install it, name another in CXX, or set compile to false"
+        raise ConfigError.about("compile", f"the C++ compiler {compiler!r} is not to be found", fix)
 
 
 def is_asynchronous(device: torch.device) -> bool:

@@ -1,15 +1,15 @@
-"""Ever better previews of a picture while it is drawn, for a page that does not want to wait."""
+"""Ever better previews of images while they are drawn, for a page that does not want to wait."""
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from PIL import Image
 
 from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
-from speech2img.generation import EmbeddingsToImage, to_uint8, whole_number
-from speech2img.models.generators.base import GradualGenerator
+from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_steps, to_uint8, whole_number
 from speech2img.seeded_noise import seeded_noise
 
 
@@ -20,14 +20,8 @@ def stream_pictures(
 
     Parameters
     ----------
-    pipe : EmbeddingsToImage
-        With a generator.
-    speech : EncodedSpeech
-        Of one utterance, with frames where the generator needs them.
-    seed : int >= 0
-        As for `EmbeddingsToImage.generate`, which gives the same picture.
-    steps : int, optional
-        Of a generator that draws in steps, which gives one preview each; by default as released.
+    pipe, speech, seed, steps
+        As for `stream_images`.
 
     Returns
     -------
@@ -39,29 +33,67 @@ def stream_pictures(
     ConfigError
         If an argument does not fit the generator; at once, not at the first preview.
     """
+    return (Image.fromarray(images[0]) for images in stream_images(pipe, speech, seed=seed, steps=steps))
+
+
+def stream_images(
+    pipe: EmbeddingsToImage,
+    speech: EncodedSpeech,
+    *,
+    seed: int = 0,
+    num_images: int = 1,
+    steps: int | None = None,
+    every: int = 1,
+) -> Iterator[np.ndarray]:
+    """Previews of several images of an utterance, which are drawn at once.
+
+    Parameters
+    ----------
+    pipe : EmbeddingsToImage
+        With a generator.
+    speech : EncodedSpeech
+        Of one utterance, with frames where the generator needs them.
+    seed : int >= 0
+        As for `EmbeddingsToImage.generate`, which gives the same images.
+    num_images : int >= 1
+        K.
+    steps : int, optional
+        Of a generator that draws in steps, which gives previews of them; by default as released.
+    every : int >= 1
+        Of so many steps one is shown, beside the first and the last: to show a step may take longer than to draw it.
+
+    Returns
+    -------
+    iterator of np.ndarray [shape=(K, S, S, 3), uint8]
+        The last ones are the images. A generator of stages gives these, small to large.
+
+    Raises
+    ------
+    ConfigError
+        If an argument does not fit the generator; at once, not at the first preview.
+    """
     # Check what was given.
     sampler = pipe.require_generator()
-    seed = whole_number("seed", seed, 0, None)
+    seed, every = whole_number("seed", seed, 0, None), whole_number("every", every, 1, None)
+    num_images = whole_number("num_images", num_images, 1, MOST_IMAGES)
     require_own_process(pipe.device, pipe.loaded_in, name=pipe.name)
     checked = pipe.checked_speech(speech)
     if len(checked) != 1:
         raise ConfigError.about("stream", f"{len(checked)} utterances", "give one")
     if steps is not None:
-        generator = sampler.generator
-        if not isinstance(generator, GradualGenerator):
-            raise ConfigError.about("steps", f"the generator of {pipe.name} does not draw in steps", "omit it")
-        steps = whole_number("steps", steps, *generator.steps_range)
+        _, steps = checked_steps(sampler.generator, steps, name=pipe.name)
 
-    # Draw, with the noise of the first picture of this seed.
-    def pictures() -> Iterator[Image.Image]:
+    # Draw, with the noise of the first images of this seed.
+    def drawn() -> Iterator[np.ndarray]:
         with torch.inference_mode():
-            noise = seeded_noise([(seed, 0, 0)], pipe.device)
-            previews = sampler.previews(checked.batch([0], pipe.device), noise, steps=steps)
+            noise = seeded_noise([(seed, 0, number) for number in range(num_images)], pipe.device)
+            encoding = checked.batch([0] * num_images, pipe.device)
+            previews = sampler.previews(encoding, noise, steps=steps, every=every)
         while True:
-            with torch.inference_mode():  # not while the caller has the picture
+            with torch.inference_mode():  # not while the caller has the images
                 images = next(previews, None)
             if images is None:
                 return
-            yield Image.fromarray(to_uint8(images)[0])
+            yield to_uint8(images)
 
-    return pictures()
+    return drawn()

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "speech2img"
 ORDER = (
     {"cli"},
     {"app"},
+    {"gallery"},
     {"systems"},
     {"training"},
     {"metrics"},
@@ -52,12 +54,12 @@ SUB_ROOMS = {
         "",
     ),
     "storage": ("hdf5", "releases", "foreign", ""),
-    "training": ("encoder", "stackgan", "latent_flow", "prior", "classifiers", "tacotron2", ""),
+    "training": ("encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2", ""),
     "tts": ("corpus", "baidu", "command", "espeak", "kokoro", "tacotron2", ""),
 }
 """Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
 APART = {
-    "training": {"encoder", "stackgan", "latent_flow", "prior", "classifiers", "tacotron2"},
+    "training": {"encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2"},
     "tts": {"baidu", "command", "espeak", "kokoro", "tacotron2"},
 }
 """Folders that know nothing of each other."""
@@ -187,7 +189,7 @@ def executed():
 
 import speech2img.pipeline
 imported = executed()
-speech2img.load("songbirds", device="cpu")(sys.argv[1])
+speech2img.load(sys.argv[2], device="cpu")(sys.argv[1])
 print(json.dumps([imported, executed()]))
 """
 
@@ -197,22 +199,39 @@ def _size(modules: dict[str, int]) -> tuple[int, int]:
     return sum(lines > 1 for lines in modules.values()), sum(modules.values())
 
 
-def test_the_road_from_speech_to_an_image_is_short(tmp_path: Path) -> None:
-    """What ``import speech2img.pipeline`` executes, and what loading the shipped weights and a call execute with it.
+def _executed(folder: Path, model: str) -> tuple[dict[str, int], dict[str, int]]:
+    """What ``import speech2img.pipeline`` executes, and what loading a model and a call execute: module -> lines."""
+    time = np.arange(2 * 22_050) / 22_050
+    write_wav(folder / "x.wav", 0.3 * np.sin(2000 * time), sample_rate=22_050)
+    command = [sys.executable, "-c", _ROAD, str(folder / "x.wav"), model]
+    printed = subprocess.run(command, cwd=PACKAGE.parent, check=True, timeout=300, capture_output=True, text=True)
+    imported, loaded = json.loads(printed.stdout)
+    assert not [name for name in loaded if "." in name and name.split(".")[1] in ABOVE]
+    return imported, loaded
+
+
+def test_the_road_from_speech_to_an_image_is_short(tmp_path: Path, make_release: Callable[..., Path]) -> None:
+    """What ``import speech2img.pipeline`` executes, and what loading a model of the plainest parts and a call execute.
 
     The first holds what every call goes through. What reads releases comes with the first ``load``, and of the networks
     and of the decoders those that a release and a recording ask for: a plain wav file needs no decoder.
     """
-    time = np.arange(2 * 22_050) / 22_050
-    write_wav(tmp_path / "x.wav", 0.3 * np.sin(2000 * time), sample_rate=22_050)
-    command = [sys.executable, "-c", _ROAD, str(tmp_path / "x.wav")]
-    printed = subprocess.run(command, cwd=PACKAGE.parent, check=True, timeout=300, capture_output=True, text=True)
-    imported, loaded = json.loads(printed.stdout)
-    assert not [name for name in loaded if "." in name and name.split(".")[1] in ABOVE]
+    imported, loaded = _executed(tmp_path, str(make_release(tmp_path / "release")))
     files, lines = _size(imported)
     assert files <= 20 and lines <= 2_800, (files, lines)
     files, lines = _size(loaded)
     assert files <= 40 and lines <= 4_800, (files, lines)
+
+
+def test_the_shipped_weights_execute_their_own_networks_alone(tmp_path: Path) -> None:
+    """They have more parts: a pretrained front-end, a prior, a flow and a codec. Nothing of other networks, of
+    publishers' files or of trainings comes with them.
+    """
+    _, loaded = _executed(tmp_path, "songbirds")
+    files, lines = _size(loaded)
+    assert files <= 48 and lines <= 5_900, (files, lines)
+    others = ("published", "hubert", "parallel_branch", "reranker", "stackgan", "li2020", "vision")
+    assert not [name for name in loaded if set(others) & set(name.split("."))]
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -16,7 +16,7 @@ gpu=
 if [ -n "${SPEECH2IMG_PYTHON:-}" ]; then
     python=$SPEECH2IMG_PYTHON
 else
-    bash tools/venv.sh dev,tts
+    bash tools/venv.sh dev,tts,app
     python=${SPEECH2IMG_VENV:-.venv}/bin/python
 fi
 

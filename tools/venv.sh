@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a virtual environment with speech2img in it and prints where it is.
 #
-#   bash tools/venv.sh [EXTRAS]        EXTRAS as pip writes them, default "tts" (tools/test.sh asks for "dev,tts")
+#   bash tools/venv.sh [EXTRAS]        EXTRAS as pip writes them, default "tts" (tools/test.sh asks for "dev,tts,app")
 #
 # Environment: SPEECH2IMG_VENV  the folder (default .venv)
 #              PYTHON           the interpreter to build on (default python3, 3.11 or newer)

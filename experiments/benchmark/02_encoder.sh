@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # The shared encoder, once, and what it makes of every utterance: a vector, and frames for generators that look at them.
-# FRONT_END: experiments/README.md, "Pretrained front-end".
 source "$(dirname "$0")/../common.sh"
 ROOT=${ROOT:-data/benchmark}
 RUNS=${RUNS:-runs/benchmark}
 step "encoder" speech2img train encoder --config "$here/encoder.toml" --root "$ROOT" --out "$RUNS/encoder" \
-    --set "pretrained.front_end=${FRONT_END:-weights/whisper-tiny.en}" --set loop.seed=0
+    --set loop.seed=0
 step "embeddings" speech2img extract --run "$RUNS/encoder" --root "$ROOT" --name shared --frames

@@ -1,4 +1,8 @@
-"""Two sheets of pictures of unheard utterances: generated beside the real photograph, and generated only."""
+"""Two sheets of pictures of unheard utterances: generated beside the real photograph, and generated only.
+
+With --teacher the last column is the training photograph that is nearest to the first generated picture of its row, by
+the features that the corpus has of it: does the model draw birds that it has learned by heart?
+"""
 
 import argparse
 from pathlib import Path
@@ -8,20 +12,26 @@ from PIL import Image
 
 from speech2img import SpeechToImage
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.features.googlenet import GoogLeNetExtractor, load_googlenet
+from speech2img.features.image_features import load_features
 from speech2img.images.grid import image_grid
 
-NOISES = 7
-BESIDE = {"test": 5, "val": 3}
+NOISES = 6
+BESIDE = {"test": 5, "test_seen": 3}
+"""Photographs of each part; with the nearest ones sixteen."""
+QUALITY = 88
 UTTERANCES = 12
 
 
 def main() -> None:
-    """Write ``beside_real.png``, ``generated.png`` and what was said, ``sheets.md``."""
+    """Write ``beside_real.jpg``, ``generated.jpg`` and what was said, ``sheets.md``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="run or release folder of the generator")
     parser.add_argument("--root", type=Path, required=True, help="the corpus")
     parser.add_argument("--out", type=Path, required=True, help="folder of the sheets")
     parser.add_argument("--seed", type=int, default=0, help="of the choice and of the noise")
+    parser.add_argument("--teacher", type=Path, help="GoogLeNet's file, for the nearest training photograph")
+    parser.add_argument("--side", type=int, default=160, help="of the pictures as GoogLeNet got them (default 160)")
     args = parser.parse_args()
     manifest = Manifest.load(args.root)
     pipe = SpeechToImage.load(args.model)
@@ -30,11 +40,17 @@ def main() -> None:
 
     chosen = [pair for split, count in BESIDE.items() for pair in _one_a_species(manifest, split, rng)[:count]]
     pictures = _paint(pipe, manifest, chosen, num_images=NOISES, seed=args.seed)
+    real = [_opened(manifest.root / item.image, pipe.image_size) for item, _ in chosen]
     tiles: list[Image.Image | np.ndarray] = []
-    for (item, _), row in zip(chosen, pictures, strict=True):
-        with Image.open(manifest.root / item.image) as photograph:
-            tiles += [photograph.convert("RGB").resize((pipe.image_size,) * 2, Image.Resampling.LANCZOS), *row]
-    image_grid(tiles, NOISES + 1).save(args.out / "beside_real.png", optimize=True)
+    if args.teacher is None:
+        for photograph, row in zip(real, pictures, strict=True):
+            tiles += [photograph, *row]
+    else:
+        places = _nearest(manifest, pictures[:, 0], load_googlenet(args.teacher, side=args.side))
+        for photograph, row, place in zip(real, pictures, places, strict=True):
+            tiles += [photograph, *row, _opened(place, pipe.image_size)]
+    sheet = image_grid(tiles, len(tiles) // len(chosen))
+    sheet.save(args.out / "beside_real.jpg", quality=QUALITY)
 
     lines = ["| row | split | species | said | voice |", "|---|---|---|---|---|"]
     for number, (item, caption) in enumerate(chosen, start=1):
@@ -46,8 +62,25 @@ def main() -> None:
     ]  # every pass draws another utterance of each species
     rows.sort(key=_species)
     image_grid([few[0] for few in _paint(pipe, manifest, rows, num_images=1, seed=args.seed)], UTTERANCES).save(
-        args.out / "generated.png", optimize=True
+        args.out / "generated.jpg", quality=QUALITY
     )
+
+
+def _opened(path: Path, side: int) -> Image.Image:
+    with Image.open(path) as photograph:
+        return photograph.convert("RGB").resize((side,) * 2, Image.Resampling.LANCZOS)
+
+
+def _nearest(manifest: Manifest, pictures: np.ndarray, teacher: GoogLeNetExtractor) -> list[Path]:
+    """Training photographs with the features nearest to those of pictures (N, S, S, 3), by cosine."""
+    size = (teacher.image_size,) * 2
+    resized = [np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)) for picture in pictures]
+    generated = teacher.views(np.stack(resized), 2)[:, 0].numpy()
+    training = [row for row, item in enumerate(manifest.items) if item.split == "train"]
+    known = load_features(manifest.root, "googlenet").features[training, 0]
+    mean = known.mean(axis=0)
+    generated, known = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (generated - mean, known - mean))
+    return [manifest.root / manifest.items[training[row]].image for row in (generated @ known.T).argmax(axis=1)]
 
 
 def _species(pair: tuple[Item, Caption]) -> int:

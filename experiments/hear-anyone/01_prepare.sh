@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # The corpus in espeak-ng's voices, and what the shipped encoder makes of each recording as it is: what the new one learns to give.
+# That is hear-anyone's own today: a new encoder understands what it does, with the shipped pictures. hear-anyone itself learned from
+# the encoder that songbirds had until 22 November 2026.
 # KOKORO: folder of Kokoro's model (experiments/README.md, "Natural voices"): then some captions are spoken again in its training voices,
 # and where pico2wave is (apt libttspico-utils) in Pico's two.
 source "$(dirname "$0")/../common.sh"

@@ -10,11 +10,10 @@ for language in ${LANGUAGES:-en de fr es lumari}; do
     step "prepare $language" speech2img prepare songbirds --size small --language "$language" --root "$root"
     step "synthesize" speech2img synthesize --root "$root"
     step "features" speech2img features --root "$root" --teacher "$RUNS/teacher"
-    step "encoder" speech2img train encoder --config "$toml/encoder.toml" --root "$root" --out "$runs/encoder" \
-        --set loop.max_steps=2800 --set loop.max_minutes=none
+    step "encoder" speech2img train encoder --config "$here/encoder.toml" --root "$root" --out "$runs/encoder"
     step "embeddings" speech2img extract --run "$runs/encoder" --root "$root"
     step "prior" speech2img train prior --config "$toml/prior.toml" --root "$root" --out "$runs/prior" \
-        --set "generator=$RUNS/generator" --set loop.max_minutes=none
+        --set "generator=$RUNS/generator" --set loop.max_steps=1500
     step "evaluate" speech2img evaluate --model "$runs/prior" --root "$root" --split test_seen --limit "${LIMIT:-2000}" \
         --out "$runs/report"
 done

@@ -62,7 +62,7 @@ def load_front_end(name_or_path: str | PathLike[str]) -> ReleasedFrontEnd:
         fix = "give what 'speech2img import whisper-encoder' wrote"
         raise CheckpointError.about(str(folder), f"holds a {config.get('kind')!r}, and no acoustic front-end", fix)
     settings: dict[str, Any] = config.get("front_end", {})
-    front_end = build_network(FRONT_ENDS[network], settings, tensors, name=str(folder), fix="import it again").eval()
+    front_end = build_network(FRONT_ENDS[network](), settings, tensors, name=str(folder), fix="import it again").eval()
     return ReleasedFrontEnd(
         front_end,
         name=network,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speech2img import __version__
 from speech2img.cli.parsing import add_verb
+from speech2img.errors import ConfigError
 from speech2img.tts.registry import ENGINES
 
 PACKAGES = (
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"sound       {_sound_line()}")
     for name, engine in ENGINES.items():
         print(f"speech      {name}: {engine.status()}")
+    print(f"page        {_page_line()}")
     for line in _weight_lines():
         print(f"weights     {line}")
     # The corpora that were named.
@@ -107,6 +109,17 @@ def _sound_line() -> str:
 
     fix = "" if has_decoder() else "not read: install ffmpeg, or PyAV (pip install av)"
     return f"wav, aiff, flac, ogg, opus, mp3; m4a, webm, aac, 3gp: {fix or 'read by ffmpeg or PyAV'}"
+
+
+def _page_line() -> str:
+    """Whether ``serve`` can open its page here."""
+    from speech2img.app.settings import require_gradio
+
+    try:
+        require_gradio()
+    except ConfigError as error:
+        return f"missing ({error})"
+    return f"ready, speech2img serve, by gradio {importlib.metadata.version('gradio')}"
 
 
 def _weight_lines() -> list[str]:

@@ -15,6 +15,7 @@ MODEL_OPTIONS = (
     "generator",
     "embeddings",
     "candidates",
+    "steps",
     "judge",
     "features",
     "curves",
@@ -115,6 +116,9 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         "--candidates", type=positive, metavar="N", help="generate N for each picture and keep the one that fits best"
     )
     group.add_argument(
+        "--steps", type=positive, metavar="N", help="of weights that draw in steps (default: as released)"
+    )
+    group.add_argument(
         "--judge",
         metavar="M",
         help="attribute judge: name, run or release folder (default: the one that the corpus names)",
@@ -140,7 +144,8 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         type=Path,
         metavar="DIR",
         help="also hear other recordings of the captions, a row a folder: named by the utterance's id with '__' for "
-        "'/', or at their places in the corpus, as a copy of it has that another engine spoke",
+        "'/', or at their places in the corpus, as a copy of it has that another engine spoke; one that cannot be used "
+        "is named and left out, and the status is 1",
     )
     # The two sides.
     group.add_argument(

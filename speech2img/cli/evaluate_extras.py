@@ -1,6 +1,7 @@
 """``speech2img evaluate --model``: what is measured only if it is asked for, and the networks that it takes."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
 
     from speech2img.cli.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
+    from speech2img.errors import AudioError
     from speech2img.features.attributes import AttributeClassifier
     from speech2img.metrics.evaluate.model_groups import GroupMeasure
     from speech2img.metrics.images.real_images import ImageStoreLike
@@ -98,8 +100,11 @@ def voices_and_conditions(
     store: "ImageStoreLike",
     *,
     num_utterances: int,
+    on_error: "Callable[[AudioError], None]",
 ) -> "list[GroupMeasure]":
     """The measure by voices and conditions, where ``--conditions`` or ``--recordings`` ask for it.
+
+    A recording that cannot be used is told to ``on_error``, and the rest is measured.
 
     Raises
     ------
@@ -136,6 +141,7 @@ def voices_and_conditions(
         num_utterances=num_utterances,
         image_store=store,
         seed=args.seed,
+        on_error=on_error,
     )
     return [measure]
 
@@ -160,6 +166,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     from speech2img.storage.releases.find_release import find_release
     from speech2img.storage.releases.provenance import trained_with
     from speech2img.storage.releases.release import load_release
+    from speech2img.storage.releases.release_name import release_name
 
     # The encoder, the features it learned, and the network that gives them.
     features = load_features(args.root, args.judge_features or usual_features)
@@ -193,7 +200,7 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
     return EncoderJudge(
         encode=encoder.encode_paths,
         read=read,
-        name=f"{args.judge_encoder} and its {features.kind}",
+        name=f"{release_name(args.judge_encoder)} and its {features.kind}",
         weights_sha256=encoder.weights_sha256,
         warnings=warnings,
         seed=args.seed,

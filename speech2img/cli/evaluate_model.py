@@ -28,12 +28,15 @@ def default_split(manifest: "Manifest") -> str:
 
 
 def run_model(args: argparse.Namespace) -> int:
-    """Measure, write the report and print it."""
+    """Measure, write the report and print it; the status is 1 where recordings of others could not be used."""
     from speech2img.cli.evaluate_extras import measures_asked_for, voices_and_conditions
     from speech2img.corpora.records.manifest import Manifest
+    from speech2img.errors import AudioError
     from speech2img.features.stores import image_store
     from speech2img.metrics.evaluate.model import evaluate_pipeline
     from speech2img.metrics.report.place import require_report_place
+    from speech2img.storage.notices import notice
+    from speech2img.storage.releases.release_name import release_name
 
     # The corpus, and a place for the report before anything is computed.
     manifest = Manifest.load(args.root)
@@ -42,6 +45,7 @@ def run_model(args: argparse.Namespace) -> int:
     require_report_place(out)
     # The model, and who measures it.
     pipe = _model(args, manifest)
+    pipe.name = release_name(args.model if args.embeddings is None else args.generator or args.model)
     _demand_speech(args, manifest)
     features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
@@ -51,7 +55,15 @@ def run_model(args: argparse.Namespace) -> int:
     retrieval, notes = _retrieval(args, manifest, features)
     notes += part_in_training(args, network)
     extras = measures_asked_for(args, manifest, pipe, store, out, features=args.features or FEATURES)
-    extras += voices_and_conditions(args, manifest, pipe, judge, store, num_utterances=args.limit or LIMIT)
+    unusable: list[AudioError] = []
+
+    def name(error: AudioError) -> None:
+        unusable.append(error)
+        notice(error)
+
+    extras += voices_and_conditions(
+        args, manifest, pipe, judge, store, num_utterances=args.limit or LIMIT, on_error=name
+    )
     # Measure, and show the report.
     evaluate_pipeline(
         pipe,
@@ -72,7 +84,7 @@ def run_model(args: argparse.Namespace) -> int:
     )
     print((out / "report.md").read_text(encoding="utf-8"))
     print(f"page: {out / 'report.html'}")
-    return 0
+    return AudioError.exit_code if unusable else 0
 
 
 def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
@@ -81,7 +93,9 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     from speech2img.pipeline import SpeechToImage
 
     if args.embeddings is None:
-        whole = SpeechToImage.load(args.model, generator=args.generator, candidates=args.candidates, device=args.device)
+        whole = SpeechToImage.load(
+            args.model, generator=args.generator, candidates=args.candidates, steps=args.steps, device=args.device
+        )
         if whole.image_size == 0:
             raise ConfigError.about(f"--model {args.model}", "it hears and cannot generate", "give --generator RUN too")
         return whole
@@ -89,7 +103,9 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
     from speech2img.features.speech_embeddings import load_embeddings
     from speech2img.generation import EmbeddingsToImage
 
-    pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
+    pipe = EmbeddingsToImage.load(
+        args.generator or args.model, candidates=args.candidates, steps=args.steps, device=args.device
+    )
     return StoredSpeech(pipe, manifest, load_embeddings(args.root, args.embeddings))
 
 

@@ -68,6 +68,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--candidates", type=positive, metavar="N", help="generate N for each picture and keep the one that fits best"
     )
+    parser.add_argument("--steps", type=positive, metavar="N", help="of weights that draw in steps: fewer are quicker")
+    parser.add_argument(
+        "--guidance", type=float, metavar="G", help="of weights that have it: more holds closer to what was said"
+    )
     parser.add_argument("--no-trim", action="store_true", help="hear silence before and after the speech too")
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
@@ -94,7 +98,13 @@ def run(args: argparse.Namespace) -> int:
 
     names = unique_names(given_names(args))
     pipe = SpeechToImage.load(
-        args.model, generator=args.generator, candidates=args.candidates, device=args.device, trim=not args.no_trim
+        args.model,
+        generator=args.generator,
+        candidates=args.candidates,
+        steps=args.steps,
+        guidance=args.guidance,
+        device=args.device,
+        trim=not args.no_trim,
     )
     pipe.require_generator()
     # What cannot be heard is named, and the rest is generated.
@@ -120,7 +130,13 @@ def _generate_stored(args: argparse.Namespace) -> int:
 
     rows = load_s2igan_embeddings(args.embeddings)
     names = [f"picture{row}_{k}" for row, spoken in enumerate(rows) for k in range(len(spoken))]
-    pipe = EmbeddingsToImage.load(args.generator or args.model, candidates=args.candidates, device=args.device)
+    pipe = EmbeddingsToImage.load(
+        args.generator or args.model,
+        candidates=args.candidates,
+        steps=args.steps,
+        guidance=args.guidance,
+        device=args.device,
+    )
     _generate(pipe, EncodedSpeech(np.concatenate(rows)), range(len(names)), names, args)
     return 0
 

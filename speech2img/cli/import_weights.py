@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from speech2img.cli.importers import IMPORTERS, Conversion
+from speech2img.cli.importers import IMPORTERS
 from speech2img.cli.parsing import add_option, add_verb
 from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.models.published.conversion import Conversion
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +36,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img import li2020-encoder best.pth --out weights/li2020",
             "speech2img import stackgan-v2-generator netG_335000.pth --out weights/stackgan",
             "speech2img import taef2 taef2_encoder.pth --decoder taef2_decoder.pth --out weights/taef2",
+            "speech2img import vqgan last.ckpt --mapping used.pth --out weights/vqgan",
             "speech2img generate --model weights/li2020 --generator weights/stackgan bird.wav --out pictures",
         ),
     )

@@ -5,50 +5,19 @@ line is made from this table and must not load torch.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from speech2img.errors import ConfigError
-from speech2img.options import Option
+from speech2img.models.published.conversion import Conversion, ImportedNetwork
+from speech2img.options import Option, positive
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     State = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedNetwork:
-    """What a converted state is of."""
-
-    network: "Callable[..., nn.Module]"
-    """Class of the network, or a function that chooses one."""
-    settings: dict[str, Any]
-    """Its arguments."""
-    config: dict[str, Any]
-    """Of the release."""
-    prefix: str = ""
-    """What the names of its tensors begin with in a release."""
-    half: bool = False
-    """Whether it is stored as float16 where that changes no value; otherwise as float32."""
-    notice: str = ""
-    """Licence and origin, for the card."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """How one published format becomes a release; both functions raise ValueError for what is not of that network."""
-
-    convert: "Callable[[State], dict[str, Tensor]]"
-    """A published state under our names."""
-    describe: "Callable[[State], ImportedNetwork]"
-    """What a converted state is of."""
-    read: "Callable[[IO[bytes]], State] | None" = field(default=None)
-    """Reader of files that are neither torch's, safetensors nor .npz, where the publisher has a format of its own."""
-    beside: "Mapping[Path, Callable[[State], dict[str, Tensor]]]" = field(default_factory=dict)
-    """Further files of the same network -> conversion of each; ``describe`` gets what all of them give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +220,7 @@ def _hubert_encoder() -> Conversion:
             "mel_preset": "waveform",
             "model": name,
         }
-        return ImportedNetwork(FRONT_ENDS[name], settings, config, half=True)
+        return ImportedNetwork(FRONT_ENDS[name](), settings, config, half=True)
 
     return Conversion(convert_hubert, describe)
 
@@ -284,6 +253,35 @@ def _taef2(*, decoder: Path | None = None) -> Conversion:
     return Conversion(taef2.convert_taef2_encoder, describe, beside=beside)
 
 
+def _vqgan(
+    network: str, *, codes: int | None = None, mapping: Path | None = None, unused: str = "published"
+) -> Conversion:
+    from speech2img.images.code_mapping import read_mapping
+    from speech2img.models.codecs.registry import build_codec
+    from speech2img.models.published import vqgan
+    from speech2img.storage.reading import file_sha256
+
+    # The codes in use, where only some are.
+    table = None if mapping is None else read_mapping(mapping)
+    if table is None and unused != "published":
+        raise ConfigError.about("--unused", "all codes are in use", "add --mapping FILE, or omit it")
+
+    def convert(state: "State") -> "dict[str, Tensor]":
+        converted = vqgan.convert_vqgan(state, network=network, num_codes=codes)
+        return converted if table is None else vqgan.reduced_state(converted, table)
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = {"network": network, **vqgan.vqgan_settings(converted)}
+        if table is not None:
+            settings |= {"kept_codes": len(converted["reduction.codes_R"]), "unused": unused}
+        config = {"kind": "image-codec", "codec": settings}
+        if mapping is not None:
+            config |= {"mapping": mapping.name, "mapping_sha256": file_sha256(mapping)}
+        return ImportedNetwork(build_codec, settings, config, half=True, notice=vqgan.NOTICE)
+
+    return Conversion(convert, describe)
+
+
 WHISPER_SIZE = Option(
     "size",
     "of whisper-encoder: refuse a file of another size",
@@ -297,6 +295,16 @@ MEL_PRESET = Option(
 )
 
 DECODER = Option("decoder", "of taef2: the published file of its decoder; FILE is its encoder", "FILE", kind=Path)
+CODEBOOK = (
+    Option("codes", "of vqgan and gumbel-vq: refuse a file with another number of codes", "N", kind=positive),
+    Option("mapping", "of the same: file of the codes in use, as VQ-Diffusion's", "FILE", kind=Path),
+    Option(
+        "unused",
+        "with --mapping: what a place of an image gets whose code is not in use, code 0 as published (default) or the "
+        "nearest of those in use",
+        choices=("published", "nearest"),
+    ),
+)
 
 IMPORTERS: Mapping[str, Importer] = {
     "li2020-encoder": Importer(".pth of Li et al. 2020: the speech encoder", _li2020_encoder, (MEL_PRESET,)),
@@ -326,6 +334,12 @@ IMPORTERS: Mapping[str, Importer] = {
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
     "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", _taef2, (DECODER,)),
+    "vqgan": Importer(
+        "VQGAN of taming-transformers, or within VQ-Diffusion's .pth: images to tokens and back",
+        partial(_vqgan, "vqgan"),
+        CODEBOOK,
+    ),
+    "gumbel-vq": Importer("the same with a Gumbel softmax", partial(_vqgan, "gumbel-vq"), CODEBOOK),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""

@@ -17,6 +17,8 @@ VERBS = (
     "train",
     "extract",
     "generate",
+    "gallery",
+    "serve",
     "evaluate",
     "import_weights",
     "compose",
@@ -36,19 +38,21 @@ the whole way on the corpus that comes with the library:
   speech2img train generator --root data/songbirds --out runs/generator
   speech2img evaluate --model runs/generator --root data/songbirds --split test_seen
 with the weights that come with it:
+  speech2img gallery --out gallery
+  speech2img serve
   speech2img generate --model songbirds bird.wav --out pictures
 """
 
 
-def build_parser() -> "Parser":
-    """The whole command line."""
+def build_parser(verb: str | None = None) -> "Parser":
+    """The whole command line, or what there is of it for one verb: it parses that verb's arguments just the same."""
     import argparse
     from importlib import import_module
 
     from speech2img import __version__
     from speech2img.cli.parsing import Parser
 
-    # The description, and a verb for each module.
+    # The description, and a verb for each module; a process that runs one verb waits for no other.
     parser = Parser(
         prog="speech2img",
         description="A spoken description straight into an image, with no text in between.",
@@ -57,7 +61,8 @@ def build_parser() -> "Parser":
     )
     parser.add_argument("--version", action="version", version=f"speech2img {__version__}")
     verbs = parser.add_subparsers(title="verbs", dest="verb", metavar="VERB", required=True, parser_class=Parser)
-    for module in VERBS:
+    wanted = [module for module in VERBS if module.removesuffix("_weights") == verb]
+    for module in wanted or VERBS:
         import_module(f"speech2img.cli.{module}").add(verbs)
     return parser
 
@@ -78,13 +83,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from speech2img.cli.process import run_reporting
 
     words = sys.argv[1:] if argv is None else argv
-    return run_reporting(lambda: _run(argv), debug="--debug" in words)
+    return run_reporting(lambda: _run(words), debug="--debug" in words)
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _run(words: Sequence[str]) -> int:
     from speech2img.cli.complaints import require_address_space
 
-    args = build_parser().parse_args(argv)
+    args = build_parser(words[0] if words else None).parse_args(words)
     require_address_space(args.verb)
     status: int = args.run(args)
     return status

@@ -21,7 +21,7 @@ from speech2img.corpora.records.facts import META_KEY, CorpusFacts, facts_from_d
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.utterances import ManifestLike
 from speech2img.errors import ConfigError
-from speech2img.options import Option
+from speech2img.options import Option, positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,8 +193,8 @@ CORPORA: Mapping[str, Corpus] = {
         (
             Option(
                 "size",
-                "how many pictures; tiny for tests, small for a quick look, full for training (default small)",
-                choices=("tiny", "small", "full"),
+                "tiny for tests, quick for the quickstart, small for a look, full for training (default small)",
+                choices=("tiny", "quick", "small", "full"),
                 default="small",
             ),
             Option(
@@ -240,6 +240,13 @@ CORPORA: Mapping[str, Corpus] = {
                 "crops: 4,540 of 89 species, good for 128 px (default); whole: 1,185 of 20 species, good for 256 px",
                 choices=("crops", "whole"),
                 default="crops",
+            ),
+            Option(
+                "captions_per_picture",
+                "the first N of the ten (default 10): less to speak and to hear where time is short",
+                metavar="N",
+                kind=positive,
+                default=10,
             ),
         ),
     ),

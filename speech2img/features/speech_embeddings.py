@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.mel import MEL_PRESETS, released_preset
+from speech2img.audio.store import MelStore
 from speech2img.batches.encoding import BATCH_FRAMES, batches_by_length, encode_batch
 from speech2img.batches.speech import Mels
 from speech2img.corpora.records.manifest import Manifest, utterance_id
@@ -20,8 +21,11 @@ from speech2img.distributed.collectives import on_main_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.features.image_features import Standardizer, load_features
+from speech2img.features.plain_frames import HEARD_WITH, PlainFrames, find_plain_frames, plain_key
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.features.stores import demand_embeddings_or_nothing, derived, mel_store
+from speech2img.models.encoders.base import SpeechEncoder
+from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
@@ -31,7 +35,7 @@ from speech2img.storage.hdf5.seal import write_store
 from speech2img.storage.names import plain_name
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.provenance import TRAINED_WITH
+from speech2img.storage.releases.provenance import TRAINED_WITH, trained_with
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 from speech2img.storage.releases.writing import copy_release, save_release
 
@@ -144,8 +148,13 @@ def extract_embeddings(
     batches = batches_by_length(np.minimum(store.lengths, longest), BATCH_FRAMES)
     mels = Mels(store, max_frames=padded_frames or longest, pad_value=pad_value)
 
+    heard = None if padded_frames else _heard_before(encoder, config, root, mels, store, longest)
+
     def compute(number: int) -> Chunk:
-        encoding = encode_batch(encoder, mels, batches[number], device=target, frames=padded_frames)
+        if heard is not None:
+            encoding = heard.encode(batches[number], device=target)
+        else:
+            encoding = encode_batch(encoder, mels, batches[number], device=target, frames=padded_frames)
         speech = EncodedSpeech.of(encoding, frames=frames)
         arrays = {"embeddings": speech.sentences}
         if speech.frames is not None:
@@ -171,6 +180,18 @@ def extract_embeddings(
         compute_chunks(chunks, range(len(batches)), compute, desc="speech embeddings", progress=progress)
         on_main_process(write)
     return folder
+
+
+def _heard_before(
+    encoder: SpeechEncoder, config: dict[str, Any], root: Path, mels: Mels, store: MelStore, longest: int
+) -> PlainFrames | None:
+    """What an encoder on a frozen front-end takes of it where a training on this corpus has kept it; None elsewhere."""
+    front_end = (trained_with(config) or {}).get(HEARD_WITH)
+    if not isinstance(encoder, PretrainedEncoder) or encoder.tuned or front_end is None:
+        return None
+    key = plain_key(encoder, recordings=store.source, front_end=front_end, longest=longest)
+    stored = find_plain_frames(root, key=key)
+    return PlainFrames(encoder, mels, store.ids, stored) if stored else None
 
 
 def _padding(config: dict[str, Any], source: Path) -> tuple[int | None, float]:

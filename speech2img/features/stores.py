@@ -1,8 +1,10 @@
-"""What is derived from a corpus and kept in <root>/derived: stores of mels, images and latents, made where missing."""
+"""What is derived from a corpus and kept in <root>/derived: stores of mels, images, latents, tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.audio.store import MelStore, build_mel_store
@@ -12,8 +14,10 @@ from speech2img.device import resolve_device
 from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
 from speech2img.distributed.collectives import is_main_process, main_process_first, on_main_process
 from speech2img.errors import ConfigError, DataError
-from speech2img.images.latent_store import LATENT_ARRAYS, LatentKey, LatentStore, write_latents
+from speech2img.images.encoded_store import EncodedFormat, EncodedKey, EncodedStore
+from speech2img.images.latent_store import LATENTS, LatentStore, write_latents
 from speech2img.images.store import ImageStore, build_image_store
+from speech2img.images.token_store import TOKENS, TokenStore, write_tokens
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.foreign.peer_embeddings import li2020_paths
 from speech2img.storage.foreign.pickles import demand_pickle_or_nothing
@@ -24,6 +28,7 @@ from speech2img.storage.releases.writing import require_release_place
 if TYPE_CHECKING:
     from speech2img.images.codecs import ReleasedCodec
 
+StoreT = TypeVar("StoreT", bound=EncodedStore)
 _PIXELS_A_BATCH = 1 << 18  # of images that a codec sees at a time: its widest maps have 64 MiB
 
 
@@ -134,16 +139,78 @@ def latent_store(
     The processes of a job divide the pictures among them. Finished batches of an interrupted call lie in
     ``<file>.building``, from which the same call resumes.
     """
+
+    def write(path: Path, parts: Iterable[np.ndarray], ids: list[str], side: int, key: EncodedKey) -> None:
+        shape = (key.views, codec.network.channels, side, side)
+        write_latents(path, parts, ids=ids, shape=shape, key=key)
+
+    options: dict[str, Any] = {
+        "size": size,
+        "mirrored": mirrored,
+        "device": device,
+        "workers": workers,
+        "progress": progress,
+    }
+    return _encoded_store(manifest, codec, LATENTS, LatentStore, codec.encode_views, write, **options)
+
+
+def token_store(
+    manifest: Manifest,
+    codec: "ReleasedCodec",
+    *,
+    size: int,
+    mirrored: bool = False,
+    device: str = "auto",
+    workers: int = 2,
+    progress: bool = True,
+) -> TokenStore:
+    """The corpus's pictures as tokens of a codec with a codebook; parameters and errors as of `latent_store`.
+
+    Raises
+    ------
+    ConfigError
+        If the codec has no codes.
+    """
+    num_codes = codec.token_network().num_codes
+
+    def write(path: Path, parts: Iterable[np.ndarray], ids: list[str], side: int, key: EncodedKey) -> None:
+        write_tokens(path, parts, ids=ids, shape=(key.views, side, side), key=key, num_codes=num_codes)
+
+    options: dict[str, Any] = {
+        "size": size,
+        "mirrored": mirrored,
+        "device": device,
+        "workers": workers,
+        "progress": progress,
+    }
+    return _encoded_store(manifest, codec, TOKENS, TokenStore, codec.encode_token_views, write, **options)
+
+
+def _encoded_store(
+    manifest: Manifest,
+    codec: "ReleasedCodec",
+    format: EncodedFormat,
+    opened: Callable[[Path], StoreT],
+    encode: Callable[[np.ndarray, int], np.ndarray],
+    write: Callable[[Path, Iterable[np.ndarray], list[str], int, EncodedKey], None],
+    *,
+    size: int,
+    mirrored: bool,
+    device: str,
+    workers: int,
+    progress: bool,
+) -> StoreT:
+    """A store of what a codec makes of the pictures; kept where it is of these pictures and this codec."""
     # What can be refused before the work.
     side = codec.latent_side(size)
     if mirrored:
         demand_no_sides(manifest)
-    path = _latent_path(manifest.root, codec.name, size=size, mirrored=mirrored)
-    demand_own_store(path, names=LATENT_ARRAYS)
+    path = _encoded_path(manifest.root, codec.name, format, size=size, mirrored=mirrored)
+    demand_own_store(path, names=format.arrays)
     # What is there already is kept, if it is of these pictures and this codec.
     images = image_store(manifest, size=size, workers=workers, progress=progress)
-    key = LatentKey(codec.sha256, size, 2 if mirrored else 1, images.source)
-    if (store := _current_latents(path, key, images.ids)) is not None:
+    key = EncodedKey(codec.sha256, size, 2 if mirrored else 1, images.source)
+    if (store := _current(path, opened, key, images.ids)) is not None:
         return store
     # Compute what is missing; all processes share the work.
     codec.network.to(resolve_device(device))
@@ -152,45 +219,61 @@ def latent_store(
 
     def compute(start: int) -> Chunk:
         rows = range(start, min(start + batch, len(images)))
-        latents = codec.encode_views(images.read(rows), key.views)
-        return Chunk({"latents": latents}, tuple(images.ids[row] for row in rows))
-
-    def write() -> None:
-        parts = (chunks.features("latents", start) for start in starts)
-        shape = (key.views, codec.network.channels, side, side)
-        write_latents(path, parts, ids=images.ids, shape=shape, key=key)
+        encoded = encode(images.read(rows), key.views).astype(np.float32)  # exact for tokens, which have 16 bits
+        return Chunk({format.array: encoded}, tuple(images.ids[row] for row in rows))
 
     with resumable_chunks(path.with_name(f"{path.name}.building"), source=f"{key} {batch}") as chunks:
-        compute_chunks(chunks, starts, compute, desc="latents", progress=progress)
-        on_main_process(write)
-    return LatentStore(path)
+        compute_chunks(chunks, starts, compute, desc=format.array, progress=progress)
+        parts = (chunks.features(format.array, start) for start in starts)
+        on_main_process(lambda: write(path, parts, images.ids, side, key))
+    return opened(path)
 
 
 def load_latents(manifest: Manifest, codec: "ReleasedCodec", *, size: int, mirrored: bool = False) -> LatentStore:
     """Latents that `latent_store` made; errors as there, and DataError for those of another codec or manifest."""
+    more = " --latents" if codec.has_codes else ""
+    return _load_encoded(manifest, codec, LATENTS, LatentStore, size=size, mirrored=mirrored, more=more)
+
+
+def load_tokens(manifest: Manifest, codec: "ReleasedCodec", *, size: int, mirrored: bool = False) -> TokenStore:
+    """Tokens that `token_store` made; errors as there, and DataError for those of another codec or manifest."""
+    codec.token_network()
+    return _load_encoded(manifest, codec, TOKENS, TokenStore, size=size, mirrored=mirrored, more="")
+
+
+def _load_encoded(
+    manifest: Manifest,
+    codec: "ReleasedCodec",
+    format: EncodedFormat,
+    opened: Callable[[Path], StoreT],
+    *,
+    size: int,
+    mirrored: bool,
+    more: str,
+) -> StoreT:
     codec.latent_side(size)
-    path = _latent_path(manifest.root, codec.name, size=size, mirrored=mirrored)
-    call = f"--root {manifest.root} --codec {codec.folder} --image-size {size}{' --mirrored' if mirrored else ''}"
+    path, what = _encoded_path(manifest.root, codec.name, format, size=size, mirrored=mirrored), format.array
+    call = f"--root {manifest.root} --codec {codec.folder} --image-size {size}{' --mirrored' if mirrored else ''}{more}"
     fix = f"run 'speech2img features {call}'"
     if not path.exists():
-        raise DataError.about(path, "there are no latents of that codec and size", fix)
-    store = LatentStore(path)
+        raise DataError.about(path, f"there are no {what} of that codec and size", fix)
+    store = opened(path)
     demand_same_items(manifest, store.ids, source=path, fix=fix)
     if store.key.sha256 != codec.sha256:
-        raise DataError.about(path, f"its latents are of another codec (sha256 {store.key.sha256[:12]}...)", fix)
+        raise DataError.about(path, f"its {what} are of another codec (sha256 {store.key.sha256[:12]}...)", fix)
     if (store.key.image_size, store.key.views) != (size, 2 if mirrored else 1):
-        raise DataError.about(path, f"its latents are of {store.key.image_size} px, not as its name says", fix)
+        raise DataError.about(path, f"its {what} are of {store.key.image_size} px, not as its name says", fix)
     return store
 
 
-def _latent_path(root: Path, name: str, *, size: int, mirrored: bool) -> Path:
+def _encoded_path(root: Path, name: str, format: EncodedFormat, *, size: int, mirrored: bool) -> Path:
     name = plain_name(name, option="name of the codec's folder")
-    return derived(root) / f"latents-{size}-{name}{'-mirrored' if mirrored else ''}.h5"
+    return derived(root) / f"{format.array}-{size}-{name}{'-mirrored' if mirrored else ''}.h5"
 
 
-def _current_latents(path: Path, key: LatentKey, ids: list[str]) -> LatentStore | None:
+def _current(path: Path, opened: Callable[[Path], StoreT], key: EncodedKey, ids: list[str]) -> StoreT | None:
     try:
-        store = LatentStore(path) if path.exists() else None
+        store = opened(path) if path.exists() else None
     except DataError:
         return None
     return store if store is not None and (store.key, store.ids) == (key, ids) else None

@@ -73,6 +73,10 @@ STAGES: dict[str, Stage] = {
     "judge": Stage(
         "the same network on other images, for measuring only", {"": _task("classifiers.attributes", "JudgeTask")}
     ),
+    "codec": Stage(
+        "image -> latents of an eighth of its side -> image, for a latent flow (--set family=vqgan: codes)",
+        {"autoencoder": _task("codec.task", "CodecTask"), "vqgan": _task("codec.vq_task", "VQCodecTask")},
+    ),
     "encoder": Stage(
         "speech -> embedding, from the mel store and the teacher's features", {"": _task("encoder.task", "EncoderTask")}
     ),

@@ -1,4 +1,4 @@
-"""Any bytes and any mutant of a real recording give sound or an AudioError, in 5 s and 512 MiB."""
+"""Any bytes and any mutant of a real recording give sound or an AudioError, in 10 s of a processor and 512 MiB."""
 
 import io
 import random
@@ -27,7 +27,7 @@ KINDS = {
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
 }
-SECONDS, BYTES = 5.0, 512 << 20
+SECONDS, BYTES = 10.0, 512 << 20
 
 
 def recording(kind: str) -> bytes:
@@ -40,14 +40,14 @@ def recording(kind: str) -> bytes:
 
 def outcome(data: bytes) -> str:
     """Read a recording; what comes back must be sound, and an error one line."""
-    start = time.monotonic()
+    start = time.process_time()
     try:
         y = read_audio(data, sample_rate=16_000)
     except AudioError as error:
         assert str(error) and "\n" not in str(error)
         return "refused"
     finally:
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
     assert y.dtype == np.float32 and y.ndim == 1 and 0 < y.size <= 31 * 16_000
     assert np.isfinite(y).all() and np.abs(y).max() <= 1
     return "heard"

@@ -33,6 +33,17 @@ def test_photographs_are_read_by_the_googlenet_that_taught(
     assert loaded == [taught, given]
 
 
+def test_a_model_has_its_own_name_from_whatever_folder_it_is_given(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "googlenet_bvlc.npz").touch()
+    store_features(corpus, tmp_path / "googlenet_bvlc.npz")
+    monkeypatch.chdir(make_release(tmp_path / "painter"))
+    report = evaluated(Path("."), corpus)
+    assert (report["model"]["name"], report["title"]) == ("painter", "painter: from speech to pictures")
+    assert metric_row(report, "speech_centroid_accuracy")["network"] == "painter, speech encoder"
+
+
 @pytest.mark.parametrize("kind", ["caffe-googlenet", "attribute-network"])
 def test_without_a_network_one_line_says_what_to_give(
     corpus: Path, tmp_path: Path, make_release: Callable[..., Path], kind: str, capsys: pytest.CaptureFixture[str]

@@ -1,7 +1,14 @@
 """``evaluate --conditions`` and ``--recordings``: what is refused before anything is heard."""
 
-import pytest
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from helpers.plain_colors import ColorJudge
+
+from speech2img.cli import evaluate_model
 from speech2img.cli.main import main
 
 
@@ -42,3 +49,25 @@ def test_the_help_names_every_condition_without_loading_what_makes_them() -> Non
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for name in ("noise20", "8khz", "room", "silence"):
         assert name in shown
+
+
+def test_a_damaged_recording_is_named_and_the_report_is_written(
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(evaluate_model, "_judge", lambda *_: ColorJudge())
+    model = make_release(tmp_path / "model")
+    shutil.copytree(corpus / "audio", tmp_path / "festival" / "audio")
+    words = ["evaluate", "--model", str(model), "--root", str(corpus), "--recordings", str(tmp_path / "festival")]
+    words += ["--out", str(tmp_path / "report"), "--device", "cpu"]
+    assert main(words) == 0
+    (tmp_path / "festival" / "audio" / "3_1.wav").write_bytes(b"RIFF, and no more")
+    capsys.readouterr()
+    assert main(words) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+    assert "3_1.wav" in line and "bug" not in line
+    notes = json.loads((tmp_path / "report" / "report.json").read_text())["notes"]
+    assert len([note for note in notes if "festival: 1 of 12 recordings could not be used" in note]) == 1

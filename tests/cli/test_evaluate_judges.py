@@ -12,6 +12,8 @@ from helpers.photograph_evaluations import DIM, evaluated, metric_row, refused_l
 from speech2img.cli.main import main
 from speech2img.errors import CheckpointError
 from speech2img.features import image_classifier, inception
+from speech2img.metrics.evaluate import model_inception
+from speech2img.metrics.functional import class_probe
 from speech2img.models.vision.attribute_network import AttributeNetwork
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.storage.releases.writing import save_release
@@ -25,6 +27,21 @@ class StubInception:
 
     def read(self, prepared: torch.Tensor, taps: tuple[str, ...]) -> dict[str, np.ndarray]:
         return {"pool64": prepared[:, ::40, ::40, 0].reshape(len(prepared), 64).numpy()}
+
+
+def test_the_described_class_is_looked_for_where_classes_have_images_enough(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], loaded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inception, "load_inception", lambda *_, **__: StubInception())
+    for module in (class_probe, model_inception):
+        monkeypatch.setattr(module, "FEWEST_IMAGES", 2)
+    store_features(corpus, tmp_path / "googlenet_bvlc.npz")
+    model = make_release(tmp_path / "model")
+    report = evaluated(model, corpus, "--network", "x.npz", "--inception", "net", "--allow-small")
+    rows = {row["name"]: row for row in report["metrics"] if row["group"] == "unseen species, pool64"}
+    found, real = rows["described_class_accuracy"], rows["described_class_real"]
+    assert (found["num_samples"], real["num_samples"], found["details"]["num_classes"]) == (12, 3, 3)
+    assert 0 <= found["value"] <= 1 and found["weights_sha256"] == "ab" * 32
 
 
 def test_inception_adds_rows_and_changes_no_other(

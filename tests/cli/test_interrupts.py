@@ -85,13 +85,11 @@ class Callback:
         signal.raise_signal(signal.SIGINT)
 def action():
     Callback()
-    time.sleep(20)
+    time.sleep(600)  # longer than `_run` waits
     return 0
 """
-    since = time.monotonic()
     done = _run(action)
     assert done.returncode == 130 and done.stderr.count("\n") == 1
-    assert time.monotonic() - since < 15
 
 
 def test_a_child_dies_of_its_own_signals_without_a_word() -> None:
@@ -110,18 +108,29 @@ def action():
 
 @pytest.mark.parametrize("environ", [{}, {"SPEECH2IMG_TUNED": "1"}])
 def test_ctrl_c_while_everything_is_imported(environ: dict[str, str], tmp_path: Path) -> None:
-    """At ten moments of the first half second; before Python itself has started, it dies of the signal."""
+    """From the moment on at which the command has taken the signals over, on a machine of any speed."""
     command = [*SPEECH2IMG, "generate", "--model", "songbirds", "nothing.wav", "--out", str(tmp_path)]
     plain = {key: value for key, value in os.environ.items() if key != "SPEECH2IMG_TUNED"} | environ
-    ends = []
-    for moment in range(10):
+    for moment in range(8):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=plain)
-        time.sleep(0.1 + 0.04 * moment)
+        while process.poll() is None and not _catches(process.pid, signal.SIGUSR1):
+            time.sleep(0.005)
+        time.sleep(0.05 * moment)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-        ends.append(process.returncode)
-        assert told.count("\n") <= 1 and "Traceback" not in told
-    assert set(ends) <= {130, -signal.SIGINT, 1} and 130 in ends
+        _, told = process.communicate(timeout=120)
+        assert told.count("\n") == 1 and "Traceback" not in told
+        # A fast machine may be through at the later moments, and say that there is no such recording.
+        assert process.returncode == 130 or (moment and "nothing.wav" in told), told
+
+
+def _catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal; Python alone has one for SIGINT only."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def test_preparing_is_interrupted_and_goes_on(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What the command line accepts, and how it says what it does not."""
 
+import subprocess
+import sys
+
 import pytest
 
 from speech2img import __version__
@@ -13,6 +16,8 @@ NAMES = [
     "train",
     "extract",
     "generate",
+    "gallery",
+    "serve",
     "evaluate",
     "import",
     "compose",
@@ -56,6 +61,25 @@ def test_examples_of_the_help_parse(capsys: pytest.CaptureFixture[str]) -> None:
     assert count >= 2 * len(NAMES)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parser_of_one_verb_is_that_of_all(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    helps = []
+    for parser in (build_parser(), build_parser(name)):
+        with pytest.raises(SystemExit):
+            parser.parse_args([name, "--help"])
+        helps.append(capsys.readouterr().out)
+    assert helps[0] == helps[1]
+
+
+def test_a_verb_waits_for_no_other() -> None:
+    code = (
+        "import sys\nfrom speech2img.cli.main import build_parser\n"
+        "build_parser('generate')\n"
+        "assert not {'speech2img.corpora', 'speech2img.tts'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--version"])
@@ -74,6 +98,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "a.wav", "--out", "o", "--num-images", "0"], "0 is not at least 1"),
         (["generate", "a.wav", "--out", "o", "--seed", "-1"], "-1 is below 0"),
         ([], "VERB"),
+        (["import_weights", "f"], "did you mean 'import'?"),
     ],
 )
 def test_wrong_arguments_are_one_line_with_the_way_out(

@@ -1,5 +1,6 @@
 """What the verbs do with bad input: one line on standard error that names what, why and the way out."""
 
+import importlib.metadata
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from speech2img.cli.check import PASCAL_TORCH, device_advice
+from speech2img.app import settings
+from speech2img.cli.check import PASCAL_TORCH, _page_line, device_advice
 from speech2img.cli.generate import unique_names
 from speech2img.cli.main import main
 
@@ -112,3 +114,11 @@ def test_device_advice(capability: tuple[int, int], built_for: list[str], words:
 def test_names_of_pictures_never_meet() -> None:
     assert unique_names(["a", "a", "a-2", "b"]) == ["a", "a-2", "a-2-2", "b"]
     assert unique_names(["Ä", "ä", "A\u0308", "a\u0308", "A"]) == ["Ä", "ä-2", "A\u0308-3", "a\u0308-4", "A"]
+
+
+def test_check_says_whether_the_page_can_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings.importlib.util, "find_spec", lambda name: None)
+    assert _page_line() == f"missing (serve: needs gradio, which is not installed; {settings.INSTALL_HINT})"
+    monkeypatch.setattr(settings, "require_gradio", lambda: None)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "6.31.0")
+    assert _page_line() == "ready, speech2img serve, by gradio 6.31.0"

@@ -50,16 +50,19 @@ def calls(tmp_path: Path) -> Callable[[str], list[list[str]]]:
 
 
 def test_the_recipe_prepares_the_corpus_of_the_protocol(protocol, calls) -> None:
-    prepare, synthesize, features = (build_parser().parse_args(words) for words in calls("01_corpus.sh"))
+    prepare, synthesize, features, latents, extract = (
+        build_parser().parse_args(words) for words in calls("01_corpus.sh")
+    )
     wanted = protocol["corpus"]
-    for key in ("photographs", "captions", "seed"):
+    for key in ("photographs", "captions", "captions_per_picture", "seed"):
         assert getattr(prepare, key) == wanted[key]
     assert (prepare.corpus, synthesize.engine, features.image_size) == (
         "cub100",
         wanted["engine"],
         wanted["image_size"],
     )
-    assert features.name == protocol["encoder"]["features"]
+    assert features.name == extract.features == protocol["encoder"]["features"]
+    assert latents.image_size == wanted["image_size"]
 
 
 def test_the_shared_encoder_is_the_one_of_the_protocol(protocol, calls) -> None:

@@ -43,3 +43,10 @@ def test_scripts_name_the_preset_wherever_they_name_a_recipe() -> None:
             for line in trainings:
                 recipe = ".toml" in line or "$recipe" in line
                 assert not recipe or "/teacher.toml" in line or "--preset" in line, f"{script}: {line}"
+
+
+def test_no_recipe_ends_by_the_clock() -> None:
+    """Minutes are other steps, and so other networks, on another machine and beside other work."""
+    recipes = sorted(path for kind in ("*.toml", "*.sh") for path in EXPERIMENTS.rglob(kind))
+    assert len(recipes) > 50
+    assert not [str(path) for path in recipes if "max_minutes" in path.read_text(encoding="utf-8")]

@@ -17,14 +17,15 @@ from speech2img.errors import ConfigError, DataError
 from speech2img.features import stores
 from speech2img.features.stores import latent_store, load_latents
 from speech2img.images.codecs import ReleasedCodec, load_codec
-from speech2img.images.latent_store import LatentKey, LatentStore, write_latents
+from speech2img.images.encoded_store import EncodedKey
+from speech2img.images.latent_store import LatentStore, write_latents
 from speech2img.models.codecs.taef2 import TAEF2
 from speech2img.storage.releases.writing import save_release
 
 Damage = Callable[[bytes, int], Iterator[bytes]]
 SIZE, PICTURES = 32, 5
 FILE = f"derived/latents-{SIZE}-small.h5"
-KEY = LatentKey("ab" * 32, 16, 2, "cd" * 32)
+KEY = EncodedKey("ab" * 32, 16, 2, "cd" * 32)
 IDS = [f"bird/é{number}" for number in range(6)]
 VALUES = np.random.default_rng(0).standard_normal((6, 2, 4, 2, 2)).astype(np.float32)
 

@@ -18,6 +18,8 @@ from speech2img.storage.releases.writing import save_release
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training import train as training
 from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings
+from speech2img.training.codec.settings import CodecLossSettings, CodecModelSettings, CodecSettings
+from speech2img.training.codec.vq_settings import NearestSettings, VQCodecSettings, VQLossSettings, VQModelSettings
 from speech2img.training.encoder.settings import (
     CRNNSettings,
     EncoderLossSettings,
@@ -132,6 +134,32 @@ PLAIN_GENERATOR = replace(
 )
 JUDGE = replace(TEACHER, renders=24, held_out_renders=8)
 CLASSIFIER = ClassifierSettings(views=2, batch_size=6, learning_rate=1e-2, workers=1)
+CODEC = CodecSettings(
+    image_size=64,
+    mirrored=True,
+    perceptual="teacher",
+    model=CodecModelSettings(latent_channels=4, width=4, blocks=1),
+    losses=CodecLossSettings(adversarial=0.1, adversarial_from=0.2, latent=0.1),
+    discriminator_width=4,
+    batch_size=6,
+    grid_images=2,
+    workers=1,
+)
+VQ_CODEC = VQCodecSettings(
+    image_size=64,
+    mirrored=True,
+    perceptual="teacher",
+    model=VQModelSettings(
+        num_codes=24, code_dim=4, width=4, multipliers=(1, 2, 2, 2), attention_levels=(3,), latent_channels=4, groups=2
+    ),
+    losses=VQLossSettings(adversarial=0.1, adversarial_from=0.2),
+    nearest=NearestSettings(revive_every=2, revive_until=1.0),
+    discriminator_width=4,
+    batch_size=6,
+    grid_images=2,
+    workers=1,
+)
+GUMBEL_CODEC = replace(VQ_CODEC, model=replace(VQ_CODEC.model, quantizer="gumbel"))
 TACOTRON2 = Tacotron2Settings(
     model=Tacotron2ModelSettings(
         encoder_dim=16,
@@ -160,10 +188,25 @@ CASES: dict[str, tuple[str, Any]] = {
     "generator": ("generator", GENERATOR),
     "plain generator": ("generator", PLAIN_GENERATOR),
     "latent flow": ("generator", latent_flows.SETTINGS),
+    "codec": ("codec", CODEC),
+    "vq codec": ("codec", VQ_CODEC),
+    "gumbel codec": ("codec", GUMBEL_CODEC),
     "classifier": ("classifier", CLASSIFIER),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
-PARALLEL = ("encoder", "s2igan encoder", "teacher", "prior", "generator", "latent flow", "classifier", "tacotron2")
+PARALLEL = (
+    "encoder",
+    "s2igan encoder",
+    "teacher",
+    "prior",
+    "generator",
+    "latent flow",
+    "codec",
+    "vq codec",
+    "gumbel codec",
+    "classifier",
+    "tacotron2",
+)
 """One of each kind of trainer that divides its batch among processes."""
 
 

@@ -47,7 +47,7 @@ def test_another_scale_is_another_codec(tmp_path: Path) -> None:
 def test_what_is_no_codec_is_refused(tmp_path: Path) -> None:
     for config, message in (
         ({"kind": "googlenet"}, "holds a 'googlenet', and no image codec"),
-        ({"codec": {"network": "vqgan"}}, "network must be one of taef2"),
+        ({"codec": {"network": "vq"}}, "network must be one of taef2"),
         ({"codec": {"network": "taef2", "width": 7, "pool_width": POOL}}, "does not fit"),
         ({"codec": {"network": "taef2", "size": 7}}, "settings do not fit"),
         ({"codec": {}}, "settings do not fit"),

@@ -15,7 +15,7 @@ README, DATA, EXPERIMENTS, PACKAGE = (
     REPO / folder / "README.md" for folder in (".", "data", "experiments", "speech2img")
 )
 """The documents whose commands are run; that of the package has Python."""
-VERBS = "check|prepare|synthesize|features|train|extract|generate|evaluate|import|compose|calibrate"
+VERBS = "check|prepare|synthesize|features|train|extract|generate|gallery|serve|evaluate|import|compose|calibrate"
 FEW = "--set loop.evaluate_every=4 --device cpu --precision fp32 --set batch_size=4".split()
 STEPS = {"teacher": 12, "encoder": 12}
 SMALL = {
@@ -23,6 +23,7 @@ SMALL = {
     "judge": ["width=8", "renders=16", "held_out_renders=8"],
     "encoder": ["model.channels=[8, 8, 8, 8, 8, 8, 16, 16]"],
     "generator": ["model.width=8", "model.discriminator_width=8"],
+    "codec": ["model.latent_channels=4", "model.width=8", "model.blocks=1"],
     "latent-flow": ["model.width=16", "model.depth=1", "sampler.steps=4", "grid_noises=1"],
     "prior": ["components=8", "width=16"],
 }
@@ -82,6 +83,8 @@ def small(words: Sequence[str]) -> list[str]:
         network = SMALL[kind] if "initial=songbirds" not in words else []
         network = [f"loop.max_steps={STEPS.get(role, 4)}", *network]
         return [*words, *FEW, *(part for setting in network for part in ("--set", setting))]
+    if verb == "gallery":
+        return [*words, "--images", "1", "--device", "cpu"]
     if verb == "evaluate":
         return [*words, *(["--limit", "2"] if "--model" in words else ["--allow-small"]), "--device", "cpu"]
     if verb == "features" and "googlenet" in " ".join(words):

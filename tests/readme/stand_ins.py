@@ -19,6 +19,7 @@ from helpers.published_states import (
     tacotron2,
 )
 from helpers.taef2_files import published_state as taef2_state
+from helpers.vqgan_states import published_state as vqgan_state
 from PIL import Image
 from torch import Tensor
 
@@ -66,6 +67,7 @@ def weights(folder: Path) -> None:
         "tacotron2_statedict.pt": tacotron2(),
         "taef2_encoder.pth": taef2_state("encoder"),
         "taef2_decoder.pth": taef2_state("decoder"),
+        "last.ckpt": vqgan_state(),
     }
     for name, state in files.items():
         torch.save(state, folder / name)

@@ -23,6 +23,7 @@ ONLY_PARSED = {
     "synthesize --root data/cub --engine command": "needs the programs; tests/cli/test_synthesize.py",
     "synthesize --root data/songbirds --engine kokoro": "needs its package and model; tests/cli/test_synthesize.py",
     "train encoder --config experiments/hear-anyone": "needs Whisper's encoder; tests/training/encoder",
+    "serve": "serves until a signal comes; tests/cli/test_serve.py",
     "calibrate": "needs a hundred recordings; tests/cli/test_calibrate.py",
     "import whisper-encoder": "needs files of Whisper's own sizes; tests/cli/test_import_whisper.py",
     "prepare cub --root data/cub --download": "fetches a gigabyte",
@@ -83,15 +84,16 @@ def _torchrun(line: str, base: Path) -> None:
 def test_every_command_of_the_documents_runs(folder: Path) -> None:
     for name in ("songbirds", "lumari", "cub", "cub100", "cub100-whole"):
         assert (folder / "data" / name / "manifest.jsonl").is_file()
-    runs = "teacher judge encoder generator noisy prior encoder-of-two cub-encoder cub-generator cub-flow".split()
+    runs = "teacher judge encoder generator noisy prior encoder-of-two".split()
+    runs += "cub-encoder cub-generator cub-codec cub-codes cub-flow".split()
     assert all((folder / "runs" / name / "export" / "weights.safetensors").is_file() for name in runs)
     weights = {path.name for path in (folder / "weights").iterdir()}
-    assert weights == set(
-        "googlenet efficientnet-lite0 tacotron2 li2020 stackgan sen rdg fid-inception imagenet-inception taef2".split()
-    )
-    assert (folder / "data" / "cub" / "derived" / "latents-128-taef2.h5").is_file()
+    names = "googlenet efficientnet-lite0 tacotron2 li2020 stackgan sen rdg fid-inception imagenet-inception taef2"
+    assert weights == {*names.split(), "vqgan", "used.pth", "vqgan-used"}
+    derived = folder / "data" / "cub" / "derived"
+    assert (derived / "latents-128-taef2.h5").is_file() and (derived / "tokens-128-vqgan.h5").is_file()
     assert {"bird.png", "text0.png"} <= {path.name for path in (folder / "pictures").iterdir()}
-    assert (folder / "runs" / "report" / "report.html").is_file()
+    assert (folder / "runs" / "report" / "report.html").is_file() and (folder / "gallery" / "index.html").is_file()
 
 
 def test_the_blocks_of_python_run(folder: Path) -> None:

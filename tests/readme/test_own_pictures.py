@@ -36,7 +36,8 @@ def test_the_section_goes_from_a_folder_to_a_report_and_to_tuned_weights() -> No
     verbs = [[line.split()[1] for line in block] for block in BLOCKS]
     whole = "prepare synthesize train features train extract train generate evaluate"
     assert verbs == [whole.split(), "features train generate extract train evaluate".split()]
-    assert [line for line in BLOCKS[1] if "initial=songbirds" in line] == [BLOCKS[1][1], BLOCKS[1][4]]
+    assert [line for line in BLOCKS[1] if "initial=songbirds" in line] == [BLOCKS[1][1]]
+    assert "--set generator=songbirds" in BLOCKS[1][4]
 
 
 def test_every_line_on_eight_pictures_in_classes(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_every_line_on_eight_pictures_in_classes(tmp_path: Path) -> None:
     for line in BLOCKS[0] + BLOCKS[1]:
         assert run(line, tmp_path) == 0, line
     assert len(Manifest.load(tmp_path / "mybirds").items) == 8
-    assert Image.open(tmp_path / "pictures" / "one_0.png").size == (64, 64)
+    assert Image.open(tmp_path / "pictures" / "one_0.png").size == (128, 128)  # of the shipped generator
     for name in ("report", "tuned-report"):
         assert np.isfinite(_report(tmp_path / "runs" / "mybirds" / name)["kernel_distance"])
 

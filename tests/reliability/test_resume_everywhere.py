@@ -24,6 +24,9 @@ TRAINERS = (
     "generator",
     "plain generator",
     "latent flow",
+    "codec",
+    "vq codec",
+    "gumbel codec",
     "classifier",
     "tacotron2",
 )

@@ -36,7 +36,7 @@ def test_what_a_run_learns_from_may_not_change(
 
 
 def test_an_unknown_kind_or_family_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such kind of training; choose among teacher, judge, encoder"):
+    with pytest.raises(ConfigError, match="no such kind of training; choose among teacher, judge, codec, encoder"):
         train("vocoder", tmp_path, tmp_path / "run", None, device="cpu", progress=False)
     with pytest.raises(ConfigError, match="no such family; choose among stackgan"):
         find_stage("generator").task("diffusion")

@@ -69,11 +69,11 @@ BENCHMARKS = {
     "stores": Benchmark(
         "manifests, mels and random reads at full size, times librosa a file", ("--rounds", "1", "--count", "50")
     ),
-    "pretrained_encoder": Benchmark(
-        "one utterance through Whisper's encoder and an adapter, beside a mel encoder",
-        ("--rounds", "2", "--seconds", "1"),
+    "latency": Benchmark(
+        "end of speech to a picture, in process and as a whole process",
+        ("--rounds", "1", "--processes", "1"),
+        needs="a wav file, and models that stand side by side",
     ),
-    "generate": Benchmark("speech2img generate, a whole process", ("--runs", "1", "--more", "2"), needs="a wav file"),
 }
 
 

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from speech2img.audio.limits import AudioLimits, check_header
 from speech2img.errors import AudioError, DataError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.reading import open_regular
+from speech2img.storage.scratch import scratch_folder
 
 KINDS = {
     "audio/mp4": ("mov", "MPEG-4 sound (m4a)"),
@@ -87,9 +87,9 @@ def _by_ffmpeg(
     name: str, data: bytes, program: str, container: str, kind: str, limits: AudioLimits
 ) -> tuple[np.ndarray, int]:
     """What ffmpeg makes of the first sound in a recording: no shell, no network, bounded time and size."""
-    with tempfile.TemporaryDirectory(prefix="speech2img-") as folder, disk_errors(folder):
+    with scratch_folder() as folder, disk_errors(folder):
         # Files of known names in a folder of its own: no name from outside reaches the command line.
-        source, target, log = (Path(folder) / part for part in ("recording", "sound.wav", "log"))
+        source, target, log = (folder / part for part in ("recording", "sound.wav", "log"))
         source.write_bytes(data)
         # Only this file, this container and its first sound; a damaged packet is an error.
         command = [program, "-nostdin", "-hide_banner", "-loglevel", "error", "-xerror", "-max_alloc", str(_MOST_BYTES)]

@@ -47,6 +47,7 @@ class Talk:
 
 
 TALKATIVE = Talk({3: 30, 4: 35, 5: 22, 6: 13})
+MODERATE = Talk({2: 25, 3: 35, 4: 25, 5: 15}, plain_share=0.85)
 BRIEF = Talk({1: 20, 2: 45, 3: 35}, plain_share=0.85)
 
 

@@ -29,7 +29,7 @@ from speech2img.corpora.records.facts import META_KEY
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.voices import draw_voice, voice_folder
 from speech2img.corpora.songbirds.attributes import FACTS
-from speech2img.corpora.songbirds.captions import BRIEF, TALKATIVE, Talk, write_captions
+from speech2img.corpora.songbirds.captions import BRIEF, MODERATE, TALKATIVE, Talk, write_captions
 from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_language
 from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.rendering.render import bird_box, render_bird
@@ -39,7 +39,7 @@ from speech2img.storage.fork_map import fork_map
 from speech2img.storage.lock import run_lock
 from speech2img.storage.progress import track
 
-CorpusSize = Literal["tiny", "small", "full"]
+CorpusSize = Literal["tiny", "quick", "small", "full"]
 RECIPE_VERSION = 3
 """Raised whenever the same size and seed would give another corpus."""
 IMAGE_SIZE = 256
@@ -63,10 +63,13 @@ class Extent:
     """Every how many-th training voice speaks: few voices are learned from few recordings."""
     talk: Talk = TALKATIVE
     """How much a caption says: little is learned from little."""
+    captions: int = CAPTIONS_PER_IMAGE
+    """Captions of each individual."""
 
 
 EXTENTS: Mapping[str, Extent] = {
     "tiny": Extent(6, 2, 6),
+    "quick": Extent(52, 4, 44, talk=MODERATE, captions=2),
     "small": Extent(52, 12, 44, voice_stride=5, talk=BRIEF),
     "full": Extent(160, 40, 34),
 }
@@ -89,9 +92,9 @@ def prepare_songbirds(
     ----------
     root : str or Path
         The corpus folder; made if it is not there.
-    size : {"tiny", "small", "full"}
-        8, 64 or 200 species with 6, 44 or 34 pictures each; in ``small`` five training
-        voices speak, briefly; else all 24.
+    size : {"tiny", "quick", "small", "full"}
+        8, 56, 64 or 200 species with 6, 44, 44 or 34 pictures each, ten captions a picture, two in ``quick``; in
+        ``small`` five training voices speak, briefly; else all 24.
     seed : int
         Same size, same seed, same language: same bytes. The pictures are the same in all languages.
     language : str
@@ -201,13 +204,13 @@ def _plan_captions(
     extent: Extent,
     language: Language,
 ) -> tuple[Caption, ...]:
-    """Ten captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
+    """Captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
     # Voices that training never hears speak some captions of test images.
-    num_held_out = round(CAPTIONS_PER_IMAGE * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
-    held_out = set(rng.sample(range(CAPTIONS_PER_IMAGE), num_held_out))
+    num_held_out = round(extent.captions * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
+    held_out = set(rng.sample(range(extent.captions), num_held_out))
     light = attributes["light"]
     captions = []
-    written = write_captions(attributes, rng, count=CAPTIONS_PER_IMAGE, talk=extent.talk, language=language)
+    written = write_captions(attributes, rng, count=extent.captions, talk=extent.talk, language=language)
     # The manner of speaking says the light, which no words do.
     for index, (text, mentions) in enumerate(written):
         manner = draw_manner(light, rng)

@@ -30,12 +30,14 @@ class FeatureSide:
     """Class outputs before the softmax (N, C)."""
     ids: Sequence[str] | None = None
     """Names of the images: what is drawn at random then depends on them, not on the order."""
+    classes: Sequence[int] | None = None
+    """Class that each image shows, or is to show."""
 
     @classmethod
     def of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
         """The pooled features of a set at an output of the network."""
         rows = None if images.features is None else lambda: _held(images, output)
-        return cls(images.name, lambda: images.gaussian(output), rows, ids=images.ids)
+        return cls(images.name, lambda: images.gaussian(output), rows, ids=images.ids, classes=images.classes)
 
     @classmethod
     def logits_of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
@@ -116,8 +118,8 @@ class ImageClasses:
 class MetricInputs:
     """All that one measurement has; a metric is measured if what it needs is among it.
 
-    The names of needs: ``statistics``, ``features`` and ``logits`` of the generated images, ``real statistics`` and
-    ``real features``, and the names of the other fields.
+    The names of needs: ``statistics``, ``features``, ``logits`` and ``classes`` of the generated images, ``real
+    statistics``, ``real features`` and ``real classes``, and the names of the other fields.
     """
 
     generated: FeatureSide | None = None
@@ -132,7 +134,8 @@ class MetricInputs:
     more: Mapping[str, Any] = field(default_factory=dict)
     """Whatever metrics of one's own need, by name."""
     absent: Mapping[str, str] = field(default_factory=dict)
-    """What is not at hand though a reader may expect it -> why, in words that follow the metric's title."""
+    """What is not at hand though a reader may expect it -> why, in words that follow the metric's title. A metric that
+    lacks anything else besides is passed over in silence."""
 
     @property
     def at_hand(self) -> frozenset[str]:
@@ -144,6 +147,7 @@ class MetricInputs:
                 ("statistics", side and side.gaussian),
                 ("features", side and side.features),
                 ("logits", side and side.logits),
+                ("classes", side and side.classes),
             )
             if value is not None
         }

@@ -1,6 +1,7 @@
 """What Inception says of a model's pictures: the same numbers as for two folders, beside the rest of its report."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from speech2img.metrics.evaluate.retrieval_rows import (
     retrieval_settings,
 )
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
+from speech2img.metrics.functional.class_probe import FEWEST_IMAGES
 from speech2img.metrics.images.features import FeatureSettings, ImageFeatures, extract_features
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
 from speech2img.metrics.images.sets import ImageSet
@@ -139,9 +141,14 @@ class InceptionMetrics:
         reader: FeatureExtractor,
         plan: InceptionPlan,
     ) -> None:
+        class_of = {item.id: item.class_id for item in self._manifest.items}
+        shown = [class_of[item_id] for item_id in real.ids]
+        described = [class_of[record.item_id] for record in group.records]
+        # A corpus may have a class for each picture: then there are none to be told apart.
+        has_classes = min(Counter(shown).values()) >= FEWEST_IMAGES
         made, true = (
-            ImageSet(source.name, self._read(source, reader, settings))
-            for source, settings in ((generated, plan.settings), (real, plan.real_settings))
+            ImageSet(source.name, self._read(source, reader, settings), classes=classes if has_classes else None)
+            for source, settings, classes in ((generated, plan.settings, described), (real, plan.real_settings, shown))
         )
         add_inception_rows(
             report, made, true, plan, reader=reader, group=group.name, seed=self._seed, progress=self._progress

@@ -29,7 +29,9 @@ COLLAPSED = 0.2
 """A generator whose pictures of one utterance vary less than this part of the real ones is called collapsed."""
 _NO_RETRIEVAL = "{group}: retrieval not measured ({error})."
 LEFT_OUT = ("precision_recall",)
-"""Metrics that mean little of the few pictures of one group by a network of one's own."""
+"""Metrics that mean little of few pictures of one group."""
+MANY = 1000
+"""So many pictures are no longer few."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def add_distribution_metrics(
             section(suffix, lambda score, against=against: _distance_words(score, against)),  # type: ignore[misc]
             MetricInputs(generated=FeatureSide.of_reading(reading, name=what), real=reference),
             options,
-            without=LEFT_OUT,
+            without=LEFT_OUT if count < MANY else (),
         )
 
     # Scores of the classes that the network tells apart.

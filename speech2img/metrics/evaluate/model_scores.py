@@ -1,6 +1,6 @@
 """Numbers that only a model has: what it says of speech, and how its images of one utterance vary."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ UTTERANCES_PROTOCOL = "one picture an utterance, fresh noise for each"
 
 
 def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Score]:
-    """Spoken-attribute accuracy: of all mentions, of those in words, and of those by the manner of speaking alone."""
+    """Spoken-attribute accuracy: of all mentions, in words, by the manner of speaking alone, and of whole sentences."""
     # All mentions, and those in words and by manner apart.
     mentioned = {name for mention in spoken.mentions for name in mention}
     worded, manner = mentioned - spoken.manner, mentioned & spoken.manner
@@ -47,6 +47,31 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
             "= (accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
         )
         scores += _four(prefix, score, protocol, seed)
+    return scores + _whole_sentences(spoken, worded or mentioned, seed)
+
+
+def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) -> list[Score]:
+    """Share of the utterances of which all that they mention in words is right, in their images and in real ones."""
+    said = [{name: value for name, value in mention.items() if name in attributes} for mention in spoken.mentions]
+    rows = [row for row, mention in enumerate(said) if mention]
+    if len(rows) < 2:
+        return []
+    scores = []
+    for name, readings in (("accuracy", spoken.readings), ("real", spoken.real_readings)):
+        right = np.array([said[row].items() <= readings[row].items() for row in rows], dtype=np.float64)
+        scores.append(
+            Score(
+                name=f"whole_sentence_{name}",
+                value=float(right.mean()),
+                num_samples=len(rows),
+                protocol=f"all mentions in words are read right; {UTTERANCES_PROTOCOL}; n = utterances; "
+                "interval by 1,000 resamples of utterances",
+                seed=seed,
+                interval=mean_interval(right, seed=seed),
+                higher_is_better=True if name == "accuracy" else None,
+                is_share=True,
+            )
+        )
     return scores
 
 

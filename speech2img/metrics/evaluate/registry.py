@@ -85,6 +85,16 @@ def _precision_recall(inputs: MetricInputs, options: MetricOptions) -> "Sequence
     )
 
 
+def _described_class(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.class_probe import class_probe
+
+    generated, real = inputs.generated, inputs.real
+    assert generated is not None and real is not None and generated.features is not None and real.features is not None
+    assert generated.classes is not None and real.classes is not None
+    found = class_probe(generated.features(), generated.classes, real.features(), real.classes, seed=options.seed)
+    return found.scores(seed=options.seed)
+
+
 def _inception_score(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.inception_score import inception_score
 
@@ -163,6 +173,11 @@ METRICS: dict[str, Metric] = {
     "precision_recall": Metric(
         title="precision and recall", needs={"features", "real features"}, compute=_precision_recall
     ),
+    "described_class": Metric(
+        title="described class found",
+        needs={"features", "classes", "real features", "real classes"},
+        compute=_described_class,
+    ),
     "inception_score": Metric(title="Inception Score", needs={"logits"}, compute=_inception_score),
     "r_precision": Metric(title="R-precision", needs={"matching"}, compute=_r_precision),
     "recall": Metric(title="Recall between pictures", needs={"ranking"}, compute=_recall),
@@ -208,7 +223,7 @@ def measure(
         missing = set(metric.needs) - at_hand
         if not missing:
             section.add(metric.title, partial(metric.compute, inputs, options))
-        elif reasons := [inputs.absent[need] for need in sorted(missing) if need in inputs.absent]:
-            lacking.setdefault(reasons[0], []).append(metric.title)
+        elif missing <= inputs.absent.keys():
+            lacking.setdefault(inputs.absent[min(missing)], []).append(metric.title)
     for reason, titles in lacking.items():
         section.note(f"{', '.join(titles)} {reason}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 
 from speech2img.errors import MetricError
 from speech2img.metrics.functional.feature_statistics import check_features
@@ -45,8 +46,7 @@ def mean_pairwise_distance(rows: NDArray[np.floating]) -> float:
     points = check_features(rows, "pictures of one utterance")
     if len(points) < 2:
         raise MetricError.about("diversity", "a set of one picture", "make at least 2 pictures an utterance")
-    first, second = np.triu_indices(len(points), k=1)
-    return float(np.linalg.norm(points[first] - points[second], axis=1).mean() / np.sqrt(points.shape[1]))
+    return float(pdist(points).mean() / np.sqrt(points.shape[1]))
 
 
 def diversity(sets: Sequence[NDArray[np.floating]], *, num_bootstrap: int = 1000, seed: int = 0) -> Diversity:

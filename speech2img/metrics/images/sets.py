@@ -35,6 +35,8 @@ class ImageSet:
     """Statistics from a file, by the output of the network; small to large."""
     source: StatisticsSource | None = None
     """What the file says of them."""
+    classes: Sequence[int] | None = None
+    """Class of each picture, in the order of ``ids``, where it is known."""
 
     @property
     def protocol(self) -> FeatureProtocol | None:

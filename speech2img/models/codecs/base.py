@@ -65,9 +65,7 @@ class ImageCodec(nn.Module):
         ValueError
             If the batch is of another shape.
         """
-        shape = tuple(images_B3HW.shape)
-        if len(shape) != 4 or shape[1] != 3 or 0 in shape or shape[2] % self.stride or shape[3] % self.stride:
-            raise ValueError(f"expected images of shape (B, 3, H, W), sides multiples of {self.stride}, got {shape}")
+        self.demand_images(images_B3HW)
         scale = self.latent_deviation[:, None, None]
         return (self.encode_raw(images_B3HW) - self.latent_mean[:, None, None]) / scale
 
@@ -94,3 +92,9 @@ class ImageCodec(nn.Module):
             raise ValueError(f"expected latents of shape (B, {self.channels}, h, w), got {shape}")
         scale = self.latent_deviation[:, None, None]
         return self.decode_raw(latents_BChw * scale + self.latent_mean[:, None, None])
+
+    def demand_images(self, images_B3HW: Tensor) -> None:
+        """Raise ValueError unless it is a batch of images with sides that are multiples of ``stride``."""
+        shape = tuple(images_B3HW.shape)
+        if len(shape) != 4 or shape[1] != 3 or 0 in shape or shape[2] % self.stride or shape[3] % self.stride:
+            raise ValueError(f"expected images of shape (B, 3, H, W), sides multiples of {self.stride}, got {shape}")

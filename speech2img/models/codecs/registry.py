@@ -1,19 +1,26 @@
 """Image codecs by the name that a release gives them; the file of one is imported when a release asks for it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from speech2img.models.codecs.base import ImageCodec
 
 
-def _taef2() -> type[ImageCodec]:
-    from speech2img.models.codecs.taef2 import TAEF2
-
-    return TAEF2
+def _class(module: str, name: str) -> type[ImageCodec]:
+    found: type[ImageCodec] = getattr(import_module(f"speech2img.models.codecs.{module}"), name)
+    return found
 
 
 CODECS: Mapping[str, Callable[[], type[ImageCodec]]] = {
-    "taef2": _taef2  # tiny autoencoder of FLUX.2's latents (madebyollin/taesd): 32 channels, sides / 8
+    # The tiny autoencoder of FLUX.2's latents (madebyollin/taesd): 32 channels, sides / 8.
+    "taef2": partial(_class, "taef2", "TAEF2"),
+    # Our own, of any number of channels, sides / 8: 'train codec'.
+    "conv-autoencoder": partial(_class, "conv_autoencoder", "ConvAutoencoder"),
+    # Tokens of a codebook (CompVis/taming-transformers): the nearest code, and by a Gumbel softmax.
+    "vqgan": partial(_class, "vqgan", "VQGAN"),
+    "gumbel-vq": partial(_class, "vqgan", "GumbelVQ"),
 }
 """Name under ``codec.network`` of a release's config -> a function that gives the class."""
 

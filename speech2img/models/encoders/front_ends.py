@@ -1,20 +1,38 @@
-"""Pretrained acoustic front-ends by the name that a release gives them."""
+"""Pretrained acoustic front-ends by the name that a release gives them; its file is imported when one asks for it."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
 
 from speech2img.models.encoders.front_end import AcousticFrontEnd
-from speech2img.models.encoders.hubert import HubertBase, HubertLarge
-from speech2img.models.encoders.whisper import WhisperEncoder
 
 FrontEndName = Literal["whisper", "hubert-base", "hubert-large"]
+FrontEndClass = Callable[..., AcousticFrontEnd]
 
-FRONT_ENDS: Mapping[str, Callable[..., AcousticFrontEnd]] = {
-    "whisper": WhisperEncoder,  # Radford et al. 2022: log-mel, 50 steps a second
-    "hubert-base": HubertBase,  # Hsu et al. 2021: waveform, 50 steps a second
-    "hubert-large": HubertLarge,  # the one of SpeechCLIP large and S2IVQ-D
+
+def _whisper() -> FrontEndClass:
+    from speech2img.models.encoders.whisper import WhisperEncoder
+
+    return WhisperEncoder
+
+
+def _hubert_base() -> FrontEndClass:
+    from speech2img.models.encoders.hubert import HubertBase
+
+    return HubertBase
+
+
+def _hubert_large() -> FrontEndClass:
+    from speech2img.models.encoders.hubert import HubertLarge
+
+    return HubertLarge
+
+
+FRONT_ENDS: Mapping[str, Callable[[], FrontEndClass]] = {
+    "whisper": _whisper,  # Radford et al. 2022: log-mel, 50 steps a second
+    "hubert-base": _hubert_base,  # Hsu et al. 2021: waveform, 50 steps a second
+    "hubert-large": _hubert_large,  # the one of SpeechCLIP large and S2IVQ-D
 }
-"""Name under ``network`` of a front-end's release -> class."""
+"""Name under ``network`` of a front-end's release -> a function that gives the class."""
 
 
 def build_front_end(name: str, **settings: int) -> AcousticFrontEnd:
@@ -41,4 +59,4 @@ def build_front_end(name: str, **settings: int) -> AcousticFrontEnd:
     """
     if name not in FRONT_ENDS:
         raise ValueError(f"front_end must be one of {', '.join(FRONT_ENDS)}, got {name!r}")
-    return FRONT_ENDS[name](**settings)
+    return FRONT_ENDS[name]()(**settings)

@@ -7,13 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.front_end import AcousticFrontEnd, FrontEndStates
-from speech2img.models.layers.transformer import TransformerBlock, attention_mask, valid_steps
+from speech2img.models.layers.transformer import HEAD_WIDTH, TransformerBlock, attention_mask, valid_steps
 
 KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 SHORTEST = 400
 """Samples that give one step."""
-HEAD_WIDTH = 64
-"""Width of an attention head in all published sizes."""
 POSITION_KERNEL, POSITION_GROUPS = 128, 16
 MAX_SAMPLES = 480_000
 """Longest utterance: 30 s at 16 kHz."""

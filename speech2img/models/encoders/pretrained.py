@@ -1,17 +1,23 @@
 """A speech encoder on a pretrained acoustic front-end: mix of its layers, 25 frames a second or fewer, an adapter."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.frame_adapter import FrameAdapter
 from speech2img.models.encoders.front_ends import FrontEndName, build_front_end
 from speech2img.models.encoders.layer_mix import LayerMix, normalized_states, pooled_steps, pooling_factors
 from speech2img.models.encoders.manner import NUM_FEATURES, manner_features
-from speech2img.models.encoders.parallel_branch import ParallelBranch
+
+if TYPE_CHECKING:
+    from speech2img.models.encoders.parallel_branch import ParallelBranch
+
+HEARD_AT_ONCE = 4
+"""Utterances that a frozen front-end hears at once on a CPU: their states stay in its caches, which halves the time."""
 
 
 class PooledStates(NamedTuple):
@@ -74,6 +80,9 @@ class PretrainedEncoder(SpeechEncoder):
         For contradictory settings, at construction.
     """
 
+    adapter: "FrameAdapter | ParallelBranch"
+    """What learns on top."""
+
     def __init__(
         self,
         *,
@@ -111,8 +120,9 @@ class PretrainedEncoder(SpeechEncoder):
         self.mix = LayerMix(self.front_end.num_layers + 1)
         manner_width = NUM_FEATURES if manner else 0
         self.frame_width = self.front_end.width + manner_width
-        self.adapter: FrameAdapter | ParallelBranch
         if adapter == "parallel":
+            from speech2img.models.encoders.parallel_branch import ParallelBranch
+
             self.adapter = ParallelBranch(self.front_end.width, num_heads, embedding_dim, dropout=dropout)
         else:
             self.adapter = FrameAdapter(
@@ -138,6 +148,18 @@ class PretrainedEncoder(SpeechEncoder):
 
     def pooled_states(self, mel_BMT: Tensor, lengths_B: Tensor) -> PooledStates:
         """What the front-end hears, at the adapter's rate; arguments and errors as for `forward`."""
+        if self.tuned or mel_BMT.device.type != "cpu" or len(mel_BMT) <= HEARD_AT_ONCE:
+            return self._pooled_states(mel_BMT, lengths_B)
+        parts = []
+        for mel, lengths in zip(mel_BMT.split(HEARD_AT_ONCE), lengths_B.split(HEARD_AT_ONCE), strict=True):
+            parts.append(self._pooled_states(mel[..., : max(1, int(lengths.max()))], lengths))
+        steps = max(part.manner_BSF.shape[1] for part in parts)
+        states = [functional.pad(part.states_BLSD, (0, 0, 0, steps - part.states_BLSD.shape[2])) for part in parts]
+        manner = [functional.pad(part.manner_BSF, (0, 0, 0, steps - part.manner_BSF.shape[1])) for part in parts]
+        return PooledStates(torch.cat(states), torch.cat(manner), torch.cat([part.lengths_B for part in parts]))
+
+    def _pooled_states(self, mel_BMT: Tensor, lengths_B: Tensor) -> PooledStates:
+        """The same for as many as are heard at once."""
         with torch.set_grad_enabled(self.tuned and torch.is_grad_enabled()):
             states = self.front_end(mel_BMT, lengths_B)
             factors = pooling_factors(states.lengths_B, stride=self.frame_stride, max_frames=self.max_frames)

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.front_end import AcousticFrontEnd, FrontEndStates
-from speech2img.models.layers.transformer import TransformerBlock, attention_mask, valid_steps
-from speech2img.models.published.whisper import HEAD_WIDTH
+from speech2img.models.layers.transformer import HEAD_WIDTH, TransformerBlock, attention_mask, valid_steps
 
 
 class WhisperEncoder(AcousticFrontEnd):
@@ -111,6 +110,7 @@ def sinusoids(num_positions: int, width: int) -> Tensor:
     Tensor [shape=(num_positions, width)]
         Column i of the first half is sin(t r_i), of the second cos(t r_i), r_i from 1 to 1/10,000.
     """
-    rates = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2))
-    angles = torch.arange(num_positions)[:, None] * rates
+    # On the CPU also where a network is only laid out: on torch's meta device such products load its compiler.
+    rates = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2, device="cpu"))
+    angles = torch.arange(num_positions, device="cpu")[:, None] * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)

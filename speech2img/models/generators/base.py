@@ -82,6 +82,8 @@ class ImageGenerator(Protocol):
 class GradualGenerator(Protocol):
     """A generator that draws in steps, and can show at each where it leads."""
 
+    steps: int
+    """In how many it draws."""
     steps_range: tuple[int, int]
     """Fewest and most steps."""
 
@@ -89,8 +91,18 @@ class GradualGenerator(Protocol):
     def sampling(self) -> Mapping[str, str | int | float]:
         """How images are drawn, as reports quote it."""
 
-    def previews(self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None) -> Iterator[Tensor]:
-        """Images (B, 3, S, S) in -1..1, one a step; the last is what `sample` gives, with so many steps."""
+    def previews(
+        self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None, every: int = 1
+    ) -> Iterator[Tensor]:
+        """Images (B, 3, S, S) in -1..1, of the first step, of one in ``every`` and of the last, which is `sample`'s."""
+
+
+@runtime_checkable
+class GuidedGenerator(Protocol):
+    """A generator that can hold closer to what was said than it was trained to."""
+
+    guidance_scale: float
+    """1 follows the data, 0 hears nothing; more is closer, with less variety."""
 
 
 @runtime_checkable

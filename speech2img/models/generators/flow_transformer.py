@@ -4,6 +4,7 @@ Shape letters: B samples, C channels, h side of the latents, N patches (tokens),
 its embeddings, W width of the network.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,12 +26,92 @@ class FlowCondition(NamedTuple):
     sentence_BW: Tensor
     """Of the adaptive norms, beside the time."""
     steps_BSW: Tensor
-    """What tokens attend to: the sentence, and the frames behind it."""
+    """What tokens attend to, where they do: the sentence, and the frames behind it."""
     allowed_B11S: Tensor | None
     """Valid steps, as `attention_mask` gives them."""
 
 
-class FlowTransformer(nn.Module):
+class SpeechConditioned(nn.Module):
+    """Network whose evaluations of a sample all take the same condition; a subclass adds the layers in its turn."""
+
+    sentence: Standardize
+    frames: Standardize
+    reader_weight: Tensor
+    """(V, D) of all V values, where attributes are read."""
+    reader_bias: Tensor
+    """(V,)."""
+
+    def _add_condition(
+        self, embedding_dim: int, width: int, *, needs_frames: bool, cross_attention: bool, value_counts: Sequence[int]
+    ) -> None:
+        """Layers of the condition, and of none; arguments as of `FlowTransformer`."""
+        if needs_frames and not cross_attention:
+            raise ValueError("frames need cross_attention")
+        if value_counts and (needs_frames or not cross_attention or min(value_counts) < 2):
+            raise ValueError("value_counts of 2 or more need cross_attention, and no frames")
+        self.needs_frames, self.cross_attention, self.value_counts = needs_frames, cross_attention, list(value_counts)
+        self.from_sentence = nn.Linear(embedding_dim, width)
+        self.null_sentence = nn.Parameter(torch.zeros(width))
+        if value_counts:
+            self.register_buffer("reader_weight", torch.zeros(sum(value_counts), embedding_dim))
+            self.register_buffer("reader_bias", torch.zeros(sum(value_counts)))
+            self.value_steps = nn.Parameter(torch.randn(sum(value_counts), width))
+            self.attribute_steps = nn.Parameter(torch.randn(len(value_counts), width))
+        elif cross_attention:
+            self.from_step = nn.Linear(embedding_dim, width)
+            self.sentence_step = nn.Parameter(torch.zeros(width))
+        if cross_attention:
+            self.null_step = nn.Parameter(torch.zeros(width))
+
+    def read_with_(self, weight_VD: Tensor, bias_V: Tensor) -> None:
+        """Set the linear reader, whose outputs are logits of all values, attribute by attribute."""
+        self.reader_weight.copy_(weight_VD)
+        self.reader_bias.copy_(bias_V)
+
+    def _attributes(self, sentence_BD: Tensor) -> Tensor:
+        """A step for each attribute: the embedding of its likeliest value, as drawn features are never sure."""
+        logits_BV = F.linear(sentence_BD.float(), self.reader_weight, self.reader_bias)
+        likeliest_BA = torch.stack(
+            [logits.argmax(dim=1) for logits in logits_BV.split(self.value_counts, dim=1)], dim=1
+        )
+        first_A = torch.tensor([0, *self.value_counts[:-1]], device=sentence_BD.device).cumsum(0)
+        return self.value_steps[likeliest_BA + first_A] + self.attribute_steps
+
+    def condition(
+        self, speech: SpeechEncoding, conditional_B: Tensor | None = None, *, read_from_BD: Tensor | None = None
+    ) -> FlowCondition:
+        """What was said, projected once for all evaluations.
+
+        Parameters
+        ----------
+        speech : SpeechEncoding
+            Of B utterances; frames are left alone where they are not needed.
+        conditional_B : Tensor [shape=(B,), bool], optional
+            False where the flow is to be that of images at large, without speech.
+        read_from_BD : Tensor [shape=(B, D)], optional
+            Sentences without the noise that training lays on them: what attributes are read from.
+        """
+        sentence_BD = self.sentence(speech.sentence)
+        sentence_BW = self.from_sentence(sentence_BD)
+        allowed, steps_BSW = None, sentence_BW[:, None]
+        if self.value_counts:
+            steps_BSW = self._attributes(speech.sentence if read_from_BD is None else read_from_BD)
+        elif self.cross_attention:
+            steps_BSW = (self.from_step(sentence_BD) + self.sentence_step)[:, None]
+        if self.needs_frames:
+            frames_BSW = self.from_step(self.frames(speech.words.transpose(1, 2)))
+            steps_BSW = torch.cat([steps_BSW, frames_BSW], dim=1)
+            valid_BS = valid_steps(speech.word_lengths + 1, steps_BSW.shape[1], steps_BSW.device)
+            allowed = attention_mask(valid_BS)
+        if conditional_B is not None:
+            sentence_BW = torch.where(conditional_B[:, None], sentence_BW, self.null_sentence.to(sentence_BW.dtype))
+            if self.cross_attention:
+                null_step = self.null_step.to(steps_BSW.dtype)
+                steps_BSW = torch.where(conditional_B[:, None, None], steps_BSW, null_step)
+        return FlowCondition(sentence_BW, steps_BSW, allowed)
+
+
+class FlowTransformer(SpeechConditioned):
     """Velocity of a rectified flow in standardised latents.
 
     Patches of the latents are tokens with learned positions. Norms are shifted and scaled by time and sentence; tokens
@@ -54,6 +135,11 @@ class FlowTransformer(nn.Module):
         In the blocks, while training.
     needs_frames : bool
         Whether tokens attend to frames; otherwise the sentence is the only step of their sequence.
+    cross_attention : bool
+        Whether tokens attend to that sequence; otherwise the adaptive norms alone say what is wanted.
+    value_counts : sequence of int
+        Numbers of values of the attributes that a linear reader, `read_with_`, finds in the sentence: tokens then
+        attend to a step for each attribute, and not to the sentence. For features of an image, without frames.
 
     Raises
     ------
@@ -73,13 +159,15 @@ class FlowTransformer(nn.Module):
         num_heads: int = 4,
         dropout: float = 0.0,
         needs_frames: bool = True,
+        cross_attention: bool = True,
+        value_counts: Sequence[int] = (),
     ) -> None:
         super().__init__()
         if min(embedding_dim, channels, side, patch, width, depth, num_heads) < 1:
             raise ValueError("sizes of the flow must be 1 or more")
         if side % patch:
             raise ValueError(f"patch must divide the side of the latents, {side}, got {patch}")
-        self.patch, self.needs_frames = patch, needs_frames
+        self.patch = patch
         # Statistics of the training data.
         self.latents = Standardize(channels, trailing=2)
         self.sentence = Standardize(embedding_dim, common_deviation=True)
@@ -89,15 +177,14 @@ class FlowTransformer(nn.Module):
         self.from_patch = nn.Linear(token_size, width)
         self.position = nn.Parameter(torch.zeros((side // patch) ** 2, width))
         self.from_time = TimeEmbedding(width)
-        self.from_sentence = nn.Linear(embedding_dim, width)
-        self.from_step = nn.Linear(embedding_dim, width)
-        self.sentence_step = nn.Parameter(torch.zeros(width))
-        self.null_sentence = nn.Parameter(torch.zeros(width))
-        self.null_step = nn.Parameter(torch.zeros(width))
+        self._add_condition(
+            embedding_dim, width, needs_frames=needs_frames, cross_attention=cross_attention, value_counts=value_counts
+        )
         # What is made of it; at the start the velocity is zero.
         self.to_modulation = nn.Linear(width, NUM_MODULATIONS * width)
         self.blocks = nn.ModuleList(
-            AdaptiveBlock(width, num_heads, _MLP_FACTOR * width, dropout=dropout) for _ in range(depth)
+            AdaptiveBlock(width, num_heads, _MLP_FACTOR * width, dropout=dropout, cross_attention=cross_attention)
+            for _ in range(depth)
         )
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.to_last_modulation = nn.Linear(width, 2 * width)
@@ -106,31 +193,6 @@ class FlowTransformer(nn.Module):
         for layer in (self.to_modulation, self.to_last_modulation, self.to_patch):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-
-    def condition(self, speech: SpeechEncoding, conditional_B: Tensor | None = None) -> FlowCondition:
-        """What was said, projected once for all evaluations.
-
-        Parameters
-        ----------
-        speech : SpeechEncoding
-            Of B utterances; frames are left alone where they are not needed.
-        conditional_B : Tensor [shape=(B,), bool], optional
-            False where the flow is to be that of images at large, without speech.
-        """
-        sentence_BD = self.sentence(speech.sentence)
-        sentence_BW = self.from_sentence(sentence_BD)
-        steps_BSW = (self.from_step(sentence_BD) + self.sentence_step)[:, None]
-        allowed = None
-        if self.needs_frames:
-            frames_BSW = self.from_step(self.frames(speech.words.transpose(1, 2)))
-            steps_BSW = torch.cat([steps_BSW, frames_BSW], dim=1)
-            valid_BS = valid_steps(speech.word_lengths + 1, steps_BSW.shape[1], steps_BSW.device)
-            allowed = attention_mask(valid_BS)
-        if conditional_B is not None:
-            sentence_BW = torch.where(conditional_B[:, None], sentence_BW, self.null_sentence.to(sentence_BW.dtype))
-            null_step = self.null_step.to(steps_BSW.dtype)
-            steps_BSW = torch.where(conditional_B[:, None, None], steps_BSW, null_step)
-        return FlowCondition(sentence_BW, steps_BSW, allowed)
 
     def forward(self, state_BChh: Tensor, time_B: Tensor, condition: FlowCondition) -> Tensor:
         """Velocity of the flow.

@@ -104,7 +104,9 @@ class ImageSampler(nn.Module):
         steps = self.generator.sampling if isinstance(self.generator, GradualGenerator) else {}
         return {"conditioning": self.conditioning, **drawn, **steps}
 
-    def previews(self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None) -> Iterator[Tensor]:
+    def previews(
+        self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None, every: int = 1
+    ) -> Iterator[Tensor]:
         """Ever better images, the last as `sample` gives it: of a generator's steps, or else its stages.
 
         Parameters
@@ -113,13 +115,16 @@ class ImageSampler(nn.Module):
             As for `sample`.
         steps : int, optional
             Of a `GradualGenerator`; by default as released.
+        every : int >= 1
+            One of so many steps is shown, beside the first and the last.
 
         Yields
         ------
         Tensor [shape=(B, 3, S, S), range -1..1]
         """
-        if isinstance(self.generator, GradualGenerator) and self.prior is None and self.options.num_candidates == 1:
-            yield from self.generator.previews(speech, self._draws(noise.repeated(1)), steps=steps)
+        if isinstance(self.generator, GradualGenerator) and self.options.num_candidates == 1:
+            draws = self._draws(noise.repeated(1))
+            yield from self.generator.previews(self._condition(speech, draws), draws, steps=steps, every=every)
         else:
             yield from self.sample(speech, noise)
 
@@ -144,20 +149,7 @@ class ImageSampler(nn.Module):
         draws = self._draws(noise.repeated(count))
         repeated = SpeechEncoding(*(part.repeat_interleave(count, dim=0) for part in speech))
 
-        # Features of one image instead of the embedding.
-        condition = repeated
-        if self.prior is not None:
-            features = self.prior.sample(
-                repeated.sentence,
-                draws.normal("prior", self.prior.components),
-                steps=self.options.prior_steps,
-                mean_scale=self.options.mean_scale,
-                guidance_scale=self.options.guidance_scale,
-                temperature=self.options.temperature,
-            )
-            condition = repeated._replace(sentence=features)
-
-        stages = [stage.float() for stage in self.generator.sample(condition, draws)]
+        stages = [stage.float() for stage in self.generator.sample(self._condition(repeated, draws), draws)]
         if count == 1:
             return stages
 
@@ -166,6 +158,20 @@ class ImageSampler(nn.Module):
         fit_BC = F.cosine_similarity(self.reranker(stages[-1]), repeated.sentence, dim=1).view(-1, count)
         kept = fit_BC.argmax(dim=1) + count * torch.arange(len(fit_BC), device=fit_BC.device)
         return [stage[kept] for stage in stages]
+
+    def _condition(self, speech: SpeechEncoding, draws: ImageNoise) -> SpeechEncoding:
+        """With a prior, features of one image in the place of the sentence."""
+        if self.prior is None:
+            return speech
+        features = self.prior.sample(
+            speech.sentence,
+            draws.normal("prior", self.prior.components),
+            steps=self.options.prior_steps,
+            mean_scale=self.options.mean_scale,
+            guidance_scale=self.options.guidance_scale,
+            temperature=self.options.temperature,
+        )
+        return speech._replace(sentence=features)
 
     def _draws(self, noise: ImageNoise) -> ImageNoise:
         """The same noise with a zero ``condition`` where it is to be the mean, and joint draws out of one stream."""

@@ -20,9 +20,16 @@ def _latent_flow() -> type[nn.Module]:
     return LatentFlowGenerator
 
 
+def _vq_diffusion() -> type[nn.Module]:
+    from speech2img.models.generators.vq_diffusion.generator import VQDiffusionGenerator
+
+    return VQDiffusionGenerator
+
+
 GENERATORS: dict[str, Callable[[], type[nn.Module]]] = {
     "stackgan": _stackgan,  # StackGAN-v2, and stacked densely that of S2IGAN
     "latent-flow": _latent_flow,  # rectified flow in the latents of an image codec, and the codec
+    "vq-diffusion": _vq_diffusion,  # discrete diffusion over the tokens of an image codec, and the codec
 }
 """Name under ``generator.network`` of a release's config -> a function that gives the class, an `ImageGenerator`."""
 

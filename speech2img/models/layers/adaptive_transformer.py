@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.layers.attention import attend
 from speech2img.models.layers.transformer import SelfAttention
 
 NUM_MODULATIONS = 6
@@ -51,13 +52,15 @@ class CrossAttention(nn.Module):
         Size of tokens and steps.
     num_heads : int
         Heads; a divisor of ``width``.
+    steps_width : int, optional
+        Size of the steps, where they have another.
     """
 
-    def __init__(self, width: int, num_heads: int) -> None:
+    def __init__(self, width: int, num_heads: int, *, steps_width: int | None = None) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.query = nn.Linear(width, width)
-        self.key_value = nn.Linear(width, 2 * width)
+        self.key_value = nn.Linear(width if steps_width is None else steps_width, 2 * width)
         self.out = nn.Linear(width, width)
 
     def forward(self, tokens_BND: Tensor, steps_BSD: Tensor, allowed_B11S: Tensor | None) -> Tensor:
@@ -76,12 +79,12 @@ class CrossAttention(nn.Module):
         """
         query = self.query(tokens_BND).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
         key, value = self.key_value(steps_BSD).unflatten(2, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed_B11S)
+        attended = attend(query, key, value, allowed_B11S)
         return self.out(attended.transpose(1, 2).flatten(2))
 
 
 class AdaptiveBlock(nn.Module):
-    """Self-attention, cross-attention and a two-layer network, each added to the tokens; at the start it adds nothing.
+    """Self-attention, cross-attention and a two-layer network, added to the tokens; at the start they add nothing.
 
     Parameters
     ----------
@@ -91,20 +94,26 @@ class AdaptiveBlock(nn.Module):
         Width between the two linear maps.
     dropout : float
         On what is added to the tokens.
+    cross_attention : bool
+        Whether tokens attend to a sequence; otherwise the six vectors alone say what is wanted.
     """
 
-    def __init__(self, width: int, num_heads: int, mlp_width: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, width: int, num_heads: int, mlp_width: int, *, dropout: float = 0.0, cross_attention: bool = True
+    ) -> None:
         super().__init__()
         self.offsets = nn.Parameter(torch.zeros(NUM_MODULATIONS, width))
         self.attention_norm = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = SelfAttention(width, num_heads)
-        self.cross_norm = nn.LayerNorm(width)
-        self.cross_attention = CrossAttention(width, num_heads)
+        self.cross_attention: CrossAttention | None = None
+        if cross_attention:
+            self.cross_norm = nn.LayerNorm(width)
+            self.cross_attention = CrossAttention(width, num_heads)
+            nn.init.zeros_(self.cross_attention.out.weight)
         self.mlp_norm = nn.LayerNorm(width, elementwise_affine=False)
         self.mlp_in = nn.Linear(width, mlp_width)
         self.mlp_out = nn.Linear(mlp_width, width)
         self.dropout = nn.Dropout(dropout)
-        nn.init.zeros_(self.cross_attention.out.weight)
 
     def forward(
         self, tokens_BND: Tensor, modulation_B6D: Tensor, steps_BSD: Tensor, allowed_B11S: Tensor | None
@@ -117,7 +126,7 @@ class AdaptiveBlock(nn.Module):
         modulation_B6D : Tensor [shape=(B, 6, D)]
             What the condition gives to all blocks; zero gates leave the tokens alone.
         steps_BSD, allowed_B11S
-            As for `CrossAttention.forward`.
+            As for `CrossAttention.forward`; left alone without it.
 
         Returns
         -------
@@ -127,8 +136,9 @@ class AdaptiveBlock(nn.Module):
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation.unbind(dim=1)
         heard = modulated(self.attention_norm(tokens_BND), shift, scale)
         tokens_BND = tokens_BND + gate * self.dropout(self.attention(heard, None))
-        attended = self.cross_attention(self.cross_norm(tokens_BND), steps_BSD, allowed_B11S)
-        tokens_BND = tokens_BND + self.dropout(attended)
+        if self.cross_attention is not None:
+            attended = self.cross_attention(self.cross_norm(tokens_BND), steps_BSD, allowed_B11S)
+            tokens_BND = tokens_BND + self.dropout(attended)
         hidden = self.mlp_in(modulated(self.mlp_norm(tokens_BND), mlp_shift, mlp_scale))
         return tokens_BND + mlp_gate * self.dropout(self.mlp_out(F.gelu(hidden)))
 

@@ -4,6 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.layers.attention import attend
+
+HEAD_WIDTH = 64
+"""Width of an attention head in all published sizes of Whisper and HuBERT."""
+
 
 class SelfAttention(nn.Module):
     """Multi-head attention of steps to all valid steps of the same row (Vaswani et al. 2017).
@@ -41,7 +46,7 @@ class SelfAttention(nn.Module):
         batch, steps, width = steps_BTD.shape
         heads = self.qkv(steps_BTD).view(batch, steps, 3, self.num_heads, width // self.num_heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed_B11T)
+        attended = attend(query, key, value, allowed_B11T)
         return self.out(attended.transpose(1, 2).reshape(batch, steps, width))
 
 

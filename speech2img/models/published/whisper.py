@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from speech2img.models.layers.transformer import HEAD_WIDTH
 from speech2img.models.published.state_dicts import MIT, State, shape_of
 
 SIZES: Mapping[str, tuple[int, int]] = {
@@ -17,8 +18,6 @@ SIZES: Mapping[str, tuple[int, int]] = {
     "large": (1280, 32),
 }
 """Name of a published size -> width and layers of its encoder."""
-HEAD_WIDTH = 64
-"""Width of an attention head in all of them."""
 ENGLISH_WORDS = 51_864
 """Tokens of the models for English alone (``tiny.en``); the others have one more, or two."""
 CTRANSLATE2_SPEC, CTRANSLATE2_PART = "WhisperSpec", "encoder/"

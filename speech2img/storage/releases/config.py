@@ -79,7 +79,11 @@ def _names(least: int) -> Check:
 
 def _shared(value: Any) -> bool:
     """What a release says of weights that it shares with others."""
-    return isinstance(value, Mapping) and value.keys() == {"sha256", "name"} and all(map(_text, value.values()))
+    return (
+        isinstance(value, Mapping)
+        and value.keys() - {"prefix"} == {"sha256", "name"}
+        and all(map(_text, value.values()))
+    )
 
 
 _SETTINGS = ("a table of settings", _mapping())

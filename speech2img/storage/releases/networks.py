@@ -68,7 +68,8 @@ def build_network(
         outline = _built(network, arguments, name, fix)
     _demand_kinds(type(outline), arguments, name, fix)
     demand_fit(outline, state, name=name)
-    with unmoved_draws():
+    drawn = nullcontext() if _draws.get() else _NoDraws(only=nn.Parameter)  # a run draws what is loaded over
+    with unmoved_draws(), drawn:
         module = _built(network, arguments, name, fix)
     module.load_state_dict(state)
     return module
@@ -157,17 +158,26 @@ def _built(network: Callable[..., Network], arguments: Mapping[str, Any], name: 
 
 
 class _NoDraws(TorchFunctionMode):
-    """Inside it, tensors are not filled with random numbers: on the device ``meta`` that would load half of torch."""
+    """Inside it, tensors are not filled with random numbers, or only those of some type are not.
+
+    On the device ``meta`` filling them would load half of torch; parameters get a file's values next.
+    """
+
+    def __init__(self, only: type[Tensor] = Tensor) -> None:
+        super().__init__()
+        self.only = only
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Leave a tensor that is to be filled as it is."""
+        """Leave a tensor that is to be filled as it is, and make one of random numbers without them."""
         given = kwargs or {}
-        if func in (Tensor.normal_, Tensor.uniform_):
+        if func in (Tensor.normal_, Tensor.uniform_) and isinstance(args[0], self.only):
             return args[0]
-        if getattr(func, "__module__", "") == nn.init.__name__ and "tensor" in given:  # fills it when this is left
-            return given["tensor"]
+        if getattr(func, "__module__", "") == nn.init.__name__ and isinstance(given.get("tensor"), self.only):
+            return given["tensor"]  # fills it when this is left
+        if self.only is Tensor and func in (torch.randn, torch.rand):
+            return torch.empty(*args, **{name: value for name, value in given.items() if name != "generator"})
         return func(*args, **given)
 
 

@@ -10,7 +10,8 @@ from speech2img.storage.checksums import MANIFEST, read_manifest
 from speech2img.storage.reading import shipped_folder
 
 SHARED = "shared_weights"
-"""Key in a release's config: beginning of the names of tensors -> ``sha256`` and ``name`` of the release with them."""
+"""Key in a release's config: beginning of the names of tensors -> ``sha256`` and ``name`` of the release with them, and
+``prefix``, how their names begin there, where that release holds more than them."""
 VARIABLE = "SPEECH2IMG_WEIGHTS"
 """Environment variable: folders of releases, or of folders that hold some, separated as in PATH."""
 
@@ -51,9 +52,10 @@ def require_shared_weights(part: Mapping[str, Any], *, beside: str | Path, prefi
     if folder is None:
         reason = f"it needs the weights of {part['name']} (sha256 {part['sha256'][:16]}...), and they are not beside it"
         kind = shared_part(prefix)
-        published = _IMPORTED.get(kind, "KIND FILE")
         place = Path(beside).absolute().parent / kind
-        fix = f"run 'speech2img import {published} --out {place}', or name their folder in ${VARIABLE}"
+        published = _IMPORTED.get(kind)
+        got = f"copy them to {place}" if published is None else f"run 'speech2img import {published} --out {place}'"
+        fix = f"{got}, or name their folder in ${VARIABLE}"
         raise CheckpointError.about(str(beside), reason, fix)
     return folder
 

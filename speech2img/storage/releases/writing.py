@@ -26,6 +26,7 @@ from speech2img.storage.releases.release import (
     MAX_CONFIG_BYTES,
     WEIGHTS,
     load_own,
+    shared_tensors,
     strip_prefix,
 )
 from speech2img.storage.releases.shared_weights import SHARED, find_shared_weights, require_shared_weights, shared_part
@@ -136,9 +137,10 @@ def _without_shared(
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     """Tensors and config of a release without weights that will be found from its folder with the same values."""
     elsewhere = {}
-    for prefix, part in config.get(SHARED, {}).items():
+    # The longest first: what a part holds may itself have a part that lies elsewhere.
+    for prefix, part in sorted(config.get(SHARED, {}).items(), key=lambda entry: -len(entry[0])):
         shared = find_shared_weights(part["sha256"], beside=folder)
-        if shared is not None and _same(strip_prefix(tensors, prefix), load_own(shared)[0]):
+        if shared is not None and _same(strip_prefix(tensors, prefix), shared_tensors(part, load_own(shared)[0])):
             elsewhere[prefix] = part
             tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
     own = {key: value for key, value in config.items() if key != SHARED}

@@ -13,6 +13,7 @@ from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.encoder.confidence_fit import fitted_confidence
 
 LEAST = 50
 """Fewest recordings of a kind from which a confidence is learned."""
@@ -62,7 +63,7 @@ def add_confidence(
         if len(given) < LEAST:
             raise DataError.about(f"recordings {kind}", f"{len(given)}, too few to learn from", f"give {LEAST} or more")
         sentences[kind] = torch.from_numpy(np.asarray(pipe.encode_paths(given)))
-    head = ConfidenceHead.fitted(sentences["inside"], sentences["outside"], components=components)
+    head = fitted_confidence(sentences["inside"], sentences["outside"], components=components)
 
     # Into the release, in the place of an older one.
     folder = find_release(release)

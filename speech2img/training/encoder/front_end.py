@@ -18,6 +18,7 @@ from speech2img.batches.augmented_mels import BABBLE_VOICES, AugmentedMels
 from speech2img.batches.frame_copies import FrameCopies
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
+from speech2img.features.plain_frames import FOLDER, plain_key
 from speech2img.features.stores import derived
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.encoders.frame_adapter import FrameAdapter
@@ -28,6 +29,7 @@ from speech2img.training.encoder.data import Utterances
 from speech2img.training.encoder.front_end_frames import all_cached_frames, cached_frames
 from speech2img.training.encoder.layer_mix import learn_layer_mix
 from speech2img.training.encoder.model import SpeechImageModel, pretrained_config
+from speech2img.training.encoder.outdated_caches import HeardRecordings
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.spoken_again import SpokenAgain
 
@@ -135,26 +137,29 @@ def frozen_source(
     parts = [store.source, front_end.sha256, own.frame_stride, own.max_frames, own.manner, settings.max_frames]
     parts += [settings.loop.seed, augmentation, utterances.rows[:BABBLE_VOICES].tolist()]
     ids = [*store.ids, *again.ids]
+    plain = plain_key(encoder, recordings=store.source, front_end=front_end.sha256, longest=settings.max_frames)
 
     # The corpus has a cache, and each folder of other voices its own: one more folder leaves the others as they are.
-    caches = [(manifest.root, range(len(store)), parts)]
+    caches = [(manifest.root, range(len(store)), parts, store.source)]
     first = len(store)
     for folder, count, source in zip(again.folders, again.counts, again.sources, strict=True):
-        caches.append((folder, range(first, first + count), [*parts, first, source]))
+        caches.append((folder, range(first, first + count), [*parts, first, source], source))
         first += count
     stored = [
         cached_frames(
-            derived(folder) / "front-end",
+            derived(folder) / FOLDER,
             encoder.eval(),
             mels,
             ids=ids,
             utterances=heard[(heard >= rows.start) & (heard < rows.stop)],
             copies=copies,
             source=hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest(),
+            recordings=HeardRecordings(settings.mel_preset, recordings),
+            plain=plain if folder == manifest.root else "",
             device=device,
             progress=progress,
         )
-        for folder, rows, depends_on in caches
+        for folder, rows, depends_on, recordings in caches
     ]
     return all_cached_frames(stored, count=len(ids))
 

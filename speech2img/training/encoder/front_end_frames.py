@@ -1,5 +1,6 @@
 """Cache of a frozen front-end: its mixed frames of every recording and its augmented copies, float16, on the disk."""
 
+import contextlib
 import hashlib
 import math
 import shutil
@@ -15,16 +16,16 @@ from speech2img.batches.encoding import batches_by_length
 from speech2img.batches.frame_copies import FrameCopies
 from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
 from speech2img.distributed.collectives import is_main_process, on_main_process
-from speech2img.errors import DiskFullError
+from speech2img.errors import DataError, DiskFullError
+from speech2img.features.plain_frames import note_plain_frames
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.models.encoders.pretrained import PretrainedEncoder
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.notices import notice
+from speech2img.training.encoder.outdated_caches import HeardRecordings, note_recordings, remove_outdated
 
 BATCH_FRAMES = 24_000
 """Log-mel frames of a part of the cache, padding included: some fifty utterances."""
-HEARD_AT_ONCE = 4
-"""Utterances that the front-end hears at once on a CPU: their states stay in its caches, which halves the time."""
 
 _BYTES_PER_NUMBER = 2 + 4  # in the finished file, and in the parts that it is put together from
 _LENGTHENED = 1.25  # by slower speech and added silence
@@ -48,6 +49,8 @@ def cached_frames(
     utterances: np.ndarray,
     copies: int,
     source: str,
+    recordings: HeardRecordings,
+    plain: str = "",
     device: torch.device,
     progress: bool = True,
 ) -> CachedFrames:
@@ -69,6 +72,10 @@ def cached_frames(
         Augmented copies of each.
     source : str
         Digest of everything else that the frames depend on: recordings, front-end, augmentation, seed.
+    recordings : HeardRecordings
+        Those that lie beside the caches; caches of other ones are removed.
+    plain : str
+        Key of the frames of recordings as they are (`plain_key`), under which ``extract`` finds them; "" for none.
     device : torch.device
         Where it computes.
     progress : bool
@@ -95,6 +102,8 @@ def cached_frames(
     mix = encoder.mix.weights.detach().cpu().numpy().astype(np.float32).tobytes().hex()
     key = hashlib.sha256("\n".join([source, mix, str(BATCH_FRAMES), *names]).encode()).hexdigest()
     home = folder / key[:16]
+    if is_main_process():
+        remove_outdated(folder, recordings, progress=progress)
     fix = f"remove the folder {home} and run it again"
     stored = load_frames(home, names, sha256=key, fix=fix) if home.is_dir() else None
 
@@ -114,13 +123,21 @@ def cached_frames(
 
         def write() -> None:
             home.mkdir(exist_ok=True)
+            note_recordings(home, recordings)
             write_frames(home, chunks, batches, ids=names, sha256=key)
+            if plain:
+                note_plain_frames(home, key=plain, names=names, sha256=key)
 
-        with resumable_chunks(home.with_name(f"{home.name}.building"), source=key) as chunks:
+        building = home.with_name(f"{home.name}.building")
+        with resumable_chunks(building, source=key) as chunks:
+            on_main_process(lambda: note_recordings(building, recordings))
             compute_chunks(chunks, range(len(batches)), compute, desc="front-end", progress=progress)
             on_main_process(write)
         stored = load_frames(home, names, sha256=key, fix=fix)
         assert stored is not None, f"{home / FRAMES_FILE} was written just now"
+    elif is_main_process():
+        with contextlib.suppress(DataError, DiskFullError):  # an older version wrote none; the frames are as good
+            note_recordings(home, recordings)
     return CachedFrames(stored, rows)
 
 
@@ -162,17 +179,11 @@ def _mixed(
     encoder: PretrainedEncoder, mels: AugmentedMels, rows: np.ndarray, numbers: np.ndarray, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
     """Frames of all utterances of a batch behind each other (sum of S, width) float32, and S of each."""
-    frames: list[np.ndarray] = []
-    lengths: list[np.ndarray] = []
-    count = HEARD_AT_ONCE if device.type == "cpu" else len(rows)
-    for start in range(0, len(rows), count):
-        chosen = slice(start, start + count)
-        mel, mel_lengths = mels.copies(rows[chosen], numbers[chosen])
-        mixed = encoder.mixed_frames(torch.from_numpy(mel).to(device), torch.from_numpy(mel_lengths))
-        steps = mixed.lengths_B.numpy()
-        frames += [row[:length] for row, length in zip(mixed.frames_BSF.float().cpu().numpy(), steps, strict=True)]
-        lengths.append(steps)
-    return np.concatenate(frames), np.concatenate(lengths)
+    mel, mel_lengths = mels.copies(rows, numbers)
+    mixed = encoder.mixed_frames(torch.from_numpy(mel).to(device), torch.from_numpy(mel_lengths))
+    steps = mixed.lengths_B.numpy()
+    frames = [row[:length] for row, length in zip(mixed.frames_BSF.float().cpu().numpy(), steps, strict=True)]
+    return np.concatenate(frames), steps
 
 
 def _needed_bytes(encoder: PretrainedEncoder, lengths: np.ndarray) -> int:
@@ -184,12 +195,15 @@ def _needed_bytes(encoder: PretrainedEncoder, lengths: np.ndarray) -> int:
 
 def _demand_room(folder: Path, needed: int, *, progress: bool) -> None:
     """Say how much room the cache takes; DiskFullError where there is less."""
-    free = shutil.disk_usage(folder).free
+    free, others = shutil.disk_usage(folder).free, sum(file.stat().st_size for file in folder.glob(f"*/{FRAMES_FILE}"))
+    unused = f"; those of other settings, which a training may want again, take {others / 2**30:.1f} GiB in its folders"
+    beside = unused if others else ""
     if free < needed:
         raise DiskFullError.about(
             folder,
-            f"the front-end's frames take up to {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free",
-            "make room, or set pretrained.copies or augmentation lower",
+            f"the front-end's frames take up to {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free{beside}",
+            f"make room{' (remove such a folder)' if others else ''}, or set pretrained.copies or augmentation lower",
         )
     if progress:
-        notice(f"{folder}: the front-end's frames take up to {needed / 2**30:.1f} GiB while they are put together")
+        room = f"the front-end's frames take up to {needed / 2**30:.1f} GiB while they are put together"
+        notice(f"{folder}: {room}{beside}")

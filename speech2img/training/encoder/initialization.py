@@ -10,6 +10,7 @@ from torch import Tensor
 from speech2img.audio.front_ends import ReleasedFrontEnd
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.image_features import FeatureFile, Standardizer
+from speech2img.features.plain_frames import HEARD_WITH
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights
@@ -22,8 +23,6 @@ from speech2img.training.encoder.model import SpeechImageModel
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.initial_weights import demand_same, merged
 
-HEARD_WITH = "acoustic front-end"
-"""Role of a front-end among the networks that a release was trained with."""
 KEPT = "initial"
 """Folder of a run that keeps what it started from: a resumed run needs no other."""
 
@@ -31,6 +30,8 @@ _NAME, _SHA256 = "initial", "initial_sha256"
 _FRONT_END = "initial_front_end"
 _FREE = ("dropout", "tuned", "front_end")
 _TABLES = {"li2020": "model", "s2igan": "crnn", "pretrained": "pretrained"}
+_WHOLE_MODELS = "speech encoder's ", "encoder's "
+"""How the roles of an encoder's networks begin in a model of which it is a part."""
 _KINDS = ("speech-encoder", "speech-to-image")
 _PARTS = ("encoder.", "image_head.", "target.")
 
@@ -168,9 +169,11 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
 
 def demand_same_front_end(start: EncoderStart, front_end: ReleasedFrontEnd) -> None:
     """Raise ConfigError unless a front-end is the one that a start's adapter was trained on."""
-    sha256 = (trained_with(start.config) or {}).get(HEARD_WITH)
-    if sha256 != front_end.sha256:
-        reason = f"its adapter was trained on the front-end {str(sha256)[:16]}, and not on {front_end.model}"
+    roles = trained_with(start.config) or {}
+    known = [roles[role] for role in (HEARD_WITH, *(f"{part}{HEARD_WITH}" for part in _WHOLE_MODELS)) if role in roles]
+    if front_end.sha256 not in known:
+        trained_on = known[0][:16] if known else "that nothing tells of"
+        reason = f"its adapter was trained on the front-end {trained_on}, and not on {front_end.model}"
         fix = "set pretrained.front_end to the folder of that one"
         raise ConfigError.about(f"initial {start.name}", reason, fix)
 

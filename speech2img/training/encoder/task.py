@@ -16,6 +16,7 @@ from speech2img.corpora.records.manifest import Manifest
 from speech2img.distributed.collectives import gather_with_grad, is_main_process, on_main_process
 from speech2img.errors import ConfigError
 from speech2img.features.image_features import FeatureFile, load_features
+from speech2img.features.plain_frames import HEARD_WITH
 from speech2img.features.stores import mel_store
 from speech2img.losses.joint_embedding import matching_accuracy
 from speech2img.metrics.functional.class_centroids import class_centroid_scores
@@ -29,7 +30,6 @@ from speech2img.training.encoder.data import EncoderData, batched, choose_uttera
 from speech2img.training.encoder.front_end import open_front_end
 from speech2img.training.encoder.imitation import open_imitated
 from speech2img.training.encoder.initialization import (
-    HEARD_WITH,
     EncoderStart,
     adopted,
     demand_same_front_end,

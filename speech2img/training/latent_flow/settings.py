@@ -1,6 +1,6 @@
 """Settings of the latent flow's training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -28,11 +28,15 @@ class FlowModelSettings:
     """In the blocks."""
     needs_frames: bool = True
     """Attend to the frames of the speech (extract --frames); otherwise to the sentence alone."""
+    cross_attention: bool = True
+    """Attend to what was said; false, where needs_frames is too, leaves it to the norms: two thirds of the weights."""
 
     def __post_init__(self) -> None:
         for name, most in (("patch", 16), ("depth", 64), ("num_heads", 64)):
             if not 1 <= getattr(self, name) <= most:
                 raise ConfigError.about(f"model.{name}", f"{getattr(self, name)} is out of range", f"use 1 to {most}")
+        if self.needs_frames and not self.cross_attention:
+            raise ConfigError.about("model.cross_attention", "frames are attended to", "set needs_frames to false too")
         if self.width % self.num_heads:
             raise ConfigError.about(
                 "model.num_heads", f"{self.num_heads} divides not the width {self.width}", "change it"
@@ -49,6 +53,8 @@ class FlowSamplerSettings:
     """Steps of the solver, 4 to 50."""
     guidance_scale: float = 2.0
     """How closely images hold to what was said (1: as learned, at half the work)."""
+    guidance_until: float = 1.0
+    """Time, 0..1, from which on images are drawn as learned."""
 
     def __post_init__(self) -> None:
         try:
@@ -57,6 +63,8 @@ class FlowSamplerSettings:
             raise ConfigError.about("sampler", str(error), "choose within it") from error
         if not 0 <= self.guidance_scale <= 100:
             raise ConfigError.about("sampler.guidance_scale", f"{self.guidance_scale} is out of range", "use 0 to 100")
+        if not 0 <= self.guidance_until <= 1:
+            raise ConfigError.about("sampler.guidance_until", f"{self.guidance_until} is out of range", "use 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,9 @@ class LatentFlowSettings:
     """Network."""
     sampler: FlowSamplerSettings = field(default_factory=FlowSamplerSettings)
     """How images are drawn."""
+    reads_attributes: bool = False
+    """With embeddings = "picture": attend to the attributes that the teacher reads off the features. They are painted
+    right long before a flow finds them in the features by itself."""
     condition_dropout: float = 0.1
     """Part of the training pairs without speech, which guidance needs."""
     embedding_noise: float = 0.0
@@ -110,6 +121,8 @@ class LatentFlowSettings:
     """Validation utterances that an evaluation generates images of; 0 for none."""
     workers: int = 2
     """Processes that decode images where their store is missing."""
+    compile: bool = False
+    """Compile the network first (torch.compile; on a CPU it needs a C++ compiler): a minute, then quicker steps."""
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(max_steps=20_000, evaluate_every=2000))
     """How long and how often."""
 
@@ -117,14 +130,20 @@ class LatentFlowSettings:
         if self.sampler.guidance_scale != 1 and not self.condition_dropout:
             reason = f"{self.condition_dropout} with sampler.guidance_scale {self.sampler.guidance_scale}"
             raise ConfigError.about("condition_dropout", reason, "guidance needs more than 0")
+        if self.reads_attributes and (self.features is None or self.model.needs_frames):
+            fix = "name the teacher in features, and set model.needs_frames to false"
+            raise ConfigError.about("reads_attributes", "it takes a teacher, and features of pictures", fix)
         if not self.clip > 0:
             raise ConfigError.about("clip", f"{self.clip} is not positive", "choose more than 0")
         demand_ranges(self)
 
-    def generator_config(self, *, embedding_dim: int, codec: Mapping[str, Any]) -> dict[str, Any]:
+    def generator_config(
+        self, *, embedding_dim: int, codec: Mapping[str, Any], value_counts: Sequence[int] = ()
+    ) -> dict[str, Any]:
         """Arguments of ``LatentFlowGenerator``, as the release holds them."""
         return {
             "embedding_dim": embedding_dim,
+            **({"value_counts": list(value_counts)} if value_counts else {}),
             "codec": dict(codec),
             "image_size": self.image_size,
             **asdict(self.model),

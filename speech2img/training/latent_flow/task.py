@@ -1,6 +1,6 @@
 """Training of the latent flow: AdamW on the rectified flow loss in the latents of a frozen codec."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,9 +20,10 @@ from speech2img.models.generators.base import ImageNoise
 from speech2img.models.generators.flow_transformer import FlowTransformer
 from speech2img.models.generators.latent_flow import LatentFlowGenerator
 from speech2img.models.layers.ema import EMA
-from speech2img.precision import to_device
+from speech2img.precision import demand_compiler, to_device
 from speech2img.storage.releases.provenance import inherited
 from speech2img.training.initial_weights import keep_start
+from speech2img.training.latent_flow.attribute_reader import attribute_reader
 from speech2img.training.latent_flow.data import FlowInputs, LatentBatch, LatentBatches, validation_set
 from speech2img.training.latent_flow.export import save_latent_flow
 from speech2img.training.latent_flow.initialization import CODEC_ROLE, load_initial_weights_, started
@@ -67,6 +68,8 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         ConfigError, CheckpointError, DataError
             As `FlowInputs.load` and `started`.
         """
+        if settings.compile:
+            demand_compiler(device)
         inputs = FlowInputs.load(root, settings)
         settings, start = started(settings, run_dir, codec_sha256=inputs.codec.sha256)
         return Prepared(settings, inputs.identity, (inputs, start))
@@ -126,7 +129,12 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
             seed=settings.loop.seed,
             mirrored=settings.mirrored,
         )
-        self.config = settings.generator_config(embedding_dim=inputs.embeddings.width, codec=codec_config)
+        reader = attribute_reader(teacher, inputs.embeddings) if settings.reads_attributes else None
+        self.config = settings.generator_config(
+            embedding_dim=inputs.embeddings.width,
+            codec=codec_config,
+            value_counts=() if reader is None else reader.value_counts,
+        )
         self.generator = LatentFlowGenerator(**self.config)
         flow = self.generator.flow
         flow.latents.fit_(batches.latent_values())
@@ -134,12 +142,15 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         flow.sentence.fit_(sentences)
         if len(frames):
             flow.frames.fit_(frames)
+        if reader is not None:
+            flow.read_with_(reader.weight_VD, reader.bias_V)
         if settings.initial is not None and is_new:
             load_initial_weights_(settings.initial, flow)
         flow.to(device)
         optimizer = torch.optim.AdamW(flow.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
         super().__init__(settings, flow, optimizer, batches, device=device, clip=settings.clip)
         self.average = EMA(flow, settings.ema_decay, warmup=True)
+        self.velocity_network: Callable[..., Tensor] = torch.compile(flow) if settings.compile else flow
 
         # Images are drawn by the average and decoded by the codec as it was released.
         averaged = self.average.module
@@ -161,7 +172,8 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         latents, sentence, words = to_device([batch.latents_BChh, sentence, words], self.device)
         speech = SpeechEncoding(sentence, words, lengths)
 
-        # Noise on what was said, and some of it left out.
+        # Noise on what was said, but not on what attributes are read from; and some of it left out.
+        read_from = sentence
         if self.settings.embedding_noise:
             speech = self._noisy(speech)
         conditional = torch.rand(len(latents), device=self.device) >= self.settings.condition_dropout
@@ -170,11 +182,11 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         data = self.network.latents(latents)
         times = draw_times(len(data), self.settings.time_sampling, self.device)
         with self.precision.autocast():
-            condition = self.network.condition(speech, conditional)
+            condition = self.network.condition(speech, conditional, read_from_BD=read_from)
 
         def velocity(state_BK: Tensor, time_B: Tensor) -> Tensor:
             with self.precision.autocast():
-                return self.network(state_BK.view_as(data), time_B, condition).flatten(1).float()
+                return self.velocity_network(state_BK.view_as(data), time_B, condition).flatten(1).float()
 
         flat = data.flatten(1)
         return {"loss": global_mean(rectified_flow_loss(velocity, flat, torch.randn_like(flat), times))}

@@ -131,7 +131,7 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     ConfigError
         If settings were chosen that the start's weights do not fit; the message lists all such.
     CheckpointError
-        If there is no such start.
+        If there is no such start, or its generator is of another family.
     """
     if settings.initial is None:
         return settings, {}
@@ -141,6 +141,11 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     arguments = config.get("generator")
     if not isinstance(arguments, dict):
         return settings, config
+    if (family := arguments.get("network", "stackgan")) != "stackgan":
+        reason = f"its generator is a {family}"
+        raise CheckpointError.about(
+            f"initial {settings.initial}", reason, f"give a stackgan, or set family to {family}"
+        )
     differing: list[str] = []
     changed = merged(settings.model, arguments, "model.", differing)
     demand_same(settings.initial, differing)

@@ -4,7 +4,6 @@ import math
 import re
 import shlex
 import signal
-import tempfile
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from speech2img.audio.limits import AudioLimits
 from speech2img.errors import AudioError, ConfigError, DataError, SynthesisError
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.reading import read_bytes
+from speech2img.storage.scratch import scratch_folder
 from speech2img.tts.base import EngineStoppedError, TryLaterError
 from speech2img.tts.casting import espeak_speaker, stand_in
 from speech2img.tts.command.program import Finished, run_program
@@ -132,9 +132,8 @@ class CommandSynthesizer:
         voice = self.voice_for(voice)
         # Each text has its own folder, so that programs do not see each other's files. What a program has left running
         # may still write there: then a rest stays, and the work goes on.
-        folder = tempfile.TemporaryDirectory(prefix="speech2img-", ignore_cleanup_errors=True)
-        with folder as name, disk_errors(name):
-            text_file, wav = Path(name) / "text.txt", Path(name) / "speech.wav"
+        with scratch_folder() as folder, disk_errors(folder):
+            text_file, wav = folder / "text.txt", folder / "speech.wav"
             text_file.write_text(spoken + "\n", encoding="utf-8")
             values = {"text": spoken, "text_file": str(text_file), "wav": str(wav), "voice": voice}
             values |= {"rate": str(rate), "pitch": str(pitch), "pitch_range": str(pitch_range)}

@@ -5,7 +5,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ import numpy as np
 
 from speech2img.audio.io import resample
 from speech2img.errors import CheckpointError, SynthesisError
+from speech2img.storage.scratch import scratch_folder
 from speech2img.tts.casting import espeak_speaker, stand_in
 from speech2img.tts.kokoro.model_folder import GET_MODEL, KokoroFiles, read_model_folder
 from speech2img.tts.kokoro.voices import ALLOW, HELD_OUT_VOICES, chosen_voices
@@ -203,8 +203,8 @@ def _open(package: ModuleType, files: KokoroFiles) -> Any:
     if "int" in inputs["speed"]:
         raise CheckpointError.about(files.model, "an export that knows whole numbers as speed only", GET_MODEL)
     # The package reads voices from a file; it is given one, and speaks in styles that are handed over.
-    with tempfile.TemporaryDirectory(prefix="speech2img-") as folder:
-        path = Path(folder) / "voices.npz"
+    with scratch_folder() as folder:
+        path = folder / "voices.npz"
         np.savez(path, any=next(iter(files.voices.values())))
         try:
             return package.Kokoro.from_session(session, str(path))

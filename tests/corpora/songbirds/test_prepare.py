@@ -129,7 +129,7 @@ def test_another_corpus_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "settings, what",
-    [({"size": "huge"}, "tiny, small, full"), ({"seed": -1}, "negative"), ({"workers": 0}, "1 or more")],
+    [({"size": "huge"}, "tiny, quick, small, full"), ({"seed": -1}, "negative"), ({"workers": 0}, "1 or more")],
 )
 def test_senseless_settings(tmp_path, settings, what):
     with pytest.raises(ConfigError, match=what):
@@ -142,6 +142,17 @@ def test_small_is_what_it_was_before_there_were_other_languages(small):
     meta = {key: value for key, value in small.meta.items() if key != META_KEY}  # came later
     content = [item_to_dict(item) for item in small.items] + [meta]
     assert hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest().startswith("38bea190b4c09d69")
+
+
+def test_quick_says_two_things_of_a_picture_and_one_of_them_in_an_unseen_voice_where_it_is_tested():
+    plan = plan_songbirds("nowhere", size="quick")
+    assert len(plan.class_names) == 56 and {len(item.captions) for item in plan.items} == {2}
+    train = [caption for item in plan.items if item.split == "train" for caption in item.captions]
+    assert len(train) == 52 * 33 * 2 and not any(caption.held_out_voice for caption in train)
+    tested = [item for item in plan.items if item.split in ("test_seen", "test")]
+    assert all(sum(caption.held_out_voice for caption in item.captions) == 1 for item in tested)
+    said = {len(caption.mentions) - 1 for caption in train}
+    assert said == {2, 3, 4, 5}
 
 
 def test_plan_of_small(small):

@@ -12,6 +12,7 @@ from PIL import Image
 from speech2img.errors import ConfigError, MetricError
 from speech2img.features.base import FeatureExtractor, read_images
 from speech2img.features.registry import EXTRACTORS, ExtractorKind, load_extractor
+from speech2img.metrics.evaluate import model_rows
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
 from speech2img.metrics.evaluate.folders import evaluate_folders
 from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
@@ -101,10 +102,26 @@ def test_a_model_is_measured_by_them_too_with_real_images_as_yardstick(toys: Non
     assert ours.value > 10 * yardstick.value and ours.network == "mean colour"
 
 
+@pytest.mark.parametrize(("many", "is_measured"), [(8, True), (9, False)])
+def test_precision_and_recall_are_of_many_images_only(
+    toys: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int, is_measured: bool
+) -> None:
+    monkeypatch.setattr(model_rows, "MANY", many)
+    network, rng = _network(tmp_path), np.random.default_rng(0)
+    images = [rng.integers(low, low + 60, (8, 16, 16, 3), dtype=np.uint8) for low in (0, 0)]
+    report = MetricReport("t", {}, {}, {})
+    readings = [read_images(network, part) for part in images]
+    add_distribution_metrics(report, "all", *readings, None, network=network, real_protocol="as said", seed=0)
+    found = {row.name for row in report.rows}
+    assert ({"precision", "recall"} <= found) == is_measured and "frechet_distance" in found
+
+
 def test_what_cannot_be_measured_is_a_note_with_its_reason(toys: None) -> None:
     report = MetricReport("t", {}, {}, {})
     section = ReportSection(report=report, group="all", network="n", weights_sha256="ab")
-    measure(section, MetricInputs(absent={"features": "need images."}), MetricOptions())
+    absent = {"features": "need images.", "real features": "need real images."}
+    measure(section, MetricInputs(absent=absent), MetricOptions())
+    # The described class lacks classes besides, which no reader of two folders expects.
     assert report.notes == ["KID, precision and recall, mean distance need images."] and not report.rows
     section.add("toy", lambda: (_ for _ in ()).throw(MetricError.about("toy", "too few", "give more")))
     assert report.notes[1] == "toy of all: not measured (toy: too few; give more)."

@@ -1,5 +1,7 @@
 """Diversity: closed forms, and a collapsed generator that shows."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,16 @@ def test_bad_input() -> None:
         diversity([np.zeros((1, 3))])
     with pytest.raises(MetricError, match="no sets"):
         diversity([])
+
+
+def test_many_large_pictures_need_no_room_for_all_pairs() -> None:
+    """200 rows of 20,000 numbers: 32 MB, and 3.2 GB for the differences of all pairs."""
+    rows = np.random.default_rng(0).random((200, 20_000))
+    tracemalloc.start()
+    try:
+        distance = mean_pairwise_distance(rows)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200 << 20
+    assert distance == pytest.approx(np.sqrt(1 / 6), rel=1e-2)

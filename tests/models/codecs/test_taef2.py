@@ -80,7 +80,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
         with pytest.raises(ValueError, match="must be"):
             TAEF2(**settings)
     with pytest.raises(ValueError, match="one of taef2"):
-        build_codec(network="vqgan")
+        build_codec(network="vq")
     assert CODECS["taef2"]() is TAEF2
 
 

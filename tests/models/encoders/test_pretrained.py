@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from speech2img.models.encoders import pretrained
 from speech2img.models.encoders.layer_mix import LayerMix, normalized_states, pooled_steps, pooling_factors
-from speech2img.models.encoders.pretrained import PooledStates, PretrainedEncoder
+from speech2img.models.encoders.pretrained import HEARD_AT_ONCE, PooledStates, PretrainedEncoder
 from speech2img.models.encoders.registry import build_encoder
 
 SMALL: dict[str, Any] = {
@@ -89,6 +90,23 @@ def test_stored_frames_give_the_same_embeddings(manner: bool) -> None:
     pooled = network.pooled_states(mel, lengths)
     mixed = network.mix_states(PooledStates(*(part.half().float() for part in pooled[:2]), pooled.lengths_B))
     torch.testing.assert_close(mixed.frames_BSF, frames, atol=2e-3, rtol=0)
+
+
+@torch.inference_mode()
+def test_many_are_heard_a_few_at_a_time_and_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = encoder(manner=True)
+    lengths = torch.tensor([60, 31, 8, 80, 2, 77, 12, 40, 5, 33])
+    mel = torch.randn(10, 12, 90)
+    heard: list[int] = []
+    network.front_end.register_forward_pre_hook(lambda _, given: heard.append(len(given[0])))
+    parts = network.pooled_states(mel, lengths)
+    assert heard == [HEARD_AT_ONCE, HEARD_AT_ONCE, 2]
+    monkeypatch.setattr(pretrained, "HEARD_AT_ONCE", 10)
+    whole = network.pooled_states(mel, lengths)
+    assert heard[3:] == [10]
+    for part, other in zip(parts, whole, strict=True):
+        assert part.shape == other.shape
+        torch.testing.assert_close(part, other, atol=1e-5, rtol=0)
 
 
 def test_a_frozen_front_end_stays_as_it_is_and_the_rest_learns() -> None:

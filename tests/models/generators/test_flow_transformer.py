@@ -95,3 +95,49 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         FlowTransformer(**{**SIZES, "num_heads": 3})
     with pytest.raises(ValueError, match="1 or more"):
         FlowTransformer(**{**SIZES, "depth": 0})
+
+
+@pytest.mark.parametrize("settings", [{"cross_attention": False}, {"value_counts": [2, 3]}])
+def test_the_sentence_is_seen_by_norms_alone_and_as_attributes(settings: dict[str, object]) -> None:
+    flow, given = network(needs_frames=False, **settings), speech([2, 5, 3])
+    plain = flow(STATE, TIMES, flow.condition(given))
+    changed = given._replace(sentence=given.sentence + torch.tensor([[0.0], [1.0], [0.0]]))
+    other = flow(STATE, TIMES, flow.condition(changed))
+    assert torch.equal(other[[0, 2]], plain[[0, 2]]) and (other[1] - plain[1]).abs().max() > 1e-3
+    spoken = torch.tensor([True, False, True])
+    silent, unlike = (flow(STATE, TIMES, flow.condition(one, spoken)) for one in (given, changed))
+    assert torch.equal(silent, unlike) and (silent[1] - plain[1]).abs().max() > 1e-3
+
+
+def test_attributes_are_read_off_the_sentence_without_its_noise() -> None:
+    flow, given = network(needs_frames=False, value_counts=[2, 3]), speech([1, 1, 1])
+    weight = torch.zeros(5, 6)
+    weight[0, 0] = weight[3, 1] = 50.0
+    flow.read_with_(weight, torch.tensor([0.0, 1.0, 0.0, 0.0, -9.0]))
+    sentence = torch.tensor([[1.0, 1.0, 0, 0, 0, 0], [-1.0, 1.0, 0, 0, 0, 0], [1.0, -1.0, 0, 0, 0, 0]])
+    steps = flow.condition(given, read_from_BD=sentence).steps_BSW - flow.attribute_steps
+    values = flow.value_steps
+    torch.testing.assert_close(steps[:, 0], values[[0, 1, 0]])
+    torch.testing.assert_close(steps[:, 1], values[[3, 3, 2]])
+    as_read = flow.condition(given._replace(sentence=sentence)).steps_BSW
+    torch.testing.assert_close(as_read, steps + flow.attribute_steps)
+
+
+def test_without_cross_attention_a_third_of_a_block_is_saved() -> None:
+    whole, bare = (network(needs_frames=False, cross_attention=on) for on in (True, False))
+    counts = [sum(value.numel() for value in flow.blocks.parameters()) for flow in (whole, bare)]
+    assert 0.6 < counts[1] / counts[0] < 0.75
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"cross_attention": False}, "frames need cross_attention"),
+        ({"value_counts": [2]}, "value_counts of 2 or more need cross_attention, and no frames"),
+        ({"value_counts": [2], "needs_frames": False, "cross_attention": False}, "value_counts of 2 or more"),
+        ({"value_counts": [2, 1], "needs_frames": False}, "value_counts of 2 or more"),
+    ],
+)
+def test_settings_that_contradict_each_other(settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        FlowTransformer(**{**SIZES, **settings})  # type: ignore[arg-type]

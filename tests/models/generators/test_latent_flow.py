@@ -67,8 +67,8 @@ def test_guidance_is_the_formula() -> None:
     spoken = made.flow(state, times, made.flow.condition(SPEECH))
     silent = made.flow(state, times, made.flow.condition(SPEECH, NOBODY))
     assert (spoken - silent).abs().max() > 1e-3
-    drawn = {scale: generator(guidance_scale=scale) for scale in (0.0, 1.0, 3.0)}
-    for scale, other in drawn.items():
+    for scale, until in ((0.0, 1.0), (1.0, 1.0), (3.0, 1.0), (3.0, 0.5), (3.0, 0.0)):
+        other = generator(guidance_scale=scale, guidance_until=until)
         seen: list[Tensor] = []
         other.flow.latents.restore = lambda values, seen=seen: seen.append(values) or values  # type: ignore[assignment, func-returns-value, misc]
         start = noise(0, 1, 2).normal("latents", 32, 4, 4)
@@ -78,7 +78,8 @@ def test_guidance_is_the_formula() -> None:
             time = torch.full((3,), step / 4)
             conditional = made.flow(expected, time, made.flow.condition(SPEECH))
             unconditional = made.flow(expected, time, made.flow.condition(SPEECH, NOBODY))
-            expected = expected + (unconditional + scale * (conditional - unconditional)) / 4
+            guided = scale if step / 4 < until else 1.0
+            expected = expected + (unconditional + guided * (conditional - unconditional)) / 4
         torch.testing.assert_close(seen[0], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -111,7 +112,8 @@ def test_what_does_not_fit_is_refused() -> None:
         ({"solver": "rk4"}, "solver must be one of"),
         ({"image_size": 36}, "image_size must be a multiple of 8, got 36"),
         ({"guidance_scale": -1.0}, "guidance_scale must be 0 or more"),
-        ({"codec": {"network": "vqgan"}}, "network must be one of taef2"),
+        ({"guidance_until": 1.5}, "guidance_until must be 0 to 1, got 1.5"),
+        ({"codec": {"network": "vq"}}, "network must be one of taef2"),
     ):
         with pytest.raises(ValueError, match=message):
             build_generator(**{**SIZES, **settings})

@@ -67,6 +67,39 @@ def test_a_network_is_that_of_the_file_and_random_numbers_go_on(kind: str) -> No
     assert {value.device.type for value in module.state_dict().values()} == {"cpu"}
 
 
+class Drawn(nn.Module):
+    """A parameter and a buffer that no file holds, both drawn."""
+
+    def __init__(self, size: int = 3) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(size))
+        self.register_buffer("kept", torch.rand(size), persistent=False)
+        self.register_buffer("filled", torch.empty(size).normal_(), persistent=False)
+
+
+def test_only_what_the_file_holds_is_not_drawn() -> None:
+    torch.manual_seed(1)
+    plain = Drawn()
+    torch.manual_seed(1)
+    module = build_network(Drawn, {}, {"weight": torch.ones(3)}, name="release")
+    assert torch.equal(module.weight, torch.ones(3))
+    assert torch.equal(module.kept, plain.kept) and torch.equal(module.filled, plain.filled)
+
+
+def test_networks_are_outlined_without_what_torch_loads_for_its_compiler() -> None:
+    code = (
+        "import sys, torch\n"
+        "from speech2img.models.generators.registry import build_generator\n"
+        "from speech2img.storage.releases.networks import build_network\n"
+        "sizes = {'network': 'latent-flow', 'codec': {'network': 'taef2'}, 'embedding_dim': 8}\n"
+        "sizes |= {'value_counts': [2, 3], 'needs_frames': False}\n"
+        "state = build_generator(**sizes).state_dict()\n"
+        "build_network(build_generator, sizes, state, name='release')\n"
+        "assert 'sympy' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
 @pytest.mark.parametrize("kind", SMALL)
 def test_in_a_run_the_random_state_moves_as_when_the_network_is_made(kind: str) -> None:
     network, arguments, state = made(kind)

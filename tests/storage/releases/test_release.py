@@ -71,6 +71,17 @@ def test_a_release_is_replaced_as_a_whole_but_other_files_are_not(tmp_path: Path
         save_release(tmp_path / "r", {"a": torch.ones(1)}, {}, "")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_values_that_are_not_finite_are_not_loaded(tmp_path: Path, value: float, dtype: torch.dtype) -> None:
+    save_file({"layer": torch.tensor([0.0, 3e4, value], dtype=dtype)}, tmp_path / "weights.safetensors")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "CARD.md").write_text("")
+    write_checksums(tmp_path, ["weights.safetensors", "config.json", "CARD.md"], format="speech2img-release-1")
+    with pytest.raises(CheckpointError, match="layer: holds values that are not finite"):
+        load_release(tmp_path)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_not_released(tmp_path: Path, value: float) -> None:
     with pytest.raises(CheckpointError, match="layer: holds values that are not finite"):

@@ -74,6 +74,33 @@ def test_tuned_weights_are_kept(tmp_path: Path) -> None:
     assert tensors["encoder.front_end.b"].tolist() == [2.5] and SHARED not in config
 
 
+def test_a_part_of_a_release_that_shares_another_can_be_shared(tmp_path: Path) -> None:
+    ears_sha256 = ears(tmp_path / "ears")
+    encoder(tmp_path / "encoder", ears_sha256)
+    heard, config = load_release(tmp_path / "encoder")
+    part = {"sha256": release_sha256(tmp_path / "encoder"), "name": "encoder", "prefix": "encoder."}
+    model = {**heard, "generator.a": torch.ones(2)}
+    whole = {"kind": "speech-to-image", SHARED: {"encoder.": part, **config[SHARED]}}
+    save_release(tmp_path / "model", model, whole, "# Model\n")
+    assert load_own(tmp_path / "model")[0].keys() == {"generator.a"}
+    loaded, _ = load_release(tmp_path / "model")
+    assert loaded.keys() == model.keys() and all(torch.equal(loaded[name], model[name]) for name in model)
+
+    # With another value it keeps its own, and what that one shares is shared still.
+    save_release(tmp_path / "other", {**model, "encoder.own": torch.zeros(3)}, whole, "# Model\n")
+    own, config = load_own(tmp_path / "other")
+    assert own.keys() == {"generator.a", "encoder.own"} and config[SHARED].keys() == {"encoder.front_end."}
+
+    # A copy elsewhere takes both along; without them it says what is missing.
+    copy_release(tmp_path / "model", tmp_path / "far" / "away" / "model")
+    shutil.rmtree(tmp_path / "encoder")
+    assert load_release(tmp_path / "far" / "away" / "model")[0].keys() == model.keys()
+    with pytest.raises(
+        CheckpointError, match=rf"weights of encoder.*copy them to .*or name their folder in \${VARIABLE}"
+    ):
+        load_release(tmp_path / "model")
+
+
 def test_missing_weights_are_one_line_that_says_how_to_get_them(tmp_path: Path) -> None:
     encoder(tmp_path / "run" / "export", ears(tmp_path / "run" / "ears"))
     shutil.rmtree(tmp_path / "run" / "ears")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import latent_flows
 from PIL import Image
 
 from speech2img.audio.wav import write_wav
@@ -51,8 +52,7 @@ def _stats(run: Path) -> list[dict[str, Any]]:
 def test_own_recordings_start_lower_from_shipped_weights_than_from_nothing(folder: Path, tmp_path: Path) -> None:
     train("encoder", folder, tmp_path / "tuned", OWN, progress=False)
     _, config = load_release(find_release("songbirds"))
-    model = EncoderModelSettings(channels=tuple(config["encoder"]["channels"]))
-    anew = replace(OWN, initial=None, standardise=True, model=model)
+    anew = replace(adopted(OWN, open_start("songbirds", tmp_path)), initial=None, standardise=True)
     train("encoder", folder, tmp_path / "anew", anew, progress=False)
     tuned, nothing = (_stats(tmp_path / run)[0] for run in ("tuned", "anew"))
     assert tuned["l1"] < 0.9 * nothing["l1"] and tuned["loss"] < 0.7 * nothing["loss"]
@@ -92,11 +92,12 @@ def test_a_run_goes_on_without_its_start_as_if_it_had_never_stopped(folder: Path
 
 
 def test_all_settings_that_do_not_fit_are_listed(tmp_path: Path) -> None:
-    start = open_start("songbirds", tmp_path)
-    same = EncoderModelSettings(channels=tuple(start.config["encoder"]["channels"]), dropout=0.1)
-    assert adopted(EncoderSettings(initial="songbirds", model=same), start).model.dropout == 0.1
-    wrong = EncoderModelSettings(channels=(8,) * 8, last_stride=1, embedding_dim=512)
-    with pytest.raises(ConfigError, match=r"model.channels \(32, .*model.embedding_dim 1024.*model.last_stride 2"):
+    start = open_start(str(latent_flows.small_encoder(tmp_path / "start")), tmp_path)
+    same = EncoderModelSettings(channels=(8,) * 8, last_stride=1, dropout=0.1)
+    fitting = adopted(EncoderSettings(model=same), start).model
+    assert fitting.dropout == 0.1 and fitting.embedding_dim == latent_flows.DIM
+    wrong = EncoderModelSettings(channels=(4,) * 8, embedding_dim=512)
+    with pytest.raises(ConfigError, match=r"model.channels \(8, .*model.embedding_dim 16 \(set: 512\)"):
         adopted(EncoderSettings(model=wrong), start)
     with pytest.raises(ConfigError, match=r"network li2020 \(set: s2igan\), image_head False \(set: True\)"):
         adopted(EncoderSettings(network="s2igan", image_head=True, crnn=CRNNSettings()), start)

@@ -15,7 +15,10 @@ from helpers.pretrained_runs import FEATURE_DIM, LOOP, WHISPER, task_state
 
 from speech2img.audio.augmentation.augment import AugmentationSettings
 from speech2img.config import load_settings
+from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import CheckpointError, ConfigError, DataError, DiskFullError
+from speech2img.features import speech_embeddings
+from speech2img.features.speech_embeddings import extract_embeddings, load_embeddings
 from speech2img.models.encoders.hubert import HubertBase
 from speech2img.models.encoders.whisper import WhisperEncoder
 from speech2img.pipeline import SpeechToImage
@@ -73,6 +76,33 @@ def test_frames_are_computed_once_for_all_trainings_of_the_same_front_end(
     (tmp_path / "again").mkdir()
     (tmp_path / "again" / MIX_FILE).write_bytes((run / MIX_FILE).read_bytes())
     assert train("encoder", corpus, tmp_path / "again", settings, progress=False).finished
+
+
+def test_what_the_training_heard_is_not_heard_again_by_extract(
+    corpus: Path, run: Path, front_end: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH2IMG_WEIGHTS", str(front_end.parent))
+    heard: list[int] = []
+    forward = WhisperEncoder.forward
+
+    def counted(self: WhisperEncoder, mel: torch.Tensor, lengths: torch.Tensor) -> Any:
+        heard.append(len(mel))
+        return forward(self, mel, lengths)
+
+    monkeypatch.setattr(WhisperEncoder, "forward", counted)
+    extract_embeddings(run, corpus, name="from-frames", device="cpu", progress=False)
+    some, stored = sum(heard), load_embeddings(corpus, "from-frames")
+    monkeypatch.setattr(speech_embeddings, "find_plain_frames", lambda *_, **__: {})
+    heard.clear()
+    extract_embeddings(run, corpus, name="from-mels", device="cpu", progress=False)
+    manifest = Manifest.load(corpus)
+    assert sum(heard) == len(stored.ids) == sum(len(item.captions) for item in manifest.items)
+    known = sum(
+        not caption.held_out_voice for item in manifest.items if item.split == "train" for caption in item.captions
+    )
+    assert known > 0 and some <= sum(heard) - known
+    direct = load_embeddings(corpus, "from-mels").embeddings
+    assert np.abs(stored.embeddings - direct).max() < 0.02 * np.abs(direct).max()
 
 
 def test_every_process_comes_to_where_the_mix_is_written(

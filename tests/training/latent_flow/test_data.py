@@ -8,7 +8,8 @@ import pytest
 from speech2img.corpora.records.items import Caption, Item
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError
-from speech2img.images.latent_store import LatentKey, LatentStore, write_latents
+from speech2img.images.encoded_store import EncodedKey
+from speech2img.images.latent_store import LatentStore, write_latents
 from speech2img.training.latent_flow.data import LatentBatches
 
 IMAGES, CAPTIONS = 9, 3
@@ -33,7 +34,7 @@ def batches(folder: Path, *, mirrored: bool = False, frames: bool = True, split:
     shape = (2, 3, 2, 2)
     path = folder / "latents.h5"
     ids = [item.id for item in items()]
-    write_latents(path, [latents * np.ones((1, *shape))], ids=ids, shape=shape, key=LatentKey("ab", 16, 2, "cd"))
+    write_latents(path, [latents * np.ones((1, *shape))], ids=ids, shape=shape, key=EncodedKey("ab", 16, 2, "cd"))
     sentences = np.arange(IMAGES * CAPTIONS, dtype=np.float32)[:, None].repeat(4, axis=1)
     words = [np.full((1 + row % 3, 4), row, np.float32) for row in range(len(sentences))]
     speech = EncodedSpeech(sentences, words if frames else None)

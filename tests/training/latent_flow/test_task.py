@@ -3,8 +3,10 @@
 import json
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +102,29 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
     assert digests[0] == digests[1] and {"flow", "average", "optimizer", "sampler"} <= digests[0].keys()
     exports = [(folder / "export" / "weights.safetensors").read_bytes() for folder in (run, tmp_path / "run")]
     assert exports[0] == exports[1]
+
+
+def test_a_compiled_network_learns_the_same(
+    root: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What inductor makes of it takes a compiler and a minute.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    settings = replace(tiny_trainings.latent_flow_settings(root), compile=True)
+    monkeypatch.setenv("CXX", sys.executable)
+    assert train("generator", root, tmp_path / "run", settings, device="cpu", progress=False).finished
+    losses = []
+    for folder in (run, tmp_path / "run"):
+        lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+        losses.append([line["loss"] for line in lines if "loss" in line])
+    assert losses[0] and losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_compiling_without_a_compiler_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(tiny_trainings.latent_flow_settings(root), compile=True)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ConfigError, match="no-such-compiler"):
+        train("generator", root, tmp_path / "run", settings, device="cpu", progress=False)
+    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_the_command_line_picks_the_family_and_sentences_alone_do(root: Path, tmp_path: Path) -> None:
@@ -220,6 +245,7 @@ def test_settings_out_of_range_are_refused() -> None:
         (lambda: FlowSamplerSettings(steps=3), "sampler: steps must be 4 to 50, got 3"),
         (lambda: FlowSamplerSettings(steps=51), "sampler: steps must be 4 to 50, got 51"),
         (lambda: FlowSamplerSettings(guidance_scale=-1.0), "sampler.guidance_scale: -1.0 is out of range"),
+        (lambda: FlowSamplerSettings(guidance_until=2.0), "sampler.guidance_until: 2.0 is out of range"),
         (lambda: LatentFlowSettings(condition_dropout=0.0), "guidance needs more than 0"),
         (lambda: LatentFlowSettings(clip=0.0), "clip: 0.0 is not positive"),
         (lambda: replace(LatentFlowSettings().model, num_heads=3), "divides not the width"),

@@ -7,28 +7,45 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings
 from speech2img.storage.releases.release import load_release
+from speech2img.storage.releases.writing import save_release
 from speech2img.training.prior.data import load_generator
 from speech2img.training.stackgan.initialization import normalize_input_, started
 from speech2img.training.stackgan.settings import StackGANModelSettings, StackGANSettings
 from speech2img.training.train import train
 
 
-def test_the_network_of_shipped_weights_is_taken_over(tmp_path: Path) -> None:
-    settings, config = started(StackGANSettings(initial="songbirds"), tmp_path)
+def released(folder: Path, generator: dict[str, object]) -> str:
+    """A release of a generator's config, of which nothing else is read here."""
+    config = {"kind": "image-generator", "generator": generator}
+    save_release(folder, {"generator.a": torch.ones(1)}, config, "# Generator\n")
+    return str(folder)
+
+
+def test_the_network_of_released_weights_is_taken_over(tmp_path: Path) -> None:
+    sizes = {"embedding_dim": 1024, "width": 24, "num_stages": 1, "noise_dim": 32, "condition_dim": 128}
+    initial = released(tmp_path / "start", sizes)
+    settings, config = started(StackGANSettings(initial=initial), tmp_path)
     model = settings.model
     assert (model.width, model.num_stages, model.noise_dim, model.condition_dim) == (24, 1, 32, 128)
-    assert config["kind"] == "speech-to-image"
-    wrong = StackGANSettings(initial="songbirds", model=StackGANModelSettings(width=32, noise_dim=50))
+    assert config["kind"] == "image-generator"
+    wrong = StackGANSettings(initial=initial, model=StackGANModelSettings(width=32, noise_dim=50))
     with pytest.raises(ConfigError, match=r"model.width 24 \(set: 32\), model.noise_dim 32 \(set: 50\)"):
         started(wrong, tmp_path)
     assert started(StackGANSettings(), tmp_path) == (StackGANSettings(), {})
     with pytest.raises(CheckpointError, match="songbird"):
         started(StackGANSettings(initial="songbird"), tmp_path)
+
+
+def test_a_generator_of_another_family_is_no_start(tmp_path: Path) -> None:
+    initial = released(tmp_path / "start", {"network": "latent-flow", "width": 192})
+    with pytest.raises(CheckpointError, match="its generator is a latent-flow; give a stackgan, or set family"):
+        started(StackGANSettings(initial=initial), tmp_path)
 
 
 def test_a_run_goes_on_without_its_start(painted: ModuleType, tmp_path: Path) -> None:

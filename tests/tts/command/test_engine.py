@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shlex
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import program_environment
 
 from speech2img.audio.wav import encode_wav
 from speech2img.errors import ConfigError, SynthesisError
@@ -249,3 +251,21 @@ def test_the_tone_of_these_programs_is_a_wav_file() -> None:
     exec(SPEAK, space)
     made = space["wav"]("a bird")  # type: ignore[operator]
     assert made[:44] == encode_wav(np.zeros(9600, np.float32), sample_rate=16_000)[:44]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, program: Program) -> None:
+    code = (
+        "import sys\nfrom speech2img.tts.command.engine import CommandSynthesizer\n"
+        "CommandSynthesizer(sys.argv[1]).synthesize('hello', voice='sh')"
+    )
+    line = "sh -c 'echo begun > $0; sleep 2' {wav}"
+    environ = program_environment(TMPDIR=tempfile.gettempdir())
+    process = subprocess.Popen([sys.executable, "-c", code, line], env=environ, stderr=subprocess.DEVNULL)
+    while not list(Path(tempfile.gettempdir()).glob("*/speech.wav")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert leftovers()
+    program("open(sys.argv[2], 'wb').write(wav(sys.argv[1]))").synthesize("hello", voice="say")
+    assert not leftovers()

@@ -38,6 +38,7 @@ from speech2img.storage.names import some_of
 from speech2img.storage.reading import read_json
 
 CAPTIONS = "text/cub_text_c10.tar.xz"
+CAPTIONS_PER_PICTURE = 10
 VAL_SHARE = 0.08
 TEST_SEEN_SHARE = 0.08
 RECIPE_VERSION = 2
@@ -59,6 +60,7 @@ def prepare_cub100(
     *,
     captions: str | None = None,
     photographs: str = "crops",
+    captions_per_picture: int = CAPTIONS_PER_PICTURE,
     seed: int = 0,
     progress: bool = True,
 ) -> Manifest:
@@ -75,6 +77,8 @@ def prepare_cub100(
         only). None: what a folder has that was prepared before, else ``human``.
     photographs : str
         ``crops`` or ``whole``.
+    captions_per_picture : int
+        1 to 10: the first so many of people's captions, spoken as in the whole set.
     seed : int
         Decides the voices; of written captions the words and the validation photographs as well.
     progress : bool
@@ -101,8 +105,13 @@ def prepare_cub100(
     if photographs not in SETS or captions not in (None, HUMAN, WRITTEN):
         reason = f"no captions {captions!r} of photographs {photographs!r}"
         raise ConfigError.about("cub100", reason, f"use captions {HUMAN} or {WRITTEN}, photographs {' or '.join(SETS)}")
+    if not 1 <= captions_per_picture <= CAPTIONS_PER_PICTURE:
+        reason = f"{captions_per_picture} is out of range"
+        raise ConfigError.about("captions_per_picture", reason, f"use 1 to {CAPTIONS_PER_PICTURE}")
     if (captions or _captions_of(root, photographs)) == HUMAN:
-        plan = _plan_human(realdata, photographs, seed)
+        plan = _plan_human(realdata, photographs, captions_per_picture, seed)
+    elif captions_per_picture != CAPTIONS_PER_PICTURE:
+        raise ConfigError.about("captions_per_picture", "goes with people's captions", "leave it out")
     elif photographs == "crops":
         plan = plan_written(realdata, seed=seed)
     else:
@@ -150,23 +159,27 @@ def _captions_of(root: Path, photographs: str) -> str:
     return WRITTEN if is_old else HUMAN
 
 
-def _plan_human(realdata: Path, photographs: str, seed: int) -> CorpusPlan:
+def _plan_human(realdata: Path, photographs: str, captions_per_picture: int, seed: int) -> CorpusPlan:
     # Photographs under CUB's names, and what people wrote of each of them.
     archive, read, what = SETS[photographs]
     chosen = sorted(read(realdata), key=lambda one: one.id)
     texts = _read_texts(realdata / CAPTIONS, [one.id for one in chosen])
     recipe = {"corpus": "cub100", "seed": seed, "recipe": RECIPE_VERSION, "captions": HUMAN, "photographs": photographs}
+    said = "human: ten a picture (Reed et al. 2016)"
+    if captions_per_picture != CAPTIONS_PER_PICTURE:
+        recipe["captions_per_picture"] = captions_per_picture
+        said = f"human: the first {captions_per_picture} a picture of ten (Reed et al. 2016)"
     # The corpus; boxes are in pixels of the pictures as they are, so that cutting them out again changes nothing.
     return CorpusPlan(
         archive=realdata / archive,
         photographs=chosen,
-        items=_plan_items(chosen, texts, seed),
+        items=_plan_items(chosen, texts, captions_per_picture, seed),
         recipe=recipe,
         meta={
             "seed": seed,
             "recipe": RECIPE_VERSION,
             META_KEY: CorpusFacts(classes="species").to_dict(),
-            "captions": "human: ten a picture (Reed et al. 2016)",
+            "captions": said,
             "photographs": what,
             "cite": CUB.cite,
             "notes": [
@@ -189,14 +202,17 @@ def _read_texts(path: Path, ids: Sequence[str]) -> dict[str, list[str]]:
     return read_captions(files, ids, fix=AGAIN)
 
 
-def _plan_items(chosen: Sequence[Photograph], texts: Mapping[str, Sequence[str]], seed: int) -> list[Item]:
+def _plan_items(
+    chosen: Sequence[Photograph], texts: Mapping[str, Sequence[str]], captions_per_picture: int, seed: int
+) -> list[Item]:
     class_ids = {folder: number for number, folder in enumerate(sorted({one.class_folder for one in chosen}))}
     items = []
     for one in chosen:
-        # Voices by a seed of the picture's own: it is spoken alike in both sets.
+        # Voices by a seed of the picture's own, for all its captions: it is spoken alike in both sets, and with fewer.
         rng = random.Random(f"cub100 captions {seed} {one.id}")
         part = part_of(one)
         written: list[tuple[str, dict[str, str]]] = [(text, {}) for text in texts[one.id]]
+        spoken = speak_plainly(one.id, written, rng, may_hold_out=part in ("test_seen", "test"))
         items.append(
             Item(
                 id=one.id,
@@ -206,7 +222,7 @@ def _plan_items(chosen: Sequence[Photograph], texts: Mapping[str, Sequence[str]]
                 split=part,
                 box=one.box,
                 attributes=None,
-                captions=speak_plainly(one.id, written, rng, may_hold_out=part in ("test_seen", "test")),
+                captions=spoken[:captions_per_picture],
             )
         )
     return items

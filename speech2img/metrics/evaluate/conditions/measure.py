@@ -1,19 +1,15 @@
 """What a model understands of other voices and other recordings: relative accuracy by group of voices and condition."""
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from speech2img.audio.remarks import RecordingWarning
 from speech2img.corpora.records.utterances import ManifestLike, UtteranceRecord, utterances_of
 from speech2img.corpora.registry import facts_of
-from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import MetricError
+from speech2img.errors import AudioError, MetricError
 from speech2img.features.attributes import AttributeClassifier
+from speech2img.metrics.evaluate.conditions.hearing import heard_runs
 from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
-from speech2img.metrics.evaluate.conditions.registry import CLEAN, CONDITIONS, heard_in
+from speech2img.metrics.evaluate.conditions.registry import CLEAN, CONDITIONS
 from speech2img.metrics.evaluate.inputs import SpokenAttributes
 from speech2img.metrics.evaluate.model import readable_mentions
 from speech2img.metrics.evaluate.model_groups import CHUNK, EvaluatedGroup, SpeechPipeline, choose_utterances
@@ -28,7 +24,8 @@ from speech2img.storage.progress import Progress
 OWN_VOICES = {False: "voices heard in training", True: "unseen voices"}
 """By `UtteranceRecord.held_out_voice`: what the corpus's own recordings are called."""
 
-Readings = list[dict[str, str]]
+Readings = Sequence[Mapping[str, str] | None]
+"""What the judge reads off the images of utterances; None of one whose recording could not be used."""
 
 
 class VoicesAndConditions:
@@ -54,6 +51,9 @@ class VoicesAndConditions:
         Of the choice of utterances, the changes of recordings, the noise of images, and the resampling.
     progress : bool
         Show a progress bar.
+    on_error : callable, optional
+        Called with the error of a recording that cannot be used, once for each; it is left out, the report says so, and
+        the rest is measured. By default the error is raised.
 
     Raises
     ------
@@ -73,6 +73,7 @@ class VoicesAndConditions:
         image_store: ImageStoreLike | None = None,
         seed: int = 0,
         progress: bool = True,
+        on_error: Callable[[AudioError], None] | None = None,
     ) -> None:
         names = [folder.name for folder in recordings]
         if twice := [name for name in names if names.count(name) > 1 or name in OWN_VOICES.values()]:
@@ -81,6 +82,7 @@ class VoicesAndConditions:
         self._conditions, self._folders = tuple(dict.fromkeys(conditions)), tuple(recordings)
         self._count, self._seed, self._progress = num_utterances, seed, progress
         self._real = RealImages(manifest, size=pipeline.image_size, store=image_store)
+        self._on_error, self._unusable = on_error, dict[Path, AudioError]()
 
     def __call__(self, report: MetricReport, group: EvaluatedGroup) -> None:
         """Add the rows of one group of utterances."""
@@ -98,6 +100,7 @@ class VoicesAndConditions:
                     rows = [row for row, record in enumerate(group.records) if record.held_out_voice == held_out]
                     self._add(report, group.name, voices, condition, group.records, readings, own_real, rows)
                 bar.update(1)
+            self._note(report, group.name, "the corpus's own", group.records)
 
             # Other recordings of the same split.
             recorded = utterances_of(self._manifest, [split], by_manner=facts_of(self._manifest).manner)
@@ -110,27 +113,37 @@ class VoicesAndConditions:
                     every = list(range(len(records)))
                     self._add(report, group.name, folder.name, condition, records, readings, real, every)
                     bar.update(1)
+                self._note(report, group.name, folder.name, records)
         report.sections[TITLE] = condition_markdown(report.rows)
 
     def _readings(self, condition: str, records: Sequence[UtteranceRecord], first_index: int) -> Readings:
         """What the judge reads off the images of utterances that were recorded in a condition."""
-        readings: Readings = []
+        readings: list[Mapping[str, str] | None] = [None] * len(records)
         for start in range(0, len(records), CHUNK):
-            changed = [heard_in(condition, record, seed=self._seed) for record in records[start : start + CHUNK]]
-            speech: np.ndarray | EncodedSpeech
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", RecordingWarning)  # what is wrong with them is what is measured
-                if self._pipeline.needs_frames:
-                    speech = self._pipeline.encode_speech(changed)
-                else:
-                    speech = self._pipeline.encode_paths(changed)
-            images = self._pipeline.generate(speech, seed=self._seed, first_index=first_index + start)[:, 0]
-            readings += per_image(self._judge.predict(images))
+            chunk = records[start : start + CHUNK]
+            tell = None if self._on_error is None else self._leave_out
+            for rows, speech in heard_runs(self._pipeline, condition, chunk, seed=self._seed, on_error=tell):
+                first = start + rows[0]
+                images = self._pipeline.generate(speech, seed=self._seed, first_index=first_index + first)[:, 0]
+                readings[first : first + len(rows)] = per_image(self._judge.predict(images))
         return readings
+
+    def _leave_out(self, record: UtteranceRecord, error: AudioError) -> None:
+        """Tell of a recording that cannot be used, once in all conditions."""
+        if record.audio not in self._unusable and self._on_error is not None:
+            self._on_error(error)
+        self._unusable.setdefault(record.audio, error)
+
+    def _note(self, report: MetricReport, utterances: str, voices: str, records: Sequence[UtteranceRecord]) -> None:
+        """Say in the report which recordings were left out."""
+        errors = [self._unusable[record.audio] for record in records if record.audio in self._unusable]
+        if errors:
+            left_out = f"{len(errors)} of {len(records)} recordings could not be used and are left out"
+            report.notes.append(f"{utterances}, {voices}: {left_out}; the first: {errors[0]}")
 
     def _real_readings(self, records: Sequence[UtteranceRecord]) -> Readings:
         """What the judge reads off the real images of utterances."""
-        readings: Readings = []
+        readings: list[Mapping[str, str] | None] = []
         for start in range(0, len(records), CHUNK):
             images = self._real.read([record.item_id for record in records[start : start + CHUNK]])
             readings += per_image(self._judge.predict(images))
@@ -143,16 +156,21 @@ class VoicesAndConditions:
         voices: str,
         condition: str,
         records: Sequence[UtteranceRecord],
-        readings: Sequence[Mapping[str, str]],
-        real_readings: Sequence[Mapping[str, str]],
+        readings: Readings,
+        real_readings: Readings,
         rows: Sequence[int],
     ) -> None:
         """Add the numbers of one cell of the table, where there are utterances for it."""
-        mentions = [readable_mentions(records[row], self._judge) for row in rows]
+        read = [
+            (row, mine, real)
+            for row in rows
+            if (mine := readings[row]) is not None and (real := real_readings[row]) is not None
+        ]
+        mentions = [readable_mentions(records[row], self._judge) for row, _, _ in read]
         if sum(bool(mention) for mention in mentions) < 2:
             return
         spoken = SpokenAttributes(
-            [readings[row] for row in rows], mentions, [real_readings[row] for row in rows], records[0].by_manner
+            [mine for _, mine, _ in read], mentions, [real for _, _, real in read], records[0].by_manner
         )
         protocol = f"recordings: {CONDITIONS[condition].protocol}; voices: {voices}"
         section = ReportSection(

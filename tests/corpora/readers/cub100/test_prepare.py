@@ -107,6 +107,14 @@ def test_a_picture_of_both_sets_is_spoken_alike(data, corpora, tmp_path):
     assert [item.captions for item in whole.items] != [item.captions for item in corpora["whole"].items]
 
 
+def test_fewer_captions_are_the_first_ones_spoken_alike(data, corpora, tmp_path):
+    few = prepare_cub100(tmp_path / "few", data, captions_per_picture=3, progress=False)
+    assert [item.captions for item in few.items] == [item.captions[:3] for item in corpora["crops"].items]
+    assert contents_of(few)["captions"] == "human: the first 3 a picture of ten (Reed et al. 2016)"
+    with pytest.raises(ConfigError, match="captions_per_picture 3.*give another --root"):
+        prepare_cub100(few.root, data, progress=False)
+
+
 def test_what_a_folder_holds_is_said_and_kept(data, corpora):
     crops, whole = corpora["crops"], corpora["whole"]
     assert contents_of(crops) == {
@@ -130,6 +138,9 @@ def test_what_a_folder_holds_is_said_and_kept(data, corpora):
         ({"captions": "spoken"}, "use captions human or written, photographs crops or whole"),
         ({"photographs": "half"}, "use captions human or written"),
         ({"seed": -1}, "-1 is negative"),
+        ({"captions_per_picture": 0}, "0 is out of range; use 1 to 10"),
+        ({"captions_per_picture": 11}, "11 is out of range; use 1 to 10"),
+        ({"captions": "written", "captions_per_picture": 4}, "goes with people's captions"),
     ],
 )
 def test_settings_that_make_no_sense(data, tmp_path, settings, reason):

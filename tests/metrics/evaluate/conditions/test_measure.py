@@ -13,7 +13,7 @@ from PIL import Image
 from speech2img.audio.inputs import hear
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
-from speech2img.errors import DataError, MetricError
+from speech2img.errors import AudioError, DataError, MetricError
 from speech2img.metrics.evaluate.conditions.measure import VoicesAndConditions
 from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
 from speech2img.metrics.evaluate.model import evaluate_pipeline
@@ -140,6 +140,27 @@ def test_other_recordings_are_a_row_each(corpus: Manifest, tmp_path: Path) -> No
     assert cell(report, "festival", "clean") == pytest.approx(1)
     assert cell(report, "confused", "clean") < 0
     assert "voices: festival" in next(row.protocol for row in report.rows if row.details.get("voices") == "festival")
+
+
+def test_a_recording_that_cannot_be_used_is_told_once_and_left_out(corpus: Manifest, tmp_path: Path) -> None:
+    folder = tmp_path / "festival"
+    folder.mkdir()
+    for item in corpus.items:
+        write_wav(folder / f"{item.id.replace('/', '__')}_0.wav", tone(item.class_name), sample_rate=RATE)
+    (folder / "b__5_0.wav").write_bytes(b"RIFF, and no more")
+    options: dict[str, Any] = {"recordings": [folder], "conditions": ["clean", "silence"]}
+    with pytest.raises(AudioError, match="b__5_0.wav"):
+        measured(corpus, tmp_path / "out", **options)
+    told: list[AudioError] = []
+    report = measured(corpus, tmp_path / "out", **options, on_error=told.append)
+    assert len(told) == 1 and "b__5_0.wav" in str(told[0])
+    for condition in ("clean", "silence"):
+        assert cell(report, "festival", condition) == pytest.approx(1)
+        assert cell(report, "unseen voices", condition) == pytest.approx(1)
+    counts = {row.num_samples for row in report.rows if row.details.get("voices") == "festival"}
+    assert counts == {15}
+    (note,) = [note for note in report.notes if "left out" in note]
+    assert "unseen species, festival: 1 of 16 recordings" in note and "b__5_0.wav" in note
 
 
 def test_folders_without_recordings_and_of_one_name_are_refused(corpus: Manifest, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Training of an image codec of our own: images to latents and back."""
