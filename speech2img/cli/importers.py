@@ -7,12 +7,11 @@ line is made from this table and must not load torch.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from speech2img.errors import ConfigError
+from speech2img.cli.importing.codecs import CODEBOOK, DECODER, LINEAR, lpips, patchgan, quantizing_codec, taef2
 from speech2img.models.published.conversion import Conversion, ImportedNetwork
-from speech2img.options import Option, positive
+from speech2img.options import Option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -237,51 +236,6 @@ def _speechclip_encoder() -> Conversion:
     return Conversion(convert_speechclip, describe)
 
 
-def _taef2(*, decoder: Path | None = None) -> Conversion:
-    from speech2img.models.codecs.registry import build_codec
-    from speech2img.models.published import taef2
-
-    if decoder is None:
-        raise ConfigError.about("taef2", "its decoder is a file of its own", "add --decoder taef2_decoder.pth")
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": "taef2", **taef2.taef2_settings(converted)}
-        config = {"kind": "image-codec", "codec": settings, "name": "TAEF2"}
-        return ImportedNetwork(build_codec, settings, config, half=True, notice=taef2.NOTICE)
-
-    beside = {decoder: taef2.convert_taef2_decoder}
-    return Conversion(taef2.convert_taef2_encoder, describe, beside=beside)
-
-
-def _vqgan(
-    network: str, *, codes: int | None = None, mapping: Path | None = None, unused: str = "published"
-) -> Conversion:
-    from speech2img.images.code_mapping import read_mapping
-    from speech2img.models.codecs.registry import build_codec
-    from speech2img.models.published import vqgan
-    from speech2img.storage.reading import file_sha256
-
-    # The codes in use, where only some are.
-    table = None if mapping is None else read_mapping(mapping)
-    if table is None and unused != "published":
-        raise ConfigError.about("--unused", "all codes are in use", "add --mapping FILE, or omit it")
-
-    def convert(state: "State") -> "dict[str, Tensor]":
-        converted = vqgan.convert_vqgan(state, network=network, num_codes=codes)
-        return converted if table is None else vqgan.reduced_state(converted, table)
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": network, **vqgan.vqgan_settings(converted)}
-        if table is not None:
-            settings |= {"kept_codes": len(converted["reduction.codes_R"]), "unused": unused}
-        config = {"kind": "image-codec", "codec": settings}
-        if mapping is not None:
-            config |= {"mapping": mapping.name, "mapping_sha256": file_sha256(mapping)}
-        return ImportedNetwork(build_codec, settings, config, half=True, notice=vqgan.NOTICE)
-
-    return Conversion(convert, describe)
-
-
 WHISPER_SIZE = Option(
     "size",
     "of whisper-encoder: refuse a file of another size",
@@ -292,18 +246,6 @@ MEL_PRESET = Option(
     "front-end of a speech encoder, where it is not its publisher's usual one: s2igan_native16k for an s2igan-sen "
     "trained on Flickr8k or Places",
     "NAME",
-)
-
-DECODER = Option("decoder", "of taef2: the published file of its decoder; FILE is its encoder", "FILE", kind=Path)
-CODEBOOK = (
-    Option("codes", "of vqgan and gumbel-vq: refuse a file with another number of codes", "N", kind=positive),
-    Option("mapping", "of the same: file of the codes in use, as VQ-Diffusion's", "FILE", kind=Path),
-    Option(
-        "unused",
-        "with --mapping: what a place of an image gets whose code is not in use, code 0 as published (default) or the "
-        "nearest of those in use",
-        choices=("published", "nearest"),
-    ),
 )
 
 IMPORTERS: Mapping[str, Importer] = {
@@ -333,13 +275,20 @@ IMPORTERS: Mapping[str, Importer] = {
     "speechclip-encoder": Importer(
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
-    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", _taef2, (DECODER,)),
+    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", taef2, (DECODER,)),
     "vqgan": Importer(
         "VQGAN of taming-transformers, or within VQ-Diffusion's .pth: images to tokens and back",
-        partial(_vqgan, "vqgan"),
+        partial(quantizing_codec, "vqgan"),
         CODEBOOK,
     ),
-    "gumbel-vq": Importer("the same with a Gumbel softmax", partial(_vqgan, "gumbel-vq"), CODEBOOK),
+    "gumbel-vq": Importer("the same with a Gumbel softmax", partial(quantizing_codec, "gumbel-vq"), CODEBOOK),
+    "ema-vq": Importer("the same with a codebook of averages: ITHQ's", partial(quantizing_codec, "ema-vq"), CODEBOOK),
+    "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", patchgan),
+    "lpips": Importer(
+        "LPIPS within such a checkpoint; or torchvision's vgg16-*.pth, with --linear: a perceptual loss",
+        lpips,
+        (LINEAR,),
+    ),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""

@@ -77,6 +77,8 @@ class FeatureExtractor(Protocol):
     """Whether photographs are cropped to their bounding box, where one is known, before it sees them."""
     map_shapes: FeatureMapShapes = FeatureMapShapes((), ())
     """Channels and strides of `maps`; empty for a network that gives none."""
+    channel_weights: Sequence[Tensor] = ()
+    """Weight (C,) of each channel of `maps` in a perceptual loss; empty for a network that knows none."""
 
     def read(self, images_BHWC: Tensor, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Outputs (B, width) by name, without gradient.

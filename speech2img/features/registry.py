@@ -59,6 +59,12 @@ def _efficientnet_lite() -> Loader:
     return load_efficientnet_lite
 
 
+def _lpips() -> Loader:
+    from speech2img.features.lpips import load_lpips
+
+    return load_lpips
+
+
 def _inception() -> Loader:
     from speech2img.features.inception import load_inception
 
@@ -76,6 +82,7 @@ EXTRACTORS: dict[str, ExtractorKind] = {
     "speech-to-image": ExtractorKind(_attributes_inside),
     "googlenet": ExtractorKind(_googlenet, settings=("side",), is_published=True),
     "efficientnet-lite": ExtractorKind(_efficientnet_lite, settings=("side",)),
+    "lpips": ExtractorKind(_lpips, settings=("side",)),
     "inception": ExtractorKind(_inception, settings=("precision",), is_published=True),
     "picture-classifier": ExtractorKind(_image_classifier),
 }

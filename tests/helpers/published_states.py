@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from helpers.efficientnet_states import without_values as efficientnet_lite
 from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
 from helpers.taef2_files import published_state as taef2_state
+from helpers.vqgan_losses import lpips_state, patchgan_state
 from helpers.vqgan_states import published_state as vqgan_state
 from helpers.whisper_files import openai_state
 from speech2img.models.encoders.li2020 import Li2020Encoder
@@ -180,6 +181,9 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "taef2": lambda: taef2_state("encoder"),
     "vqgan": vqgan_state,
     "gumbel-vq": partial(vqgan_state, "gumbel-vq"),
+    "ema-vq": partial(vqgan_state, "ema-vq"),
+    "vqgan-discriminator": patchgan_state,
+    "lpips": lpips_state,
     "hifigan": hifigan,
 }
 BESIDE: dict[str, tuple[str, Callable[[], State]]] = {"taef2": ("--decoder", lambda: taef2_state("decoder"))}

@@ -160,6 +160,9 @@ VQ_CODEC = VQCodecSettings(
     workers=1,
 )
 GUMBEL_CODEC = replace(VQ_CODEC, model=replace(VQ_CODEC.model, quantizer="gumbel"))
+EMA_CODEC = replace(
+    VQ_CODEC, model=replace(VQ_CODEC.model, quantizer="ema"), discriminator="published", discriminator_layers=2
+)
 TACOTRON2 = Tacotron2Settings(
     model=Tacotron2ModelSettings(
         encoder_dim=16,
@@ -191,6 +194,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "codec": ("codec", CODEC),
     "vq codec": ("codec", VQ_CODEC),
     "gumbel codec": ("codec", GUMBEL_CODEC),
+    "ema codec": ("codec", EMA_CODEC),
     "classifier": ("classifier", CLASSIFIER),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
@@ -204,6 +208,7 @@ PARALLEL = (
     "codec",
     "vq codec",
     "gumbel codec",
+    "ema codec",
     "classifier",
     "tacotron2",
 )

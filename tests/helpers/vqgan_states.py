@@ -74,6 +74,10 @@ def published_state(network: str = "vqgan", *, codes: int = CODES, seed: int = 0
     codebook = torch.randn(codes, CODE_DIM, generator=generator)
     if network == "vqgan":
         state["quantize.embedding.weight"] = codebook
+    elif network == "ema-vq":
+        counts = torch.rand(codes, generator=generator)
+        state |= {"quantize.embedding": codebook, "quantize.cluster_size": counts}
+        state["quantize.embedding_avg"] = codebook * counts[:, None]
     else:
         state["quantize.embed.weight"] = codebook
         add("quantize.proj", CODE_DIM, codes, 1)

@@ -29,6 +29,20 @@ def test_the_gradient_goes_to_what_was_made() -> None:
     assert dead.grad is not None and bool(dead.grad.isfinite().all())
 
 
+def test_weights_of_channels_make_it_lpips() -> None:
+    made = [maps((3.0, 0.0), (0.0, 2.0)), maps((1.0, 1.0))]
+    real = [maps((0.0, 5.0), (0.0, 0.1)), maps((-1.0, -1.0))]
+    weights = [torch.tensor([0.5, 0.25]), torch.tensor([1.0, 0.0])]
+    # A place at 90 degrees: 1 a channel; opposite at 45 degrees: 2 a channel. The sum over maps, the mean over places.
+    loss = perceptual_loss(made, real, channel_weights=weights)
+    assert loss.item() == pytest.approx((0.5 + 0.25) / 2 + 2.0)
+    dead = torch.zeros(1, 2, 1, 2, requires_grad=True)
+    perceptual_loss([dead], real[:1], channel_weights=weights[:1]).backward()
+    assert dead.grad is not None and bool(dead.grad.isfinite().all())
+    with pytest.raises(ValueError, match="expected a weight for each channel"):
+        perceptual_loss(made, real, channel_weights=weights[:1])
+
+
 def test_other_maps_are_refused() -> None:
     for made, real in (
         ([], []),

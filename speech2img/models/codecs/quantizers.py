@@ -59,6 +59,11 @@ class NearestQuantizer(nn.Module):
         vectors: Tensor = self.codebook(tokens_Bhw).movedim(-1, 1)
         return vectors
 
+    @torch.no_grad()
+    def replace_(self, codes_D: Tensor, vectors_DC: Tensor) -> None:
+        """Give codes (their numbers) other places."""
+        self.codebook.weight[codes_D] = vectors_DC
+
     def forward(self, latents_BChw: Tensor) -> Quantized:
         """Quantise with gradient.
 

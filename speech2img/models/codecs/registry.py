@@ -18,9 +18,10 @@ CODECS: Mapping[str, Callable[[], type[ImageCodec]]] = {
     "taef2": partial(_class, "taef2", "TAEF2"),
     # Our own, of any number of channels, sides / 8: 'train codec'.
     "conv-autoencoder": partial(_class, "conv_autoencoder", "ConvAutoencoder"),
-    # Tokens of a codebook (CompVis/taming-transformers): the nearest code, and by a Gumbel softmax.
+    # Tokens of a codebook: the nearest code, by a Gumbel softmax (CompVis/taming-transformers), of averages (ITHQ).
     "vqgan": partial(_class, "vqgan", "VQGAN"),
     "gumbel-vq": partial(_class, "vqgan", "GumbelVQ"),
+    "ema-vq": partial(_class, "vqgan", "EMAVQ"),
 }
 """Name under ``codec.network`` of a release's config -> a function that gives the class."""
 

@@ -1,10 +1,11 @@
-"""VQGAN (Esser et al., arXiv:2012.09841), and its form with a Gumbel softmax instead of the nearest code."""
+"""VQGAN (Esser et al., arXiv:2012.09841), and its forms with a Gumbel softmax and with a codebook of averages."""
 
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from speech2img.models.codecs.code_reduction import UnusedCodes
+from speech2img.models.codecs.ema_quantizer import EMAQuantizer
 from speech2img.models.codecs.quantizers import CodebookForm, GumbelQuantizer, NearestQuantizer, Quantized
 from speech2img.models.codecs.token_codec import TokenCodec
 from speech2img.models.codecs.vqgan_blocks import GROUPS
@@ -144,3 +145,47 @@ class GumbelVQ(QuantizingCodec):
     ) -> None:
         sizes = VQGANSizes(width, multipliers, blocks, attention_levels, latent_channels, groups)
         super().__init__(sizes, GumbelQuantizer(num_codes, code_dim), kept_codes=kept_codes, unused=unused)
+
+
+class EMAVQ(QuantizingCodec):
+    """The nearest code of each place, of a codebook that follows the latents without a gradient.
+
+    The sizes of ITHQ's codec (Tang et al., arXiv:2205.16007) are the defaults: 1,024 tokens of 4,096 codes for an image
+    of 256 px.
+
+    Parameters
+    ----------
+    num_codes, code_dim : int
+        Codes, and the numbers of each.
+    width, multipliers, blocks, attention_levels, latent_channels, groups
+        As of `VQGANSizes`.
+    commitment, decay
+        As of `EMAQuantizer`.
+    kept_codes, unused
+        As of `TokenCodec`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_codes: int = 4096,
+        code_dim: int = 128,
+        width: int = 64,
+        multipliers: Sequence[int] = (1, 2, 4, 8),
+        blocks: int = 2,
+        attention_levels: Sequence[int] = (3,),
+        latent_channels: int = 256,
+        groups: int = GROUPS,
+        commitment: float = 1.0,
+        decay: float = 0.99,
+        kept_codes: int | None = None,
+        unused: UnusedCodes = "nearest",
+    ) -> None:
+        sizes = VQGANSizes(width, multipliers, blocks, attention_levels, latent_channels, groups)
+        quantizer = EMAQuantizer(num_codes, code_dim, commitment=commitment, decay=decay)
+        super().__init__(sizes, quantizer, kept_codes=kept_codes, unused=unused)

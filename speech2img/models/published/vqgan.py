@@ -1,4 +1,4 @@
-"""VQGAN and Gumbel VQ of taming-transformers, as trained and as part of VQ-Diffusion, under the names of our codecs."""
+"""VQGAN and Gumbel VQ of taming-transformers, ITHQ's EMA VQ, alone or within VQ-Diffusion, under our names."""
 
 import re
 from typing import Any
@@ -36,6 +36,11 @@ _QUANTIZERS = {
         "quantize.proj.weight": "quantizer.to_logits.weight",
         "quantize.proj.bias": "quantizer.to_logits.bias",
     },
+    "ema-vq": {
+        "quantize.embedding": "quantizer.codebook.weight",
+        "quantize.cluster_size": "quantizer.counts_K",
+        "quantize.embedding_avg": "quantizer.sums_KC",
+    },
 }
 _LEVEL = re.compile(r"(encoder\.down|decoder\.up)\.(\d)\.(block|attn)\.(\d\d?)\.(\w+)\.(weight|bias)")
 _RESAMPLE = re.compile(r"(encoder\.down\.(\d)\.downsample|decoder\.up\.(\d)\.upsample)\.conv\.(weight|bias)")
@@ -45,15 +50,15 @@ _PART = re.compile(r"(?:content_codec\.)?(?:enc|dec)\.((?:encoder|decoder|quant_
 
 
 def convert_vqgan(state: State, *, network: str, num_codes: int | None = None) -> dict[str, Tensor]:
-    """A published state to ``VQGAN`` or ``GumbelVQ``, all codes in use.
+    """A published state to ``VQGAN``, ``GumbelVQ`` or ``EMAVQ``, all codes in use.
 
     Parameters
     ----------
     state : Mapping of str to Tensor
         Of the codec alone, or of its training: what belongs to ``loss.`` (discriminator, perceptual network) and to
         another network beside it is passed over.
-    network : {"vqgan", "gumbel-vq"}
-        Which of the two it is.
+    network : {"vqgan", "gumbel-vq", "ema-vq"}
+        Which of them it is.
     num_codes : int, optional
         How many codes it must have.
 
@@ -83,7 +88,7 @@ def convert_vqgan(state: State, *, network: str, num_codes: int | None = None) -
 
 
 def vqgan_settings(converted: State) -> dict[str, Any]:
-    """Arguments of ``VQGAN`` or ``GumbelVQ`` for an output of `convert_vqgan`; ValueError if an array is missing."""
+    """Arguments of the network for an output of `convert_vqgan`; ValueError if an array is missing."""
     width = shape_of(converted, "encoder.first.weight", 4)[0]
     numbers = sorted({int(name.split(".")[2]) for name in converted if name.startswith("encoder.levels.")})
     if numbers != list(range(len(numbers))) or not numbers:
@@ -107,7 +112,7 @@ def vqgan_settings(converted: State) -> dict[str, Any]:
         "latent_channels": shape_of(converted, "encoder.last.weight", 4)[0],
     }
     # The published loss weighs the other of its two parts; told so that training on would keep it.
-    nearest = "quantizer.to_logits.weight" not in converted
+    nearest = not {"quantizer.to_logits.weight", "quantizer.counts_K"} & converted.keys()
     return {**settings, "form": "published"} if nearest else settings
 
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speech2img.distributed.collectives import global_mean
 from speech2img.losses.hinge import hinge_discriminator_loss, hinge_generator_loss
 from speech2img.models.codecs.patch_discriminator import PatchDiscriminator
+from speech2img.models.codecs.patchgan import NLayerDiscriminator
 from speech2img.precision import Precision, make_adam
 from speech2img.training.codec.settings import CodecTrainingSettings
 from speech2img.training.optimization import OptimizerStep
@@ -21,7 +22,7 @@ class PatchAdversary:
     Parameters
     ----------
     settings : CodecTrainingSettings
-        Its width and its rate.
+        Which network, and its rate.
     precision : Precision
         Arithmetic of the networks.
     device : torch.device
@@ -29,7 +30,10 @@ class PatchAdversary:
     """
 
     def __init__(self, settings: CodecTrainingSettings, *, precision: Precision, device: torch.device) -> None:
-        self.network, self.precision = PatchDiscriminator(settings.discriminator_width).to(device), precision
+        network: nn.Module = PatchDiscriminator(settings.discriminator_width)
+        if settings.discriminator == "published":
+            network = NLayerDiscriminator(settings.discriminator_width, settings.discriminator_layers)
+        self.network, self.precision = network.to(device), precision
         rate = settings.discriminator_learning_rate
         self.optimizer_step = OptimizerStep(
             self.network,

@@ -149,7 +149,7 @@ class ImageCodecTask(SupervisedTask[CodecSettingsT, CodecT]):
             with torch.no_grad():
                 wanted = self.perceptual.maps(images)
             maps = self.perceptual.maps(made)
-        return global_mean(perceptual_loss(maps, wanted))
+        return global_mean(perceptual_loss(maps, wanted, channel_weights=self.perceptual.channel_weights))
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Mean PSNR (dB) and mean absolute difference (grey levels) of the average on so many validation images."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from speech2img.errors import ConfigError
 from speech2img.models.codecs.conv_autoencoder import LEVELS, MOST_BLOCKS
+from speech2img.models.codecs.patchgan import smallest_side
 from speech2img.training.optimization import Schedule
 from speech2img.training.run import LoopSettings, demand_ranges
 
@@ -72,8 +73,12 @@ class CodecTrainingSettings(ABC):
     form that features --teacher takes; none does without. It must not judge what is made with the codec."""
     losses: SharedLossSettings = field(default_factory=SharedLossSettings)
     """Losses."""
+    discriminator: Literal["own", "published"] = "own"
+    """Which discriminator of patches: own normalises each image by itself, published (PatchGAN) the batch."""
     discriminator_width: int = 32
-    """Channels of the discriminator's first convolution."""
+    """Channels of the discriminator's first convolution (published 64)."""
+    discriminator_layers: int = 3
+    """Convolutions of the published one that halve the sides: 3, or 2 in the model of 16,384 codes."""
     discriminator_learning_rate: float = 2e-4
     """Rate of the discriminator's Adam."""
     batch_size: int = 16
@@ -127,6 +132,10 @@ class CodecTrainingSettings(ABC):
         # What would have no effect, or none that is wanted.
         if self.perceptual is not None and not self.losses.perceptual:
             raise ConfigError.about("perceptual", "losses.perceptual is 0", "omit it, or give it a weight")
+        seen, least = self.crop or self.image_size, smallest_side(self.discriminator_layers)
+        if self.losses.adversarial and self.discriminator == "published" and seen < least:
+            fix = f"choose fewer, or images of {least} px or more"
+            raise ConfigError.about("discriminator_layers", f"{self.discriminator_layers} want {least} px", fix)
         if not self.clip > 0:
             raise ConfigError.about("clip", f"{self.clip} is not positive", "choose more than 0")
         if not 1 <= self.evaluation_images:

@@ -9,8 +9,8 @@ from speech2img.models.codecs.token_codec import MOST_CODES
 from speech2img.models.codecs.vqgan_networks import VQGANSizes
 from speech2img.training.codec.settings import CodecTrainingSettings, SharedLossSettings
 
-Quantizer = Literal["nearest", "gumbel"]
-NETWORKS: dict[Quantizer, str] = {"nearest": "vqgan", "gumbel": "gumbel-vq"}
+Quantizer = Literal["nearest", "gumbel", "ema"]
+NETWORKS: dict[Quantizer, str] = {"nearest": "vqgan", "gumbel": "gumbel-vq", "ema": "ema-vq"}
 """Quantiser -> name of the codec."""
 
 
@@ -19,7 +19,7 @@ class VQModelSettings:
     """The network's sizes; the published ones are those of VQGAN's ImageNet model."""
 
     quantizer: Quantizer = "nearest"
-    """The nearest code, or a Gumbel softmax."""
+    """The nearest code, a Gumbel softmax, or the nearest code of a codebook that follows the latents (ema)."""
     num_codes: int = 512
     """Codes of the codebook (published 16,384 or 1,024; 8,192 with Gumbel)."""
     code_dim: int = 64
@@ -56,9 +56,11 @@ class NearestSettings:
     """Of the nearest code."""
 
     commitment: float = 0.25
-    """Weight of the latents' way to their codes, beside that of the codes to the latents."""
+    """Weight of the latents' way to their codes, beside that of the codes to the latents (published 1 with ema)."""
     form: CodebookForm = "paper"
-    """Which of the two has that weight: published has it the other way round."""
+    """Which of the two has that weight: published has it the other way round; nothing with ema."""
+    decay: float = 0.99
+    """With ``model.quantizer`` ema: share of a code's mean that stays at each step."""
     revive_every: int = 100
     """Steps after which codes that were not used in them become latents of the batch, as all do at the first step;
     0 for never, and codes that begin at random."""
@@ -68,6 +70,8 @@ class NearestSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.revive_until <= 1:
             raise ConfigError.about("nearest.revive_until", f"{self.revive_until}", "choose 0 to 1")
+        if not 0 <= self.decay < 1:
+            raise ConfigError.about("nearest.decay", f"{self.decay}", "choose 0 or more and less than 1")
 
 
 @dataclass(frozen=True)
@@ -102,13 +106,13 @@ class VQCodecSettings(CodecTrainingSettings):
     """Settings of ``train codec --set family=vqgan``."""
 
     family: Literal["vqgan"] = "vqgan"
-    """Which codec: VQGAN, by the nearest code or by a Gumbel softmax."""
+    """Which codec: VQGAN, with any of its quantisers."""
     model: VQModelSettings = field(default_factory=VQModelSettings)
     """Network."""
     losses: VQLossSettings = field(default_factory=VQLossSettings)
     """Losses."""
     nearest: NearestSettings = field(default_factory=NearestSettings)
-    """With ``model.quantizer`` nearest."""
+    """With ``model.quantizer`` nearest or ema."""
     gumbel: GumbelSettings = field(default_factory=GumbelSettings)
     """With ``model.quantizer`` gumbel."""
 
@@ -118,16 +122,17 @@ class VQCodecSettings(CodecTrainingSettings):
         return self.model.sizes().stride
 
     def codec_config(self) -> dict[str, Any]:
-        """Of `VQGAN` or `GumbelVQ`."""
+        """Of `VQGAN`, `GumbelVQ` or `EMAVQ`."""
         sizes = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.model).items()}
         del sizes["quantizer"]
         network = NETWORKS[self.model.quantizer]
         if self.model.quantizer == "gumbel":
             return {"network": network, **sizes}
-        return {"network": network, **sizes, "commitment": self.nearest.commitment, "form": self.nearest.form}
+        own = {"form": self.nearest.form} if self.model.quantizer == "nearest" else {"decay": self.nearest.decay}
+        return {"network": network, **sizes, "commitment": self.nearest.commitment, **own}
 
     def codec_summary(self) -> str:
         """Codes and stride."""
-        how = {"nearest": "the nearest code", "gumbel": "a code by Gumbel softmax"}[self.model.quantizer]
+        how = "a code by Gumbel softmax" if self.model.quantizer == "gumbel" else "the nearest code"
         place = f"each square of {self.stride} x {self.stride} px"
         return f"A VQGAN: {how} of {self.model.num_codes} for {place}."

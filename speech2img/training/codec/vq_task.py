@@ -11,7 +11,8 @@ from speech2img.distributed.collectives import all_reduce_sum, global_mean, worl
 from speech2img.images.pyramid import normalised
 from speech2img.images.store import Images
 from speech2img.models.codecs.code_usage import CodeUsage, code_usage
-from speech2img.models.codecs.quantizers import GumbelQuantizer, Quantized
+from speech2img.models.codecs.ema_quantizer import EMAQuantizer
+from speech2img.models.codecs.quantizers import GumbelQuantizer, NearestQuantizer, Quantized
 from speech2img.models.codecs.registry import build_codec
 from speech2img.models.codecs.vqgan import QuantizingCodec
 from speech2img.precision import to_device
@@ -31,7 +32,7 @@ def temperature(progress: float, settings: GumbelSettings) -> float:
 
 
 class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
-    """VQGAN, by the nearest code or by a Gumbel softmax; parameters as of `ImageCodecTask`."""
+    """VQGAN, with any of its quantisers; parameters as of `ImageCodecTask`."""
 
     Settings = VQCodecSettings
     betas = (0.5, 0.9)
@@ -39,7 +40,7 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
     def __init__(self, settings: VQCodecSettings, **inputs: Any) -> None:
         super().__init__(settings, **inputs)
         self.revival: CodeRevival | None = None
-        if settings.model.quantizer == "nearest" and settings.nearest.revive_every:
+        if settings.model.quantizer != "gumbel" and settings.nearest.revive_every:
             self.revival = CodeRevival(
                 settings.model.num_codes,
                 every=settings.nearest.revive_every,
@@ -78,14 +79,18 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
         gumbel = self.settings.model.quantizer == "gumbel"
         loss = loss + (self.settings.gumbel.divergence if gumbel else self.settings.losses.codebook) * penalty
         terms |= {**judged, "divergence" if gumbel else "codebook": penalty}
-        return {"loss": loss, **terms, **self._usage_terms(quantized, revived)}
+        return {"loss": loss, **terms, **self._usage_terms(latents, quantized, revived)}
 
-    def _usage_terms(self, quantized: Quantized, revived: int) -> dict[str, Tensor]:
+    def _usage_terms(self, latents: Tensor, quantized: Quantized, revived: int) -> dict[str, Tensor]:
+        """Usage of the codebook; one of averages follows what was counted."""
         tokens, num_codes = quantized.tokens_Bhw, self.network.codebook_size
         if self.revival is not None:
             counts = self.revival.count(tokens)
         else:
             counts = all_reduce_sum(torch.bincount(tokens.flatten(), minlength=num_codes))
+        if isinstance(self.network.quantizer, EMAQuantizer):
+            sums = self.network.quantizer.latent_sums(latents.detach(), tokens)
+            self.network.quantizer.follow_(counts, all_reduce_sum(sums))
         entropy = torch.special.entr(counts / counts.sum()).sum()
         usage = {"perplexity": entropy.exp(), "codes_used": (counts > 0).float().mean()}
         if self.revival is not None:
@@ -102,9 +107,10 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
         if found is None:
             return 0
         codes, vectors = found
+        for network in (self.network, self._averaged()):
+            assert isinstance(network.quantizer, NearestQuantizer)
+            network.quantizer.replace_(codes, vectors)
         codebook = self.network.quantizer.codebook.weight
-        codebook[codes] = vectors
-        self._averaged().quantizer.codebook.weight[codes] = vectors
         for memory in self.optimizer_step.optimizer.state.get(codebook, {}).values():
             if memory.shape == codebook.shape:
                 memory[codes] = 0

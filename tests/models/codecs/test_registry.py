@@ -34,7 +34,7 @@ def test_a_codec_is_added_by_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
     config = {"kind": "image-codec", "codec": {"network": "patches", "stride": 4}}
     save_release(tmp_path / "patches", network.state_dict(), config, "# Patches\n")
     with pytest.raises(
-        CheckpointError, match="network must be one of taef2, conv-autoencoder, vqgan, gumbel-vq, got 'patches'"
+        CheckpointError, match="network must be one of taef2, conv-autoencoder, vqgan, gumbel-vq, ema-vq, got 'patches'"
     ):
         load_codec(tmp_path / "patches")
 

@@ -23,7 +23,7 @@ from speech2img.features.stores import image_store, load_tokens
 from speech2img.images.codecs import load_codec
 from speech2img.metrics.functional.reconstruction import reconstruction
 from speech2img.models.codecs.code_usage import code_usage
-from speech2img.models.codecs.vqgan import VQGAN, GumbelVQ
+from speech2img.models.codecs.vqgan import EMAVQ, VQGAN, GumbelVQ
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import CARD, load_own
 from speech2img.training.codec.reconstruction import reconstruct, token_counts
@@ -32,12 +32,12 @@ from speech2img.training.codec.vq_task import VQCodecTask, temperature
 from speech2img.training.train import train
 
 STEPS = tiny_trainings.STEPS
-CASES = {"vq codec": VQGAN, "gumbel codec": GumbelVQ}
+CASES = {"vq codec": VQGAN, "gumbel codec": GumbelVQ, "ema codec": EMAVQ}
 
 
 @pytest.fixture(scope="module")
 def runs(root: Path) -> dict[str, Path]:
-    """A finished run of both quantisers."""
+    """A finished run of each quantiser."""
     folders = {case: root.parent / "runs" / case.replace(" ", "-") for case in CASES}
     for case, folder in folders.items():
         assert tiny_trainings.train(case, root, folder).finished
@@ -68,7 +68,7 @@ def test_its_run_is_a_codec_with_codes(case: str, root: Path, runs: dict[str, Pa
 @pytest.mark.parametrize("case", CASES)
 def test_what_it_logs_and_draws(case: str, runs: dict[str, Path]) -> None:
     steps, run = log(runs[case], "train"), runs[case]
-    own = {"codebook", "revived"} if case == "vq codec" else {"divergence", "temperature"}
+    own = {"divergence", "temperature"} if case == "gumbel codec" else {"codebook", "revived"}
     terms = {"loss", "l1", "perceptual", "adversarial", "discriminator", "perplexity", "codes_used", "gradient_norm"}
     assert len(steps) == STEPS and terms | own <= steps[0].keys()
     assert all(1 <= step["perplexity"] <= 24 and 0 < step["codes_used"] <= 1 for step in steps)
@@ -81,7 +81,7 @@ def test_what_it_logs_and_draws(case: str, runs: dict[str, Path]) -> None:
     total = first["l1"] + settings.losses.perceptual * first["perceptual"]
     total += sum(weight[name] * first[name] for name in weight if name in first)
     assert first["loss"] == pytest.approx(total, rel=1e-5) and [step["discriminator"] > 0 for step in steps][0] is False
-    if case == "vq codec":
+    if case != "gumbel codec":
         assert steps[0]["revived"] == 24 and steps[1]["revived"] == steps[3]["revived"] == 0
     else:
         assert [step["temperature"] for step in steps] == sorted((s["temperature"] for s in steps), reverse=True)
@@ -114,7 +114,7 @@ def test_an_interrupted_run_ends_bit_for_bit_the_same(
         digests.append({key: toy.digest(value) for key, value in state["task"].items()})
     assert digests[0] == digests[1]
     assert {"codec", "average", "optimizer", "sampler", "adversary"} <= digests[0].keys()
-    assert ("revival" in digests[0]) == (case == "vq codec")
+    assert ("revival" in digests[0]) == (case != "gumbel codec")
     exports = [(folder / "export" / "weights.safetensors").read_bytes() for folder in (runs[case], tmp_path / "own")]
     assert exports[0] == exports[1]
 
@@ -137,6 +137,30 @@ def test_it_learns_and_keeps_its_codes_in_use(root: Path, tmp_path: Path) -> Non
     found = log(tmp_path / "run", "evaluation")[-1]
     assert found["psnr"] > reconstruction(images, mean).psnr + 0.3
     assert found["codes_used"] > 0.5 and found["perplexity"] > 20
+
+
+@pytest.mark.parametrize("quantizer", ["nearest", "ema"])
+def test_revived_codes_are_used_and_help(quantizer: str, root: Path, tmp_path: Path) -> None:
+    """The same run with and without revival: usage of the codebook, and what comes back."""
+    tiny = tiny_trainings.VQ_CODEC
+    plain = replace(
+        tiny,
+        perceptual=None,
+        crop=32,
+        losses=VQLossSettings(),
+        model=replace(tiny.model, width=8, code_dim=8, num_codes=64, quantizer=quantizer),
+        nearest=replace(tiny.nearest, revive_every=10),
+        learning_rate=3e-3,
+        loop=replace(tiny_trainings.LOOP, max_steps=60, evaluate_every=0, checkpoint_minutes=9.0),
+    )
+    found = []
+    for every in (10, 0):
+        settings, run = replace(plain, nearest=replace(plain.nearest, revive_every=every)), tmp_path / str(every)
+        assert train("codec", root, run, settings, device="cpu", progress=False).finished
+        found.append(log(run, "evaluation")[-1])
+    revived, left = found
+    assert revived["codes_used"] > 2 * left["codes_used"] and revived["perplexity"] > 2 * left["perplexity"]
+    assert revived["psnr"] > left["psnr"]
 
 
 def test_the_temperature_falls_as_half_a_cosine() -> None:
@@ -195,6 +219,7 @@ def test_the_command_line_trains_it_and_names_what_it_cannot(
         ("model.num_codes=70000", "model.num_codes: 70000 is out of range"),
         ("model.width=9", "model: width must be a multiple of 8 groups"),
         ("nearest.revive_until=2.0", "nearest.revive_until: 2.0"),
+        ("nearest.decay=1.0", "nearest.decay: 1.0"),
         ("gumbel.temperature_end=0.0", "gumbel.temperature_end"),
         ("latent_noise=0.1", "unknown setting 'latent_noise'"),
     ):

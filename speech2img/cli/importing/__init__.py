@@ -1,0 +1,1 @@
+"""How published files of several kinds become releases: what the rows of the importers' table open."""
