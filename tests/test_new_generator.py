@@ -125,7 +125,7 @@ def test_sentences_alone_are_refused(pipe: SpeechToImage, toy: Path, recordings:
 
 def test_without_its_line_the_release_names_what_is_known(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(GENERATORS, "toy-diffusion")
-    with pytest.raises(CheckpointError, match="one of stackgan, latent-flow, got 'toy-diffusion'"):
+    with pytest.raises(CheckpointError, match=f"one of {', '.join(GENERATORS)}, got 'toy-diffusion'"):
         EmbeddingsToImage.load(toy, device="cpu")
 
 

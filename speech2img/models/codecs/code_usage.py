@@ -37,7 +37,13 @@ def count_codes(tokens: Tensor, num_codes: int) -> Tensor:
     """
     if tokens.numel() and not (0 <= int(tokens.min()) and int(tokens.max()) < num_codes):
         raise ValueError(f"tokens must be 0..{num_codes - 1}, got {int(tokens.min())}..{int(tokens.max())}")
-    return torch.bincount(tokens.flatten(), minlength=num_codes)
+    return count_own_codes(tokens, num_codes)
+
+
+def count_own_codes(tokens: Tensor, num_codes: int) -> Tensor:
+    """`count_codes` of tokens that a quantiser has just given: they are not looked at, and no device is waited for."""
+    rows = tokens.flatten()
+    return torch.zeros(num_codes, dtype=torch.int64, device=rows.device).scatter_add_(0, rows, torch.ones_like(rows))
 
 
 def code_usage(counts_K: Tensor) -> CodeUsage:

@@ -86,8 +86,8 @@ class EMAQuantizer(NearestQuantizer):
         self.codebook.weight.copy_(self.sums_KC / smoothed_K[:, None])
 
     @torch.no_grad()
-    def replace_(self, codes_D: Tensor, vectors_DC: Tensor) -> None:
-        """Give codes other places, where they stand for one latent each."""
-        self.counts_K[codes_D] = 1.0
-        self.sums_KC[codes_D] = vectors_DC
-        super().replace_(codes_D, vectors_DC)
+    def replace_(self, chosen_K: Tensor, vectors_KC: Tensor) -> None:
+        """Give chosen codes other places, where they stand for one latent each."""
+        self.counts_K.masked_fill_(chosen_K, 1.0)
+        self.sums_KC.copy_(torch.where(chosen_K[:, None], vectors_KC, self.sums_KC))
+        super().replace_(chosen_K, vectors_KC)

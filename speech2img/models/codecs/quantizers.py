@@ -60,9 +60,9 @@ class NearestQuantizer(nn.Module):
         return vectors
 
     @torch.no_grad()
-    def replace_(self, codes_D: Tensor, vectors_DC: Tensor) -> None:
-        """Give codes (their numbers) other places."""
-        self.codebook.weight[codes_D] = vectors_DC
+    def replace_(self, chosen_K: Tensor, vectors_KC: Tensor) -> None:
+        """Give the codes that a mask chooses other places: rows of (K, C)."""
+        self.codebook.weight.copy_(torch.where(chosen_K[:, None], vectors_KC, self.codebook.weight))
 
     def forward(self, latents_BChw: Tensor) -> Quantized:
         """Quantise with gradient.

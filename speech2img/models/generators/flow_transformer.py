@@ -5,7 +5,7 @@ its embeddings, W width of the network.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from speech2img.models.layers.adaptive_transformer import NUM_MODULATIONS, Adapt
 from speech2img.models.layers.standardize import Standardize
 from speech2img.models.layers.transformer import attention_mask, valid_steps
 
+Prediction = Literal["velocity", "data"]
+_SHORTEST_WAY = 0.05
+"""Least rest of the time that a velocity follows from, where data are predicted: as published."""
 _MLP_FACTOR = 4
 _POSITION_DEVIATION = 0.02
 
@@ -140,11 +143,16 @@ class FlowTransformer(SpeechConditioned):
     value_counts : sequence of int
         Numbers of values of the attributes that a linear reader, `read_with_`, finds in the sentence: tokens then
         attend to a step for each attribute, and not to the sentence. For features of an image, without frames.
+    prediction : {"velocity", "data"}
+        What the last layer gives: the velocity itself; or the latents at the flow's end, which the velocity follows
+        from (Li and He, "Back to Basics: Let Denoising Generative Models Denoise", arXiv:2511.13720, table 1). Latents
+        lie near a manifold that noise does not: large patches, of more numbers than the width, can be learned so.
 
     Raises
     ------
     ValueError
-        If a number is below 1, or ``patch`` or ``num_heads`` divides not what it should.
+        If a number is below 1, the prediction is none of these, or ``patch`` or ``num_heads`` divides not what it
+        should.
     """
 
     def __init__(
@@ -161,13 +169,16 @@ class FlowTransformer(SpeechConditioned):
         needs_frames: bool = True,
         cross_attention: bool = True,
         value_counts: Sequence[int] = (),
+        prediction: Prediction = "velocity",
     ) -> None:
         super().__init__()
+        if prediction not in get_args(Prediction):
+            raise ValueError(f"prediction must be one of {', '.join(get_args(Prediction))}, got {prediction!r}")
         if min(embedding_dim, channels, side, patch, width, depth, num_heads) < 1:
             raise ValueError("sizes of the flow must be 1 or more")
         if side % patch:
             raise ValueError(f"patch must divide the side of the latents, {side}, got {patch}")
-        self.patch = patch
+        self.patch, self.prediction = patch, prediction
         # Statistics of the training data.
         self.latents = Standardize(channels, trailing=2)
         self.sentence = Standardize(embedding_dim, common_deviation=True)
@@ -180,7 +191,7 @@ class FlowTransformer(SpeechConditioned):
         self._add_condition(
             embedding_dim, width, needs_frames=needs_frames, cross_attention=cross_attention, value_counts=value_counts
         )
-        # What is made of it; at the start the velocity is zero.
+        # What is made of it; at the start it is zero.
         self.to_modulation = nn.Linear(width, NUM_MODULATIONS * width)
         self.blocks = nn.ModuleList(
             AdaptiveBlock(width, num_heads, _MLP_FACTOR * width, dropout=dropout, cross_attention=cross_attention)
@@ -216,6 +227,11 @@ class FlowTransformer(SpeechConditioned):
         for block in self.blocks:
             tokens = block(tokens, modulation_B6W, condition.steps_BSW, condition.allowed_B11S)
         shift, scale = self.to_last_modulation(given_BW)[:, None].chunk(2, dim=2)
-        velocity_BNP = self.to_patch(modulated(self.norm(tokens), shift, scale))
-        velocity_BPnn = velocity_BNP.transpose(1, 2).unflatten(2, patches_BPnn.shape[2:])
-        return F.pixel_shuffle(velocity_BPnn, self.patch)
+        given_BNP = self.to_patch(modulated(self.norm(tokens), shift, scale))
+        given_BPnn = given_BNP.transpose(1, 2).unflatten(2, patches_BPnn.shape[2:])
+        given_BChh = F.pixel_shuffle(given_BPnn, self.patch)
+        if self.prediction == "velocity":
+            return given_BChh
+        # The latents are reached in the rest of the time.
+        rest_B = (1.0 - time_B).clamp_min(_SHORTEST_WAY)
+        return (given_BChh.float() - state_BChh) / rest_B[:, None, None, None]

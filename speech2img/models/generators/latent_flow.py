@@ -21,7 +21,7 @@ from speech2img.models.generators.flow_solvers import (
     demand_solver,
     solve_flow,
 )
-from speech2img.models.generators.flow_transformer import FlowTransformer
+from speech2img.models.generators.flow_transformer import FlowTransformer, Prediction
 
 LATENTS = "latents"
 """Name of the noise that an image is drawn from."""
@@ -40,7 +40,7 @@ class LatentFlowGenerator(nn.Module):
         Settings of the codec, with its ``network``, as its release gives them.
     image_size : int
         S; a multiple of the codec's stride.
-    patch, width, depth, num_heads, dropout, needs_frames, cross_attention, value_counts
+    patch, width, depth, num_heads, dropout, needs_frames, cross_attention, value_counts, prediction
         As of `FlowTransformer`.
     solver : {"euler", "heun"}
         How the flow is followed.
@@ -73,6 +73,7 @@ class LatentFlowGenerator(nn.Module):
         needs_frames: bool = True,
         cross_attention: bool = True,
         value_counts: Sequence[int] = (),
+        prediction: Prediction = "velocity",
         solver: SolverName = "euler",
         steps: int = 25,
         guidance_scale: float = 2.0,
@@ -104,6 +105,7 @@ class LatentFlowGenerator(nn.Module):
             needs_frames=needs_frames,
             cross_attention=cross_attention,
             value_counts=value_counts,
+            prediction=prediction,
         )
 
     @property

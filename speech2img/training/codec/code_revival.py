@@ -1,12 +1,21 @@
 """Dead codes revived: codes that no latent is nearest to would never be again, as only used ones learn."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from speech2img.distributed.collectives import all_reduce_sum, gather_with_grad
-from speech2img.models.codecs.code_usage import count_codes
+from speech2img.models.codecs.code_usage import count_own_codes
+
+
+class Replacements(NamedTuple):
+    """Which codes are dead, and what they become. Of one size whatever is dead, so that no device is waited for."""
+
+    dead_K: Tensor
+    """(K,), bool."""
+    vectors_KC: Tensor
+    """(K, C), float32; rows of codes that live say nothing."""
 
 
 class CodeRevival:
@@ -35,7 +44,7 @@ class CodeRevival:
         self.num_steps = 0
 
     @torch.no_grad()
-    def replacements(self, latents_BChw: Tensor) -> tuple[Tensor, Tensor] | None:
+    def replacements(self, latents_BChw: Tensor) -> Replacements | None:
         """Codes that are dead at this step, and what they become.
 
         Parameters
@@ -45,29 +54,26 @@ class CodeRevival:
 
         Returns
         -------
-        codes : Tensor [shape=(D,), int64]
-        vectors : Tensor [shape=(D, C), float32]
-            Latents of different places, as long as there are as many places as dead codes.
-        None where it is not time, or none is dead.
+        Replacements or None
+            Dead codes become latents of different places, as long as there are as many places as dead codes. None
+            where it is not time.
         """
         if self.num_steps % self.every:
             return None
-        dead_D = (self.counts_K == 0).nonzero()[:, 0]
+        dead_K = self.counts_K == 0
         self.counts_K.zero_()
-        if not len(dead_D):
-            return None
         rows_NC = gather_with_grad(latents_BChw.detach()).movedim(1, -1).flatten(0, -2).float()
         generator = torch.Generator().manual_seed((self.seed << 20) % (1 << 62) + self.num_steps)
-        drawn: list[Tensor] = []
-        while sum(map(len, drawn)) < len(dead_D):
-            drawn.append(torch.randperm(len(rows_NC), generator=generator))
-        places_D = torch.cat(drawn)[: len(dead_D)].to(rows_NC.device)
-        return dead_D, rows_NC[places_D]
+        rounds = -(-len(dead_K) // len(rows_NC))
+        places_K = torch.cat([torch.randperm(len(rows_NC), generator=generator) for _ in range(rounds)])
+        # The first dead code takes the first place drawn, and so on.
+        number_K = (dead_K.cumsum(0) - 1).clamp_min(0)
+        return Replacements(dead_K, rows_NC[places_K.to(rows_NC.device)[number_K]])
 
     @torch.no_grad()
     def count(self, tokens_Bhw: Tensor) -> Tensor:
         """Take in the tokens of this process's rows at the end of a step; gives the counts (K,) of all processes."""
-        counts_K: Tensor = all_reduce_sum(count_codes(tokens_Bhw, len(self.counts_K)))
+        counts_K: Tensor = all_reduce_sum(count_own_codes(tokens_Bhw, len(self.counts_K)))
         self.counts_K += counts_K
         self.num_steps += 1
         return counts_K

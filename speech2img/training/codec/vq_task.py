@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from speech2img.distributed.collectives import all_reduce_sum, global_mean, world
 from speech2img.images.pyramid import normalised
 from speech2img.images.store import Images
-from speech2img.models.codecs.code_usage import CodeUsage, code_usage
+from speech2img.models.codecs.code_usage import CodeUsage, code_usage, count_own_codes
 from speech2img.models.codecs.ema_quantizer import EMAQuantizer
 from speech2img.models.codecs.quantizers import GumbelQuantizer, NearestQuantizer, Quantized
 from speech2img.models.codecs.registry import build_codec
@@ -67,7 +67,7 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
         images = normalised(to_device([batch.images_B3SS], self.device)[0])
         with self.precision.autocast():
             latents = self.network.encode_raw(images).float()
-        revived = self._revive_(latents) if self.revives else 0
+        revived = self._revive_(latents) if self.revives else latents.new_zeros(())
         quantized = self.network.quantize(latents)
         with self.precision.autocast():
             made = self.network.decode_vectors(quantized.vectors_BChw).float()
@@ -81,40 +81,39 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
         terms |= {**judged, "divergence" if gumbel else "codebook": penalty}
         return {"loss": loss, **terms, **self._usage_terms(latents, quantized, revived)}
 
-    def _usage_terms(self, latents: Tensor, quantized: Quantized, revived: int) -> dict[str, Tensor]:
+    def _usage_terms(self, latents: Tensor, quantized: Quantized, revived: Tensor) -> dict[str, Tensor]:
         """Usage of the codebook; one of averages follows what was counted."""
         tokens, num_codes = quantized.tokens_Bhw, self.network.codebook_size
         if self.revival is not None:
             counts = self.revival.count(tokens)
         else:
-            counts = all_reduce_sum(torch.bincount(tokens.flatten(), minlength=num_codes))
+            counts = all_reduce_sum(count_own_codes(tokens, num_codes))
         if isinstance(self.network.quantizer, EMAQuantizer):
             sums = self.network.quantizer.latent_sums(latents.detach(), tokens)
             self.network.quantizer.follow_(counts, all_reduce_sum(sums))
         entropy = torch.special.entr(counts / counts.sum()).sum()
         usage = {"perplexity": entropy.exp(), "codes_used": (counts > 0).float().mean()}
         if self.revival is not None:
-            usage["revived"] = torch.tensor(float(revived), device=self.device)
+            usage["revived"] = revived
         if isinstance(self.network.quantizer, GumbelQuantizer):
             usage["temperature"] = torch.tensor(self.network.quantizer.temperature, device=self.device)
         return usage
 
     @torch.no_grad()
-    def _revive_(self, latents: Tensor) -> int:
+    def _revive_(self, latents: Tensor) -> Tensor:
         """Give dead codes new places, in the average too, and their optimizer no memory; how many."""
         assert self.revival is not None
         found = self.revival.replacements(latents)
         if found is None:
-            return 0
-        codes, vectors = found
+            return latents.new_zeros(())
         for network in (self.network, self._averaged()):
             assert isinstance(network.quantizer, NearestQuantizer)
-            network.quantizer.replace_(codes, vectors)
+            network.quantizer.replace_(*found)
         codebook = self.network.quantizer.codebook.weight
         for memory in self.optimizer_step.optimizer.state.get(codebook, {}).values():
             if memory.shape == codebook.shape:
-                memory[codes] = 0
-        return len(codes)
+                memory.masked_fill_(found.dead_K[:, None], 0)
+        return found.dead_K.sum().float()
 
     def adversarial_weight(self, loss: Tensor, term: Tensor) -> Tensor | float:
         """The published rule: as strong as what the image itself asks for, at the decoder's last convolution."""

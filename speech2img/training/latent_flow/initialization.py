@@ -53,9 +53,10 @@ def started(
         reason = "it was trained on latents of another codec, or of another scale"
         raise CheckpointError.about(f"initial {settings.initial}", reason, "give the codec that it was trained with")
 
-    # Its sizes.
+    # Its sizes; releases of before there was a choice predict the velocity.
     differing: list[str] = []
-    changed = merged(settings.model, arguments, "model.", differing, free=("dropout",))
+    released = {"prediction": "velocity", **arguments}
+    changed = merged(settings.model, released, "model.", differing, free=("dropout",))
     if arguments.get("image_size") != settings.image_size:
         differing.append(f"image_size {arguments.get('image_size')} (set: {settings.image_size})")
     demand_same(settings.initial, differing)

@@ -27,7 +27,7 @@ from speech2img.training.latent_flow.attribute_reader import attribute_reader
 from speech2img.training.latent_flow.data import FlowInputs, LatentBatch, LatentBatches, validation_set
 from speech2img.training.latent_flow.export import save_latent_flow
 from speech2img.training.latent_flow.initialization import CODEC_ROLE, load_initial_weights_, started
-from speech2img.training.latent_flow.settings import LatentFlowSettings, TimeSampling
+from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
 from speech2img.training.validation_samples import ValidationSamples, ValidationSet, fixed_noise
@@ -180,7 +180,7 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
 
         # The flow from noise to latents.
         data = self.network.latents(latents)
-        times = draw_times(len(data), self.settings.time_sampling, self.device)
+        times = draw_times(len(data), self.settings, self.device)
         with self.precision.autocast():
             condition = self.network.condition(speech, conditional, read_from_BD=read_from)
 
@@ -248,8 +248,8 @@ class LatentFlowTask(SupervisedTask[LatentFlowSettings, FlowTransformer]):
         )
 
 
-def draw_times(count: int, sampling: TimeSampling, device: torch.device) -> Tensor:
-    """Times 0..1 at which the velocity is learned, uniform or the logistic function of standard normal draws."""
-    if sampling == "uniform":
+def draw_times(count: int, settings: LatentFlowSettings, device: torch.device) -> Tensor:
+    """Times 0..1 at which the velocity is learned, uniform or the logistic function of normal draws of deviation 1."""
+    if settings.time_sampling == "uniform":
         return torch.rand(count, device=device)
-    return torch.randn(count, device=device).sigmoid()
+    return (torch.randn(count, device=device) + settings.time_mean).sigmoid()

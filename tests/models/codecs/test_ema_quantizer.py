@@ -45,7 +45,12 @@ def test_the_loss_moves_the_latents_alone() -> None:
 
 def test_a_revived_code_stands_for_one_latent() -> None:
     ours = quantizer()
-    ours.replace_(torch.tensor([4, 1]), torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    places, chosen = torch.zeros(6, 3), torch.zeros(6, dtype=torch.bool)
+    places[[4, 1]] = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    chosen[[4, 1]] = True
+    others = ours.codebook.weight[~chosen].clone()
+    ours.replace_(chosen, places)
+    assert torch.equal(ours.codebook.weight[~chosen], others)
     assert ours.codebook.weight[1].tolist() == [4.0, 5.0, 6.0] and ours.counts_K.tolist() == [0, 1, 0, 0, 1, 0]
     # Left alone, it stays where it was put.
     ours.follow_(torch.zeros(6), torch.zeros(6, 3))

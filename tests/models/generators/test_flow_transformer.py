@@ -141,3 +141,40 @@ def test_without_cross_attention_a_third_of_a_block_is_saved() -> None:
 def test_settings_that_contradict_each_other(settings: dict[str, object], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         FlowTransformer(**{**SIZES, **settings})  # type: ignore[arg-type]
+
+
+def test_predicted_data_are_reached_in_the_rest_of_the_time() -> None:
+    flow, condition = FlowTransformer(**SIZES, prediction="data"), network().condition(speech([2, 5, 3]))
+    # At the start the latents given are zero; the rest of the time is never taken for less than 0.05.
+    expected = -STATE / torch.tensor([1.0, 0.6, 0.05])[:, None, None, None]
+    torch.testing.assert_close(flow(STATE, TIMES, condition), expected)
+    drawn, given = network(prediction="data"), network()
+    velocity = drawn(STATE, TIMES, condition)
+    reached = STATE + velocity * torch.tensor([1.0, 0.6, 0.05])[:, None, None, None]
+    torch.testing.assert_close(reached, given(STATE, TIMES, condition), atol=1e-5, rtol=1e-4)
+    with pytest.raises(ValueError, match="prediction must be one of velocity, data, got 'noise'"):
+        FlowTransformer(**SIZES, prediction="noise")  # type: ignore[arg-type]
+
+
+def test_patches_of_more_numbers_than_the_width_are_learned_by_predicting_data() -> None:
+    def loss_after_training(prediction: str) -> float:
+        torch.manual_seed(0)
+        sizes = {**SIZES, "channels": 16, "patch": 4, "width": 8, "num_heads": 1, "needs_frames": False}
+        flow = FlowTransformer(**sizes, prediction=prediction)  # type: ignore[arg-type]
+        optimizer, basis = torch.optim.Adam(flow.parameters(), 3e-3), torch.randn(2, 256)
+        losses = []
+        for _ in range(400):
+            sentence = torch.randn(32, 6)
+            data = (sentence[:, :2] @ basis).view(32, 16, 4, 4)
+            noise, time = torch.randn_like(data), (torch.randn(32) - 0.8).sigmoid()
+            state = torch.lerp(noise, data, time[:, None, None, None])
+            condition = flow.condition(SpeechEncoding.of_sentences(sentence))
+            loss = (flow(state, time, condition) - (data - noise)).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        return sum(losses[-50:]) / 50
+
+    # 8 numbers cannot carry the noise of 256.
+    assert loss_after_training("data") < 0.3 * loss_after_training("velocity")

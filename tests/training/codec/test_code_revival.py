@@ -16,9 +16,9 @@ def latents(places: int = 12) -> torch.Tensor:
 def test_all_codes_begin_as_latents_of_different_places() -> None:
     revival = CodeRevival(5, every=3, seed=1, device=CPU)
     found = revival.replacements(latents())
-    assert found is not None and found[0].tolist() == [0, 1, 2, 3, 4]
+    assert found is not None and found.dead_K.all()
     rows = {tuple(row) for row in latents().movedim(1, -1).reshape(-1, 2).tolist()}
-    assert {tuple(row) for row in found[1].tolist()} <= rows and len(found[1].unique(dim=0)) == 5
+    assert {tuple(row) for row in found.vectors_KC.tolist()} <= rows and len(found.vectors_KC.unique(dim=0)) == 5
 
 
 def test_only_what_was_not_used_since_the_last_look_is_dead() -> None:
@@ -29,16 +29,18 @@ def test_only_what_was_not_used_since_the_last_look_is_dead() -> None:
         assert counts.sum() == 3
         assert revival.num_steps % 2 == 0 or revival.replacements(latents()) is None
     found = revival.replacements(latents())
-    assert found is not None and found[0].tolist() == [1, 2]
+    assert found is not None and found.dead_K.nonzero()[:, 0].tolist() == [1, 2]
+    assert not torch.equal(found.vectors_KC[1], found.vectors_KC[2])
     # The next look counts anew.
     for _ in range(2):
         revival.count(torch.arange(5).view(1, 1, 5))
-    assert revival.replacements(latents()) is None
+    found = revival.replacements(latents())
+    assert found is not None and not found.dead_K.any()
 
 
 def test_more_dead_codes_than_places_share_them() -> None:
     found = CodeRevival(7, every=1, seed=1, device=CPU).replacements(latents(3))
-    assert found is not None and found[1].shape == (7, 2) and len(found[1].unique(dim=0)) == 3
+    assert found is not None and found.vectors_KC.shape == (7, 2) and len(found.vectors_KC.unique(dim=0)) == 3
 
 
 def test_a_resumed_one_does_the_same() -> None:

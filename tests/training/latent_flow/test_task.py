@@ -256,10 +256,18 @@ def test_settings_out_of_range_are_refused() -> None:
             make()  # type: ignore[no-untyped-call]
 
 
-def test_logit_normal_times_favour_the_middle() -> None:
+def test_logit_normal_times_favour_what_is_asked() -> None:
     torch.manual_seed(0)
-    times = {name: draw_times(20_000, name, torch.device("cpu")) for name in ("uniform", "logit-normal")}  # type: ignore[arg-type]
-    assert all(0 <= value.min() and value.max() <= 1 for value in times.values())
-    middle = {name: float(((value > 0.25) & (value < 0.75)).float().mean()) for name, value in times.items()}
-    assert abs(middle["uniform"] - 0.5) < 0.02
-    assert abs(middle["logit-normal"] - 0.728) < 0.02  # P(|N(0, 1)| < ln 3)
+
+    def times(**settings: Any) -> torch.Tensor:
+        return draw_times(20_000, LatentFlowSettings(**settings), torch.device("cpu"))
+
+    uniform, middle, early = (
+        times(),
+        times(time_sampling="logit-normal"),
+        times(time_sampling="logit-normal", time_mean=-0.8),
+    )
+    assert all(0 <= value.min() and value.max() <= 1 for value in (uniform, middle, early))
+    assert abs(float(((uniform > 0.25) & (uniform < 0.75)).float().mean()) - 0.5) < 0.02
+    assert abs(float(((middle > 0.25) & (middle < 0.75)).float().mean()) - 0.728) < 0.02  # P(|N(0, 1)| < ln 3)
+    assert abs(float((early < 0.5).float().mean()) - 0.788) < 0.02  # P(N(0, 1) < 0.8)
