@@ -49,6 +49,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "workers": (0, 1024),
     "threads": (1, 4096),
     "pad_value": (-1e6, 1e6),
+    "time_mean": (-10.0, 10.0),
     "losses.temperature": (1e-3, 1e3),
 }
 _WHOLE, _REAL = (0, 2**40), (0.0, 1e6)
