@@ -72,7 +72,7 @@ class DAMSM(nn.Module):
         ValueError
             If there are sentences only.
         """
-        if not speech.words.shape[2] or not int(speech.word_lengths.min()):
+        if not speech.words.shape[2] or not min(speech.word_lengths.tolist()):
             raise ValueError("frames or words are compared with regions, and there are sentences only")
         words_BDS = self.words(speech.words.transpose(1, 2)).transpose(1, 2).float()
         regions, image = self.encode_images(images_B3SS)

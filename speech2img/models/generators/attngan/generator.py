@@ -167,7 +167,7 @@ class AttnGANGenerator(nn.Module):
         sentence, words, lengths = speech
         if not self.needs_frames:
             return sentence[:, :, None], torch.ones(len(sentence), 1, dtype=torch.bool, device=sentence.device)
-        if not words.shape[2] or not int(lengths.min()):
+        if not words.shape[2] or not min(lengths.tolist()):
             raise ValueError("the generator looks at words or frames, and there are sentences only")
         steps = torch.arange(words.shape[2], device=words.device)
         return words, steps < lengths.to(words.device, non_blocking=True)[:, None]
