@@ -24,7 +24,7 @@ ORDER = (
     {"metrics"},
     {"features"},
     {"batches", "tts", "pipeline"},
-    {"streaming"},
+    {"streaming", "attending"},
     {"corpora", "distributed", "generation"},
     {"loading"},
     {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},
@@ -54,12 +54,36 @@ SUB_ROOMS = {
         "",
     ),
     "storage": ("hdf5", "releases", "foreign", ""),
-    "training": ("encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2", ""),
+    "training": (
+        "encoder",
+        "stackgan",
+        "stackgan_v1",
+        "attngan",
+        "damsm",
+        "latent_flow",
+        "prior",
+        "codec",
+        "classifiers",
+        "tacotron2",
+        "adversarial",
+        "",
+    ),
     "tts": ("corpus", "baidu", "command", "espeak", "kokoro", "tacotron2", ""),
 }
 """Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
 APART = {
-    "training": {"encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2"},
+    "training": {
+        "encoder",
+        "stackgan",
+        "stackgan_v1",
+        "attngan",
+        "damsm",
+        "latent_flow",
+        "prior",
+        "codec",
+        "classifiers",
+        "tacotron2",
+    },
     "tts": {"baidu", "command", "espeak", "kokoro", "tacotron2"},
 }
 """Folders that know nothing of each other."""

@@ -200,7 +200,7 @@ def test_no_family_knows_the_settings_of_another(toy_pixels: None, tmp_path: Pat
         stage.load_settings(overrides=["family=toy-pixels", "model.width=4"])
     with pytest.raises(ConfigError, match="unknown setting 'noise_scale'"):
         stage.load_settings(overrides=["noise_scale=0.5"])
-    with pytest.raises(ConfigError, match="no such family; choose among stackgan, latent-flow, toy-pixels"):
+    with pytest.raises(ConfigError, match="no such family; choose among stackgan, latent-flow, .*, toy-pixels"):
         stage.load_settings(overrides=["family=toy"])
     with pytest.raises(ConfigError, match="family toy-pixels: .* of family stackgan; omit it, or the preset"):
         stage.load_settings(overrides=["family=toy-pixels"], base=preset("generator", "s2igan"))
