@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from speech2img.cli.importing.codecs import CODEBOOK, DECODER, LINEAR, lpips, patchgan, quantizing_codec, taef2
+from speech2img.cli.formats import codecs, diffusion, text
 from speech2img.models.published.conversion import Conversion, ImportedNetwork
 from speech2img.options import Option
 
@@ -275,19 +275,31 @@ IMPORTERS: Mapping[str, Importer] = {
     "speechclip-encoder": Importer(
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
-    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", taef2, (DECODER,)),
+    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", codecs.taef2, (codecs.DECODER,)),
     "vqgan": Importer(
         "VQGAN of taming-transformers, or within VQ-Diffusion's .pth: images to tokens and back",
-        partial(quantizing_codec, "vqgan"),
-        CODEBOOK,
+        partial(codecs.quantizing_codec, "vqgan"),
+        codecs.CODEBOOK,
     ),
-    "gumbel-vq": Importer("the same with a Gumbel softmax", partial(quantizing_codec, "gumbel-vq"), CODEBOOK),
-    "ema-vq": Importer("the same with a codebook of averages: ITHQ's", partial(quantizing_codec, "ema-vq"), CODEBOOK),
-    "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", patchgan),
+    "gumbel-vq": Importer(
+        "the same with a Gumbel softmax", partial(codecs.quantizing_codec, "gumbel-vq"), codecs.CODEBOOK
+    ),
+    "ema-vq": Importer(
+        "the same with a codebook of averages: ITHQ's", partial(codecs.quantizing_codec, "ema-vq"), codecs.CODEBOOK
+    ),
+    "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", codecs.patchgan),
     "lpips": Importer(
         "LPIPS within such a checkpoint; or torchvision's vgg16-*.pth, with --linear: a perceptual loss",
-        lpips,
-        (LINEAR,),
+        codecs.lpips,
+        (codecs.LINEAR,),
+    ),
+    "s2ivq-d-encoder": Importer(
+        "S2IVQ-D's speech encoder, HuBERT large in it (Lightning .ckpt)", diffusion.s2ivq_d_encoder
+    ),
+    "clip-text": Importer(
+        "CLIP's text side, alone, in CLIP's .pt or in VQ-Diffusion's .pth, with --vocabulary: a text encoder",
+        text.clip_text,
+        (text.VOCABULARY,),
     ),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }

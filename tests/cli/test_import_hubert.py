@@ -40,6 +40,18 @@ def test_a_speechclip_checkpoint_encodes_recordings(large: bool, tmp_path: Path)
     np.testing.assert_allclose(pipe.encode((16_000, sound)), expected, atol=1e-5)
 
 
+def test_s2ivq_ds_encoder_is_the_large_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"state_dict": speechclip_state(large=True)}, tmp_path / "large.ckpt")
+    torch.save({"state_dict": speechclip_state(large=False)}, tmp_path / "base.ckpt")
+    for source in ("speechclip-encoder", "s2ivq-d-encoder"):
+        assert main(["import", source, str(tmp_path / "large.ckpt"), "--out", str(tmp_path / source)]) == 0
+    tensors, wanted = (load_release(tmp_path / name)[0] for name in ("s2ivq-d-encoder", "speechclip-encoder"))
+    assert tensors.keys() == wanted.keys() and all(torch.equal(tensors[name], wanted[name]) for name in wanted)
+    assert main(["import", "s2ivq-d-encoder", str(tmp_path / "base.ckpt"), "--out", str(tmp_path / "out")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "hears through hubert-base, and S2IVQ-D's through hubert-large" in lines[0]
+
+
 def test_what_lacks_a_part_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state = speechclip_state(large=False)
     trained = {name: value for name, value in state.items() if "audio_encoder.encoder" not in name}

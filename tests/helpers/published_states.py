@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from helpers.clip_states import VOCABULARY, clip_text_state
 from helpers.efficientnet_states import without_values as efficientnet_lite
 from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
 from helpers.taef2_files import published_state as taef2_state
@@ -184,7 +185,12 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "ema-vq": partial(vqgan_state, "ema-vq"),
     "vqgan-discriminator": patchgan_state,
     "lpips": lpips_state,
+    "s2ivq-d-encoder": lambda: speechclip_state(large=True),
+    "clip-text": clip_text_state,
     "hifigan": hifigan,
 }
-BESIDE: dict[str, tuple[str, Callable[[], State]]] = {"taef2": ("--decoder", lambda: taef2_state("decoder"))}
-"""Option and state of the further file of a network that is published in two."""
+BESIDE: dict[str, tuple[str, Callable[[], State | str]]] = {
+    "taef2": ("--decoder", lambda: taef2_state("decoder")),
+    "clip-text": ("--vocabulary", lambda: VOCABULARY),
+}
+"""Option and state, or text, of the further file of a network that is published in two."""
