@@ -98,7 +98,7 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     fix = f"is it a {source} checkpoint?"
     for path, convert in parts:
         try:
-            network = find_state(_read(path, conversion), convert)
+            network = find_state(conversion.unpack(_read(path, conversion)), convert)
             part = convert(network.tensors)
         except ValueError as error:
             raise CheckpointError.about(path, error, fix) from error

@@ -296,11 +296,22 @@ IMPORTERS: Mapping[str, Importer] = {
     "s2ivq-d-encoder": Importer(
         "S2IVQ-D's speech encoder, HuBERT large in it (Lightning .ckpt)", diffusion.s2ivq_d_encoder
     ),
+    "vq-diffusion": Importer(
+        "VQ-Diffusion's .pth: images from the states of clip-text, codec and averaged transformer",
+        partial(diffusion.token_diffusion, "text"),
+        diffusion.DIFFUSION,
+    ),
+    "sta": Importer(
+        "S2IVQ-D's .pth: images from the embeddings of s2ivq-d-encoder",
+        partial(diffusion.token_diffusion, "published"),
+        diffusion.DIFFUSION,
+    ),
     "clip-text": Importer(
         "CLIP's text side, alone, in CLIP's .pt or in VQ-Diffusion's .pth, with --vocabulary: a text encoder",
         text.clip_text,
         (text.VOCABULARY,),
     ),
+    "clip-image": Importer("image side of one of CLIP's ResNets, such as RN50x64.pt: a teacher", text.clip_image),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""

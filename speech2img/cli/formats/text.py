@@ -1,4 +1,4 @@
-"""Published text encoders: how each becomes a release."""
+"""CLIP's two sides: how each becomes a release."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,19 @@ def clip_text(*, vocabulary: Path | None = None) -> Conversion:
         return ImportedNetwork(build_text_encoder, settings, config, "text_encoder.", half=True, notice=clip.NOTICE)
 
     return Conversion(clip.convert_clip_text, describe)
+
+
+def clip_image() -> Conversion:
+    """The image side of one of CLIP's ResNets, such as RN50x64."""
+    from speech2img.models.published import clip
+    from speech2img.models.vision.clip_resnet import CLIPResNet
+
+    def describe(converted: "State") -> ImportedNetwork:
+        settings = clip.clip_image_settings(converted)
+        config = {"kind": "clip-image", "clip_image": settings}
+        return ImportedNetwork(CLIPResNet, settings, config, half=True, notice=clip.NOTICE)
+
+    return Conversion(clip.convert_clip_image, describe)
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""CLIP's text transformer (Radford et al. 2021), alone, within CLIP or within VQ-Diffusion, under our names."""
+"""CLIP (Radford et al. 2021) under our names: the text side, also within VQ-Diffusion, and the ResNets' image side."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ The network is that of https://github.com/openai/CLIP.
 CLIP: Copyright (c) 2021 OpenAI. {MIT}"""
 """What must stand wherever the weights do."""
 HEAD_WIDTH = 64
-"""Of both transformers, in all published sizes."""
+"""Of the text side and of the attention behind a ResNet, in all published sizes."""
 
 _WHOLE = {
     "token_embedding.weight": "lookup.weight",
@@ -30,6 +30,7 @@ _BLOCKS = {
     "mlp.c_fc.": "mlp_in.",
     "mlp.c_proj.": "mlp_out.",
 }
+_KINDS = {"conv": "conv", "bn": "norm"}
 _WITHIN = "condition_emb."
 _OTHERS = re.compile(r"visual\.|logit_scale$|input_resolution$|context_length$|vocab_size$|empty_text_embed$")
 """What stands beside the text side: the image side and CLIP's own numbers."""
@@ -79,6 +80,55 @@ def clip_text_settings(state: State) -> dict[str, Any]:
         "num_heads": max(1, width // HEAD_WIDTH),
         "num_layers": len({name.split(".")[1] for name in state if name.startswith("blocks.")}),
     }
+
+
+def convert_clip_image(state: State) -> dict[str, Tensor]:
+    """A published CLIP on a ResNet to ``CLIPResNet``.
+
+    Parameters
+    ----------
+    state : Mapping of str to Tensor
+        Of the whole, whose ``visual.`` is taken, or of that part alone.
+
+    Raises
+    ------
+    ValueError
+        For an array that this image side does not have, or if it is missing.
+    """
+    visual = {name.removeprefix("visual."): value for name, value in state.items() if name.startswith("visual.")}
+    named = converted(visual or state, _renamed_image, "the image side of CLIP's ResNets")
+    if "pool.positions" not in named:
+        raise ValueError("has no image side of one of CLIP's ResNets")
+    return {name: value.detach().float() if value.is_floating_point() else value for name, value in named.items()}
+
+
+def clip_image_settings(state: State) -> dict[str, Any]:
+    """Arguments of ``CLIPResNet`` for an output of `convert_clip_image`; ValueError if an array is missing."""
+    places, width = shape_of(state, "pool.positions", 2)
+    blocks = [len({name.split(".")[2] for name in state if name.startswith(f"stages.{stage}.")}) for stage in range(4)]
+    return {
+        "blocks": blocks,
+        "width": shape_of(state, "stem.2.conv.weight", 4)[0],
+        "num_heads": max(1, width // HEAD_WIDTH),
+        "embedding_dim": shape_of(state, "pool.out.weight", 2)[0],
+        "image_size": 32 * round((places - 1) ** 0.5),
+    }
+
+
+def _renamed_image(name: str) -> str | None:
+    layer, _, parameter = name.rpartition(".")
+    if name == "attnpool.positional_embedding":
+        return "pool.positions"
+    if (match := re.fullmatch(r"attnpool\.([qkvc])_proj", layer)) and parameter in ("weight", "bias"):
+        return f"pool.{dict(q='query', k='key', v='value', c='out')[match[1]]}.{parameter}"
+    if match := re.fullmatch(r"(conv|bn)([123])", layer):
+        return f"stem.{int(match[2]) - 1}.{_KINDS[match[1]]}.{parameter}"
+    if match := re.fullmatch(r"layer([1-4])\.(\d+)\.(conv|bn)([123])", layer):
+        part = ("reduce", "middle", "expand")[int(match[4]) - 1]
+        return f"stages.{int(match[1]) - 1}.{match[2]}.{part}.{_KINDS[match[3]]}.{parameter}"
+    if match := re.fullmatch(r"layer([1-4])\.(\d+)\.downsample\.([01])", layer):
+        return f"stages.{int(match[1]) - 1}.{match[2]}.shortcut.{('conv', 'norm')[int(match[3])]}.{parameter}"
+    return None
 
 
 def _renamed(name: str) -> str | None:
