@@ -125,7 +125,9 @@ def _caffe_googlenet() -> Conversion:
 def _fid_inception() -> Conversion:
     from speech2img.models.published.inception import convert_fid_inception
 
-    return Conversion(convert_fid_inception, lambda converted: _inception(converted, "fid-inception"))
+    return Conversion(
+        convert_fid_inception, lambda converted: _inception(converted, "fid-inception"), several=True, programs=True
+    )
 
 
 def _torchvision_inception() -> Conversion:
@@ -263,7 +265,10 @@ IMPORTERS: Mapping[str, Importer] = {
         )
         for variant in ("lite0", "lite1", "lite2")
     },
-    "fid-inception": Importer("pt_inception-2015-12-05-*.pth, or its folded layers as .npz", _fid_inception),
+    "fid-inception": Importer(
+        "pt_inception-2015-12-05-*.pth, its folded layers as .npz of one or several files, or a TorchScript file",
+        _fid_inception,
+    ),
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
     "whisper-encoder": Importer(

@@ -42,7 +42,7 @@ def clip_text(*, vocabulary: Path | None = None) -> Conversion:
         config = {"kind": "text-encoder", "text_encoder": settings}
         return ImportedNetwork(build_text_encoder, settings, config, "text_encoder.", half=True, notice=clip.NOTICE)
 
-    return Conversion(clip.convert_clip_text, describe)
+    return Conversion(clip.convert_clip_text, describe, programs=True)
 
 
 def clip_image() -> Conversion:
@@ -55,7 +55,7 @@ def clip_image() -> Conversion:
         config = {"kind": "clip-image", "clip_image": settings}
         return ImportedNetwork(CLIPResNet, settings, config, half=True, notice=clip.NOTICE)
 
-    return Conversion(clip.convert_clip_image, describe)
+    return Conversion(clip.convert_clip_image, describe, programs=True)
 
 
 def _read_text(path: Path) -> str:
