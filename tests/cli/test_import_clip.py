@@ -1,14 +1,17 @@
-"""``speech2img import clip-text``: CLIP's text side and its vocabulary become a release."""
+"""``speech2img import clip-text`` and ``clip-image``: CLIP's sides, and a vocabulary, become releases."""
 
 import gzip
 from pathlib import Path
 
 import pytest
 import torch
+from helpers.clip_images import image_side_state
 from helpers.clip_states import TOKENS, VOCABULARY, clip_text_state
 from helpers.trainer_checkpoints import imported, lightning
+from torch import nn
 
 from speech2img.cli.main import main
+from speech2img.features.registry import load_extractor
 from speech2img.models.text_encoders.registry import build_text_encoder
 from speech2img.storage.releases.release import load_release, strip_prefix
 
@@ -52,3 +55,30 @@ def test_what_it_cannot_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
         assert len(lines) == 1 and message in lines[0] and not (tmp_path / "out").exists()
     vocabulary.unlink()
     assert main(command) == 1 and "merges.txt" in capsys.readouterr().err
+
+
+def as_program(state: dict[str, torch.Tensor], file: Path) -> None:
+    """Save a state as a TorchScript program of nested modules, as CLIP's own files are."""
+    root = nn.Module()
+    for name, value in state.items():
+        module, (*path, last) = root, name.split(".")
+        for part in path:
+            if part not in dict(module.named_children()):
+                module.add_module(part, nn.Module())
+            module = module.get_submodule(part)
+        module.register_buffer(last, value)
+    torch.jit.save(torch.jit.script(root), file)
+
+
+def test_a_torchscript_file_gives_both_sides_and_is_not_run(tmp_path: Path) -> None:
+    text, image = clip_text_state(), {f"visual.{name}": value for name, value in image_side_state().items()}
+    (tmp_path / "merges.txt").write_text(VOCABULARY)
+    as_program(text | image | {"logit_scale": torch.ones(())}, tmp_path / "RN50x64.pt")
+    torch.save(text | image, tmp_path / "state.pt")
+    for source, options in (("clip-text", ["--vocabulary", str(tmp_path / "merges.txt")]), ("clip-image", [])):
+        found, wanted = (
+            imported(source, tmp_path / f"{name}.pt", tmp_path / f"{source}-{name}", *options)
+            for name in ("RN50x64", "state")
+        )
+        assert found.keys() == wanted.keys() and all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert load_extractor(tmp_path / "clip-image-RN50x64").kind == "clip-image"
