@@ -1,5 +1,6 @@
 """``speech2img import vq-diffusion`` and ``sta``: published checkpoints draw images; what does not fit is one line."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.hubert_states import speechclip_state, waveform
 from helpers.trainer_checkpoints import imported
 from helpers.vq_diffusion_states import STEPS, TEXT_DIM, WIDTH, diffusion_checkpoint, transformer_state
 from helpers.vqgan_states import CODES
+from PIL import Image
 
+from speech2img.audio.wav import write_wav
+from speech2img.cli.formats.diffusion import token_diffusion
 from speech2img.cli.main import main
 from speech2img.generation import EmbeddingsToImage
 from speech2img.models.encoders.base import SpeechEncoding
@@ -48,6 +53,20 @@ def test_s2ivq_ds_checkpoint_draws_images_of_embeddings(codec: str, tmp_path: Pa
     vectors = np.random.default_rng(0).standard_normal((2, 2 * WIDTH)).astype(np.float32)
     images = EmbeddingsToImage.load(tmp_path / "sta", device="cpu").generate(vectors, seed=1)
     assert images.shape == (2, 1, 8, 8, 3) and images.std() > 0
+
+
+def test_s2ivq_d_paints_a_recording_by_its_imported_parts(tmp_path: Path) -> None:
+    torch.save({"state_dict": speechclip_state(large=True)}, tmp_path / "encoder.ckpt")
+    torch.save(diffusion_checkpoint("published"), tmp_path / "600e.pth")
+    imported("s2ivq-d-encoder", tmp_path / "encoder.ckpt", tmp_path / "encoder")
+    imported("sta", tmp_path / "600e.pth", tmp_path / "sta", *SIZES)
+    write_wav(tmp_path / "bird.wav", waveform(9_000), sample_rate=16_000)
+    parts = ["--model", str(tmp_path / "encoder"), "--generator", str(tmp_path / "sta")]
+    assert (
+        main(["generate", *parts, str(tmp_path / "bird.wav"), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    )
+    (image,) = [path for path in (tmp_path / "out").rglob("*") if path.suffix in (".png", ".jpg")]
+    assert Image.open(image).size == (8, 8)
 
 
 def test_vq_diffusions_checkpoint_draws_the_codes_of_its_mapping(tmp_path: Path) -> None:
@@ -103,7 +122,7 @@ def test_what_does_not_fit_is_one_line(
     assert not (tmp_path / "out").exists() and not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(("options", "message"), [(["--side", "9"], "multiple of 2"), (["--heads", "3"], "num_heads")])
+@pytest.mark.parametrize(("options", "message"), [(["--side", "9"], "multiple of 2"), (["--heads", "5"], "num_heads")])
 def test_sizes_that_it_cannot_have_are_one_line(
     options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,3 +141,25 @@ class Hostile:
 
     def __reduce__(self) -> tuple[object, ...]:
         return os.mkdir, (str(self.place),)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "codes", "codec"), [("sta", "published", 974, "vqgan"), ("vqdiffusion", "text", 2887, "gumbel-vq")]
+)
+def test_checkpoints_of_full_size_are_described(
+    name: str, form: Any, codes: int, codec: str, realdata: Path, tmp_path: Path
+) -> None:
+    """Published names and shapes; arrays of one number each, so that they take no memory."""
+    keys = json.loads((realdata / "golden_peers" / f"{name}_cub_checkpoint_published.keys.json").read_text())
+    state = {key: torch.zeros((), dtype=getattr(torch, dtype)).expand(shape) for key, (shape, dtype) in keys.items()}
+    all_codes = {"vqgan": 16_384, "gumbel-vq": 8_192}[codec]
+    table = torch.zeros(all_codes, dtype=torch.int64)
+    table[1 : 2 * codes - 1 : 2] = torch.arange(1, codes)
+    torch.save(table, tmp_path / "used.pth")
+    conversion = token_diffusion(form, mapping=tmp_path / "used.pth")
+    ours = conversion.describe(conversion.convert(state))
+    settings = ours.settings
+    assert (settings["codec"]["network"], settings["codec"]["kept_codes"]) == (codec, codes)
+    assert (settings["codec"]["num_codes"], settings["image_size"]) == (all_codes, 256)
+    depth, width, speech = (24, 512, 1024) if form == "published" else (19, 1024, 512)
+    assert (settings["depth"], settings["width"], settings["embedding_dim"]) == (depth, width, speech)

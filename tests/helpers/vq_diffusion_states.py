@@ -5,8 +5,8 @@ from torch import Tensor
 
 from helpers.vqgan_states import CODES, published_state, within_vq_diffusion
 
-WIDTH, DEPTH, STEPS, TEXT_DIM, GRID = 8, 2, 4, 6, 4
-"""Of the transformer; the codec halves the sides, so images of 8 px have a grid of 4 x 4 tokens."""
+WIDTH, DEPTH, STEPS, TEXT_DIM = 12, 2, 4, 6
+"""Of the transformer, whose speech has twice the width; the codec halves the sides: 4 x 4 tokens for 8 px."""
 
 
 def transformer_state(form: str, *, codes: int = CODES, seed: int = 0, table_side: int = 5) -> dict[str, Tensor]:

@@ -88,8 +88,8 @@ def token_diffusion(
         if (codes := own.pop("num_codes")) != drawn:
             of = f"its mapping has {drawn:,}" if table is not None else f"its codec has {drawn:,}; add --mapping FILE"
             raise ValueError(f"draws {codes:,} codes, and {of}")
-        settings = {"network": "vq-diffusion", "form": form, "codec": codec, "image_size": side, "num_heads": heads}
-        settings |= {**own, "truncation": _TRUNCATION, "leaps": "published"}
+        settings: dict[str, Any] = {"network": "vq-diffusion", "form": form, "codec": codec, "image_size": side}
+        settings |= {"num_heads": heads, **own, "truncation": _TRUNCATION, "leaps": "published"}
         config: dict[str, Any] = {"kind": "image-generator", "generator": settings, "image_size": side}
         if mapping is not None:
             config |= {"mapping": mapping.name, "mapping_sha256": file_sha256(mapping)}

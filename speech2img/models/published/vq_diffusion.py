@@ -101,10 +101,10 @@ def with_averages(checkpoint: Any) -> Any:
     checkpoint : Any
         Mapping with ``model``, and ``ema`` whose names lack one ``transformer.``; anything else comes back as it is.
     """
-    parts = [checkpoint.get(name) if isinstance(checkpoint, Mapping) else None for name in ("model", "ema")]
-    if not all(isinstance(part, Mapping) for part in parts):
+    parts = checkpoint if isinstance(checkpoint, Mapping) else {}
+    model, average = parts.get("model"), parts.get("ema")
+    if not isinstance(model, Mapping) or not isinstance(average, Mapping):
         return checkpoint
-    model, average = parts
     return {"model": {**model, **{f"transformer.{name}": value for name, value in average.items()}}}
 
 
