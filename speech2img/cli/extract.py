@@ -17,10 +17,10 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         description=(
             "Runs a trained speech encoder over every utterance of the corpus and writes the embeddings to\n"
             "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
-            "their generators can be trained on them.\n\n"
+            "their generators can be trained on them; with --format s2ivq-d those of S2IVQ-D too.\n\n"
             "  --run      the embeddings of a speech encoder\n"
             "  --features teacher features of the pictures, for a generator that learns to generate them\n"
-            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are\n\n"
+            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's or S2IVQ-D's own code wrote\n\n"
             "An interrupted call resumes. Under torchrun the processes divide the utterances of --run among them; the\n"
             "files are those of one process."
         ),
@@ -28,6 +28,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img extract --run runs/encoder --root data/songbirds",
             "speech2img extract --run runs/encoder --root data/songbirds --frames",
             "speech2img extract --features teacher --root data/songbirds",
+            "speech2img extract --run runs/encoder --root data/songbirds --format s2ivq-d",
         ),
     )
     # Where the embeddings come from.
@@ -38,7 +39,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
     )
-    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with S2IGAN's pickles")
+    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with such pickles")
     add_root(parser)
     # What becomes of them.
     parser.add_argument(
@@ -50,6 +51,11 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         "--frames",
         action="store_true",
         help="with --run: keep one vector a time step too, for generators that look at them (float16, large)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("s2ivq-d",),
+        help="write them in these files as well: <name>/s2ivq-d is then S2IVQ-D's data folder without its pictures",
     )
     add_device(parser)
     parser.set_defaults(run=run)
@@ -81,6 +87,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             name = args.name or Path(os.path.realpath(args.encoder_run)).name
             extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
+        if args.format is not None:
+            from speech2img.features.s2ivq_d_embeddings import write_s2ivq_d_embeddings
+
+            on_main_process(lambda: write_s2ivq_d_embeddings(args.root, name))
         if is_main_process():
             print(f"embeddings: {embedding_folder(args.root, name)}")
     return 0

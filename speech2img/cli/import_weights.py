@@ -35,13 +35,16 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         examples=(
             "speech2img import li2020-encoder best.pth --out weights/li2020",
             "speech2img import stackgan-v2-generator netG_335000.pth --out weights/stackgan",
+            "speech2img import fid-inception to_mixed7.npz mixed8_to_10.npz --out weights/fid-inception",
             "speech2img import taef2 taef2_encoder.pth --decoder taef2_decoder.pth --out weights/taef2",
             "speech2img import vqgan last.ckpt --mapping used.pth --out weights/vqgan",
             "speech2img generate --model weights/li2020 --generator weights/stackgan bird.wav --out pictures",
         ),
     )
     parser.add_argument("source", choices=tuple(IMPORTERS), metavar="SOURCE", help=", ".join(IMPORTERS))
-    parser.add_argument("file", type=Path, metavar="FILE", help="the published file")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="the published file; of fid-inception there may be several"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to write")
     for option in {option.name: option for row in IMPORTERS.values() for option in row.options}.values():
         add_option(parser, option)
@@ -54,19 +57,19 @@ def run(args: argparse.Namespace) -> int:
 
     names = {option.name for row in IMPORTERS.values() for option in row.options}
     options = {name: getattr(args, name) for name in sorted(names) if getattr(args, name) not in (None, False)}
-    import_published(args.source, args.file, args.out, **options)
+    import_published(args.source, args.files, args.out, **options)
     print(f"{args.out}: {args.source}, sha256 {release_sha256(args.out)}")
     return 0
 
 
-def import_published(source: str, file: Path, out: Path, **options: Any) -> None:
-    """Convert one published file into a release folder, with the values that were published.
+def import_published(source: str, file: Path | Sequence[Path], out: Path, **options: Any) -> None:
+    """Convert a published network into a release folder, with the values that were published.
 
     Parameters
     ----------
     source : str
         One of ``IMPORTERS``.
-    file : Path
+    file : Path, or a sequence of them where the importer takes several
         The published file, compressed with gzip or not; read without running anything in it.
     out : Path
         Release folder to write.
@@ -88,17 +91,21 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
     from speech2img.storage.releases.networks import build_network
     from speech2img.storage.releases.writing import require_release_place, save_release
 
-    # What can be refused without reading the file.
+    # What can be refused without reading a file.
     conversion = IMPORTERS[source].open(**options)
+    files = [file] if isinstance(file, Path) else list(file)
+    if len(files) > 1 and not conversion.several:
+        raise ConfigError.about(files[1], f"{source} is one file, and {len(files)} are given", "give one FILE")
     require_release_place(out)
 
     # Convert, file by file.
-    parts = [(path, _refusing(convert)) for path, convert in [(file, conversion.convert), *conversion.beside.items()]]
+    sources = [*((path, conversion.convert) for path in files), *conversion.beside.items()]
+    parts = [(path, _refusing(convert)) for path, convert in sources]
     converted: dict[str, Tensor] = {}
     fix = f"is it a {source} checkpoint?"
     for path, convert in parts:
         try:
-            network = find_state(_read(path, conversion), convert)
+            network = find_state(conversion.unpack(_read(path, conversion)), convert)
             part = convert(network.tensors)
         except ValueError as error:
             raise CheckpointError.about(path, error, fix) from error
@@ -106,28 +113,31 @@ def import_published(source: str, file: Path, out: Path, **options: Any) -> None
             if not tensor.isfinite().all():
                 reason = "holds values that are not finite"
                 raise CheckpointError.about(f"{path}: {name}", reason, "use another checkpoint")
+        if repeated := sorted(converted.keys() & part.keys()):
+            raise CheckpointError.about(path, f"holds {repeated[0]}, which another file has too", "give each part once")
         converted |= part
         fix += network.hint()
 
     # What they give must be one network.
-    files = ", ".join(str(path) for path, _ in parts)
+    names = ", ".join(str(path) for path, _ in parts)
     try:
         ours = conversion.describe(converted)
     except ValueError as error:
-        raise CheckpointError.about(files, error, fix) from error
-    build_network(ours.network, ours.settings, converted, name=files, fix=fix)
+        raise CheckpointError.about(names, error, fix) from error
+    build_network(ours.network, ours.settings, converted, name=names, fix=fix)
     if (preset := options.get("mel_preset")) is not None:
-        released_preset(preset, n_mels=ours.settings["n_mels"], source=f"{file}: --mel-preset {preset}")
+        released_preset(preset, n_mels=ours.settings["n_mels"], source=f"{names}: --mel-preset {preset}")
 
     # Write the release.
     hashes = [(path.name, file_sha256(path)) for path, _ in parts]
-    config = {**ours.config, "source": source, "source_file": file.name, "source_sha256": hashes[0][1]}
-    if conversion.beside:
+    sha256 = "+".join(sorted(sha256 for _, sha256 in hashes[: len(files)]))
+    config = {**ours.config, "source": source, "source_file": files[0].name, "source_sha256": sha256}
+    if len(parts) > 1:
         config["source_files"] = [{"name": name, "sha256": sha256} for name, sha256 in hashes]
     half = ours.half and all(map(_fits_half, converted.values()))
     tensors = {f"{ours.prefix}{name}": tensor for name, tensor in converted.items()}
     more = (f" --{name} {value.name}" for name, value in options.items() if isinstance(value, Path))
-    call = f"speech2img import {source} {file.name}{''.join(more)}"
+    call = f"speech2img import {source} {' '.join(path.name for path in files)}{''.join(more)}"
     save_release(out, tensors, config, _card(call, source, hashes, ours.notice, half=half), half=half)
 
 
@@ -182,7 +192,7 @@ def _read(file: Path, conversion: Conversion) -> Any:
 
             if conversion.read is not None and head != _ZIP and head[:1] != _PICKLE and not is_safetensors(opened):
                 return conversion.read(opened)
-            return read_published_file(opened, name=file)
+            return read_published_file(opened, name=file, programs=conversion.programs)
     except DataError as error:
         raise CheckpointError(str(error)) from error
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from speech2img.cli.importing import adversarial, image_networks
-from speech2img.cli.importing.codecs import CODEBOOK, DECODER, LINEAR, lpips, patchgan, quantizing_codec, taef2
+from speech2img.cli.formats import adversarial, codecs, diffusion, image_networks, text
 from speech2img.models.published.conversion import Conversion, ImportedNetwork
 from speech2img.options import Option
 
@@ -227,7 +226,8 @@ IMPORTERS: Mapping[str, Importer] = {
         for variant in ("lite0", "lite1", "lite2")
     },
     "fid-inception": Importer(
-        "pt_inception-2015-12-05-*.pth, or its folded layers as .npz", image_networks.fid_inception
+        "pt_inception-2015-12-05-*.pth, its folded layers as .npz of one or several files, or a TorchScript file",
+        image_networks.fid_inception,
     ),
     "torchvision-inception": Importer("inception_v3_google-*.pth", image_networks.torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
@@ -240,20 +240,43 @@ IMPORTERS: Mapping[str, Importer] = {
     "speechclip-encoder": Importer(
         "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
     ),
-    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", taef2, (DECODER,)),
+    "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", codecs.taef2, (codecs.DECODER,)),
     "vqgan": Importer(
         "VQGAN of taming-transformers, or within VQ-Diffusion's .pth: images to tokens and back",
-        partial(quantizing_codec, "vqgan"),
-        CODEBOOK,
+        partial(codecs.quantizing_codec, "vqgan"),
+        codecs.CODEBOOK,
     ),
-    "gumbel-vq": Importer("the same with a Gumbel softmax", partial(quantizing_codec, "gumbel-vq"), CODEBOOK),
-    "ema-vq": Importer("the same with a codebook of averages: ITHQ's", partial(quantizing_codec, "ema-vq"), CODEBOOK),
-    "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", patchgan),
+    "gumbel-vq": Importer(
+        "the same with a Gumbel softmax", partial(codecs.quantizing_codec, "gumbel-vq"), codecs.CODEBOOK
+    ),
+    "ema-vq": Importer(
+        "the same with a codebook of averages: ITHQ's", partial(codecs.quantizing_codec, "ema-vq"), codecs.CODEBOOK
+    ),
+    "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", codecs.patchgan),
     "lpips": Importer(
         "LPIPS within such a checkpoint; or torchvision's vgg16-*.pth, with --linear: a perceptual loss",
-        lpips,
-        (LINEAR,),
+        codecs.lpips,
+        (codecs.LINEAR,),
     ),
+    "s2ivq-d-encoder": Importer(
+        "S2IVQ-D's speech encoder, HuBERT large in it (Lightning .ckpt)", diffusion.s2ivq_d_encoder
+    ),
+    "vq-diffusion": Importer(
+        "VQ-Diffusion's .pth: images from the states of clip-text, codec and averaged transformer",
+        partial(diffusion.token_diffusion, "text"),
+        diffusion.DIFFUSION,
+    ),
+    "sta": Importer(
+        "S2IVQ-D's .pth: images from the embeddings of s2ivq-d-encoder",
+        partial(diffusion.token_diffusion, "published"),
+        diffusion.DIFFUSION,
+    ),
+    "clip-text": Importer(
+        "CLIP's text side, alone, in CLIP's .pt or in VQ-Diffusion's .pth, with --vocabulary: a text encoder",
+        text.clip_text,
+        (text.VOCABULARY,),
+    ),
+    "clip-image": Importer("image side of one of CLIP's ResNets, such as RN50x64.pt: a teacher", text.clip_image),
     "hifigan": Importer("generator_v1, _v2 or _v3 (or g_*): log-mel frames to sound", _hifigan),
 }
 """Name -> published format, in the order of the help."""

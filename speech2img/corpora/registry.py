@@ -199,7 +199,8 @@ CORPORA: Mapping[str, Corpus] = {
             ),
             Option(
                 "language",
-                "what the captions are written in: en (default), de, fr, es, or lumari, which is invented",
+                "what the captions are written in: en (default), de, fr, es, ar, or lumari, which is invented; with "
+                "en+ar, or others so joined, each picture has captions of both",
                 metavar="NAME",
                 default="en",
             ),

@@ -1,13 +1,15 @@
-"""Speech embeddings that S2IGAN's own code wrote, taken for a corpus of ours: its encoder, our generators."""
+"""Speech embeddings that S2IGAN's or S2IVQ-D's own code wrote, for a corpus of ours: their encoder, our generators."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
+from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.errors import DataError
+from speech2img.features.s2ivq_d_embeddings import spoken_languages
 from speech2img.features.speech_embeddings import write_embeddings
 from speech2img.storage.foreign.peer_embeddings import load_s2igan_embeddings
 from speech2img.storage.reading import file_sha256
@@ -22,7 +24,8 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     Parameters
     ----------
     folder : Path
-        Where the pickles are: S2IGAN's ``outputs/pre_train/<set>`` or what ``extract`` wrote.
+        Where the pickles are: S2IGAN's ``outputs/pre_train/<set>``, S2IVQ-D's ``speech`` or what ``extract`` wrote. Of
+        a corpus of several languages each may have its own: ``speech_embeddings_train_ar.pickle``.
     root : Path
         Corpus folder; each pickle lists the pictures in the order of the part's ``filenames.pickle``.
     name : str
@@ -41,22 +44,27 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     """
     # One pickle a part of the corpus; each image must have as many embeddings as captions.
     manifest = Manifest.load(root)
-    counts = [len(item.captions) for item in manifest.items]
+    counts, languages = [len(item.captions) for item in manifest.items], spoken_languages(manifest.items)
     rows: dict[int, np.ndarray] = {}
     digest = hashlib.sha256()
     for part, images in peer_parts(manifest).items():
-        path = folder / f"speech_embeddings_{part}.pickle"
-        if not path.is_file():
+        files = _files_of(folder, part, languages)
+        spoken = {language: load_s2igan_embeddings(path) for language, path in files.items()}
+        for language, path in files.items():
+            if (count := len(spoken[language])) != len(images):
+                raise DataError.about(path, f"has {count} pictures, the corpus's {part} has {len(images)}", _FIX)
+        if not files:
             continue
-        per_image = load_s2igan_embeddings(path)
-        if len(per_image) != len(images):
-            raise DataError.about(path, f"has {len(per_image)} pictures, the corpus's {part} has {len(images)}", _FIX)
-        for image, spoken in zip(images, per_image, strict=True):
-            if len(spoken) != counts[image]:
-                reason = f"{len(spoken)} utterances of {manifest.items[image].id}, the corpus has {counts[image]}"
+        path, (per_image, *others) = next(iter(files.values())), spoken.values()
+        if others:
+            per_image = _in_caption_order([manifest.items[image] for image in images], spoken, files)
+        for image, heard in zip(images, per_image, strict=True):
+            if len(heard) != counts[image]:
+                reason = f"{len(heard)} utterances of {manifest.items[image].id}, the corpus has {counts[image]}"
                 raise DataError.about(path, reason, _FIX)
-            rows[image] = spoken
-        digest.update(file_sha256(path).encode())
+            rows[image] = heard
+        for path in files.values():
+            digest.update(file_sha256(path).encode())
     # Nothing may be missing.
     missing = [item.id for image, item in enumerate(manifest.items) if image not in rows]
     if missing:
@@ -64,7 +72,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
         raise DataError.about(
             folder, f"no embeddings of {len(missing)} pictures ({missing[0]}, ...)", f"all are in {parts}"
         )
-    if len({spoken.shape[1] for spoken in rows.values()}) != 1:
+    if len({heard.shape[1] for heard in rows.values()}) != 1:
         raise DataError.about(folder, "the parts have embeddings of different sizes", _FIX)
     # Stored in the order of the manifest.
     embeddings = np.concatenate([rows[image] for image in range(len(counts))])
@@ -79,3 +87,32 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     card = "# Embeddings of another program\n\nNo encoder: the embeddings were read from pickles.\n"
     save_release(written / "encoder", {}, {"kind": "embeddings-only", "source": folder.name}, card)
     return written
+
+
+def _files_of(folder: Path, part: str, languages: list[str]) -> dict[str, Path]:
+    """Files of a part that are there: one for all under the empty name, or one a language."""
+    whole = folder / f"speech_embeddings_{part}.pickle"
+    if whole.is_file():
+        return {"": whole}
+    paths = {language: folder / f"speech_embeddings_{part}_{language}.pickle" for language in languages}
+    found = {language: path for language, path in paths.items() if path.is_file()}
+    if found and len(found) < len(paths):
+        missing = next(path for language, path in paths.items() if language not in found)
+        raise DataError.about(missing, f"is missing, and captions are in {', '.join(languages)}", _FIX)
+    return found
+
+
+def _in_caption_order(
+    items: list[Item], spoken: dict[str, list[np.ndarray]], files: dict[str, Path]
+) -> list[np.ndarray]:
+    """Embeddings of each image in the order of its captions, each the next one of its language."""
+    per_image = []
+    for row, item in enumerate(items):
+        said = [caption.language for caption in item.captions]
+        for language, rows in spoken.items():
+            if len(rows[row]) != said.count(language):
+                reason = f"{len(rows[row])} utterances of {item.id}, the corpus has {said.count(language)}"
+                raise DataError.about(files[language], reason, _FIX)
+        turns = {language: iter(rows[row]) for language, rows in spoken.items()}
+        per_image.append(np.stack([next(turns[language]) for language in said]))
+    return per_image

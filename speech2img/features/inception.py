@@ -36,7 +36,7 @@ BUILD_NAMES = {
 }
 CROP_SIZE = 256
 CROP_CORNERS = ((24, 24), (0, 0), (48, 0), (0, 48), (48, 48))
-_FIX = "give a release of 'speech2img import', pt_inception-2015-12-05-*.pth, inception_v3_google-*.pth or an .npz"
+_FIX = "give a release of 'speech2img import', pt_inception-2015-12-05-*.pth, inception_v3_google-*.pth or a whole .npz"
 
 
 class InceptionExtractor(FeatureExtractor):
@@ -200,8 +200,8 @@ def read_inception(path: str | Path) -> PublishedInception:
     Parameters
     ----------
     path : path
-        A release folder; or ``.npz`` and ``.pth`` of the FID network, or torchvision's ``.pth``, told apart by their
-        arrays.
+        A release folder; or ``.npz``, ``.pth`` and TorchScript of the FID network, or torchvision's ``.pth``, told
+        apart by their arrays.
 
     Raises
     ------
@@ -245,6 +245,6 @@ def _read_published(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".npz":
             return {name: torch.from_numpy(array) for name, array in load_arrays(path).items()}
-        return unwrap_state(load_published_file(path))
+        return unwrap_state(load_published_file(path, programs=True))
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError.about(path, f"holds no weights ({error})", _FIX) from error

@@ -65,6 +65,12 @@ def _lpips() -> Loader:
     return load_lpips
 
 
+def _clip_image() -> Loader:
+    from speech2img.features.clip_image import load_clip_image
+
+    return load_clip_image
+
+
 def _inception() -> Loader:
     from speech2img.features.inception import load_inception
 
@@ -83,6 +89,7 @@ EXTRACTORS: dict[str, ExtractorKind] = {
     "googlenet": ExtractorKind(_googlenet, settings=("side",), is_published=True),
     "efficientnet-lite": ExtractorKind(_efficientnet_lite, settings=("side",)),
     "lpips": ExtractorKind(_lpips, settings=("side",)),
+    "clip-image": ExtractorKind(_clip_image),
     "inception": ExtractorKind(_inception, settings=("precision",), is_published=True),
     "picture-classifier": ExtractorKind(_image_classifier),
 }

@@ -73,18 +73,19 @@ def joint_embedding_loss(
 
 
 def contrastive_loss(
-    image_BD: Tensor, speech_BD: Tensor, classes_B: Tensor | None = None, *, scale: float = 10.0
+    image_BD: Tensor, speech_BD: Tensor, classes_B: Tensor | None = None, *, scale: float | Tensor = 10.0
 ) -> Tensor:
-    """Symmetric cross-entropy of finding the own partner in the batch (InfoNCE; our own extra).
+    """Symmetric cross-entropy of finding the own partner in the batch (InfoNCE).
 
     Parameters
     ----------
     image_BD, speech_BD : Tensor [shape=(B, D)]
         Row i of both belongs to one item.
     classes_B : Tensor [shape=(B,), integer], optional
-        If given, other items of the same class are left out of the candidates, as in AttnGAN's matching loss.
-    scale : float
-        Inverse temperature on cosines.
+        If given, other items of the same class are left out of the candidates, as in AttnGAN's matching loss and
+        SpeechCLIP's (whose classes are the pictures).
+    scale : float or Tensor [shape=()]
+        Inverse temperature on cosines; it may be learned.
 
     Returns
     -------

@@ -268,7 +268,7 @@ def test_a_whole_published_file_reaches_2048(realdata: Path, tmp_path: Path) -> 
     assert spec and spec.loader
     recipe = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(recipe)
-    state = {key: torch.from_numpy(np.array(value)) for key, value in recipe.weights("fid_inception").items()}
+    state = {key: torch.from_numpy(np.array(value)) for key, value in recipe.weights("fid_inception_strong").items()}
     torch.save(state, tmp_path / "pt_inception.pth")
     for name in ("a", "b"):
         random_pictures(tmp_path / name, 4, seed=ord(name))

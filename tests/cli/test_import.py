@@ -128,7 +128,7 @@ def test_discriminator(recipe: ModuleType, tmp_path: Path) -> None:
 
 
 def test_torchvision_googlenet(recipe: ModuleType, tmp_path: Path) -> None:
-    file = _publish(recipe, "torchvision_googlenet", tmp_path / "googlenet.pth")
+    file = _publish(recipe, "torchvision_googlenet_strong", tmp_path / "googlenet.pth")
     assert main(["import", "torchvision-googlenet", str(file), "--out", str(tmp_path / "t")]) == 0
     tensors, config = load_release(tmp_path / "t")
     assert config["variant"] == "torchvision"
@@ -136,7 +136,7 @@ def test_torchvision_googlenet(recipe: ModuleType, tmp_path: Path) -> None:
     load_weights(network, tensors, name="torchvision")
     with torch.inference_mode():
         pooled = network.features(2 * recipe.smooth_images("googlenet", 3, 224) - 1)
-    np.testing.assert_allclose(pooled.numpy(), recipe.values("torchvision_googlenet")["pool5"], atol=1e-4)
+    np.testing.assert_allclose(pooled.numpy(), recipe.values("torchvision_googlenet_strong")["pool5"], atol=1e-4)
 
 
 def test_caffe_googlenet_from_arrays(realdata: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``speech2img import hubert-encoder`` and ``speechclip-encoder``: the published files become what hears with them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from helpers.hubert_states import EMBEDDING, STATES, WIDTH, speechclip_state, wa
 
 from speech2img.audio.front_ends import load_front_end
 from speech2img.cli.main import main
+from speech2img.corpora.records.manifest import Manifest
+from speech2img.features.speech_embeddings import load_embeddings
 from speech2img.models.encoders.layer_mix import LayerMix, normalized_states
 from speech2img.models.encoders.parallel_branch import ParallelBranch
 from speech2img.models.published.speechclip import convert_speechclip_parallel
@@ -38,6 +41,30 @@ def test_a_speechclip_checkpoint_encodes_recordings(large: bool, tmp_path: Path)
         expected = branch(mix(normalized_states(states) if large else states), lengths).sentence[0]
     pipe = SpeechToImage.load(tmp_path / "speechclip-encoder", device="cpu")
     np.testing.assert_allclose(pipe.encode((16_000, sound)), expected, atol=1e-5)
+
+
+def test_s2ivq_ds_encoder_is_the_large_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"state_dict": speechclip_state(large=True)}, tmp_path / "large.ckpt")
+    torch.save({"state_dict": speechclip_state(large=False)}, tmp_path / "base.ckpt")
+    for source in ("speechclip-encoder", "s2ivq-d-encoder"):
+        assert main(["import", source, str(tmp_path / "large.ckpt"), "--out", str(tmp_path / source)]) == 0
+    tensors, wanted = (load_release(tmp_path / name)[0] for name in ("s2ivq-d-encoder", "speechclip-encoder"))
+    assert tensors.keys() == wanted.keys() and all(torch.equal(tensors[name], wanted[name]) for name in wanted)
+    assert main(["import", "s2ivq-d-encoder", str(tmp_path / "base.ckpt"), "--out", str(tmp_path / "out")]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and "hears through hubert-base, and S2IVQ-D's through hubert-large" in lines[0]
+
+
+def test_extract_hears_a_corpus_through_it(tmp_path: Path, make_corpus: Callable[[Path], Path]) -> None:
+    torch.save({"state_dict": speechclip_state(large=True)}, tmp_path / "large.ckpt")
+    release, corpus = tmp_path / "encoder", make_corpus(tmp_path)
+    assert main(["import", "s2ivq-d-encoder", str(tmp_path / "large.ckpt"), "--out", str(release)]) == 0
+    assert main(["extract", "--run", str(release), "--root", str(corpus), "--device", "cpu"]) == 0
+    stored = load_embeddings(corpus, "encoder")
+    recordings = [corpus / str(caption.audio) for item in Manifest.load(corpus).items for caption in item.captions]
+    wanted = SpeechToImage.load(release, device="cpu", trim=False).encode_paths(recordings[:3])
+    np.testing.assert_allclose(stored.embeddings[:3], wanted, atol=1e-4)
+    assert len(stored.embeddings) == len(recordings) and stored.width == EMBEDDING
 
 
 def test_what_lacks_a_part_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.published_states import BESIDE, PUBLISHED, State, hifigan, s2igan_sen
+from helpers.published_states import BESIDE, OPTIONS, PUBLISHED, State, hifigan, s2igan_sen
 from helpers.trainer_checkpoints import LAYOUTS, assert_same, imported, lightning
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -38,11 +38,11 @@ def test_every_source_takes_a_compressed_container(tmp_path: Path, source: str) 
     torch.save(lightning(state, "model."), tmp_path / "plain.ckpt", pickle_protocol=4)
     with gzip.open(tmp_path / "file.ckpt.gz", "wb", compresslevel=1) as file:
         file.write((tmp_path / "plain.ckpt").read_bytes())
-    options = []
+    options = [*OPTIONS.get(source, [])]
     if source in BESIDE:
         option, beside = BESIDE[source]
         beside(tmp_path / "beside.pth")
-        options = [option, str(tmp_path / "beside.pth")]
+        options += [option, str(tmp_path / "beside.pth")]
     assert imported(source, tmp_path / "file.ckpt.gz", tmp_path / "release", *options)
 
 

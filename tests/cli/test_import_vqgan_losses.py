@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.trainer_checkpoints import imported, lightning
+from helpers.trainer_checkpoints import imported
 from helpers.vqgan_losses import lpips_state, patchgan_state
 from helpers.vqgan_states import CODES, SETTINGS, published_state, within_vq_diffusion
 
@@ -25,7 +25,7 @@ def training_state() -> dict[str, torch.Tensor]:
 
 
 def test_one_checkpoint_gives_codec_discriminator_and_perceptual_network(tmp_path: Path) -> None:
-    torch.save(lightning(training_state(), ""), tmp_path / "last.ckpt")
+    torch.save({"epoch": 3, "state_dict": training_state()}, tmp_path / "last.ckpt")
     for source in ("vqgan", "vqgan-discriminator", "lpips"):
         imported(source, tmp_path / "last.ckpt", tmp_path / source)
     _, config = load_release(tmp_path / "vqgan-discriminator")

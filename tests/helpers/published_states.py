@@ -9,9 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from helpers.clip_images import image_side_state
+from helpers.clip_states import VOCABULARY as CLIP_VOCABULARY
+from helpers.clip_states import clip_text_state
 from helpers.efficientnet_states import without_values as efficientnet_lite
 from helpers.hubert_states import fairseq_names, hugging_face_state, speechclip_state
 from helpers.taef2_files import published_state as taef2_state
+from helpers.vq_diffusion_states import diffusion_checkpoint
 from helpers.vqgan_losses import lpips_state, patchgan_state
 from helpers.vqgan_states import published_state as vqgan_state
 from helpers.whisper_files import openai_state
@@ -253,6 +257,11 @@ def save_captions(path: Path, *, vocabulary: str = VOCABULARY) -> None:
     path.write_bytes(pickle.dumps([[[1, 3, 2], [2]], [[1]], words, numbers], protocol=2))
 
 
+def published_diffusion(form: str) -> State:
+    """Codec and transformer of a checkpoint of one of both, in one state."""
+    return diffusion_checkpoint(form)["model"]  # type: ignore[return-value]
+
+
 PUBLISHED: dict[str, Callable[[], State]] = {
     "li2020-encoder": li2020_encoder,
     "stackgan-v2-generator": stackgan_generator,
@@ -281,10 +290,18 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "ema-vq": partial(vqgan_state, "ema-vq"),
     "vqgan-discriminator": patchgan_state,
     "lpips": lpips_state,
+    "vq-diffusion": lambda: published_diffusion("text"),
+    "sta": lambda: published_diffusion("published"),
+    "s2ivq-d-encoder": lambda: speechclip_state(large=True),
+    "clip-text": clip_text_state,
+    "clip-image": lambda: {f"visual.{name}": value for name, value in image_side_state().items()},
     "hifigan": hifigan,
 }
-BESIDE: dict[str, tuple[str, Callable[[Path], None]]] = {
+BESIDE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "taef2": ("--decoder", lambda path: torch.save(taef2_state("decoder"), path)),
     "attngan-text-encoder": ("--vocabulary", save_captions),
+    "clip-text": ("--vocabulary", lambda path: path.write_text(CLIP_VOCABULARY)),
 }
 """Option and writer of the further file of a network that is published in two."""
+OPTIONS: dict[str, list[str]] = dict.fromkeys(("vq-diffusion", "sta"), ["--side", "8", "--heads", "2"])
+"""Options without which a state is of another size than the published one."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.golden import load_recipe
 
 from speech2img.losses.joint_embedding import contrastive_loss, joint_embedding_loss, matching_accuracy
 
@@ -71,6 +72,20 @@ def test_published_value_and_accuracy(realdata: Path) -> None:
     value = joint_embedding_loss(image, speech, torch.from_numpy(golden["label"]), form="published")
     assert value.item() == pytest.approx(float(golden["jel"]), abs=1e-6)
     assert 100 * matching_accuracy(image, speech).item() == pytest.approx(float(golden["accuracy"]), abs=1e-4)
+
+
+def test_speechclips_masked_loss_is_the_published_one(realdata: Path) -> None:
+    recipe = load_recipe(realdata)
+    golden = recipe.values("speechclip_loss")
+    speech, image, ids = map(torch.from_numpy, recipe.speechclip_pairs())
+    log_scale = torch.tensor(1 / 0.07).log().requires_grad_()
+    loss = contrastive_loss(image, speech, ids, scale=log_scale.exp())
+    assert loss.item() == pytest.approx(float(golden["loss"]), abs=1e-4)
+    loss.backward()
+    assert log_scale.grad is not None and log_scale.grad.abs() > 1e-3
+    assert contrastive_loss(image, speech, scale=1 / 0.07).item() == pytest.approx(
+        float(golden["without_ids"]), abs=1e-4
+    )
 
 
 def test_contrastive_loss_by_hand() -> None:

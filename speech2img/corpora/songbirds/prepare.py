@@ -30,7 +30,7 @@ from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.voices import draw_voice, voice_folder
 from speech2img.corpora.songbirds.attributes import FACTS
 from speech2img.corpora.songbirds.captions import BRIEF, MODERATE, TALKATIVE, Talk, write_captions
-from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_language
+from speech2img.corpora.songbirds.languages.registry import DEFAULT_LANGUAGE, Language, find_languages
 from speech2img.corpora.songbirds.manner import draw_manner
 from speech2img.corpora.songbirds.rendering.render import bird_box, render_bird
 from speech2img.corpora.songbirds.species import Species, draw_individual, make_species
@@ -98,7 +98,8 @@ def prepare_songbirds(
     seed : int
         Same size, same seed, same language: same bytes. The pictures are the same in all languages.
     language : str
-        What the captions are written in, an entry of ``LANGUAGES``.
+        What the captions are written in, an entry of ``LANGUAGES``; several with a plus between them (``en+de``)
+        caption every picture, each as often as it would alone.
     workers : int
         Processes that draw.
     progress : bool
@@ -118,7 +119,7 @@ def prepare_songbirds(
     """
     root = Path(root)
     _check_settings(size, seed, workers)
-    find_language(language)
+    find_languages(language)
     claim_folder(
         root, {"corpus": "songbirds", "size": size, "seed": seed, "recipe": RECIPE_VERSION, **_unless_default(language)}
     )
@@ -136,9 +137,9 @@ def plan_songbirds(
 ) -> Manifest:
     """The corpus without its pictures: every item, caption and voice, boxes still None. Touches no disk."""
     # Species, then their individuals.
-    extent, tongue = EXTENTS[size], find_language(language)
+    extent, languages = EXTENTS[size], find_languages(language)
     species = make_species(extent.num_seen, extent.num_unseen, seed=seed)
-    items = [item for one in species for item in _plan_species(one, extent, seed, tongue)]
+    items = [item for one in species for item in _plan_species(one, extent, seed, languages)]
     meta = {
         "size": size,
         "seed": seed,
@@ -167,7 +168,7 @@ def split_sizes(num_images: int) -> tuple[int, int, int]:
     return num_images - num_val - num_test_seen, num_val, num_test_seen
 
 
-def _plan_species(species: Species, extent: Extent, seed: int, language: Language) -> Iterator[Item]:
+def _plan_species(species: Species, extent: Extent, seed: int, languages: Mapping[str, Language]) -> Iterator[Item]:
     # Unseen species are for testing only; of the others some images are.
     num_images = extent.images_per_species
     if species.unseen:
@@ -180,9 +181,19 @@ def _plan_species(species: Species, extent: Extent, seed: int, language: Languag
         item_id = f"{species.folder}/{species.name}_{number:04d}"
         rng = random.Random(f"songbirds individual {seed} {item_id}")
         attributes = draw_individual(species, rng)
-        captions = _plan_captions(
-            item_id, attributes, rng, may_hold_out=split in ("test_seen", "test"), extent=extent, language=language
-        )
+        # The first language's captions are what they are without the others; only beside others do they name theirs.
+        captions: tuple[Caption, ...] = ()
+        for code, language in languages.items():
+            captions += _plan_captions(
+                item_id,
+                attributes,
+                rng,
+                may_hold_out=split in ("test_seen", "test"),
+                extent=extent,
+                language=language,
+                code=code if len(languages) > 1 else DEFAULT_LANGUAGE,
+                first=len(captions),
+            )
         yield Item(
             id=item_id,
             image=image_path(item_id),
@@ -203,8 +214,10 @@ def _plan_captions(
     may_hold_out: bool,
     extent: Extent,
     language: Language,
+    code: str,
+    first: int,
 ) -> tuple[Caption, ...]:
-    """Captions, each with its voice and manner; where allowed, a random half is spoken by held-out voices."""
+    """Captions from number ``first`` on, with voice and manner; where allowed, a random half in held-out voices."""
     # Voices that training never hears speak some captions of test images.
     num_held_out = round(extent.captions * HELD_OUT_VOICE_SHARE) if may_hold_out else 0
     held_out = set(rng.sample(range(extent.captions), num_held_out))
@@ -223,15 +236,16 @@ def _plan_captions(
         )
         captions.append(
             Caption(
-                index=index,
+                index=first + index,
                 text=text,
                 voice=voice,
-                audio=audio_path(voice_folder(voice), item_id, index),
+                audio=audio_path(voice_folder(voice), item_id, first + index),
                 rate=manner.rate,
                 pitch=manner.pitch,
                 pitch_range=manner.pitch_range,
                 mentions={**mentions, "light": light},
                 manner=light,
+                language=code,
                 held_out_voice=index in held_out,
             )
         )

@@ -151,6 +151,13 @@ def canonical_order(rows: NDArray[np.floating], ids: Sequence[str] | None = None
     return np.array(order, dtype=np.int64)
 
 
+def cut_to(rows: NDArray[np.floating], ids: Sequence[str] | None, size: int, seed: int) -> NDArray[np.floating]:
+    """A choice of ``size`` rows by the seed, the same however they were listed; all of them as they are if no more."""
+    if len(rows) <= size:
+        return rows
+    return rows[canonical_order(rows, ids)[np.random.default_rng(seed).permutation(len(rows))[:size]]]
+
+
 def codes_of(labels: Sequence[object]) -> NDArray[np.int64]:
     """Labels as whole numbers 0, 1, ... in the order of their first occurrence."""
     codes = {label: code for code, label in enumerate(dict.fromkeys(labels))}

@@ -12,6 +12,7 @@ from speech2img.errors import MetricError
 BLOCK_ROWS = 1024
 """Pictures that are converted to float64 at once."""
 
+_SAME_LAYER = "use the same network and layer for both sets"
 _SAME_NETWORK = "use one network and one layer for all pictures"
 
 
@@ -153,6 +154,16 @@ def check_rows(features: NDArray[np.floating], name: str) -> NDArray[np.floating
     for _ in float64_blocks(array, name):
         pass
     return array
+
+
+def check_pair(
+    generated: NDArray[np.floating], real: NDArray[np.floating], metric: str
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Features of generated and of real pictures after ``check_rows``; MetricError if they are of two spaces."""
+    made, true = check_rows(generated, "generated pictures"), check_rows(real, "real pictures")
+    if made.shape[1] != true.shape[1]:
+        raise MetricError.about(metric, f"features of {made.shape[1]} and {true.shape[1]} dimensions", _SAME_LAYER)
+    return made, true
 
 
 def check_features(features: NDArray[np.floating], name: str, *, first_row: int = 0) -> NDArray[np.float64]:

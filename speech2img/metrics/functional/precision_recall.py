@@ -1,16 +1,16 @@
 """Improved precision and recall: how many pictures look real, and how much of what is real is covered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speech2img.errors import MetricError
-from speech2img.metrics.functional.bootstrap import canonical_order, mean_interval
-from speech2img.metrics.functional.feature_statistics import check_rows
+from speech2img.metrics.functional.bootstrap import cut_to, mean_interval
+from speech2img.metrics.functional.feature_statistics import check_pair
+from speech2img.metrics.functional.neighbours import blocks, squared_distances, squared_radii
 from speech2img.metrics.functional.score import Score
 
-_BLOCK_ROWS = 2048
 _ROUNDING = 1e-12
 
 
@@ -58,13 +58,7 @@ def precision_recall(
     Kynkaanniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2. The union of balls is held fixed in the resamples.
     """
     # Sets that can be compared.
-    made, true = check_rows(generated, "generated pictures"), check_rows(real, "real pictures")
-    if made.shape[1] != true.shape[1]:
-        raise MetricError.about(
-            "precision and recall",
-            f"features of {made.shape[1]} and {true.shape[1]} dimensions",
-            "use the same network and layer for both sets",
-        )
+    made, true = check_pair(generated, real, "precision and recall")
     if not 1 <= k < min(len(made), len(true)):
         raise MetricError.about(
             "precision and recall",
@@ -74,7 +68,7 @@ def precision_recall(
     # Of equal size where asked for: the larger one would seem better.
     if equal_sizes and len(made) != len(true):
         size = min(len(made), len(true))
-        made, true = _cut(made, ids_generated, size, seed), _cut(true, ids_real, size, seed)
+        made, true = cut_to(made, ids_generated, size, seed), cut_to(true, ids_real, size, seed)
     centre = true.mean(axis=0, dtype=np.float64)
     kinds = (
         ("precision", made, true, "generated pictures within the manifold of the real ones"),
@@ -106,44 +100,17 @@ def precision_recall(
     return scores[0], scores[1]
 
 
-def _cut(rows: NDArray[np.floating], ids: Sequence[str] | None, size: int, seed: int) -> NDArray[np.floating]:
-    if len(rows) == size:
-        return rows
-    return rows[canonical_order(rows, ids)[np.random.default_rng(seed).permutation(len(rows))[:size]]]
-
-
 def _inside(
     points: NDArray[np.floating], manifold: NDArray[np.floating], centre: NDArray[np.float64], k: int
 ) -> NDArray[np.float64]:
     """1.0 for points within the ball of a manifold's point, up to rounding; else 0.0."""
-    # Distance of each point of the manifold to its k-th neighbour, in blocks that fit the memory.
-    radii: list[NDArray[np.float64]] = []
-    for block in _blocks(manifold, centre):
-        nearest = np.full((len(block), 0), np.inf)
-        for others in _blocks(manifold, centre):
-            nearest = np.concatenate([nearest, _squares(block, others)], axis=1)
-            nearest = np.partition(nearest, min(k, nearest.shape[1] - 1), axis=1)[:, : k + 1]
-        radii.append(nearest.max(axis=1))
+    radii = squared_radii(manifold, centre, k)
     # Points within reach of any; what rounding may have cost is allowed for.
     parts: list[NDArray[np.bool_]] = []
-    for block in _blocks(points, centre):
+    for block in blocks(points, centre):
         inside = np.zeros(len(block), dtype=bool)
-        for others, reach in zip(_blocks(manifold, centre), radii, strict=True):
+        for others, reach in zip(blocks(manifold, centre), radii, strict=True):
             margin = _ROUNDING * ((others**2).sum(axis=1) + reach)
-            inside |= (_squares(block, others) <= reach + margin).any(axis=1)
+            inside |= (squared_distances(block, others) <= reach + margin).any(axis=1)
         parts.append(inside)
     return np.concatenate(parts).astype(np.float64)
-
-
-def _blocks(rows: NDArray[np.floating], centre: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        yield rows[start : start + _BLOCK_ROWS].astype(np.float64) - centre
-
-
-def _squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances (X, Y); a point's own stands among them at about 0."""
-    squares = x @ y.T
-    squares *= -2.0
-    squares += (x**2).sum(axis=1)[:, None]
-    squares += (y**2).sum(axis=1)
-    return squares.clip(min=0.0, out=squares)

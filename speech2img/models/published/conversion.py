@@ -41,3 +41,9 @@ class Conversion:
     """Reader of files that are neither torch's, safetensors nor .npz, where the publisher has a format of its own."""
     beside: "Mapping[Path, Callable[[State], dict[str, Tensor]]]" = field(default_factory=dict)
     """Further files of the same network -> conversion of each; ``describe`` gets what all of them give."""
+    several: bool = False
+    """Whether the network may lie in several files, each converted by ``convert``."""
+    programs: bool = False
+    """Whether a TorchScript file is read for its tensors; its program is never run."""
+    unpack: "Callable[[Any], Any]" = field(default=lambda checkpoint: checkpoint)
+    """What a checkpoint becomes before a state is sought in it, where the network lies in several parts of it."""

@@ -1,6 +1,7 @@
 """The transformers of VQ-Diffusion (Gu et al. 2022) and S2IVQ-D (Saeed et al. 2025), from their checkpoints' arrays."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -90,6 +91,21 @@ def transformer_settings(state: State) -> dict[str, Any]:
         settings["embedding_dim"] = shape_of(state, "blocks.0.cross_attention.key_value.weight", 2)[1]
         settings["empty_length"] = shape_of(state, "empty", 2)[0] if "empty" in state else 0
     return settings
+
+
+def with_averages(checkpoint: Any) -> Any:
+    """A checkpoint whose averaged transformer has taken the place of the other, as published sampling does.
+
+    Parameters
+    ----------
+    checkpoint : Any
+        Mapping with ``model``, and ``ema`` whose names lack one ``transformer.``; anything else comes back as it is.
+    """
+    parts = checkpoint if isinstance(checkpoint, Mapping) else {}
+    model, average = parts.get("model"), parts.get("ema")
+    if not isinstance(model, Mapping) or not isinstance(average, Mapping):
+        return checkpoint
+    return {"model": {**model, **{f"transformer.{name}": value for name, value in average.items()}}}
 
 
 def _convert(state: State, names: dict[str, str], what: str) -> dict[str, Tensor]:

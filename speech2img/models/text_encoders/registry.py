@@ -18,9 +18,16 @@ def _word_lstm() -> type[TextEncoder]:
     return WordLSTM
 
 
+def _clip() -> type[TextEncoder]:
+    from speech2img.models.text_encoders.clip_text import CLIPText
+
+    return CLIPText
+
+
 TEXT_ENCODERS: dict[str, Callable[[], type[TextEncoder]]] = {
     "char-cnn-rnn": _char_cnn_rnn,  # over letters, a sentence vector (Reed et al. 2016)
     "word-lstm": _word_lstm,  # over words, a sentence vector and one a word (AttnGAN, Xu et al. 2018)
+    "clip": _clip,  # over byte pairs, a sentence vector and one a token (Radford et al. 2021)
 }
 """Name under ``text_encoder.network`` of a release's config -> a function that gives the class."""
 

@@ -1,4 +1,4 @@
-"""Embedding pickles in the layouts of Li et al. 2020 and S2IGAN: their generators and ours can exchange files."""
+"""Embedding pickles in the layouts of Li et al. 2020, S2IGAN and S2IVQ-D: their generators and ours exchange files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,6 +88,29 @@ def load_s2igan_embeddings(path: str | Path) -> list[Floats]:
         If the file is missing, damaged or of another layout.
     """
     return _checked_rows(path, load_pickle(path))
+
+
+def save_s2ivq_d_embeddings(path: str | Path, features_NKD: ArrayLike) -> None:
+    """Write ``speech_embeddings_{train,test}.pickle`` of S2IVQ-D (Saeed et al. 2025): one array of all images.
+
+    `load_s2igan_embeddings` reads it.
+
+    Parameters
+    ----------
+    path : path
+        The file, ``_<language>`` in its name where a corpus has several.
+    features_NKD : array [shape=(N, K, D), float32]
+        K captions of N images, in the order of ``filenames.pickle``.
+
+    Raises
+    ------
+    DataError
+        If a value is not finite or the shape is another.
+    """
+    features = _floats(path, np.asarray(features_NKD), "the array")
+    if features.ndim != 3 or 0 in features.shape:
+        raise DataError.about(path, f"has shape {features.shape} instead of (images, captions, D)", "extract it again")
+    save_pickle(path, features)
 
 
 def save_li2020_image_features(path: str | Path, rows: Sequence[ArrayLike]) -> None:

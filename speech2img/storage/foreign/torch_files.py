@@ -44,8 +44,16 @@ def load_torch_file(path: str | Path) -> Any:
     return value
 
 
-def load_published_file(path: str | Path) -> Any:
+def load_published_file(path: str | Path, *, programs: bool = False) -> Any:
     """Load a file of ``torch.save``, ``pickle.dump`` or safetensors that others wrote, with all that is beside tensors.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    programs : bool
+        Whether a TorchScript file gives its tensors, by the names of the modules they lie in, instead of an error; its
+        program is never run.
 
     Returns
     -------
@@ -57,28 +65,28 @@ def load_published_file(path: str | Path) -> Any:
     UnsafeFileError, CheckpointError
         As `load_torch_file`; of other objects only those that could do harm elsewhere are an error.
     """
-    return _load(path, strangers=True)
+    return _load(path, strangers=True, programs=programs)
 
 
-def read_published_file(file: IO[bytes], *, name: str | Path) -> Any:
+def read_published_file(file: IO[bytes], *, name: str | Path, programs: bool = False) -> Any:
     """Do what `load_published_file` does, with a file that is open and can be sought in."""
-    return _read(file, name, strangers=True)
+    return _read(file, name, strangers=True, programs=programs)
 
 
-def _load(path: str | Path, *, strangers: bool) -> Any:
+def _load(path: str | Path, *, strangers: bool, programs: bool = False) -> Any:
     try:
         with open_unpacked(path) as file:
-            return _read(file, path, strangers=strangers)
+            return _read(file, path, strangers=strangers, programs=programs)
     except DataError as error:
         raise CheckpointError(str(error)) from error
 
 
-def _read(file: IO[bytes], name: str | Path, *, strangers: bool) -> Any:
+def _read(file: IO[bytes], name: str | Path, *, strangers: bool, programs: bool = False) -> Any:
     try:
         with disk_errors(name):
-            return (
-                _read_safetensors(file) if strangers and is_safetensors(file) else read_torch(file, strangers=strangers)
-            )
+            if strangers and is_safetensors(file):
+                return _read_safetensors(file)
+            return read_torch(file, strangers=strangers, programs=programs)
     except RefusedError as error:
         raise UnsafeFileError.about(name, f"is refused: it {error}", "do not use it") from error
     except (*DAMAGE, *ZIP_DAMAGE) as error:

@@ -1,6 +1,7 @@
 """The two formats of torch files: a zip archive, and the one before it, in which storages follow the pickle."""
 
 import io
+import re
 import struct
 import zipfile
 from typing import IO, Any
@@ -14,6 +15,7 @@ from speech2img.storage.foreign.pickle_names import RefusedError
 from speech2img.storage.foreign.plain_values import demand_small
 from speech2img.storage.foreign.restricted_unpickler import Machine
 from speech2img.storage.foreign.torch_pickle import TorchMachine
+from speech2img.storage.foreign.torch_programs import ProgramMachine, named_tensors
 from speech2img.storage.foreign.zips import open_zip
 
 MAX_MEMBERS = 200_000
@@ -25,7 +27,7 @@ _CHUNK = 1 << 20
 _ZIP = b"PK\3\4"
 
 
-def read_torch(file: IO[bytes], *, strangers: bool) -> Any:
+def read_torch(file: IO[bytes], *, strangers: bool, programs: bool = False) -> Any:
     """Value of a torch file of either format.
 
     Parameters
@@ -34,6 +36,8 @@ def read_torch(file: IO[bytes], *, strangers: bool) -> Any:
         Can be sought in.
     strangers : bool
         As for `TorchMachine`.
+    programs : bool
+        Whether a TorchScript file gives its tensors by name (`named_tensors`) instead of an error.
 
     Raises
     ------
@@ -46,18 +50,28 @@ def read_torch(file: IO[bytes], *, strangers: bool) -> Any:
     file.seek(0)
     head = file.read(len(_ZIP))
     file.seek(0)
-    return _read_zip(file, size, strangers) if head == _ZIP else _read_old(file, size, strangers)
+    if head == _ZIP:
+        return _read_zip(file, size, strangers=strangers, programs=programs)
+    return _read_old(file, size, strangers)
 
 
-def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
+def _read_zip(file: IO[bytes], size: int, *, strangers: bool, programs: bool) -> Any:
     with open_zip(file, max_members=MAX_MEMBERS) as archive:
-        members = {member.filename: member for member in archive.infolist()}
-        if any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in members):
+        entries = archive.infolist()
+        is_program = any(
+            entry.filename.count("/") == 1 and entry.filename.endswith("/constants.pkl") for entry in entries
+        )
+        if is_program and not programs:
             raise ValueError("a TorchScript program; save its state_dict")
-        unfolded = sum(member.file_size for member in archive.infolist())
+        if is_program:  # what is program is not looked at
+            entries = [
+                entry for entry in entries if re.fullmatch(r"[^/]+/(data\.pkl|byteorder|data/[^/]+)", entry.filename)
+            ]
+        members = {member.filename: member for member in entries}
+        unfolded = sum(member.file_size for member in entries)
         # Nothing comes out of such an archive that does not lie in it as it is.
         stored = all(member.compress_type == zipfile.ZIP_STORED for member in members.values())
-        if not stored or unfolded > size or len(members) < len(archive.infolist()):
+        if not stored or unfolded > size or len(members) < len(entries):
             raise RefusedError("is compressed, or holds a part twice, as torch never writes it")
         # Exactly one pickle, of little-endian numbers.
         pickles = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
@@ -81,11 +95,12 @@ def _read_zip(file: IO[bytes], size: int, strangers: bool) -> Any:
         pickled = members[pickles[0]]
         most = 4 * size + SPARE_BYTES
         with archive.open(pickled) as source, io.BufferedReader(source) as reader:  # type: ignore[type-var]
-            machine = TorchMachine(reader, pickled.file_size, read_storage, tensor_bytes=most, strangers=strangers)
+            kind = ProgramMachine if is_program else TorchMachine
+            machine = kind(reader, pickled.file_size, read_storage, tensor_bytes=most, strangers=strangers)
             value = _run(machine, pickled.file_size)
             while reader.read(_CHUNK):  # the check sum is compared at the end
                 pass
-            return value
+            return named_tensors(value) if is_program else value
 
 
 def _read_old(file: IO[bytes], size: int, strangers: bool) -> Any:

@@ -93,6 +93,7 @@ _KEYS: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(("encoder", "generator", "prior", "reranker", "image_head", "tacotron2", "hifigan"), _SETTINGS),
     **dict.fromkeys(("front_end", "confidence", "codec", "efficientnet", "text_encoder", "damsm"), _SETTINGS),
     "lpips": _SETTINGS,
+    "clip_image": _SETTINGS,
     "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
     **dict.fromkeys(

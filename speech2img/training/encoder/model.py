@@ -1,5 +1,6 @@
 """Speech encoder with optional image head and classifier, trained together."""
 
+import math
 from typing import Any
 
 import torch
@@ -57,6 +58,9 @@ class SpeechImageModel(nn.Module):
         if self.loss_settings.distinctive:
             self.classifier = nn.Linear(settings.embedding_dim, num_classes)
             nn.init.xavier_uniform_(self.classifier.weight)
+        self.log_scale: nn.Parameter | float = -math.log(self.loss_settings.info_nce_temperature)
+        if self.loss_settings.info_nce and self.loss_settings.info_nce_learned:
+            self.log_scale = nn.Parameter(torch.tensor(self.log_scale))
 
     def embed_images(self, features_BF: Tensor) -> Tensor:
         """Image embeddings (B, D) by the image head; without one the features themselves."""
@@ -105,6 +109,9 @@ class SpeechImageModel(nn.Module):
             terms["matching_loss"] = settings.matching * matching_loss(
                 image_BD, speech_BD, labels_B, scale=settings.scale
             )
+        if settings.info_nce:
+            scale = torch.as_tensor(self.log_scale).exp()
+            terms["info_nce"] = settings.info_nce * contrastive_loss(image_BD, speech_BD, labels_B, scale=scale)
         if self.classifier is not None:
             logits = self.classifier(image_BD), self.classifier(speech_BD)
             terms["distinctive"] = settings.distinctive * distinctive_loss(*logits, labels_B)
@@ -156,6 +163,7 @@ def pretrained_config(settings: EncoderSettings, front_end: ReleasedFrontEnd) ->
         "network": "pretrained",
         "front_end": front_end.name,
         "front_end_config": dict(front_end.settings),
+        "adapter": own.adapter,
         "width": own.width,
         "num_layers": own.num_layers,
         "num_heads": own.num_heads,
@@ -194,9 +202,10 @@ def released_weights(weights: dict[str, Tensor], standard: Standardizer | None) 
     dict
         ``encoder.*``; with an image head ``image_head.*``, the standardisation folded into it so that it takes features
         as the teacher gives them; without one ``target.mean`` and ``target.std`` where features were standardised.
-        The classifier stays behind: it knows training classes only.
+        The classifier stays behind: it knows training classes only; so does the temperature of the loss.
     """
-    tensors = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
+    kept_back = ("classifier.", "log_scale")
+    tensors = {name: value for name, value in weights.items() if not name.startswith(kept_back)}
     if standard is None:
         return tensors
     mean, std = (torch.from_numpy(values).double() for values in (standard.mean, standard.std))

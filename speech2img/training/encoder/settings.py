@@ -75,6 +75,10 @@ class PretrainedSettings:
     """Weights of the front-end: a folder from 'speech2img import whisper-encoder', or a name of shipped weights."""
     tuned: bool = False
     """Train the front-end too; otherwise it stays as it is, and what it hears is computed once and kept on the disk."""
+    adapter: Literal["frames", "parallel"] = "frames"
+    """What learns on it: our adapter, or SpeechCLIP's parallel branch: one block over all frames, of the front-end's
+    width, and embeddings of unit length. Of the settings below that has num_heads, embedding_dim, frame_stride,
+    max_frames, dropout and the mix."""
     manner: bool = False
     """Give pitch, rate and loudness to the adapter as well, for what words do not say."""
     width: int = 256
@@ -141,6 +145,12 @@ class EncoderLossSettings:
     """Weight of a symmetric contrastive loss between pictures and utterances of the batch (our own extra)."""
     matching: float = 0.0
     """Weight of S2IGAN's matching loss: as contrastive, others of the same class left out, both directions added."""
+    info_nce: float = 0.0
+    """Weight of SpeechCLIP's loss: as contrastive, others of the same class left out, at a temperature of its own."""
+    info_nce_temperature: float = 0.07
+    """That temperature, or where it begins."""
+    info_nce_learned: bool = True
+    """Learn it, as SpeechCLIP's large models and S2IVQ-D do."""
     distinctive: float = 0.0
     """Weight of S2IGAN's distinctive loss: one classifier names the class from either embedding."""
 
@@ -148,7 +158,7 @@ class EncoderLossSettings:
     def weights(self) -> tuple[float, ...]:
         """Weights of all losses."""
         regression = self.joint, self.l1, self.distillation, self.squared, self.heads
-        return (*regression, self.contrastive, self.matching, self.distinctive)
+        return (*regression, self.contrastive, self.matching, self.info_nce, self.distinctive)
 
 
 @dataclass(frozen=True)
@@ -260,6 +270,9 @@ class EncoderSettings:
             raise ConfigError.about("spoken_again, spoken_again_share", reason, "set augment to true")
         if self.step_parts < 1 or not 0 < self.step_factor <= 1:
             raise ConfigError.about("step_parts, step_factor", "out of range", "use 1 or more, and above 0 to 1")
+        if self.losses.info_nce_temperature <= 0:
+            reason = f"{self.losses.info_nce_temperature} is not positive"
+            raise ConfigError.about("losses.info_nce_temperature", reason, "use more than 0")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ConfigError.about("betas", f"{self.betas} are out of range", "use 0 or more and less than 1")
         demand_ranges(self)

@@ -186,7 +186,7 @@ def _check_readable(manifest: Manifest, engine: Synthesizer) -> None:
     if any(is_phonemic(caption.text) for caption in spoken_captions(manifest)):
         reason = f"captions are phonemes of {ESPEAK}, which {engine.name.split(' ')[0]} cannot read"
         raise SynthesisError.about(manifest.root, reason, "give --engine espeak")
-    if engine.languages and language not in engine.languages:
+    if engine.languages and not set(language.split("+")) <= set(engine.languages):
         read = " and ".join(engine.languages)
         reason = f"captions are of the language {language!r}, {engine.name.split(' ')[0]} reads {read} only"
         raise SynthesisError.about(manifest.root, reason, "give --engine espeak")

@@ -34,7 +34,7 @@ def test_tells_quality_from_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
     precision, recall = precision_recall(half, real)
     assert precision.value > 0.7 and 0.3 < recall.value < 0.55
     assert precision.interval is not None and precision.interval[0] < precision.value < precision.interval[1]
-    monkeypatch.setattr("speech2img.metrics.functional.precision_recall._BLOCK_ROWS", 7)
+    monkeypatch.setattr("speech2img.metrics.functional.neighbours.BLOCK_ROWS", 7)
     assert precision_recall(half, real)[0] == precision
 
 

@@ -19,8 +19,8 @@ from speech2img.models.vision.googlenet import (
 
 
 def test_torchvision_googlenet_gives_the_published_features(recipe: ModuleType) -> None:
-    golden = recipe.values("torchvision_googlenet")
-    state = published_state(recipe, "torchvision_googlenet") | {"aux1.fc1.bias": torch.zeros(2)}
+    golden = recipe.values("torchvision_googlenet_strong")
+    state = published_state(recipe, "torchvision_googlenet_strong") | {"aux1.fc1.bias": torch.zeros(2)}
     network = ready(TorchvisionGoogLeNet(), convert_torchvision_googlenet(state))
     with torch.no_grad():
         images = recipe.smooth_images("googlenet", 3, 224) * 255

@@ -25,7 +25,7 @@ from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import copy_release, save_release
 from speech2img.training.encoder import front_end_frames, sources
-from speech2img.training.encoder.settings import EncoderSettings, PretrainedSettings
+from speech2img.training.encoder.settings import EncoderLossSettings, EncoderSettings, PretrainedSettings
 from speech2img.training.encoder.sources import MIX_FILE
 from speech2img.training.encoder.task import EncoderTask
 from speech2img.training.train import train
@@ -172,6 +172,32 @@ def test_a_full_disk_is_told_before_anything_is_computed(
     other = replace(settings, loop=replace(LOOP, seed=9), pretrained=replace(settings.pretrained, mix_steps=0))
     with pytest.raises(DiskFullError, match="front-end's frames take up to .* GiB"):
         train("encoder", corpus, tmp_path / "run", other, progress=False)
+
+
+def test_speechclips_branch_is_trained_with_a_learned_temperature(
+    corpus: Path, settings: EncoderSettings, tmp_path: Path, front_end: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECH2IMG_WEIGHTS", str(front_end.parent))
+    own = replace(settings.pretrained, adapter="parallel", manner=False, num_heads=8)
+    losses = EncoderLossSettings(joint=0.0, l1=0.0, distillation=0.0, info_nce=1.0)
+    branch = replace(settings, pretrained=own, losses=losses, labels="picture", standardise=False)
+    assert train("encoder", corpus, tmp_path / "run", branch, progress=False).finished
+    names = task_state(tmp_path / "run")["model"]
+    assert {"log_scale", "encoder.adapter.cls"} <= names.keys()
+    assert float(names["log_scale"]) != pytest.approx(-np.log(0.07), abs=1e-6)
+    tensors, config = load_release(tmp_path / "run" / "export")
+    assert config["encoder"]["adapter"] == "parallel" and "log_scale" not in tensors
+    vector = SpeechToImage.load(tmp_path / "run", device="cpu").encode(next((corpus / "audio").rglob("*.wav")))
+    assert vector.shape == (FEATURE_DIM,) and np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-4)
+    # A temperature that stays is no parameter; the branch takes no features of manner.
+    fixed = replace(branch, losses=replace(losses, info_nce_learned=False))
+    assert train("encoder", corpus, tmp_path / "fixed", fixed, progress=False).finished
+    assert "log_scale" not in task_state(tmp_path / "fixed")["model"]
+    with pytest.raises(ConfigError, match="features of manner"):
+        wrong = replace(branch, pretrained=replace(own, manner=True))
+        train("encoder", corpus, tmp_path / "wrong", wrong, progress=False)
+    with pytest.raises(ConfigError, match="info_nce_temperature: 0.0 is not positive"):
+        EncoderSettings(losses=replace(losses, info_nce_temperature=0.0))
 
 
 def test_a_tuned_front_end_is_trained_on_recordings(corpus: Path, settings: EncoderSettings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from speech2img.corpora.songbirds.languages.arabic import ARABIC
 from speech2img.corpora.songbirds.languages.english import ENGLISH
 from speech2img.corpora.songbirds.languages.french import FRENCH
 from speech2img.corpora.songbirds.languages.german import GERMAN
@@ -12,8 +13,44 @@ from speech2img.corpora.songbirds.languages.spanish import SPANISH
 from speech2img.errors import ConfigError
 
 DEFAULT_LANGUAGE = "en"
-LANGUAGES: Mapping[str, Language] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH, "lumari": LUMARI}
+LANGUAGES: Mapping[str, Language] = {
+    "en": ENGLISH,
+    "de": GERMAN,
+    "fr": FRENCH,
+    "es": SPANISH,
+    "ar": ARABIC,
+    "lumari": LUMARI,
+}
 """Code -> language."""
+
+
+TOGETHER = "+"
+"""Stands between the codes of languages that caption the same pictures."""
+
+
+def find_languages(codes: str) -> dict[str, Language]:
+    """Look up the languages of a corpus.
+
+    Parameters
+    ----------
+    codes : str
+        A key of `LANGUAGES`, or several different ones with a plus between them: ``en+de``.
+
+    Returns
+    -------
+    dict of str to Language
+        By code, in that order.
+
+    Raises
+    ------
+    ConfigError
+        If one is none, or is named twice.
+    """
+    several = codes.split(TOGETHER)
+    found = {code: find_language(code) for code in several}
+    if len(found) < len(several):
+        raise ConfigError.about("language", f"{codes[:40]!r} names a language twice", "name each once")
+    return found
 
 
 def find_language(code: str) -> Language:

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from speech2img.corpora.songbirds.prepare import plan_songbirds, prepare_songbir
 from speech2img.errors import ConfigError
 from speech2img.tts.base import is_phonemic
 
-WRITTEN = ("de", "fr", "es")
+WRITTEN = ("de", "fr", "es", "ar")
 OTHERS = tuple(code for code in LANGUAGES if code != "en")
 NAMES = tuple(name for name in ATTRIBUTES if name != "light")
 needs_wheel = pytest.mark.skipif(
@@ -63,6 +64,16 @@ COLORS = {
         "black": r"negr[oa]s?( azabache| carbón)?|color ébano",
         "white": r"blanc[oa]s?( puro)?|color marfil",
     },
+    "ar": {
+        "red": r"أحمر|حمراء|(قرمزي|ياقوتي|عقيقي)ة?",
+        "orange": r"(برتقالي|مشمشي|جزري)ة?",
+        "yellow": r"أصفر|صفراء|(ليموني|كهرماني)ة?",
+        "green": r"أخضر|خضراء|(زمردي|عشبي)ة?",
+        "blue": r"أزرق|زرقاء|(لازوردي|كحلي|نيلي)ة?",
+        "brown": r"(بني|كستنائي|جوزي)ة?",
+        "black": r"أسود|سوداء|(فحمي|أبنوسي|غرابي)ة?",
+        "white": r"أبيض|بيضاء|(عاجي|لؤلئي)ة?",
+    },
 }
 OTHER_WORDS = {
     "de": {
@@ -89,13 +100,24 @@ OTHER_WORDS = {
         "reeds": "juncos", "water": "agua", "snow": "nieve", "left": "izquierda", "right": "derecha",
         "none": "sin|no tiene|lisas",
     },
+    "ar": {
+        "short": "قصير|وجيز", "long": "طويل|مديد", "pointed": "مدبب|حاد", "hooked": "معقوف|مقوس",
+        "rounded": "مستدير|دائري", "forked": "مشقوق|متشعب", "small": "صغير|ضئيل|دقيق", "large": "كبير|ضخم|عظيم",
+        "perched": "يجلس|يجثم", "standing": "يقف|ينتصب", "swimming": "يسبح|يعوم|يطفو", "flying": "يطير|يحلق|يرفرف",
+        "sky": "سماء", "foliage": "أوراق", "reeds": "قصب", "water": "ماء", "snow": "ثلج", "left": "يسار",
+        "right": "يمين", "none": "بلا",
+    },
 }  # fmt: skip
 LIGHT = {
     "de": "nacht|nächt|mittag|dämmer|abend|morgen|hell|dunkel|licht|sonn|mond|stern|schatten|schein|flüster|leise|laut",
     "fr": "nuit|midi|soir|matin|aube|crépuscul|clair|sombre|lumi|soleil|lune|étoil|ombre|brill|murmur|chuchot",
     "es": "noche|mediod|tarde|mañana|alba|crepúscul|clar|oscur|luz|lumin|sol\\b|luna|estrell|sombra|brill|susurr",
 }
-LETTERS = {"de": r"[A-Za-zäöüß ,]", "fr": r"[A-Za-zàâçéèêëîïôûœÉ ,'-]", "es": r"[A-Za-zÁáéíóúñ ,]"}
+LIGHT["ar"] = "ليل|ظهر|مساء|صباح|فجر|غروب|ضوء|نور|شمس|قمر|نجم|ظل|همس|مظلم|ساطع|فاتح|داكن"
+PREFIXES = {"ar": "و?(?:ال)?"}
+"""What is written together with the next word: "and", and the article."""
+VOWEL_SIGNS = re.compile("[\u064b-\u0652]")
+LETTERS = {"de": r"[A-Za-zäöüß ,]", "fr": r"[A-Za-zàâçéèêëîïôûœÉ ,'-]", "es": r"[A-Za-zÁáéíóúñ ,]", "ar": r"[ء-ي ،]"}
 
 
 @st.composite
@@ -121,7 +143,7 @@ def test_english_is_what_it_was_before_there_were_others(plans):
 
 
 def test_the_languages():
-    assert set(LANGUAGES) == {"en", "de", "fr", "es", "lumari"}
+    assert set(LANGUAGES) == {"en", "de", "fr", "es", "ar", "lumari"}
     known = build_parser()
     for code in LANGUAGES:
         assert known.parse_args(["prepare", "songbirds", "--root", "x", "--language", code]).language == code
@@ -149,15 +171,17 @@ def test_the_birds_are_the_same_in_all_languages(plans, code):
 @settings(max_examples=60, deadline=None)
 def test_a_sentence_says_what_is_recorded_and_nothing_else(code, bird, names, seed):
     mentions = {name: bird[name] for name in NAMES if name in names}
-    text = LANGUAGES[code].write(mentions, random.Random(seed), 0.5)
-    assert re.fullmatch(rf"{LETTERS[code]}+[^ ,]\.", text) and text[0].isupper(), text
+    text = VOWEL_SIGNS.sub("", LANGUAGES[code].write(mentions, random.Random(seed), 0.5))
+    assert re.fullmatch(rf"{LETTERS[code]}+[^ ,]\.", text) and text[0] == text[0].upper(), text
+    prefix = PREFIXES.get(code, "")
     assert "  " not in text and " ," not in text and not re.search(r"\b(\w+) \1\b", text), text
     for name, value in mentions.items():
         pattern = COLORS[code].get(value) or OTHER_WORDS[code][value]
-        assert re.search(rf"\b({pattern})", text, re.IGNORECASE), (name, value, text)
-    said = {color for color, words in COLORS[code].items() if re.search(rf"\b({words})(e[nrsm]?)?\b", text, re.I)}
+        assert re.search(rf"\b{prefix}({pattern})", text, re.IGNORECASE), (name, value, text)
+    colors = {color: rf"\b{prefix}({words})(e[nrsm]?)?\b" for color, words in COLORS[code].items()}
+    said = {color for color, pattern in colors.items() if re.search(pattern, text, re.I)}
     assert said == set(mentions.values()) & set(COLORS[code]), text
-    assert not re.search(rf"\b({LIGHT[code]})", text, re.IGNORECASE), text
+    assert not re.search(rf"\b{prefix}({LIGHT[code]})", text, re.IGNORECASE), text
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -241,6 +265,36 @@ def test_the_folder_says_its_language(tmp_path, monkeypatch):
         prepare_songbirds(tmp_path / "fr", size="tiny", workers=1, progress=False)
     with pytest.raises(ConfigError, match="asked for was songbirds.*language de"):
         prepare_songbirds(tmp_path / "en", size="tiny", language="de", workers=1, progress=False)
+
+
+@pytest.mark.parametrize("codes", ["en+de", "de+en+ar"])
+def test_several_languages_caption_the_same_pictures(codes, plans, tmp_path, monkeypatch):
+    together, (first, *others) = plan_songbirds("nowhere", size="tiny", language=codes), codes.split("+")
+    for alone, item in zip(plans[first].items, together.items, strict=True):
+        assert (item.id, item.split, item.attributes) == (alone.id, alone.split, alone.attributes)
+        assert [caption.index for caption in item.captions] == list(range(10 * (1 + len(others))))
+        # The first ones are what they are alone; the others are of their language, as many, in its own voices.
+        assert item.captions[:10] == tuple(replace(caption, language=first) for caption in alone.captions)
+        for number, code in enumerate(others, start=1):
+            own = item.captions[10 * number : 10 * number + 10]
+            assert {caption.language for caption in own} == {code}
+            assert all(caption.voice.startswith(code) for caption in own)
+            assert [c.held_out_voice for c in own].count(True) == [c.held_out_voice for c in alone.captions].count(True)
+        assert len({caption.audio for caption in item.captions}) == len(item.captions)
+    without_drawing(monkeypatch)
+    manifest = prepare_songbirds(tmp_path / "x", size="tiny", language=codes, workers=1, progress=False)
+    assert Manifest.load(tmp_path / "x").meta["language"] == codes
+    assert Manifest.load(tmp_path / "x").items[0].captions == manifest.items[0].captions
+    assert digest(plan_songbirds("elsewhere", size="tiny", language=codes)) == digest(together)
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"), [("en+en", "names a language twice"), ("en+", "'' is no language"), ("en+xx", "'xx' is no")]
+)
+def test_languages_that_make_no_mix_are_one_line(codes, message, tmp_path, capsys):
+    assert main(["prepare", "songbirds", "--root", str(tmp_path / "x"), "--language", codes]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and message in lines[0] and not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

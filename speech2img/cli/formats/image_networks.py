@@ -38,7 +38,9 @@ def fid_inception() -> Conversion:
     """The Inception of FID."""
     from speech2img.models.published.inception import convert_fid_inception
 
-    return Conversion(convert_fid_inception, lambda converted: _inception(converted, "fid-inception"))
+    return Conversion(
+        convert_fid_inception, lambda converted: _inception(converted, "fid-inception"), several=True, programs=True
+    )
 
 
 def torchvision_inception() -> Conversion:
