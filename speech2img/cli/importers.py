@@ -7,6 +7,7 @@ line is made from this table and must not load torch.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from speech2img.cli.formats import adversarial, codecs, diffusion, image_networks, text
