@@ -95,6 +95,10 @@ STAGES: dict[str, Stage] = {
         "tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)",
         {"": _task("classifiers.task", "ClassifierTask")},
     ),
+    "recogniser": Stage(
+        "speech -> characters, from the captions of a corpus or recordings in the layout of LJ Speech (--root)",
+        {"": _task("recogniser.task", "RecogniserTask")},
+    ),
     "tacotron2": Stage(
         "text -> log-mel frames, from recordings in the layout of LJ Speech (--root)",
         {"": _task("tacotron2.task", "Tacotron2Task")},

@@ -28,6 +28,7 @@ from speech2img.training.encoder.settings import (
 )
 from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.recogniser.settings import RecogniserModelSettings, RecogniserSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
@@ -179,6 +180,15 @@ TACOTRON2 = Tacotron2Settings(
     evaluation_clips=1,
 )
 
+RECOGNISER = RecogniserSettings(
+    mel_preset="li2020",
+    model=RecogniserModelSettings(width=8, head_width=4, feed_forward=12, encoder_layers=1, kernel=3),
+    mask_bands=2,
+    batch_size=6,
+    evaluation_utterances=4,
+    workers=1,
+)
+
 CASES: dict[str, tuple[str, Any]] = {
     "encoder": ("encoder", ENCODER),
     "s2igan encoder": ("encoder", SEN),
@@ -192,6 +202,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "vq codec": ("codec", VQ_CODEC),
     "gumbel codec": ("codec", GUMBEL_CODEC),
     "classifier": ("classifier", CLASSIFIER),
+    "recogniser": ("recogniser", RECOGNISER),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
 PARALLEL = (
@@ -205,6 +216,7 @@ PARALLEL = (
     "vq codec",
     "gumbel codec",
     "classifier",
+    "recogniser",
     "tacotron2",
 )
 """One of each kind of trainer that divides its batch among processes."""

@@ -28,6 +28,7 @@ TRAINERS = (
     "vq codec",
     "gumbel codec",
     "classifier",
+    "recogniser",
     "tacotron2",
 )
 

@@ -1,0 +1,1 @@
+"""Published formats that `import` knows, in groups."""
