@@ -44,9 +44,9 @@ SUB_ROOMS = {
     "models": (
         "tts",
         "generators",
+        "text_encoders",
         "encoders",
         "recognisers",
-        "text_encoders",
         "published",
         "vision",
         "codecs",

@@ -77,6 +77,34 @@ def discriminator_part(
     return conditional + unconditional_weight * _cross_entropy(logits.unconditional_logits, float(kind != "fake"))
 
 
+def averaged_discriminator_loss(
+    real: DiscriminatorLogits, wrong_logits: Tensor, fake: DiscriminatorLogits, *, unconditional: bool = True
+) -> Tensor:
+    """Loss of one discriminator of StackGAN-v1 (its stage II) or AttnGAN: means over what is real and what is not.
+
+    Parameters
+    ----------
+    real, fake : DiscriminatorLogits
+        Scores of real images with their own condition and of generated images.
+    wrong_logits : Tensor [shape=(B,)]
+        Conditional scores of real images with conditions that are not theirs.
+    unconditional : bool
+        Whether the discriminator also judges images alone; without, ``real + (wrong + fake) / 2`` (stage I of
+        StackGAN-v1).
+
+    Returns
+    -------
+    Tensor [shape=(), float32]
+    """
+    conditional_real = _cross_entropy(real.conditional_logits, 1.0)
+    mismatched = _cross_entropy(wrong_logits, 0.0) + _cross_entropy(fake.conditional_logits, 0.0)
+    if not unconditional:
+        return conditional_real + mismatched / 2
+    alone_real = _cross_entropy(real.unconditional_logits, 1.0)
+    alone_fake = _cross_entropy(fake.unconditional_logits, 0.0)
+    return (conditional_real + alone_real) / 2 + (mismatched + alone_fake) / 3
+
+
 def generator_loss(fake: DiscriminatorLogits, *, unconditional_weight: float = 1.0) -> Tensor:
     """Adversarial loss of the generator at one image size (non-saturating).
 

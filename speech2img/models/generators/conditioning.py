@@ -1,6 +1,6 @@
 """Conditioning augmentation (StackGAN, arXiv:1612.03242, section 3.2): a Gaussian around the embedding to draw from."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,13 @@ class Condition(NamedTuple):
     """(B, C) float32."""
 
 
+Activation = Literal["glu", "relu"]
+"""Of the Gaussian: the gate of StackGAN-v2, whose outputs may have any sign, or the rectifier of StackGAN-v1, whose
+mean and logarithm of the variance are never negative."""
+
+
 class ConditioningAugmentation(nn.Module):
-    """Embedding to a small random condition, with GLU as in StackGAN-v2 (so that both outputs may have any sign).
+    """Embedding to a small random condition.
 
     Parameters
     ----------
@@ -27,12 +32,14 @@ class ConditioningAugmentation(nn.Module):
         Size of the speech embedding.
     condition_dim : int
         Size of the condition.
+    activation : {"glu", "relu"}
+        See `Activation`.
     """
 
-    def __init__(self, *, embedding_dim: int = 1024, condition_dim: int = 128) -> None:
+    def __init__(self, *, embedding_dim: int = 1024, condition_dim: int = 128, activation: Activation = "glu") -> None:
         super().__init__()
-        self.condition_dim = condition_dim
-        self.project = nn.Linear(embedding_dim, 4 * condition_dim)
+        self.condition_dim, self.activation = condition_dim, activation
+        self.project = nn.Linear(embedding_dim, (4 if activation == "glu" else 2) * condition_dim)
 
     def forward(self, embedding_BD: Tensor, eps: Tensor | None = None) -> Condition:
         """Draw a condition for each embedding.
@@ -48,7 +55,9 @@ class ConditioningAugmentation(nn.Module):
         -------
         Condition
         """
-        mu, logvar = F.glu(self.project(embedding_BD).float(), dim=1).chunk(2, dim=1)
+        projected = self.project(embedding_BD).float()
+        gaussian = F.glu(projected, dim=1) if self.activation == "glu" else F.relu(projected)
+        mu, logvar = gaussian.chunk(2, dim=1)
         if eps is None:
             eps = torch.randn_like(mu)
         return Condition(mu + torch.exp(0.5 * logvar) * eps, mu, logvar)

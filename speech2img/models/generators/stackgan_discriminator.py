@@ -1,10 +1,14 @@
-"""Discriminator of StackGAN-v2 (arXiv:1710.10916): one for each size of image, with and without the condition."""
+"""Discriminator of StackGAN-v2 (arXiv:1710.10916): one for each size of image, with and without the condition.
 
-from typing import NamedTuple
+Those of StackGAN-v1 and AttnGAN have the same trunk, and the code of the image stands before the condition.
+"""
+
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from speech2img.models.generators.stackgan import BASE_SIZE, MAX_STAGES
 
@@ -15,19 +19,25 @@ class DiscriminatorOutput(NamedTuple):
     conditional_logits: Tensor
     """(B,) float32: is the image real and does it fit the condition?"""
     unconditional_logits: Tensor
-    """(B,) float32: is the image real?"""
+    """(B,) float32: is the image real? Zeros where the discriminator does not ask."""
     code: Tensor
     """(B, 8 * width * 16): flattened code before the condition joins (class-aware loss)."""
 
 
-class LeakyConv(nn.Module):
-    """Convolution without bias, batch normalisation (optional), leaky ReLU; halves the image if asked."""
+Norm = Literal["batch", "spectral", "none"]
+"""Batch normalisation behind a convolution; or the convolution's weights divided by their largest singular value
+(Miyato et al. 2018, arXiv:1802.05957), with a bias; or nothing."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, downsample: bool, norm: bool = True) -> None:
+
+class LeakyConv(nn.Module):
+    """Convolution, normalisation, leaky ReLU; halves the image if asked."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, downsample: bool, norm: Norm = "batch") -> None:
         super().__init__()
         kernel, stride = (4, 2) if downsample else (3, 1)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=1, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        conv = nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=1, bias=norm == "spectral")
+        self.conv = spectral_norm(conv) if norm == "spectral" else conv
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm == "batch" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W) or (B, out, H / 2, W / 2)."""
@@ -45,6 +55,12 @@ class StackDiscriminator(nn.Module):
         Size of the condition (the generator's ``mu``).
     width : int
         Channels after the first convolution ("df" of the publication).
+    code_first : bool
+        The code of the image stands before the condition (StackGAN-v1, AttnGAN), not behind it (StackGAN-v2).
+    unconditional : bool
+        Also ask whether the image alone is real.
+    norm : {"batch", "spectral"}
+        Of the convolutions; with ``spectral`` images are judged one by one, so that batches may be small.
 
     Raises
     ------
@@ -52,22 +68,31 @@ class StackDiscriminator(nn.Module):
         For another size.
     """
 
-    def __init__(self, size: int, *, condition_dim: int = 128, width: int = 64) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        condition_dim: int = 128,
+        width: int = 64,
+        code_first: bool = False,
+        unconditional: bool = True,
+        norm: Literal["batch", "spectral"] = "batch",
+    ) -> None:
         super().__init__()
         sizes = [BASE_SIZE << i for i in range(MAX_STAGES)]
         if size not in sizes:
             raise ValueError(f"discriminator size must be one of {sizes}, got {size}")
-        self.size = size
+        self.size, self.code_first = size, code_first
         extra = sizes.index(size)
         downs = [width << i for i in range(4 + extra)]
-        blocks = [LeakyConv(3, width, downsample=True, norm=False)]
-        blocks += [LeakyConv(a, 2 * a, downsample=True) for a in downs[:-1]]
-        blocks += [LeakyConv(2 * a, a, downsample=False) for a in reversed(downs[3:-1])]
+        blocks = [LeakyConv(3, width, downsample=True, norm="none" if norm == "batch" else norm)]
+        blocks += [LeakyConv(a, 2 * a, downsample=True, norm=norm) for a in downs[:-1]]
+        blocks += [LeakyConv(2 * a, a, downsample=False, norm=norm) for a in reversed(downs[3:-1])]
         self.trunk = nn.Sequential(*blocks)
         code_channels = 8 * width
-        self.joint = LeakyConv(condition_dim + code_channels, code_channels, downsample=False)
+        self.joint = LeakyConv(condition_dim + code_channels, code_channels, downsample=False, norm=norm)
         self.conditional = nn.Conv2d(code_channels, 1, 4, stride=4)
-        self.unconditional = nn.Conv2d(code_channels, 1, 4, stride=4)
+        self.unconditional = nn.Conv2d(code_channels, 1, 4, stride=4) if unconditional else None
 
     def forward(self, images: Tensor, mu: Tensor) -> DiscriminatorOutput:
         """Score images.
@@ -86,11 +111,24 @@ class StackDiscriminator(nn.Module):
         ValueError
             If the images have another size.
         """
+        code = self.encode(images)
+        return DiscriminatorOutput(self.judge_fit(code, mu), self.judge_code(code), code.flatten(1))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Codes (B, 8 * width, 4, 4) of images; ValueError if they have another size."""
         if images.shape[1:] != (3, self.size, self.size):
             raise ValueError(f"expected images (B, 3, {self.size}, {self.size}), got {tuple(images.shape)}")
-        code = self.trunk(images)
+        code: Tensor = self.trunk(images)
+        return code
+
+    def judge_fit(self, code: Tensor, mu: Tensor) -> Tensor:
+        """Is an image of this code real and does it fit the condition: logits (B,), float32."""
         tiled = mu[:, :, None, None].expand(-1, -1, *code.shape[2:]).to(code.dtype)
-        joint = self.joint(torch.cat([tiled, code], dim=1))
-        return DiscriminatorOutput(
-            self.conditional(joint).flatten().float(), self.unconditional(code).flatten().float(), code.flatten(1)
-        )
+        both = [code, tiled] if self.code_first else [tiled, code]
+        return self.conditional(self.joint(torch.cat(both, dim=1))).flatten().float()
+
+    def judge_code(self, code: Tensor) -> Tensor:
+        """Is an image of this code real: logits (B,), float32; zeros where the discriminator does not ask."""
+        if self.unconditional is None:
+            return torch.zeros(len(code), device=code.device)
+        return self.unconditional(code).flatten().float()
