@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     if args.embeddings is not None:
         return _generate_stored(args)
     # Recordings, each under a name of its own.
-    from speech2img.cli.given_recordings import given_names, given_recordings, remarks_as_notices
+    from speech2img.cli.io.given_recordings import given_names, given_recordings, remarks_as_notices
     from speech2img.pipeline import SpeechToImage
 
     names = unique_names(given_names(args))
@@ -185,7 +185,7 @@ def _generate(
     args: argparse.Namespace,
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
-    from speech2img.cli.written_images import require_own, write_image
+    from speech2img.cli.io.written_images import require_own, write_image
     from speech2img.storage.places import made_folder
 
     # Names of the files, none of which may be another program's.
