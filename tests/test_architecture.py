@@ -27,6 +27,7 @@ ORDER = (
     {"streaming"},
     {"corpora", "distributed", "generation"},
     {"loading"},
+    {"recognition"},
     {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},
     {"storage"},
     {"config", "options"},
