@@ -55,12 +55,33 @@ SUB_ROOMS = {
         "",
     ),
     "storage": ("hdf5", "releases", "foreign", ""),
-    "training": ("encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "recogniser", "tacotron2", ""),
+    "training": (
+        "encoder",
+        "stackgan",
+        "latent_flow",
+        "prior",
+        "codec",
+        "classifiers",
+        "recogniser",
+        "text_encoder",
+        "tacotron2",
+        "",
+    ),
     "tts": ("corpus", "baidu", "command", "espeak", "kokoro", "tacotron2", ""),
 }
 """Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
 APART = {
-    "training": {"encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "recogniser", "tacotron2"},
+    "training": {
+        "encoder",
+        "stackgan",
+        "latent_flow",
+        "prior",
+        "codec",
+        "classifiers",
+        "recogniser",
+        "text_encoder",
+        "tacotron2",
+    },
     "tts": {"baidu", "command", "espeak", "kokoro", "tacotron2"},
 }
 """Folders that know nothing of each other."""

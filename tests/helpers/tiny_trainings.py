@@ -32,6 +32,7 @@ from speech2img.training.recogniser.settings import RecogniserModelSettings, Rec
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
+from speech2img.training.text_encoder.settings import TextEncoderSettings
 
 STEPS = 4
 LOOP = LoopSettings(
@@ -203,6 +204,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "gumbel codec": ("codec", GUMBEL_CODEC),
     "classifier": ("classifier", CLASSIFIER),
     "recogniser": ("recogniser", RECOGNISER),
+    "text encoder": ("text-encoder", TextEncoderSettings(word_dim=6, batch_size=6)),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
 PARALLEL = (
@@ -217,6 +219,7 @@ PARALLEL = (
     "gumbel codec",
     "classifier",
     "recogniser",
+    "text encoder",
     "tacotron2",
 )
 """One of each kind of trainer that divides its batch among processes."""

@@ -29,6 +29,7 @@ TRAINERS = (
     "gumbel codec",
     "classifier",
     "recogniser",
+    "text encoder",
     "tacotron2",
 )
 
