@@ -25,7 +25,7 @@ ORDER = (
     {"features"},
     {"batches", "tts", "pipeline"},
     {"streaming"},
-    {"corpora", "distributed", "generation"},
+    {"corpora", "distributed", "generation", "hearing"},
     {"loading"},
     {"recognition"},
     {"audio", "images", "device", "precision", "encoded_speech", "seeded_noise"},

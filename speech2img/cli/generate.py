@@ -213,9 +213,10 @@ def _generate(
             # Write each at once.
             made_folder(args.out)
             for size, stage in zip(stages, generated[-len(stages) :], strict=True):
-                for position, images in zip(run, stage, strict=True):
+                for row, (position, images) in enumerate(zip(run, stage, strict=True)):
+                    transcript = None if batch.texts is None else batch.texts[row]
                     for number, image in enumerate(images, start=first):
-                        write_image(path(position, number, size), image)
+                        write_image(path(position, number, size), image, transcript=transcript)
                         print(str(path(position, number, size)).encode("utf-8", "backslashreplace").decode())
 
 

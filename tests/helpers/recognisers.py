@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from speech2img.models.recognisers.speech_transformer import SpeechTransformer
+from speech2img.models.text_encoders.registry import build_text_encoder
 from speech2img.storage.releases.writing import save_release
 
 SETTINGS: dict[str, Any] = {
@@ -66,4 +67,15 @@ def fake_whisper(monkeypatch: pytest.MonkeyPatch, texts: list[str], folder: Path
     module = types.ModuleType("faster_whisper")
     module.WhisperModel = WhisperModel  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "faster_whisper", module)
+    return folder
+
+
+def text_encoder_release(folder: Path, *, embedding_dim: int = 16, kind: str = "text-encoder") -> Path:
+    """A release of a text encoder over letters with random weights."""
+    torch.manual_seed(1)
+    settings = {"network": "char-cnn-rnn", "width": 8, "embedding_dim": embedding_dim}
+    network = build_text_encoder(**settings)
+    tensors = {f"text_encoder.{name}": value for name, value in network.state_dict().items()}
+    config = {"kind": kind, "text_encoder": settings, "trained_with": {"imitated encoder": "0" * 64}}
+    save_release(folder, tensors, config, "# Text encoder\n", half=False)
     return folder
