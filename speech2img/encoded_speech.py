@@ -9,6 +9,9 @@ import torch
 
 from speech2img.models.encoders.base import SpeechEncoding
 
+TRANSCRIPT = "Transcript"
+"""Under this name an image keeps the text that a cascade read: in ``image.info``, and as a text chunk of its PNG."""
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedSpeech:
@@ -21,16 +24,20 @@ class EncodedSpeech:
     """(N, D) float32: one vector an utterance."""
     frames: Sequence[np.ndarray] | None = None
     """(S, D) float of each utterance: one vector a time step, its own S of them; None where they were not kept."""
+    texts: Sequence[str] | None = None
+    """What a cascade read in each, empty where nothing; None for speech that is heard without text."""
 
     @classmethod
     def of(cls, encoding: SpeechEncoding, *, frames: bool) -> "EncodedSpeech":
         """Take a batch from its device, with its frames or without."""
         sentences = encoding.sentence.float().cpu().numpy()
+        texts = getattr(encoding, "texts", None)
         if not frames:
-            return cls(sentences)
+            return cls(sentences, texts=texts)
         steps_BSD = encoding.words.float().transpose(1, 2).cpu().numpy()
         lengths = encoding.word_lengths.tolist()
-        return cls(sentences, [steps[:length].copy() for steps, length in zip(steps_BSD, lengths, strict=True)])
+        kept = [steps[:length].copy() for steps, length in zip(steps_BSD, lengths, strict=True)]
+        return cls(sentences, kept, texts)
 
     @classmethod
     def concatenate(cls, parts: "Sequence[EncodedSpeech]") -> "EncodedSpeech":
@@ -39,7 +46,10 @@ class EncodedSpeech:
         for part in parts:
             frames += part.frames or ()
         whole = all(part.frames is not None for part in parts)
-        return cls(np.concatenate([part.sentences for part in parts]), frames if whole else None)
+        texts: list[str] | None = None
+        if any(part.texts is not None for part in parts):
+            texts = [text for part in parts for text in part.texts or [""] * len(part)]
+        return cls(np.concatenate([part.sentences for part in parts]), frames if whole else None, texts)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -48,7 +58,8 @@ class EncodedSpeech:
         """Some of the utterances, by a slice or a sequence of numbers."""
         chosen = np.arange(len(self))[rows]
         frames = None if self.frames is None else [self.frames[row] for row in chosen.tolist()]
-        return EncodedSpeech(self.sentences[chosen], frames)
+        texts = None if self.texts is None else [self.texts[row] for row in chosen.tolist()]
+        return EncodedSpeech(self.sentences[chosen], frames, texts)
 
     def batch(self, rows: Sequence[int], device: torch.device | str = "cpu") -> SpeechEncoding:
         """Utterances as a generator takes them: frames padded with zeros to the longest of the batch.

@@ -71,6 +71,7 @@ class EmbeddingsToImage:
         self.needs_frames = sampler is not None and sampler.needs_frames
         self.sampling: Mapping[str, Any] = sampler.sampling if sampler is not None else {"conditioning": "mean"}
         self.confidence_head: ConfidenceHead | None = None  # of a pipeline that hears
+        self.has_transcript = False  # of one that reads what it hears
         self.loaded_in = os.getpid()
 
     @classmethod
@@ -113,7 +114,7 @@ class EmbeddingsToImage:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What can be asked of these weights: "images", "stages", "steps", "guidance", "confidence"."""
+        """What can be asked of these weights: "images", "stages", "steps", "guidance", "confidence", "transcript"."""
         if self.sampler is None:
             return frozenset()
         generator = self.sampler.generator
@@ -123,6 +124,7 @@ class EmbeddingsToImage:
             "steps": isinstance(generator, GradualGenerator),
             "guidance": isinstance(generator, GuidedGenerator),
             "confidence": self.confidence_head is not None,
+            "transcript": self.has_transcript,
         }
         return frozenset(name for name, there in has.items() if there)
 

@@ -8,7 +8,6 @@ T frames, S picture size.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -17,14 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from speech2img.audio.inputs import Recording, hear, recordings_in
-from speech2img.audio.mel import MelPreset, log_mel
+from speech2img.audio.inputs import Recording, recordings_in
+from speech2img.audio.mel import MelPreset
 from speech2img.audio.remarks import Remarks
-from speech2img.audio.trimming import trim_silence
 from speech2img.device import require_own_process
-from speech2img.encoded_speech import EncodedSpeech
+from speech2img.encoded_speech import TRANSCRIPT, EncodedSpeech
 from speech2img.errors import AudioError
 from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, set_drawing_, whole_number
+from speech2img.hearing import HeardMel, heard_mel, nothing_recognised
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.generators.image_sampler import ImageSampler
 
@@ -83,6 +82,7 @@ class SpeechToImage(EmbeddingsToImage):
         self.encoder = encoder.to(self.device).eval()
         self.mel = mel
         self.trim = trim
+        self.has_transcript = hasattr(encoder, "transcribe")
         self.confidence_head = None if confidence_head is None else confidence_head.eval()
 
     @classmethod
@@ -187,6 +187,8 @@ class SpeechToImage(EmbeddingsToImage):
 
         def picture(n: int, k: int) -> Any:
             images = [Image.fromarray(stage[n, k]) for stage in stages]
+            for image in images if speech.texts is not None else ():
+                image.info[TRANSCRIPT] = speech.texts[n]
             return images if return_stages else images[-1]
 
         pictures = [[picture(n, k) for k in range(num_images)] for n in range(len(sources))]
@@ -198,6 +200,11 @@ class SpeechToImage(EmbeddingsToImage):
         from speech2img.streaming import stream_pictures  # where previews are wanted
 
         return stream_pictures(self, self.encode_speech([audio]), seed=seed, steps=steps)
+
+    def transcribe(self, audio: Recording) -> str | None:
+        """What a cascade reads in a recording; None for weights that hear without text."""
+        texts = self.encode_speech([audio], frames=False).texts
+        return None if texts is None else texts[0]
 
     def encode(self, audio: Recording) -> np.ndarray:
         """Speech embedding of one recording, in any of the forms of a call.
@@ -303,41 +310,33 @@ class SpeechToImage(EmbeddingsToImage):
         missing = np.full((1, self.encoder.embedding_dim), np.nan, np.float32)
         unusable = EncodedSpeech(missing, [missing[:0]] if frames else None)
         while window := list(islice(left, 16 * batch_size)):
-            mels: dict[int, np.ndarray] = {}
+            mels: dict[int, HeardMel] = {}
             for n, recording in window:
                 try:
-                    mels[n] = self._read_mel(recording, f"recording [{n}]" if several else "recording", said)
+                    name = f"recording [{n}]" if several else "recording"
+                    mels[n] = heard_mel(recording, name, preset=self.mel, trim=self.trim, said=said)
                 except AudioError as error:
                     if on_error is None:
                         raise
                     on_error(n, error)
 
             # Recordings of similar length together, then back into the given order.
-            order = sorted(mels, key=lambda n: mels[n].shape[1])
+            order = sorted(mels, key=lambda n: mels[n].mel.shape[1])
             encoded: dict[int, EncodedSpeech] = {}
             for first in range(0, len(order), batch_size):
                 chosen = order[first : first + batch_size]
-                batch = self._encode_mels([mels[n] for n in chosen], frames=frames)
-                encoded.update((n, batch[[row]]) for row, n in enumerate(chosen))
+                batch = self._encode_mels([mels[n].mel for n in chosen], frames=frames)
+                for row, n in enumerate(chosen):
+                    if (unread := nothing_recognised(batch, row, mels[n].name)) is None:
+                        encoded[n] = batch[[row]]
+                    elif on_error is None:
+                        raise unread
+                    else:
+                        on_error(n, unread)
             parts += [encoded.get(n, unusable) for n, _ in window]
         if not parts:
             raise AudioError.about("encode_paths", "got an empty list", "give at least one recording")
         return EncodedSpeech.concatenate(parts), said
-
-    def _read_mel(self, recording: Recording, name: str, said: Remarks) -> np.ndarray:
-        """Log-mel of one recording, shape (M, T)."""
-        heard = hear(recording, sample_rate=self.mel.sample_rate, name=name)
-        before = after = 0.0
-        if self.trim:
-            spoken = trim_silence(heard.y, self.mel.sample_rate)
-            heard, before, after = replace(heard, y=spoken.y), spoken.before, spoken.after
-        shortest = self.mel.n_fft / self.mel.sample_rate
-        if len(heard.y) < self.mel.n_fft:
-            reason = f"{1000 * len(heard.y) / self.mel.sample_rate:.0f} ms long, less than the {1000 * shortest:.0f} ms"
-            raise AudioError.about(heard.name, f"{reason} that are heard at once", "record a sentence of some seconds")
-        mel = log_mel(heard.y, preset=self.mel)
-        said.add(heard, before=before, after=after)
-        return mel
 
     @torch.inference_mode()
     def _encode_mels(self, mels: Sequence[np.ndarray], *, frames: bool) -> EncodedSpeech:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from speech2img.device import require_own_process
-from speech2img.encoded_speech import EncodedSpeech
+from speech2img.encoded_speech import TRANSCRIPT, EncodedSpeech
 from speech2img.errors import ConfigError
 from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_steps, to_uint8, whole_number
 from speech2img.seeded_noise import seeded_noise
@@ -33,7 +33,15 @@ def stream_pictures(
     ConfigError
         If an argument does not fit the generator; at once, not at the first preview.
     """
-    return (Image.fromarray(images[0]) for images in stream_images(pipe, speech, seed=seed, steps=steps))
+    texts = speech.texts or [None]
+
+    def picture(pixels: np.ndarray) -> Image.Image:
+        image = Image.fromarray(pixels)
+        if texts[0] is not None:
+            image.info[TRANSCRIPT] = texts[0]
+        return image
+
+    return (picture(images[0]) for images in stream_images(pipe, speech, seed=seed, steps=steps))
 
 
 def stream_images(

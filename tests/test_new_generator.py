@@ -13,8 +13,8 @@ from helpers import painted_corpus, tiny_trainings
 from helpers.toy_family import SIDE, ToyPixels, ToyPixelsTask
 from torch import Tensor, nn
 
+from speech2img.cli.io.stored_speech import StoredSpeech
 from speech2img.cli.main import main
-from speech2img.cli.stored_speech import StoredSpeech
 from speech2img.corpora.records.items import Caption, Item
 from speech2img.corpora.records.manifest import Manifest, utterance_id
 from speech2img.errors import CheckpointError, ConfigError, MetricError

@@ -18,6 +18,7 @@ from PIL import Image
 from speech2img.audio.io import read_audio
 from speech2img.audio.mel import log_mel, mel_preset
 from speech2img.audio.wav import write_wav
+from speech2img.corpora.readers.ljspeech import read_clips
 from speech2img.images.grid import save_grid
 from speech2img.models.tts.alignment import AlignmentScores, alignment_scores
 from speech2img.models.tts.inference import speak_texts
@@ -26,7 +27,7 @@ from speech2img.storage.atomic import write_json
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.release import load_release
-from speech2img.training.tacotron2.data import ClipBatches, read_clips
+from speech2img.training.tacotron2.data import ClipBatches
 from speech2img.training.tacotron2.plots import alignment_image, mel_image
 from speech2img.tts.tacotron2.griffin_lim import GriffinLim
 from speech2img.tts.tacotron2.symbols import ids_to_text

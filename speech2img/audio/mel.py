@@ -115,6 +115,20 @@ def _s2igan(name: str, sample_rate: int) -> MelPreset:
     )
 
 
+def _waveform(name: str, sample_rate: int) -> MelPreset:
+    return MelPreset(
+        name=name,
+        sample_rate=sample_rate,
+        n_fft=int(0.025 * sample_rate),
+        hop_length=1,
+        n_mels=1,
+        fmin=0.0,
+        fmax=8000.0,
+        log="none",
+        drop_last_frame=True,
+    )
+
+
 MEL_PRESETS: dict[str, MelPreset] = {
     preset.name: preset
     for preset in (
@@ -162,17 +176,8 @@ MEL_PRESETS: dict[str, MelPreset] = {
             published_pad_value=0.0,
             drop_last_frame=True,
         ),
-        MelPreset(  # HuBERT (Hsu et al. 2021): the samples themselves, 25 ms at least
-            name="waveform",
-            sample_rate=16_000,
-            n_fft=400,
-            hop_length=1,
-            n_mels=1,
-            fmin=0.0,
-            fmax=8000.0,
-            log="none",
-            drop_last_frame=True,
-        ),
+        _waveform("waveform", 16_000),  # HuBERT (Hsu et al. 2021): the samples themselves, 25 ms at least
+        _waveform("waveform_22050", 22_050),  # the speech Transformer of the Keras example, which frames them itself
     )
 }
 

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from speech2img.cli.parsing import add_verb
+from speech2img.cli.parsing import add_verb, positive
+from speech2img.errors import ConfigError
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -16,14 +17,20 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "Writes a release with the speech encoder of one model and the generator (with its prior) of another.\n"
             "The generator understands an encoder that learned to give what its own encoder gives: train it with\n"
             "--set imitate=NAME on embeddings of the generator's own encoder. To try a pair without writing it, give\n"
-            "--generator to 'generate' and 'evaluate'."
+            "--generator to 'generate' and 'evaluate'.\n"
+            "A cascade writes down what is said and reads that: --recogniser (a run, or a folder of Whisper, which\n"
+            "SPEECH2IMG_WHISPER in the environment names at use) and --text-encoder take the place of --encoder."
         ),
         examples=(
             "speech2img compose --encoder runs/hear-anyone --generator songbirds --out models/hear-anyone",
+            "speech2img compose --recogniser runs/asr --text-encoder runs/text --generator songbirds --out cascade",
             "speech2img generate --model runs/hear-anyone --generator songbirds bird.wav --out pictures",
         ),
     )
-    parser.add_argument("--encoder", required=True, metavar="M", help="run, release or shipped weights that hear")
+    parser.add_argument("--encoder", metavar="M", help="run, release or shipped weights that hear")
+    parser.add_argument("--recogniser", metavar="M", help="of a cascade instead: what writes down speech")
+    parser.add_argument("--text-encoder", metavar="M", help="of a cascade: the run of a text encoder, which reads that")
+    parser.add_argument("--beams", type=positive, default=1, metavar="N", help="of its recogniser (default 1)")
     parser.add_argument("--generator", required=True, metavar="M", help="run, release or shipped weights that generate")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to write")
     parser.set_defaults(run=run)
@@ -31,18 +38,37 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check that both fit, write the release, and say so where the generator does not know the encoder."""
+    from speech2img.storage.releases.release import release_sha256
+    from speech2img.storage.releases.writing import require_release_place
+    from speech2img.storage.scratch import scratch_folder
+
+    # What hears: one encoder, or recogniser and text encoder.
+    require_release_place(args.out)
+    cascade = args.recogniser is not None and args.text_encoder is not None
+    if cascade == (args.encoder is not None) or (not cascade and (args.recogniser or args.text_encoder)):
+        fix = "give --encoder, or --recogniser and --text-encoder"
+        raise ConfigError.about("compose", "it is not clear what hears", fix)
+    if cascade:
+        from speech2img.recognition.cascade import save_cascade_encoder
+
+        with scratch_folder() as folder:
+            save_cascade_encoder(args.recogniser, args.text_encoder, folder / "cascade", beams=args.beams)
+            _compose(str(folder / "cascade"), args.text_encoder, args.generator, args.out)
+    else:
+        _compose(args.encoder, args.encoder, args.generator, args.out)
+    print(f"{args.out}: sha256 {release_sha256(args.out)}")
+    return 0
+
+
+def _compose(encoder: str, name: str, generator: str, out: Path) -> None:
+    """Put an encoder and a generator together, and say where the second does not know the first."""
     from speech2img.loading import load_speech_networks
     from speech2img.storage.notices import notice
     from speech2img.storage.releases.composition import compose_release
-    from speech2img.storage.releases.release import release_sha256
-    from speech2img.storage.releases.writing import require_release_place
 
-    require_release_place(args.out)
-    load_speech_networks(args.encoder, generator=args.generator)
-    if not compose_release(args.encoder, args.generator, args.out):
+    load_speech_networks(encoder, generator=generator)
+    if not compose_release(encoder, generator, out):
         notice(
-            f"{args.encoder} did not learn to give what the encoder of {args.generator} gives: expect other images than"
+            f"{name} did not learn to give what the encoder of {generator} gives: expect other images than"
             " what is said (train the encoder with --set imitate=NAME)"
         )
-    print(f"{args.out}: sha256 {release_sha256(args.out)}")
-    return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from speech2img.cli.stored_speech import StoredSpeech
+    from speech2img.cli.io.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import AudioError
     from speech2img.features.attributes import AttributeClassifier

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from speech2img.cli.stored_speech import StoredSpeech
+    from speech2img.cli.io.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.features.attributes import AttributeClassifier
     from speech2img.features.base import FeatureExtractor
@@ -99,7 +99,7 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
         if whole.image_size == 0:
             raise ConfigError.about(f"--model {args.model}", "it hears and cannot generate", "give --generator RUN too")
         return whole
-    from speech2img.cli.stored_speech import StoredSpeech
+    from speech2img.cli.io.stored_speech import StoredSpeech
     from speech2img.features.speech_embeddings import load_embeddings
     from speech2img.generation import EmbeddingsToImage
 

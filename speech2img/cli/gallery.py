@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     """Let every model hear and generate, write images and page, and say where the page is."""
     from speech2img import __version__
     from speech2img.cli.generate import unique_names
-    from speech2img.cli.written_images import require_own, write_image
+    from speech2img.cli.io.written_images import require_own, write_image
     from speech2img.gallery.page import Gallery, gallery_html
     from speech2img.gallery.recordings_table import own_recordings, packaged_recordings
     from speech2img.storage.atomic import write_text
@@ -135,7 +135,7 @@ def _column(
     model: str, recordings: "list[GalleryRecording]", args: argparse.Namespace, bad: set[str]
 ) -> "GalleryColumn":
     """What one model makes of the recordings; what it cannot hear is named once."""
-    from speech2img.cli.given_recordings import remarks_as_notices
+    from speech2img.cli.io.given_recordings import remarks_as_notices
     from speech2img.gallery.column import make_column
     from speech2img.pipeline import SpeechToImage
     from speech2img.storage.notices import notice

@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
     if args.embeddings is not None:
         return _generate_stored(args)
     # Recordings, each under a name of its own.
-    from speech2img.cli.given_recordings import given_names, given_recordings, remarks_as_notices
+    from speech2img.cli.io.given_recordings import given_names, given_recordings, remarks_as_notices
     from speech2img.pipeline import SpeechToImage
 
     names = unique_names(given_names(args))
@@ -193,7 +193,7 @@ def _generate(
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
     from speech2img.attending import attention_of, attention_page, demand_attention
-    from speech2img.cli.written_images import require_own, write_image
+    from speech2img.cli.io.written_images import require_own, write_image
     from speech2img.storage.places import made_folder
 
     if args.attention:
@@ -206,8 +206,8 @@ def _generate(
         which = f"_{number}" if args.num_images > 1 else ""
         return args.out / f"{names[position]}{which}{what}.png"
 
-    def write(position: int, number: int, what: str, image: "np.ndarray") -> None:
-        write_image(path(position, number, what), image)
+    def write(position: int, number: int, what: str, image: "np.ndarray", transcript: str | None) -> None:
+        write_image(path(position, number, what), image, transcript=transcript)
         print(str(path(position, number, what)).encode("utf-8", "backslashreplace").decode())
 
     kinds = [f"_{size}px" if len(stages) > 1 else "" for size in stages]
@@ -229,17 +229,18 @@ def _generate(
             )
             # Write each at once.
             made_folder(args.out)
+            texts = batch.texts or [None] * len(run)
             for what, stage in zip(kinds, generated[-len(stages) :], strict=True):
-                for position, images in zip(run, stage, strict=True):
+                for position, images, text in zip(run, stage, texts, strict=True):
                     for number, image in enumerate(images, start=first):
-                        write(position, number, what, image)
+                        write(position, number, what, image, text)
             if not args.attention:
                 continue
             # What each region listened to.
             for row, (position, images) in enumerate(zip(run, generated[-1], strict=True)):
                 for number, image in enumerate(images, start=first):
                     weights = attention_of(pipe, batch[[row]], seed=args.seed, index=position, number=number)
-                    write(position, number, "_attention", attention_page(image, weights))
+                    write(position, number, "_attention", attention_page(image, weights), texts[row])
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

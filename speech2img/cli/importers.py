@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from speech2img.cli.formats import adversarial, codecs, diffusion, image_networks, text
+from speech2img.cli.formats import adversarial, codecs, diffusion, image_networks, speech, text
 from speech2img.models.published.conversion import Conversion, ImportedNetwork
 from speech2img.options import Option
 
@@ -125,65 +125,6 @@ def _hifigan() -> Conversion:
     return Conversion(convert_hifigan, describe)
 
 
-def _whisper_encoder(*, size: str | None = None) -> Conversion:
-    from speech2img.models.encoders.whisper import WhisperEncoder
-    from speech2img.models.published import whisper
-    from speech2img.models.published.ctranslate2 import read_ctranslate2
-
-    # Names, sizes, and the card of the release.
-    def convert(state: "State") -> "dict[str, Tensor]":
-        converted = whisper.convert_whisper_encoder(state)
-        if size is not None:
-            whisper.demand_size(state, size)
-        return converted
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings = whisper.whisper_encoder_settings(converted)
-        config = {
-            "kind": "acoustic-front-end",
-            "network": "whisper",
-            "front_end": settings,
-            "mel_preset": "whisper",
-            "model": f"whisper {size or whisper.whisper_size(settings)}",
-        }
-        return ImportedNetwork(WhisperEncoder, settings, config, half=True, notice=whisper.NOTICE)
-
-    def read(opened: IO[bytes]) -> "State":
-        return read_ctranslate2(opened, spec=whisper.CTRANSLATE2_SPEC, part=whisper.CTRANSLATE2_PART)
-
-    return Conversion(convert, describe, read=read)
-
-
-def _hubert_encoder() -> Conversion:
-    from speech2img.models.encoders.front_ends import FRONT_ENDS
-    from speech2img.models.published.hubert import convert_hubert, hubert_settings, is_large
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings, name = hubert_settings(converted), "hubert-large" if is_large(converted) else "hubert-base"
-        config = {
-            "kind": "acoustic-front-end",
-            "network": name,
-            "front_end": settings,
-            "mel_preset": "waveform",
-            "model": name,
-        }
-        return ImportedNetwork(FRONT_ENDS[name](), settings, config, half=True)
-
-    return Conversion(convert_hubert, describe)
-
-
-def _speechclip_encoder() -> Conversion:
-    from speech2img.models.encoders.registry import build_encoder
-    from speech2img.models.published.speechclip import convert_speechclip, speechclip_settings
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": "pretrained", **speechclip_settings(converted)}
-        config = {"kind": "speech-encoder", "mel_preset": "waveform", "encoder": settings}
-        return ImportedNetwork(build_encoder, settings, config, "encoder.", half=True)
-
-    return Conversion(convert_speechclip, describe)
-
-
 WHISPER_SIZE = Option(
     "size",
     "of whisper-encoder: refuse a file of another size",
@@ -234,12 +175,16 @@ IMPORTERS: Mapping[str, Importer] = {
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
     "whisper-encoder": Importer(
         "Whisper: tiny.en.pt of OpenAI, model.safetensors of Hugging Face, model.bin of CTranslate2",
-        _whisper_encoder,
+        speech.whisper_encoder,
         (WHISPER_SIZE,),
     ),
-    "hubert-encoder": Importer("HuBERT, base or large, of fairseq or Hugging Face", _hubert_encoder),
+    "asr-transformer": Importer(
+        ".weights.h5 of Keras 3's example transformer_asr: speech to characters", speech.asr_transformer
+    ),
+    "hubert-encoder": Importer("HuBERT, base or large, of fairseq or Hugging Face", speech.hubert_encoder),
     "speechclip-encoder": Importer(
-        "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder", _speechclip_encoder
+        "SpeechCLIP's parallel branch with its HuBERT, as S2IVQ-D trains it: a speech encoder",
+        speech.speechclip_encoder,
     ),
     "taef2": Importer("taef2_encoder.pth, with --decoder: images to latents and back", codecs.taef2, (codecs.DECODER,)),
     "vqgan": Importer(

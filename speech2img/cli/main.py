@@ -17,6 +17,7 @@ VERBS = (
     "train",
     "extract",
     "generate",
+    "transcribe",
     "gallery",
     "serve",
     "evaluate",

@@ -101,6 +101,14 @@ STAGES: dict[str, Stage] = {
         "tells a corpus's classes apart, for an Inception Score of your own (--set network=FILE)",
         {"": _task("classifiers.task", "ClassifierTask")},
     ),
+    "recogniser": Stage(
+        "speech -> characters, from the captions of a corpus or recordings in the layout of LJ Speech (--root)",
+        {"": _task("recogniser.task", "RecogniserTask")},
+    ),
+    "text-encoder": Stage(
+        "caption -> speech embedding, from stored embeddings (extract): what a cascade reads text with",
+        {"": _task("text_encoder.task", "TextEncoderTask")},
+    ),
     "tacotron2": Stage(
         "text -> log-mel frames, from recordings in the layout of LJ Speech (--root)",
         {"": _task("tacotron2.task", "Tacotron2Task")},

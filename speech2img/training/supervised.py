@@ -22,8 +22,8 @@ class SupervisedSettings(Protocol):
         """Highest rate."""
 
     @property
-    def schedule(self) -> Schedule:
-        """Course of the rate."""
+    def schedule(self) -> Any:
+        """Course of the rate; a training may know more than `Schedule`."""
 
     @property
     def warmup(self) -> float:
@@ -77,6 +77,8 @@ class SupervisedTask(Task, Generic[SettingsT, NetworkT]):
         Largest norm of the gradient.
     step_parts, step_factor : float
         Of the schedule ``step``; see `learning_rate`.
+    schedule : {"cosine", "constant", "step"}, optional
+        Course of the rate, where it is not the one of the settings.
     """
 
     network_key: ClassVar[str] = "network"
@@ -95,6 +97,7 @@ class SupervisedTask(Task, Generic[SettingsT, NetworkT]):
         clip: float,
         step_parts: float = 5.0,
         step_factor: float = 0.5,
+        schedule: Schedule | None = None,
     ) -> None:
         self.settings, self.network, self.batches, self.device = settings, network, batches, device
         self.batch_size = batches.sampler.batch_size
@@ -104,7 +107,7 @@ class SupervisedTask(Task, Generic[SettingsT, NetworkT]):
             optimizer,
             self.precision,
             base=settings.learning_rate,
-            schedule=settings.schedule,
+            schedule=schedule or settings.schedule,
             warmup=settings.warmup,
             clip=clip,
             step_parts=step_parts,
@@ -139,9 +142,13 @@ class SupervisedTask(Task, Generic[SettingsT, NetworkT]):
         """Numbers of a batch's items."""
         return [int(index) for index in batch.indices_B]
 
+    def start_step(self, progress: float) -> None:
+        """Set the rate of this point of the run, 0..1, and put the network into training mode."""
+        self.optimizer_step.start(progress)
+
     def train_step(self, batch: Any, progress: float) -> dict[str, Tensor]:
         """One step of the optimizer."""
-        self.optimizer_step.start(progress)
+        self.start_step(progress)
         terms = self.compute_terms(batch)
         logged = {name: value.detach() for name, value in terms.items()}
         return logged | self.optimizer_step.step(terms["loss"])

@@ -16,6 +16,7 @@ NAMES = [
     "train",
     "extract",
     "generate",
+    "transcribe",
     "gallery",
     "serve",
     "evaluate",

@@ -31,10 +31,12 @@ from speech2img.training.encoder.settings import (
 )
 from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.recogniser.settings import RecogniserModelSettings, RecogniserSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.stackgan_v1.settings import StackGANv1ModelSettings, StackGANv1Settings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
+from speech2img.training.text_encoder.settings import TextEncoderSettings
 
 STEPS = 4
 LOOP = LoopSettings(
@@ -221,6 +223,15 @@ TACOTRON2 = Tacotron2Settings(
     evaluation_clips=1,
 )
 
+RECOGNISER = RecogniserSettings(
+    mel_preset="li2020",
+    model=RecogniserModelSettings(width=8, head_width=4, feed_forward=12, encoder_layers=1, kernel=3),
+    mask_bands=2,
+    batch_size=6,
+    evaluation_utterances=4,
+    workers=1,
+)
+
 CASES: dict[str, tuple[str, Any]] = {
     "encoder": ("encoder", ENCODER),
     "s2igan encoder": ("encoder", SEN),
@@ -238,6 +249,8 @@ CASES: dict[str, tuple[str, Any]] = {
     "gumbel codec": ("codec", GUMBEL_CODEC),
     "ema codec": ("codec", EMA_CODEC),
     "classifier": ("classifier", CLASSIFIER),
+    "recogniser": ("recogniser", RECOGNISER),
+    "text encoder": ("text-encoder", TextEncoderSettings(word_dim=6, batch_size=6)),
     "tacotron2": ("tacotron2", TACOTRON2),
 }
 PARALLEL = (
@@ -255,6 +268,8 @@ PARALLEL = (
     "gumbel codec",
     "ema codec",
     "classifier",
+    "recogniser",
+    "text encoder",
     "tacotron2",
 )
 """One of each kind of trainer that divides its batch among processes."""

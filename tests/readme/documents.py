@@ -15,7 +15,10 @@ README, DATA, EXPERIMENTS, PACKAGE = (
     REPO / folder / "README.md" for folder in (".", "data", "experiments", "speech2img")
 )
 """The documents whose commands are run; that of the package has Python."""
-VERBS = "check|prepare|synthesize|features|train|extract|generate|gallery|serve|evaluate|import|compose|calibrate"
+VERBS = (
+    "check|prepare|synthesize|features|train|extract|generate|transcribe|gallery|serve|evaluate|import|compose"
+    "|calibrate"
+)
 FEW = "--set loop.evaluate_every=4 --device cpu --precision fp32 --set batch_size=4".split()
 STEPS = {"teacher": 12, "encoder": 12}
 SMALL = {

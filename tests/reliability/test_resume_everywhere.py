@@ -31,6 +31,8 @@ TRAINERS = (
     "vq codec",
     "gumbel codec",
     "classifier",
+    "recogniser",
+    "text encoder",
     "tacotron2",
 )
 

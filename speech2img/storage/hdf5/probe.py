@@ -28,7 +28,7 @@ MAX_ATTRIBUTE_CHARACTERS = 1 << 16
 _BYTES_A_SECOND = 256 << 20
 _WALL_SECONDS = 60
 _KINDS = "iufS"
-_PLAIN_FAULTS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
+PLAIN_FAULTS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError, OverflowError)
 """What h5py raises at files that were tampered with."""
 
 
@@ -101,7 +101,7 @@ def probe(path: Path, *, arrays: Collection[str], attributes: Collection[str]) -
     """
     size = path.stat().st_size
     # HDF5 runs in a child, since a damaged file may bring it down.
-    answer = _in_child(lambda: _describe(path, tuple(arrays), tuple(attributes), size), size)
+    answer = run_in_child(lambda: _describe(path, tuple(arrays), tuple(attributes), size), size)
     length = int.from_bytes(answer[:8], "little")
     reply = parse_json(answer[8 : 8 + length])
     if "error" in reply:
@@ -138,7 +138,7 @@ def _describe(path: Path, arrays: Collection[str], attributes: Collection[str], 
     try:
         with h5py.File(path, "r") as file:
             description = describe(file, arrays, attributes, size)
-    except _PLAIN_FAULTS as error:
+    except PLAIN_FAULTS as error:
         description = {"error": " ".join(str(error).split())[:300] or type(error).__name__, "pieces": []}
     pieces = description.pop("pieces")
     text = json.dumps(description).encode()
@@ -212,7 +212,7 @@ def _texts(dataset: h5py.h5d.DatasetID, name: str, shape: list[int], size: int) 
     return [texts.dtype.str, shape, None], texts
 
 
-def _in_child(work: Callable[[], bytes], size: int) -> bytes:
+def run_in_child(work: Callable[[], bytes], size: int) -> bytes:
     """What a function gives in a forked child with limits; ValueError if it dies or takes too long."""
     # The child answers through a pipe, within bounds of memory and time.
     ours, theirs = os.pipe()

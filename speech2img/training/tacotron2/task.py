@@ -9,6 +9,7 @@ from torch import Tensor
 
 from speech2img.audio.mel import mel_preset
 from speech2img.config import settings_to_dict
+from speech2img.corpora.readers.ljspeech import clips_sha256, read_clips
 from speech2img.distributed.collectives import gather_with_grad
 from speech2img.errors import DataError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
@@ -17,7 +18,7 @@ from speech2img.models.tts.tacotron2 import SpokenFrames, Tacotron2
 from speech2img.precision import to_device
 from speech2img.storage.releases.writing import save_release
 from speech2img.training.supervised import SupervisedTask
-from speech2img.training.tacotron2.data import ClipBatch, ClipBatches, clips_sha256, read_clips
+from speech2img.training.tacotron2.data import ClipBatch, ClipBatches
 from speech2img.training.tacotron2.plots import alignment_image, mel_image
 from speech2img.training.tacotron2.settings import Tacotron2Settings
 from speech2img.training.task import Prepared, Sitting

@@ -20,12 +20,13 @@ from speech2img.audio.io import read_audio
 from speech2img.audio.mel import log_mel, mel_preset
 from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
+from speech2img.corpora.readers.ljspeech import clips_sha256, read_clips
 from speech2img.errors import ConfigError, DataError, SynthesisError
 from speech2img.losses.tacotron2 import frame_loss, guided_attention_loss, stop_loss
 from speech2img.storage.checkpoint import CheckpointStore
 from speech2img.storage.releases.release import load_release
 from speech2img.training.run import LoopSettings
-from speech2img.training.tacotron2.data import ClipBatches, clips_sha256, read_clips
+from speech2img.training.tacotron2.data import ClipBatches
 from speech2img.training.tacotron2.plots import heat_image
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
 from speech2img.training.tacotron2.task import Tacotron2Task

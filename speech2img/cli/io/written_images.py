@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from speech2img.encoded_speech import TRANSCRIPT
 from speech2img.errors import ConfigError
 from speech2img.storage.atomic import atomic_path, disk_errors
 from speech2img.storage.reading import open_regular
@@ -41,9 +42,11 @@ def require_own(paths: Iterable[Path]) -> None:
             raise ConfigError.about(path, "is there already and was not made by speech2img", fix)
 
 
-def write_image(path: Path, image: np.ndarray) -> None:
-    """Write a picture (S, S, 3) uint8 as PNG, whole or not at all."""
+def write_image(path: Path, image: np.ndarray, *, transcript: str | None = None) -> None:
+    """Write a picture (S, S, 3) uint8 as PNG, whole or not at all; with the text that a cascade read, if it did."""
     information = PngInfo()
     information.add_text("Software", SOFTWARE)
+    if transcript is not None:
+        information.add_itxt(TRANSCRIPT, transcript)
     with atomic_path(path) as temporary:
         Image.fromarray(image).save(temporary, format="PNG", pnginfo=information)

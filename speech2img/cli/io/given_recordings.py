@@ -32,7 +32,7 @@ def given_recordings(args: argparse.Namespace) -> Iterator[Any]:
     """Recordings as the pipeline takes them, then the spoken sentences; an AudioError stands for one that is none."""
     for path in args.audio:
         try:
-            yield _opened(path)
+            yield opened_recording(path)
         except AudioError as error:
             yield error
     yield from _speak(args)
@@ -65,7 +65,7 @@ def _name(path: Path) -> str:
     return path.stem if len(stem) <= MAX_NAME_BYTES else stem[:MAX_NAME_BYTES].decode("utf-8", "ignore")
 
 
-def _opened(path: Path) -> Any:
+def opened_recording(path: Path) -> Any:
     """A recording that is waited for, read to its end; a path is left to the pipeline."""
     if path == _DASH:
         return {"bytes": read_standard_input(), "path": STANDARD_INPUT}

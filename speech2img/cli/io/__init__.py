@@ -1,0 +1,1 @@
+"""What the verbs are given and what they write: recordings, images, stored speech."""

@@ -1,0 +1,1 @@
+"""Recognisers of speech behind one protocol: our own, Whisper by faster-whisper, any command."""

@@ -1,0 +1,1 @@
+"""Training of a recogniser: log-mels to characters."""

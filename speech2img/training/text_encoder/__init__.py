@@ -1,0 +1,1 @@
+"""Training of a text encoder: captions to speech embeddings."""
