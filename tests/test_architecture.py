@@ -54,12 +54,23 @@ SUB_ROOMS = {
         "",
     ),
     "storage": ("hdf5", "releases", "foreign", ""),
-    "training": ("encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2", ""),
+    "training": (
+        "encoder",
+        "stackgan",
+        "latent_flow",
+        "vq_diffusion",
+        "prior",
+        "codec",
+        "classifiers",
+        "tacotron2",
+        "encoded",
+        "",
+    ),
     "tts": ("corpus", "baidu", "command", "espeak", "kokoro", "tacotron2", ""),
 }
 """Folders within a room, in the same order; "" stands for the files that lie in the room itself."""
 APART = {
-    "training": {"encoder", "stackgan", "latent_flow", "prior", "codec", "classifiers", "tacotron2"},
+    "training": {"encoder", "stackgan", "latent_flow", "vq_diffusion", "prior", "codec", "classifiers", "tacotron2"},
     "tts": {"baidu", "command", "espeak", "kokoro", "tacotron2"},
 }
 """Folders that know nothing of each other."""

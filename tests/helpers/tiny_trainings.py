@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from helpers import latent_flows, painted_corpus
+from helpers import latent_flows, painted_corpus, token_diffusions
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
@@ -31,6 +31,7 @@ from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
+from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
 
 STEPS = 4
 LOOP = LoopSettings(
@@ -69,6 +70,7 @@ def build(root: Path) -> Path:
     painter |= {"target.mean": torch.zeros(painted_corpus.FEATURES), "target.std": torch.ones(painted_corpus.FEATURES)}
     save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
     latent_flows.add_to(root)
+    token_diffusions.add_to(root)
     _build_shapes(root / "shapes")
     _build_clips(root / "clips")
     return root
@@ -188,6 +190,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "generator": ("generator", GENERATOR),
     "plain generator": ("generator", PLAIN_GENERATOR),
     "latent flow": ("generator", latent_flows.SETTINGS),
+    "vq diffusion": ("generator", token_diffusions.SETTINGS),
     "codec": ("codec", CODEC),
     "vq codec": ("codec", VQ_CODEC),
     "gumbel codec": ("codec", GUMBEL_CODEC),
@@ -201,6 +204,7 @@ PARALLEL = (
     "prior",
     "generator",
     "latent flow",
+    "vq diffusion",
     "codec",
     "vq codec",
     "gumbel codec",
@@ -213,6 +217,11 @@ PARALLEL = (
 def latent_flow_settings(root: Path, *, steps: int = STEPS) -> LatentFlowSettings:
     """Settings of the case ``latent flow``."""
     return replace(latent_flows.SETTINGS, codec=str(root / "codec"), loop=replace(LOOP, max_steps=steps))
+
+
+def vq_diffusion_settings(root: Path, *, steps: int = STEPS) -> VQDiffusionSettings:
+    """Settings of the case ``vq diffusion``."""
+    return replace(token_diffusions.SETTINGS, codec=str(root / "token-codec"), loop=replace(LOOP, max_steps=steps))
 
 
 def train(
@@ -250,6 +259,8 @@ def train(
         settings = replace(settings, generator=str(root / "painter"))
     if isinstance(settings, LatentFlowSettings):
         settings = replace(settings, codec=str(root / "codec"))
+    if isinstance(settings, VQDiffusionSettings):
+        settings = replace(settings, codec=str(root / "token-codec"))
     if isinstance(settings, ClassifierSettings):
         root, settings = root / "shapes", replace(settings, network=str(root / "shapes" / "googlenet"))
     if isinstance(settings, Tacotron2Settings):

@@ -24,6 +24,7 @@ TRAINERS = (
     "generator",
     "plain generator",
     "latent flow",
+    "vq diffusion",
     "codec",
     "vq codec",
     "gumbel codec",

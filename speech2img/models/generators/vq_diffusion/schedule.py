@@ -94,7 +94,7 @@ def checked_schedule(num_codes: int, kept_T: Tensor, replaced_T: Tensor, masked_
         raise ValueError("shares kept and masked must be above 0, and less than all may be masked")
 
     # Divide step by step.
-    clean = Transition(*(torch.tensor([share], dtype=torch.float64) for share in (1.0, 0.0, 0.0)))
+    clean = Transition(*(torch.tensor([share], dtype=torch.float64, device="cpu") for share in (1.0, 0.0, 0.0)))
     earlier = Transition(*(torch.cat([start, table[:-1]]) for start, table in zip(clean, tables, strict=True)))
     one_step = _divided(tables, earlier, num_codes)
     negative = tables.replace < -_ROUNDING
@@ -130,7 +130,8 @@ def linear_schedule(
     """
     if num_steps < 2:
         raise ValueError(f"num_steps must be 2 or more, got {num_steps}")
-    way_T = torch.arange(num_steps, dtype=torch.float64) / (num_steps - 1)
+    # Numbers even where a network is only outlined, on the device meta.
+    way_T = torch.arange(num_steps, dtype=torch.float64, device="cpu") / (num_steps - 1)
     kept_T, masked_T = (first + (last - first) * way_T for first, last in (kept, masked))
     replaced_T = 1 - kept_T - masked_T
     replaced_T = torch.where(replaced_T.abs() < _DUST, 0.0, replaced_T)
