@@ -20,7 +20,8 @@ def demand_tokens_fit(settings: VQDiffusionSettings, inputs: EncodedInputs[Token
     Raises
     ------
     ConfigError
-        If the published form has not half the width of the embeddings, or the purity prior more steps than places.
+        If the published form has not half the width of the embeddings, the empty text another length than the texts, or
+        the purity prior more steps than places.
     DataError
         If tokens and codec have not the same number of codes.
     """
@@ -35,6 +36,11 @@ def demand_tokens_fit(settings: VQDiffusionSettings, inputs: EncodedInputs[Token
     if settings.model.form == "published" and width != 2 * settings.model.width:
         reason = f"{settings.model.width}, and the embedding of {width} is scale and shift in the published form"
         raise ConfigError.about("model.width", reason, f"set it to {width // 2}, or form to corrected")
+    # The empty text and the texts.
+    empty, frames = settings.model.empty_length, inputs.embeddings.frames
+    if empty and frames is not None and bool((frames.lengths != empty).any()):
+        reason = f"{empty}, and the texts have {int(frames.lengths.min())} to {int(frames.lengths.max())} steps"
+        raise ConfigError.about("model.empty_length", reason, "set it to their length, or to 0")
     # Order and places.
     places = store.shape[0] * store.shape[1]
     if settings.sampler.order == "purity" and settings.sampler.steps > places:

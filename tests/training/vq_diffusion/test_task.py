@@ -193,6 +193,8 @@ def test_tokens_of_another_codec_size_or_manifest_are_refused(root: Path, tmp_pa
     published = TokenModelSettings(form="published", width=16, num_heads=2)
     plain: dict[str, Any] = {"embedding_noise": 0.0, "sampler": replace(settings.sampler, guidance_scale=1.0)}
     refused(ConfigError, "model.width: 16, and the embedding of 16 is scale and shift", model=published, **plain)
+    text = TokenModelSettings(form="text", width=16, num_heads=2, empty_length=5)
+    refused(ConfigError, "model.empty_length: 5, and the texts have", model=text, embedding_noise=0.0)
     purity = replace(settings.sampler, order="purity", steps=17)
     refused(ConfigError, "sampler.steps: 17 steps cannot each reveal one of 16 places", sampler=purity)
 
