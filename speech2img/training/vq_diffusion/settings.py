@@ -231,9 +231,6 @@ class VQDiffusionSettings:
             reverse_steps(num_steps, sampler.steps)
         except ValueError as error:
             raise ConfigError.about("sampler", str(error), "choose within it") from error
-        if sampler.leaps == "published" and num_steps % sampler.steps:
-            reason = f"with published leaps {num_steps} steps must be a multiple of them, got {sampler.steps}"
-            raise ConfigError.about("sampler.steps", reason, "change it")
         if sampler.guidance_scale != 1 and not (self.condition_dropout and self.model.has_empty):
             reason = f"{sampler.guidance_scale}, and no empty condition is learned"
             fix = "set it to 1, or train with condition_dropout (form text: and model.empty_length)"
