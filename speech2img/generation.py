@@ -17,7 +17,7 @@ from torch import Tensor
 from speech2img.device import let_children_compute, require_own_process, resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
-from speech2img.models.generators.base import GradualGenerator, GuidedGenerator, ImageGenerator
+from speech2img.models.generators.base import GradualGenerator, GuidedGenerator, ImageGenerator, TruncatedGenerator
 from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.seeded_noise import seeded_noise
 
@@ -82,6 +82,7 @@ class EmbeddingsToImage:
         candidates: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        truncation: float | None = None,
         device: str = "auto",
     ) -> "EmbeddingsToImage":
         """Load the generator of released weights, with or without a speech encoder.
@@ -96,6 +97,8 @@ class EmbeddingsToImage:
             Of a generator that draws in steps, by default as released: fewer are quicker, more are finer.
         guidance : float, 0 to 20, optional
             Of a generator that has it, by default as released: how closely it holds to what was said.
+        truncation : float, 0 to 1, optional
+            Of a generator that draws tokens, by default as released: 1 leaves out none that are unlikely.
         device : str
             ``"auto"`` (CUDA where there is one, else CPU) or a torch device name.
 
@@ -109,7 +112,7 @@ class EmbeddingsToImage:
         from speech2img.loading import load_generator  # what reads releases, where one is read
 
         sampler, sha256 = load_generator(name_or_path, candidates=checked_candidates(candidates))
-        set_drawing_(sampler, steps=steps, guidance=guidance, name=str(name_or_path))
+        set_drawing_(sampler, steps=steps, guidance=guidance, truncation=truncation, name=str(name_or_path))
         return EmbeddingsToImage(sampler, device=device, name=str(name_or_path), weights_sha256=sha256)
 
     @property
@@ -293,16 +296,23 @@ def checked_guidance(generator: ImageGenerator, guidance: float, *, name: str) -
     """A generator that has guidance, and how much it is to have; ConfigError where it has none, or not so much."""
     if not isinstance(generator, GuidedGenerator):
         raise ConfigError.about("guidance", f"the generator of {name} has none", "omit it")
-    number = isinstance(guidance, int | float) and not isinstance(guidance, bool) and math.isfinite(guidance)
-    if not number or not 0 <= guidance <= MOST_GUIDANCE:
-        raise ConfigError.about("guidance", f"{guidance!r:.60} does not fit", f"give a number of 0 to {MOST_GUIDANCE}")
-    return generator, float(guidance)
+    return generator, _number("guidance", guidance, MOST_GUIDANCE)
 
 
-def set_drawing_(sampler: ImageSampler | None, *, steps: int | None, guidance: float | None, name: str) -> None:
-    """Set how images are drawn, where that is wished; errors as `checked_steps` and `checked_guidance`."""
+def _number(option: str, value: float, most: float) -> float:
+    """A number from 0 to ``most``; ConfigError for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not 0 <= value <= most:
+        raise ConfigError.about(option, f"{value!r:.60} does not fit", f"give a number of 0 to {most}")
+    return float(value)
+
+
+def set_drawing_(
+    sampler: ImageSampler | None, *, steps: int | None, guidance: float | None, truncation: float | None, name: str
+) -> None:
+    """Set how images are drawn, where that is wished; ConfigError where it cannot be had."""
     if sampler is None:
-        for option, value in (("steps", steps), ("guidance", guidance)):
+        for option, value in (("steps", steps), ("guidance", guidance), ("truncation", truncation)):
             if value is not None:
                 raise ConfigError.about(option, f"{name} has no generator", "omit it, or give a generator")
         return
@@ -312,6 +322,10 @@ def set_drawing_(sampler: ImageSampler | None, *, steps: int | None, guidance: f
     if guidance is not None:
         guided, scale = checked_guidance(sampler.generator, guidance, name=name)
         guided.guidance_scale = scale
+    if truncation is not None:
+        if not isinstance(sampler.generator, TruncatedGenerator):
+            raise ConfigError.about("truncation", f"the generator of {name} draws no tokens", "omit it")
+        sampler.generator.truncation = _number("truncation", truncation, 1)
 
 
 def _rows(embeddings: Any, dim: int) -> np.ndarray:

@@ -94,6 +94,7 @@ class SpeechToImage(EmbeddingsToImage):
         candidates: int | None = None,
         steps: int | None = None,
         guidance: float | None = None,
+        truncation: float | None = None,
         device: str = "auto",
         trim: bool = True,
     ) -> "SpeechToImage":
@@ -105,10 +106,8 @@ class SpeechToImage(EmbeddingsToImage):
             Shipped weights by name, a run folder, or a release folder.
         generator : str or path, optional
             A second release whose generator is used, for encoders and generators that were released apart.
-        candidates : int >= 1, optional
-            Pictures painted for each one that is kept, by default as released; needs weights with a reranker.
-        steps, guidance, device
-            As for `EmbeddingsToImage.load`.
+        candidates, steps, guidance, truncation, device
+            As for `EmbeddingsToImage.load`; candidates need weights with a reranker.
         trim : bool
             Leave out silence before and after the speech where it is 0.3 s or longer (`trim_silence`), and say so.
 
@@ -122,7 +121,7 @@ class SpeechToImage(EmbeddingsToImage):
         from speech2img.loading import load_speech_networks  # what reads releases, where one is read
 
         networks = load_speech_networks(name_or_path, generator=generator, candidates=checked_candidates(candidates))
-        set_drawing_(networks.sampler, steps=steps, guidance=guidance, name=str(name_or_path))
+        set_drawing_(networks.sampler, steps=steps, guidance=guidance, truncation=truncation, name=str(name_or_path))
         return cls(**networks._asdict(), device=device, name=str(name_or_path), trim=trim)
 
     @overload

@@ -74,6 +74,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument(
         "--guidance", type=float, metavar="G", help="of weights that have it: more holds closer to what was said"
     )
+    parser.add_argument(
+        "--truncation", type=float, metavar="T", help="of weights that draw tokens: 1 leaves out none that are unlikely"
+    )
     parser.add_argument("--no-trim", action="store_true", help="hear silence before and after the speech too")
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
     parser.add_argument(
@@ -110,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         candidates=args.candidates,
         steps=args.steps,
         guidance=args.guidance,
+        truncation=args.truncation,
         device=args.device,
         trim=not args.no_trim,
     )
@@ -142,6 +146,7 @@ def _generate_stored(args: argparse.Namespace) -> int:
         candidates=args.candidates,
         steps=args.steps,
         guidance=args.guidance,
+        truncation=args.truncation,
         device=args.device,
     )
     _generate(pipe, EncodedSpeech(np.concatenate(rows)), range(len(names)), names, args)

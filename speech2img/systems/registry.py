@@ -13,8 +13,10 @@ from speech2img.systems.li2020 import LI2020
 from speech2img.systems.ours import OURS
 from speech2img.systems.ours_latent_flow import OURS_LATENT_FLOW
 from speech2img.systems.s2igan import S2IGAN
+from speech2img.systems.s2ivq_d import S2IVQD
 from speech2img.systems.stackgan_v1 import STACKGAN_V1
 from speech2img.systems.stackgan_v2 import STACKGAN_V2
+from speech2img.systems.vq_diffusion import VQ_DIFFUSION
 
 SYSTEMS: dict[str, System] = {
     "stackgan-v1": STACKGAN_V1,
@@ -23,6 +25,8 @@ SYSTEMS: dict[str, System] = {
     "attngan-512": ATTNGAN_512,
     "li2020": LI2020,
     "s2igan": S2IGAN,
+    "vq-diffusion": VQ_DIFFUSION,
+    "s2ivq-d": S2IVQD,
     "ours": OURS,
     "ours-latent-flow": OURS_LATENT_FLOW,
 }

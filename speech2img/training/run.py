@@ -114,7 +114,7 @@ class LoopSettings:
 FREE_ON_RESUME = frozenset(
     "workers loop.max_steps loop.max_minutes loop.checkpoint_minutes loop.log_every loop.evaluate_every "
     "loop.grid_every loop.keep loop.threads loop.nonfinite loop.profile_steps compute.memory "
-    "compute.channels_last compute.compile compute.graphs compile".split()
+    "compute.channels_last compute.compile compute.graphs compile memory".split()
 )
 """Settings that may change when a run goes on: they say how long, how often and by how many, not what is trained."""
 

@@ -81,12 +81,13 @@ STAGES: dict[str, Stage] = {
         "speech -> embedding, from the mel store and the teacher's features", {"": _task("encoder.task", "EncoderTask")}
     ),
     "generator": Stage(
-        "embedding -> image, from the extracted embeddings (--set family=latent-flow: in the latents of a codec)",
+        "embedding -> image, from the extracted embeddings (--set family=latent-flow or vq-diffusion: behind a codec)",
         {
             "stackgan": _task("stackgan.task", "StackGANTask"),
             "latent-flow": _task("latent_flow.task", "LatentFlowTask"),
             "stackgan-v1": _task("stackgan_v1.task", "StackGANv1Task"),
             "attngan": _task("attngan.task", "AttnGANTask"),
+            "vq-diffusion": _task("vq_diffusion.task", "VQDiffusionTask"),
         },
     ),
     "damsm": Stage(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from helpers import latent_flows, painted_corpus
+from helpers import latent_flows, painted_corpus, token_diffusions
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
@@ -37,6 +37,7 @@ from speech2img.training.stackgan.settings import RelationSettings
 from speech2img.training.stackgan_v1.settings import StackGANv1ModelSettings, StackGANv1Settings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
 from speech2img.training.text_encoder.settings import TextEncoderSettings
+from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
 
 STEPS = 4
 LOOP = LoopSettings(
@@ -76,6 +77,7 @@ def build(root: Path) -> Path:
     save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
     latent_flows.add_to(root)
     trunk_release(root / "trunk")
+    token_diffusions.add_to(root)
     _build_shapes(root / "shapes")
     _build_clips(root / "clips")
     return root
@@ -244,6 +246,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "stackgan-v1": ("generator", STACKGAN_V1),
     "attngan": ("generator", ATTNGAN),
     "damsm": ("damsm", DAMSM),
+    "vq diffusion": ("generator", token_diffusions.SETTINGS),
     "codec": ("codec", CODEC),
     "vq codec": ("codec", VQ_CODEC),
     "gumbel codec": ("codec", GUMBEL_CODEC),
@@ -263,6 +266,7 @@ PARALLEL = (
     "stackgan-v1",
     "attngan",
     "damsm",
+    "vq diffusion",
     "codec",
     "vq codec",
     "gumbel codec",
@@ -278,6 +282,11 @@ PARALLEL = (
 def latent_flow_settings(root: Path, *, steps: int = STEPS) -> LatentFlowSettings:
     """Settings of the case ``latent flow``."""
     return replace(latent_flows.SETTINGS, codec=str(root / "codec"), loop=replace(LOOP, max_steps=steps))
+
+
+def vq_diffusion_settings(root: Path, *, steps: int = STEPS) -> VQDiffusionSettings:
+    """Settings of the case ``vq diffusion``."""
+    return replace(token_diffusions.SETTINGS, codec=str(root / "token-codec"), loop=replace(LOOP, max_steps=steps))
 
 
 def train(
@@ -317,6 +326,8 @@ def train(
         settings = replace(settings, codec=str(root / "codec"))
     if isinstance(settings, DAMSMSettings):
         settings = replace(settings, trunk=str(root / "trunk"))
+    if isinstance(settings, VQDiffusionSettings):
+        settings = replace(settings, codec=str(root / "token-codec"))
     if isinstance(settings, ClassifierSettings):
         root, settings = root / "shapes", replace(settings, network=str(root / "shapes" / "googlenet"))
     if isinstance(settings, Tacotron2Settings):

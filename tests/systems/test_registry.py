@@ -13,13 +13,14 @@ from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings, extract_image_embeddings
-from speech2img.features.stores import latent_store
+from speech2img.features.stores import latent_store, token_store
 from speech2img.images.codecs import load_codec
 from speech2img.metrics.report.protocols import PROTOCOLS
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import PUBLISHED, SYSTEMS, markdown_table, preset, presets, table
 from speech2img.training.attngan.settings import AttnGANSettings
+from speech2img.training.codec.vq_settings import VQCodecSettings
 from speech2img.training.damsm.settings import DAMSMSettings
 from speech2img.training.encoder.settings import CRNNSettings, EncoderSettings
 from speech2img.training.latent_flow.settings import LatentFlowSettings
@@ -28,6 +29,7 @@ from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan_v1.settings import StackGANv1Settings
 from speech2img.training.stages import STAGES
 from speech2img.training.train import train
+from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
 
 NAMES = [name for name, *_ in table()]
 
@@ -38,7 +40,28 @@ def _small(settings: Any, run: Path) -> Any:
     if isinstance(settings, PriorSettings):
         toy = replace(settings, components=6, width=16, blocks=1, steps=2, evaluation_utterances=4)
         return replace(toy, embeddings="spoken", features="teacher", generator=str(run / "generator"))
+    if isinstance(settings, VQCodecSettings):
+        sizes = replace(settings.model, num_codes=24, code_dim=4, width=4, latent_channels=4, groups=2)
+        few = {"grid_images": 2, "evaluation_images": 2, "workers": 1, "discriminator_width": 4}
+        return replace(settings, image_size=128, perceptual="teacher", model=sizes, **few)
+    if isinstance(settings, VQDiffusionSettings):
+        codec = run / "codec" if (run / "codec").exists() else run / "corpus" / "token-codec"
+        width = painted_corpus.FEATURES // 2 if settings.model.form == "published" else 16
+        network = replace(settings.model, width=width, depth=1, num_heads=2, empty_length=0)
+        few = {"grid_utterances": 2, "grid_noises": 2, "workers": 1}
+        sampler = replace(settings.sampler, steps=4)
+        toy = replace(settings, image_size=128, model=network, sampler=sampler, embeddings="spoken", **few)
+        return replace(toy, codec=str(codec))
     if isinstance(settings, EncoderSettings):
+        pretrained = replace(
+            settings.pretrained,
+            width=16,
+            num_layers=1,
+            embedding_dim=painted_corpus.FEATURES,
+            mix_steps=2,
+            max_frames=32,
+        )
+        settings = replace(settings, features="teacher", pretrained=pretrained)
         model = replace(settings.model, channels=(8,) * 7 + (16,), embedding_dim=painted_corpus.FEATURES)
         crnn: CRNNSettings = replace(settings.crnn, channels=(8, 8), embedding_dim=8, attention_dim=8)
         return replace(settings, model=model, crnn=crnn, workers=1)
@@ -66,12 +89,17 @@ def _small(settings: Any, run: Path) -> Any:
     return replace(small, embeddings="picture" if settings.embeddings == "picture" else "spoken", **seen)
 
 
+def _write_tokens(root: Path, codec: Path) -> None:
+    token_store(Manifest.load(root), load_codec(codec), size=128, device="cpu", workers=1, progress=False)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tmp_path: Path) -> None:
     root = tiny_trainings.build(tmp_path / "corpus")
     extract_image_embeddings(root, "teacher", name="picture")
     codec = load_codec(root / "codec")
     latent_store(Manifest.load(root), codec, size=128, device="cpu", workers=1, progress=False)
+    _write_tokens(root, root / "token-codec")
     system = SYSTEMS[name.removesuffix(PUBLISHED)]
     stages = system.published if name.endswith(PUBLISHED) else system.stages
 
@@ -84,6 +112,8 @@ def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tm
         if stage != "encoder":
             settings = _small(preset(stage, name), tmp_path)
             assert train(stage, root, tmp_path / stage, settings, device="cpu", progress=False).finished
+        if stage == "codec":
+            _write_tokens(root, tmp_path / "codec")
         assert load_release(tmp_path / stage / "export")[1]["step"] == 2
     model = SpeechToImage.load(tmp_path / list(stages)[-1], device="cpu")
     recording = next((root / "audio").glob("*.wav"))
@@ -93,9 +123,10 @@ def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tm
 
 def test_names_of_presets_stay() -> None:
     attngans, ours = ["attngan", "attngan-512"], ["ours", "ours-latent-flow"]
-    assert list(presets("encoder")) == [*attngans, "li2020", "s2igan", "s2igan-published", *ours]
+    assert list(presets("encoder")) == [*attngans, "li2020", "s2igan", "s2igan-published", "s2ivq-d", *ours]
     stackgans, others = ["stackgan-v1", "stackgan-v2"], ["li2020", "s2igan", "s2igan-published"]
-    assert list(presets("generator")) == [*stackgans, *attngans, *others, *ours]
+    diffusions = ["vq-diffusion", "s2ivq-d", "s2ivq-d-published"]
+    assert list(presets("generator")) == [*stackgans, *attngans, *others, *diffusions, *ours]
     assert list(presets("damsm")) == attngans
     assert list(presets("prior")) == ["ours"] and not presets("judge")
     assert all(system.protocol in (None, *PROTOCOLS) for system in SYSTEMS.values())

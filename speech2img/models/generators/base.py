@@ -114,6 +114,14 @@ class AttendingGenerator(Protocol):
 
 
 @runtime_checkable
+class TruncatedGenerator(Protocol):
+    """A generator that can leave out what it holds unlikely."""
+
+    truncation: float
+    """Share of probability, 0..1, in which it draws: 1 leaves nothing out; less is likelier, with less variety."""
+
+
+@runtime_checkable
 class DrawsJointly(Protocol):
     """A generator whose draws come out of one stream, one behind the other, and after them those of its prior.
 

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def checkpointed(part: nn.Module, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def checkpointed(part: nn.Module, function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
     """Call a function of a module, keep its inputs only, and call it once more when gradients are asked for.
 
     Output, gradients and running statistics are, bit for bit, what the plain call gives.

@@ -55,7 +55,8 @@ class EMA:
         if self.warmup:
             decay = min(decay, (1 + self.num_updates) / (10 + self.num_updates))
         floating = [name for name, tensor in average.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([average[name] for name in floating], [live[name] for name in floating], 1.0 - decay)
+        new = [live[name].to(average[name].device) for name in floating]  # it may lie in the host's memory
+        torch._foreach_lerp_([average[name] for name in floating], new, 1.0 - decay)
         for name in average.keys() - set(floating):
             average[name].copy_(live[name])
         self.num_updates += 1

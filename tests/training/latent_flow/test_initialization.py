@@ -58,7 +58,9 @@ def test_a_start_that_does_not_fit_is_named(root: Path, run: Path, tmp_path: Pat
     codec = latent_flows.small_codec(tmp_path / "codec", deviation=0.5)
     latent_store(Manifest.load(root), codec, size=64, device="cpu", progress=False)
     try:
-        with pytest.raises(CheckpointError, match="it was trained on latents of another codec, or of another scale"):
+        with pytest.raises(
+            CheckpointError, match="it was trained with another codec, or with latents of another scale"
+        ):
             train("generator", root, tmp_path / "b", replace(settings, codec=str(codec.folder)), progress=False)
     finally:
         latent_flows.add_to(root)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.vq_diffusion.layers import TokenEmbedding
+from speech2img.models.layers.activation_checkpointing import checkpointed
 
 
 class TokenTransformer(Protocol):
@@ -38,6 +39,9 @@ class PublishedTransformer(nn.Module):
         W.
     """
 
+    recompute = False
+    """Compute activations of the blocks again in the backward pass: less memory, more time."""
+
     def __init__(self, embedding: TokenEmbedding, blocks: list[nn.Module], *, width: int) -> None:
         super().__init__()
         self.embedding = embedding
@@ -45,11 +49,16 @@ class PublishedTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.to_logits = nn.Linear(width, embedding.num_codes)
 
+    def condition(self, speech: SpeechEncoding, conditional_B: Tensor | None = None) -> Tensor:
+        """Contract: `TokenTransformer`."""
+        raise NotImplementedError
+
     def forward(self, tokens_BN: Tensor, time_B: Tensor, condition: Tensor) -> Tensor:
         """Contract: `TokenTransformer`."""
         tokens_BNW = self.embedding(tokens_BN)
         for block in self.blocks:
-            tokens_BNW = block(tokens_BNW, time_B, condition)
+            inputs = tokens_BNW, time_B, condition
+            tokens_BNW = checkpointed(block, block, *inputs) if self.recompute else block(*inputs)
         logits_BNK: Tensor = self.to_logits(self.norm(tokens_BNW))
         return logits_BNK
 

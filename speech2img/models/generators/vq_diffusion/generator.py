@@ -92,8 +92,8 @@ class VQDiffusionGenerator(nn.Module):
     steps : int, 2 to T
         In how many an image is drawn; by default T.
     leaps : {"exact", "published"}
-        How steps are made where there are fewer than T: by the posterior of the whole leap, or as `published_steps`;
-        for these T must be a multiple of ``steps``.
+        How steps are made where there are fewer than T: by the posterior of the whole leap, or as `published_steps`,
+        of the shortest stride that takes no more than ``steps`` of them, and perhaps one for step 0.
     order : {"posterior", "purity"}
         What reveals a place: the posterior, or the purity prior.
     purity_weight : float, >= 0
@@ -248,9 +248,7 @@ class VQDiffusionGenerator(nn.Module):
         num_steps = self.schedule.num_steps
         if self.leaps == "exact" or count == num_steps:
             return reverse_steps(num_steps, count)
-        if num_steps % count:
-            raise ValueError(f"published leaps: {num_steps} must be a multiple of steps, got {count}")
-        return published_steps(num_steps, num_steps // count)
+        return published_steps(num_steps, -(-num_steps // count))
 
     def _predictor(self, speech: SpeechEncoding) -> Callable[[Tensor, int], Tensor]:
         """``log p(x_0 | x_t)`` of tokens and a step, under guidance."""

@@ -14,6 +14,8 @@ from speech2img.models.generators.vq_diffusion.schedule import DiffusionSchedule
 from speech2img.models.generators.vq_diffusion.transitions import LOG_FLOOR, demand_tokens
 
 _TINY = 1e-30
+_FEW, _FEW_PART = 64, 8
+"""Codes of a place among which the likeliest are looked for first: so many, or such a part of all."""
 FEWEST_STEPS = 2
 """In one step all tokens would be drawn without knowing of each other."""
 
@@ -127,13 +129,29 @@ def truncated(log_x0_BNK: Tensor, rate: float) -> Tensor:
     demand_truncation(rate)
     if rate == 1:
         return log_x0_BNK
-    ordered_BNK, order_BNK = log_x0_BNK.sort(dim=2, descending=True)
-    share_BNK = ordered_BNK.exp()
-    before_BNK = share_BNK.cumsum(dim=2) - share_BNK
-    dropped_BNK = before_BNK >= rate
-    dropped_BNK[:, :, 0] = False
-    kept_BNK = ordered_BNK.masked_fill(dropped_BNK, LOG_FLOOR)
-    return torch.empty_like(kept_BNK).scatter_(2, order_BNK, kept_BNK)
+    log_x0_PK = log_x0_BNK.flatten(0, 1)
+    num_codes = log_x0_PK.shape[1]
+    # Most places need few codes, and finding these takes a fraction of sorting all.
+    few = max(_FEW, num_codes // _FEW_PART)
+    if few >= num_codes:
+        return _likeliest(log_x0_PK, num_codes, rate)[0].view_as(log_x0_BNK)
+    kept_PK, ends_P = _likeliest(log_x0_PK, few, rate)
+    if not bool(ends_P.all()):
+        kept_PK[~ends_P] = _likeliest(log_x0_PK[~ends_P], num_codes, rate)[0]
+    return kept_PK.view_as(log_x0_BNK)
+
+
+def _likeliest(log_x0_PK: Tensor, count: int, rate: float) -> tuple[Tensor, Tensor]:
+    """Those of the ``count`` likeliest codes of each place that stay, and whether (P,) no other would stay."""
+    ordered_PC, order_PC = (
+        log_x0_PK.topk(count, dim=1) if count < log_x0_PK.shape[1] else log_x0_PK.sort(descending=True)
+    )
+    share_PC = ordered_PC.exp()
+    until_PC = share_PC.cumsum(dim=1)
+    dropped_PC = until_PC - share_PC >= rate
+    dropped_PC[:, 0] = False
+    kept_PC = ordered_PC.masked_fill(dropped_PC, LOG_FLOOR)
+    return torch.full_like(log_x0_PK, LOG_FLOOR).scatter_(1, order_PC, kept_PC), until_PC[:, -1] >= rate
 
 
 def demand_truncation(rate: float) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from speech2img.models.generators.flow_transformer import FlowCondition, SpeechConditioned
 from speech2img.models.generators.vq_diffusion.base import demand_sizes
 from speech2img.models.generators.vq_diffusion.layers import TokenEmbedding
+from speech2img.models.layers.activation_checkpointing import checkpointed
 from speech2img.models.layers.adaptive_transformer import NUM_MODULATIONS, AdaptiveBlock, TimeEmbedding, modulated
 from speech2img.models.layers.standardize import Standardize
 
@@ -47,6 +48,8 @@ class SpeechTokenTransformer(SpeechConditioned):
     """
 
     has_empty = True
+    recompute = False
+    """Compute activations of the blocks again in the backward pass: less memory, more time."""
 
     def __init__(
         self,
@@ -113,7 +116,8 @@ class SpeechTokenTransformer(SpeechConditioned):
         given_BW = F.silu(self.from_time(time_B / self.num_steps) + condition.sentence_BW)
         for to_modulation, block in zip(self.to_modulations, self.blocks, strict=True):
             modulation_B6W = to_modulation(given_BW).unflatten(1, (NUM_MODULATIONS, -1))
-            tokens_BNW = block(tokens_BNW, modulation_B6W, condition.steps_BSW, condition.allowed_B11S)
+            inputs = tokens_BNW, modulation_B6W, condition.steps_BSW, condition.allowed_B11S
+            tokens_BNW = checkpointed(block, block, *inputs) if self.recompute else block(*inputs)
         shift, scale = self.to_last_modulation(given_BW)[:, None].chunk(2, dim=2)
         logits_BNK: Tensor = self.to_logits(modulated(self.norm(tokens_BNW), shift, scale))
         return logits_BNK

@@ -146,7 +146,6 @@ def test_what_does_not_fit_is_refused() -> None:
         ({"truncation": 1.2}, "truncation must be 0 to 1, got 1.2"),
         ({"steps": 1}, "steps must be 2 to 12, got 1"),
         ({"steps": 13}, "steps must be 2 to 12, got 13"),
-        ({"steps": 5, "leaps": "published"}, "12 must be a multiple of steps, got 5"),
         ({"image_size": 18}, "image_size must be a multiple of 4, got 18"),
         ({"form": "cross"}, "form must be one of corrected, published, text, got 'cross'"),
         ({"order": "random"}, "order must be one of posterior, purity, got 'random'"),

@@ -80,6 +80,22 @@ def test_truncation_keeps_the_code_that_crosses() -> None:
     assert torch.equal(top_codes(log_x0, 4), log_x0)
 
 
+@pytest.mark.parametrize("num_codes", [65, 200, 700])
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.86, 0.999])
+def test_truncation_is_that_of_sorting_all_codes_of_each_place(num_codes: int, rate: float) -> None:
+    """Sure places, which need few codes, beside flat ones, which need nearly all."""
+    torch.manual_seed(0)
+    sharpness = torch.tensor([0.0, 0.1, 1.0, 3.0, 9.0], dtype=torch.float64)[:, None]
+    log_x0 = (sharpness * torch.randn(2, 5, num_codes, dtype=torch.float64)).log_softmax(dim=2)
+    kept = truncated(log_x0, rate) > -70
+    for place, row in zip(kept.flatten(0, 1), log_x0.flatten(0, 1), strict=True):
+        shares = sorted(row.exp().tolist(), reverse=True)
+        count = max(1, sum(sum(shares[:number]) < rate for number in range(num_codes)))
+        assert abs(int(place.sum()) - count) <= (sharpness[0] == 0 and count > 1)  # a sum of equal shares is rounded
+        assert place.all() or row[place].min() >= row[~place].max()
+    assert torch.equal(truncated(log_x0, rate)[1:], truncated(log_x0[1:], rate))
+
+
 def test_guidance_one_is_none_and_zero_hears_nothing() -> None:
     spoken, silent = (log_predicted(torch.randn(2, 3, CODES)) for _ in range(2))
     assert guided(spoken, silent, 1.0) is spoken

@@ -1,4 +1,4 @@
-"""Batches of a latent flow: each latent with an utterance of its own image, in training voices, mirrored as asked."""
+"""Batches of encoded images: each with an utterance of its own image, in training voices, mirrored as asked."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import DataError
 from speech2img.images.encoded_store import EncodedKey
 from speech2img.images.latent_store import LatentStore, write_latents
-from speech2img.training.latent_flow.data import LatentBatches
+from speech2img.training.encoded.batches import EncodedBatches
 
 IMAGES, CAPTIONS = 9, 3
 
@@ -28,7 +28,7 @@ def items(split: str = "train") -> list[Item]:
     return found
 
 
-def batches(folder: Path, *, mirrored: bool = False, frames: bool = True, split: str = "train") -> LatentBatches:
+def batches(folder: Path, *, mirrored: bool = False, frames: bool = True, split: str = "train") -> EncodedBatches:
     """Every number says of which image, view or utterance it is."""
     latents = np.arange(IMAGES)[:, None, None, None, None] + np.array([0, 0.5])[None, :, None, None, None]
     shape = (2, 3, 2, 2)
@@ -38,7 +38,7 @@ def batches(folder: Path, *, mirrored: bool = False, frames: bool = True, split:
     sentences = np.arange(IMAGES * CAPTIONS, dtype=np.float32)[:, None].repeat(4, axis=1)
     words = [np.full((1 + row % 3, 4), row, np.float32) for row in range(len(sentences))]
     speech = EncodedSpeech(sentences, words if frames else None)
-    return LatentBatches(items(split), LatentStore(path), speech, batch_size=4, seed=1, mirrored=mirrored)
+    return EncodedBatches(items(split), LatentStore(path), speech, batch_size=4, seed=1, mirrored=mirrored)
 
 
 def test_each_latent_comes_with_an_utterance_of_its_image(tmp_path: Path) -> None:
@@ -66,21 +66,21 @@ def test_the_order_resumes(tmp_path: Path) -> None:
     for _ in range(3):
         expected, found = whole.next(), resumed.next()
         assert np.array_equal(expected.indices_B, found.indices_B)
-        assert expected.latents_BChh.equal(found.latents_BChh) and expected.speech[0].equal(found.speech[0])
+        assert expected.encoded_B.equal(found.encoded_B) and expected.speech[0].equal(found.speech[0])
 
 
 def test_mirror_images_are_drawn_as_often_where_asked(tmp_path: Path) -> None:
     mirrored, plain = batches(tmp_path, mirrored=True), batches(tmp_path)
     shares = []
     for source in (mirrored, plain):
-        views = np.concatenate([source.next().latents_BChh[:, 0, 0, 0].numpy() % 1 for _ in range(40)])
+        views = np.concatenate([source.next().encoded_B[:, 0, 0, 0].numpy() % 1 for _ in range(40)])
         shares.append(float((views == 0.5).mean()))
     assert 0.35 < shares[0] < 0.65 and shares[1] == 0
 
 
 def test_statistics_are_of_the_training_part(tmp_path: Path) -> None:
     source = batches(tmp_path)
-    values = source.latent_values()
+    values = source.sample().movedim(1, -1).flatten(0, -2)
     assert values.shape == ((IMAGES - 1) * 4, 3) and set(values[:, 0].tolist()) == set(range(IMAGES)) - {4}
     sentences, frames = source.spoken_values()
     assert sentences.shape == (16, 4) and len(frames) == sum(1 + int(row) % 3 for row in sentences[:, 0])

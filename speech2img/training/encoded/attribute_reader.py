@@ -1,4 +1,4 @@
-"""What a flow reads attributes with: the teacher's linear classifiers, for features as the flow gets them."""
+"""What a generator reads attributes with: the teacher's linear classifiers, for features as it gets them."""
 
 from typing import NamedTuple
 

@@ -1,20 +1,20 @@
-"""The release that a latent flow's training ends in: encoder, flow and codec; the codec is shared where it is found."""
+"""The release that such a training ends in: encoder, generator and codec; the codec is shared where it is found."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from speech2img.images.codecs import ReleasedCodec
-from speech2img.models.generators.latent_flow import LatentFlowGenerator
 from speech2img.storage.releases.composition import save_generator
 
 
-def save_latent_flow(
+def save_with_codec(
     folder: Path,
-    generator: LatentFlowGenerator,
+    generator: nn.Module,
     *,
+    summary: str,
     config: Mapping[str, Any],
     codec: ReleasedCodec,
     encoder: tuple[Mapping[str, Tensor], Mapping[str, Any]],
@@ -28,10 +28,12 @@ def save_latent_flow(
     ----------
     folder : Path
         Where it goes.
-    generator : LatentFlowGenerator
-        Averaged flow, and the codec.
+    generator : nn.Module
+        The averaged network, and the codec.
+    summary : str
+        What it is, for the card: "... of the image codec NAME" goes on from there.
     config : Mapping of str to Any
-        Its arguments.
+        Its arguments, with ``network`` and ``image_size``.
     codec : ReleasedCodec
         Where the codec is from.
     encoder : tuple of Mapping and Mapping
@@ -41,16 +43,16 @@ def save_latent_flow(
     step, images_seen : int
         How long it was trained.
     """
-    size = generator.image_sizes[-1]
+    size = config["image_size"]
     card = (
-        f"# Speech to image\n\nSpeech encoder, and a rectified flow in the latents of the image codec {codec.name} "
+        f"# Speech to image\n\nSpeech encoder, and {summary} of the image codec {codec.name} "
         f"(sha256 {codec.sha256[:16]}), {size} px.\nTrained for {step} steps, {images_seen} images.\n"
     )
     save_generator(
         folder,
         generator.state_dict(),
         card,
-        generator_config={"network": "latent-flow", **config},
+        generator_config=config,
         encoder=encoder,
         trained_with=trained_with,
         image_size=size,

@@ -12,7 +12,7 @@ from speech2img.features.image_features import load_features
 from speech2img.features.speech_embeddings import extract_image_embeddings, load_embeddings
 from speech2img.models.generators.latent_flow import LatentFlowGenerator
 from speech2img.pipeline import SpeechToImage
-from speech2img.training.latent_flow.attribute_reader import attribute_reader
+from speech2img.training.encoded.attribute_reader import attribute_reader
 from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.train import train
 

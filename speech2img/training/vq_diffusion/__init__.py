@@ -1,0 +1,1 @@
+"""Training of the discrete diffusion: speech to the tokens of an image codec."""
