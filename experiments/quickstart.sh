@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # First a page of what the weights of the package make of twelve voices. Then the whole way, about 13 minutes on two quiet CPU
 # cores: a small corpus is drawn and spoken, four networks are trained, a report shows what they make of speech that they never
-# heard, and the page gets a column of their own. Nothing is ready but the acoustic front-end (Whisper tiny.en's encoder), and every
+# heard, and the page gets a column of their own. Nothing is ready but the acoustic front-end (Whisper tiny.en's encoder) and the codec (TAEF2); every
 # training has a number of steps: on a slower or a busy machine it takes longer and comes out the same.
 #
 #   bash experiments/quickstart.sh [FOLDER]      default FOLDER: runs/quickstart
@@ -21,7 +21,8 @@ step "teacher: reads species and attributes off pictures" \
     speech2img train teacher --config "$toml/teacher.toml" --root "$root" --out "$out/teacher"
 step "log-mels and teacher features" speech2img features --root "$root" --mel-preset whisper --teacher "$out/teacher"
 step "stand-ins for speech: features of the pictures" speech2img extract --features teacher --root "$root"
-beside "generator: paints from features of pictures" "$out/generator.log" \
+step "latents of the pictures" speech2img features --root "$root" --mel-preset whisper --image-size 128 --codec taef2
+beside "generator: paints at 128 px from features of pictures" "$out/generator.log" \
     speech2img train generator --config "$toml/generator.toml" --root "$root" --out "$out/generator"
 step "speech encoder: hears what the teacher sees" \
     speech2img train encoder --config "$toml/encoder.toml" --root "$root" --out "$out/encoder" \
