@@ -266,8 +266,7 @@ IMPORTERS: Mapping[str, Importer] = {
         for variant in ("lite0", "lite1", "lite2")
     },
     "fid-inception": Importer(
-        "pt_inception-2015-12-05-*.pth, its folded layers as .npz of one or several files, or a TorchScript file",
-        _fid_inception,
+        "pt_inception-2015-12-05-*.pth, folded layers as .npz in one or several files, TorchScript", _fid_inception
     ),
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
@@ -294,7 +293,7 @@ IMPORTERS: Mapping[str, Importer] = {
     ),
     "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", codecs.patchgan),
     "lpips": Importer(
-        "LPIPS within such a checkpoint; or torchvision's vgg16-*.pth, with --linear: a perceptual loss",
+        "LPIPS within such a checkpoint, or vgg16-*.pth with --linear: a perceptual loss",
         codecs.lpips,
         (codecs.LINEAR,),
     ),
@@ -312,7 +311,7 @@ IMPORTERS: Mapping[str, Importer] = {
         diffusion.DIFFUSION,
     ),
     "clip-text": Importer(
-        "CLIP's text side, alone, in CLIP's .pt or in VQ-Diffusion's .pth, with --vocabulary: a text encoder",
+        "CLIP's text side, in CLIP's or VQ-Diffusion's file, with --vocabulary: a text encoder",
         text.clip_text,
         (text.VOCABULARY,),
     ),
