@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             name = args.name or Path(os.path.realpath(args.encoder_run)).name
             extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
         if args.format is not None:
-            from speech2img.features.s2ivq_d_embeddings import write_s2ivq_d_embeddings
+            from speech2img.features.imported_embeddings import write_s2ivq_d_embeddings
 
             on_main_process(lambda: write_s2ivq_d_embeddings(args.root, name))
         if is_main_process():

@@ -200,7 +200,7 @@ IMPORTERS: Mapping[str, Importer] = {
     ),
     "vqgan-discriminator": Importer("PatchGAN within a checkpoint of a VQGAN's training", codecs.patchgan),
     "lpips": Importer(
-        "LPIPS within such a checkpoint; or torchvision's vgg16-*.pth, with --linear: a perceptual loss",
+        "LPIPS within such a checkpoint, or vgg16-*.pth with --linear: a perceptual loss",
         codecs.lpips,
         (codecs.LINEAR,),
     ),
@@ -218,7 +218,7 @@ IMPORTERS: Mapping[str, Importer] = {
         diffusion.DIFFUSION,
     ),
     "clip-text": Importer(
-        "CLIP's text side, alone, in CLIP's .pt or in VQ-Diffusion's .pth, with --vocabulary: a text encoder",
+        "CLIP's text side, in CLIP's or VQ-Diffusion's file, with --vocabulary: a text encoder",
         text.clip_text,
         (text.VOCABULARY,),
     ),

@@ -60,13 +60,13 @@ def _efficientnet_lite() -> Loader:
 
 
 def _lpips() -> Loader:
-    from speech2img.features.lpips import load_lpips
+    from speech2img.features.extractors.lpips import load_lpips
 
     return load_lpips
 
 
 def _clip_image() -> Loader:
-    from speech2img.features.clip_image import load_clip_image
+    from speech2img.features.extractors.clip_image import load_clip_image
 
     return load_clip_image
 

@@ -50,7 +50,7 @@ class _ArabicSentence(Sentence):
 
     def _frame(self, bird: str, this: str, parts: list[str], actions: list[str]) -> str:
         has = self.rng.choice(("لَهُ", "عِنْدَهُ", "لَدَيْهِ"))
-        owned, does = _joined(parts), _joined(actions)
+        owned, does = _in_a_row(parts), _in_a_row(actions)
         and_it = f"، وَهُوَ {does}" if actions else ""
         # Frames of a sentence; every one says all that is to be said.
         frames = [
@@ -62,7 +62,7 @@ class _ArabicSentence(Sentence):
         ]
         if actions:
             first, *others = actions
-            rest = f"، وَهُوَ {_joined(others)}" if others else ""
+            rest = f"، وَهُوَ {_in_a_row(others)}" if others else ""
             frames += [
                 f"{bird} {does}، وَ{has} {owned}",
                 f"{this} {does}، وَ{has} {owned}",
@@ -74,8 +74,8 @@ class _ArabicSentence(Sentence):
     def _frame_without_parts(self, bird: str, this: str, actions: list[str]) -> str:
         if not actions:
             return f"{self.rng.choice((*_HERE, *_SEE))} {bird}"
-        does, (first, *others) = _joined(actions), actions
-        rest = f"، وَهُوَ {_joined(others)}" if others else ""
+        does, (first, *others) = _in_a_row(actions), actions
+        rest = f"، وَهُوَ {_in_a_row(others)}" if others else ""
         return self.rng.choice(
             (
                 f"{bird} {does}",
@@ -135,7 +135,7 @@ class _ArabicSentence(Sentence):
         return actions
 
 
-def _joined(phrases: Sequence[str]) -> str:
+def _in_a_row(phrases: Sequence[str]) -> str:
     """Phrases in a row; "and" stands before the first letter of each but the first."""
     return f" {_AND}".join(phrases)
 

@@ -12,8 +12,7 @@ from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.errors import DataError
-from speech2img.features.imported_embeddings import import_embeddings
-from speech2img.features.s2ivq_d_embeddings import write_s2ivq_d_embeddings
+from speech2img.features.imported_embeddings import import_embeddings, write_s2ivq_d_embeddings
 from speech2img.features.speech_embeddings import load_embeddings, write_embeddings
 
 WIDTH = 6

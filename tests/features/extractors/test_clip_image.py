@@ -9,7 +9,7 @@ from helpers.clip_images import EMBEDDING, SIDE, image_side_state
 
 from speech2img.errors import CheckpointError
 from speech2img.features.base import read_images
-from speech2img.features.clip_image import CLIPImageExtractor, load_clip_image
+from speech2img.features.extractors.clip_image import CLIPImageExtractor, load_clip_image
 from speech2img.features.registry import load_extractor, load_teacher
 from speech2img.models.published.clip import clip_image_settings, convert_clip_image
 from speech2img.storage.releases.writing import save_release

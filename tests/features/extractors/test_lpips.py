@@ -9,7 +9,7 @@ from helpers.vqgan_losses import lpips_state
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.base import read_images
-from speech2img.features.lpips import LPIPSExtractor, load_lpips
+from speech2img.features.extractors.lpips import LPIPSExtractor, load_lpips
 from speech2img.features.registry import load_extractor, load_teacher
 from speech2img.models.published.vqgan_losses import convert_lpips, lpips_settings
 from speech2img.models.vision.lpips import LPIPS
