@@ -20,7 +20,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "their generators can be trained on them.\n\n"
             "  --run      the embeddings of a speech encoder\n"
             "  --features teacher features of the pictures, for a generator that learns to generate them\n"
-            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are\n\n"
+            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's own code wrote, taken as they are;\n"
+            "             or {train,test}/char-CNN-RNN-embeddings.pickle, the embeddings of text of StackGAN\n\n"
             "An interrupted call resumes. Under torchrun the processes divide the utterances of --run among them; the\n"
             "files are those of one process."
         ),
@@ -38,7 +39,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
     )
-    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with S2IGAN's pickles")
+    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: folder with pickles of embeddings")
     add_root(parser)
     # What becomes of them.
     parser.add_argument(

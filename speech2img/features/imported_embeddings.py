@@ -1,10 +1,11 @@
-"""Speech embeddings that S2IGAN's own code wrote, taken for a corpus of ours: its encoder, our generators."""
+"""Embeddings that others wrote, for a corpus of ours: S2IGAN's of speech, and those of text that StackGAN reads."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
+from speech2img.corpora.readers.peer_splits import TEXT_EMBEDDINGS
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
 from speech2img.errors import DataError
@@ -17,12 +18,13 @@ _FIX = "give the folder with the pickles that were extracted for this corpus"
 
 
 def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path:
-    """Take ``speech_embeddings_{train,test}.pickle`` for the embeddings of a corpus.
+    """Take pickles of embeddings for those of a corpus.
 
     Parameters
     ----------
     folder : Path
-        Where the pickles are: S2IGAN's ``outputs/pre_train/<set>`` or what ``extract`` wrote.
+        Where the pickles are: ``speech_embeddings_{train,test}.pickle`` in S2IGAN's ``outputs/pre_train/<set>`` or in
+        what ``extract`` wrote; or ``{train,test}/char-CNN-RNN-embeddings.pickle`` in StackGAN's ``data/<set>``.
     root : Path
         Corpus folder; each pickle lists the pictures in the order of the part's ``filenames.pickle``.
     name : str
@@ -47,6 +49,8 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     for part, images in peer_parts(manifest).items():
         path = folder / f"speech_embeddings_{part}.pickle"
         if not path.is_file():
+            path = folder / part / TEXT_EMBEDDINGS
+        if not path.is_file():
             continue
         per_image = load_s2igan_embeddings(path)
         if len(per_image) != len(images):
@@ -61,6 +65,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     missing = [item.id for image, item in enumerate(manifest.items) if image not in rows]
     if missing:
         parts = ", ".join(f"speech_embeddings_{part}.pickle" for part in peer_parts(manifest))
+        parts += f", or {TEXT_EMBEDDINGS} in train and test"
         raise DataError.about(
             folder, f"no embeddings of {len(missing)} pictures ({missing[0]}, ...)", f"all are in {parts}"
         )

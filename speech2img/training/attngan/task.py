@@ -8,15 +8,17 @@ from torch import Tensor
 
 from speech2img.batches.spoken_images import SpokenImageBatches, SpokenImages
 from speech2img.distributed.collectives import gather_with_grad
+from speech2img.errors import ConfigError
 from speech2img.features.base import FeatureExtractor
-from speech2img.features.damsm import ReleasedDAMSM, compare, load_damsm
 from speech2img.features.image_features import load_features
 from speech2img.losses.damsm import matching_loss, sentence_similarity, words_similarity
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.attngan.generator import AttentionStage, AttnGANGenerator
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
+from speech2img.training.adversarial.damsm import ReleasedDAMSM, compare, load_damsm
 from speech2img.training.adversarial.data import SpokenCorpus
+from speech2img.training.adversarial.r_precision import damsm_r_precision
 from speech2img.training.adversarial.task import AdversarialTask
 from speech2img.training.attngan.settings import AttnGANSettings
 from speech2img.training.task import Prepared, Sitting
@@ -35,7 +37,9 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
     corpus, batches, teacher, device
         As for `AdversarialTask`.
     damsm : ReleasedDAMSM, optional
-        Judges the last image.
+        Judges the last image, and the generator learns from it.
+    judge : ReleasedDAMSM, optional
+        Another one, that only measures.
     """
 
     Settings = AttnGANSettings
@@ -47,7 +51,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         Raises
         ------
         ConfigError
-            If the DAMSM is one of embeddings of another size.
+            If a DAMSM is one of embeddings of another size, or the one that measures is the one that is learned from.
         DataError
             If embeddings are missing, of another manifest, or without the frames that are attended to.
         CheckpointError
@@ -59,18 +63,25 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         if settings.damsm is not None:
             damsm = load_damsm(settings.damsm, speech_dim=corpus.embeddings.embeddings.shape[1], device=device)
             identity["damsm_sha256"] = damsm.sha256
-        return Prepared(settings, identity, (corpus, damsm))
+        judge = None
+        if settings.judge_damsm is not None:
+            judge = load_damsm(settings.judge_damsm, speech_dim=corpus.embeddings.embeddings.shape[1], device=device)
+        if judge is not None and damsm is not None and judge.sha256 == damsm.sha256:
+            raise ConfigError.about(
+                "judge_damsm", "it is the DAMSM that the generator learns from", "train another one"
+            )
+        return Prepared(settings, identity, (corpus, damsm, judge))
 
     @classmethod
     def build(cls, root: Path, settings: AttnGANSettings, *, device: torch.device, sitting: Sitting) -> "AttnGANTask":
         """Generator on training images and frozen embeddings; DataError if teacher features are missing."""
-        corpus, damsm = sitting.inputs
+        corpus, damsm, judge = sitting.inputs
         teacher = None
         if settings.features is not None:
             teacher = load_features(root, settings.features).open_teacher(device=device)
         size = 64 << (settings.model.num_stages - 1)
         batches = corpus.batches(settings, size=size, progress=sitting.progress)
-        return cls(settings, corpus=corpus, batches=batches, teacher=teacher, damsm=damsm, device=device)
+        return cls(settings, corpus=corpus, batches=batches, teacher=teacher, damsm=damsm, judge=judge, device=device)
 
     def __init__(
         self,
@@ -80,6 +91,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         batches: SpokenImageBatches,
         teacher: FeatureExtractor | None,
         damsm: ReleasedDAMSM | None,
+        judge: ReleasedDAMSM | None = None,
         device: torch.device,
     ) -> None:
         # Draw the weights.
@@ -108,7 +120,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
             kl=settings.kl,
             device=device,
         )
-        self.damsm = damsm
+        self.damsm, self.judge = damsm, judge
         if damsm is not None:
             self.trained_with["damsm"] = damsm.sha256
 
@@ -137,6 +149,20 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
             "damsm_words": weight * matching_loss(words, classes, sharpness=factors.matching).total,
             "damsm_sentence": weight * matching_loss(sentence, classes, sharpness=factors.matching).total,
         }
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """What `AdversarialTask.evaluate` gives, and R-precision of images of validation utterances."""
+        found = super().evaluate(step)
+        if self.judge is None:
+            return found
+        noise = self.validation_samples.noise
+        value = damsm_r_precision(
+            self.judge.network,
+            self.spoken,
+            lambda rows: self._sample(rows, noise[rows.start : rows.stop]),
+            device=self.device,
+        )
+        return found if value is None else {**found, "r_precision": value}
 
     def card(self) -> str:
         """What the release is."""
