@@ -59,6 +59,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         """
         corpus = SpokenCorpus.load(root, settings.embeddings, needs_frames=settings.model.attention)
         identity = {"encoder_sha256": corpus.embeddings.sha256}
+        # What judges the images: one that is learned from, and one that only measures.
         damsm = None
         if settings.damsm is not None:
             damsm = load_damsm(settings.damsm, speech_dim=corpus.embeddings.embeddings.shape[1], device=device)
@@ -101,6 +102,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         init_stackgan_(self.network)
         if model.standardise:
             _fit_inputs_(self.network, corpus)
+        # One discriminator a size; the one of 512 px is narrow.
         discriminators = {}
         for size in self.network.image_sizes:
             width = model.discriminator_width_512 if size == 512 else model.discriminator_width
@@ -138,6 +140,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         """How badly the DAMSM finds each last image's utterance among the batch, and each utterance's image."""
         if self.damsm is None:
             return {}
+        # The last image alone is judged, as published.
         with self.precision.autocast():
             compared = compare(self.damsm.network, fake.images[-1], speech)
         classes = gather_with_grad(batch.classes_B.to(self.device))
@@ -175,9 +178,11 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
 def _fit_inputs_(network: AttnGANGenerator, corpus: SpokenCorpus) -> None:
     """Fold into the first layers what brings sentences to mean 0 and deviation 1, and frames to deviation 1."""
     sentences = torch.from_numpy(corpus.embeddings.embeddings)
+    # The sentence: shift and scale.
     layer = network.augment.project
     layer.weight /= sentences.std() + 1e-8
     layer.bias.sub_(layer.weight @ sentences.mean(dim=0))
+    # The frames: scale alone, for their projection has no bias to take a shift.
     frames = corpus.speech.frames
     if frames is None:
         scale = float(sentences.std())

@@ -78,6 +78,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
     def build(cls, root: Path, settings: DAMSMSettings, *, device: torch.device, sitting: Sitting) -> "DAMSMTask":
         """Network on training images and frozen embeddings; a missing image store is made."""
         corpus, trunk, state, sha256 = sitting.inputs
+        # Two layers and two projections are trained, on a trunk that is loaded.
         config = {
             "speech_dim": corpus.embeddings.embeddings.shape[1],
             "embedding_dim": settings.embedding_dim,
@@ -86,6 +87,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         network = DAMSM(**config)
         demand_fit(network.image_encoder.trunk, state, name=f"trunk {settings.trunk}")
         init_trunk_(network, state)
+        # Training images, and validation images with an utterance each.
         batches = corpus.batches(settings, size=settings.image_size, progress=sitting.progress)
         validation = corpus.validation(batches, settings.evaluation_utterances)
         trained_with = {"speech encoder": corpus.embeddings.sha256, "image network": sha256}
@@ -102,6 +104,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         *,
         device: torch.device,
     ) -> None:
+        # The trunk has no gradient, and no place in the optimizer.
         network.to(device)
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimizer = make_adam(trained, settings.learning_rate, betas=(0.5, 0.999), device=device)
@@ -112,11 +115,13 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
     def compute_terms(self, batch: SpokenImages) -> dict[str, Tensor]:
         """Losses of words and of sentences."""
         self.network.train()
+        # Images and speech in one space, of the rows of all processes.
         sentence, words, images = to_device([batch.speech.sentence, batch.speech.words, batch.images_B3SS], self.device)
         speech = SpeechEncoding(sentence, words, batch.speech.word_lengths)
         with self.precision.autocast():
             compared = compare(self.network, pyramid(images, (self.settings.image_size,))[0], speech)
         classes, factors = gather_with_grad(batch.classes_B.to(self.device)), self.settings.smoothing.factors
+        # Regions against frames, and wholes against wholes.
         by_words = words_similarity(compared.regions, compared.words, compared.lengths, smoothing=factors)
         as_wholes = sentence_similarity(compared.image, compared.sentence)
         words_loss = matching_loss(by_words, classes, sharpness=factors.matching).total
@@ -158,6 +163,7 @@ def _load_trunk(name: str) -> tuple[Trunk, dict[str, Tensor], str]:
     fix = "give a release of 'speech2img import efficientnet-lite0' or 'import torchvision-inception'"
     if trunk is None:
         raise CheckpointError.about(f"trunk {folder}", "it holds no network of images that can be used", fix)
+    # Only what is looked at: no classifier, and no build with other poolings.
     if trunk == "inception":
         if config.get("inception", {}).get("build") != "torchvision":
             raise CheckpointError.about(f"trunk {folder}", "its Inception is not torchvision's", fix)
