@@ -16,6 +16,7 @@ from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.attngan.generator import AttentionStage, AttnGANGenerator
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
+from speech2img.precision import to_device
 from speech2img.training.adversarial.damsm import ReleasedDAMSM, compare, load_damsm
 from speech2img.training.adversarial.data import SpokenCorpus
 from speech2img.training.adversarial.r_precision import damsm_r_precision
@@ -143,7 +144,7 @@ class AttnGANTask(AdversarialTask[AttnGANSettings]):
         # The last image alone is judged, as published.
         with self.precision.autocast():
             compared = compare(self.damsm.network, fake.images[-1], speech)
-        classes = gather_with_grad(batch.classes_B.to(self.device))
+        classes = gather_with_grad(to_device([batch.classes_B], self.device)[0])
         factors = self.settings.smoothing.factors
         words = words_similarity(compared.regions, compared.words, compared.lengths, smoothing=factors)
         sentence = sentence_similarity(compared.image, compared.sentence)

@@ -116,11 +116,13 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         """Losses of words and of sentences."""
         self.network.train()
         # Images and speech in one space, of the rows of all processes.
-        sentence, words, images = to_device([batch.speech.sentence, batch.speech.words, batch.images_B3SS], self.device)
+        sentence, words, images, classes = to_device(
+            [batch.speech.sentence, batch.speech.words, batch.images_B3SS, batch.classes_B], self.device
+        )
         speech = SpeechEncoding(sentence, words, batch.speech.word_lengths)
         with self.precision.autocast():
             compared = compare(self.network, pyramid(images, (self.settings.image_size,))[0], speech)
-        classes, factors = gather_with_grad(batch.classes_B.to(self.device)), self.settings.smoothing.factors
+        classes, factors = gather_with_grad(classes), self.settings.smoothing.factors
         # Regions against frames, and wholes against wholes.
         by_words = words_similarity(compared.regions, compared.words, compared.lengths, smoothing=factors)
         as_wholes = sentence_similarity(compared.image, compared.sentence)
