@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from speech2img.audio.inputs import Recording, hear
+from speech2img.audio.trimming import trim_silence
 from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
@@ -13,7 +15,7 @@ from speech2img.seeded_noise import seeded_noise
 
 REGIONS = 4
 """Regions along a side of the picture that a page shows."""
-_SIDE, _LABEL, _WIDTH, _ROW, _GAP = 256, 44, 480, 14, 8
+_SIDE, _LABEL, _WIDTH, _ROW, _GAP, _WAVE = 256, 44, 480, 14, 8, 40
 _INK, _PAPER, _LINE = (30, 30, 30), (255, 255, 255), (255, 255, 255)
 
 
@@ -85,7 +87,27 @@ def region_weights(weights_SHH: np.ndarray, *, regions: int = REGIONS) -> np.nda
     return np.ascontiguousarray(parts.reshape(frames, -1).T)
 
 
-def attention_page(image: np.ndarray, weights_SHH: np.ndarray) -> np.ndarray:
+def heard_wave(recording: Recording, *, sample_rate: int, trim: bool) -> np.ndarray:
+    """Samples of a recording as a model hears it: at its rate, and without the silence around it where it trims.
+
+    Parameters
+    ----------
+    recording : Recording
+        One that can be heard.
+    sample_rate : int
+        Of the model, Hz.
+    trim : bool
+        Whether the model leaves silence out.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), float32, range -1..1]
+    """
+    wave = hear(recording, sample_rate=sample_rate).y
+    return trim_silence(wave, sample_rate).y if trim else wave
+
+
+def attention_page(image: np.ndarray, weights_SHH: np.ndarray, wave: np.ndarray | None = None) -> np.ndarray:
     """A picture with its regions numbered, and under it the stretch of the speech that each listened to.
 
     Parameters
@@ -94,6 +116,8 @@ def attention_page(image: np.ndarray, weights_SHH: np.ndarray) -> np.ndarray:
         The picture.
     weights_SHH : np.ndarray [shape=(frames, H, H)]
         As from `attention_of`.
+    wave : np.ndarray [shape=(n,)], optional
+        Samples from the first frame to the last, which are drawn above the heat map.
 
     Returns
     -------
@@ -102,7 +126,8 @@ def attention_page(image: np.ndarray, weights_SHH: np.ndarray) -> np.ndarray:
         darkest of a row is what it listened to most.
     """
     parts = region_weights(weights_SHH)
-    page = Image.new("RGB", (_LABEL + _WIDTH + _GAP, _SIDE + 2 * _GAP + _ROW * len(parts) + 16), _PAPER)
+    top = _SIDE + 2 * _GAP + (0 if wave is None else _WAVE + _GAP)
+    page = Image.new("RGB", (_LABEL + _WIDTH + _GAP, top + _ROW * len(parts) + 16), _PAPER)
     pen = ImageDraw.Draw(page)
     # The picture, with the regions and their numbers.
     page.paste(Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), (_LABEL, _GAP))
@@ -111,8 +136,14 @@ def attention_page(image: np.ndarray, weights_SHH: np.ndarray) -> np.ndarray:
         x, y = _LABEL + number % REGIONS * step, _GAP + number // REGIONS * step
         pen.rectangle((x, y, x + step - 1, y + step - 1), outline=_LINE)
         pen.text((x + 3, y + 2), str(number + 1), fill=_LINE, stroke_width=1, stroke_fill=_INK)
+    # The waveform: the range of the samples in each column.
+    if wave is not None and len(wave):
+        middle, scale = _SIDE + 2 * _GAP + _WAVE // 2, _WAVE / 2 / max(float(np.abs(wave).max()), 1e-9)
+        for column, part in enumerate(np.array_split(wave, _WIDTH)):
+            if len(part):
+                high, low = (middle - round(float(value) * scale) for value in (part.max(), part.min()))
+                pen.line((_LABEL + column, high, _LABEL + column, low), fill=_INK)
     # One strip a region: frames over time.
-    top = _SIDE + 2 * _GAP
     for number, weights in enumerate(parts):
         shades = 255 - np.round(255 * weights / max(float(weights.max()), 1e-12)).astype(np.uint8)
         strip = Image.fromarray(shades[None]).resize((_WIDTH, _ROW - 2), Image.Resampling.NEAREST)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from speech2img.attending import attention_of, attention_page, region_weights
+from speech2img.attending import attention_of, attention_page, heard_wave, region_weights
 from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError
@@ -73,8 +73,23 @@ def test_the_page_shows_where_a_region_listened() -> None:
     strip = page[256 + 16 + 5, 44 : 44 + 480]
     dark = np.flatnonzero(strip.mean(axis=1) < 128)
     assert (dark.min(), dark.max()) == (96, 143)
+    # The waveform stands above it, loud where the sound is.
+    wave = np.zeros(4800, np.float32)
+    wave[2400:] = np.tile([0.5, -0.5], 1200)
+    with_wave = attention_page(np.full((32, 32, 3), 90, np.uint8), weights, wave)
+    assert len(with_wave) == len(page) + 48
+    ink = (with_wave[256 + 16 : 256 + 56, 44 : 44 + 480].mean(axis=2) < 128).sum(axis=0)
+    assert (ink[:240] == 1).all() and (ink[240:] >= 38).all()
     # A region that listened everywhere alike is dark everywhere.
     assert (page[256 + 16 + 14 + 5, 44 : 44 + 480] == 0).all()
+
+
+def test_the_wave_is_what_the_model_hears(recording: Path) -> None:
+    whole = heard_wave(recording, sample_rate=8000, trim=False)
+    assert len(whole) == 16_000 and np.abs(whole).max() < 0.4
+    silent = {"array": np.concatenate([np.zeros(16_000), whole, np.zeros(16_000)]), "sampling_rate": 8000}
+    assert len(heard_wave(silent, sample_rate=8000, trim=False)) == 48_000
+    assert 16_000 <= len(heard_wave(silent, sample_rate=8000, trim=True)) < 30_000
 
 
 def test_generate_writes_a_page_beside_each_picture(

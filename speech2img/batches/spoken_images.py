@@ -61,8 +61,10 @@ class SpokenImageBatches:
         """Draw a batch."""
         drawn, generator = self.sampler.next()
         source = self.source
+        # An utterance of each image, and one that belongs to an image of another class.
         utterances = self._utterances(drawn, generator)
         wrong = self._utterances(source.other_class(drawn, generator), generator)
+        # The images, moved or cut as the training wants them.
         rows = source.rows[drawn]
         images = augmented_images(
             source.images, rows, generator, size=self._size, augmentation=self._augmentation, shift=self._shift

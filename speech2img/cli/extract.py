@@ -20,7 +20,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "their generators can be trained on them; with --format s2ivq-d those of S2IVQ-D too.\n\n"
             "  --run      the embeddings of a speech encoder\n"
             "  --features teacher features of the pictures, for a generator that learns to generate them\n"
-            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's or S2IVQ-D's own code wrote\n\n"
+            "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's or S2IVQ-D's code wrote;\n"
+            "             or {train,test}/char-CNN-RNN-embeddings.pickle, the embeddings of text of StackGAN\n\n"
             "An interrupted call resumes. Under torchrun the processes divide the utterances of --run among them; the\n"
             "files are those of one process."
         ),
@@ -39,7 +40,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="NAME",
         help="no encoder: teacher features of the pictures stand in for speech, to warm a generator up",
     )
-    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: the folder with such pickles")
+    source.add_argument("--pickles", type=Path, metavar="DIR", help="no encoder: folder with pickles of embeddings")
     add_root(parser)
     # What becomes of them.
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,11 +119,18 @@ def run(args: argparse.Namespace) -> int:
     )
     pipe.require_generator()
     # What cannot be heard is named, and the rest is generated.
+    given = list(given_recordings(args))
     with remarks_as_notices():
-        positions, speech = _encoded(pipe, list(given_recordings(args)))
+        positions, speech = _encoded(pipe, given)
     if speech is not None:
         _say_what_is_doubtful(pipe, speech, [names[position] for position in positions])
-        _generate(pipe, speech, positions, names, args)
+
+        def wave(position: int) -> "np.ndarray":
+            from speech2img.attending import heard_wave
+
+            return heard_wave(given[position], sample_rate=pipe.mel.sample_rate, trim=pipe.trim)
+
+        _generate(pipe, speech, positions, names, args, wave=wave)
     return 0 if len(positions) == len(names) else AudioError.exit_code
 
 
@@ -195,6 +202,8 @@ def _generate(
     positions: Sequence[int],
     names: Sequence[str],
     args: argparse.Namespace,
+    *,
+    wave: "Callable[[int], np.ndarray] | None" = None,
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
     from speech2img.attending import attention_of, attention_page, demand_attention
@@ -245,7 +254,8 @@ def _generate(
             for row, (position, images) in enumerate(zip(run, generated[-1], strict=True)):
                 for number, image in enumerate(images, start=first):
                     weights = attention_of(pipe, batch[[row]], seed=args.seed, index=position, number=number)
-                    write(position, number, "_attention", attention_page(image, weights), texts[row])
+                    heard = None if wave is None else wave(position)
+                    write(position, number, "_attention", attention_page(image, weights, heard), texts[row])
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

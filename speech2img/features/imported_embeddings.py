@@ -1,4 +1,4 @@
-"""Speech embeddings in the files of other programs: what S2IGAN or S2IVQ-D wrote, taken; and written for S2IVQ-D."""
+"""Embeddings in the files of other programs: S2IGAN's, S2IVQ-D's and StackGAN's taken, S2IVQ-D's written."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from speech2img.corpora.readers.peer_splits import TEXT_EMBEDDINGS
 from speech2img.corpora.records.items import Item
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.splits import peer_parts
@@ -22,13 +23,15 @@ _FIX = "give the folder with the pickles that were extracted for this corpus"
 
 
 def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path:
-    """Take ``speech_embeddings_{train,test}.pickle`` for the embeddings of a corpus.
+    """Take pickles of embeddings for those of a corpus.
 
     Parameters
     ----------
     folder : Path
-        Where the pickles are: S2IGAN's ``outputs/pre_train/<set>``, S2IVQ-D's ``speech`` or what ``extract`` wrote. Of
-        a corpus of several languages each may have its own: ``speech_embeddings_train_ar.pickle``.
+        Where the pickles are: ``speech_embeddings_{train,test}.pickle`` in S2IGAN's ``outputs/pre_train/<set>``, in
+        S2IVQ-D's ``speech`` or in what ``extract`` wrote; or ``{train,test}/char-CNN-RNN-embeddings.pickle``, of text,
+        in StackGAN's ``data/<set>``. Of a corpus of several languages each may have its own file:
+        ``speech_embeddings_train_ar.pickle``.
     root : Path
         Corpus folder; each pickle lists the pictures in the order of the part's ``filenames.pickle``.
     name : str
@@ -72,6 +75,7 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
     missing = [item.id for image, item in enumerate(manifest.items) if image not in rows]
     if missing:
         parts = ", ".join(f"speech_embeddings_{part}.pickle" for part in peer_parts(manifest))
+        parts += f", or {TEXT_EMBEDDINGS} in train and test"
         raise DataError.about(
             folder, f"no embeddings of {len(missing)} pictures ({missing[0]}, ...)", f"all are in {parts}"
         )
@@ -94,9 +98,9 @@ def import_embeddings(folder: Path, root: Path, *, name: str = "s2igan") -> Path
 
 def _files_of(folder: Path, part: str, languages: list[str]) -> dict[str, Path]:
     """Files of a part that are there: one for all under the empty name, or one a language."""
-    whole = folder / f"speech_embeddings_{part}.pickle"
-    if whole.is_file():
-        return {"": whole}
+    for whole in (folder / f"speech_embeddings_{part}.pickle", folder / part / TEXT_EMBEDDINGS):
+        if whole.is_file():
+            return {"": whole}
     paths = {language: folder / f"speech_embeddings_{part}_{language}.pickle" for language in languages}
     found = {language: path for language, path in paths.items() if path.is_file()}
     if found and len(found) < len(paths):

@@ -96,10 +96,12 @@ def averaged_discriminator_loss(
     -------
     Tensor [shape=(), float32]
     """
+    # With the condition: real ones, and real and generated ones that do not fit.
     conditional_real = _cross_entropy(real.conditional_logits, 1.0)
     mismatched = _cross_entropy(wrong_logits, 0.0) + _cross_entropy(fake.conditional_logits, 0.0)
     if not unconditional:
         return conditional_real + mismatched / 2
+    # Without it: real and generated.
     alone_real = _cross_entropy(real.unconditional_logits, 1.0)
     alone_fake = _cross_entropy(fake.unconditional_logits, 0.0)
     return (conditional_real + alone_real) / 2 + (mismatched + alone_fake) / 3

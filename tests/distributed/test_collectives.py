@@ -42,7 +42,21 @@ def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize(
-    "case", ["encoder", "s2igan encoder", "teacher", "prior", "generator", "latent flow", "classifier", "tacotron2"]
+    "case",
+    [
+        *(
+            "encoder",
+            "s2igan encoder",
+            "teacher",
+            "prior",
+            "generator",
+            "latent flow",
+            "stackgan-v1",
+            "attngan",
+            "damsm",
+        ),
+        *("classifier", "tacotron2"),
+    ],
 )
 def test_two_processes_have_the_losses_of_one(case: str, start: Start, tmp_path: Path) -> None:
     one, two = start(case, tmp_path / "one", ranks=1), start(case, tmp_path / "two")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,16 @@ def test_the_count_without_computing_is_the_count_of_a_step(parts: SimpleNamespa
     computed = parts.memory.counted(task, real=True)
     assert parts.memory.counted(task, real=False).peak == pytest.approx(computed.peak, rel=0.02)
     assert computed.weights + computed.moments < computed.peak
+
+
+def test_memory_of_attngan_is_counted_as_it_is_computed(parts: SimpleNamespace) -> None:
+    settings = parts.memory.attngan_settings(2, 4, precision="fp32", memory="low")
+    model = replace(settings.model, num_stages=2, width=4, discriminator_width=4)
+    small = replace(settings, model=model, augmentation="none")
+    task = parts.trainings.attngan_task(small, torch.device("cpu"), pictures=16, frames=8)
+    computed = parts.memory.counted(task, real=True)
+    assert parts.memory.counted(task, real=False).peak == pytest.approx(computed.peak, rel=0.02)
+    assert settings.model.recompute and computed.weights + computed.moments < computed.peak
 
 
 def test_low_memory_has_equal_losses_and_a_lower_peak(parts: SimpleNamespace) -> None:

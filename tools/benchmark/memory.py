@@ -1,6 +1,10 @@
 """Memory of one training step of the generator: the most bytes of tensors alive at once, as an allocator counts them.
 
-    python tools/benchmark/memory.py [--batch-size 24] [--stages 3] [--width 64] [--device auto] [--out FILE]
+    python tools/benchmark/memory.py [--family stackgan] [--batch-size 24] [--stages 3] [--width 64] [--device auto]
+                                     [--out FILE]
+
+``--family attngan`` is AttnGAN as its preset has it, on 64 frames of 1,024 numbers and without a DAMSM:
+``--stages 3 --batch-size 20`` is its 256 px, ``--stages 4 --batch-size 4`` its 512 px.
 
 On a CPU nothing is computed: the step runs on tensors without content, and every storage is counted from the operation
 that makes it until nothing refers to it. On CUDA the step is made, and the allocator's own peak is told beside the
@@ -11,7 +15,7 @@ operation, rounding, and what a CUDA process holds before its first tensor (0.3 
 import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -101,6 +105,7 @@ def measured(task: Any) -> Memory:
 @contextmanager
 def drawn_nothing() -> Iterator[None]:
     """Make networks without drawing their start, which takes longer than the count."""
+    import speech2img.training.attngan.task
     import speech2img.training.stackgan.pixel_discriminators
     import speech2img.training.stackgan.task
 
@@ -110,13 +115,25 @@ def drawn_nothing() -> Iterator[None]:
     with (
         patch.object(speech2img.training.stackgan.pixel_discriminators, "init_stackgan_", same),
         patch.object(speech2img.training.stackgan.task, "init_stackgan_", same),
+        patch.object(speech2img.training.attngan.task, "init_stackgan_", same),
     ):
         yield
+
+
+def attngan_settings(stages: int, batch_size: int, *, precision: str, memory: str) -> Any:
+    """The preset's settings of three or four stages; ``low`` memory computes the generator's stages again."""
+    from speech2img.systems.registry import preset
+    from speech2img.training.run import LoopSettings
+
+    base = preset("generator", "attngan-512" if stages == 4 else "attngan")
+    model = replace(base.model, num_stages=stages, recompute=memory == "low")
+    return replace(base, batch_size=batch_size, model=model, loop=LoopSettings(precision=precision))
 
 
 def main() -> None:
     """Count all cases and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", choices=("stackgan", "attngan"), default="stackgan")
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--stages", type=int, default=3)
     parser.add_argument("--width", type=int, default=64)
@@ -125,16 +142,21 @@ def main() -> None:
     args = parser.parse_args()
     import torch
     from generator import settings_of
-    from trainings import generator_task
+    from trainings import attngan_task, generator_task
 
     from speech2img.device import resolve_device
 
     where = resolve_device(args.device)
     found: dict[str, Memory] = {}
     for precision, memory in CASES:
-        settings = settings_of(args.stages, args.width, args.batch_size, precision=precision, memory=memory)
         with drawn_nothing():
-            task = generator_task(settings, where)
+            if args.family == "attngan":
+                task = attngan_task(
+                    attngan_settings(args.stages, args.batch_size, precision=precision, memory=memory), where
+                )
+            else:
+                settings = settings_of(args.stages, args.width, args.batch_size, precision=precision, memory=memory)
+                task = generator_task(settings, where)
         if where.type == "cuda":
             found[f"{precision}, {memory}"] = measured(task)
             del task
@@ -146,7 +168,7 @@ def main() -> None:
         (name, *(f"{value / GB:.2f}" for value in (one.weights, one.moments, one.peak))) for name, one in found.items()
     ]
     print_table(
-        f"Generator training at {size} px, batch {args.batch_size}, GB",
+        f"Training of {args.family} at {size} px, batch {args.batch_size}, GB",
         rows,
         ("precision, memory", "weights and average", "Adam's moments", "peak, all in all"),
     )

@@ -11,9 +11,14 @@ from torch import Tensor
 from speech2img.audio.store import MelStore
 from speech2img.batches.image_pairs import PairBatches, PairSource
 from speech2img.batches.speech import Mels, SpeechBatches
-from speech2img.corpora.records.manifest import Caption, Item
+from speech2img.batches.spoken_images import SpokenImageBatches
+from speech2img.corpora.records.manifest import Caption, Item, Manifest
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.features.speech_embeddings import EmbeddingFile
 from speech2img.precision import PrecisionName, resolve_precision
+from speech2img.training.adversarial.data import SpokenCorpus
+from speech2img.training.attngan.settings import AttnGANSettings
+from speech2img.training.attngan.task import AttnGANTask
 from speech2img.training.encoder.data import EncoderData, HeldUtterances
 from speech2img.training.encoder.settings import EncoderSettings
 from speech2img.training.encoder.task import EncoderTask
@@ -90,15 +95,8 @@ class MadeEmbeddings(EmbeddingFile):
 
 def generator_task(settings: StackGANSettings, device: torch.device, *, pictures: int = 32) -> StackGANTask:
     """The generator's training on noise; pictures are stored at the size that the augmentation wants."""
-    generator = np.random.default_rng(0)
-    side = settings.image_size * 76 // 64 if settings.augmentation in ("crop", "crop_flip") else settings.image_size
-    images = generator.integers(0, 256, (pictures, side, side, 3), dtype=np.uint8)
-    embeddings = generator.standard_normal((pictures, DIM)).astype(np.float32)
-    caption = Caption(0, "a bird", "en-us", None, 175, 50, 50, {}, None)
-    items = [
-        Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,)) for n in range(pictures)
-    ]
-    source = PairSource(items, "train", images, embeddings, attributes={})
+    source = _made_pairs(pictures, settings.image_size, cropped=settings.augmentation in ("crop", "crop_flip"))
+    embeddings, images = source.embeddings, source.images
     batches = PairBatches(
         source,
         augmentation=settings.augmentation,
@@ -111,6 +109,50 @@ def generator_task(settings: StackGANSettings, device: torch.device, *, pictures
     return StackGANTask(
         settings, batches=batches, validation=validation, encoder=encoder, frozen=FrozenNetworks(), device=device
     )
+
+
+def _made_pairs(pictures: int, size: int, *, cropped: bool) -> PairSource:
+    """Pictures of noise of eight classes with an embedding each."""
+    generator = np.random.default_rng(0)
+    side = size * 76 // 64 if cropped else size
+    images = generator.integers(0, 256, (pictures, side, side, 3), dtype=np.uint8)
+    embeddings = generator.standard_normal((pictures, DIM)).astype(np.float32)
+    caption = Caption(0, "a bird", "en-us", None, 175, 50, 50, {}, None)
+    items = [
+        Item(f"{n % 8}/{n}", f"{n}.jpg", n % 8, str(n % 8), "train", None, None, (caption,)) for n in range(pictures)
+    ]
+    return PairSource(items, "train", images, embeddings, attributes={})
+
+
+class MadeSpeech(SpokenCorpus):
+    """Embeddings and frames without a corpus behind them."""
+
+    def validation(self, batches: SpokenImageBatches, count: int) -> tuple[ValidationSet, EncodedSpeech]:
+        """Nothing to look at."""
+        return ValidationSet(torch.zeros(0, DIM), np.zeros((0, 1)), [], np.zeros((0, 8, 8, 3), np.uint8)), self.speech[
+            :0
+        ]
+
+
+def attngan_task(
+    settings: AttnGANSettings, device: torch.device, *, pictures: int = 32, frames: int = 64
+) -> AttnGANTask:
+    """AttnGAN's training on noise, every utterance of so many frames; no DAMSM."""
+    size = 64 << (settings.model.num_stages - 1)
+    source = _made_pairs(pictures, size, cropped=settings.augmentation in ("crop", "crop_flip"))
+    generator = np.random.default_rng(1)
+    heard = [generator.standard_normal((frames, DIM)).astype(np.float32) for _ in range(pictures)]
+    embeddings = MadeEmbeddings(Path("made-up"), [], source.embeddings, "none", frames=heard)
+    corpus = MadeSpeech(Manifest(Path("made-up"), "made-up", []), embeddings, settings.model.attention)
+    batches = SpokenImageBatches(
+        source,
+        corpus.speech,
+        batch_size=settings.batch_size,
+        seed=settings.loop.seed,
+        size=size,
+        augmentation=settings.augmentation,
+    )
+    return AttnGANTask(settings, corpus=corpus, batches=batches, teacher=None, damsm=None, device=device)
 
 
 def reconfigure(task: StackGANTask, *, precision: PrecisionName, memory: Literal["normal", "low"]) -> None:

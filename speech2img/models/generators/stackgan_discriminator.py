@@ -82,6 +82,7 @@ class StackDiscriminator(nn.Module):
         sizes = [BASE_SIZE << i for i in range(MAX_STAGES)]
         if size not in sizes:
             raise ValueError(f"discriminator size must be one of {sizes}, got {size}")
+        # Halved to 4 x 4 places, then convolved down to as many channels as the smallest has.
         self.size, self.code_first = size, code_first
         extra = sizes.index(size)
         downs = [width << i for i in range(4 + extra)]
@@ -90,6 +91,7 @@ class StackDiscriminator(nn.Module):
         blocks += [LeakyConv(2 * a, a, downsample=False, norm=norm) for a in reversed(downs[3:-1])]
         self.trunk = nn.Sequential(*blocks)
         code_channels = 8 * width
+        # Two heads: with the condition, and without.
         self.joint = LeakyConv(condition_dim + code_channels, code_channels, downsample=False, norm=norm)
         self.conditional = nn.Conv2d(code_channels, 1, 4, stride=4)
         self.unconditional = nn.Conv2d(code_channels, 1, 4, stride=4) if unconditional else None

@@ -36,6 +36,7 @@ def convert_attngan_generator(state: State) -> dict[str, Tensor]:
     attention: dict[str, Tensor] = {}
     rest: dict[str, Tensor] = {}
     for key, value in state.items():
+        # A convolution of one place is a linear layer; all else has StackGAN-v2's names.
         match = re.fullmatch(r"h_net([2-4])\.att\.conv_context\.weight", key)
         if match:
             attention[f"next.{int(match[1]) - 2}.attention.project.weight"] = value.flatten(1)
@@ -72,6 +73,7 @@ def convert_attngan_discriminator(state: State) -> dict[str, Tensor]:
     """
     renamed: dict[str, Tensor] = {}
     for key, value in state.items():
+        # The trunk has StackGAN-v2's names, and the heads have others.
         head = next((theirs for theirs in _HEADS if key.startswith(theirs)), None)
         if head is None and not key.startswith("img_code_"):
             raise ValueError(f"{key[:100]!r} is no array of AttnGAN's discriminators")

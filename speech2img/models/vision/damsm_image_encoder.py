@@ -78,6 +78,7 @@ class DAMSMImageEncoder(nn.Module):
         images = images_B3SS.float()
         if images.shape[2:] != size:
             images = F.interpolate(images, size=size, mode="bilinear", align_corners=self.align_corners)
+        # Regions from the middle of the trunk, the whole image from its end.
         if isinstance(self.trunk, InceptionV3):
             maps, pooled = self.trunk.regions_and_pool(images)
         else:

@@ -47,6 +47,7 @@ def read_captions(path: str | Path) -> AttnGANCaptions:
     content = load_pickle(path, max_bytes=MAX_BYTES)
     if not isinstance(content, list | tuple) or len(content) != 4:
         raise DataError.about(path, "is no captions.pickle of AttnGAN: four parts were expected", _FIX)
+    # Words first: captions are checked against their number.
     words = _words(path, content[2], content[3])
     train, test = (_captions(path, part, len(words)) for part in content[:2])
     return AttnGANCaptions(train, test, words)
@@ -61,6 +62,7 @@ def _words(path: str | Path, texts: Any, numbers: Any) -> tuple[str, ...]:
     """The words, checked against both of the file's tables."""
     if not isinstance(texts, Mapping) or not isinstance(numbers, Mapping) or not texts:
         raise DataError.about(path, "has no tables of words", _FIX)
+    # Every number from 0 on must have a word, and both tables must agree.
     words = tuple(texts.get(number) for number in range(len(texts)))
     for number, word in enumerate(words):
         if not isinstance(word, str) or not word or word.split() != [word]:

@@ -83,6 +83,7 @@ class SpokenCorpus:
 
         With augmentation by crops the store holds images of 76 / 64 the size, as published.
         """
+        # Images with room to cut them from.
         stored = int(size * 76 / 64) if settings.augmentation in ("crop", "crop_flip") else size
         store = image_store(self.manifest, size=stored, workers=settings.workers, progress=progress)
         source = PairSource(
@@ -104,6 +105,7 @@ class SpokenCorpus:
 
     def validation(self, batches: SpokenImageBatches, count: int) -> tuple[ValidationSet, EncodedSpeech]:
         """At most so many utterances spread evenly over the validation images, and what is said in them."""
+        # Images are spread evenly, and not always the first utterance is taken.
         items = self.manifest.items
         images, utterances = validation_pairs(items, count).T
         speech, source = self.speech[utterances], batches.source

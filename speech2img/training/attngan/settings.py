@@ -60,9 +60,14 @@ class AttnGANSettings(AdversarialSettings):
     """Weight of its losses (published: 5 for birds, 50 for COCO)."""
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     """Of the DAMSM."""
+    judge_damsm: str | None = None
+    """Another DAMSM, by which evaluations measure R-precision: the generator learns to please its own."""
 
     def __post_init__(self) -> None:
-        if self.damsm is not None and not self.model.attention:
-            fix = "set model.attention to true, or damsm to none"
-            raise ConfigError.about("damsm", "it compares frames, which are not read", fix)
+        for name in ("damsm", "judge_damsm"):
+            if getattr(self, name) is not None and not self.model.attention:
+                fix = f"set model.attention to true, or {name} to none"
+                raise ConfigError.about(name, "it compares frames, which are not read", fix)
+        if self.judge_damsm is not None and self.judge_damsm == self.damsm:
+            raise ConfigError.about("judge_damsm", "the generator learns from it", "train another one")
         super().__post_init__()

@@ -12,10 +12,8 @@ from speech2img.batches.spoken_images import SpokenImageBatches, SpokenImages
 from speech2img.distributed.collectives import gather_with_grad
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError
-from speech2img.features.damsm import KIND, compare
 from speech2img.images.pyramid import pyramid
 from speech2img.losses.damsm import matching_loss, sentence_similarity, words_similarity
-from speech2img.metrics.functional.r_precision import r_precision
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.attngan.damsm import DAMSM, init_trunk_
 from speech2img.models.vision.damsm_image_encoder import Trunk
@@ -24,13 +22,14 @@ from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import demand_fit
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.adversarial.damsm import KIND, compare
 from speech2img.training.adversarial.data import SpokenCorpus
+from speech2img.training.adversarial.r_precision import damsm_r_precision
 from speech2img.training.damsm.settings import DAMSMSettings
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
-from speech2img.training.validation_samples import BATCH, ValidationSet
+from speech2img.training.validation_samples import ValidationSet
 
-_CANDIDATES = 100
 _KINDS: Mapping[str, Trunk] = {"efficientnet-lite": "efficientnet-lite0", "inception": "inception"}
 
 
@@ -79,6 +78,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
     def build(cls, root: Path, settings: DAMSMSettings, *, device: torch.device, sitting: Sitting) -> "DAMSMTask":
         """Network on training images and frozen embeddings; a missing image store is made."""
         corpus, trunk, state, sha256 = sitting.inputs
+        # Two layers and two projections are trained, on a trunk that is loaded.
         config = {
             "speech_dim": corpus.embeddings.embeddings.shape[1],
             "embedding_dim": settings.embedding_dim,
@@ -87,6 +87,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         network = DAMSM(**config)
         demand_fit(network.image_encoder.trunk, state, name=f"trunk {settings.trunk}")
         init_trunk_(network, state)
+        # Training images, and validation images with an utterance each.
         batches = corpus.batches(settings, size=settings.image_size, progress=sitting.progress)
         validation = corpus.validation(batches, settings.evaluation_utterances)
         trained_with = {"speech encoder": corpus.embeddings.sha256, "image network": sha256}
@@ -103,6 +104,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         *,
         device: torch.device,
     ) -> None:
+        # The trunk has no gradient, and no place in the optimizer.
         network.to(device)
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimizer = make_adam(trained, settings.learning_rate, betas=(0.5, 0.999), device=device)
@@ -113,43 +115,34 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
     def compute_terms(self, batch: SpokenImages) -> dict[str, Tensor]:
         """Losses of words and of sentences."""
         self.network.train()
-        sentence, words, images = to_device([batch.speech.sentence, batch.speech.words, batch.images_B3SS], self.device)
+        # Images and speech in one space, of the rows of all processes.
+        sentence, words, images, classes = to_device(
+            [batch.speech.sentence, batch.speech.words, batch.images_B3SS, batch.classes_B], self.device
+        )
         speech = SpeechEncoding(sentence, words, batch.speech.word_lengths)
         with self.precision.autocast():
             compared = compare(self.network, pyramid(images, (self.settings.image_size,))[0], speech)
-        classes, factors = gather_with_grad(batch.classes_B.to(self.device)), self.settings.smoothing.factors
+        classes, factors = gather_with_grad(classes), self.settings.smoothing.factors
+        # Regions against frames, and wholes against wholes.
         by_words = words_similarity(compared.regions, compared.words, compared.lengths, smoothing=factors)
         as_wholes = sentence_similarity(compared.image, compared.sentence)
         words_loss = matching_loss(by_words, classes, sharpness=factors.matching).total
         sentence_loss = matching_loss(as_wholes, classes, sharpness=factors.matching).total
         return {"loss": words_loss + sentence_loss, "words": words_loss, "sentence": sentence_loss}
 
-    @torch.inference_mode()
     def evaluate(self, step: int) -> dict[str, float]:
         """R-precision of real validation images: each chooses among its own utterance and 99 of others, or all."""
-        count, images = len(self.spoken), self.validation.images
-        if count < 2 or images is None:
+        value = damsm_r_precision(self.network, self.spoken, self._real, device=self.device)
+        if value is None:
             return {}
-        self.network.eval()
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
-        for start in range(0, count, BATCH):
-            rows = range(start, min(start + BATCH, count))
-            pixels = torch.from_numpy(np.ascontiguousarray(images[start : start + BATCH])).permute(0, 3, 1, 2)
-            shown = pyramid(pixels, (self.settings.image_size,))[0].to(self.device)
-            compared = self.network(shown, self.spoken.batch(rows, self.device))
-            parts.append((compared.image.cpu().numpy(), compared.sentence.cpu().numpy()))
-        image, sentence = (np.concatenate(column) for column in zip(*parts, strict=True))
-        score = r_precision(
-            image,
-            sentence,
-            range(count),
-            range(count),
-            num_candidates=min(_CANDIDATES, count),
-            num_folds=1,
-            num_bootstrap=0,
-        )
-        self.best.offer(self.network, value=score.value, step=step)
-        return {"r_precision": score.value}
+        self.best.offer(self.network, value=value, step=step)
+        return {"r_precision": value}
+
+    def _real(self, rows: range) -> Tensor:
+        """Validation images in -1..1."""
+        assert self.validation.images is not None
+        pixels = np.ascontiguousarray(self.validation.images[rows.start : rows.stop])
+        return pyramid(torch.from_numpy(pixels).permute(0, 3, 1, 2), (self.settings.image_size,))[0]
 
     def export(self, folder: Path, *, step: int, images_seen: int) -> None:
         """Write the best network as a release of kind ``damsm``."""
@@ -172,6 +165,7 @@ def _load_trunk(name: str) -> tuple[Trunk, dict[str, Tensor], str]:
     fix = "give a release of 'speech2img import efficientnet-lite0' or 'import torchvision-inception'"
     if trunk is None:
         raise CheckpointError.about(f"trunk {folder}", "it holds no network of images that can be used", fix)
+    # Only what is looked at: no classifier, and no build with other poolings.
     if trunk == "inception":
         if config.get("inception", {}).get("build") != "torchvision":
             raise CheckpointError.about(f"trunk {folder}", "its Inception is not torchvision's", fix)

@@ -98,6 +98,7 @@ class StackGANv1Task(AdversarialTask[StackGANv1Settings]):
         init_stackgan_v1_(self.network)
         if settings.initial is not None and is_new:
             _load_first_(settings.initial, self.network.first)
+        # The last stage alone has a discriminator: stage I stays as it is.
         size = SIZES[model.stage]
         judge = StackDiscriminator(
             size,
@@ -147,11 +148,13 @@ def _started(settings: StackGANv1Settings, run_dir: Path) -> tuple[StackGANv1Set
     """Settings with the sizes of stage I, and the config of its release; empty for stage I itself."""
     if settings.initial is None:
         return settings, {}
+    # What the run kept of its start comes first, so that a resumed one needs no other.
     config = kept_start(settings.initial, run_dir) or load_release(find_release(settings.initial))[1]
     arguments = config.get("generator", {})
     if arguments.get("network") != settings.family or arguments.get("stage") != 1:
         reason = "it holds no stage I of StackGAN-v1"
         raise CheckpointError.about(f"initial {settings.initial}", reason, "give a run of model.stage 1")
+    # Its sizes are taken over.
     differing: list[str] = []
     taken = {name: value for name, value in arguments.items() if name not in _FREE}
     changed = merged(settings.model, taken, "model.", differing)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.golden import TOLERANCE, difference, published_state, ready
 
-from speech2img.models.published.attngan_text import attngan_text_encoder_settings, convert_attngan_text_encoder
+from speech2img.models.published.attngan_encoders import attngan_text_encoder_settings, convert_attngan_text_encoder
 from speech2img.models.published.char_cnn_rnn import char_cnn_rnn_settings, convert_char_cnn_rnn
 from speech2img.models.text_encoders.registry import build_text_encoder
 

@@ -1,5 +1,6 @@
 """Training of AttnGAN under a DAMSM: from frames of speech to a release that hears; what does not fit is named."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import torch
 from helpers import painted_corpus, tiny_trainings
 
 from speech2img.corpora.records.manifest import Manifest
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError, ConfigError, DataError
-from speech2img.features.damsm import load_damsm
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.attngan.damsm import Compared
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.releases.release import load_own, load_release
+from speech2img.training.adversarial.damsm import load_damsm
+from speech2img.training.adversarial.r_precision import damsm_r_precision
 from speech2img.training.attngan.settings import AttnGANModelSettings, AttnGANSettings
 from speech2img.training.damsm.settings import DAMSMSettings
 from speech2img.training.train import train
@@ -42,6 +47,44 @@ def test_it_learns_under_a_damsm_and_hears(root: Path, damsm: Path, tmp_path: Pa
     assert np.abs(stored.astype(int) - np.asarray(model(recording, seed=3)).astype(int)).max() <= 1
     with pytest.raises(ConfigError, match="its generator looks at the frames, not at embeddings alone"):
         model.generate(model.encode(recording))
+
+
+def test_r_precision_is_measured_by_another_damsm(
+    root: Path, damsm: Path, damsm_settings: DAMSMSettings, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    settings = replace(damsm_settings, loop=replace(LOOP, max_steps=1, seed=5))
+    assert train("damsm", root, other, settings, device="cpu", progress=False).finished
+    assert 0 <= evaluations(other)[-1]["r_precision"] <= 1
+    judged = replace(SETTINGS, judge_damsm=str(other), damsm=str(damsm))
+    assert train("generator", root, tmp_path / "run", judged, device="cpu", progress=False).finished
+    assert 0 <= evaluations(tmp_path / "run")[-1]["r_precision"] <= 1
+    with pytest.raises(ConfigError, match="judge_damsm: the generator learns from it; train another one"):
+        replace(judged, judge_damsm=str(damsm))
+    same = replace(judged, judge_damsm=str(damsm / "export"))
+    with pytest.raises(ConfigError, match="judge_damsm: it is the DAMSM that the generator learns from"):
+        train("generator", root, tmp_path / "x", same, device="cpu", progress=False)
+
+
+def evaluations(run: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == "evaluation"]
+
+
+def test_images_that_are_their_utterances_find_them_all() -> None:
+    class Same(torch.nn.Module):
+        def forward(self, images: torch.Tensor, speech: SpeechEncoding) -> Compared:
+            code = images.flatten(1)
+            return Compared(code, code, code, speech.sentence, speech.word_lengths)
+
+    sentences = np.eye(6, 12, dtype=np.float32)
+    spoken = EncodedSpeech(sentences)
+    device = torch.device("cpu")
+    own = torch.from_numpy(sentences).view(6, 3, 2, 2)
+    right = damsm_r_precision(Same(), spoken, lambda rows: own[list(rows)], device=device)  # type: ignore[arg-type]
+    wrong = damsm_r_precision(Same(), spoken, lambda rows: own.roll(1, 0)[list(rows)], device=device)  # type: ignore[arg-type]
+    assert (right, wrong) == (1.0, 0.0)
+    assert damsm_r_precision(Same(), spoken[:1], lambda rows: own, device=device) is None  # type: ignore[arg-type]
 
 
 def test_without_attention_sentences_are_enough(root: Path, tmp_path: Path) -> None:

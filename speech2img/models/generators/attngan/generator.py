@@ -33,6 +33,7 @@ class AttentionStage(nn.Module):
 
     def forward(self, hidden: Tensor, words_BDS: Tensor, allowed_BS: Tensor) -> Tensor:
         """(B, C, S, S) to (B, C, 2S, 2S)."""
+        # The map stands before what its places saw, as published.
         context = self.attention(hidden, words_BDS, allowed_BS)
         return self.refine(hidden, context)
 
@@ -89,6 +90,7 @@ class AttnGANGenerator(nn.Module):
             raise ValueError(f"num_stages must be 1..{MAX_STAGES}, got {num_stages}")
         self.embedding_dim, self.condition_dim, self.noise_dim = embedding_dim, condition_dim, noise_dim
         self.num_stages, self.needs_frames, self.recompute = num_stages, attention, recompute
+        # All maps have the same channels: only the first stage is StackGAN-v2's own.
         self.augment = ConditioningAugmentation(embedding_dim=embedding_dim, condition_dim=condition_dim)
         self.first = FirstStage(condition_dim + noise_dim, width)
         self.next = nn.ModuleList(
@@ -127,6 +129,7 @@ class AttnGANGenerator(nn.Module):
             If there are no words to look at.
         """
         words_BDS, allowed_BS = self._words(speech)
+        # The first stage sees the sentence alone; the others look at words.
         hidden, condition = self._first(speech, noise_BZ, eps)
         images = [self._image(0, hidden)]
         for number, stage in enumerate(self.next, start=1):
@@ -165,10 +168,12 @@ class AttnGANGenerator(nn.Module):
     def _words(self, speech: SpeechEncoding) -> tuple[Tensor, Tensor]:
         """What places look at (B, D, S), and where it is not padding (B, S)."""
         sentence, words, lengths = speech
+        # Without attention every place is given the sentence: it is the only word.
         if not self.needs_frames:
             return sentence[:, :, None], torch.ones(len(sentence), 1, dtype=torch.bool, device=sentence.device)
         if not words.shape[2] or not min(lengths.tolist()):
             raise ValueError("the generator looks at words or frames, and there are sentences only")
+        # Padding depends on the rest of the batch.
         steps = torch.arange(words.shape[2], device=words.device)
         return words, steps < lengths.to(words.device, non_blocking=True)[:, None]
 

@@ -33,6 +33,7 @@ class RectifiedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, out, H, W), twice or half as high and wide."""
+        # Doubling and convolving are one operation, which computes less than half of the two.
         convolved = upsample_conv(x, self.conv.weight) if self.doubles else self.conv(x)
         return F.relu(self.norm(convolved))
 
@@ -73,6 +74,7 @@ class FirstStage(nn.Module):
         self, *, embedding_dim: int, condition_dim: int, noise_dim: int, width: int, conditioning: Activation
     ) -> None:
         super().__init__()
+        # From a map of 4 x 4 places, doubled four times.
         self.channels = 8 * width
         self.augment = ConditioningAugmentation(
             embedding_dim=embedding_dim, condition_dim=condition_dim, activation=conditioning
@@ -85,6 +87,7 @@ class FirstStage(nn.Module):
     def forward(self, embedding_BD: Tensor, noise_BZ: Tensor, eps: Tensor | None = None) -> tuple[Tensor, Condition]:
         """Images (B, 3, 64, 64) in -1..1, float32, and the condition; ``eps`` as of `ConditioningAugmentation`."""
         condition = self.augment(embedding_BD, eps)
+        # The noise stands before the condition, as published.
         x = F.relu(self.norm(self.project(torch.cat([noise_BZ, condition.sample], dim=1))))
         hidden = self.ups(x.view(-1, self.channels, 4, 4))
         return torch.tanh(self.to_image(hidden).float()), condition
@@ -100,6 +103,7 @@ class SecondStage(nn.Module):
         self.augment = ConditioningAugmentation(
             embedding_dim=embedding_dim, condition_dim=condition_dim, activation=conditioning
         )
+        # The image of stage I is read down to 16 x 16 places, where the condition comes in.
         self.from_image = nn.Conv2d(3, width, 3, padding=1, bias=False)
         self.downs = nn.Sequential(*(RectifiedConv(width << i, width << i + 1, resize="halve") for i in range(2)))
         self.joint = RectifiedConv(4 * width + condition_dim, 4 * width)
@@ -111,6 +115,7 @@ class SecondStage(nn.Module):
         """Images (B, 3, 256, 256) in -1..1, float32, and the condition of this stage."""
         condition = self.augment(embedding_BD, eps)
         code = self.downs(F.relu(self.from_image(images_B3SS)))
+        # Here it is the image that stands before the condition.
         tiled = condition.sample[:, :, None, None].expand(-1, -1, *code.shape[2:]).to(code.dtype)
         hidden = self.ups(self.residual(self.joint(torch.cat([code, tiled], dim=1))))
         return torch.tanh(self.to_image(hidden).float()), condition
@@ -159,6 +164,7 @@ class StackGANv1(nn.Module):
         self.embedding_dim, self.condition_dim, self.noise_dim = embedding_dim, condition_dim, noise_dim
         self.stage = stage
         sizes = {"embedding_dim": embedding_dim, "condition_dim": condition_dim, "width": width}
+        # Each stage has a conditioning of its own.
         self.first = FirstStage(noise_dim=noise_dim, conditioning=conditioning, **sizes)
         self.second = (
             SecondStage(residual_blocks=residual_blocks, conditioning=conditioning, **sizes) if stage == 2 else None
@@ -194,6 +200,7 @@ class StackGANv1(nn.Module):
         first_eps, second_eps = (
             (None, None) if eps is None else (eps[:, : self.condition_dim], eps[:, self.condition_dim :])
         )
+        # Stage I, and what stage II makes of it.
         image, condition = self.first(embedding_BD, noise_BZ, first_eps)
         images = [image]
         if self.second is not None:
