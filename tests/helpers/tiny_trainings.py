@@ -12,14 +12,17 @@ from helpers import latent_flows, painted_corpus
 from speech2img.audio.wav import write_wav
 from speech2img.corpora.records.manifest import Item, Manifest
 from speech2img.models.generators.stackgan import StackGenerator
+from speech2img.models.vision.efficientnet_lite import EfficientNetLite
 from speech2img.models.vision.image_classifier import make_backbone
 from speech2img.storage.releases.release import load_release
 from speech2img.storage.releases.writing import save_release
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training import train as training
+from speech2img.training.attngan.settings import AttnGANModelSettings, AttnGANSettings
 from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings
 from speech2img.training.codec.settings import CodecLossSettings, CodecModelSettings, CodecSettings
 from speech2img.training.codec.vq_settings import NearestSettings, VQCodecSettings, VQLossSettings, VQModelSettings
+from speech2img.training.damsm.settings import DAMSMSettings
 from speech2img.training.encoder.settings import (
     CRNNSettings,
     EncoderLossSettings,
@@ -31,6 +34,7 @@ from speech2img.training.prior.settings import PriorSettings
 from speech2img.training.recogniser.settings import RecogniserModelSettings, RecogniserSettings
 from speech2img.training.run import LoopSettings
 from speech2img.training.stackgan.settings import RelationSettings
+from speech2img.training.stackgan_v1.settings import StackGANv1ModelSettings, StackGANv1Settings
 from speech2img.training.tacotron2.settings import Tacotron2ModelSettings, Tacotron2Settings
 from speech2img.training.text_encoder.settings import TextEncoderSettings
 
@@ -71,9 +75,18 @@ def build(root: Path) -> Path:
     painter |= {"target.mean": torch.zeros(painted_corpus.FEATURES), "target.std": torch.ones(painted_corpus.FEATURES)}
     save_release(root / "painter", painter, {"kind": "image-generator", "generator": arguments}, "")
     latent_flows.add_to(root)
+    trunk_release(root / "trunk")
     _build_shapes(root / "shapes")
     _build_clips(root / "clips")
     return root
+
+
+def trunk_release(folder: Path) -> Path:
+    """EfficientNet-Lite0 with random weights, for a DAMSM."""
+    torch.manual_seed(0)
+    config = {"kind": "efficientnet-lite", "efficientnet": {"variant": "lite0"}}
+    save_release(folder, EfficientNetLite().state_dict(), config, "", half=False)
+    return folder
 
 
 def _build_shapes(root: Path) -> None:
@@ -162,6 +175,32 @@ VQ_CODEC = VQCodecSettings(
     workers=1,
 )
 GUMBEL_CODEC = replace(VQ_CODEC, model=replace(VQ_CODEC.model, quantizer="gumbel"))
+STACKGAN_V1 = StackGANv1Settings(
+    model=StackGANv1ModelSettings(width=4, discriminator_width=4, condition_dim=6, noise_dim=4, residual_blocks=1),
+    features="teacher",
+    batch_size=6,
+    augmentation="crop",
+    grid_utterances=2,
+    grid_noises=2,
+    evaluation_utterances=2,
+    workers=1,
+)
+ATTNGAN = AttnGANSettings(
+    embeddings="spoken",
+    model=AttnGANModelSettings(
+        num_stages=2, width=2, discriminator_width=4, condition_dim=6, noise_dim=4, residual_blocks=1, recompute=True
+    ),
+    features="teacher",
+    batch_size=6,
+    augmentation="crop",
+    grid_utterances=2,
+    grid_noises=2,
+    evaluation_utterances=2,
+    workers=1,
+)
+DAMSM = DAMSMSettings(
+    embeddings="spoken", embedding_dim=8, image_size=64, batch_size=4, evaluation_utterances=2, workers=1
+)
 TACOTRON2 = Tacotron2Settings(
     model=Tacotron2ModelSettings(
         encoder_dim=16,
@@ -199,6 +238,9 @@ CASES: dict[str, tuple[str, Any]] = {
     "generator": ("generator", GENERATOR),
     "plain generator": ("generator", PLAIN_GENERATOR),
     "latent flow": ("generator", latent_flows.SETTINGS),
+    "stackgan-v1": ("generator", STACKGAN_V1),
+    "attngan": ("generator", ATTNGAN),
+    "damsm": ("damsm", DAMSM),
     "codec": ("codec", CODEC),
     "vq codec": ("codec", VQ_CODEC),
     "gumbel codec": ("codec", GUMBEL_CODEC),
@@ -214,6 +256,9 @@ PARALLEL = (
     "prior",
     "generator",
     "latent flow",
+    "stackgan-v1",
+    "attngan",
+    "damsm",
     "codec",
     "vq codec",
     "gumbel codec",
@@ -265,6 +310,8 @@ def train(
         settings = replace(settings, generator=str(root / "painter"))
     if isinstance(settings, LatentFlowSettings):
         settings = replace(settings, codec=str(root / "codec"))
+    if isinstance(settings, DAMSMSettings):
+        settings = replace(settings, trunk=str(root / "trunk"))
     if isinstance(settings, ClassifierSettings):
         root, settings = root / "shapes", replace(settings, network=str(root / "shapes" / "googlenet"))
     if isinstance(settings, Tacotron2Settings):

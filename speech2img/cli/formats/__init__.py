@@ -1,1 +1,1 @@
-"""Published formats that `import` knows, in groups."""
+"""How published files become releases, where the table of formats would grow too long with it."""

@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import (
+    AttendingGenerator,
+    Distribution,
+    DrawsJointly,
+    GradualGenerator,
+    ImageGenerator,
+    ImageNoise,
+)
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -158,6 +165,23 @@ class ImageSampler(nn.Module):
         fit_BC = F.cosine_similarity(self.reranker(stages[-1]), repeated.sentence, dim=1).view(-1, count)
         kept = fit_BC.argmax(dim=1) + count * torch.arange(len(fit_BC), device=fit_BC.device)
         return [stage[kept] for stage in stages]
+
+    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
+        """What the images that `sample` gives look at, where the generator is an `AttendingGenerator`.
+
+        Parameters
+        ----------
+        speech, noise
+            As for `sample`, of one candidate.
+
+        Returns
+        -------
+        list of Tensor [shape=(B, frames, H, H), float32]
+            One for each stage that looks, 1 in sum over the frames.
+        """
+        assert isinstance(self.generator, AttendingGenerator)
+        draws = self._draws(noise.repeated(1))
+        return self.generator.attention_maps(self._condition(speech, draws), draws)
 
     def _condition(self, speech: SpeechEncoding, draws: ImageNoise) -> SpeechEncoding:
         """With a prior, features of one image in the place of the sentence."""

@@ -20,6 +20,12 @@ def _stackgan_v1() -> type[nn.Module]:
     return StackGANv1
 
 
+def _attngan() -> type[nn.Module]:
+    from speech2img.models.generators.attngan.generator import AttnGANGenerator
+
+    return AttnGANGenerator
+
+
 def _latent_flow() -> type[nn.Module]:
     from speech2img.models.generators.latent_flow import LatentFlowGenerator
 
@@ -35,6 +41,7 @@ def _vq_diffusion() -> type[nn.Module]:
 GENERATORS: dict[str, Callable[[], type[nn.Module]]] = {
     "stackgan": _stackgan,  # StackGAN-v2, and stacked densely that of S2IGAN
     "stackgan-v1": _stackgan_v1,  # two stages of 64 and 256 px (Zhang et al. 2017)
+    "attngan": _attngan,  # stages that look at words, or at frames of speech (Xu et al. 2018)
     "latent-flow": _latent_flow,  # rectified flow in the latents of an image codec, and the codec
     "vq-diffusion": _vq_diffusion,  # discrete diffusion over the tokens of an image codec, and the codec
 }

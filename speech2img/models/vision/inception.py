@@ -210,6 +210,30 @@ class InceptionV3(nn.Module):
         reached = 3 if "7c" not in self.blocks else 4 if self.classifier is None else len(OUTPUTS)
         return OUTPUTS[:reached]
 
+    def regions_and_pool(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The map of 6e and the mean of that of 7c, with gradients to the images.
+
+        Parameters
+        ----------
+        images : Tensor [shape=(B, 3, H, W), RGB, range -1..1]
+            Of a network with depth 7c.
+
+        Returns
+        -------
+        regions : Tensor [shape=(B, 768, H', W')]
+            17 x 17 at 299 px.
+        pooled : Tensor [shape=(B, 2048), float32]
+        """
+        x = images.to(next(self.stem.parameters()).dtype)
+        for layers in (self.stem[:3], self.stem[3:]):
+            x = F.max_pool2d(layers(x), 3, stride=2)
+        regions = x
+        for name, block in self.blocks.items():
+            x = block(x)
+            if name == "6e":
+                regions = x
+        return regions, _spatial_mean(x)
+
     def forward(self, images: Tensor, outputs: Sequence[str] = ("pool2048",)) -> dict[str, Tensor]:
         """Outputs on the way through the network; it runs no further than the last of them.
 

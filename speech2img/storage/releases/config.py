@@ -91,7 +91,7 @@ _COUNT = ("a whole number, 0 or more", _whole(0, 2**62))
 _TEXT = ("a text", _text)
 _KEYS: Mapping[str, tuple[str, Check]] = {
     **dict.fromkeys(("encoder", "generator", "prior", "reranker", "image_head", "tacotron2", "hifigan"), _SETTINGS),
-    **dict.fromkeys(("front_end", "confidence", "codec", "efficientnet", "text_encoder"), _SETTINGS),
+    **dict.fromkeys(("front_end", "confidence", "codec", "efficientnet", "text_encoder", "damsm"), _SETTINGS),
     "shared_weights": ("a table of hashes and names", _mapping(_shared)),
     "inception": ("a table of settings", _or_none(_mapping())),
     **dict.fromkeys(

@@ -15,7 +15,9 @@ def test_a_release_without_a_name_is_stackgan() -> None:
 
 
 def test_unknown_generators_and_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="one of stackgan, stackgan-v1, latent-flow, vq-diffusion, got 'pixelcnn'"):
+    with pytest.raises(
+        ValueError, match="one of stackgan, stackgan-v1, attngan, latent-flow, vq-diffusion, got 'pixelcnn'"
+    ):
         build_generator(network="pixelcnn")
     with pytest.raises(TypeError, match="colour"):
         build_generator(colour=3)

@@ -1,0 +1,123 @@
+"""What the parts of a picture listened to: attention of a generator that has it, and a page that shows it."""
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from speech2img.device import require_own_process
+from speech2img.encoded_speech import EncodedSpeech
+from speech2img.errors import ConfigError
+from speech2img.generation import EmbeddingsToImage, whole_number
+from speech2img.models.generators.base import AttendingGenerator
+from speech2img.seeded_noise import seeded_noise
+
+REGIONS = 4
+"""Regions along a side of the picture that a page shows."""
+_SIDE, _LABEL, _WIDTH, _ROW, _GAP = 256, 44, 480, 14, 8
+_INK, _PAPER, _LINE = (30, 30, 30), (255, 255, 255), (255, 255, 255)
+
+
+def demand_attention(pipe: EmbeddingsToImage) -> None:
+    """Raise ConfigError unless the generator looks at the frames of speech and can say where."""
+    generator = pipe.require_generator().generator
+    if not isinstance(generator, AttendingGenerator) or not pipe.needs_frames:
+        raise ConfigError.about("--attention", f"the generator of {pipe.name} attends to nothing", "omit it")
+    if pipe.require_generator().options.num_candidates > 1:
+        raise ConfigError.about("--attention", "one of several candidates is kept", "set --candidates 1")
+
+
+@torch.inference_mode()
+def attention_of(
+    pipe: EmbeddingsToImage, speech: EncodedSpeech, *, seed: int = 0, index: int = 0, number: int = 0
+) -> np.ndarray:
+    """What every place of one picture looked at in its last stage that looks.
+
+    Parameters
+    ----------
+    pipe : EmbeddingsToImage
+        With a generator that attends, see `demand_attention`.
+    speech : EncodedSpeech
+        Of one utterance, with frames.
+    seed, index, number : int >= 0
+        Of the picture: ``seed``, ``first_index`` and ``first_image`` of `EmbeddingsToImage.generate`.
+
+    Returns
+    -------
+    np.ndarray [shape=(S, H, H), float32]
+        Weights of the S frames at each place; 1 in sum over the frames.
+
+    Raises
+    ------
+    ConfigError
+        If the generator does not attend, there are no frames, or more than one utterance.
+    """
+    demand_attention(pipe)
+    seed, index, number = (
+        whole_number(name, value, 0, None) for name, value in (("seed", seed), ("index", index), ("number", number))
+    )
+    require_own_process(pipe.device, pipe.loaded_in, name=pipe.name)
+    checked = pipe.checked_speech(speech)
+    if len(checked) != 1:
+        raise ConfigError.about("attention", f"{len(checked)} utterances", "give one")
+    noise = seeded_noise([(seed, index, number)], pipe.device)
+    maps = pipe.require_generator().attention_maps(checked.batch([0], pipe.device), noise)
+    if not maps:
+        raise ConfigError.about("attention", f"{pipe.name} has one stage, which does not look", "omit it")
+    weights: np.ndarray = maps[-1][0].float().cpu().numpy()
+    return weights
+
+
+def region_weights(weights_SHH: np.ndarray, *, regions: int = REGIONS) -> np.ndarray:
+    """Mean attention of each of ``regions`` squared parts of a picture.
+
+    Parameters
+    ----------
+    weights_SHH : np.ndarray [shape=(S, H, H)]
+        As from `attention_of`; ``regions`` divides H.
+
+    Returns
+    -------
+    np.ndarray [shape=(regions ** 2, S), float32]
+        Row after row from the upper left; 1 in sum over the frames.
+    """
+    frames, side = weights_SHH.shape[0], weights_SHH.shape[1] // regions
+    parts = weights_SHH.reshape(frames, regions, side, regions, side).mean(axis=(2, 4))
+    return np.ascontiguousarray(parts.reshape(frames, -1).T)
+
+
+def attention_page(image: np.ndarray, weights_SHH: np.ndarray) -> np.ndarray:
+    """A picture with its regions numbered, and under it the stretch of the speech that each listened to.
+
+    Parameters
+    ----------
+    image : np.ndarray [shape=(S, S, 3), uint8]
+        The picture.
+    weights_SHH : np.ndarray [shape=(frames, H, H)]
+        As from `attention_of`.
+
+    Returns
+    -------
+    np.ndarray [shape=(rows, columns, 3), uint8]
+        Each row of the heat map is one region over time, from the first frame to the last; dark is much, and the
+        darkest of a row is what it listened to most.
+    """
+    parts = region_weights(weights_SHH)
+    page = Image.new("RGB", (_LABEL + _WIDTH + _GAP, _SIDE + 2 * _GAP + _ROW * len(parts) + 16), _PAPER)
+    pen = ImageDraw.Draw(page)
+    # The picture, with the regions and their numbers.
+    page.paste(Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), (_LABEL, _GAP))
+    step = _SIDE // REGIONS
+    for number in range(len(parts)):
+        x, y = _LABEL + number % REGIONS * step, _GAP + number // REGIONS * step
+        pen.rectangle((x, y, x + step - 1, y + step - 1), outline=_LINE)
+        pen.text((x + 3, y + 2), str(number + 1), fill=_LINE, stroke_width=1, stroke_fill=_INK)
+    # One strip a region: frames over time.
+    top = _SIDE + 2 * _GAP
+    for number, weights in enumerate(parts):
+        shades = 255 - np.round(255 * weights / max(float(weights.max()), 1e-12)).astype(np.uint8)
+        strip = Image.fromarray(shades[None]).resize((_WIDTH, _ROW - 2), Image.Resampling.NEAREST)
+        page.paste(strip.convert("RGB"), (_LABEL, top + number * _ROW))
+        pen.text((8, top + number * _ROW - 1), str(number + 1), fill=_INK)
+    pen.text((_LABEL, top + len(parts) * _ROW + 2), "first word", fill=_INK)
+    pen.text((_LABEL + _WIDTH, top + len(parts) * _ROW + 2), "last", fill=_INK, anchor="ra")
+    return np.asarray(page)

@@ -1,0 +1,78 @@
+"""DAMSMs as releases: frozen judges of images and speech, for a generator's training and for R-precision."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from speech2img.distributed.collectives import gather_with_grad, world
+from speech2img.errors import CheckpointError, ConfigError
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.attngan.damsm import DAMSM, Compared
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.networks import build_network
+from speech2img.storage.releases.release import load_release, release_sha256
+
+KIND = "damsm"
+
+
+@dataclass(frozen=True, eq=False)
+class ReleasedDAMSM:
+    """A DAMSM that does not learn."""
+
+    network: DAMSM
+    """On the device, in evaluation mode, without gradients to its weights."""
+    sha256: str
+    """Of its release."""
+
+
+def load_damsm(name: str | Path, *, speech_dim: int, device: torch.device) -> ReleasedDAMSM:
+    """Load a DAMSM for speech of one size.
+
+    Parameters
+    ----------
+    name : str or Path
+        Run folder or release folder.
+    speech_dim : int
+        Size of the frames and sentences that it will see.
+    device : torch.device
+        Where it computes.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged.
+    ConfigError
+        If it is one of speech of another size.
+    """
+    folder = find_release(name)
+    tensors, config = load_release(folder)
+    settings = config.get("damsm")
+    if config.get("kind") != KIND or not isinstance(settings, dict):
+        raise CheckpointError.about(folder, "it holds no DAMSM", "give a run of 'speech2img train damsm'")
+    if settings.get("speech_dim") != speech_dim:
+        reason = f"it was trained on embeddings of {settings.get('speech_dim')} numbers, these have {speech_dim}"
+        raise ConfigError.about(f"damsm {name}", reason, "train one on these embeddings")
+    network = build_network(DAMSM, settings, tensors, name=str(folder))
+    return ReleasedDAMSM(network.to(device).eval().requires_grad_(False), release_sha256(folder))
+
+
+def compare(network: DAMSM, images_B3SS: Tensor, speech: SpeechEncoding) -> Compared:
+    """Images and speech in one space, of the rows of all processes; lengths on the CPU.
+
+    Parameters
+    ----------
+    network : DAMSM
+        In training or frozen.
+    images_B3SS : Tensor [shape=(B, 3, S, S), range -1..1]
+        Images; gradients flow to them.
+    speech : SpeechEncoding
+        What is said of each, with frames.
+    """
+    compared: Compared = network(images_B3SS, speech)
+    if world().count == 1:
+        return compared  # lengths go to the device and back for other processes only: the host would wait for it
+    on_device = compared._replace(lengths=compared.lengths.to(compared.image.device))
+    gathered = gather_with_grad(on_device)
+    return gathered._replace(lengths=gathered.lengths.cpu())

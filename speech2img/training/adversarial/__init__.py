@@ -1,0 +1,1 @@
+"""What trainings of generators against StackGAN-v1's and AttnGAN's discriminators share."""
