@@ -229,7 +229,7 @@ def _generate(
             )
             # Write each at once.
             made_folder(args.out)
-            texts = batch.texts or [None] * len(batch)
+            texts: Sequence[str | None] = batch.texts or [None] * len(batch)
             for what, stage in zip(kinds, generated[-len(stages) :], strict=True):
                 for position, images, text in zip(run, stage, texts, strict=True):
                     for number, image in enumerate(images, start=first):
