@@ -74,7 +74,7 @@ def load_speech_networks(
             f"holds a {config.get('kind')!r}, not a speech encoder",
             "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
         )
-    encoder = _build(_encoder_class(config), config, "encoder", tensors, folder)
+    encoder = _build(encoder_class(config), config, "encoder", tensors, folder)
     mel = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=folder)
     confidence = None
     if "confidence" in config:
@@ -102,8 +102,14 @@ def load_speech_networks(
     return SpeechNetworks(encoder, mel, sampler, sha256, confidence)
 
 
-def _encoder_class(config: Mapping[str, Any]) -> Callable[..., SpeechEncoder]:
-    """What builds the encoder of a release: a network that hears, or a cascade's recogniser and text encoder."""
+def encoder_class(config: Mapping[str, Any]) -> Callable[..., SpeechEncoder]:
+    """What builds the encoder of a release: a network that hears, or a cascade's recogniser and text encoder.
+
+    Parameters
+    ----------
+    config : Mapping
+        Of the release.
+    """
     settings = config.get("encoder")
     if isinstance(settings, Mapping) and settings.get("network") == "cascade":
         from speech2img.recognition.encoder import TranscribingEncoder

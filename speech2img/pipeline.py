@@ -183,11 +183,12 @@ class SpeechToImage(EmbeddingsToImage):
         speech, said = self._encode(sources, several, frames=self.needs_frames)
         said.warn()
         stages = self.generate(speech, seed=seed, num_images=num_images, return_stages=True)
+        texts = speech.texts or ()
 
         def picture(n: int, k: int) -> Any:
             images = [Image.fromarray(stage[n, k]) for stage in stages]
-            for image in images if speech.texts is not None else ():
-                image.info[TRANSCRIPT] = speech.texts[n]
+            for image in images if texts else ():
+                image.info[TRANSCRIPT] = texts[n]
             return images if return_stages else images[-1]
 
         pictures = [[picture(n, k) for k in range(num_images)] for n in range(len(sources))]

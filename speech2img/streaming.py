@@ -33,12 +33,11 @@ def stream_pictures(
     ConfigError
         If an argument does not fit the generator; at once, not at the first preview.
     """
-    texts = speech.texts or [None]
 
     def picture(pixels: np.ndarray) -> Image.Image:
         image = Image.fromarray(pixels)
-        if texts[0] is not None:
-            image.info[TRANSCRIPT] = texts[0]
+        if speech.texts:
+            image.info[TRANSCRIPT] = speech.texts[0]
         return image
 
     return (picture(images[0]) for images in stream_images(pipe, speech, seed=seed, steps=steps))

@@ -31,7 +31,9 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     parser.add_argument("--recogniser", metavar="M", help="of a cascade instead: what writes down speech")
     parser.add_argument("--text-encoder", metavar="M", help="of a cascade: the run of a text encoder, which reads that")
     parser.add_argument("--beams", type=positive, default=1, metavar="N", help="of its recogniser (default 1)")
-    parser.add_argument("--generator", required=True, metavar="M", help="run, release or shipped weights that generate")
+    parser.add_argument(
+        "--generator", metavar="M", help="run, release or shipped weights that generate (of a cascade: may come later)"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="release folder to write")
     parser.set_defaults(run=run)
 
@@ -48,7 +50,13 @@ def run(args: argparse.Namespace) -> int:
     if cascade == (args.encoder is not None) or (not cascade and (args.recogniser or args.text_encoder)):
         fix = "give --encoder, or --recogniser and --text-encoder"
         raise ConfigError.about("compose", "it is not clear what hears", fix)
-    if cascade:
+    if args.generator is None and not cascade:
+        raise ConfigError.about("compose", "nothing generates", "give --generator")
+    if args.generator is None:
+        from speech2img.recognition.cascade import save_cascade_encoder
+
+        save_cascade_encoder(args.recogniser, args.text_encoder, args.out, beams=args.beams)
+    elif cascade:
         from speech2img.recognition.cascade import save_cascade_encoder
 
         with scratch_folder() as folder:

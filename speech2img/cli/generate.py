@@ -220,8 +220,8 @@ def _generate(
         which = f"_{number}" if args.num_images > 1 else ""
         return args.out / f"{names[position]}{which}{what}.png"
 
-    def write(position: int, number: int, what: str, image: "np.ndarray", transcript: str | None) -> None:
-        write_image(path(position, number, what), image, transcript=transcript)
+    def write(position: int, number: int, what: str, image: "np.ndarray", text: str | None = None) -> None:
+        write_image(path(position, number, what), image, transcript=text)
         print(str(path(position, number, what)).encode("utf-8", "backslashreplace").decode())
 
     kinds = [f"_{size}px" if len(stages) > 1 else "" for size in stages]
@@ -243,7 +243,7 @@ def _generate(
             )
             # Write each at once.
             made_folder(args.out)
-            texts = batch.texts or [None] * len(run)
+            texts: Sequence[str | None] = batch.texts or [None] * len(batch)
             for what, stage in zip(kinds, generated[-len(stages) :], strict=True):
                 for position, images, text in zip(run, stage, texts, strict=True):
                     for number, image in enumerate(images, start=first):

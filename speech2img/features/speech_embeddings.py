@@ -24,9 +24,9 @@ from speech2img.features.image_features import Standardizer, load_features
 from speech2img.features.plain_frames import HEARD_WITH, PlainFrames, find_plain_frames, plain_key
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
 from speech2img.features.stores import demand_embeddings_or_nothing, derived, mel_store
+from speech2img.loading import encoder_class
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.pretrained import PretrainedEncoder
-from speech2img.models.encoders.registry import build_encoder
 from speech2img.storage.atomic import atomic_path
 from speech2img.storage.chunks import Chunk
 from speech2img.storage.foreign.peer_embeddings import save_li2020_embeddings, save_s2igan_embeddings
@@ -134,9 +134,13 @@ def extract_embeddings(
         )
     target = resolve_device(device)
     state = strip_prefix(tensors, "encoder.")
-    encoder = build_network(build_encoder, config.get("encoder"), state, name=str(source), fix="export it again")
+    encoder = build_network(
+        encoder_class(config), config.get("encoder"), state, name=str(source), fix="export it again"
+    )
     preset = released_preset(config.get("mel_preset"), n_mels=encoder.n_mels, source=source)
     encoder.to(target).eval()
+    if frames and not getattr(encoder, "has_frames", True):
+        raise ConfigError.about("--frames", f"{source} reads sentences alone", "omit it, or train a word-lstm")
 
     # Divide the utterances into batches.
     manifest = Manifest.load(root)
@@ -155,7 +159,7 @@ def extract_embeddings(
             encoding = heard.encode(batches[number], device=target)
         else:
             encoding = encode_batch(encoder, mels, batches[number], device=target, frames=padded_frames)
-        speech = EncodedSpeech.of(encoding, frames=frames)
+        speech = _with_zeros(EncodedSpeech.of(encoding, frames=frames))
         arrays = {"embeddings": speech.sentences}
         if speech.frames is not None:
             arrays["frames"] = np.concatenate(speech.frames)
@@ -192,6 +196,15 @@ def _heard_before(
     key = plain_key(encoder, recordings=store.source, front_end=front_end, longest=longest)
     stored = find_plain_frames(root, key=key)
     return PlainFrames(encoder, mels, store.ids, stored) if stored else None
+
+
+def _with_zeros(speech: EncodedSpeech) -> EncodedSpeech:
+    """Zeros where a cascade read nothing: a training goes on with what is there."""
+    if speech.texts is None:
+        return speech
+    silent = np.zeros_like(speech.sentences[:1])
+    frames = None if speech.frames is None else [steps if len(steps) else silent for steps in speech.frames]
+    return EncodedSpeech(np.nan_to_num(speech.sentences, nan=0.0), frames, speech.texts)
 
 
 def _padding(config: dict[str, Any], source: Path) -> tuple[int | None, float]:

@@ -65,6 +65,7 @@ class TranscribingEncoder(SpeechEncoder):
             self.recogniser = SpeechTransformer(**_plain(recogniser.get("network")))
         self.text_encoder = build_text_encoder(**_plain(text_encoder))
         self.embedding_dim = self.text_encoder.embedding_dim
+        self.has_frames = self.text_encoder.has_words
         self._opened: Recogniser | None = None
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 from speech2img.errors import ConfigError
 from speech2img.systems.attngan import ATTNGAN, ATTNGAN_512
 from speech2img.systems.base import System
+from speech2img.systems.cascade import CASCADE, CASCADE_ATTNGAN, CASCADE_WHISPER
 from speech2img.systems.li2020 import LI2020
 from speech2img.systems.ours import OURS
 from speech2img.systems.ours_latent_flow import OURS_LATENT_FLOW
@@ -27,6 +28,9 @@ SYSTEMS: dict[str, System] = {
     "s2igan": S2IGAN,
     "vq-diffusion": VQ_DIFFUSION,
     "s2ivq-d": S2IVQD,
+    "cascade": CASCADE,
+    "cascade-attngan": CASCADE_ATTNGAN,
+    "cascade-whisper": CASCADE_WHISPER,
     "ours": OURS,
     "ours-latent-flow": OURS_LATENT_FLOW,
 }

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,8 +49,10 @@ class _Written(NamedTuple):
     avg_logprob: float
 
 
-def fake_whisper(monkeypatch: pytest.MonkeyPatch, texts: list[str], folder: Path) -> Path:
-    """Install a module ``faster_whisper`` whose model writes these texts; a model folder with its files."""
+def fake_whisper(monkeypatch: pytest.MonkeyPatch, texts: list[str] | Callable[[int], list[str]], folder: Path) -> Path:
+    """Install a module ``faster_whisper`` whose model writes these texts, or what a function of the number of samples
+    gives; a model folder with its files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("model.bin", "config.json", "vocabulary.txt"):
         (folder / name).write_text("{}")
@@ -62,7 +65,8 @@ def fake_whisper(monkeypatch: pytest.MonkeyPatch, texts: list[str], folder: Path
 
         def transcribe(self, wave: Any, **options: Any) -> Any:
             assert wave.dtype.name == "float32" and options["language"] == "en"
-            return iter([_Written(f" {text}", float(n), n + 0.5, -0.1) for n, text in enumerate(texts)]), None
+            written = texts(len(wave)) if callable(texts) else texts
+            return iter([_Written(f" {text}", float(n), n + 0.5, -0.1) for n, text in enumerate(written)]), None
 
     module = types.ModuleType("faster_whisper")
     module.WhisperModel = WhisperModel  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from helpers import painted_corpus, tiny_trainings
+from helpers.recognisers import fake_whisper
 
 from speech2img.cli.main import main
 from speech2img.corpora.records.manifest import Manifest
@@ -17,6 +18,8 @@ from speech2img.features.stores import latent_store, token_store
 from speech2img.images.codecs import load_codec
 from speech2img.metrics.report.protocols import PROTOCOLS
 from speech2img.pipeline import SpeechToImage
+from speech2img.recognition.cascade import save_cascade_encoder
+from speech2img.recognition.encoder import WHISPER_FOLDER
 from speech2img.storage.releases.release import load_release
 from speech2img.systems.registry import PUBLISHED, SYSTEMS, markdown_table, preset, presets, table
 from speech2img.training.attngan.settings import AttnGANSettings
@@ -25,9 +28,11 @@ from speech2img.training.damsm.settings import DAMSMSettings
 from speech2img.training.encoder.settings import CRNNSettings, EncoderSettings
 from speech2img.training.latent_flow.settings import LatentFlowSettings
 from speech2img.training.prior.settings import PriorSettings
+from speech2img.training.recogniser.settings import RecogniserSettings
 from speech2img.training.stackgan.settings import StackGANSettings
 from speech2img.training.stackgan_v1.settings import StackGANv1Settings
 from speech2img.training.stages import STAGES
+from speech2img.training.text_encoder.settings import TextEncoderSettings
 from speech2img.training.train import train
 from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
 
@@ -75,6 +80,14 @@ def _small(settings: Any, run: Path) -> Any:
     if isinstance(settings, DAMSMSettings):
         few = {"embedding_dim": 8, "image_size": 64, "evaluation_utterances": 2, "workers": 1}
         return replace(settings, embeddings="spoken", trunk=str(run / "corpus" / "trunk"), **few)
+    if isinstance(settings, RecogniserSettings):
+        mel = settings.mel_preset if settings.form == "published" else "li2020"
+        sizes = {"width": 8, "head_width": 4, "feed_forward": 12, "encoder_layers": 1}
+        tiny_network = replace(settings.model, **sizes)
+        return replace(settings, mel_preset=mel, model=tiny_network, evaluation_utterances=2, mask_bands=0, workers=1)
+    if isinstance(settings, TextEncoderSettings):
+        # After two steps an encoder over letters still gives nearly the same of all texts.
+        return replace(settings, embeddings="spoken", network="word-lstm", word_dim=6)
     if isinstance(settings, StackGANv1Settings | AttnGANSettings):
         tiny: dict[str, Any] = {"width": 4, "discriminator_width": 4, "residual_blocks": 1}
         tiny |= {"num_stages": 2} if isinstance(settings, AttnGANSettings) else {}
@@ -93,8 +106,34 @@ def _write_tokens(root: Path, codec: Path) -> None:
     token_store(Manifest.load(root), load_codec(codec), size=128, device="cpu", workers=1, progress=False)
 
 
+WORDS = ("red", "blue", "small", "snow", "wing", "beak", "crown")
+
+
+def _write_captions(root: Path) -> None:
+    """Give the toy corpus captions that differ."""
+    manifest = Manifest.load(root)
+    items = [
+        replace(
+            item, captions=tuple(replace(one, text=f"{WORDS[row % 7]} {WORDS[one.index]}") for one in item.captions)
+        )
+        for row, item in enumerate(manifest.items)
+    ]
+    Manifest(root, manifest.corpus, items).save()
+
+
+def _read_all(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a cascade makes of the toy corpus takes the place of the encoder's embeddings."""
+    whisper = fake_whisper(monkeypatch, lambda samples: [WORDS[samples // 100 % 7]], folder / "whisper")
+    monkeypatch.setenv(WHISPER_FOLDER, str(whisper))
+    save_cascade_encoder(str(whisper), str(folder / "text-encoder"), folder / "cascade-encoder")
+    words = load_release(folder / "text-encoder" / "export")[1]["text_encoder"]["network"] == "word-lstm"
+    extract_embeddings(folder / "cascade-encoder", root, name="spoken", frames=words, progress=False)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tmp_path: Path) -> None:
+def test_every_stage_of_a_system_trains_and_the_last_one_generates(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tiny_trainings.build(tmp_path / "corpus")
     extract_image_embeddings(root, "teacher", name="picture")
     codec = load_codec(root / "codec")
@@ -103,12 +142,17 @@ def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tm
     system = SYSTEMS[name.removesuffix(PUBLISHED)]
     stages = system.published if name.endswith(PUBLISHED) else system.stages
 
+    if "text-encoder" in stages:
+        _write_captions(root)
+
     # Speech embeddings of the system's own encoder, or of Li et al.'s where it has none.
     encoder = preset("encoder", name if "encoder" in stages else "li2020")
     train("encoder", root, tmp_path / "encoder", _small(encoder, tmp_path), device="cpu", progress=False)
     extract_embeddings(tmp_path / "encoder", root, name="spoken", frames=True, progress=False)
 
     for stage in stages:
+        if stage == "generator" and "text-encoder" in stages:
+            _read_all(root, tmp_path, monkeypatch)
         if stage != "encoder":
             settings = _small(preset(stage, name), tmp_path)
             assert train(stage, root, tmp_path / stage, settings, device="cpu", progress=False).finished
@@ -117,16 +161,20 @@ def test_every_stage_of_a_system_trains_and_the_last_one_generates(name: str, tm
         assert load_release(tmp_path / stage / "export")[1]["step"] == 2
     model = SpeechToImage.load(tmp_path / list(stages)[-1], device="cpu")
     recording = next((root / "audio").glob("*.wav"))
-    side = 64 if name == "stackgan-v1" else 128
+    side = 64 if name in ("stackgan-v1", "cascade") else 128
+    if "text-encoder" in stages:
+        assert "transcript" in model.capabilities
     assert model(recording, seed=0).size == (side, side)
 
 
 def test_names_of_presets_stay() -> None:
     attngans, ours = ["attngan", "attngan-512"], ["ours", "ours-latent-flow"]
+    cascades = ["cascade", "cascade-attngan", "cascade-whisper"]
+    assert list(presets("recogniser")) == cascades[:2] and list(presets("text-encoder")) == cascades
     assert list(presets("encoder")) == [*attngans, "li2020", "s2igan", "s2igan-published", "s2ivq-d", *ours]
     stackgans, others = ["stackgan-v1", "stackgan-v2"], ["li2020", "s2igan", "s2igan-published"]
     diffusions = ["vq-diffusion", "s2ivq-d", "s2ivq-d-published"]
-    assert list(presets("generator")) == [*stackgans, *attngans, *others, *diffusions, *ours]
+    assert list(presets("generator")) == [*stackgans, *attngans, *others, *diffusions, *cascades, *ours]
     assert list(presets("damsm")) == attngans
     assert list(presets("prior")) == ["ours"] and not presets("judge")
     assert all(system.protocol in (None, *PROTOCOLS) for system in SYSTEMS.values())

@@ -39,7 +39,7 @@ class SpeechEmbedding(nn.Module):
 
     def __init__(self, bands: int, width: int, strides: Sequence[int], kernel: int) -> None:
         super().__init__()
-        self.kernel = kernel
+        self.kernel, self.strides = kernel, tuple(strides)
         channels = [bands, *[width] * len(strides)]
         self.convs = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride)
@@ -48,8 +48,8 @@ class SpeechEmbedding(nn.Module):
 
     def published(self, frames_BFT: Tensor) -> Tensor:
         """Steps (B, width, S) of frames, padded as Keras pads them: nothing is masked."""
-        for conv in self.convs:
-            padding = same_padding(frames_BFT.shape[2], self.kernel, conv.stride[0])
+        for conv, stride in zip(self.convs, self.strides, strict=True):
+            padding = same_padding(frames_BFT.shape[2], self.kernel, stride)
             frames_BFT = F.relu(conv(F.pad(frames_BFT, padding)))
         return frames_BFT
 
@@ -69,8 +69,8 @@ class SpeechEmbedding(nn.Module):
         lengths_B : Tensor [shape=(B,), int64]
             Valid steps: ceil(frames / stride) from convolution to convolution.
         """
-        for conv in self.convs:
-            side, stride = self.kernel // 2, conv.stride[0]
+        side = self.kernel // 2
+        for conv, stride in zip(self.convs, self.strides, strict=True):
             inside = F.pad(masked(frames_BFT, lengths_B), (side, side + stride - 1))
             lengths_B = -(-lengths_B // stride)
             frames_BFT = F.relu(conv(inside))[:, :, : -(-frames_BFT.shape[2] // stride)]

@@ -156,7 +156,10 @@ class SpeechTransformer(CharacterRecogniser):
 
     def begin(self, encoded: EncodedUtterances) -> DecodingState:
         """State before the first character: the keys and values of the speech are computed here, once."""
-        caches = [DecoderCache(layer.speech_attention.keys_and_values(encoded.steps_BSD)) for layer in self.decoder]
+        caches = []
+        for layer in self.decoder:
+            assert isinstance(layer, DecoderLayer)
+            caches.append(DecoderCache(layer.speech_attention.keys_and_values(encoded.steps_BSD)))
         return DecodingState(caches, encoded.allowed_B11S())
 
     def read(self, numbers_BN: Tensor, state: DecodingState) -> Tensor:

@@ -182,7 +182,7 @@ def recogniser_data(
     chosen = np.unique(np.linspace(0, len(held) - 1, min(len(held), settings.evaluation_utterances)).astype(np.int64))
     held = held[chosen]
     left_out = len(train) - len(rows)
-    return RecogniserData(mels, batches, held, [spoken[row].text for row in held], unheard[held], left_out)
+    return RecogniserData(mels, batches, held, [spoken[row].text for row in held.tolist()], unheard[held], left_out)
 
 
 def _store(root: Path, spoken: Sequence[Spoken], settings: RecogniserSettings, *, progress: bool) -> MelStore:

@@ -1,6 +1,7 @@
 """Training of a recogniser: every character is predicted from the speech and the true characters before it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from speech2img.audio.mel import MEL_PRESETS
 from speech2img.batches.encoding import BATCH_FRAMES, batches_by_length
 from speech2img.config import settings_to_dict
 from speech2img.distributed.collectives import gather_with_grad, is_main_process
-from speech2img.losses.characters import character_loss, ctc_loss
+from speech2img.losses.characters import Over, character_loss, ctc_loss
 from speech2img.metrics.functional.error_rates import character_edits, word_edits
 from speech2img.models.recognisers.decoding import greedy
 from speech2img.models.recognisers.speech_transformer import SpeechTransformer
@@ -24,7 +25,7 @@ from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
 
 
-def network_arguments(settings: RecogniserSettings) -> dict[str, object]:
+def network_arguments(settings: RecogniserSettings) -> dict[str, Any]:
     """Arguments of `SpeechTransformer`, as a release holds them."""
     published = settings.form == "published"
     alphabet = {} if published else {"alphabet": settings.alphabet}
@@ -107,7 +108,7 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
 
         # Losses over the rows of all processes.
         logits, wanted = gather_with_grad((logits.float(), wanted))
-        over = "all" if self.settings.form == "published" else "kept"
+        over: Over = "all" if self.settings.form == "published" else "kept"
         characters = character_loss(logits, wanted, smoothing=self.settings.label_smoothing, over=over)
         if steps is None:
             return {"loss": characters, "characters": characters}

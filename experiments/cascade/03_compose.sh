@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Put the cascade together in front of the generator of the direct model (GENERATOR, default songbirds); with WHISPER=FOLDER another
+# one that reads with Whisper. After 01 and 02.
+source "$(dirname "$0")/../common.sh"
+RUNS=${RUNS:-runs/cascade}
+GENERATOR=${GENERATOR:-songbirds}
+step "cascade" speech2img compose --recogniser "$RUNS/recogniser" --text-encoder "$RUNS/text" --generator "$GENERATOR" \
+    --out "$RUNS/cascade"
+if [ -n "${WHISPER:-}" ]; then
+    step "cascade with Whisper" speech2img compose --recogniser "$WHISPER" --text-encoder "$RUNS/text" \
+        --generator "$GENERATOR" --out "$RUNS/cascade-whisper"
+fi
