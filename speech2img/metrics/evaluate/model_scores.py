@@ -1,6 +1,7 @@
 """Numbers that only a model has: what it says of speech, and how its images of one utterance vary."""
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from speech2img.metrics.report.report import relative_accuracy_name
 
 K_WAYS = 12
 """Classes in a subset of the k-way centroid accuracy: the unseen test species of the standard CUB subset used here."""
+FEWEST_OF_A_LENGTH = 5
+"""Utterances of so many mentions, below which a length is left out."""
 UTTERANCES_PROTOCOL = "one picture an utterance, fresh noise for each"
 
 
@@ -47,7 +50,7 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
             "= (accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
         )
         scores += _four(prefix, score, protocol, seed)
-    return scores + _whole_sentences(spoken, worded or mentioned, seed)
+    return [*scores, *_whole_sentences(spoken, worded or mentioned, seed), *_by_length(spoken, seed)]
 
 
 def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) -> list[Score]:
@@ -72,6 +75,28 @@ def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) 
                 is_share=True,
             )
         )
+    return scores
+
+
+def _by_length(spoken: SpokenAttributes, seed: int) -> list[Score]:
+    """Accuracy, chance and real images' share of utterances that mention one attribute, two, three, ..."""
+    rows_of: dict[int, list[int]] = {}
+    for row, mention in enumerate(spoken.mentions):
+        rows_of.setdefault(len(mention), []).append(row)
+    scores: list[Score] = []
+    lengths = sorted(count for count, rows in rows_of.items() if count and len(rows) >= FEWEST_OF_A_LENGTH)
+    # One length alone is what the numbers over all say already.
+    for count in lengths if len(lengths) > 1 else ():
+        part = [[values[row] for row in rows_of[count]] for values in (spoken.readings, spoken.mentions)]
+        real = [spoken.real_readings[row] for row in rows_of[count]]
+        score = score_mentions(*part, real_readings=real, seed=seed)
+        protocol = (
+            f"utterances that mention {count} attribute(s), in words or by the manner of speaking; "
+            f"{UTTERANCES_PROTOCOL}; chance = same pictures against the others of these; interval by 1,000 resamples "
+            "of utterances; n = mentions"
+        )
+        four = _four("spoken_attribute", score, protocol, seed)
+        scores += [replace(one, name=f"{one.name}_of_{count}_mentioned") for one in four]
     return scores
 
 
