@@ -121,11 +121,11 @@ def _run_protocols(args: argparse.Namespace) -> int:
         real = _side(args.real, args.list_real, "real", upright=upright)
         if real is None and args.root is not None:
             real = _corpus(own)
-        for side, option in ((generated, "--generated"), (real, "--real")):
-            if side is None or isinstance(side, Path):
-                reason = "none are given" if side is None else f"{side} holds statistics alone"
-                fix = f"give folders as --generated and --real, or --root for the real ones ({option} is lacking)"
-                raise ConfigError.about("--protocol", f"several protocols need pictures of both sides: {reason}", fix)
+        if generated is None or real is None or isinstance(generated, Path) or isinstance(real, Path):
+            option, side = ("--generated", generated) if not _is_pictures(generated) else ("--real", real)
+            reason = "none are given" if side is None else f"{side} holds statistics alone"
+            fix = f"give folders as --generated and --real, or --root for the real ones ({option} is lacking)"
+            raise ConfigError.about("--protocol", f"several protocols need pictures of both sides: {reason}", fix)
         sides[name] = ProtocolSides(generated, real)
     # Measure, and show the table.
     classifier = args.classifier and load_image_classifier(args.classifier, device=resolve_device(args.device))
@@ -135,6 +135,10 @@ def _run_protocols(args: argparse.Namespace) -> int:
     print((out / "report.md").read_text(encoding="utf-8"))
     print(f"report: {out / 'report.md'}")
     return 0
+
+
+def _is_pictures(side: "Side | None") -> bool:
+    return side is not None and not isinstance(side, Path)
 
 
 def _side(folders: list[Path] | None, listed: Path | None, which: str, *, upright: bool) -> "Side | None":

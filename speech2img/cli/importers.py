@@ -324,8 +324,7 @@ IMPORTERS: Mapping[str, Importer] = {
         for variant in ("lite0", "lite1", "lite2")
     },
     "fid-inception": Importer(
-        "pt_inception-2015-12-05-*.pth, its folded layers as .npz of one or several files, or a TorchScript file",
-        _fid_inception,
+        "pt_inception-2015-12-05-*.pth, folded layers in one or two .npz, or a TorchScript file", _fid_inception
     ),
     "torchvision-inception": Importer("inception_v3_google-*.pth", _torchvision_inception),
     "tacotron2": Importer("NVIDIA's tacotron2_statedict.pt: text to log-mel frames", _tacotron2),

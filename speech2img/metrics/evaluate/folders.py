@@ -231,7 +231,8 @@ class _Evaluation:
                 report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
             )
         if self.more_readers and self.training is not None and self.reader is not None:
-            sides = ThreeSides(*self.images, self.training)
+            made, true = self.images
+            sides = ThreeSides(made, true, self.training)
             add_ratio_rows(
                 report,
                 sides,

@@ -6,7 +6,7 @@ To add one, add a row: ``METRICS["mine"] = Metric("my distance", needs={"feature
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
@@ -62,18 +62,15 @@ def _frechet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.kernel_distance import kernel_score
 
-    # Both sides by their features.
-    generated, real = inputs.generated, inputs.real
-    assert generated is not None and real is not None and generated.features is not None and real.features is not None
-    size = {} if options.subset_size is None else {"subset_size": options.subset_size}
+    made, true = _both(inputs)
     score = kernel_score(
-        generated.features(),
-        real.features(),
+        made.rows,
+        true.rows,
         num_subsets=options.num_subsets,
-        ids_a=generated.ids,
-        ids_b=real.ids,
+        subset_size=options.subset_size,
+        ids_a=made.ids,
+        ids_b=true.ids,
         seed=options.seed,
-        **size,
     )
     return [score]
 
@@ -81,41 +78,53 @@ def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _precision_recall(inputs: MetricInputs, options: MetricOptions) -> "Sequence[Score]":
     from speech2img.metrics.functional.precision_recall import precision_recall
 
-    generated, real = inputs.generated, inputs.real
-    assert generated is not None and real is not None and generated.features is not None and real.features is not None
-    return precision_recall(
-        generated.features(), real.features(), ids_generated=generated.ids, ids_real=real.ids, seed=options.seed
-    )
+    made, true = _both(inputs)
+    return precision_recall(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)
 
 
 def _rbf_kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.rbf_distance import rbf_score
 
-    made, true, names = _both(inputs)
-    size = {} if options.subset_size is None else {"subset_size": options.subset_size}
-    return [rbf_score(made, true, num_subsets=options.num_subsets, seed=options.seed, **names, **size)]
+    made, true = _both(inputs)
+    score = rbf_score(
+        made.rows,
+        true.rows,
+        num_subsets=options.num_subsets,
+        subset_size=options.subset_size,
+        ids_a=made.ids,
+        ids_b=true.ids,
+        seed=options.seed,
+    )
+    return [score]
 
 
 def _frechet_infinity(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.frechet_infinity import frechet_infinity_score
 
-    made, true, names = _both(inputs)
-    ids = {"ids_generated": names["ids_a"], "ids_real": names["ids_b"]}
-    return [frechet_infinity_score(made, true, allow_small=options.allow_small, seed=options.seed, **ids)]
+    made, true = _both(inputs)
+    score = frechet_infinity_score(
+        made.rows,
+        true.rows,
+        allow_small=options.allow_small,
+        ids_generated=made.ids,
+        ids_real=true.ids,
+        seed=options.seed,
+    )
+    return [score]
 
 
 def _mind(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.sliced_wasserstein import mind_score
 
-    made, true, names = _both(inputs)
-    return [mind_score(made, true, ids_generated=names["ids_a"], ids_real=names["ids_b"], seed=options.seed)]
+    made, true = _both(inputs)
+    return [mind_score(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)]
 
 
 def _density_coverage(inputs: MetricInputs, options: MetricOptions) -> "Sequence[Score]":
     from speech2img.metrics.functional.density_coverage import density_coverage
 
-    made, true, names = _both(inputs)
-    return density_coverage(made, true, ids_generated=names["ids_a"], ids_real=names["ids_b"], seed=options.seed)
+    made, true = _both(inputs)
+    return density_coverage(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)
 
 
 def _wavelet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
@@ -143,16 +152,23 @@ def _wavelet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _memorisation(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.memorisation import memorisation
 
-    made, true, _ = _both(inputs)
+    made, true = _both(inputs)
     assert inputs.training is not None and inputs.training.features is not None
-    return memorisation(made, true, inputs.training.features()).scores(seed=options.seed)
+    return memorisation(made.rows, true.rows, inputs.training.features()).scores(seed=options.seed)
 
 
-def _both(inputs: MetricInputs) -> "tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Sequence[str] | None]]":
-    """Features of both sides, and the names of their pictures."""
+class _Rows(NamedTuple):
+    """Features of one side, and the names of its pictures."""
+
+    rows: "NDArray[np.float32]"
+    ids: "Sequence[str] | None"
+
+
+def _both(inputs: MetricInputs) -> tuple[_Rows, _Rows]:
+    """Generated and real pictures by their features."""
     generated, real = inputs.generated, inputs.real
     assert generated is not None and real is not None and generated.features is not None and real.features is not None
-    return generated.features(), real.features(), {"ids_a": generated.ids, "ids_b": real.ids}
+    return _Rows(generated.features(), generated.ids), _Rows(real.features(), real.ids)
 
 
 def _described_class(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
