@@ -79,7 +79,7 @@ def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) 
 
 
 def _by_length(spoken: SpokenAttributes, seed: int) -> list[Score]:
-    """Accuracy, chance and real images' share of utterances that mention one attribute, two, three, ..."""
+    """The same of utterances that mention one attribute, two, three, ..., each apart."""
     rows_of: dict[int, list[int]] = {}
     for row, mention in enumerate(spoken.mentions):
         rows_of.setdefault(len(mention), []).append(row)
@@ -95,8 +95,11 @@ def _by_length(spoken: SpokenAttributes, seed: int) -> list[Score]:
             f"{UTTERANCES_PROTOCOL}; chance = same pictures against the others of these; interval by 1,000 resamples "
             "of utterances; n = mentions"
         )
-        four = _four("spoken_attribute", score, protocol, seed)
-        scores += [replace(one, name=f"{one.name}_of_{count}_mentioned") for one in four]
+        # All of them right at once, too: it falls with their number.
+        alike = SpokenAttributes(*part, real)
+        said = {name for mention in alike.mentions for name in mention}
+        found = [*_four("spoken_attribute", score, protocol, seed), *_whole_sentences(alike, said, seed)]
+        scores += [replace(one, name=f"{one.name}_of_{count}_mentioned") for one in found]
     return scores
 
 

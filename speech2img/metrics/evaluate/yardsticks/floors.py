@@ -9,9 +9,10 @@ from speech2img.metrics.evaluate.inputs import FeatureSide, MetricInputs, Metric
 from speech2img.metrics.evaluate.registry import measure
 from speech2img.metrics.functional.bootstrap import canonical_order
 from speech2img.metrics.functional.frechet_distance import fit_gaussian
+from speech2img.metrics.report.report import FLOORS
 from speech2img.metrics.report.section import ReportSection
 
-TRAINING, HALVES = "_of_training_pictures", "_of_test_halves"
+TRAINING, HALVES = FLOORS
 """Ends of the names of the two floors."""
 NO_FLOOR = ("described_class", "inception_score", "memorisation")
 """Metrics of generated pictures alone: of real ones they say nothing, or stand beside already."""

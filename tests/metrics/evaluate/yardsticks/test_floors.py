@@ -1,5 +1,7 @@
 """Floors: training pictures and halves under the same measures, silent where the number itself is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,14 @@ def test_both_floors_are_the_plain_distances() -> None:
     assert {"kernel_distance_of_test_halves", "mind_of_training_pictures", "density_of_test_halves"} <= {
         row.name for row in report.rows
     }
+    # Side by side in the report, not among the other numbers.
+    add = floors(real, training, seed=5)
+    kept = next(one for one in add.rows if one.name == "mind_of_test_halves")
+    add.add(replace(kept, name="mind"))
+    text = add.to_markdown()
+    line = next(line for line in text.splitlines() if line.startswith("| mind | g |"))
+    assert "## Beside real pictures" in text and line in text and text.count("(n 20)") >= 2
+    assert "mind_of_test_halves | g" not in text
     assert halves(side(0, 41, "real"), seed=5)[0].ids == first.ids != halves(real, seed=6)[0].ids
 
 
