@@ -129,7 +129,7 @@ def _run_protocols(args: argparse.Namespace) -> int:
         sides[name] = ProtocolSides(generated, real)
     # Measure, and show the table.
     classifier = args.classifier and load_image_classifier(args.classifier, device=resolve_device(args.device))
-    settings = _settings(args, from_corpus=args.fit is None)
+    settings = _settings(args, from_corpus=False)
     out = args.out or OUT
     evaluate_protocols(sides, readers=_readers(args), classifier=classifier or None, settings=settings, out=out)
     print((out / "report.md").read_text(encoding="utf-8"))

@@ -13,9 +13,13 @@ def test_the_command_line_parts_protocols_by_commas(
     folders: tuple[Path, Path], tmp_path: Path, stub: type[StubReader], capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["evaluate", "--generated", str(folders[0]), "--real", str(folders[1]), "--network", "net"]
-    assert main([*argv, "--protocol", "clean,pytorch-fid", "--allow-small", "--out", str(tmp_path / "out")]) == 0
+    assert main([*argv, "--protocol", "clean,pytorch-fid,sta", "--allow-small", "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert f"## {TITLE}" in out and "| clean |" in out and "| pytorch-fid |" in out
+    fids = {
+        line.split(" | ")[0]: line.split(" | ")[1] for line in out.splitlines() if line.startswith(("| sta", "| pyt"))
+    }
+    assert len(set(fids.values())) == 2  # squashed to 256 px first, or not
     with pytest.raises(SystemExit):
         main([*argv, "--protocol", "clean,none-such"])
     assert "no protocol 'none-such'" in capsys.readouterr().err

@@ -87,16 +87,18 @@ def _by_length(spoken: SpokenAttributes, seed: int) -> list[Score]:
     lengths = sorted(count for count, rows in rows_of.items() if count and len(rows) >= FEWEST_OF_A_LENGTH)
     # One length alone is what the numbers over all say already.
     for count in lengths if len(lengths) > 1 else ():
-        part = [[values[row] for row in rows_of[count]] for values in (spoken.readings, spoken.mentions)]
-        real = [spoken.real_readings[row] for row in rows_of[count]]
-        score = score_mentions(*part, real_readings=real, seed=seed)
+        readings, mentions, real = (
+            [values[row] for row in rows_of[count]]
+            for values in (spoken.readings, spoken.mentions, spoken.real_readings)
+        )
+        score = score_mentions(readings, mentions, real_readings=real, seed=seed)
         protocol = (
             f"utterances that mention {count} attribute(s), in words or by the manner of speaking; "
             f"{UTTERANCES_PROTOCOL}; chance = same pictures against the others of these; interval by 1,000 resamples "
             "of utterances; n = mentions"
         )
         # All of them right at once, too: it falls with their number.
-        alike = SpokenAttributes(*part, real)
+        alike = SpokenAttributes(readings, mentions, real)
         said = {name for mention in alike.mentions for name in mention}
         found = [*_four("spoken_attribute", score, protocol, seed), *_whole_sentences(alike, said, seed)]
         scores += [replace(one, name=f"{one.name}_of_{count}_mentioned") for one in found]

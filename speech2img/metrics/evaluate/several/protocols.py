@@ -151,7 +151,7 @@ class _Protocols:
                     self.classifier,
                     protocol=protocol.name,
                     corpus=self.settings.corpus,
-                    fit=self.settings.fit,
+                    fit=self._fit(protocol),
                     side=self.settings.side,
                 )
                 self._add_score(plan, self.classifier, protocol, sides)
@@ -170,10 +170,14 @@ class _Protocols:
             protocol=protocol.name,
             taps=(tap,),
             corpus=settings.corpus,
-            fit=settings.fit,
+            fit=self._fit(protocol),
             side=settings.side,
             allow_small=settings.allow_small,
         )
+
+    def _fit(self, protocol: Protocol) -> str | None:
+        """As asked for; else the protocol's own, and without one each picture as it is."""
+        return self.settings.fit or (None if protocol.frechet.squash is not None else "each")
 
     def _read(self, source: ImageSource, reader: FeatureExtractor, wanted: FeatureSettings) -> ImageSet:
         settings = self.settings
