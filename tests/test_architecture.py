@@ -41,7 +41,7 @@ SUB_ROOMS = {
     "corpora": ("", "songbirds", "readers", "folder", "checks", "records"),
     "corpora.songbirds": ("", "rendering", "languages"),
     "metrics": ("evaluate", "report", "images", "functional", ""),
-    "metrics.evaluate": ("conditions", ""),
+    "metrics.evaluate": ("conditions", "several", "yardsticks", ""),
     "models": (
         "tts",
         "generators",
@@ -97,6 +97,8 @@ APART = {
 """Folders that know nothing of each other."""
 MAY_BOTH = {
     ("storage", "", "foreign"),
+    ("metrics.evaluate", "", "several"),
+    ("metrics.evaluate", "", "yardsticks"),
     ("audio", "decoders", ""),
     ("corpora.songbirds", "rendering", ""),
     *(("training", "", kind) for kind in APART["training"]),

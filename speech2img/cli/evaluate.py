@@ -32,6 +32,7 @@ FOLDER_OPTIONS = (
     "list_generated",
     "real",
     "list_real",
+    "train",
     "save_stats",
     "taps",
     "fit",
@@ -87,11 +88,13 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument(
         "--network",
+        nargs="+",
         type=Path,
         metavar="FILE",
-        help="of two folders: Inception, as a release of 'import' or the published file. Of a model: GoogLeNet or "
-        "Inception in either form, EfficientNet-Lite as a release, or an attribute network, behind Frechet distance "
-        "and diversity (default: the judge; else the network that made --features)",
+        help="of two folders: Inception, as a release of 'import' or the published file; several give ratios of "
+        "distances and, with --protocol A,B, each protocol its own. Of a model: GoogLeNet or Inception in either form, "
+        "EfficientNet-Lite as a release, or an attribute network, behind Frechet distance and diversity (default: the "
+        "judge; else the network that made --features)",
     )
     # Options of each of the two plans.
     _add_model(parser.add_argument_group("a model"))
@@ -175,6 +178,15 @@ def _conditions(text: str) -> tuple[str, ...]:
     return names
 
 
+def _protocols(text: str) -> tuple[str, ...]:
+    """Names of protocols, parted by commas."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if wrong := [name for name in names if name not in PROTOCOLS] or not names:
+        shown = "no protocol" if wrong is True else f"no protocol {wrong[0]!r:.40}"
+        raise argparse.ArgumentTypeError(f"{shown}; known: {', '.join(PROTOCOLS)}")
+    return names
+
+
 def _add_folders(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--generated", nargs="+", type=Path, metavar="DIR", help="folders with generated pictures, or one .npz of them"
@@ -190,6 +202,14 @@ def _add_folders(group: "argparse._ArgumentGroup") -> None:
             help=f"text file with one picture a line, from the folder of --{which} or its own",
         )
     # More measures.
+    group.add_argument(
+        "--train",
+        nargs="+",
+        type=Path,
+        metavar="DIR",
+        help="folders with real pictures that the model was trained on: measured like the generated ones, and who is "
+        "nearest to whom; of a corpus with --root they are known",
+    )
     group.add_argument(
         "--save-stats",
         type=Path,
@@ -238,9 +258,11 @@ def _add_inception(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--protocol",
-        choices=tuple(PROTOCOLS),
-        help="clean: recommended; the others as these papers and programs did it, quirks told (default: resized as "
-        "pytorch-fid does, at all outputs; photographs upright)",
+        type=_protocols,
+        metavar="A,B",
+        help=f"one of {', '.join(PROTOCOLS)}. clean: recommended; the others as these papers and programs did it, "
+        "quirks told (default: resized as pytorch-fid does, at all outputs; photographs upright). Several, parted by "
+        "commas: one table of the same pictures as each would count them",
     )
     for option in dict.fromkeys(option for metric in METRICS.values() for option in metric.options):
         add_option(group, option)
@@ -258,8 +280,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write the report and print it."""
     from speech2img.errors import ConfigError
 
-    # A split named twice counts once.
+    # A split named twice counts once; of several protocols and networks, one of each is the usual case.
     args.split = list(dict.fromkeys(args.split))
+    args.protocols, args.networks = args.protocol or (), args.network or []
+    args.protocol = args.protocols[0] if len(args.protocols) == 1 else None
+    args.network = args.networks[0] if args.networks else None
 
     def given(options: tuple[str, ...]) -> list[str]:
         return [f"--{name.replace('_', '-')}" for name in options if getattr(args, name)]
@@ -272,6 +297,10 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError.about(wrong[0], "not for --model", "give either a model or two folders of pictures")
         if args.root is None:
             raise ConfigError.about("--model", "no corpus to measure it on", "give --root")
+        if len(args.protocols) > 1 or len(args.networks) > 1:
+            what = "--protocol" if len(args.protocols) > 1 else "--network"
+            fix = "measure the model by one, then the folder 'pictures' of its report by several: --generated"
+            raise ConfigError.about(what, "several at once are for folders of pictures", fix)
         return run_model(args)
     from speech2img.cli.evaluate_folders import run_folders
 

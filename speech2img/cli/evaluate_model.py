@@ -231,7 +231,10 @@ def part_in_training(args: argparse.Namespace, network: "FeatureExtractor | None
     configs = [_release(name)[2] for name in (args.model, args.generator) if name]
     verdicts = [judge_independence(sha256, config) for config in configs for sha256 in hashes]
     reasons = dict.fromkeys(verdict.reason for verdict in verdicts if verdict.verdict == "trained with it")
-    return [f"Distances and diversity by {network.features_name}: {reason}." for reason in reasons] if network else []
+    if network is None:
+        return []
+    what = f"Distances and diversity by {network.features_name}"
+    return [f"{what}: {reason}; training pictures beside samples are found by it too." for reason in reasons]
 
 
 def _retrieval(

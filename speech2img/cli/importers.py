@@ -168,7 +168,7 @@ IMPORTERS: Mapping[str, Importer] = {
         for variant in ("lite0", "lite1", "lite2")
     },
     "fid-inception": Importer(
-        "pt_inception-2015-12-05-*.pth, its folded layers as .npz of one or several files, or a TorchScript file",
+        "pt_inception-2015-12-05-*.pth, folded layers in one or two .npz, or a TorchScript file",
         image_networks.fid_inception,
     ),
     "torchvision-inception": Importer("inception_v3_google-*.pth", image_networks.torchvision_inception),

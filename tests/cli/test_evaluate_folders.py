@@ -26,7 +26,12 @@ from speech2img.metrics.report.published_results import ALL_IMAGES, TEST_IMAGES,
 
 def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], run: Run, tmp_path: Path) -> None:
     report = run("--generated", folders[0], "--real", folders[1], "--seed", 3)
-    names = [(row["name"], row["group"]) for row in report["metrics"]]
+    rows = {(row["name"], row["group"]): row for row in report["metrics"]}
+    floors = {name for name, _ in rows if name.endswith("_of_test_halves")}
+    assert {"mind_of_test_halves", "kernel_distance_of_test_halves", "coverage_of_test_halves"} <= floors
+    halves = rows["kernel_distance_of_test_halves", "pool2048"]
+    assert halves["num_samples"] == 40 and "one half of" in halves["protocol"]
+    names = [pair for pair in rows if pair[0] not in floors]
     assert names == [
         ("frechet_distance", "pool64"),
         ("kernel_distance", "pool64"),
@@ -35,18 +40,29 @@ def test_two_folders_every_number_with_its_protocol(folders: tuple[Path, Path], 
         ("kernel_distance", "pool2048"),
         ("precision", "pool2048"),
         ("recall", "pool2048"),
+        ("density", "pool2048"),
+        ("coverage", "pool2048"),
+        ("rbf_kernel_distance", "pool2048"),
+        ("mind", "pool2048"),
+        ("wavelet_distance", "pool2048"),
         ("inception_score", "logits_unbiased"),
     ]
     refused = [note for note in report["notes"] if "not measured" in note]
-    assert len(refused) == 3 and all("pictures in" in note and "singular" in note for note in refused)
-    for row in report["metrics"]:
-        assert row["num_samples"] in (70, 80) and row["seed"] == 3 and row["weights_sha256"] == "ab" * 32
+    assert len(refused) == 4 and all("pictures in" in note for note in refused)
+    for row in map(rows.get, names):
+        assert (
+            row is not None
+            and row["num_samples"] in (70, 80)
+            and row["seed"] == 3
+            and row["weights_sha256"] == "ab" * 32
+        )
         assert row["interval"] is not None and "without antialiasing" in row["protocol"]
         assert "whole pictures" in row["protocol"] and row["details"]["generated"]["n"] == 70
     assert metric_row(report, "frechet_distance", "pool64")["details"]["real"]["n"] == 80
     assert "pictures bias the Frechet distance" in (tmp_path / "out" / "report.md").read_text()
     allowed = run("--generated", folders[0], "--real", folders[1], "--allow-small", "--taps", "pool192")
-    assert [row["name"] for row in allowed["metrics"]] == ["frechet_distance", "kernel_distance", "precision", "recall"]
+    names = [row["name"] for row in allowed["metrics"] if "_of_" not in row["name"]]
+    assert names[:4] == ["frechet_distance", "kernel_distance", "precision", "recall"] and "frechet_infinity" in names
     assert any("singular" in warning for warning in allowed["metrics"][0]["warnings"])
 
 
@@ -111,7 +127,10 @@ def test_statistics_stand_for_pictures(folders: tuple[Path, Path], run: Run, tmp
     from_stats = run("--generated", folders[0], "--real", stats)
     expected = metric_row(both, "frechet_distance", "pool64")["value"]
     assert metric_row(from_stats, "frechet_distance", "pool64")["value"] == pytest.approx(expected, rel=1e-9)
-    assert any("KID, precision and recall need pictures" in note for note in from_stats["notes"])
+    assert any(
+        "KID, precision and recall, density and coverage, " in note and "need pictures on both" in note
+        for note in from_stats["notes"]
+    )
     foreign = tmp_path / "pytorch-fid.npz"
     np.savez(foreign, mu=gaussian.mean, sigma=gaussian.covariance)
     report = run("--generated", folders[0], "--real", foreign)

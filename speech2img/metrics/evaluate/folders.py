@@ -1,5 +1,6 @@
 """Any two sets of pictures, from whichever model: FID, KID, Inception Score, precision and recall into a report."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from speech2img.metrics.evaluate.folder_retrieval import add_folder_retrieval
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_score_plan
 from speech2img.metrics.evaluate.retrieval_rows import retrieval_rule
 from speech2img.metrics.evaluate.rows import NOT_STATED, add_inception_rows, add_score_row
+from speech2img.metrics.evaluate.several.networks import ThreeSides, add_ratio_rows
+from speech2img.metrics.evaluate.yardsticks.nearest_sheet import add_sheet_of_files
 from speech2img.metrics.images.features import FeatureSettings, extract_features
 from speech2img.metrics.images.fits import fit_words
 from speech2img.metrics.images.folders import several_note, unused_notes
@@ -35,6 +38,8 @@ def evaluate_folders(
     reader: FeatureExtractor | None,
     settings: FolderSettings,
     out: Path,
+    training: ImageSource | None = None,
+    more_readers: Sequence[FeatureExtractor] = (),
     classifier: ImageClassifierExtractor | None = None,
     save_stats: Path | None = None,
     progress: bool = True,
@@ -53,6 +58,10 @@ def evaluate_folders(
         How to compare.
     out : Path
         Folder of the report; finished features are kept in its ``work``, where an interrupted call resumes.
+    training : ImageSource or None
+        Real training pictures: what the same measures give them, and how near the generated ones lie to them.
+    more_readers : sequence of FeatureExtractor
+        Further networks, of other names: with training pictures, how far the generated ones are by each, as ratios.
     classifier : ImageClassifierExtractor or None
         A classifier of one's own, for an Inception Score beside that of ``reader``.
     save_stats : Path or None
@@ -74,7 +83,7 @@ def evaluate_folders(
     MetricError
         If the two sides were not read alike, or no number can be measured.
     """
-    evaluation = _Evaluation(generated, real, reader, classifier, settings, out, progress)
+    evaluation = _Evaluation(generated, real, reader, classifier, settings, out, progress, training, more_readers)
     evaluation.check(save_stats)
     evaluation.read_distances()
     if save_stats is not None and evaluation.true is not None:
@@ -108,7 +117,10 @@ class _Evaluation:
         settings: FolderSettings,
         out: Path,
         progress: bool,
+        training: ImageSource | None = None,
+        more_readers: Sequence[FeatureExtractor] = (),
     ) -> None:
+        self.training, self.more_readers = training, more_readers
         self.generated, self.real, self.reader, self.classifier = generated, real, reader, classifier
         self.settings, self.out, self.progress = settings, out, progress
         sides = [side for side in (generated, real) if side is not None]
@@ -136,8 +148,15 @@ class _Evaluation:
         if self.real is None and (no_images or save_stats is not None or self.settings.retrieval):
             raise ConfigError.about("evaluate", "no real pictures", "give --real, --list-real, or a corpus with --root")
         # Measures that need images rather than statistics.
+        if self.training is not None and (len(self.images) < 2 or self.reader is None):
+            raise ConfigError.about(
+                "--train", "it stands beside two folders of pictures", "give --generated, --real and --network"
+            )
         if self.classifier is not None and no_images:
             raise ConfigError.about("--classifier", "no generated pictures for it to read", "give --generated a folder")
+        if self.more_readers and self.training is None:
+            reason = "several networks give ratios to what training pictures have, and there are none"
+            raise ConfigError.about("--network", reason, "give --train, or one network")
         if self.settings.retrieval:
             retrieval_rule(self.settings.protocol)
             if self.reader is None or len(self.images) < 2:
@@ -153,7 +172,8 @@ class _Evaluation:
         assert network is not None
         return ImageSet(
             side.name,
-            extract_features(
+            images=side,
+            features=extract_features(
                 side,
                 network,
                 settings=wanted,
@@ -186,15 +206,20 @@ class _Evaluation:
         # Distances where there are two sides, else the score of one.
         if self.plan is not None and self.made is not None:
             if self.true is not None:
+                training = self.read(self.training, self.reader, self.plan.real_settings)
                 add_inception_rows(
                     report,
                     self.made,
                     self.true,
                     self.plan,
                     reader=self.reader,
+                    training=training,
                     seed=self.settings.seed,
                     progress=self.progress,
                 )
+                if training is not None:
+                    tap, path = self.plan.taps[-1], self.out / "nearest-1.png"
+                    add_sheet_of_files(report, self.made, self.true, training, tap, path, seed=self.settings.seed)
             else:
                 add_score_row(report, self.made, self.plan, reader=self.reader, seed=self.settings.seed)
         # Measures that were asked for.
@@ -204,6 +229,17 @@ class _Evaluation:
             made, true = self.images
             add_folder_retrieval(
                 report, made, true, self.reader, self.settings, work=self.out / "work", progress=self.progress
+            )
+        if self.more_readers and self.training is not None and self.reader is not None:
+            made, true = self.images
+            sides = ThreeSides(made, true, self.training)
+            add_ratio_rows(
+                report,
+                sides,
+                (self.reader, *self.more_readers),
+                self.settings,
+                work=self.out / "work",
+                progress=self.progress,
             )
         # A report without a number is none.
         if not report.rows:

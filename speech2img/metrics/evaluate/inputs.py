@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from speech2img.metrics.functional.score import Score
     from speech2img.metrics.functional.spoken_attributes import Mentions, Readings
     from speech2img.metrics.images.sets import ImageSet
+    from speech2img.metrics.images.sources import ImageSource
     from speech2img.metrics.report.protocols import InceptionScoreRule
 
 
@@ -32,12 +34,17 @@ class FeatureSide:
     """Names of the images: what is drawn at random then depends on them, not on the order."""
     classes: Sequence[int] | None = None
     """Class that each image shows, or is to show."""
+    pixels: "Callable[[Sequence[int]], NDArray[np.uint8]] | None" = None
+    """Some of the images themselves by their rows, at one small size, (N, S, S, 3)."""
 
     @classmethod
     def of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
-        """The pooled features of a set at an output of the network."""
+        """The pooled features of a set at an output of the network, and its pictures where they can be read again."""
         rows = None if images.features is None else lambda: _held(images, output)
-        return cls(images.name, lambda: images.gaussian(output), rows, ids=images.ids, classes=images.classes)
+        pixels = None if images.images is None else partial(_small, images.images)
+        return cls(
+            images.name, lambda: images.gaussian(output), rows, ids=images.ids, classes=images.classes, pixels=pixels
+        )
 
     @classmethod
     def logits_of_set(cls, images: "ImageSet", output: str) -> "FeatureSide":
@@ -55,6 +62,12 @@ class FeatureSide:
     def logits_of_reading(cls, reading: "FeatureReading", *, name: str) -> "FeatureSide":
         """The class outputs of images that were read at once."""
         return cls(name, logits=lambda: reading.logits)
+
+
+def _small(images: "ImageSource", rows: Sequence[int]) -> "NDArray[np.uint8]":
+    from speech2img.metrics.images.small_squares import small_squares
+
+    return small_squares(images, rows=rows)
 
 
 def _held(images: "ImageSet", output: str) -> "NDArray[np.float32]":
@@ -118,12 +131,15 @@ class ImageClasses:
 class MetricInputs:
     """All that one measurement has; a metric is measured if what it needs is among it.
 
-    The names of needs: ``statistics``, ``features``, ``logits`` and ``classes`` of the generated images, ``real
-    statistics``, ``real features`` and ``real classes``, and the names of the other fields.
+    The names of needs: ``statistics``, ``features``, ``logits``, ``classes`` and ``pixels`` of the generated images,
+    ``real statistics``, ``real features``, ``real classes`` and ``real pixels``, the same of ``training``, and the
+    names of the other fields.
     """
 
     generated: FeatureSide | None = None
     real: FeatureSide | None = None
+    training: FeatureSide | None = None
+    """Real pictures that the model was trained on."""
     ranking: Ranking | None = None
     matching: Matching | None = None
     spoken_attributes: SpokenAttributes | None = None
@@ -142,12 +158,13 @@ class MetricInputs:
         """The names of what there is."""
         sides = {
             f"{prefix}{name}"
-            for prefix, side in (("", self.generated), ("real ", self.real))
+            for prefix, side in (("", self.generated), ("real ", self.real), ("training ", self.training))
             for name, value in (
                 ("statistics", side and side.gaussian),
                 ("features", side and side.features),
                 ("logits", side and side.logits),
                 ("classes", side and side.classes),
+                ("pixels", side and side.pixels),
             )
             if value is not None
         }

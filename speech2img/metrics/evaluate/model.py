@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from speech2img.corpora.records.items import CLASS_HEADS
@@ -22,6 +23,10 @@ from speech2img.metrics.evaluate.model_groups import (
     group_name,
 )
 from speech2img.metrics.evaluate.model_samples import Renderer, gallery_entries, measure_diversity
+from speech2img.metrics.evaluate.yardsticks.floors import NO_TRAINING
+from speech2img.metrics.evaluate.yardsticks.nearest_sheet import nearest_sheet, save_sheet
+from speech2img.metrics.evaluate.yardsticks.training_images import TrainingImages, training_ids
+from speech2img.metrics.functional.memorisation import memorisation
 from speech2img.metrics.functional.spoken_attributes import per_image
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
 from speech2img.metrics.images.sets import repetition_note
@@ -156,8 +161,18 @@ def evaluate_pipeline(
             report.notes.append(note)
     # What the judge reads, and how far the images are from real ones.
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
+    training = None
+    if training_ids(manifest, most=1, seed=seed):
+        training = TrainingImages(manifest, real_images, features, seed=seed, progress=progress)
+    else:
+        report.notes.append(f"{NO_TRAINING}.")
+    sheets: dict[str, NDArray[np.uint8]] = {}
     for group in track(groups, what="likeness", unit="group", progress=progress):
-        _measure_distribution(report, group, manifest, real_images, features, seed=seed)
+        sheet = _measure_distribution(report, group, manifest, real_images, features, training, seed=seed)
+        if sheet is not None:
+            sheets[group.name] = sheet
+            path = out / f"nearest-{len(sheets)}.png"
+            report.sections[f"Nearest training pictures: {group.name}"] = save_sheet(sheet, path)
         _measure_retrieval(report, group, pipeline, (retrieval or {}).get(group.records[0].split), seed=seed)
     diversity = measure_diversity(
         report, groups, pipeline, manifest, real_images, features, renderer, seed=seed, progress=progress
@@ -192,7 +207,7 @@ def evaluate_pipeline(
             with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
                 Image.fromarray(image).save(path, format="PNG")
     report.save(out)
-    write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}))
+    write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}, sheets))
     return report
 
 
@@ -258,9 +273,11 @@ def _measure_distribution(
     manifest: ManifestLike,
     real_images: RealImages,
     network: FeatureExtractor,
+    training: TrainingImages | None,
     *,
     seed: int,
-) -> None:
+) -> NDArray[np.uint8] | None:
+    """Distances of a group and of real pictures; the sheet of its nearest training pictures, where there are any."""
     # Other real images of the same split show how far real ones are from each other.
     used = {record.item_id for record in group.records}
     rest = [item.id for item in manifest.items if item.split == group.records[0].split and item.id not in used]
@@ -269,16 +286,22 @@ def _measure_distribution(
     if len(rest) >= len(group.records):
         picked = [rest[row] for row in rng.permutation(len(rest))[: len(group.records)]]
         others = read_images(network, real_images.read(picked))
+    generated, real = read_images(network, group.images), read_images(network, group.real)
     measures.add_distribution_metrics(
         report,
         group.name,
-        read_images(network, group.images),
-        read_images(network, group.real),
+        generated,
+        real,
         others,
         network=network,
         real_protocol=f"{real_images.protocol}, of the same utterances",
+        training=training,
         seed=seed,
     )
+    if training is None:
+        return None
+    found = memorisation(generated.features, real.features, training.features)
+    return nearest_sheet(lambda rows: group.images[list(rows)], training.read, found, seed=seed)
 
 
 def _measure_retrieval(

@@ -22,6 +22,7 @@ from speech2img.metrics.evaluate.retrieval_rows import (
     retrieval_settings,
 )
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
+from speech2img.metrics.evaluate.yardsticks.training_images import training_ids
 from speech2img.metrics.functional.class_probe import FEWEST_IMAGES
 from speech2img.metrics.images.features import FeatureSettings, ImageFeatures, extract_features
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
@@ -147,11 +148,30 @@ class InceptionMetrics:
         # A corpus may have a class for each picture: then there are none to be told apart.
         has_classes = min(Counter(shown).values()) >= FEWEST_IMAGES
         made, true = (
-            ImageSet(source.name, self._read(source, reader, settings), classes=classes if has_classes else None)
+            ImageSet(
+                source.name,
+                self._read(source, reader, settings),
+                classes=classes if has_classes else None,
+                images=source,
+            )
             for source, settings, classes in ((generated, plan.settings, described), (real, plan.real_settings, shown))
         )
+        # As many training pictures as were generated.
+        names = training_ids(self._manifest, most=len(group.records), seed=self._seed)
+        training = None
+        if len(names) > 1:
+            source = SplitImages(self._real, names, name="real, train")
+            training = ImageSet(source.name, self._read(source, reader, plan.real_settings), images=source)
         add_inception_rows(
-            report, made, true, plan, reader=reader, group=group.name, seed=self._seed, progress=self._progress
+            report,
+            made,
+            true,
+            plan,
+            reader=reader,
+            training=training,
+            group=group.name,
+            seed=self._seed,
+            progress=self._progress,
         )
         report.notes += [note for note in plan.notes if note not in report.notes]
 

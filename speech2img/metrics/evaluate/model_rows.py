@@ -18,6 +18,8 @@ from speech2img.metrics.evaluate.inputs import (
 )
 from speech2img.metrics.evaluate.model_scores import UTTERANCES_PROTOCOL
 from speech2img.metrics.evaluate.registry import measure
+from speech2img.metrics.evaluate.yardsticks.floors import add_floors
+from speech2img.metrics.evaluate.yardsticks.training_images import TrainingImages
 from speech2img.metrics.functional.diversity import diversity, flat_pixels
 from speech2img.metrics.functional.score import Score
 from speech2img.metrics.functional.spoken_attributes import Mentions, Readings, score_by_attribute
@@ -28,7 +30,7 @@ from speech2img.metrics.report.section import ReportSection
 COLLAPSED = 0.2
 """A generator whose pictures of one utterance vary less than this part of the real ones is called collapsed."""
 _NO_RETRIEVAL = "{group}: retrieval not measured ({error})."
-LEFT_OUT = ("precision_recall",)
+LEFT_OUT = ("precision_recall", "density_coverage", "frechet_infinity")
 """Metrics that mean little of few pictures of one group."""
 MANY = 1000
 """So many pictures are no longer few."""
@@ -82,9 +84,10 @@ def add_distribution_metrics(
     *,
     network: FeatureExtractor,
     real_protocol: str,
+    training: TrainingImages | None = None,
     seed: int,
 ) -> None:
-    """Frechet and kernel distance to the real pictures, Inception Score; the same for real pictures as a yardstick.
+    """Distances to the real pictures, Inception Score; the same for real pictures as yardsticks.
 
     Parameters
     ----------
@@ -100,6 +103,8 @@ def add_distribution_metrics(
         What read them.
     real_protocol : str
         Crop and choice of the real pictures, in words.
+    training : TrainingImages or None
+        Real training pictures, for their floor and for what may be copied of them.
     seed : int
         Seed of subsets, shuffles and intervals.
     """
@@ -126,10 +131,21 @@ def add_distribution_metrics(
         )
         measure(
             section(suffix, lambda score, against=against: _distance_words(score, against)),  # type: ignore[misc]
-            MetricInputs(generated=FeatureSide.of_reading(reading, name=what), real=reference),
+            MetricInputs(
+                generated=FeatureSide.of_reading(reading, name=what),
+                real=reference,
+                training=training.side() if training is not None and not suffix else None,
+            ),
             options,
             without=LEFT_OUT if count < MANY else (),
         )
+    add_floors(
+        lambda suffix, words: section(suffix, lambda score: _distance_words(score, f"{words}, {real_protocol}")),
+        reference,
+        None if training is None else training.some(count),
+        MetricOptions(seed=seed, allow_small=True, num_subsets=50, subset_size=max(2, count // 2)),
+        without=LEFT_OUT if count < MANY else (),
+    )
 
     # Scores of the classes that the network tells apart.
     if generated.logits.shape[1] == 0:

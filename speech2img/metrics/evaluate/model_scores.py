@@ -1,6 +1,7 @@
 """Numbers that only a model has: what it says of speech, and how its images of one utterance vary."""
 
 from collections.abc import Sequence, Set
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from speech2img.metrics.report.report import relative_accuracy_name
 
 K_WAYS = 12
 """Classes in a subset of the k-way centroid accuracy: the unseen test species of the standard CUB subset used here."""
+FEWEST_OF_A_LENGTH = 5
+"""Utterances of so many mentions, below which a length is left out."""
 UTTERANCES_PROTOCOL = "one picture an utterance, fresh noise for each"
 
 
@@ -47,7 +50,7 @@ def spoken_attribute_scores(spoken: SpokenAttributes, *, seed: int) -> list[Scor
             "= (accuracy - chance) / (real - chance); interval by 1,000 resamples of utterances; n = mentions"
         )
         scores += _four(prefix, score, protocol, seed)
-    return scores + _whole_sentences(spoken, worded or mentioned, seed)
+    return [*scores, *_whole_sentences(spoken, worded or mentioned, seed), *_by_length(spoken, seed)]
 
 
 def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) -> list[Score]:
@@ -72,6 +75,33 @@ def _whole_sentences(spoken: SpokenAttributes, attributes: Set[str], seed: int) 
                 is_share=True,
             )
         )
+    return scores
+
+
+def _by_length(spoken: SpokenAttributes, seed: int) -> list[Score]:
+    """The same of utterances that mention one attribute, two, three, ..., each apart."""
+    rows_of: dict[int, list[int]] = {}
+    for row, mention in enumerate(spoken.mentions):
+        rows_of.setdefault(len(mention), []).append(row)
+    scores: list[Score] = []
+    lengths = sorted(count for count, rows in rows_of.items() if count and len(rows) >= FEWEST_OF_A_LENGTH)
+    # One length alone is what the numbers over all say already.
+    for count in lengths if len(lengths) > 1 else ():
+        readings, mentions, real = (
+            [values[row] for row in rows_of[count]]
+            for values in (spoken.readings, spoken.mentions, spoken.real_readings)
+        )
+        score = score_mentions(readings, mentions, real_readings=real, seed=seed)
+        protocol = (
+            f"utterances that mention {count} attribute(s), in words or by the manner of speaking; "
+            f"{UTTERANCES_PROTOCOL}; chance = same pictures against the others of these; interval by 1,000 resamples "
+            "of utterances; n = mentions"
+        )
+        # All of them right at once, too: it falls with their number.
+        alike = SpokenAttributes(readings, mentions, real)
+        said = {name for mention in alike.mentions for name in mention}
+        found = [*_four("spoken_attribute", score, protocol, seed), *_whole_sentences(alike, said, seed)]
+        scores += [replace(one, name=f"{one.name}_of_{count}_mentioned") for one in found]
     return scores
 
 

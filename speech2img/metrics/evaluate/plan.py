@@ -31,6 +31,8 @@ class InceptionPlan:
     """Whether no more pictures than dimensions are allowed, with a warning."""
     num_subsets: int = USUAL_SUBSETS
     """Subsets of the kernel distance."""
+    papers_only: bool = False
+    """Whether only the distances that papers have are measured: those of FID and KID, without floors."""
     notes: tuple[str, ...] = ()
     """What a reader must know of the plan itself."""
 

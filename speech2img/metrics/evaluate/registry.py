@@ -6,13 +6,16 @@ To add one, add a row: ``METRICS["mine"] = Metric("my distance", needs={"feature
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from speech2img.errors import MetricError
 from speech2img.metrics.evaluate.inputs import MetricInputs, MetricOptions
 from speech2img.options import Option
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from speech2img.metrics.functional.score import Score
     from speech2img.metrics.report.section import ReportSection
 
@@ -59,18 +62,15 @@ def _frechet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
     from speech2img.metrics.functional.kernel_distance import kernel_score
 
-    # Both sides by their features.
-    generated, real = inputs.generated, inputs.real
-    assert generated is not None and real is not None and generated.features is not None and real.features is not None
-    size = {} if options.subset_size is None else {"subset_size": options.subset_size}
+    made, true = _both(inputs)
     score = kernel_score(
-        generated.features(),
-        real.features(),
+        made.rows,
+        true.rows,
         num_subsets=options.num_subsets,
-        ids_a=generated.ids,
-        ids_b=real.ids,
+        subset_size=options.subset_size,
+        ids_a=made.ids,
+        ids_b=true.ids,
         seed=options.seed,
-        **size,
     )
     return [score]
 
@@ -78,11 +78,97 @@ def _kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
 def _precision_recall(inputs: MetricInputs, options: MetricOptions) -> "Sequence[Score]":
     from speech2img.metrics.functional.precision_recall import precision_recall
 
+    made, true = _both(inputs)
+    return precision_recall(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)
+
+
+def _rbf_kernel(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.rbf_distance import rbf_score
+
+    made, true = _both(inputs)
+    score = rbf_score(
+        made.rows,
+        true.rows,
+        num_subsets=options.num_subsets,
+        subset_size=options.subset_size,
+        ids_a=made.ids,
+        ids_b=true.ids,
+        seed=options.seed,
+    )
+    return [score]
+
+
+def _frechet_infinity(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.frechet_infinity import frechet_infinity_score
+
+    made, true = _both(inputs)
+    score = frechet_infinity_score(
+        made.rows,
+        true.rows,
+        allow_small=options.allow_small,
+        ids_generated=made.ids,
+        ids_real=true.ids,
+        seed=options.seed,
+    )
+    return [score]
+
+
+def _mind(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.sliced_wasserstein import mind_score
+
+    made, true = _both(inputs)
+    return [mind_score(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)]
+
+
+def _density_coverage(inputs: MetricInputs, options: MetricOptions) -> "Sequence[Score]":
+    from speech2img.metrics.functional.density_coverage import density_coverage
+
+    made, true = _both(inputs)
+    return density_coverage(made.rows, true.rows, ids_generated=made.ids, ids_real=true.ids, seed=options.seed)
+
+
+def _wavelet(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    import numpy as np
+
+    from speech2img.metrics.functional.wavelet_distance import MOST_IMAGES, wavelet_score
+
+    generated, real = inputs.generated, inputs.real
+    assert generated is not None and real is not None and generated.pixels is not None and real.pixels is not None
+    # Few enough to be held in memory, by the seed.
+    made, true = (
+        sorted(np.random.default_rng(options.seed).permutation(len(side.ids or ()))[:MOST_IMAGES].tolist())
+        for side in (generated, real)
+    )
+    score = wavelet_score(
+        generated.pixels(made),
+        real.pixels(true),
+        ids_generated=[(generated.ids or ())[row] for row in made],
+        ids_real=[(real.ids or ())[row] for row in true],
+        seed=options.seed,
+    )
+    return [score]
+
+
+def _memorisation(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
+    from speech2img.metrics.functional.memorisation import memorisation
+
+    made, true = _both(inputs)
+    assert inputs.training is not None and inputs.training.features is not None
+    return memorisation(made.rows, true.rows, inputs.training.features()).scores(seed=options.seed)
+
+
+class _Rows(NamedTuple):
+    """Features of one side, and the names of its pictures."""
+
+    rows: "NDArray[np.float32]"
+    ids: "Sequence[str] | None"
+
+
+def _both(inputs: MetricInputs) -> tuple[_Rows, _Rows]:
+    """Generated and real pictures by their features."""
     generated, real = inputs.generated, inputs.real
     assert generated is not None and real is not None and generated.features is not None and real.features is not None
-    return precision_recall(
-        generated.features(), real.features(), ids_generated=generated.ids, ids_real=real.ids, seed=options.seed
-    )
+    return _Rows(generated.features(), generated.ids), _Rows(real.features(), real.ids)
 
 
 def _described_class(inputs: MetricInputs, options: MetricOptions) -> "list[Score]":
@@ -172,6 +258,16 @@ METRICS: dict[str, Metric] = {
     "kid": Metric(title="KID", needs={"features", "real features"}, compute=_kernel, every_output=True),
     "precision_recall": Metric(
         title="precision and recall", needs={"features", "real features"}, compute=_precision_recall
+    ),
+    "density_coverage": Metric(
+        title="density and coverage", needs={"features", "real features"}, compute=_density_coverage
+    ),
+    "rbf_kernel": Metric(title="KID with a Gaussian kernel", needs={"features", "real features"}, compute=_rbf_kernel),
+    "frechet_infinity": Metric(title="FD-infinity", needs={"features", "real features"}, compute=_frechet_infinity),
+    "mind": Metric(title="MIND", needs={"features", "real features"}, compute=_mind),
+    "wavelet": Metric(title="wavelet distance", needs={"pixels", "real pixels"}, compute=_wavelet),
+    "memorisation": Metric(
+        title="memorisation", needs={"features", "real features", "training features"}, compute=_memorisation
     ),
     "described_class": Metric(
         title="described class found",

@@ -1,7 +1,9 @@
 """Rows of a report from two sets of images that a network has read: every metric of the registry that fits them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.inception import BUILD_NAMES
@@ -9,6 +11,7 @@ from speech2img.images.input_filters import input_filter
 from speech2img.metrics.evaluate.inputs import FeatureSide, MetricInputs, MetricOptions
 from speech2img.metrics.evaluate.plan import InceptionPlan
 from speech2img.metrics.evaluate.registry import measure
+from speech2img.metrics.evaluate.yardsticks.floors import NO_TRAINING, add_floors, part_of
 from speech2img.metrics.images.sets import ImageSet, check_sides, repetition_note
 from speech2img.metrics.report.report import MetricReport
 from speech2img.metrics.report.section import ReportSection
@@ -16,7 +19,7 @@ from speech2img.storage.progress import Progress
 
 _BOTH = "need pictures on both sides, not statistics alone."
 NOT_STATED = "not told by the statistics"
-NO_IMAGES = {"real features": _BOTH, "features": _BOTH}
+NO_IMAGES = {name: _BOTH for name in ("real features", "features", "real pixels", "pixels")}
 """Why a metric of single images is not measured of statistics."""
 
 
@@ -27,6 +30,7 @@ def add_inception_rows(
     plan: InceptionPlan,
     *,
     reader: FeatureExtractor | None,
+    training: ImageSet | None = None,
     group: str = "",
     seed: int = 0,
     progress: bool = True,
@@ -43,6 +47,8 @@ def add_inception_rows(
         What to measure.
     reader : FeatureExtractor or None
         The network; None where both sets are statistics of files.
+    training : ImageSet or None
+        Training pictures, as the network reads them: the floors and what may be copied need them.
     group : str
         What it is measured on, in words, before the name of the output.
     seed : int
@@ -71,10 +77,13 @@ def add_inception_rows(
             inputs = MetricInputs(
                 generated=FeatureSide.of_set(generated, tap),
                 real=FeatureSide.of_set(real, tap),
+                training=None if training is None else FeatureSide.of_set(training, tap),
                 absent=NO_IMAGES if is_deepest else {},
             )
             section = _section(report, generated, real, plan, reader=reader, group=group, tap=tap)
-            measure(section, inputs, options, every_output=not is_deepest)
+            measure(section, inputs, options, every_output=not is_deepest or plan.papers_only)
+            if not plan.papers_only:
+                _add_floors(section, inputs, options, every_output=not is_deepest)
             bar.update()
         bar.update()
         # The score of the classes that the network tells apart.
@@ -82,6 +91,24 @@ def add_inception_rows(
             add_score_row(report, generated, plan, reader=reader, group=group, seed=seed)
         bar.update()
     return len(report.rows) - before
+
+
+def _add_floors(section: ReportSection, inputs: MetricInputs, options: MetricOptions, *, every_output: bool) -> None:
+    """The same measures of real pictures, where those of the test are pictures and not statistics alone."""
+    generated, real, training = inputs.generated, inputs.real, inputs.training
+    assert generated is not None and real is not None
+    if training is not None and generated.features is not None:
+        count = min(len(generated.ids or ()), len(training.ids or ()))
+        rows = np.random.default_rng(options.seed).permutation(len(training.ids or ()))[:count]
+        training = part_of(training, sorted(rows.tolist()))
+    elif real.features is not None:
+        section.note(f"{NO_TRAINING}.")
+
+    def make_section(suffix: str, words: str) -> ReportSection:
+        shared = {key: value for key, value in section.details.items() if key != "generated"}
+        return replace(section, suffix=suffix, images=f"floor: {words}; read as these", details=shared, warnings=())
+
+    add_floors(make_section, real, training, options, every_output=every_output)
 
 
 def add_score_row(

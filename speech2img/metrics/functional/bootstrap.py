@@ -119,7 +119,9 @@ def resampling_counts(size: int, num_bootstrap: int, rng: np.random.Generator) -
     return rng.multinomial(size, np.full(size, 1.0 / size), size=num_bootstrap).astype(np.float64)
 
 
-def canonical_order(rows: NDArray[np.floating], ids: Sequence[str] | None = None) -> NDArray[np.int64]:
+def canonical_order(
+    rows: NDArray[np.floating] | NDArray[np.integer], ids: Sequence[str] | None = None
+) -> NDArray[np.int64]:
     """Order of pictures that stays the same however they were listed, so that a seed means the same draws.
 
     Parameters

@@ -12,6 +12,8 @@ from speech2img.metrics.functional.score import Score
 
 LEVELS = 4
 """Times that a picture is split; 256 packets, each of a 16th of the side."""
+MOST_IMAGES = 2500
+"""Pictures of a set that are looked at: their coefficients lie in memory, 50 kB each."""
 SIDE = 64
 """Pixels that pictures are brought to: a packet then has 48 numbers, fewer than any usual set has pictures."""
 

@@ -37,6 +37,8 @@ class ImageSet:
     """What the file says of them."""
     classes: Sequence[int] | None = None
     """Class of each picture, in the order of ``ids``, where it is known."""
+    images: ImageSource | None = None
+    """Where the pictures can be read again, for measures of pixels."""
 
     @property
     def protocol(self) -> FeatureProtocol | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -290,7 +290,12 @@ def listed_images(file: str | Path, *, root: str | Path | None = None, upright: 
 
 
 def manifest_images(
-    manifest: ManifestLike, *, split: str | None = None, crop: bool = True, upright: bool = True
+    manifest: ManifestLike,
+    *,
+    split: str | None = None,
+    ids: Collection[str] | None = None,
+    crop: bool = True,
+    upright: bool = True,
 ) -> FileImages:
     """The real pictures of a corpus.
 
@@ -300,6 +305,8 @@ def manifest_images(
         The corpus.
     split : str, optional
         Only this split's.
+    ids : collection of str, optional
+        Only these items.
     crop : bool
         Crop to the bounding boxes, as the generators were trained; False for whole pictures.
     upright : bool
@@ -310,7 +317,7 @@ def manifest_images(
     DataError
         If the split has no pictures, or some have no box.
     """
-    items = [item for item in manifest.items if split in (None, item.split)]
+    items = [item for item in manifest.items if split in (None, item.split) and (ids is None or item.id in ids)]
     name = f"{printable(str(manifest.root))}{f', split {split}' if split else ''}"
     files = (ImageFile(item.id, manifest.root / item.image, item.box if crop else None) for item in items)
     return FileImages(files, name=name, upright=upright)

@@ -60,6 +60,8 @@ class PageData:
     diversity: Sequence[DiversityEntry] = ()
     curves: Mapping[str, Path] = field(default_factory=dict)
     """Name -> ``stats.jsonl``."""
+    sheets: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    """What it was measured on -> sheet (H, W, 3) of generated pictures beside their nearest training pictures."""
 
 
 def write_page(path: Path, data: PageData) -> None:
@@ -107,6 +109,16 @@ def page_html(data: PageData) -> str:
             "What is said should stay, what is not said may vary. A generator that ignores its noise makes one picture "
             "over and over.",
             _diversity(data.diversity, report),
+        ),
+        _section(
+            "Nearest training pictures",
+            "Each generated picture stands left of the training picture that is nearest to it by the network's "
+            "features: the nearest pairs of all in the first row, pairs drawn by the seed in the second. A model that "
+            "only repeats its training pictures shows twins.",
+            "".join(
+                f"<h3>{escape(name.capitalize())}</h3>{image_tag(sheet, 'pairs of a generated and a training picture')}"
+                for name, sheet in data.sheets.items()
+            ),
         ),
         _section(
             "By attribute",

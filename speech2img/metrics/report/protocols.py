@@ -213,6 +213,21 @@ PROTOCOLS: Mapping[str, Protocol] = {
             _AS_STORED,
         ),
     ),
+    "dfgan": Protocol(
+        name="dfgan",
+        title="DF-GAN",
+        source="Tao et al. 2022, arXiv:2008.05865 (recalled, its code was not read here)",
+        num_generated="about 30,000 pictures of test captions, 256 px (recalled)",
+        inception_scores=(InceptionScoreRule(classifier="fine-tuned", whole_batches_of=64, leave_out_first=1),),
+        frechet=FrechetRule(),
+        quirks=(
+            "FID against stored statistics of the test pictures at 256 px, cropped as in training (recalled); which "
+            "pictures those were cannot be told from the file, and users measure other numbers with their own folder.",
+            _LEGACY_FID,
+            _FINE_TUNED,
+            _AS_STORED,
+        ),
+    ),
 }
 
 

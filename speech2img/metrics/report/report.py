@@ -20,6 +20,11 @@ MENTION_KINDS: Mapping[str, str] = {
     "manner_attribute": "light, by manner of speaking alone",
 }
 """First part of the names of the spoken-attribute metrics -> what is counted."""
+FLOORS: Mapping[str, str] = {
+    "_of_training_pictures": "real training pictures",
+    "_of_test_halves": "halves of the real test pictures",
+}
+"""End of the names of the same measures of real pictures alone -> which pictures."""
 CONDITION = "condition"
 """Name in the details of a number of one condition of recording."""
 
@@ -196,8 +201,9 @@ class MetricReport:
             f"| {row.name} | {row.group} | {format_value(row)} | {row.num_samples} | {row.seed} | {row.network} "
             f"| `{row.weights_sha256[:12]}` |"
             for row in self.rows
-            if not row.is_of_condition
+            if not row.is_of_condition and not row.name.endswith(tuple(FLOORS))
         ]
+        lines += self._floors()
         if self.attributes:
             lines += ["", "## By attribute", ""]
             lines += [
@@ -223,6 +229,20 @@ class MetricReport:
         if notes:
             lines += ["", "## Notes", ""] + [f"- {note}" for note in notes]
         return "\n".join(lines) + "\n"
+
+    def _floors(self) -> list[str]:
+        """One line a distance: of generated pictures, and what real pictures alone have by the same measure."""
+        rows = {(row.name, row.group): row for row in self.rows}
+        lines = []
+        for (name, group), row in rows.items():
+            floors = [rows.get((name + end, group)) for end in FLOORS]
+            if any(floor is not None for floor in floors):
+                cells = ["–" if one is None else f"{format_value(one)} (n {one.num_samples})" for one in (row, *floors)]
+                lines.append(f"| {name} | {group} | {' | '.join(cells)} |")
+        if not lines:
+            return []
+        head = ["metric", "measured on", "generated", *FLOORS.values()]
+        return ["", "## Beside real pictures", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines]
 
     def _spoken_attributes(self) -> list[str]:
         """One line a group and kind of mention: accuracy, chance, real, relative accuracy."""

@@ -32,7 +32,8 @@ class ReportSection:
     protocol : callable, optional
         Says how a number was measured, instead of the score's own words and ``images``.
     refusal : str
-        The note instead of numbers that cannot be had: ``{title}`` of the metric, ``{group}`` and ``{error}``.
+        The note instead of numbers that cannot be had: ``{title}`` of the metric, ``{group}`` and ``{error}``; empty
+        for none, where another number's note says it already.
     """
 
     report: MetricReport
@@ -59,7 +60,8 @@ class ReportSection:
         try:
             scores = measure()
         except MetricError as error:
-            self.report.notes.append(self.refusal.format(title=title, group=self.group, error=error))
+            if self.refusal:
+                self.report.notes.append(self.refusal.format(title=title, group=self.group, error=error))
             return
         for score in scores:
             self.report.add(self._row(score))

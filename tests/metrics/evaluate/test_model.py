@@ -141,7 +141,15 @@ def test_a_model_that_listens(corpus: Manifest, tmp_path: Path) -> None:
         "real pictures that fit one utterance",
     } <= groups
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"report.json", "report.md", "report.html", "utterances.json", "pictures"}
+    sheets = {"nearest-1.png", "nearest-2.png"}
+    assert names == {"report.json", "report.md", "report.html", "utterances.json", "pictures", *sheets}
+    # Floors, and what may be copied.
+    for metric in ("frechet_distance", "kernel_distance", "mind"):
+        for floor in ("training_pictures", "test_halves"):
+            assert report.row(f"{metric}_of_{floor}", "seen species").value < 1e6
+    assert 0 <= report.row("nearer_to_training", "unseen species").value <= 1
+    assert "![pairs of a generated and a training picture](nearest-1.png)" in (tmp_path / "report.md").read_text()
+    assert "Nearest training pictures" in (tmp_path / "report.html").read_text()
     utterances = json.loads((tmp_path / "utterances.json").read_text())
     assert len(utterances) == 40 and utterances[0]["read"] == utterances[0]["mentions"]
     assert len(list((tmp_path / "pictures").glob("*.png"))) == 40

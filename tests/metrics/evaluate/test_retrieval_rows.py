@@ -92,7 +92,7 @@ def test_what_the_papers_rank() -> None:
         assert any("0..1" in line for line in find_protocol(name).describe())
     with pytest.raises(MetricError, match="stackgan: the paper ranks no pictures"):
         retrieval_rule("stackgan")
-    assert {name for name in PROTOCOLS if PROTOCOLS[name].retrieval is None} == {"stackgan", "pytorch-fid"}
+    assert {name for name in PROTOCOLS if PROTOCOLS[name].retrieval is None} == {"stackgan", "dfgan", "pytorch-fid"}
 
 
 def test_s2igan_recall_counts_any_of_a_pictures_own_five() -> None:

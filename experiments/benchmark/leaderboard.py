@@ -1,0 +1,196 @@
+"""The leaderboard: one table of all systems from their reports, with floors, prices and the same eight utterances.
+
+    python experiments/benchmark/leaderboard.py --reports runs/benchmark/report-* [--floor runs/benchmark/floor]
+                                                --out experiments/LEADERBOARD.md
+
+Reports are folders of 'speech2img evaluate --model'; system.json beside a report (system_facts.py) has what it costs.
+Reports of different corpora stand in tables of their own. Nothing is measured here.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from speech2img.metrics.report.saved import metrics_by_name
+from speech2img.storage.atomic import atomic_path, write_text
+from speech2img.storage.reading import read_json
+
+COLUMNS: Mapping[str, tuple[str, float]] = {
+    "kernel_distance": ("KID x 1,000", 1000.0),
+    "frechet_distance": ("FID", 1.0),
+    "mind": ("MIND", 1.0),
+    "precision": ("precision %", 100.0),
+    "recall": ("recall %", 100.0),
+    "coverage": ("coverage %", 100.0),
+    "described_class_accuracy": ("species found %", 100.0),
+    "spoken_relative_accuracy": ("relative accuracy %", 100.0),
+    "nearer_to_training": ("nearer to training %", 100.0),
+}
+"""Metric -> heading and factor, in the order of the table; the first one ranks. Empty columns are left out."""
+FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
+UTTERANCES = 8
+SIDE = 96
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the leaderboard."""
+
+    folder: Path
+    report: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """Name in the table."""
+        return str(self.facts.get("title") or self.report["model"].get("name") or self.folder.name)
+
+    @property
+    def corpus(self) -> str:
+        """What it was measured on."""
+        return str(self.report["corpus"].get("name", "pictures"))
+
+
+def read_system(folder: Path) -> System:
+    """A system from the folder of its report; DataError names the file that cannot be read."""
+    facts = folder / "system.json"
+    return System(folder, read_json(folder / "report.json"), read_json(facts) if facts.is_file() else {})
+
+
+def groups_of(systems: Sequence[System]) -> list[str]:
+    """What pictures were measured on: groups of a network's deepest output, or all there are."""
+    names = dict.fromkeys(
+        group
+        for system in systems
+        for metric, group in metrics_by_name(system.report)
+        if metric == next(iter(COLUMNS)) and not group.endswith(("pool64", "pool192", "pool768"))
+    )
+    deep = [name for name in names if name.endswith("pool2048")]
+    return deep or list(names)
+
+
+def cell(row: Mapping[str, Any] | None, factor: float) -> str:
+    """A number with its interval; a dash where there is none."""
+    if row is None:
+        return "–"
+    value = f"{factor * row['value']:.3g}"
+    if row.get("interval") is None:
+        return value
+    low, high = (f"{factor * end:.3g}" for end in row["interval"])
+    return f"{value} [{low}, {high}]"
+
+
+def table_of(systems: Sequence[System], group: str, floor: System | None) -> list[str]:
+    """Lines of Markdown: floors first, then systems from the best to the worst by the first column."""
+    rank = next(iter(COLUMNS))
+    # Numbers that only some have, such as those of speech, lie under the group without the network's output.
+    plain = group.rpartition(", ")[0] if group.endswith("pool2048") else group
+
+    def rows_of(system: System, suffix: str = "") -> dict[str, Mapping[str, Any] | None]:
+        numbers = metrics_by_name(system.report)
+        return {name: numbers.get((name + suffix, group)) or numbers.get((name + suffix, plain)) for name in COLUMNS}
+
+    measured = [(system, rows_of(system)) for system in systems]
+    measured = [(system, rows) for system, rows in measured if rows[rank] is not None]
+    measured.sort(key=lambda pair: pair[1][rank]["value"])  # type: ignore[index]
+    shown = [name for name in COLUMNS if any(rows[name] is not None for _, rows in measured)]
+    if not measured:
+        return []
+    head = [*(COLUMNS[name][0] for name in shown), "parameters", "s a picture", "processor hours"]
+    lines = [f"| system | {' | '.join(head)} |", f"|---|{'---|' * len(head)}"]
+    # Real pictures: what the best generator could have, and what knowing the training pictures by heart would give.
+    floors = [(f"*{words}*", rows_of(system, suffix)) for suffix, words in FLOORS.items() for system, _ in measured[:1]]
+    if floor is not None:
+        outputs = {group.rpartition(", ")[2]: row for (_, group), row in metrics_by_name(floor.report).items()}
+        numbers = metrics_by_name(floor.report)
+        output = group.rpartition(", ")[2]
+        floors.append(("*floor*", {name: numbers.get((name, output)) for name in COLUMNS} if outputs else {}))
+    for title, rows in floors:
+        if any(rows.get(name) is not None for name in shown):
+            lines.append(f"| {title} | {' | '.join(cell(rows.get(name), COLUMNS[name][1]) for name in shown)} | | | |")
+    for system, rows in measured:
+        facts = system.facts
+        price = [
+            f"{facts['parameters'] / 1e6:.1f} M" if facts.get("parameters") else "–",
+            f"{facts['seconds_a_picture']:.2g}" if facts.get("seconds_a_picture") else "–",
+            f"{facts['processor_hours']:.2g}" if facts.get("processor_hours") else "–",
+        ]
+        numbers_shown = " | ".join(cell(rows[name], COLUMNS[name][1]) for name in shown)
+        lines.append(f"| {system.title} | {numbers_shown} | {' | '.join(price)} |")
+    return lines
+
+
+def fixed_utterances(systems: Sequence[System]) -> list[dict[str, Any]]:
+    """The first utterances, by their names, that every system painted; the same for any order of the systems."""
+    lists = [read_json(system.folder / "utterances.json") for system in systems]
+    common = set.intersection(*({entry["id"] for entry in entries} for entries in lists))
+    by_id = {entry["id"]: entry for entry in lists[0]}
+    return [by_id[name] for name in sorted(common)[:: max(1, len(common) // UTTERANCES)][:UTTERANCES]]
+
+
+def sheet_of(systems: Sequence[System], utterances: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """Pictures of the utterances, a row a system in the order given."""
+    sheet = Image.new("RGB", (SIDE * len(utterances), SIDE * len(systems)), "white")
+    for row, system in enumerate(systems):
+        for column, entry in enumerate(utterances):
+            path = system.folder / "pictures" / f"{entry['id'].replace('/', '__')}.png"
+            with Image.open(path) as image:
+                sheet.paste(image.convert("RGB").resize((SIDE, SIDE)), (SIDE * column, SIDE * row))
+    return sheet
+
+
+def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path) -> None:
+    """The page, and a sheet of pictures for each corpus beside it."""
+    lines = ["# Leaderboard", ""]
+    lines += [
+        "Made from reports by `experiments/benchmark/leaderboard.py`; rules: [benchmark](benchmark/README.md).",
+        "",
+    ]
+    lines += ["Smaller is better for KID, FID and MIND. Brackets: 95 % intervals. In italics: the same numbers of real"]
+    lines += ["pictures. Nearer to training: 50 % where nothing is memorised.", ""]
+    for corpus in dict.fromkeys(system.corpus for system in systems):
+        own = [system for system in systems if system.corpus == corpus]
+        lines += [f"## {corpus}", ""]
+        for group in groups_of(own):
+            lines += [f"### {group}", "", *table_of(own, group, floor), ""]
+        # The same sentences, painted by each.
+        painted = [system for system in own if (system.folder / "utterances.json").is_file()]
+        if not painted:
+            continue
+        utterances = fixed_utterances(painted)
+        if utterances:
+            name = f"{out.stem.lower()}-{corpus}.jpg"
+            sheet = sheet_of(painted, utterances)
+            with atomic_path(out.parent / name) as path:
+                Image.fromarray(np.asarray(sheet)).save(path, format="JPEG", quality=90)
+            lines += ["### The same utterances", "", f"![a row a system, a column an utterance]({name})", ""]
+            lines += [f"Rows: {', '.join(system.title for system in painted)}.", ""]
+            lines += [f"{number}. “{entry['text']}”" for number, entry in enumerate(utterances, start=1)]
+            lines += [""]
+    write_text(out, "\n".join(lines).rstrip() + "\n")
+
+
+def main() -> int:
+    """Read the reports and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reports", nargs="+", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--floor", type=Path, metavar="DIR", help="report of 04_floor.sh")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    args = parser.parse_args()
+    systems = [read_system(folder) for folder in sorted(args.reports)]
+    names = [(system.corpus, system.title) for system in systems]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        parser.error(f"two systems are called {twice[1]!r}: give one another --title (system_facts.py)")
+    write_leaderboard(systems, None if args.floor is None else read_system(args.floor), args.out)
+    print(args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

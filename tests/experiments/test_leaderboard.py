@@ -1,0 +1,161 @@
+"""The leaderboard from toy reports: rank, intervals, floors, prices, utterances; the list of jobs and its queue."""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from speech2img.cli.main import build_parser
+
+REPO = Path(__file__).parents[2]
+FOLDER = REPO / "experiments" / "benchmark"
+QUEUE = REPO / "tools" / "queue.sh"
+
+
+def report(
+    folder: Path, kid: float, *, corpus: str = "cub100", color: int = 0, facts: dict[str, Any] | None = None
+) -> Path:
+    """A toy report of a model: two numbers, a floor, and twenty pictures of one colour."""
+    rows = [
+        ("kernel_distance", "unseen species, pool2048", kid, [kid - 0.001, kid + 0.001]),
+        ("kernel_distance", "unseen species, pool64", 9.0, None),
+        ("kernel_distance_of_training_pictures", "unseen species, pool2048", 0.004, None),
+        ("kernel_distance_of_test_halves", "unseen species, pool2048", 0.0001, None),
+        ("described_class_accuracy", "unseen species, pool2048", 0.25, None),
+        ("spoken_attribute_way", "unseen species", 0.5, None),
+    ]
+    metrics = [
+        {"name": name, "group": group, "value": value, "interval": interval} for name, group, value, interval in rows
+    ]
+    (folder / "pictures").mkdir(parents=True)
+    content = {"title": "t", "model": {"name": folder.name}, "corpus": {"name": corpus}, "metrics": metrics}
+    (folder / "report.json").write_text(json.dumps(content))
+    names = [f"{number:02d}/a_0" for number in range(20)]
+    (folder / "utterances.json").write_text(json.dumps([{"id": name, "text": f"bird {name}"} for name in names]))
+    for name in names:
+        Image.fromarray(np.full((8, 8, 3), color, np.uint8)).save(
+            folder / "pictures" / f"{name.replace('/', '__')}.png"
+        )
+    if facts is not None:
+        (folder / "system.json").write_text(json.dumps(facts))
+    return folder
+
+
+def board(tmp_path: Path, *folders: Path, monkeypatch: pytest.MonkeyPatch, floor: Path | None = None) -> str:
+    """The page."""
+    out = tmp_path / "LEADERBOARD.md"
+    argv = ["leaderboard.py", "--reports", *map(str, folders), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", [*argv, *(["--floor", str(floor)] if floor else [])])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(FOLDER / "leaderboard.py"), run_name="__main__")
+    assert ended.value.code == 0
+    return out.read_text()
+
+
+def test_systems_are_ranked_with_floors_prices_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"title": "our flow", "parameters": 12_340_000, "seconds_a_picture": 0.25, "processor_hours": 1.0}
+    folders = [
+        report(tmp_path / "bad", 0.05, color=10),
+        report(tmp_path / "good", 0.02, color=200, facts=facts),
+        report(tmp_path / "drawn", 0.5, corpus="songbirds"),
+    ]
+    page = board(tmp_path, *folders, monkeypatch=monkeypatch)
+    lines = page.splitlines()
+    first = lines.index("### unseen species, pool2048") + 2
+    head, _, training, halves, good, bad = lines[first : first + 6]
+    assert head.startswith(
+        "| system | KID x 1,000 | species found % | relative accuracy % | parameters | s a picture |"
+    )
+    assert training.startswith("| *training pictures* | 4 |") and halves.startswith(
+        "| *halves of the test pictures* | 0.1 |"
+    )
+    assert good == "| our flow | 20 [19, 21] | 25 | 50 | 12.3 M | 0.25 | 1 |"
+    assert bad == "| bad | 50 [49, 51] | 25 | 50 | – | – | – |"
+    assert "pool64" not in page and lines.index("## cub100") < lines.index("## songbirds")
+    assert "1. “bird 00/a_0”" in lines and "8. “bird 14/a_0”" in lines and "Rows: bad, our flow." in lines
+    with Image.open(tmp_path / "leaderboard-cub100.jpg") as sheet:
+        pixels = np.asarray(sheet)
+    assert pixels.shape == (2 * 96, 8 * 96, 3)
+    assert abs(int(pixels[40, 40, 0]) - 10) < 4 and abs(int(pixels[140, 700, 0]) - 200) < 4
+
+
+def test_two_systems_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [report(tmp_path / name, 0.1, facts={"title": "same"}) for name in ("a", "b")]
+    monkeypatch.setattr(sys, "argv", ["x", "--reports", *map(str, folders), "--out", str(tmp_path / "L.md")])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(FOLDER / "leaderboard.py"), run_name="__main__")
+    assert ended.value.code == 2 and "two systems are called 'same'" in capsys.readouterr().err
+
+
+def test_what_a_system_costs_is_counted() -> None:
+    facts_of = runpy.run_path(str(FOLDER / "system_facts.py"))["facts_of"]
+
+    class Pipe:
+        sampler: Any = torch.nn.Linear(3, 4)
+        needs_frames, weights_sha256 = False, "ab"
+        drawn = 0
+
+        def __init__(self) -> None:
+            self.sampler = torch.nn.Linear(3, 4)
+            self.sampler.embedding_dim = 3
+
+        def generate(self, embedding: np.ndarray, *, seed: int) -> None:
+            assert embedding.shape == (1, 3)
+            self.drawn += 1
+
+    pipe = Pipe()
+    found = facts_of(pipe, title="toy", hours=0.5)
+    assert (found["parameters"], found["title"], found["processor_hours"], pipe.drawn) == (16, "toy", 0.5, 11)
+    assert found["seconds_a_picture"] >= 0
+    framed = SimpleNamespace(needs_frames=True, weights_sha256="ab", network=torch.nn.Linear(2, 2))
+    assert facts_of(framed, title="t", hours=None)["seconds_a_picture"] is None
+
+
+def test_a_queue_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    jobs = tmp_path / "jobs.txt"
+    jobs.write_text(
+        "# a remark\n\nfirst echo one >> ran\nsecond test -e allowed && echo two >> ran\nthird echo three >> ran\n"
+    )
+    command = ["bash", str(QUEUE), str(jobs), str(tmp_path / "queue")]
+
+    def run() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    cut = run()
+    assert cut.returncode == 1 and "second: failed with status 1" in cut.stderr
+    assert (tmp_path / "ran").read_text() == "one\nthree\n"
+    (tmp_path / "allowed").touch()
+    again = run()
+    assert again.returncode == 0 and "first: done before" in again.stdout
+    assert (tmp_path / "ran").read_text() == "one\nthree\ntwo\n"
+    jobs.write_text("first true\nfirst false\n")
+    assert "two jobs are called first" in run().stderr
+    jobs.unlink()
+    assert run().returncode == 2
+
+
+def test_the_jobs_of_the_benchmark_can_be_parsed() -> None:
+    text = (FOLDER / "jobs.txt").read_text()
+    jobs = dict(line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    assert list(jobs)[-1] == "leaderboard"
+    for name, command in jobs.items():
+        words = [
+            word for word in command.split() if "=" not in word or word.startswith("--") or "." in word.split("=")[0]
+        ]
+        if "speech2img" in words:
+            start = words.index("speech2img")
+            arguments = command.split()[command.split().index("speech2img") + 1 :]
+            assert build_parser().parse_args(arguments).verb == "train", (name, start)
+        else:
+            script = next(word for word in words if word.endswith((".sh", ".py")))
+            assert (REPO / script).is_file(), name
