@@ -130,6 +130,19 @@ def make_adam(
     return torch.optim.Adam(parameters, start, betas, weight_decay=weight_decay, fused=True, capturable=graphs)
 
 
+def make_adamw(
+    parameters: Iterable[nn.Parameter],
+    rate: float,
+    *,
+    betas: tuple[float, float] = (0.9, 0.999),
+    weight_decay: float,
+    device: torch.device,
+) -> torch.optim.AdamW:
+    """AdamW as `make_adam` makes Adam: CUDA's fused kernel needs no memory for steps in between, as large as weights."""
+    fused = True if device.type == "cuda" else None
+    return torch.optim.AdamW(parameters, rate, betas, weight_decay=weight_decay, fused=fused)
+
+
 def restore_optimizer_(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load an optimizer's state, saved on any device, and leave how and where it computes as it is."""
     groups = []
