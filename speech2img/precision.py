@@ -138,7 +138,7 @@ def make_adamw(
     weight_decay: float,
     device: torch.device,
 ) -> torch.optim.AdamW:
-    """AdamW as `make_adam` makes Adam: CUDA's fused kernel needs no memory for steps in between, as large as weights."""
+    """AdamW as `make_adam` makes Adam: the fused kernel of CUDA needs no room, as large as the weights, for a step."""
     fused = True if device.type == "cuda" else None
     return torch.optim.AdamW(parameters, rate, betas, weight_decay=weight_decay, fused=fused)
 
