@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from speech2img.systems.registry import preset
+
 FOLDER = Path(__file__).parents[2] / "tools" / "benchmark"
 
 
@@ -18,7 +20,16 @@ FOLDER = Path(__file__).parents[2] / "tools" / "benchmark"
 def parts() -> Iterator[SimpleNamespace]:
     """Modules of tools/benchmark."""
     sys.path.insert(0, str(FOLDER))
-    names = ("encoder", "generator", "live_bytes", "memory", "published_encoder", "trainings", "turns")
+    names = (
+        "diffusion_memory",
+        "encoder",
+        "generator",
+        "live_bytes",
+        "memory",
+        "published_encoder",
+        "trainings",
+        "turns",
+    )
     try:
         yield SimpleNamespace(**{name: __import__(name) for name in names})
     finally:
@@ -79,6 +90,18 @@ def test_low_memory_has_equal_losses_and_a_lower_peak(parts: SimpleNamespace) ->
         assert {name: float(value) for name, value in low.items()} == pytest.approx(
             {name: float(value) for name, value in normal.items()}, rel=1e-4
         )
+
+
+def test_a_diffusion_is_counted_without_computing_and_low_memory_has_a_lower_peak(parts: SimpleNamespace) -> None:
+    published, peaks = preset("generator", "s2ivq-d-published"), {}
+    for memory in ("normal", "low"):
+        model = replace(published.model, width=32, depth=4, num_heads=2)
+        loop = replace(published.loop, precision="fp32")
+        settings = replace(published, model=model, memory=memory, batch_size=2, loop=loop)
+        task = parts.diffusion_memory.diffusion_task(settings, codes=50, device=torch.device("cpu"))
+        peaks[memory] = parts.diffusion_memory.counted(task).peak
+    computed = parts.diffusion_memory.counted(task, real=True)
+    assert peaks["low"] == pytest.approx(computed.peak, rel=0.05) and peaks["low"] < 0.7 * peaks["normal"]
 
 
 def test_the_published_step_and_ours_have_the_same_losses(parts: SimpleNamespace) -> None:

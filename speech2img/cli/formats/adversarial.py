@@ -54,7 +54,7 @@ def attngan_discriminator() -> Conversion:
 
 def attngan_text_encoder(*, vocabulary: Path | None = None) -> Conversion:
     """AttnGAN's text encoder with its words."""
-    from speech2img.models.published import attngan_encoders
+    from speech2img.models.published import text_image_encoders
     from speech2img.models.text_encoders.registry import build_text_encoder
     from speech2img.storage.foreign.attngan_captions import read_vocabulary
 
@@ -64,25 +64,25 @@ def attngan_text_encoder(*, vocabulary: Path | None = None) -> Conversion:
     words = read_vocabulary(vocabulary)
 
     def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": "word-lstm", **attngan_encoders.attngan_text_encoder_settings(converted, words)}
+        settings = {"network": "word-lstm", **text_image_encoders.attngan_text_encoder_settings(converted, words)}
         config = {"kind": "text-encoder", "text_encoder": settings}
         return ImportedNetwork(build_text_encoder, settings, config, "text_encoder.")
 
-    return Conversion(attngan_encoders.convert_attngan_text_encoder, describe)
+    return Conversion(text_image_encoders.convert_attngan_text_encoder, describe)
 
 
 def attngan_image_encoder() -> Conversion:
     """AttnGAN's image encoder: a DAMSM for words and sentences of its own text encoder."""
     from speech2img.models.generators.attngan.damsm import DAMSM
-    from speech2img.models.published import attngan_encoders
+    from speech2img.models.published import text_image_encoders
 
     def describe(converted: "State") -> ImportedNetwork:
         named = {name.removeprefix("image_encoder."): value for name, value in converted.items()}
-        settings = attngan_encoders.attngan_image_encoder_settings(named)
+        settings = text_image_encoders.attngan_image_encoder_settings(named)
         return ImportedNetwork(DAMSM, settings, {"kind": "damsm", "damsm": settings})
 
     def convert(state: "State") -> "dict[str, Tensor]":
-        converted = attngan_encoders.convert_attngan_image_encoder(state)
+        converted = text_image_encoders.convert_attngan_image_encoder(state)
         return {f"image_encoder.{name}": value for name, value in converted.items()}
 
     return Conversion(convert, describe)
@@ -90,11 +90,11 @@ def attngan_image_encoder() -> Conversion:
 
 def char_cnn_rnn() -> Conversion:
     """Reed et al.'s text encoder over letters."""
-    from speech2img.models.published import char_cnn_rnn as published
+    from speech2img.models.published import text_image_encoders as published
     from speech2img.models.text_encoders.registry import build_text_encoder
 
     def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": "char-cnn-rnn", **published.char_cnn_rnn_settings(converted)}
+        settings = {"network": "char-cnn-rnn", **published.text_image_encoders_settings(converted)}
         config = {"kind": "text-encoder", "text_encoder": settings}
         return ImportedNetwork(build_text_encoder, settings, config, "text_encoder.")
 

@@ -16,6 +16,7 @@ from speech2img.features.image_features import load_features
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.flow_transformer import SpeechConditioned
 from speech2img.models.layers.ema import EMA
+from speech2img.precision import make_adamw
 from speech2img.storage.releases.provenance import inherited
 from speech2img.training.encoded.attribute_reader import AttributeReader
 from speech2img.training.encoded.batches import EncodedBatches
@@ -161,14 +162,10 @@ class EncodedGeneratorTask(SupervisedTask[SettingsT, NetworkT]):
         if settings.initial is not None:
             self.trained_with |= inherited(given.start, "initial generator")
 
-        # The network and its average. Where one loop over the weights does a step, small batches are a tenth quicker.
+        # The network and its average.
         network: NetworkT = getattr(generator, self.network_key).to(device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(),
-            settings.learning_rate,
-            betas,
-            weight_decay=settings.weight_decay,
-            fused=device.type in {"cpu", "cuda"},
+        optimizer = make_adamw(
+            network.parameters(), settings.learning_rate, betas=betas, weight_decay=settings.weight_decay, device=device
         )
         super().__init__(settings, network, optimizer, batches, device=device, clip=settings.clip)
         self.average = EMA(network, settings.ema_decay, warmup=True)

@@ -125,6 +125,8 @@ class VQDiffusionTask(EncodedGeneratorTask[VQDiffusionSettings, nn.Module]):
     def compute_terms(self, batch: EncodedBatch) -> dict[str, Tensor]:
         """Bound and auxiliary term at steps of the diffusion that are drawn by their importance."""
         settings, schedule = self.settings, self.schedule
+        if settings.memory == "low":  # gradients of the step before need not lie there through this one
+            self.optimizer_step.optimizer.zero_grad(set_to_none=True)
         sentence, words, lengths = batch.speech
         codes, sentence, words = to_device([batch.encoded_B.flatten(1), sentence, words], self.device)
         speech, count = self._noisy(SpeechEncoding(sentence, words, lengths)), len(codes)

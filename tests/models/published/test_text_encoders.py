@@ -6,8 +6,12 @@ import pytest
 import torch
 from helpers.golden import TOLERANCE, difference, published_state, ready
 
-from speech2img.models.published.attngan_encoders import attngan_text_encoder_settings, convert_attngan_text_encoder
-from speech2img.models.published.char_cnn_rnn import char_cnn_rnn_settings, convert_char_cnn_rnn
+from speech2img.models.published.text_image_encoders import (
+    attngan_text_encoder_settings,
+    char_cnn_rnn_settings,
+    convert_attngan_text_encoder,
+    convert_char_cnn_rnn,
+)
 from speech2img.models.text_encoders.registry import build_text_encoder
 
 VOCABULARY = " ".join(["<end>", *(f"w{number}" for number in range(1, 5450))])

@@ -6,7 +6,10 @@ import pytest
 import torch
 from helpers.golden import TOLERANCE, difference, published_state, ready
 
-from speech2img.models.published.attngan_encoders import attngan_image_encoder_settings, convert_attngan_image_encoder
+from speech2img.models.published.text_image_encoders import (
+    attngan_image_encoder_settings,
+    convert_attngan_image_encoder,
+)
 from speech2img.models.vision.damsm_image_encoder import DAMSMImageEncoder
 
 

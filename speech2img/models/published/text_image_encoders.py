@@ -1,4 +1,6 @@
-"""AttnGAN's encoders of text and of images (Xu et al. 2018) under our names: what its DAMSM compares."""
+"""Published encoders of text and of images under our names: char-CNN-RNN (Reed et al. 2016) as the PyTorch port of its
+Torch weights names it, and what AttnGAN's DAMSM compares (Xu et al. 2018).
+"""
 
 import re
 from typing import Any
@@ -12,6 +14,14 @@ _LAYERS = {
     "emb_features.weight": "project_regions.weight",
     "emb_cnn_code.weight": "project_image.weight",
     "emb_cnn_code.bias": "project_image.bias",
+}
+_RECURRENCE = {
+    "i2h": "input",
+    "h2h": "state",
+    "i2h_update": "input_update",
+    "h2h_update": "state_update",
+    "i2h_reset": "input_reset",
+    "h2h_reset": "state_reset",
 }
 
 
@@ -80,3 +90,31 @@ def attngan_image_encoder_settings(state: State) -> dict[str, Any]:
     """Arguments of ``DAMSMImageEncoder`` for an output of `convert_attngan_image_encoder`; ValueError for none."""
     embedding_dim = shape_of(state, "project_regions.weight", 4)[0]
     return {"trunk": "inception", "embedding_dim": embedding_dim, "align_corners": True}
+
+
+def convert_char_cnn_rnn(state: State) -> dict[str, Tensor]:
+    """A published text encoder to ``CharCnnRnn``.
+
+    Raises
+    ------
+    ValueError
+        For a key that it does not have.
+    """
+
+    def rename(key: str) -> str | None:
+        if match := re.fullmatch(r"conv([1-3])\.(weight|bias)", key):
+            return f"convs.{int(match[1]) - 1}.{match[2]}"
+        if (match := re.fullmatch(r"rnn\.(\w+)\.(weight|bias)", key)) and match[1] in _RECURRENCE:
+            return f"recurrent.{_RECURRENCE[match[1]]}.{match[2]}"
+        if match := re.fullmatch(r"emb_proj\.(weight|bias)", key):
+            return f"project.{match[1]}"
+        return None
+
+    return converted(state, rename, "a char-CNN-RNN")
+
+
+def char_cnn_rnn_settings(state: State) -> dict[str, Any]:
+    """Arguments of ``CharCnnRnn`` for an output of `convert_char_cnn_rnn`; ValueError if an array is missing."""
+    embedding_dim, width = shape_of(state, "project.weight", 2)
+    recurrence = "gru" if "recurrent.input_update.weight" in state else "relu"
+    return {"recurrence": recurrence, "width": width, "embedding_dim": embedding_dim}
