@@ -106,14 +106,6 @@ class GuidedGenerator(Protocol):
 
 
 @runtime_checkable
-class AttendingGenerator(Protocol):
-    """A generator whose images look at the frames of speech, and that can say what each place looked at."""
-
-    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
-        """Weights (B, frames, H, H) of each stage that looks, for the images that `sample` gives of the same noise."""
-
-
-@runtime_checkable
 class DrawsJointly(Protocol):
     """A generator whose draws come out of one stream, one behind the other, and after them those of its prior.
 
