@@ -1,8 +1,11 @@
 """What the parts of a picture listened to: attention of a generator that has it, and a page that shows it."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from speech2img.audio.inputs import Recording, hear
 from speech2img.audio.trimming import trim_silence
@@ -10,7 +13,8 @@ from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
 from speech2img.generation import EmbeddingsToImage, whole_number
-from speech2img.models.generators.base import AttendingGenerator
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import ImageNoise
 from speech2img.seeded_noise import seeded_noise
 
 REGIONS = 4
@@ -19,13 +23,22 @@ _SIDE, _LABEL, _WIDTH, _ROW, _GAP, _WAVE = 256, 44, 480, 14, 8, 40
 _INK, _PAPER, _LINE = (30, 30, 30), (255, 255, 255), (255, 255, 255)
 
 
-def demand_attention(pipe: EmbeddingsToImage) -> None:
-    """Raise ConfigError unless the generator looks at the frames of speech and can say where."""
+@runtime_checkable
+class AttendingGenerator(Protocol):
+    """A generator whose images look at the frames of speech, and that can say what each place looked at."""
+
+    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
+        """Weights (B, frames, H, H) of each stage that looks, for the images that `sample` gives of the same noise."""
+
+
+def demand_attention(pipe: EmbeddingsToImage) -> AttendingGenerator:
+    """The generator, which looks at the frames of speech and can say where; ConfigError where it does not."""
     generator = pipe.require_generator().generator
     if not isinstance(generator, AttendingGenerator) or not pipe.needs_frames:
         raise ConfigError.about("--attention", f"the generator of {pipe.name} attends to nothing", "omit it")
     if pipe.require_generator().options.num_candidates > 1:
         raise ConfigError.about("--attention", "one of several candidates is kept", "set --candidates 1")
+    return generator
 
 
 @torch.inference_mode()
@@ -53,7 +66,7 @@ def attention_of(
     ConfigError
         If the generator does not attend, there are no frames, or more than one utterance.
     """
-    demand_attention(pipe)
+    generator, sampler = demand_attention(pipe), pipe.require_generator()
     seed, index, number = (
         whole_number(name, value, 0, None) for name, value in (("seed", seed), ("index", index), ("number", number))
     )
@@ -61,8 +74,9 @@ def attention_of(
     checked = pipe.checked_speech(speech)
     if len(checked) != 1:
         raise ConfigError.about("attention", f"{len(checked)} utterances", "give one")
-    noise = seeded_noise([(seed, index, number)], pipe.device)
-    maps = pipe.require_generator().attention_maps(checked.batch([0], pipe.device), noise)
+    # The draws of `ImageSampler.sample` for this picture.
+    draws = sampler.draws(seeded_noise([(seed, index, number)], pipe.device).repeated(1))
+    maps = generator.attention_maps(sampler.conditioned(checked.batch([0], pipe.device), draws), draws)
     if not maps:
         raise ConfigError.about("attention", f"{pipe.name} has one stage, which does not look", "omit it")
     weights: np.ndarray = maps[-1][0].float().cpu().numpy()

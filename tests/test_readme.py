@@ -128,7 +128,9 @@ def test_scripts_are_valid_bash_and_name_no_machine(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SETTINGS, ids=_name)
 def test_every_shipped_settings_file_loads(path: Path) -> None:
-    role = next((name for name in (path.stem.split("-")[0], path.parent.name) if name in STAGES), None)
+    parts = path.stem.split("-")
+    named = ["-".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    role = next((name for name in (*named, path.parent.name) if name in STAGES), None)
     assert role is not None, f"{path}: name it, or its folder, after its role"
     STAGES[role].load_settings(file=path)
 

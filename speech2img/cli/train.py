@@ -3,6 +3,7 @@
 import argparse
 import signal
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
@@ -13,8 +14,13 @@ from speech2img.training.stages import STAGES
 def add(verbs: "argparse._SubParsersAction") -> None:
     """Declare the verb."""
     names = f"{', '.join(list(STAGES)[:-1])} or {list(STAGES)[-1]}"
-    presets_of = "".join(f"  {name:<10} {', '.join(of)}\n" for name in STAGES if (of := presets(name)))
-    stages = "".join(f"  {name:<10} {stage.summary}\n" for name, stage in STAGES.items())
+    presets_of = "".join(
+        fill(", ".join(of), 110, initial_indent=f"  {name:<12} ", subsequent_indent=" " * 15, break_on_hyphens=False)
+        + "\n"
+        for name in STAGES
+        if (of := presets(name))
+    )
+    stages = "".join(f"  {name:<12} {stage.summary}\n" for name, stage in STAGES.items())
     parser = add_verb(
         verbs,
         "train",

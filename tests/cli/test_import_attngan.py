@@ -11,10 +11,10 @@ from helpers.published_states import PUBLISHED, VOCABULARY, save_captions
 from helpers.trainer_checkpoints import refusal
 
 from speech2img.cli.main import main
+from speech2img.corpora.readers.attngan_captions import read_captions, read_vocabulary
 from speech2img.errors import ConfigError, DataError, UnsafeFileError
 from speech2img.generation import EmbeddingsToImage
 from speech2img.models.text_encoders.registry import build_text_encoder
-from speech2img.storage.foreign.attngan_captions import read_captions, read_vocabulary
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, strip_prefix
 from speech2img.training.adversarial.damsm import load_damsm

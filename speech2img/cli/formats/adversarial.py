@@ -54,9 +54,9 @@ def attngan_discriminator() -> Conversion:
 
 def attngan_text_encoder(*, vocabulary: Path | None = None) -> Conversion:
     """AttnGAN's text encoder with its words."""
+    from speech2img.corpora.readers.attngan_captions import read_vocabulary
     from speech2img.models.published import text_image_encoders
     from speech2img.models.text_encoders.registry import build_text_encoder
-    from speech2img.storage.foreign.attngan_captions import read_vocabulary
 
     if vocabulary is None:
         reason = "the words that its numbers mean are in a file of their own"

@@ -16,14 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import (
-    AttendingGenerator,
-    Distribution,
-    DrawsJointly,
-    GradualGenerator,
-    ImageGenerator,
-    ImageNoise,
-)
+from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -130,8 +123,8 @@ class ImageSampler(nn.Module):
         Tensor [shape=(B, 3, S, S), range -1..1]
         """
         if isinstance(self.generator, GradualGenerator) and self.options.num_candidates == 1:
-            draws = self._draws(noise.repeated(1))
-            yield from self.generator.previews(self._condition(speech, draws), draws, steps=steps, every=every)
+            draws = self.draws(noise.repeated(1))
+            yield from self.generator.previews(self.conditioned(speech, draws), draws, steps=steps, every=every)
         else:
             yield from self.sample(speech, noise)
 
@@ -153,10 +146,10 @@ class ImageSampler(nn.Module):
             The stages of the images that were kept, small to large.
         """
         count = self.options.num_candidates if num_candidates is None else num_candidates
-        draws = self._draws(noise.repeated(count))
+        draws = self.draws(noise.repeated(count))
         repeated = SpeechEncoding(*(part.repeat_interleave(count, dim=0) for part in speech))
 
-        stages = [stage.float() for stage in self.generator.sample(self._condition(repeated, draws), draws)]
+        stages = [stage.float() for stage in self.generator.sample(self.conditioned(repeated, draws), draws)]
         if count == 1:
             return stages
 
@@ -166,24 +159,7 @@ class ImageSampler(nn.Module):
         kept = fit_BC.argmax(dim=1) + count * torch.arange(len(fit_BC), device=fit_BC.device)
         return [stage[kept] for stage in stages]
 
-    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
-        """What the images that `sample` gives look at, where the generator is an `AttendingGenerator`.
-
-        Parameters
-        ----------
-        speech, noise
-            As for `sample`, of one candidate.
-
-        Returns
-        -------
-        list of Tensor [shape=(B, frames, H, H), float32]
-            One for each stage that looks, 1 in sum over the frames.
-        """
-        assert isinstance(self.generator, AttendingGenerator)
-        draws = self._draws(noise.repeated(1))
-        return self.generator.attention_maps(self._condition(speech, draws), draws)
-
-    def _condition(self, speech: SpeechEncoding, draws: ImageNoise) -> SpeechEncoding:
+    def conditioned(self, speech: SpeechEncoding, draws: ImageNoise) -> SpeechEncoding:
         """With a prior, features of one image in the place of the sentence."""
         if self.prior is None:
             return speech
@@ -197,7 +173,7 @@ class ImageSampler(nn.Module):
         )
         return speech._replace(sentence=features)
 
-    def _draws(self, noise: ImageNoise) -> ImageNoise:
+    def draws(self, noise: ImageNoise) -> ImageNoise:
         """The same noise with a zero ``condition`` where it is to be the mean, and joint draws out of one stream."""
         sizes: dict[str, int] = {}
         if isinstance(self.generator, DrawsJointly):

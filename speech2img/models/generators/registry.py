@@ -1,6 +1,7 @@
 """Image generators by the name that a release gives them; the file of one is imported when a release asks for it."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from torch import nn
@@ -8,42 +9,22 @@ from torch import nn
 from speech2img.models.generators.base import ImageGenerator
 
 
-def _stackgan() -> type[nn.Module]:
-    from speech2img.models.generators.stackgan import StackGenerator
-
-    return StackGenerator
-
-
-def _stackgan_v1() -> type[nn.Module]:
-    from speech2img.models.generators.stackgan_v1.generator import StackGANv1
-
-    return StackGANv1
-
-
-def _attngan() -> type[nn.Module]:
-    from speech2img.models.generators.attngan.generator import AttnGANGenerator
-
-    return AttnGANGenerator
-
-
-def _latent_flow() -> type[nn.Module]:
-    from speech2img.models.generators.latent_flow import LatentFlowGenerator
-
-    return LatentFlowGenerator
-
-
-def _vq_diffusion() -> type[nn.Module]:
-    from speech2img.models.generators.vq_diffusion.generator import VQDiffusionGenerator
-
-    return VQDiffusionGenerator
+def _class(module: str, name: str) -> Callable[[], type[nn.Module]]:
+    """A class of a module beside this one, imported when it is asked for."""
+    return lambda: getattr(import_module(f"speech2img.models.generators.{module}"), name)
 
 
 GENERATORS: dict[str, Callable[[], type[nn.Module]]] = {
-    "stackgan": _stackgan,  # StackGAN-v2, and stacked densely that of S2IGAN
-    "stackgan-v1": _stackgan_v1,  # two stages of 64 and 256 px (Zhang et al. 2017)
-    "attngan": _attngan,  # stages that look at words, or at frames of speech (Xu et al. 2018)
-    "latent-flow": _latent_flow,  # rectified flow in the latents of an image codec, and the codec
-    "vq-diffusion": _vq_diffusion,  # discrete diffusion over the tokens of an image codec, and the codec
+    # StackGAN-v2, and stacked densely that of S2IGAN
+    "stackgan": _class("stackgan", "StackGenerator"),
+    # two stages of 64 and 256 px (Zhang et al. 2017)
+    "stackgan-v1": _class("stackgan_v1.generator", "StackGANv1"),
+    # stages that look at words, or at frames of speech (Xu et al. 2018)
+    "attngan": _class("attngan.generator", "AttnGANGenerator"),
+    # rectified flow in the latents of an image codec, and the codec
+    "latent-flow": _class("latent_flow", "LatentFlowGenerator"),
+    # discrete diffusion over the tokens of an image codec, and the codec
+    "vq-diffusion": _class("vq_diffusion.generator", "VQDiffusionGenerator"),
 }
 """Name under ``generator.network`` of a release's config -> a function that gives the class, an `ImageGenerator`."""
 
