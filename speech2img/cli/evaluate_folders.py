@@ -108,7 +108,7 @@ def _run_protocols(args: argparse.Namespace) -> int:
     from speech2img.metrics.report.protocols import find_protocol
 
     # What several protocols cannot do.
-    for option in ("taps", "save_stats", "retrieval", "train"):
+    for option in ("taps", "save_stats", "train"):
         if getattr(args, option):
             name = f"--{option.replace('_', '-')}"
             raise ConfigError.about(name, "not with several protocols", "give one --protocol for it")

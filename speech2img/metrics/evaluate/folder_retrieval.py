@@ -27,6 +27,7 @@ def add_folder_retrieval(
     *,
     work: Path,
     progress: bool,
+    group: str = "",
 ) -> None:
     """Add recall and mAP between two folders of pictures.
 
@@ -44,6 +45,8 @@ def add_folder_retrieval(
         Folder for finished features: pictures are read once more, in the way of the protocol's retrieval.
     progress : bool
         Show progress bars.
+    group : str
+        What it is measured on, in words, before the name of the output.
 
     Raises
     ------
@@ -79,6 +82,7 @@ def add_folder_retrieval(
         protocol=settings.protocol,
         reader=reader,
         corpus=settings.corpus,
+        group=group,
         seed=settings.seed,
     )
 

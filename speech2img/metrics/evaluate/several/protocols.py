@@ -7,7 +7,9 @@ from pathlib import Path
 from speech2img.errors import ConfigError, MetricError
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_classifier import ImageClassifierExtractor
+from speech2img.features.layers import DEEPEST
 from speech2img.metrics.evaluate.folder_plan import FolderSettings
+from speech2img.metrics.evaluate.folder_retrieval import add_folder_retrieval
 from speech2img.metrics.evaluate.plan import InceptionPlan, make_plan, make_score_plan
 from speech2img.metrics.evaluate.rows import add_inception_rows, add_score_row
 from speech2img.metrics.images.features import FeatureSettings, extract_features
@@ -25,6 +27,15 @@ MISSING = {
     "classifier' as --classifier gives another score, not comparable)",
 }
 """Classifier of an Inception Score -> file that has it."""
+ALWAYS = ("frechet_distance", "kernel_distance", "inception_score")
+COLUMNS = {
+    "frechet_distance": "FID",
+    "kernel_distance": "KID",
+    "inception_score": "Inception Score",
+    "recall_at_50_real_to_generated": "R@50",
+    "mean_average_precision_real_to_generated": "mAP",
+}
+"""Metric -> heading; those of rankings only where they were measured."""
 _FID_FILE = "the FID Inception to its 2,048 pool: pt_inception-2015-12-05-6726825d.pth, or both folded files"
 
 
@@ -155,6 +166,18 @@ class _Protocols:
                     side=self.settings.side,
                 )
                 self._add_score(plan, self.classifier, protocol, sides)
+        # Rankings, where they are asked for and the paper has them.
+        rule = protocol.retrieval
+        if self.settings.retrieval and rule is not None:
+            ranker = next((one for one in self.readers if one.build == rule.build and DEEPEST in one.outputs), None)
+            if ranker is None:
+                missing.append(f"recall and mAP: {MISSING[rule.build] if rule.build == 'torchvision' else _FID_FILE}")
+            else:
+                own = replace(self.settings, protocol=protocol.name)
+                pictures = sides.generated, sides.real
+                add_folder_retrieval(
+                    self.report, *pictures, ranker, own, work=self.work, progress=self.progress, group=protocol.name
+                )
         return missing
 
     def _add_score(
@@ -203,8 +226,12 @@ def table_of(rows: Sequence[MetricRow], missing: Mapping[str, Sequence[str]]) ->
     missing : Mapping of str to sequence of str
         Protocol -> what could not be computed, and the file that it needs.
     """
-    columns = {"frechet_distance": "FID", "kernel_distance": "KID", "inception_score": "Inception Score"}
-    lines = [f"| protocol | {' | '.join(columns.values())} | pictures | missing |", "|---|---|---|---|---|---|"]
+    measured = {row.name for row in rows}
+    columns = {name: title for name, title in COLUMNS.items() if name in measured or name in ALWAYS}
+    lines = [
+        f"| protocol | {' | '.join(columns.values())} | pictures | missing |",
+        f"|---|{'---|' * (len(columns) + 2)}",
+    ]
     for name, lacking in missing.items():
         own = {row.name: row for row in rows if row.group.split(", ")[0] == name}
         cells = [format_value(own[metric]) if metric in own else "–" for metric in columns]

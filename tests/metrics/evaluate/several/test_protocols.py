@@ -26,14 +26,16 @@ class Torchvision(StubReader):
     build, classifier = "torchvision", "torchvision"
 
 
-def evaluate(tmp_path: Path, *readers: type[StubReader], names: tuple[str, ...]) -> dict[str, str]:
+def evaluate(
+    tmp_path: Path, *readers: type[StubReader], names: tuple[str, ...], retrieval: bool = False
+) -> dict[str, str]:
     """The table's lines by protocol."""
     made, real = (random_pictures(tmp_path / name, 24, seed=seed) for seed, name in enumerate(("made", "real")))
     sides = {name: ProtocolSides(folder_images(made), folder_images(real)) for name in names}
     report = evaluate_protocols(
         sides,
         readers=[reader() for reader in readers],  # type: ignore[misc]
-        settings=FolderSettings(corpus="cub", workers=1, allow_small=True),
+        settings=FolderSettings(corpus="cub", workers=1, allow_small=True, retrieval=retrieval),
         out=tmp_path / "out",
         progress=False,
     )
@@ -62,6 +64,14 @@ def test_each_protocol_takes_the_network_that_it_needs(tmp_path: Path) -> None:
     assert only["sta"].count("–") == 2 and "FID: the FID Inception to its 2,048 pool" in only["sta"]
     with pytest.raises(MetricError, match="no number can be had .*FID: the FID Inception"):
         evaluate(tmp_path / "none", Torchvision, names=("stackgan",))
+
+
+def test_rankings_stand_in_the_table_where_they_are_asked_for(tmp_path: Path) -> None:
+    lines = evaluate(tmp_path, Torchvision, StubReader, names=("sta", "dfgan"), retrieval=True)
+    sta, dfgan = (line.strip("| ").split(" | ") for line in lines.values())
+    assert len(sta) == len(dfgan) == 8 and "%" in sta[4] and dfgan[4:6] == ["–", "–"]
+    lacking = evaluate(tmp_path / "again", StubReader, names=("sta",), retrieval=True)["sta"]
+    assert "recall and mAP: inception_v3_google-0cc3c7bd.pth" in lacking
 
 
 def test_the_table_shows_a_dash_for_what_is_missing() -> None:
