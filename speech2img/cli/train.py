@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,15 @@ from speech2img.systems.registry import preset, presets
 from speech2img.training.stages import STAGES
 
 
+def _row(name: str, text: str) -> str:
+    """A name, and what belongs to it in lines of the width of the help."""
+    return textwrap.fill(f"{name:<10} {text}", 110, initial_indent="  ", subsequent_indent=13 * " ")
+
+
 def add(verbs: "argparse._SubParsersAction") -> None:
     """Declare the verb."""
     names = f"{', '.join(list(STAGES)[:-1])} or {list(STAGES)[-1]}"
-    presets_of = "".join(f"  {name:<10} {', '.join(of)}\n" for name in STAGES if (of := presets(name)))
+    presets_of = "".join(f"{_row(name, ', '.join(of))}\n" for name in STAGES if (of := presets(name)))
     stages = "".join(f"  {name:<10} {stage.summary}\n" for name, stage in STAGES.items())
     parser = add_verb(
         verbs,

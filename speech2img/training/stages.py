@@ -81,7 +81,7 @@ STAGES: dict[str, Stage] = {
         "speech -> embedding, from the mel store and the teacher's features", {"": _task("encoder.task", "EncoderTask")}
     ),
     "generator": Stage(
-        "embedding -> image, from the extracted embeddings (--set family=latent-flow or vq-diffusion: behind a codec)",
+        "embedding -> image, from extracted embeddings (--set family=latent-flow or vq-diffusion: behind a codec)",
         {
             "stackgan": _task("stackgan.task", "StackGANTask"),
             "latent-flow": _task("latent_flow.task", "LatentFlowTask"),
