@@ -33,6 +33,7 @@ def character_loss(logits_BNV: Tensor, wanted_BN: Tensor, *, smoothing: float, p
     -------
     Tensor [shape=()]
     """
+    # Each place by itself, then those that count.
     kept_BN = wanted_BN != pad
     places_BN = F.cross_entropy(logits_BNV.transpose(1, 2), wanted_BN, label_smoothing=smoothing, reduction="none")
     count = kept_BN.sum() if over == "kept" else torch.tensor(wanted_BN.numel(), device=wanted_BN.device)
@@ -58,6 +59,7 @@ def ctc_loss(logits_BSV: Tensor, steps_B: Tensor, wanted_BN: Tensor, *, pad: int
     Tensor [shape=()]
         Texts that need more steps than there are count as 0.
     """
+    # Texts one behind the other, without their marks.
     log_probability_SBV = logits_BSV.float().log_softmax(dim=2).transpose(0, 1)
     kept_BN = wanted_BN >= marks
     lengths_B = kept_BN.sum(dim=1)

@@ -35,6 +35,7 @@ class CommandRecogniser:
     """
 
     def __init__(self, command: str, *, time_limit: float = TIME_LIMIT) -> None:
+        # Words as a shell would part them; no shell is started.
         try:
             self._words = shlex.split(command)
         except ValueError as error:

@@ -57,6 +57,7 @@ class TranscribingEncoder(SpeechEncoder):
         self, *, recogniser: Mapping[str, Any], text_encoder: Mapping[str, Any], network: Literal["cascade"] = "cascade"
     ) -> None:
         super().__init__()
+        # A recogniser of ours is part of the network, so that a release holds it; Whisper lies elsewhere.
         if recogniser.get("kind") not in KINDS:
             raise ValueError(f"recogniser.kind must be one of {', '.join(KINDS)}, got {recogniser.get('kind')!r:.60}")
         self._settings = dict(recogniser)
@@ -90,6 +91,7 @@ class TranscribingEncoder(SpeechEncoder):
             name = self._settings.get("mel_preset")
             mel = released_preset(name, n_mels=self.recogniser.n_mels, source="the cascade's recogniser")
             return TransformerRecogniser(self.recogniser, mel, name="the recogniser", beams=beams)
+        # Whisper, where the user says it is, and no other one.
         folder = os.environ.get(WHISPER_FOLDER)
         if not folder:
             reason = "it reads speech with Whisper, and where that lies is not said"
@@ -137,6 +139,7 @@ class TranscribingEncoder(SpeechEncoder):
 
     def encode_texts(self, texts: Sequence[str]) -> TranscribedEncoding:
         """Read texts; of one without anything that the text encoder knows the sentence is NaN and the text empty."""
+        # What can be read goes to the text encoder; NaN stands for the rest.
         known = [self._knows(text) for text in texts]
         device = next(self.text_encoder.parameters()).device
         sentence_BD = torch.full((len(texts), self.embedding_dim), float("nan"), device=device)

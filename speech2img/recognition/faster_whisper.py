@@ -40,6 +40,7 @@ class FasterWhisperRecogniser:
     """
 
     def __init__(self, folder: str | Path, *, device: str = "auto", language: str = "en", beams: int = 5) -> None:
+        # What can be told without the package.
         folder = Path(folder)
         require_model_folder(folder)
         self._language, self._beams = language, beams
@@ -63,6 +64,7 @@ class FasterWhisperRecogniser:
     def _one(self, wave: np.ndarray) -> Transcript:
         if not wave.any():
             return Transcript()
+        # Its segments are computed as they are asked for: errors may come with any of them.
         try:
             segments, _ = self._model.transcribe(
                 wave, language=self._language, beam_size=self._beams, condition_on_previous_text=False, temperature=0.0

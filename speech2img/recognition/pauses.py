@@ -49,6 +49,7 @@ def _quietest(wave: np.ndarray, rate: int) -> int:
     count = len(wave) // size
     if count < 2:
         return len(wave) - 1
+    # Power of short frames, added up over a pause's length.
     power = np.square(wave[: count * size].reshape(count, size), dtype=np.float64).mean(axis=1)
     width = min(count, max(1, round(_PAUSE_SECONDS / _FRAME_SECONDS)))
     level = np.convolve(power, np.ones(width), mode="valid")

@@ -55,6 +55,7 @@ def open_recogniser(given: str, *, kind: str | None = None, device: str = "auto"
     CheckpointError
         If what is given is no recogniser.
     """
+    # What is given is told apart by its files, but a program is started only where it is called one.
     if kind is None:
         kind = "faster-whisper" if (Path(given) / "model.bin").is_file() else "transformer"
     if kind not in RECOGNISERS:

@@ -63,6 +63,7 @@ class TransformerRecogniser:
         CheckpointError
             If nothing is there, it is damaged, or holds another kind of network.
         """
+        # The release, which must be of a recogniser.
         folder = find_release(name_or_path)
         tensors, config = load_release(folder)
         if config.get("kind") != "recogniser":
@@ -98,6 +99,7 @@ class TransformerRecogniser:
 
     def _write(self, waves: Sequence[np.ndarray], parts: Sequence[tuple[int, int, int]]) -> list[Segment]:
         """What is said in parts of recordings of similar length."""
+        # Log-mels of one batch.
         mels = [log_mel(waves[row][start:end], preset=self.mel) for row, start, end in parts]
         lengths = torch.tensor([mel.shape[1] for mel in mels])
         batch = np.full((len(mels), self.network.n_mels, int(lengths.max())), self.mel.pad_value, np.float32)
@@ -105,6 +107,7 @@ class TransformerRecogniser:
             padded[:, : mel.shape[1]] = mel
         device = next(self.network.parameters()).device
         encoded = self.network.encode(torch.from_numpy(batch).to(device), lengths)
+        # No text may be longer than anybody could have said.
         seconds = [(end - start) / self.sample_rate for _, start, end in parts]
         limits = torch.tensor([max(1, int(_MOST_A_SECOND * length)) for length in seconds])
         if self.beams > 1:

@@ -48,6 +48,7 @@ class Edits:
 
 def normalised(text: str) -> str:
     """A text as error rates count it; see the module."""
+    # Letters, digits and their marks stay; dashes part words, other signs do not.
     letters = []
     for letter in unicodedata.normalize("NFKC", text).lower():
         kind = unicodedata.category(letter)
@@ -57,6 +58,7 @@ def normalised(text: str) -> str:
             letters.append(letter)
         elif letter in _APOSTROPHES:
             letters.append("'")
+    # Apostrophes count within words only.
     words = (word.strip("'") for word in "".join(letters).split())
     return " ".join(word for word in words if word)
 

@@ -41,6 +41,7 @@ def convert_asr_transformer(state: State) -> dict[str, Tensor]:
     ValueError
         For an array that it does not have.
     """
+    # Every array must be known, but for what Keras keeps of a training.
     converted: dict[str, Tensor] = {}
     for name, value in state.items():
         if _PASSED_OVER.fullmatch(name):
@@ -62,6 +63,7 @@ def asr_transformer_settings(state: State) -> dict[str, Any]:
 
     The number of heads is not in the weights: it is the published 2.
     """
+    # Sizes by the arrays' shapes.
     _, width = shape_of(state, "characters.weight", 2)
     inner, _ = shape_of(state, "encoder.0.attention.query.weight", 2)
     feed_forward, _ = shape_of(state, "encoder.0.feed_forward.enter.weight", 2)
@@ -99,6 +101,7 @@ def _module(layer: str) -> str | None:
 
 def _part(layer: str, path: str, parts: dict[str, str]) -> str | None:
     """Our name of a part of an encoder or decoder layer."""
+    # Attention and feed-forward have parts of their own; norms have none.
     first, *rest = path.split("/")
     if first not in parts:
         return None
@@ -113,6 +116,7 @@ def _part(layer: str, path: str, parts: dict[str, str]) -> str | None:
 
 def _turned(module: str, parameter: str, value: Tensor) -> Tensor:
     """An array as PyTorch lays it out: Keras's kernels have the input first, heads as an axis of their own."""
+    # By the last part of the name: what a layer does decides how its kernel lies.
     kind = module.rsplit(".", 1)[-1]
     if parameter == "bias":
         return value.flatten() if kind in ("query", "key", "value") else value

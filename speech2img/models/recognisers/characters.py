@@ -38,6 +38,7 @@ class CharacterTable:
     def __init__(self, alphabet: str = ALPHABET, *, form: Form = "corrected") -> None:
         if len(set(alphabet)) != len(alphabet) or alphabet != alphabet.lower() or " " not in alphabet:
             raise ValueError(f"the alphabet {alphabet!r:.60} must have a blank, and each character once in lower case")
+        # Numbers behind those of the marks.
         self.alphabet, self.form = alphabet, form
         self._numbers = {character: NUM_MARKS + place for place, character in enumerate(alphabet)}
 
@@ -50,6 +51,7 @@ class CharacterTable:
         text = text.lower()
         if self.form == "published":
             return text
+        # Accents become marks of their own, which are left out; all else that is unknown becomes a blank.
         plain = unicodedata.normalize("NFKD", text.translate(_SAME))
         letters = (character for character in plain if not unicodedata.combining(character))
         return " ".join("".join(letter if letter in self._numbers else " " for letter in letters).split())
@@ -64,6 +66,7 @@ class CharacterTable:
         """
         text = self.normalise(text)
         if self.form == "published":
+            # Marks are found as characters of the text too, before letters of the same sign.
             marks = {mark: number for number, mark in enumerate(PUBLISHED_MARKS)}
             known = marks | self._numbers
             return [START, *(known.get(letter, UNKNOWN) for letter in text[:PUBLISHED_LENGTH]), END]
@@ -77,6 +80,7 @@ class CharacterTable:
         numbers : iterable of int
             0 to ``len(self) - 1``, with or without a start.
         """
+        # What stands behind the first end is no text.
         letters = []
         for number in numbers:
             if number == END:

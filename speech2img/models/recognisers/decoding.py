@@ -126,6 +126,7 @@ def _beam_of_one(
     network: CharacterRecogniser, encoded: EncodedUtterances, row: int, limit: int, beams: int, penalty: float
 ) -> Hypothesis:
     """Beam search for one row."""
+    # The row without the padding of its batch.
     chosen = slice(row, row + 1)
     length = int(encoded.lengths_B[row])
     alone = EncodedUtterances(encoded.steps_BSD[chosen, :length], encoded.lengths_B[chosen], encoded.masked)

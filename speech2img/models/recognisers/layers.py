@@ -27,6 +27,7 @@ class HeadedAttention(nn.Module):
 
     def __init__(self, width: int, num_heads: int, head_width: int) -> None:
         super().__init__()
+        # Heads as wide as is asked for: together they may be wider than the steps.
         inner = num_heads * head_width
         self.num_heads, self.head_width = num_heads, head_width
         self.query, self.key, self.value = (nn.Linear(width, inner) for _ in range(3))
@@ -110,6 +111,7 @@ class DecoderCache:
 
     def choose(self, rows_R: Tensor) -> "DecoderCache":
         """The cache of these rows, in this order; a row may be taken several times."""
+        # The speech is the same for all beginnings of a row, but each row of the batch has its own.
         memory = self.memory[0][rows_R], self.memory[1][rows_R]
         written = None if self.written is None else (self.written[0][rows_R], self.written[1][rows_R])
         return DecoderCache(memory, written)
@@ -154,6 +156,7 @@ class DecoderLayer(nn.Module):
         fresh = self.self_attention.keys_and_values(steps_BND)
         if cache.written is not None:
             fresh = torch.cat([cache.written[0], fresh[0]], 2), torch.cat([cache.written[1], fresh[1]], 2)
+        # A single new character may see all that is cached; of several, each sees those up to itself.
         causal, count = None, steps_BND.shape[1]
         if count > 1:
             causal = torch.ones(count, fresh[0].shape[2], dtype=torch.bool, device=steps_BND.device)

@@ -18,6 +18,7 @@ def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
     length, kernel, stride : int
         Of input and convolution; the output has ceil(length / stride) steps.
     """
+    # Where the number is odd, the one more goes to the right.
     total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2
 
@@ -69,6 +70,7 @@ class SpeechEmbedding(nn.Module):
         lengths_B : Tensor [shape=(B,), int64]
             Valid steps: ceil(frames / stride) from convolution to convolution.
         """
+        # The same on both sides, whatever the length of the batch: rows do not depend on each other.
         side = self.kernel // 2
         for conv, stride in zip(self.convs, self.strides, strict=True):
             inside = F.pad(masked(frames_BFT, lengths_B), (side, side + stride - 1))
@@ -93,6 +95,7 @@ def normalise_bands(mel_BMT: Tensor, lengths_B: Tensor) -> Tensor:
     lengths_B : Tensor [shape=(B,), int64]
         Valid frames.
     """
+    # Sums over valid frames alone.
     count_B11 = lengths_B.to(mel_BMT.device, mel_BMT.dtype)[:, None, None]
     mean_BM1 = masked(mel_BMT, lengths_B).sum(dim=2, keepdim=True) / count_B11
     centred_BMT = masked(mel_BMT - mean_BM1, lengths_B)
@@ -107,6 +110,7 @@ def sinusoids(steps: int, width: int, device: torch.device) -> Tensor:
     -------
     Tensor [shape=(steps, width)]
     """
+    # Wavelengths from 2 pi to 10,000 * 2 pi, in equal steps of their logarithm.
     half = width // 2
     rates_K = torch.exp(torch.arange(half, device=device) * (-math.log(10_000.0) / max(1, half - 1)))
     angles_SK = torch.arange(steps, device=device)[:, None] * rates_K

@@ -127,9 +127,11 @@ class SpeechTransformer(CharacterRecogniser):
         """
         if mel_BMT.shape[2] > self.max_frames:
             raise ValueError(f"{mel_BMT.shape[2]} frames are more than the {self.max_frames} that are heard at once")
+        # Published: samples become spectrograms, and zeros behind them speech.
         if self.form == "published":
             spectrogram_BTF = self._filled(mel_BMT[:, 0], lengths_B)
             return self.encode_spectrogram(spectrogram_BTF)
+        # Corrected: bands at one level, then positions, which the published encoder does without.
         steps_BDS, steps_B = self.speech(normalise_bands(mel_BMT, lengths_B), lengths_B)
         steps_BSD = steps_BDS.transpose(1, 2)
         steps_BSD = steps_BSD + sinusoids(steps_BSD.shape[1], steps_BSD.shape[2], steps_BSD.device)
@@ -173,6 +175,7 @@ class SpeechTransformer(CharacterRecogniser):
         end = state.position + numbers_BN.shape[1]
         if end > self.max_characters:
             raise ValueError(f"{end} characters are more than the {self.max_characters} that have positions")
+        # Characters at their places, behind those that are cached.
         places_N = torch.arange(state.position, end, device=numbers_BN.device)
         steps_BND = self.characters(numbers_BN) + self.positions(places_N)
         for layer, cache in zip(self.decoder, state.caches, strict=True):

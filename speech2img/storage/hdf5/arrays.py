@@ -111,11 +111,13 @@ def _walk(group: Any, prefix: str, arrays: dict[str, NDArray[Any]], left: list[i
 
 def _plain(dataset: Any, name: str, left: list[int]) -> NDArray[Any]:
     """Content of an array of numbers that lies in the file as it is."""
+    # Its bytes lie here plainly.
     layout = dataset.get_create_plist()
     if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
         raise ValueError(f"its {name[:80]!r} lies in other files")
     if layout.get_nfilters():
         raise ValueError(f"its {name[:80]!r} is compressed or filtered")
+    # Numbers that fit in the file, all arrays together.
     dtype, shape = dataset.dtype, dataset.shape
     if dtype.kind not in _KINDS or dtype.itemsize > 8 or shape is None or len(shape) > _MAX_RANK:
         raise ValueError(f"its {name[:80]!r} is of a type that is not read here")

@@ -73,6 +73,7 @@ def read_spoken(root: Path) -> tuple[list[Spoken], str]:
     if (root / LJSPEECH_MANIFEST).is_file() and not (root / MANIFEST_NAME).is_file():
         clips = read_clips(root)
         return [Spoken(clip.name, clip.path, clip.text, "train") for clip in clips], clips_sha256(clips)
+    # A corpus: every caption in the manifest's order, which is that of its mel store.
     manifest = Manifest.load(root)
     spoken = []
     for item in manifest.items:
@@ -82,6 +83,7 @@ def read_spoken(root: Path) -> tuple[list[Spoken], str]:
                 raise DataError.about(name, "has no recording", "run speech2img synthesize first")
             path = root / caption.audio
             spoken.append(Spoken(name, path, caption.text, item.split, caption.held_out_voice))
+    # Nothing written, nothing to recognise.
     if not any(one.text.strip() for one in spoken):
         reason = "no caption has a text: a language without writing cannot be recognised"
         raise DataError.about(root, reason, "train an encoder on its speech instead: 'speech2img train encoder'")

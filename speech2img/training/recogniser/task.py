@@ -118,6 +118,7 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
 
     def write(self, rows: np.ndarray) -> list[str]:
         """What it writes of utterances, given by their places, with the best character each time."""
+        # Batches of similar length, then back into the given order.
         self.network.eval()
         texts: dict[int, str] = {}
         limit = self.network.max_characters
@@ -136,6 +137,7 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
         written, texts = self.write(self.data.held), self.data.held_texts
         words = word_edits(texts, written)
         values = {"wer": words.rate, "cer": character_edits(texts, written).rate}
+        # Unheard voices apart.
         places = np.flatnonzero(self.data.unheard).tolist()
         if places:
             values["wer_unheard_voices"] = word_edits(

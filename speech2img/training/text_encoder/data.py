@@ -52,6 +52,7 @@ def caption_data(manifest: Manifest, embeddings: EmbeddingFile) -> CaptionData:
         If the embeddings belong to another manifest, or nothing written is for training or for validation.
     """
     demand_same_items(manifest, embeddings.ids, source=embeddings.folder, fix=EXTRACT_AGAIN, utterances=True)
+    # Captions that are written, in known voices for training.
     spoken = [(item.split, caption) for item in manifest.items for caption in item.captions]
     texts = [caption.text for _, caption in spoken]
     written = [bool(text.strip()) for text in texts]

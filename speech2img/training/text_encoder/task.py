@@ -90,6 +90,7 @@ class TextEncoderTask(SupervisedTask[TextEncoderSettings, TextEncoder]):
         data = caption_data(Manifest.load(root), imitated)
         arguments = network_arguments(settings, [data.texts[place] for place in data.train], imitated.width)
         network = build_text_encoder(**arguments)
+        # Every training caption must have something that the network knows; of the others those that have.
         for place in data.train.tolist():
             try:
                 network.tokens(data.texts[place])
@@ -132,6 +133,7 @@ class TextEncoderTask(SupervisedTask[TextEncoderSettings, TextEncoder]):
         places = self.data.held.tolist()
         if not places:
             return {}
+        # All validation captions.
         self.network.eval()
         given = [
             self.network.encode([self.data.texts[place] for place in places[first : first + _AT_ONCE]])
@@ -141,6 +143,7 @@ class TextEncoderTask(SupervisedTask[TextEncoderSettings, TextEncoder]):
             for first in range(0, len(places), _AT_ONCE)
         ]
         sentences, targets = np.concatenate(given), self.data.targets[places]
+        # How near they come, and whether the right recording is the nearest.
         explained = 1 - float(np.square(sentences - targets).mean()) / max(float(targets.var(axis=0).mean()), 1e-12)
         numbers = list(range(len(places)))
         recall = retrieval_scores(sentences, targets, numbers, numbers, ks=(1, 10)).recall

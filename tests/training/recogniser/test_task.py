@@ -66,7 +66,8 @@ def test_it_learns_and_its_release_can_be_built(clips: Path, tmp_path: Path) -> 
     lines = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < 0.6 * losses[0]
-    assert all({"wer", "cer"} <= line.keys() for line in lines if line["kind"] == "eval")
+    evaluations = [line for line in lines if line["kind"] == "evaluation"]
+    assert len(evaluations) == 2 and all({"wer", "cer"} <= line.keys() for line in evaluations)
 
 
 def test_of_a_corpus_known_voices_are_learned_and_unheard_ones_measured(tmp_path: Path) -> None:
