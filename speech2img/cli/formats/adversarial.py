@@ -94,7 +94,7 @@ def char_cnn_rnn() -> Conversion:
     from speech2img.models.text_encoders.registry import build_text_encoder
 
     def describe(converted: "State") -> ImportedNetwork:
-        settings = {"network": "char-cnn-rnn", **published.text_image_encoders_settings(converted)}
+        settings = {"network": "char-cnn-rnn", **published.char_cnn_rnn_settings(converted)}
         config = {"kind": "text-encoder", "text_encoder": settings}
         return ImportedNetwork(build_text_encoder, settings, config, "text_encoder.")
 
