@@ -24,6 +24,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         ),
     )
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="run or release folder to write into")
+    # What it should be sure of, and what not.
     for name, what in (
         ("inside", "that it should understand; best none it was trained on"),
         ("outside", "of all else"),

@@ -27,10 +27,12 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img generate --model runs/hear-anyone --generator songbirds bird.wav --out pictures",
         ),
     )
+    # What hears, or reads what was recognised.
     parser.add_argument("--encoder", metavar="M", help="run, release or shipped weights that hear")
     parser.add_argument("--recogniser", metavar="M", help="of a cascade instead: what writes down speech")
     parser.add_argument("--text-encoder", metavar="M", help="of a cascade: the run of a text encoder, which reads that")
     parser.add_argument("--beams", type=positive, default=1, metavar="N", help="of its recogniser (default 1)")
+    # What paints, and where the release goes.
     parser.add_argument(
         "--generator", metavar="M", help="run, release or shipped weights that generate (of a cascade: may come later)"
     )

@@ -27,6 +27,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img serve --host 0.0.0.0 --auth-file logins --share-dir kept",
         ),
     )
+    # What paints.
     parser.add_argument(
         "--model",
         action="append",
@@ -34,6 +35,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         metavar="M",
         help="name of shipped weights, run or release folder (default songbirds); given again: another to choose",
     )
+    # Who reaches it, and what stays.
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1, this machine)")
     parser.add_argument("--port", type=natural, default=7860, help="default 7860; 0 takes any that is free")
     parser.add_argument(
@@ -41,6 +43,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
     )
     parser.add_argument("--open", action="store_true", help="anyone who reaches --host may come in")
     parser.add_argument("--share-dir", type=Path, metavar="DIR", help="keep recordings and pictures here")
+    # What speaks typed words.
     parser.add_argument(
         "--voice-model",
         action="append",

@@ -43,7 +43,9 @@ class Memorisation:
         as_far = (
             np.searchsorted(ranked, self.distances, side="right") - np.searchsorted(ranked, self.distances, side="left")
         ) / len(ranked)
+        # What is nearer than nearly all of them is suspected.
         limit = float(np.quantile(self.test_distances, COPY_QUANTILE))
+        # Both shares with their intervals.
         sizes = {"num_test": len(ranked), "num_training": self.num_training}
         of = f"of {self.num_training:,} training pictures; {len(ranked):,} test pictures; n = generated pictures"
         return [

@@ -85,6 +85,7 @@ def _style() -> str:
 
 def page_html(data: PageData) -> str:
     """The page as text."""
+    # Title, then answers before numbers.
     report = data.report
     sections = [
         _header(report),
@@ -134,6 +135,7 @@ def page_html(data: PageData) -> str:
         _section("Every number and how it was measured", "", metric_table(report)),
         _footer(report),
     ]
+    # One file that needs nothing else.
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(report.title)}</title>'

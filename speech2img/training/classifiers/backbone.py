@@ -46,6 +46,7 @@ def initial_classifier(settings: ClassifierSettings, classes: list[str]) -> tupl
 
 def _published(path: Path) -> dict[str, Any]:
     """Module, kind, name and hash of published weights of either family."""
+    # Inception, else GoogLeNet.
     try:
         inception = read_inception(path)
     except CheckpointError as no_inception:

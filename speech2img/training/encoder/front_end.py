@@ -238,9 +238,11 @@ def learned_mix(
     own, seed = settings.pretrained, settings.loop.seed
     if not own.mix_steps:
         return [0.0] * len(untrained_encoder(front_end, settings).mix.weights)
+    # Which utterances, by draws of its own.
     generator = np.random.default_rng([seed, 3])
     count = min(own.mix_utterances, len(utterances.rows))
     chosen = np.sort(generator.permutation(len(utterances.rows))[:count])
+    # A model for the trial alone: the run itself draws nothing of it.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         trial = untrained_encoder(front_end, settings).to(device)
