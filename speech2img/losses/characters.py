@@ -36,7 +36,7 @@ def character_loss(logits_BNV: Tensor, wanted_BN: Tensor, *, smoothing: float, p
     # Each place by itself, then those that count.
     kept_BN = wanted_BN != pad
     places_BN = F.cross_entropy(logits_BNV.transpose(1, 2), wanted_BN, label_smoothing=smoothing, reduction="none")
-    count = kept_BN.sum() if over == "kept" else torch.tensor(wanted_BN.numel(), device=wanted_BN.device)
+    count = kept_BN.sum() if over == "kept" else torch.ones_like(kept_BN).sum()
     return (places_BN * kept_BN).sum() / count.clamp_min(1)
 
 
@@ -47,29 +47,30 @@ def ctc_loss(logits_BSV: Tensor, steps_B: Tensor, wanted_BN: Tensor, *, pad: int
     ----------
     logits_BSV : Tensor [shape=(B, S, V)]
         Of the encoder's steps.
-    steps_B : Tensor [shape=(B,), int64]
+    steps_B : Tensor [shape=(B,), int64, CPU]
         Valid steps.
-    wanted_BN : Tensor [shape=(B, N), int64]
-        Texts; numbers below ``marks`` (end, unknown) are left out.
+    wanted_BN : Tensor [shape=(B, N), int64, CPU]
+        Texts; numbers below ``marks`` (end, unknown) are left out. Both are read by the host, so that no device is
+        waited for.
     pad, marks : int
         Number of the blank, and of the first character.
 
     Returns
     -------
-    Tensor [shape=()]
+    Tensor [shape=(B,)]
         Texts that need more steps than there are count as 0.
     """
-    # Texts one behind the other, without their marks.
+    # Texts without their marks.
     log_probability_SBV = logits_BSV.float().log_softmax(dim=2).transpose(0, 1)
-    kept_BN = wanted_BN >= marks
-    lengths_B = kept_BN.sum(dim=1)
+    kept = [row[row >= marks] for row in wanted_BN]
+    lengths = [len(row) for row in kept]
+    # A row each, of one width whatever is kept.
+    texts_BN = torch.full_like(wanted_BN, pad)
+    for text, row in zip(texts_BN, kept, strict=True):
+        text[: len(row)] = row
+    there_BN = texts_BN.to(logits_BSV.device, non_blocking=True)
     row_B = F.ctc_loss(
-        log_probability_SBV,
-        wanted_BN[kept_BN],
-        steps_B.to(lengths_B.device),
-        lengths_B,
-        blank=pad,
-        reduction="none",
-        zero_infinity=True,
+        log_probability_SBV, there_BN, steps_B.tolist(), lengths, blank=pad, reduction="none", zero_infinity=True
     )
-    return (row_B / lengths_B.clamp_min(1)).mean()
+    lengths_B = torch.tensor(lengths).clamp_min(1)
+    return row_B / lengths_B.to(row_B.device, non_blocking=True)

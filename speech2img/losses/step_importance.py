@@ -46,11 +46,13 @@ class StepImportance(nn.Module):
     @property
     def probabilities(self) -> Tensor:
         """Of each step, (T,), float64; they sum to 1."""
-        if self.is_even or float(self.counts.min()) <= _ENOUGH:
-            return torch.full_like(self.squares, 1 / len(self.squares), dtype=torch.float64)
+        even = torch.full_like(self.squares, 1 / len(self.squares), dtype=torch.float64)
+        if self.is_even:
+            return even
         roots = (self.squares.double() + _SMALLEST).sqrt() + _FLOOR
         roots[0] = roots[1]
-        return roots / roots.sum()
+        # Chosen where the counts are: no device is waited for.
+        return torch.where(self.counts.min() > _ENOUGH, roots / roots.sum(), even)
 
     def draw(self, uniform_B: Tensor) -> tuple[Tensor, Tensor]:
         """Steps (B,), int64, and the probability (B,) of each, from uniform numbers 0..1, 1 excluded."""
@@ -67,7 +69,8 @@ class StepImportance(nn.Module):
         is left to the device.
         """
         kinds = len(self.squares)
-        seen = torch.bincount(time_B, minlength=kinds)
+        seen = torch.zeros(kinds, dtype=torch.int64, device=time_B.device)
+        seen.index_add_(0, time_B, torch.ones_like(time_B))
         sums = torch.zeros(kinds, dtype=torch.float64, device=time_B.device)
         sums.index_add_(0, time_B, variational_B.detach().double().square())
         means = (sums / seen.clamp_min(1)).to(self.squares.dtype)

@@ -97,7 +97,9 @@ def vq_diffusion_loss(
     shapes = [tuple(part.shape[:2]) for part in (log_true_BNM, log_model_BNM, log_x0_BNK, is_masked_BN)]
     if any(other != shape for other in shapes) or tuple(time_B.shape) != rows or tuple(probability_B.shape) != rows:
         raise ValueError(f"shapes do not fit codes of {shape}: {shapes}, {tuple(time_B.shape)}")
-    if min(weight, *mask_weights) < 0 or not bool((probability_B > 0).all()):
+    # Values are looked at on the CPU alone: elsewhere a step would wait for the device.
+    on_host = probability_B.device.type == "cpu"
+    if min(weight, *mask_weights) < 0 or (on_host and not bool((probability_B > 0).all())):
         raise ValueError("weights must be 0 or more, probabilities of steps above 0")
     # Sum over places.
     weights_BN = torch.where(is_masked_BN, mask_weights[0], mask_weights[1])

@@ -32,7 +32,7 @@ def test_every_layout_gives_what_the_plain_state_gives(tmp_path: Path, source: s
     assert_same(ours, imported(source, tmp_path / "plain.pth", tmp_path / "plain"))
 
 
-@pytest.mark.parametrize("source", IMPORTERS)
+@pytest.mark.parametrize("source", sorted({*IMPORTERS} - {"asr-transformer"}))  # Keras's file is HDF5
 def test_every_source_takes_a_compressed_container(tmp_path: Path, source: str) -> None:
     state = PUBLISHED[source]()
     torch.save(lightning(state, "model."), tmp_path / "plain.ckpt", pickle_protocol=4)

@@ -84,7 +84,8 @@ def test_inception_gives_its_deepest_features_and_its_classes_where_it_has_them(
     assert reading.logits.shape == (3, 0) and network.features_name == "Inception-v3 (stub), pool768"
     report = MetricReport("t", {}, {}, {})
     add_distribution_metrics(report, "all", reading, reading, None, network=network, real_protocol="as said", seed=0)
-    assert [row.name for row in report.rows] == ["frechet_distance", "kernel_distance"]
+    names = ["frechet_distance", "kernel_distance", "rbf_kernel_distance", "mind"]
+    assert [row.name for row in report.rows] == names
     assert any("has no classifier, so no Inception Score" in note for note in report.notes)
 
 

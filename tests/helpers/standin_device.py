@@ -201,6 +201,7 @@ def steps_of(case: str, root: Path) -> dict[str, Any]:
         # What torch makes of lengths depends on their content.
         (speech_network, "pack_padded_sequence", lambda steps, lengths, batch_first: steps),
         (speech_network, "pad_packed_sequence", lambda steps, batch_first, total_length: (steps, None)),
+        (nn.functional, "ctc_loss", lambda log_probabilities, *_, **__: -log_probabilities.mean(dim=(0, 2))),
         # The features are stored before the first step.
         (classifier, "feature_reader", lambda network, device: lambda images: torch.zeros(len(images), GOOGLENET_DIM)),
     ]

@@ -50,6 +50,6 @@ def test_steps_behind_a_row_and_impossible_texts_do_not_count() -> None:
     changed = logits.clone()
     changed[0, 4:] = 9.0
     first, second = (ctc_loss(one, torch.tensor([4, 6]), wanted) for one in (logits, changed))
-    assert float(first) == pytest.approx(float(second))
+    assert first.tolist() == pytest.approx(second.tolist()) and float(first.min()) > 0
     alone = ctc_loss(logits[:1], torch.tensor([1]), wanted[:1])
     assert float(alone) == 0.0

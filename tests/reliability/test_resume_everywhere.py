@@ -31,6 +31,7 @@ TRAINERS = (
     "codec",
     "vq codec",
     "gumbel codec",
+    "ema codec",
     "classifier",
     "recogniser",
     "text encoder",

@@ -26,7 +26,7 @@ class EncodedUtterances:
         if not self.masked:
             return None
         places = torch.arange(self.steps_BSD.shape[1], device=self.steps_BSD.device)
-        return (places < self.lengths_B.to(places.device)[:, None])[:, None, None]
+        return (places < self.lengths_B.to(places.device, non_blocking=True)[:, None])[:, None, None]
 
 
 @dataclass

@@ -155,9 +155,9 @@ def _beam_of_one(
         if not kept or len(finished) >= beams or len(texts[0]) >= limit:
             break
         texts = [[*texts[before], number] for _, before, number in kept]
-        scores_R = torch.tensor([score for score, _, _ in kept], device=device)
-        last_R1 = torch.tensor([[number] for _, _, number in kept], device=device)
-        state = state.choose(torch.tensor([before for _, before, _ in kept], device=device))
+        scores_R = torch.tensor([score for score, _, _ in kept]).to(device)
+        last_R1 = torch.tensor([[number] for _, _, number in kept]).to(device)
+        state = state.choose(torch.tensor([before for _, before, _ in kept]).to(device))
     # Where none has ended: the best beginning, as it is.
     if not finished:
         finished = [
@@ -174,7 +174,8 @@ def _finished(text: list[int], score: float, penalty: float, *, ended: bool) -> 
 def _log_probabilities(network: CharacterRecogniser, last_R1: Tensor, state: DecodingState) -> Tensor:
     """Of the next character, (R, V); none for padding, start, and what the table cannot write."""
     log_probability_RV = network.read(last_R1, state)[:, -1].float().log_softmax(dim=1)
-    log_probability_RV[:, [PAD, UNKNOWN, START]] = -math.inf
+    for number in (PAD, UNKNOWN, START):
+        log_probability_RV[:, number] = -math.inf
     return log_probability_RV
 
 

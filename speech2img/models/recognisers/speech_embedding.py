@@ -82,7 +82,7 @@ class SpeechEmbedding(nn.Module):
 def masked(steps_BDS: Tensor, lengths_B: Tensor) -> Tensor:
     """Steps with zeros behind each row's length."""
     places = torch.arange(steps_BDS.shape[2], device=steps_BDS.device)
-    return torch.where((places < lengths_B.to(steps_BDS.device)[:, None])[:, None], steps_BDS, 0.0)
+    return torch.where((places < lengths_B.to(steps_BDS.device, non_blocking=True)[:, None])[:, None], steps_BDS, 0.0)
 
 
 def normalise_bands(mel_BMT: Tensor, lengths_B: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def normalise_bands(mel_BMT: Tensor, lengths_B: Tensor) -> Tensor:
         Valid frames.
     """
     # Sums over valid frames alone.
-    count_B11 = lengths_B.to(mel_BMT.device, mel_BMT.dtype)[:, None, None]
+    count_B11 = lengths_B.to(mel_BMT.device, mel_BMT.dtype, non_blocking=True)[:, None, None]
     mean_BM1 = masked(mel_BMT, lengths_B).sum(dim=2, keepdim=True) / count_B11
     centred_BMT = masked(mel_BMT - mean_BM1, lengths_B)
     variance_BM1 = centred_BMT.square().sum(dim=2, keepdim=True) / count_B11

@@ -146,7 +146,8 @@ class SpeechTransformer(CharacterRecogniser):
     def _filled(self, wave_BN: Tensor, lengths_B: Tensor) -> Tensor:
         """Spectrograms with zeros behind the frames of each, 2,754 in all."""
         spectrogram_BTF = published_spectrogram(wave_BN)
-        frames = torch.tensor([num_frames(length) for length in lengths_B.tolist()], device=wave_BN.device)
+        lengths = [num_frames(length) for length in lengths_B.tolist()]
+        frames = torch.tensor(lengths).to(wave_BN.device, non_blocking=True)
         valid_BT1 = (torch.arange(spectrogram_BTF.shape[1], device=wave_BN.device) < frames[:, None])[..., None]
         return F.pad(spectrogram_BTF * valid_BT1, (0, 0, 0, MAX_FRAMES - spectrogram_BTF.shape[1]))
 

@@ -101,7 +101,7 @@ class CLIPText(TextEncoder):
             x_BTD = block(x_BTD, earlier)
         x_BTD = self.norm(x_BTD)
         # What the generator takes.
-        ends = (lengths - 1).to(x_BTD.device)
+        ends = (lengths - 1).to(x_BTD.device, non_blocking=True)
         sentence_BD = self.projection(x_BTD[torch.arange(len(ends), device=x_BTD.device), ends])
         words_BTD = x_BTD / x_BTD.norm(dim=2, keepdim=True)
         if self.form == "published":

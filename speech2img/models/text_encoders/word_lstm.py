@@ -83,7 +83,7 @@ class WordLSTM(TextEncoder):
         # The forward network ends at the last word, the backward one at the first.
         half = self.embedding_dim // 2
         rows = torch.arange(len(lengths), device=words_BTD.device)
-        last_BD = words_BTD[rows, (lengths - 1).to(words_BTD.device), :half]
+        last_BD = words_BTD[rows, (lengths - 1).to(words_BTD.device, non_blocking=True), :half]
         sentence_BD = torch.cat([last_BD, words_BTD[:, 0, half:]], dim=1)
         return SpeechEncoding(sentence_BD, words_BTD.transpose(1, 2), lengths)
 

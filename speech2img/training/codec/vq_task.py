@@ -96,7 +96,7 @@ class VQCodecTask(ImageCodecTask[VQCodecSettings, QuantizingCodec]):
         if self.revival is not None:
             usage["revived"] = revived
         if isinstance(self.network.quantizer, GumbelQuantizer):
-            usage["temperature"] = torch.tensor(self.network.quantizer.temperature, device=self.device)
+            usage["temperature"] = counts.new_full((), self.network.quantizer.temperature, dtype=torch.float32)
         return usage
 
     @torch.no_grad()

@@ -71,5 +71,5 @@ def test_wrong_settings_are_refused(settings: dict[str, object], reason: str) ->
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(ValueError, match="one of char-cnn-rnn, word-lstm, got 'bert'"):
+    with pytest.raises(ValueError, match="one of char-cnn-rnn, word-lstm, clip, got 'bert'"):
         build_text_encoder(network="bert")

@@ -298,7 +298,7 @@ def test_features_of_another_size_need_a_head(corpus: Path, tmp_path: Path) -> N
 def test_the_published_recipe_is_the_preset() -> None:
     sen = find_preset("encoder", "s2igan")
     assert (sen.batch_size, sen.learning_rate, sen.weight_decay, sen.betas) == (128, 1e-3, 1e-3, (0.95, 0.999))
-    assert sen.losses.weights == (0.0,) * 6 + (1.0, 1.0) and sen.losses.scale == 10.0
+    assert sen.losses.weights == (0.0,) * 6 + (1.0, 0.0, 1.0) and sen.losses.scale == 10.0
     rates = [
         learning_rate(
             epoch / 150, base=1e-3, schedule=sen.schedule, step_parts=sen.step_parts, step_factor=sen.step_factor

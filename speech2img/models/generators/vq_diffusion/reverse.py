@@ -183,7 +183,7 @@ def start_tokens(schedule: DiffusionSchedule, uniform_BN: Tensor) -> Tensor:
 
     The published start is all masks; under the released schedule one token in a million differs.
     """
-    last = schedule.until(torch.tensor(schedule.num_steps - 1, device=uniform_BN.device))
+    last = schedule.until(torch.full((1,), schedule.num_steps - 1, device=uniform_BN.device))
     masked = last.mask / (last.mask + schedule.num_codes * last.replace)
     place_BN = (uniform_BN.double() - masked) / (1 - masked).clamp_min(_TINY) * schedule.num_codes
     codes_BN = place_BN.clamp(0, schedule.num_codes - 1).long()
@@ -263,5 +263,5 @@ def revealed(
     masked_BN = tokens_BN == num_codes
     keys_BN = (purity_BN.double().log() + gumbel(uniform_BN)).masked_fill(~masked_BN, -torch.inf)
     rank_BN = keys_BN.argsort(dim=1, descending=True).argsort(dim=1)
-    chosen_BN = masked_BN & (rank_BN < torch.tensor(counts, device=tokens_BN.device)[:, None])
+    chosen_BN = masked_BN & (rank_BN < torch.tensor(counts).to(tokens_BN.device)[:, None])
     return torch.where(chosen_BN, codes_BN, tokens_BN.long())
