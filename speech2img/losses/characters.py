@@ -63,14 +63,13 @@ def ctc_loss(logits_BSV: Tensor, steps_B: Tensor, wanted_BN: Tensor, *, pad: int
     # Texts without their marks.
     log_probability_SBV = logits_BSV.float().log_softmax(dim=2).transpose(0, 1)
     kept = [row[row >= marks] for row in wanted_BN]
-    lengths = [len(row) for row in kept]
+    lengths_B = torch.tensor([len(row) for row in kept])
     # A row each, of one width whatever is kept.
     texts_BN = torch.full_like(wanted_BN, pad)
     for text, row in zip(texts_BN, kept, strict=True):
         text[: len(row)] = row
     there_BN = texts_BN.to(logits_BSV.device, non_blocking=True)
     row_B = F.ctc_loss(
-        log_probability_SBV, there_BN, steps_B.tolist(), lengths, blank=pad, reduction="none", zero_infinity=True
+        log_probability_SBV, there_BN, steps_B, lengths_B, blank=pad, reduction="none", zero_infinity=True
     )
-    lengths_B = torch.tensor(lengths).clamp_min(1)
-    return row_B / lengths_B.to(row_B.device, non_blocking=True)
+    return row_B / lengths_B.clamp_min(1).to(row_B.device, non_blocking=True)
