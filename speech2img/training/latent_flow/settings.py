@@ -32,8 +32,8 @@ class FlowModelSettings:
     cross_attention: bool = True
     """Attend to what was said; false, where needs_frames is too, leaves it to the norms: two thirds of the weights."""
     prediction: Prediction = "velocity"
-    """data: the network gives latents, and velocities follow from them. With patches of 4, of which a picture of 128 px
-    has 16, training is four times as fast, and no worse (arXiv:2511.13720); with velocity such patches hardly learn."""
+    """data: the network gives latents, and velocities follow from them (arXiv:2511.13720). Patches of 4, of which a
+    picture of 128 px has 16, need it; twice as many pictures a second, in equal time no better (experiments/LOG.md)."""
 
     def __post_init__(self) -> None:
         for name, most in (("patch", 16), ("depth", 64), ("num_heads", 64)):
