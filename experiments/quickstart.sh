@@ -21,8 +21,8 @@ step "teacher: reads species and attributes off pictures" \
     speech2img train teacher --config "$toml/teacher.toml" --root "$root" --out "$out/teacher"
 step "log-mels and teacher features" speech2img features --root "$root" --mel-preset whisper --teacher "$out/teacher"
 step "stand-ins for speech: features of the pictures" speech2img extract --features teacher --root "$root"
-step "latents of the pictures" speech2img features --root "$root" --mel-preset whisper --image-size 128 --codec taef2
-beside "generator: paints at 128 px from features of pictures" "$out/generator.log" \
+step "latents of the pictures" speech2img features --root "$root" --mel-preset whisper --codec taef2
+beside "generator: paints from features of pictures" "$out/generator.log" \
     speech2img train generator --config "$toml/generator.toml" --root "$root" --out "$out/generator"
 step "speech encoder: hears what the teacher sees" \
     speech2img train encoder --config "$toml/encoder.toml" --root "$root" --out "$out/encoder" \

@@ -11,6 +11,7 @@ from torch import Tensor
 from speech2img.batches.labelled_images import NOT_COUNTED
 from speech2img.corpora.records.items import CLASS_HEADS, Item
 from speech2img.features.attributes import AttributeClassifier
+from speech2img.features.base import FeatureExtractor
 from speech2img.images.grid import image_grid
 from speech2img.images.pyramid import pyramid
 
@@ -112,6 +113,16 @@ class ValidationSamples:
             )
             right, counted = right + seen, counted + known
         return right / counted if counted else None
+
+    def scores(self, teacher: FeatureExtractor | None) -> dict[str, float]:
+        """The same by its name, for the curves of a run; nothing where the teacher reads no attributes."""
+        value = self.attribute_recall(teacher) if isinstance(teacher, AttributeClassifier) else None
+        return {} if value is None else {"attribute_recall": value}
+
+    def grids(self) -> dict[str, Image.Image]:
+        """The grid by its name, for the pictures of a run; nothing where it has no rows."""
+        grid = self.grid()
+        return {} if grid is None else {"samples": grid}
 
     @torch.inference_mode()
     def grid(self) -> Image.Image | None:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from speech2img.batches.spoken_images import SpokenImageBatches, SpokenImages
 from speech2img.distributed.collectives import average_gradients_, gather_with_grad
-from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor
 from speech2img.images.pyramid import pyramid
 from speech2img.losses.generator import kl_to_standard_normal
@@ -192,15 +191,11 @@ class AdversarialTask(Task, Generic[SettingsT]):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in images of validation utterances."""
-        if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
-            return {}
-        value = self.validation_samples.attribute_recall(self.teacher)
-        return {} if value is None else {"attribute_recall": value}
+        return self.validation_samples.scores(self.teacher) if self.settings.evaluation_utterances else {}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Images of validation utterances."""
-        grid = self.validation_samples.grid()
-        return {} if grid is None else {"samples": grid}
+        return self.validation_samples.grids()
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, average, optimizers, scaler and sampler."""

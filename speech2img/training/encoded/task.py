@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from speech2img.distributed.collectives import on_main_process
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor
 from speech2img.features.image_features import load_features
 from speech2img.models.encoders.base import SpeechEncoding
@@ -208,15 +207,11 @@ class EncodedGeneratorTask(SupervisedTask[SettingsT, NetworkT]):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in images of validation utterances."""
-        if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
-            return {}
-        value = self.validation_samples.attribute_recall(self.teacher)
-        return {} if value is None else {"attribute_recall": value}
+        return self.validation_samples.scores(self.teacher) if self.settings.evaluation_utterances else {}
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Validation utterances (rows), the real image first, with fixed noise (columns)."""
-        grid = self.validation_samples.grid()
-        return {} if grid is None else {"samples": grid}
+        return self.validation_samples.grids()
 
     def state_dict(self) -> dict[str, Any]:
         """Network, optimizer, scaler, sampler and average."""

@@ -268,13 +268,11 @@ class PriorTask(Task):
 
         One candidate each: it must not grade what it chose itself.
         """
-        value = None if self.teacher is None else self.validation_samples.attribute_recall(self.teacher)
-        return {} if value is None else {"attribute_recall": value}
+        return self.validation_samples.scores(self.teacher)
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Fixed validation utterances (rows) with fixed noise (columns)."""
-        grid = self.validation_samples.grid()
-        return {} if grid is None else {"samples": grid}
+        return self.validation_samples.grids()
 
     def state_dict(self) -> dict[str, Any]:
         """Prior, average, optimizer and sampler."""

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from speech2img.batches.image_pairs import PairBatch, PairBatches
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.distributed.collectives import average_gradients_, gather_with_grad, on_main_process
-from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.losses.generator import kl_to_standard_normal
 from speech2img.models.generators.stackgan import StackGenerator, init_stackgan_
@@ -283,18 +282,14 @@ class StackGANTask(Task):
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Share of mentioned attributes (or classes) that the teacher sees in images of validation utterances."""
-        if not isinstance(self.teacher, AttributeClassifier) or not self.settings.evaluation_utterances:
-            return {}
-        value = self.validation_samples.attribute_recall(self.teacher)
-        if value is None:
-            return {}
-        self.best.offer(self.average.module, value=value, step=step)
-        return {"attribute_recall": value}
+        scores = self.validation_samples.scores(self.teacher) if self.settings.evaluation_utterances else {}
+        if scores:
+            self.best.offer(self.average.module, value=scores["attribute_recall"], step=step)
+        return scores
 
     def sample_grids(self) -> dict[str, Image.Image]:
         """Images of validation utterances."""
-        grid = self.validation_samples.grid()
-        return {} if grid is None else {"samples": grid}
+        return self.validation_samples.grids()
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, average, optimizers, scaler, sampler and best weights."""
