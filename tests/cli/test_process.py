@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from speech2img.cli.process import ALLOCATOR, run_reporting, tuned_environment
+from speech2img.cli.process import ALLOCATOR, SPINNING, run_reporting, tuned_environment
 from speech2img.errors import AudioError, ConfigError, DiskFullError
 
 
@@ -20,7 +20,7 @@ def test_tuned_environment_sets_allocator_and_threads_once() -> None:
     tuned = tuned_environment({"HOME": "/h"}, cores=2)
     assert tuned is not None
     assert tuned["HOME"] == "/h" and tuned["OMP_NUM_THREADS"] == "2"
-    assert all(tuned[name] == value for name, value in ALLOCATOR.items())
+    assert all(tuned[name] == value for name, value in {**ALLOCATOR, **SPINNING}.items())
     assert tuned_environment(tuned, cores=2) is None
 
 
@@ -30,6 +30,17 @@ def test_the_users_own_settings_win(own: dict[str, str]) -> None:
     assert tuned is not None
     assert tuned["OMP_NUM_THREADS"] == "7"
     assert not set(ALLOCATOR) & set(tuned)
+
+
+@pytest.mark.parametrize("own", [{"GOMP_SPINCOUNT": "5"}, {"OMP_WAIT_POLICY": "ACTIVE"}])
+def test_how_threads_wait_is_left_to_the_user(own: dict[str, str]) -> None:
+    tuned = tuned_environment(own, cores=2)
+    assert tuned is not None
+    assert {name: tuned.get(name) for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} == {
+        "GOMP_SPINCOUNT": None,
+        "OMP_WAIT_POLICY": None,
+        **own,
+    }
 
 
 def test_main_in_process_changes_no_environment(capsys: pytest.CaptureFixture[str]) -> None:
