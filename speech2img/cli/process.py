@@ -15,8 +15,8 @@ ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40), "M
 """glibc keeps large blocks instead of giving them back page by page: 1.3 times the training speed on CPU."""
 
 SPINNING = {"GOMP_SPINCOUNT": "20000"}
-"""Threads that wait for each other turn in a circle shortly, then sleep. By libgomp's own count, fifteen times this, two
-of them beside two busy processes train at 0.16 steps a second where these do 3.9 (teacher of the quickstart, two cores)."""
+"""Threads that wait for each other turn in a circle shortly, then sleep. With libgomp's own count, fifteen times this,
+two of them beside two busy processes train at 0.16 steps a second where these do 3.9 (the quickstart's teacher)."""
 
 _GUARD = "SPEECH2IMG_TUNED"
 EXIT_INTERRUPTED = 130
