@@ -1,19 +1,16 @@
-"""One recording as an encoder takes it: opened, without the silence around it, its log-mel; or text to be read."""
+"""One recording as an encoder takes it: opened, without the silence around it, its log-mel; and what cannot be read."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from speech2img.audio.inputs import Recording, hear
 from speech2img.audio.mel import MelPreset, log_mel
 from speech2img.audio.remarks import Remarks
 from speech2img.audio.trimming import trim_silence
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import AudioError, ConfigError
-from speech2img.models.encoders.base import SpeechEncoder
+from speech2img.errors import AudioError
 
 
 class HeardMel(NamedTuple):
@@ -67,36 +64,3 @@ def nothing_recognised(speech: EncodedSpeech, row: int, name: str) -> AudioError
     if speech.texts is None or speech.texts[row]:
         return None
     return AudioError.about(name, "no word was recognised in it that the text encoder knows", "say it louder or slower")
-
-
-@torch.inference_mode()
-def read_texts(encoder: SpeechEncoder, texts: Sequence[str], *, frames: bool, name: str) -> EncodedSpeech:
-    """What an encoder that can read makes of sentences.
-
-    Parameters
-    ----------
-    encoder : SpeechEncoder
-        One that reads text, or a cascade.
-    texts : sequence of str
-        Sentences, one at least.
-    frames : bool
-        Whether the vectors of the words are kept.
-    name : str
-        What messages call the weights.
-
-    Returns
-    -------
-    EncodedSpeech
-        In the order of ``texts``; of a sentence that the text encoder knows nothing of, NaN and an empty text.
-
-    Raises
-    ------
-    ConfigError
-        If the encoder hears and does not read, or there is no sentence.
-    """
-    if not hasattr(encoder, "encode_texts"):
-        fix = "speak it: 'speech2img generate --text' does so"
-        raise ConfigError.about(name, "hears recordings and cannot read text", fix)
-    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
-        raise ConfigError.about("texts", "are no list of sentences", "give a list with one text at least")
-    return EncodedSpeech.of(encoder.encode_texts(list(texts)), frames=frames)

@@ -65,8 +65,8 @@ def load_speech_networks(
         If there cannot be so many candidates.
     """
     # The encoder and its front-end.
-    folder = find_release(name_or_path)
-    tensors, config, sha256 = load_hashed_release(folder)
+    folder, opened = find_release(name_or_path), dict[Path, Any]()
+    tensors, config, sha256 = load_hashed_release(folder, opened=opened)
     if config.get("kind") not in ("speech-to-image", "speech-encoder"):
         raise CheckpointError.about(
             str(folder),
@@ -88,7 +88,7 @@ def load_speech_networks(
     if generator is None and "generator" not in config:
         generator = _named_generator(config, folder)
     if generator is not None:
-        folder, tensors, generator_config, other = _open_generator(generator)
+        folder, tensors, generator_config, other = _open_generator(generator, opened)
         sha256 = f"{sha256}+{other}"
         config = {**config, **{k: v for k, v in generator_config.items() if k in _SAMPLER_KEYS}}
     if "generator" not in config:
@@ -158,14 +158,16 @@ def load_generator(name_or_path: str | PathLike[str], *, candidates: int | None 
     ConfigError
         If there cannot be so many candidates.
     """
-    folder, tensors, config, sha256 = _open_generator(name_or_path)
+    folder, tensors, config, sha256 = _open_generator(name_or_path, {})
     return _build_sampler(config, tensors, folder, candidates=candidates), sha256
 
 
-def _open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any], str]:
+def _open_generator(
+    name_or_path: str | PathLike[str], opened: dict[Path, Any]
+) -> tuple[Path, dict[str, Tensor], dict[str, Any], str]:
     """Folder, tensors, config and hash of a release that has a generator; errors as `load_generator`."""
     folder = find_release(name_or_path)
-    tensors, config, sha256 = load_hashed_release(folder)
+    tensors, config, sha256 = load_hashed_release(folder, opened=opened)
     if "generator" not in config:
         raise CheckpointError.about(
             str(folder),

@@ -23,7 +23,7 @@ from speech2img.device import require_own_process
 from speech2img.encoded_speech import TRANSCRIPT, EncodedSpeech
 from speech2img.errors import AudioError
 from speech2img.generation import MOST_IMAGES, EmbeddingsToImage, checked_candidates, set_drawing_, whole_number
-from speech2img.hearing import HeardMel, heard_mel, nothing_recognised, read_texts
+from speech2img.hearing import HeardMel, heard_mel, nothing_recognised
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.generators.image_sampler import ImageSampler
 
@@ -207,7 +207,9 @@ class SpeechToImage(EmbeddingsToImage):
         return (self.encode_speech([audio], frames=False).texts or [None])[0]
 
     def encode_texts(self, texts: Sequence[str]) -> EncodedSpeech:
-        """What weights that can read make of sentences, for `generate`: `hearing.read_texts`."""
+        """What weights that can read make of sentences, for `generate`: `recognition.reading.read_texts`."""
+        from speech2img.recognition.reading import read_texts  # where text is read
+
         return read_texts(self.encoder, texts, frames=self.needs_frames, name=self.name)
 
     def encode(self, audio: Recording) -> np.ndarray:

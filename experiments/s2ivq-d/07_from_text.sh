@@ -12,8 +12,7 @@ if [ "$CORPUS" = songbirds ]; then
     how=(--split test_seen test --judge "${JUDGE:-songbirds-judge}")
 fi
 step "captions" speech2img extract --run "$TEXT_ENCODER" --root "$ROOT" --name text --frames
-step "generator" speech2img train generator --preset vq-diffusion --root "$ROOT" --out "$RUNS/from-text" \
-    --set "codec=${CODEC:-$RUNS/codec}" --set "image_size=${SIZE_PX:-128}" --set model.width=256 --set model.depth=6 \
-    --set model.num_heads=4 --set "loop.max_steps=${STEPS:-20000}" "$@"
+step "generator" speech2img train generator --config "$here/generator-text.toml" --root "$ROOT" --out "$RUNS/from-text" \
+    --set "codec=${CODEC:-$RUNS/codec}" --set "loop.max_steps=${STEPS:-20000}" "$@"
 step "evaluate" speech2img evaluate --model "$RUNS/from-text" --embeddings text --root "$ROOT" "${how[@]}" --limit "${LIMIT:-300}" \
     --out "$RUNS/report-from-text"

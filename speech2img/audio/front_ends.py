@@ -60,9 +60,8 @@ def load_front_end(name_or_path: str | PathLike[str]) -> ReleasedFrontEnd:
     network = str(config.get("network"))
     if config.get("kind") != KIND or network not in FRONT_ENDS:
         fix = "give what 'speech2img import whisper-encoder' wrote"
-        raise CheckpointError.about(
-            str(folder), f"holds {with_article(repr(config.get('kind')))}, and no acoustic front-end", fix
-        )
+        kind = with_article(repr(config.get("kind")))
+        raise CheckpointError.about(str(folder), f"holds {kind}, and no acoustic front-end", fix)
     settings: dict[str, Any] = config.get("front_end", {})
     front_end = build_network(FRONT_ENDS[network](), settings, tensors, name=str(folder), fix="import it again").eval()
     return ReleasedFrontEnd(

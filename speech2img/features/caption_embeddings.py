@@ -25,8 +25,8 @@ from speech2img.storage.chunks import Chunk
 from speech2img.storage.names import some_of
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_hashed_release, release_config, strip_prefix
-from speech2img.storage.releases.writing import copy_release
+from speech2img.storage.releases.release import load_hashed_release, strip_prefix
+from speech2img.storage.releases.writing import copy_release, release_config
 from speech2img.storage.scratch import scratch_folder
 
 BATCH = 128

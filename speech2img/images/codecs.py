@@ -124,9 +124,8 @@ def load_codec(name_or_path: str | PathLike[str]) -> ReleasedCodec:
     tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != KIND:
         fix = "give what 'speech2img import taef2' wrote, or a run of 'speech2img train codec'"
-        raise CheckpointError.about(
-            str(folder), f"holds {with_article(repr(config.get('kind')))}, and no image codec", fix
-        )
+        kind = with_article(repr(config.get("kind")))
+        raise CheckpointError.about(str(folder), f"holds {kind}, and no image codec", fix)
     network = build_network(build_codec, config.get("codec"), tensors, name=str(folder), fix="import it again")
     if not bool((network.latent_deviation > 0).all()):
         raise CheckpointError.about(str(folder), "the deviation of its latents is not above 0", "import it again")

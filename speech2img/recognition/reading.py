@@ -6,6 +6,7 @@ from typing import Any, Literal, NoReturn
 import torch
 from torch import Tensor
 
+from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
 from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
 from speech2img.models.text_encoders.registry import build_text_encoder
@@ -106,3 +107,36 @@ def plain_settings(settings: Any) -> dict[str, Any]:
     if not isinstance(settings, Mapping) or not all(isinstance(key, str) for key in settings):
         raise ValueError(f"{settings!r:.60} are no settings of a network")
     return dict(settings)
+
+
+@torch.inference_mode()
+def read_texts(encoder: SpeechEncoder, texts: Sequence[str], *, frames: bool, name: str) -> EncodedSpeech:
+    """What an encoder that can read makes of sentences.
+
+    Parameters
+    ----------
+    encoder : SpeechEncoder
+        One that reads text, or a cascade.
+    texts : sequence of str
+        Sentences, one at least.
+    frames : bool
+        Whether the vectors of the words are kept.
+    name : str
+        What messages call the weights.
+
+    Returns
+    -------
+    EncodedSpeech
+        In the order of ``texts``; of a sentence that the text encoder knows nothing of, NaN and an empty text.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder hears and does not read, or there is no sentence.
+    """
+    if not hasattr(encoder, "encode_texts"):
+        fix = "speak it: 'speech2img generate --text' does so"
+        raise ConfigError.about(name, "hears recordings and cannot read text", fix)
+    if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+        raise ConfigError.about("texts", "are no list of sentences", "give a list with one text at least")
+    return EncodedSpeech.of(encoder.encode_texts(list(texts)), frames=frames)

@@ -9,6 +9,7 @@ import pytest
 
 from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
+from speech2img.models.text_encoders.clip_text import CONTEXT
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training.codec.vq_settings import VQCodecSettings
 from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
@@ -53,6 +54,12 @@ def test_codec_and_generator_are_of_one_size(corpus: str) -> None:
     assert codec.image_size == generator.image_size == 128
     assert (generator.image_size // codec.stride) ** 2 == (64 if corpus == "songbirds" else 256)
     assert generator.model.form == "corrected" and generator.sampler.guidance_scale > 1
+
+
+def test_the_text_form_fits_what_clip_reads() -> None:
+    generator = load_settings(VQDiffusionSettings, file=FOLDER / "generator-text.toml")
+    assert (generator.model.form, generator.embeddings, generator.model.empty_length) == ("text", "text", CONTEXT)
+    assert generator.sampler.guidance_scale > 1
 
 
 def test_the_published_conditioning_fits_the_encoder() -> None:

@@ -12,8 +12,8 @@ from speech2img.cli.main import main
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.pipeline import SpeechToImage
 from speech2img.recognition.cascade import save_reading_encoder
-from speech2img.storage.releases.release import load_release, release_config, release_sha256
-from speech2img.storage.releases.writing import save_release
+from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.writing import release_config, save_release
 
 Maker = Callable[..., Path]
 

@@ -199,7 +199,7 @@ def test_each_system_names_the_protocol_of_its_paper(capsys: pytest.CaptureFixtu
         assert line.endswith(f"; evaluate --protocol {protocol})")
         # What the list says is what 'evaluate' takes.
         words = ["evaluate", "--model", "runs/a", "--root", "data", "--protocol", protocol, "--inception", "weights"]
-        assert build_parser().parse_args(words).protocol == protocol
+        assert build_parser().parse_args(words).protocol == (protocol,)
 
 
 def test_the_list_needs_no_corpus(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,8 +22,8 @@ from speech2img.pipeline import SpeechToImage
 from speech2img.storage.atomic import write_checksums
 from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.release import load_hashed_release, load_release, release_config, release_sha256
-from speech2img.storage.releases.writing import require_release_place, save_release
+from speech2img.storage.releases.release import load_hashed_release, load_release, release_sha256
+from speech2img.storage.releases.writing import release_config, require_release_place, save_release
 
 
 def model() -> nn.Module:
