@@ -204,7 +204,7 @@ class SpeechToImage(EmbeddingsToImage):
 
     def transcribe(self, audio: Recording) -> str | None:
         """What a cascade reads in a recording; None for weights that hear without text."""
-        return (self.encode_speech([audio], frames=False).texts or [None])[0]
+        return next(iter(self.encode_speech([audio], frames=False).texts or ()), None)
 
     def encode_texts(self, texts: Sequence[str]) -> EncodedSpeech:
         """What weights that can read make of sentences, for `generate`: `recognition.reading.read_texts`."""

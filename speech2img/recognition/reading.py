@@ -134,7 +134,7 @@ def read_texts(encoder: SpeechEncoder, texts: Sequence[str], *, frames: bool, na
     ConfigError
         If the encoder hears and does not read, or there is no sentence.
     """
-    if not hasattr(encoder, "encode_texts"):
+    if not isinstance(encoder, TextReader):
         fix = "speak it: 'speech2img generate --text' does so"
         raise ConfigError.about(name, "hears recordings and cannot read text", fix)
     if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
