@@ -30,6 +30,12 @@ class Speech2ImgError(Exception):
         return cls(printable(" ".join(f"{subject}: {reason}; {fix}".split())))
 
 
+def with_article(thing: object) -> str:
+    """A thing by its name with its article, in messages: ``a generator``, ``an 'image-codec'``."""
+    name = str(thing)
+    return f"{'an' if name.lstrip(chr(34) + chr(39))[:1].lower() in tuple('aeiou') else 'a'} {name}"
+
+
 def printable(text: str) -> str:
     r"""A text in which what cannot be printed is escaped: ``\xf6`` of a Latin-1 file name, ``\x1b``, ``\u202e``."""
     return text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)

@@ -72,6 +72,7 @@ class EmbeddingsToImage:
         self.sampling: Mapping[str, Any] = sampler.sampling if sampler is not None else {"conditioning": "mean"}
         self.confidence_head: ConfidenceHead | None = None  # of a pipeline that hears
         self.has_transcript = False  # of one that reads what it hears
+        self.reads_text = False  # of one that takes sentences instead of recordings
         self.loaded_in = os.getpid()
 
     @classmethod
@@ -117,7 +118,7 @@ class EmbeddingsToImage:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What can be asked of these weights: "images", "stages", "steps", "guidance", "confidence", "transcript"."""
+        """What these have of images, stages, steps, guidance, confidence, transcript, and text: they read instead."""
         if self.sampler is None:
             return frozenset()
         generator = self.sampler.generator
@@ -128,6 +129,7 @@ class EmbeddingsToImage:
             "guidance": isinstance(generator, GuidedGenerator),
             "confidence": self.confidence_head is not None,
             "transcript": self.has_transcript,
+            "text": self.reads_text,
         }
         return frozenset(name for name, there in has.items() if there)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from torch import Tensor, nn
 
 from speech2img.audio.mel import MelPreset, released_preset
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.models.encoders.base import SpeechEncoder
 from speech2img.models.encoders.registry import build_encoder
 from speech2img.models.generators.base import ImageGenerator
@@ -17,7 +17,7 @@ from speech2img.models.generators.image_sampler import ImageSampler, SamplingOpt
 from speech2img.models.generators.registry import build_generator
 from speech2img.storage.releases.find_release import find_release, shipped_releases
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.release import load_hashed_release, strip_prefix
 
 if TYPE_CHECKING:
     from speech2img.models.encoders.confidence import ConfidenceHead
@@ -65,13 +65,12 @@ def load_speech_networks(
         If there cannot be so many candidates.
     """
     # The encoder and its front-end.
-    folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
-    sha256 = release_sha256(folder)
+    folder, opened = find_release(name_or_path), dict[Path, Any]()
+    tensors, config, sha256 = load_hashed_release(folder, opened=opened)
     if config.get("kind") not in ("speech-to-image", "speech-encoder"):
         raise CheckpointError.about(
             str(folder),
-            f"holds a {config.get('kind')!r}, not a speech encoder",
+            f"holds {with_article(repr(config.get('kind')))}, not a speech encoder",
             "give a 'speech-to-image' or 'speech-encoder' release (a generator goes to generator=)",
         )
     encoder = _build(encoder_class(config), config, "encoder", tensors, folder)
@@ -89,8 +88,8 @@ def load_speech_networks(
     if generator is None and "generator" not in config:
         generator = _named_generator(config, folder)
     if generator is not None:
-        folder, tensors, generator_config = _open_generator(generator)
-        sha256 = f"{sha256}+{release_sha256(folder)}"
+        folder, tensors, generator_config, other = _open_generator(generator, opened)
+        sha256 = f"{sha256}+{other}"
         config = {**config, **{k: v for k, v in generator_config.items() if k in _SAMPLER_KEYS}}
     if "generator" not in config:
         return SpeechNetworks(encoder, mel, None, sha256, confidence)
@@ -99,11 +98,14 @@ def load_speech_networks(
         reason = f"its generator takes embeddings of {sampler.embedding_dim}, the encoder gives {encoder.embedding_dim}"
         fix = "use an encoder and a generator that were trained together"
         raise CheckpointError.about(str(folder), reason, fix)
+    if sampler.needs_frames and not getattr(encoder, "has_frames", True):
+        reason = "its generator looks at frames, and the text encoder gives sentences alone"
+        raise CheckpointError.about(str(folder), reason, "take a text encoder with a vector a word: word-lstm or clip")
     return SpeechNetworks(encoder, mel, sampler, sha256, confidence)
 
 
 def encoder_class(config: Mapping[str, Any]) -> Callable[..., SpeechEncoder]:
-    """What builds the encoder of a release: a network that hears, or a cascade's recogniser and text encoder.
+    """What builds the encoder of a release: a network that hears, a cascade, or a text encoder that reads sentences.
 
     Parameters
     ----------
@@ -111,10 +113,15 @@ def encoder_class(config: Mapping[str, Any]) -> Callable[..., SpeechEncoder]:
         Of the release.
     """
     settings = config.get("encoder")
-    if isinstance(settings, Mapping) and settings.get("network") == "cascade":
+    network = settings.get("network") if isinstance(settings, Mapping) else None
+    if network == "cascade":
         from speech2img.recognition.encoder import TranscribingEncoder
 
         return TranscribingEncoder
+    if network == "text":
+        from speech2img.recognition.reading import ReadingEncoder
+
+        return ReadingEncoder
     return build_encoder
 
 
@@ -151,21 +158,23 @@ def load_generator(name_or_path: str | PathLike[str], *, candidates: int | None 
     ConfigError
         If there cannot be so many candidates.
     """
-    folder, tensors, config = _open_generator(name_or_path)
-    return _build_sampler(config, tensors, folder, candidates=candidates), release_sha256(folder)
+    folder, tensors, config, sha256 = _open_generator(name_or_path, {})
+    return _build_sampler(config, tensors, folder, candidates=candidates), sha256
 
 
-def _open_generator(name_or_path: str | PathLike[str]) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:
-    """Folder, tensors and config of a release that has a generator; errors as `load_generator`."""
+def _open_generator(
+    name_or_path: str | PathLike[str], opened: dict[Path, Any]
+) -> tuple[Path, dict[str, Tensor], dict[str, Any], str]:
+    """Folder, tensors, config and hash of a release that has a generator; errors as `load_generator`."""
     folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
+    tensors, config, sha256 = load_hashed_release(folder, opened=opened)
     if "generator" not in config:
         raise CheckpointError.about(
             str(folder),
-            f"holds a {config.get('kind')!r}, not a generator",
+            f"holds {with_article(repr(config.get('kind')))}, not a generator",
             "give an 'image-generator' or 'speech-to-image' release",
         )
-    return folder, tensors, config
+    return folder, tensors, config, sha256
 
 
 def _build_sampler(

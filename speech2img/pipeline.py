@@ -83,6 +83,7 @@ class SpeechToImage(EmbeddingsToImage):
         self.mel = mel
         self.trim = trim
         self.has_transcript = hasattr(encoder, "transcribe")
+        self.reads_text = getattr(encoder, "reads_text", False)
         self.confidence_head = None if confidence_head is None else confidence_head.eval()
 
     @classmethod
@@ -203,16 +204,16 @@ class SpeechToImage(EmbeddingsToImage):
 
     def transcribe(self, audio: Recording) -> str | None:
         """What a cascade reads in a recording; None for weights that hear without text."""
-        texts = self.encode_speech([audio], frames=False).texts
-        return None if texts is None else texts[0]
+        return next(iter(self.encode_speech([audio], frames=False).texts or ()), None)
+
+    def encode_texts(self, texts: Sequence[str]) -> EncodedSpeech:
+        """What weights that can read make of sentences, for `generate`: `recognition.reading.read_texts`."""
+        from speech2img.recognition.reading import read_texts  # where text is read
+
+        return read_texts(self.encoder, texts, frames=self.needs_frames, name=self.name)
 
     def encode(self, audio: Recording) -> np.ndarray:
-        """Speech embedding of one recording, in any of the forms of a call.
-
-        Returns
-        -------
-        np.ndarray [shape=(D,), float32]
-        """
+        """Speech embedding (D,), float32, of one recording in any of the forms of a call."""
         speech, said = self._encode([audio], False)
         said.warn()
         return speech.sentences[0]

@@ -3,6 +3,7 @@
 import pytest
 
 from speech2img import errors
+from speech2img.errors import with_article
 
 EXIT_CODES = {
     "Speech2ImgError": 1,
@@ -47,3 +48,19 @@ def test_a_message_can_be_printed_whatever_a_file_is_called() -> None:
     error = errors.DataError.about("a\x1b[31m\u202egnp.wav", "it says \x7f and \udcff", "rename it")
     assert str(error) == r"a\x1b[31m\u202egnp.wav: it says \x7f and \xff; rename it"
     assert str(errors.DataError.about("für/鳥.wav", "is no sound", "fetch it")) == "für/鳥.wav: is no sound; fetch it"
+
+
+@pytest.mark.parametrize(
+    ("thing", "wanted"),
+    [
+        ("asr-transformer", "an asr-transformer"),
+        ("speech-encoder", "a speech-encoder"),
+        ("'image-codec'", "an 'image-codec'"),
+        ("'googlenet'", "a 'googlenet'"),
+        ("OrderedDict", "an OrderedDict"),
+        (None, "a None"),
+        ("", "a "),
+    ],
+)
+def test_articles_go_by_the_first_letter(thing: object, wanted: str) -> None:
+    assert with_article(thing) == wanted

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from speech2img.audio.mel import MelPreset, released_preset
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.models.encoders.front_end import AcousticFrontEnd
 from speech2img.models.encoders.front_ends import FRONT_ENDS
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "acoustic-front-end"
 """Kind of their releases."""
@@ -56,11 +56,12 @@ def load_front_end(name_or_path: str | PathLike[str]) -> ReleasedFrontEnd:
         If there is none, it is damaged, or another kind of network.
     """
     folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     network = str(config.get("network"))
     if config.get("kind") != KIND or network not in FRONT_ENDS:
         fix = "give what 'speech2img import whisper-encoder' wrote"
-        raise CheckpointError.about(str(folder), f"holds a {config.get('kind')!r}, and no acoustic front-end", fix)
+        kind = with_article(repr(config.get("kind")))
+        raise CheckpointError.about(str(folder), f"holds {kind}, and no acoustic front-end", fix)
     settings: dict[str, Any] = config.get("front_end", {})
     front_end = build_network(FRONT_ENDS[network](), settings, tensors, name=str(folder), fix="import it again").eval()
     return ReleasedFrontEnd(
@@ -69,6 +70,6 @@ def load_front_end(name_or_path: str | PathLike[str]) -> ReleasedFrontEnd:
         settings=settings,
         model=str(config.get("model", network)),
         mel=released_preset(config.get("mel_preset"), n_mels=front_end.n_mels, source=folder),
-        sha256=release_sha256(folder),
+        sha256=own_sha256,
         folder=folder,
     )

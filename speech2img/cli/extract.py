@@ -18,7 +18,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "Runs a trained speech encoder over every utterance of the corpus and writes the embeddings to\n"
             "<root>/derived/embeddings/<name>/: our own HDF5, and the pickles of Li et al. and of S2IGAN, so that\n"
             "their generators can be trained on them; with --format s2ivq-d those of S2IVQ-D too.\n\n"
-            "  --run      the embeddings of a speech encoder\n"
+            "  --run      the embeddings of a speech encoder; of a text encoder, those of the captions that it reads\n"
             "  --features teacher features of the pictures, for a generator that learns to generate them\n"
             "  --pickles  speech_embeddings_{train,test}.pickle that S2IGAN's or S2IVQ-D's code wrote;\n"
             "             or {train,test}/char-CNN-RNN-embeddings.pickle, the embeddings of text of StackGAN\n\n"
@@ -28,13 +28,14 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         examples=(
             "speech2img extract --run runs/encoder --root data/songbirds",
             "speech2img extract --run runs/encoder --root data/songbirds --frames",
+            "speech2img extract --run weights/clip-text --root data/cub --name text --frames",
             "speech2img extract --features teacher --root data/songbirds",
             "speech2img extract --run runs/encoder --root data/songbirds --format s2ivq-d",
         ),
     )
     # Where the embeddings come from.
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--run", dest="encoder_run", type=Path, metavar="RUN", help="the encoder's run folder")
+    source.add_argument("--run", dest="encoder_run", type=Path, metavar="RUN", help="run or release of an encoder")
     source.add_argument(
         "--features",
         metavar="NAME",
@@ -65,6 +66,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
 def run(args: argparse.Namespace) -> int:
     """Extract and say where the files are."""
     from speech2img.distributed.collectives import is_main_process, on_main_process, process_group
+    from speech2img.features.caption_embeddings import extract_caption_embeddings, reads_captions
     from speech2img.features.speech_embeddings import embedding_folder, extract_embeddings, extract_image_embeddings
     from speech2img.storage.names import plain_name
     from speech2img.storage.rank import this_rank
@@ -87,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
             on_main_process(lambda: import_embeddings(args.pickles, args.root, name=name))
         else:
             name = args.name or Path(os.path.realpath(args.encoder_run)).name
-            extract_embeddings(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
+            extract = extract_caption_embeddings if reads_captions(args.encoder_run) else extract_embeddings
+            extract(args.encoder_run, args.root, name=name, frames=args.frames, device=args.device)
         if args.format is not None:
             from speech2img.features.imported_embeddings import write_s2ivq_d_embeddings
 

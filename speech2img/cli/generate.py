@@ -31,7 +31,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "Generates pictures of what a recording says: NAME.png (NAME_0.png ... with --num-images) to --out.\n"
             "Takes wav, aiff, flac, ogg and mp3 of any rate, at most 30 s; with ffmpeg or PyAV also m4a, webm, aac,\n"
             "3gp and amr; - is standard input. What cannot be heard is named, the rest is made, and the status is\n"
-            "1. --text is spoken by espeak-ng first.\n"
+            "1. --text is spoken by espeak-ng first, or read by a model of text; a line says which.\n"
             "--embeddings needs no recording: it takes a pickle of S2IGAN (or of 'extract'), NAME being picture0_0 ..."
         ),
         examples=(
@@ -51,7 +51,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
         help="name of shipped weights, run or release folder (default songbirds)",
     )
     parser.add_argument("--generator", metavar="M", help="take the generator from this release instead")
-    parser.add_argument("--text", action="append", default=[], help="a sentence to speak first (may be given again)")
+    parser.add_argument("--text", action="append", default=[], help="a sentence to speak or read (may be given again)")
     parser.add_argument(
         "--embeddings", type=Path, metavar="FILE", help="generate from S2IGAN's speech_embeddings_*.pickle"
     )
@@ -118,10 +118,11 @@ def run(args: argparse.Namespace) -> int:
         trim=not args.no_trim,
     )
     pipe.require_generator()
-    # What cannot be heard is named, and the rest is generated.
-    given = list(given_recordings(args))
+    _say_what_becomes_of_text(pipe, args)
+    # What cannot be heard or read is named, and the rest is generated.
+    given = list(given_recordings(args)) if not pipe.reads_text else []
     with remarks_as_notices():
-        positions, speech = _encoded(pipe, given)
+        positions, speech = _encoded(pipe, given) if not pipe.reads_text else _read(pipe, args.text)
     if speech is not None:
         _say_what_is_doubtful(pipe, speech, [names[position] for position in positions])
 
@@ -130,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
 
             return heard_wave(given[position], sample_rate=pipe.mel.sample_rate, trim=pipe.trim)
 
-        _generate(pipe, speech, positions, names, args, wave=wave)
+        _generate(pipe, speech, positions, names, args, wave=None if pipe.reads_text else wave)
     return 0 if len(positions) == len(names) else AudioError.exit_code
 
 
@@ -181,6 +182,31 @@ def _encoded(pipe: "SpeechToImage", given: Sequence[Any]) -> "tuple[list[int], E
     speech = pipe.encode_speech([given[position] for position in positions], frames=pipe.needs_frames, on_error=name)
     good = [row for row in range(len(positions)) if row not in bad]
     return [positions[row] for row in good], speech[good] if good else None
+
+
+def _say_what_becomes_of_text(pipe: "SpeechToImage", args: argparse.Namespace) -> None:
+    """Say on standard error whether ``--text`` is spoken or read; ConfigError for recordings that nothing hears."""
+    from speech2img.storage.notices import notice
+
+    if pipe.reads_text and args.audio:
+        fix = "give --text, or a model that hears"
+        raise ConfigError.about(pipe.name, "reads text and hears no recordings", fix)
+    if args.text and pipe.reads_text:
+        notice(f"--text: read by the text encoder of {pipe.name}")
+    elif args.text:
+        notice(f"--text: spoken by espeak-ng in the voice {args.voice}, and heard by {pipe.name}")
+
+
+def _read(pipe: "SpeechToImage", texts: Sequence[str]) -> "tuple[list[int], EncodedSpeech | None]":
+    """Places in the list of what can be read, and its encoding; the others are named on standard error."""
+    from speech2img.storage.notices import notice
+
+    speech = pipe.encode_texts(texts)
+    good = [row for row, text in enumerate(speech.texts or ()) if text]
+    for row in sorted(set(range(len(texts))) - set(good)):
+        shown = f'--text "{texts[row] if len(texts[row]) <= 60 else texts[row][:60] + "..."}"'
+        notice(AudioError.about(shown, "has no word that the text encoder knows", "use words of the captions"))
+    return good, speech[good] if good else None
 
 
 def _say_what_is_doubtful(pipe: "SpeechToImage", speech: "EncodedSpeech", names: Sequence[str]) -> None:

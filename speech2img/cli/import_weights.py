@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from speech2img.cli.importers import IMPORTERS
 from speech2img.cli.parsing import add_option, add_verb
-from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.errors import CheckpointError, ConfigError, DataError, with_article
 from speech2img.models.published.conversion import Conversion
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def import_published(source: str, file: Path | Sequence[Path], out: Path, **opti
     sources = [*((path, conversion.convert) for path in files), *conversion.beside.items()]
     parts = [(path, _refusing(convert)) for path, convert in sources]
     converted: dict[str, Tensor] = {}
-    fix = f"is it a {source} checkpoint?"
+    fix = f"is it {with_article(source)} checkpoint?"
     for path, convert in parts:
         try:
             network = find_state(conversion.unpack(_read(path, conversion)), convert)

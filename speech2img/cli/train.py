@@ -98,6 +98,6 @@ class _List(argparse.Action):
         """Print and leave."""
         from speech2img.systems.registry import table
 
-        for name, stages, what, source in table():
-            print(f"{name:<18} {stages:<26} {what} ({source})")
+        for name, stages, what, protocol, source in table():
+            print(f"{name:<18} {stages:<26} {what} ({source}; evaluate --protocol {protocol})")
         parser.exit()

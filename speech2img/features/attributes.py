@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from speech2img.corpora.records.items import CLASS_HEADS
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.features.base import FeatureExtractor, FeatureMapShapes, read_images, resized
 from speech2img.models.vision.attribute_network import MAP_STRIDES, AttributeNetwork
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.release import load_hashed_release, strip_prefix
 
 KIND = "attribute-network"
 POOLED = "pooled"
@@ -83,14 +83,14 @@ class AttributeClassifier(FeatureExtractor):
             If the folder is damaged, holds another kind of network, or its config lacks heads or image size.
         """
         folder = find_release(name_or_path)
-        tensors, config = load_release(folder)
+        tensors, config, sha256 = load_hashed_release(folder)
         if config.get("kind") != KIND:
             raise CheckpointError.about(
                 folder,
-                f"it holds a {config.get('kind')!r}, not an attribute network",
+                f"it holds {with_article(repr(config.get('kind')))}, not an attribute network",
                 "name the release folder of a judge or teacher; networks that know no attributes go to --network",
             )
-        return cls._of(folder, tensors, config, device)
+        return cls._of(folder, tensors, config, sha256, device)
 
     @classmethod
     def inside(cls, name_or_path: str | Path, *, device: str | torch.device = "cpu") -> "AttributeClassifier":
@@ -102,12 +102,18 @@ class AttributeClassifier(FeatureExtractor):
             If the folder is damaged or there is no such teacher in it.
         """
         folder = find_release(name_or_path)
-        tensors, config = _reranker_of(folder, *load_release(folder))
-        return cls._of(folder, tensors, {**config, "role": "teacher"}, device)
+        whole, whole_config, sha256 = load_hashed_release(folder)
+        tensors, config = _reranker_of(folder, whole, whole_config)
+        return cls._of(folder, tensors, {**config, "role": "teacher"}, sha256, device)
 
     @classmethod
     def _of(
-        cls, folder: Path, tensors: dict[str, Tensor], config: Mapping[str, Any], device: str | torch.device
+        cls,
+        folder: Path,
+        tensors: dict[str, Tensor],
+        config: Mapping[str, Any],
+        sha256: str,
+        device: str | torch.device,
     ) -> "AttributeClassifier":
         # What the config must say.
         heads, image_size = config.get("heads"), config.get("image_size")
@@ -131,7 +137,7 @@ class AttributeClassifier(FeatureExtractor):
             image_size=image_size,
             accuracy=config.get("accuracy") or {},
             name=f"attribute {config.get('role', 'judge')}",
-            weights_sha256=release_sha256(folder),
+            weights_sha256=sha256,
             folder=folder,
             device=device,
         )

@@ -31,7 +31,7 @@ from speech2img.storage.foreign.torch_files import load_published_file
 from speech2img.storage.reading import file_sha256, read_bytes
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "googlenet"
 POOL5, LOGITS = "pool5", "logits"
@@ -178,11 +178,11 @@ def load_googlenet(
     # A release of ours, or a published file.
     if Path(path).is_dir():
         folder = find_release(path)
-        state, config = load_release(folder)
+        state, config, own_sha256 = load_hashed_release(folder)
         variant = str(config.get("variant", "torchvision"))
         if config.get("kind") != KIND or variant not in _VARIANTS:
             raise CheckpointError.about(path, f"a release of kind {config.get('kind')!r}, no GoogLeNet", _FIX)
-        sha256 = release_sha256(folder)
+        sha256 = own_sha256
         weights_sha256 = str(config.get("source_sha256") or sha256)
     else:
         state, variant = _read_published(Path(path))

@@ -17,7 +17,7 @@ from speech2img.models.vision.image_classifier import ImageClassifier, make_back
 from speech2img.models.vision.inception import INPUT_SIZE
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "picture-classifier"
 OWN = "own"
@@ -95,9 +95,9 @@ def load_image_classifier(
         If it is missing, damaged or something else.
     """
     folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     classifier = classifier_of(tensors, config, name=str(folder))
-    return ImageClassifierExtractor(classifier, config=config, weights_sha256=release_sha256(folder), device=device)
+    return ImageClassifierExtractor(classifier, config=config, weights_sha256=own_sha256, device=device)
 
 
 def classifier_of(tensors: Mapping[str, Tensor], config: Mapping[str, Any], *, name: str) -> ImageClassifier:

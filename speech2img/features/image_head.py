@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.features.image_features import Standardizer
 from speech2img.models.encoders.image_head import ImageHead
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.provenance import TRAINED_WITH
-from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.release import load_hashed_release, strip_prefix
 
 PREFIX = "image_head."
 
@@ -58,20 +58,18 @@ def load_image_head(run: Path, *, device: torch.device | None = None) -> Trained
     """
     # Only an encoder that was trained together with a head has one.
     folder = find_release(run)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     head = image_head_of(tensors, config, name=str(folder))
     if head is None:
         raise CheckpointError.about(
             folder,
-            f"holds a {config.get('kind')!r} without an image head",
+            f"holds {with_article(repr(config.get('kind')))} without an image head",
             "give an encoder trained with one: speech2img train encoder --preset s2igan",
         )
     # Its features are known by the name and the network they were trained on.
     head.to(device or torch.device("cpu"))
     recorded = config.get(TRAINED_WITH) or {}
-    return TrainedImageHead(
-        head, str(config.get("features", "")), str(recorded.get("feature network", "")), release_sha256(folder)
-    )
+    return TrainedImageHead(head, str(config.get("features", "")), str(recorded.get("feature network", "")), own_sha256)
 
 
 def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: str) -> ImageHead | None:

@@ -26,7 +26,7 @@ from speech2img.storage.foreign.torch_files import load_published_file
 from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network, load_weights, unmoved_draws
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "inception"
 PRECISIONS = ("float32", "bfloat16")
@@ -212,9 +212,9 @@ def read_inception(path: str | Path) -> PublishedInception:
     path = Path(path)
     if path.is_dir():
         folder = find_release(path)
-        tensors, config = load_release(folder)
+        tensors, config, own_sha256 = load_hashed_release(folder)
         network, settings = _from_config(path, tensors, config), config["inception"]
-        sha256 = str(config.get("source_sha256") or release_sha256(folder))
+        sha256 = str(config.get("source_sha256") or own_sha256)
         name = str(config.get("name") or BUILD_NAMES[settings.get("build", "fid")])
     else:
         state = _read_published(path)

@@ -54,7 +54,7 @@ def _googlenet() -> Loader:
 
 
 def _efficientnet_lite() -> Loader:
-    from speech2img.features.efficientnet import load_efficientnet_lite
+    from speech2img.features.extractors.efficientnet import load_efficientnet_lite
 
     return load_efficientnet_lite
 

@@ -19,7 +19,7 @@ from speech2img.device import resolve_device
 from speech2img.distributed.chunked_work import compute_chunks, resumable_chunks
 from speech2img.distributed.collectives import on_main_process
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.errors import CheckpointError, ConfigError, DataError, with_article
 from speech2img.features.image_features import Standardizer, load_features
 from speech2img.features.plain_frames import HEARD_WITH, PlainFrames, find_plain_frames, plain_key
 from speech2img.features.speech_frames import FRAMES_FILE, StoredFrames, load_frames, write_frames
@@ -36,7 +36,7 @@ from speech2img.storage.names import plain_name
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.provenance import TRAINED_WITH, trained_with
-from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
+from speech2img.storage.releases.release import load_hashed_release, load_release, strip_prefix
 from speech2img.storage.releases.writing import copy_release, save_release
 
 MAX_FRAMES = 2048
@@ -127,10 +127,10 @@ def extract_embeddings(
     # Read the encoder.
     folder = embedding_folder(root, name or Path(os.path.realpath(run)).name)
     source = find_release(run)
-    tensors, config = load_release(source)
+    tensors, config, sha256 = load_hashed_release(source)
     if config.get("kind") not in ("speech-encoder", "speech-to-image"):
         raise CheckpointError.about(
-            source, f"holds a {config.get('kind')!r}, not a speech encoder", "give an encoder run"
+            source, f"holds {with_article(repr(config.get('kind')))}, not a speech encoder", "give an encoder run"
         )
     target = resolve_device(device)
     state = strip_prefix(tensors, "encoder.")
@@ -147,7 +147,6 @@ def extract_embeddings(
     demand_embeddings_or_nothing(folder, peer_parts(manifest))
     store = mel_store(manifest, preset=config["mel_preset"], workers=workers, progress=progress)
     padded_frames, pad_value = _padding(config, source)
-    sha256 = release_sha256(source)
     longest = MAX_FRAMES * max(1, round(0.01 * preset.sample_rate) // preset.hop_length)  # frames of 10 ms, or samples
     batches = batches_by_length(np.minimum(store.lengths, longest), BATCH_FRAMES)
     mels = Mels(store, max_frames=padded_frames or longest, pad_value=pad_value)
@@ -176,7 +175,7 @@ def extract_embeddings(
         if frames:
             write_frames(folder, chunks, batches, ids=list(store.ids), sha256=sha256)
         copy_release(source, folder / "encoder")
-        _write_pickles(manifest, embeddings, mels.lengths, folder)
+        write_pickles(manifest, embeddings, mels.lengths, folder)
 
     # Encode what is missing, and put the parts together.
     cache_key = f"{sha256} {store.source} {BATCH_FRAMES}{' with frames' if frames else ''}"
@@ -336,7 +335,8 @@ def demand_spread(embeddings_UD: np.ndarray) -> float:
     return scale
 
 
-def _write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:
+def write_pickles(manifest: Manifest, embeddings: np.ndarray, lengths: np.ndarray, folder: Path) -> None:
+    """Write the pickles of Li et al. and of S2IGAN beside ``embeddings.h5``."""
     ends = np.cumsum([len(item.captions) for item in manifest.items])
     for part, rows in peer_parts(manifest).items():
         spans = [(int(ends[row]) - len(manifest.items[row].captions), int(ends[row])) for row in rows]

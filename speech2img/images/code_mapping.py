@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.models.codecs.code_reduction import kept_codes
 from speech2img.storage.atomic import atomic_write_bytes, disk_errors
 from speech2img.storage.foreign.torch_files import load_torch_file
@@ -37,7 +37,7 @@ def read_mapping(path: str | Path) -> Tensor:
     """
     table = load_torch_file(path)
     if not isinstance(table, Tensor):
-        raise CheckpointError.about(path, f"holds a {type(table).__name__}, and no mapping of codes", _FIX)
+        raise CheckpointError.about(path, f"holds {with_article(type(table).__name__)}, and no mapping of codes", _FIX)
     whole = not (table.is_floating_point() or table.is_complex() or table.dtype == torch.bool)
     table = table.to(torch.int64) if whole else table
     try:

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.images.pyramid import normalised
 from speech2img.models.codecs.base import ImageCodec
 from speech2img.models.codecs.registry import build_codec
 from speech2img.models.codecs.token_codec import TokenCodec
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "image-codec"
 """Kind of their releases."""
@@ -121,10 +121,11 @@ def load_codec(name_or_path: str | PathLike[str]) -> ReleasedCodec:
     """
     # The release, which must be one of a codec.
     folder = find_release(name_or_path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != KIND:
         fix = "give what 'speech2img import taef2' wrote, or a run of 'speech2img train codec'"
-        raise CheckpointError.about(str(folder), f"holds a {config.get('kind')!r}, and no image codec", fix)
+        kind = with_article(repr(config.get("kind")))
+        raise CheckpointError.about(str(folder), f"holds {kind}, and no image codec", fix)
     network = build_network(build_codec, config.get("codec"), tensors, name=str(folder), fix="import it again")
     if not bool((network.latent_deviation > 0).all()):
         raise CheckpointError.about(str(folder), "the deviation of its latents is not above 0", "import it again")
@@ -134,4 +135,4 @@ def load_codec(name_or_path: str | PathLike[str]) -> ReleasedCodec:
     # The run's name is not that of its folder "export".
     place = Path(os.path.realpath(folder))
     name = place.parent.name if place.name == "export" else place.name
-    return ReleasedCodec(network.eval().requires_grad_(False), name, release_sha256(folder), folder, config["codec"])
+    return ReleasedCodec(network.eval().requires_grad_(False), name, own_sha256, folder, config["codec"])

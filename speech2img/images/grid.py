@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from speech2img.errors import ImageError
+from speech2img.errors import ImageError, with_article
 from speech2img.images.pixels import to_rgb
 from speech2img.storage.atomic import atomic_path
 
@@ -48,7 +48,7 @@ def to_uint8(image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
         image = np.ascontiguousarray(pixels.transpose(1, 2, 0))
     # What remains must be 8-bit RGB.
     if not isinstance(image, np.ndarray):
-        raise ImageError.about("picture", f"a {type(image).__name__}", "give a tensor, an array or a PIL image")
+        raise ImageError.about("picture", with_article(type(image).__name__), "give a tensor, an array or a PIL image")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ImageError.about("picture", f"{image.dtype} of shape {image.shape}", "give (H, W, 3) uint8")
     return image

@@ -1,4 +1,4 @@
-"""A cascade put together: recogniser and text encoder as one speech encoder, which a generator follows."""
+"""A cascade put together: recogniser and text encoder as one encoder, which a generator follows; or one that reads."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from torch import Tensor
 
 from speech2img.audio.mel import released_preset
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.recognition.encoder import waveform_preset
 from speech2img.recognition.faster_whisper import MODEL_FILE, SAMPLE_RATE, require_model_folder
 from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.provenance import TRAINED_WITH, inherited
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 from speech2img.storage.releases.writing import save_release
 
 BEAMS = 1
@@ -77,11 +77,39 @@ def save_cascade_encoder(recogniser: str, text_encoder: str, out: Path, *, beams
     save_release(out, tensors, release, card, half=False)
 
 
+def save_reading_encoder(text_encoder: str, out: Path) -> None:
+    """Write a release of kind ``speech-encoder`` that reads sentences, and hears nothing.
+
+    Parameters
+    ----------
+    text_encoder : str
+        Run or release of a text encoder.
+    out : Path
+        Folder to write.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged or something else.
+    """
+    part, config, sha256 = _opened(text_encoder, "text-encoder", "text encoder")
+    own = config.get(TRAINED_WITH)
+    release = {
+        "kind": "speech-encoder",
+        "mel_preset": waveform_preset(SAMPLE_RATE),
+        "encoder": {"network": "text", "text_encoder": config.get("text_encoder")},
+        TRAINED_WITH: {**(own if isinstance(own, dict) else {}), "text encoder": sha256},
+    }
+    tensors = {f"encoder.{name}": value for name, value in part.items() if name.startswith("text_encoder.")}
+    card = f"# Text to embedding\n\nText encoder {sha256[:16]}. It reads sentences; no recording is heard.\n"
+    save_release(out, tensors, release, card, half=False)
+
+
 def _opened(given: str, kind: str, what: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     """Tensors, config and hash of a release of a kind."""
     folder = find_release(given)
-    tensors, config = load_release(folder)
+    tensors, config, sha256 = load_hashed_release(folder)
     if config.get("kind") != kind:
-        reason = f"holds a {config.get('kind')!r}, not a {what}"
+        reason = f"holds {with_article(repr(config.get('kind')))}, not {with_article(what)}"
         raise CheckpointError.about(str(folder), reason, f"give a run of 'train {kind}', or an imported one")
-    return tensors, config, release_sha256(folder)
+    return tensors, config, sha256

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +12,11 @@ from torch import Tensor
 from speech2img.audio.mel import MEL_PRESETS, released_preset
 from speech2img.audio.remarks import RecordingWarning
 from speech2img.errors import CheckpointError, ConfigError
-from speech2img.models.encoders.base import SpeechEncoder, SpeechEncoding
+from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.recognisers.speech_transformer import SpeechTransformer
-from speech2img.models.text_encoders.registry import build_text_encoder
 from speech2img.recognition.base import Recogniser, Transcript
 from speech2img.recognition.faster_whisper import MODEL_FILE, FasterWhisperRecogniser
+from speech2img.recognition.reading import TextReader, plain_settings
 from speech2img.recognition.transformer import TransformerRecogniser
 from speech2img.storage.reading import file_sha256
 
@@ -25,14 +25,7 @@ WHISPER_FOLDER = "SPEECH2IMG_WHISPER"
 KINDS = ("transformer", "faster-whisper")
 
 
-class TranscribedEncoding(SpeechEncoding):
-    """What a `SpeechEncoding` is, with the texts that were read."""
-
-    texts: tuple[str, ...] = ()
-    """One a recording; empty where nothing was recognised that the text encoder knows: the sentence is NaN there."""
-
-
-class TranscribingEncoder(SpeechEncoder):
+class TranscribingEncoder(TextReader):
     """Samples to what a text encoder makes of the words in them.
 
     Parameters
@@ -51,22 +44,17 @@ class TranscribingEncoder(SpeechEncoder):
         If the settings contradict each other.
     """
 
-    n_mels = 1
-
     def __init__(
         self, *, recogniser: Mapping[str, Any], text_encoder: Mapping[str, Any], network: Literal["cascade"] = "cascade"
     ) -> None:
-        super().__init__()
+        super().__init__(text_encoder)
         # A recogniser of ours is part of the network, so that a release holds it; Whisper lies elsewhere.
         if recogniser.get("kind") not in KINDS:
             raise ValueError(f"recogniser.kind must be one of {', '.join(KINDS)}, got {recogniser.get('kind')!r:.60}")
         self._settings = dict(recogniser)
         self.recogniser: SpeechTransformer | None = None
         if recogniser["kind"] == "transformer":
-            self.recogniser = SpeechTransformer(**_plain(recogniser.get("network")))
-        self.text_encoder = build_text_encoder(**_plain(text_encoder))
-        self.embedding_dim = self.text_encoder.embedding_dim
-        self.has_frames = self.text_encoder.has_words
+            self.recogniser = SpeechTransformer(**plain_settings(recogniser.get("network")))
         self._opened: Recogniser | None = None
 
     @property
@@ -137,32 +125,6 @@ class TranscribingEncoder(SpeechEncoder):
         """
         return self.encode_texts([one.text for one in self.transcribe(mel_BMT, lengths_B)])
 
-    def encode_texts(self, texts: Sequence[str]) -> TranscribedEncoding:
-        """Read texts; of one without anything that the text encoder knows the sentence is NaN and the text empty."""
-        # What can be read goes to the text encoder; NaN stands for the rest.
-        known = [self._knows(text) for text in texts]
-        device = next(self.text_encoder.parameters()).device
-        sentence_BD = torch.full((len(texts), self.embedding_dim), float("nan"), device=device)
-        lengths_B = torch.zeros(len(texts), dtype=torch.int64)
-        words_BDS = sentence_BD.new_zeros(*sentence_BD.shape, 0)
-        rows = [row for row, knows in enumerate(known) if knows]
-        if rows:
-            encoded = self.text_encoder.encode([texts[row] for row in rows])
-            words_BDS = sentence_BD.new_zeros(*sentence_BD.shape, encoded.words.shape[2])
-            sentence_BD[rows], words_BDS[rows] = encoded.sentence.float(), encoded.words.float()
-            lengths_B[rows] = encoded.word_lengths.cpu()
-        encoding = TranscribedEncoding(sentence_BD, words_BDS, lengths_B)
-        encoding.texts = tuple(text if knows else "" for text, knows in zip(texts, known, strict=True))
-        return encoding
-
-    def _knows(self, text: str) -> bool:
-        if not text.strip():
-            return False
-        try:
-            return bool(self.text_encoder.tokens(text))
-        except ValueError:
-            return False
-
 
 def waveform_preset(sample_rate: int) -> str:
     """Name of the front-end that gives samples at a recogniser's rate.
@@ -176,10 +138,3 @@ def waveform_preset(sample_rate: int) -> str:
         if preset.log == "none" and preset.sample_rate == sample_rate:
             return name
     raise ConfigError.about("recogniser", f"it hears {sample_rate:,} Hz", "use one of 16,000 or 22,050 Hz")
-
-
-def _plain(settings: Any) -> dict[str, Any]:
-    """Settings of a network by name; ValueError for anything else."""
-    if not isinstance(settings, Mapping) or not all(isinstance(key, str) for key in settings):
-        raise ValueError(f"{settings!r:.60} are no settings of a network")
-    return dict(settings)

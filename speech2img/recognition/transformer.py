@@ -8,7 +8,7 @@ import torch
 
 from speech2img.audio.mel import MelPreset, log_mel, released_preset
 from speech2img.device import resolve_device
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.models.recognisers.base import CharacterRecogniser
 from speech2img.models.recognisers.decoding import beam_search, greedy
 from speech2img.models.recognisers.speech_transformer import SpeechTransformer
@@ -67,7 +67,7 @@ class TransformerRecogniser:
         folder = find_release(name_or_path)
         tensors, config = load_release(folder)
         if config.get("kind") != "recogniser":
-            reason = f"holds a {config.get('kind')!r}, not a recogniser"
+            reason = f"holds {with_article(repr(config.get('kind')))}, not a recogniser"
             raise CheckpointError.about(str(folder), reason, "give a run of 'train recogniser', or an imported one")
         state = strip_prefix(tensors, "recogniser.")
         network = build_network(SpeechTransformer, config.get("recogniser"), state, name=str(folder))

@@ -57,4 +57,5 @@ ATTNGAN_512 = System(
     title="AttnGAN with a fourth stage that looks from 256 x 256 places, 64 to 512 px",
     source="after Xu et al. 2018, arXiv:1711.10485",
     stages={"encoder": ours.encoder, "damsm": damsm, "generator": generator_512},
+    protocol="stackgan",
 )

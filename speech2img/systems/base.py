@@ -18,6 +18,9 @@ class System:
     """What it is, in one line, as ``train --list`` prints it."""
     source: str
     """Authors and year, and where to read it: an arXiv number, a DOI, or a page of ours."""
+    protocol: str
+    """How its paper measured, or the nearest way that has a name: what ``evaluate --protocol`` takes, a key of
+    ``metrics.report.protocols.PROTOCOLS``."""
     stages: Mapping[str, Callable[[], Any]]
     """Stage -> its settings, in the order of training; slips of the published code are corrected."""
     published: Mapping[str, Callable[[], Any]] = field(default_factory=lambda: MappingProxyType({}))
@@ -25,8 +28,6 @@ class System:
 
     Empty where the code was never published, or where nothing in it contradicts its paper.
     """
-    protocol: str | None = None
-    """How its numbers were measured: a name of ``metrics.report.protocols``."""
 
     def __post_init__(self) -> None:
         """Check that the published form is one of what is there.

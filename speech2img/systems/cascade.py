@@ -70,15 +70,18 @@ def attngan_generator() -> "AttnGANSettings":
 CASCADE = System(
     title="A cascade: speech Transformer, char-CNN-RNN, StackGAN-v1",
     source=SOURCE + "Reed et al. 2016, arXiv:1605.05395; Zhang et al. 2017, arXiv:1612.03242",
+    protocol="stackgan",
     stages={"recogniser": recogniser, "text-encoder": letters, "generator": stackgan_generator},
 )
 CASCADE_ATTNGAN = System(
     title="A cascade: speech Transformer, LSTM over words, AttnGAN",
     source=SOURCE + "Xu et al. 2018, arXiv:1711.10485",
+    protocol="stackgan",
     stages={"recogniser": recogniser, "text-encoder": words, "generator": attngan_generator},
 )
 CASCADE_WHISPER = System(
     title="A cascade: Whisper (a folder of its weights), LSTM over words, AttnGAN",
     source="Radford et al. 2022, arXiv:2212.04356; Xu et al. 2018, arXiv:1711.10485",
+    protocol="stackgan",
     stages={"text-encoder": words, "generator": attngan_generator},
 )

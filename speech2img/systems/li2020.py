@@ -36,5 +36,6 @@ def generator() -> "StackGANSettings":
 LI2020 = System(
     title="Li et al. 2020: CNN-RNN encoder by distillation, StackGAN-v2 with a class-aware loss",
     source="Li et al. 2020, arXiv:2004.03413",
+    protocol="stackgan",
     stages={"encoder": encoder, "generator": generator},
 )

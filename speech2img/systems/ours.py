@@ -67,5 +67,6 @@ def prior() -> "PriorSettings":
 OURS = System(
     title="Ours: S2IGAN's encoder, a flow to image features, StackGAN with projected discriminators",
     source="experiments/results/comparison",
+    protocol="clean",
     stages={"encoder": encoder, "generator": generator, "prior": prior},
 )

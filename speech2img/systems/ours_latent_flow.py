@@ -39,5 +39,6 @@ def generator() -> "LatentFlowSettings":
 OURS_LATENT_FLOW = System(
     title="Ours: the same encoder, a rectified flow in TAEF2's latents that attends to the frames of speech",
     source="after Peebles and Xie 2023, arXiv:2212.09748",
+    protocol="clean",
     stages={"encoder": ours.encoder, "generator": generator},
 )

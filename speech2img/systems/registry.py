@@ -66,21 +66,24 @@ def preset(stage: str, name: str) -> Any:
     return known[name]()
 
 
-def table() -> list[tuple[str, str, str, str]]:
-    """Name of a preset, its stages in the order of training, what it is, its source: a row for each preset."""
+def table() -> list[tuple[str, str, str, str, str]]:
+    """Name of a preset, its stages in the order of training, what it is, its protocol, its source: a row for each."""
     rows = []
     for name, system in SYSTEMS.items():
-        rows.append((name, ", ".join(system.stages), system.title, system.source))
+        rows.append((name, ", ".join(system.stages), system.title, system.protocol, system.source))
         if system.published:
             what = f"{name} with the slips of its published code"
-            rows.append((name + PUBLISHED, ", ".join(system.published), what, system.source))
+            rows.append((name + PUBLISHED, ", ".join(system.published), what, system.protocol, system.source))
     return rows
 
 
 def markdown_table() -> str:
     """The same for a README."""
-    rows = "".join(f"| `{name}` | {stages} | {what} | {source} |\n" for name, stages, what, source in table())
-    return f"| preset | stages | what | source |\n|---|---|---|---|\n{rows}"
+    rows = "".join(
+        f"| `{name}` | {stages} | {what} | {protocol} | {source} |\n"
+        for name, stages, what, protocol, source in table()
+    )
+    return f"| preset | stages | what | `--protocol` | source |\n|---|---|---|---|---|\n{rows}"
 
 
 def _rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:

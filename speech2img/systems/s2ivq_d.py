@@ -119,6 +119,7 @@ def published_generator() -> "VQDiffusionSettings":
 S2IVQD = System(
     title="S2IVQ-D: contrastive speech encoder, discrete diffusion over a VQGAN's tokens",
     source="Saeed et al. 2025, arXiv:2601.00827",
+    protocol="sta",
     stages={"encoder": encoder, "codec": codec, "generator": generator},
     published={"generator": published_generator},
 )

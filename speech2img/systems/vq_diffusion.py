@@ -1,9 +1,14 @@
 """VQ-Diffusion (Gu et al. 2022) on its own, from text: the baseline that reads what the others hear.
 
 Its embeddings are CLIP's states of the captions: 77 steps of 512 numbers, each of unit length, in the place of frames
-of speech. The Gumbel VQ of OpenImages and its 2,887 codes of birds are imported::
+of speech. The Gumbel VQ of OpenImages and its 2,887 codes of birds are imported, CLIP's text side is too, and reads the
+captions; the run of the generator is then a whole model, which reads what ``generate --text`` gives::
 
     speech2img import gumbel-vq FILE --mapping FILE --out weights/vqgan
+    speech2img import clip-text FILE --vocabulary FILE --out weights/clip-text
+    speech2img extract --run weights/clip-text --root ROOT --name text --frames
+    speech2img train generator --preset vq-diffusion --root ROOT --out runs/vq-diffusion --set codec=weights/vqgan
+    speech2img generate --model runs/vq-diffusion --text "a small red bird" --out images
 """
 
 from functools import cache
@@ -46,5 +51,6 @@ def generator() -> "VQDiffusionSettings":
 VQ_DIFFUSION = System(
     title="VQ-Diffusion: discrete diffusion over a codec's tokens, from a text's states",
     source="Gu et al. 2022, arXiv:2111.14822",
+    protocol="dfgan",  # the nearest: 30,000 images as well, but against as many real ones, drawn with repetition
     stages={"generator": generator},
 )

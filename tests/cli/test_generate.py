@@ -273,8 +273,9 @@ def test_sentences_answer_for_themselves(
     texts = ["--text", "...", "--text", "word " * 40, "--text", "a red bird"]
     assert main(["generate", "--model", model, *texts, "--out", str(tmp_path / "out")]) == 1
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == 'speech2img: --text "...": voice en-us made no sound of it; use words to be spoken'
-    assert "takes 40 s to say, 30 s at most are heard; shorten it" in lines[1] and len(lines) == 2
+    assert lines[0] == f"speech2img: --text: spoken by espeak-ng in the voice en-us, and heard by {model}"
+    assert lines[1] == 'speech2img: --text "...": voice en-us made no sound of it; use words to be spoken'
+    assert "takes 40 s to say, 30 s at most are heard; shorten it" in lines[2] and len(lines) == 3
     assert not any("microphone" in line for line in lines)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["text2.png"]
 

@@ -10,7 +10,7 @@ from helpers.efficientnet_states import GOLDEN_FILE, demand_same, images, publis
 from helpers.trainer_checkpoints import refusal
 
 from speech2img.cli.main import main
-from speech2img.features.efficientnet import load_efficientnet_lite
+from speech2img.features.extractors.efficientnet import load_efficientnet_lite
 from speech2img.features.registry import load_extractor
 from speech2img.storage.reading import file_sha256
 from speech2img.storage.releases.release import load_release

@@ -9,6 +9,7 @@ import pytest
 
 from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
+from speech2img.models.text_encoders.clip_text import CONTEXT
 from speech2img.systems.registry import preset as find_preset
 from speech2img.training.codec.vq_settings import VQCodecSettings
 from speech2img.training.vq_diffusion.settings import VQDiffusionSettings
@@ -31,7 +32,7 @@ def test_the_whole_way_of_every_corpus(corpus: str, tmp_path: Path) -> None:
         "STEPS": "7",
     }
     for script in sorted(FOLDER.glob("*.sh")):
-        more = ["--set", "loop.seed=3"] if script.name.startswith(("03", "04", "05")) else []
+        more = ["--set", "loop.seed=3"] if script.name.startswith(("03", "04", "05", "07")) else []
         subprocess.run(
             ["bash", str(script), *more], env=environ, cwd=tmp_path, check=True, capture_output=True, timeout=60
         )
@@ -39,6 +40,7 @@ def test_the_whole_way_of_every_corpus(corpus: str, tmp_path: Path) -> None:
     spoken = ["synthesize"] if corpus != "flickr8k" else []
     taught = ["train"] if corpus == "songbirds" else []
     wanted = ["prepare", *spoken, *taught, "features", "train", "extract", "train", "features", "train", "evaluate"]
+    wanted += ["extract", "train", "evaluate"]  # from text
     assert [args.verb for args in calls] == wanted
     for args in calls:
         if args.verb == "train" and args.role != "teacher":
@@ -52,6 +54,12 @@ def test_codec_and_generator_are_of_one_size(corpus: str) -> None:
     assert codec.image_size == generator.image_size == 128
     assert (generator.image_size // codec.stride) ** 2 == (64 if corpus == "songbirds" else 256)
     assert generator.model.form == "corrected" and generator.sampler.guidance_scale > 1
+
+
+def test_the_text_form_fits_what_clip_reads() -> None:
+    generator = load_settings(VQDiffusionSettings, file=FOLDER / "generator-text.toml")
+    assert (generator.model.form, generator.embeddings, generator.model.empty_length) == ("text", "text", CONTEXT)
+    assert generator.sampler.guidance_scale > 1
 
 
 def test_the_published_conditioning_fits_the_encoder() -> None:

@@ -10,7 +10,7 @@ TOKENS = 512 + len(MERGES) + 2
 WIDTH, EMBEDDING, LAYERS = 64, 32, 2
 
 
-def clip_text_state(*, tokens: int = TOKENS) -> dict[str, Tensor]:
+def clip_text_state(*, tokens: int = TOKENS, embedding: int = EMBEDDING) -> dict[str, Tensor]:
     """State of the text side alone, one head a layer."""
     generator = torch.Generator().manual_seed(0)
 
@@ -19,7 +19,7 @@ def clip_text_state(*, tokens: int = TOKENS) -> dict[str, Tensor]:
 
     state = {
         "positional_embedding": draw(77, WIDTH),
-        "text_projection": draw(WIDTH, EMBEDDING),
+        "text_projection": draw(WIDTH, embedding),
         "token_embedding.weight": draw(tokens, WIDTH),
         "ln_final.weight": 1 + draw(WIDTH),
         "ln_final.bias": draw(WIDTH),

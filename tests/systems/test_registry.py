@@ -10,7 +10,7 @@ import pytest
 from helpers import painted_corpus, tiny_trainings
 from helpers.recognisers import fake_whisper
 
-from speech2img.cli.main import main
+from speech2img.cli.main import build_parser, main
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.errors import ConfigError
 from speech2img.features.speech_embeddings import extract_embeddings, extract_image_embeddings
@@ -177,10 +177,29 @@ def test_names_of_presets_stay() -> None:
     assert list(presets("generator")) == [*stackgans, *attngans, *others, *diffusions, *cascades, *ours]
     assert list(presets("damsm")) == attngans
     assert list(presets("prior")) == ["ours"] and not presets("judge")
-    assert all(system.protocol in (None, *PROTOCOLS) for system in SYSTEMS.values())
     assert all(set(system.published) <= set(system.stages) <= set(STAGES) for system in SYSTEMS.values())
     with pytest.raises(ConfigError, match="no such preset of encoder; choose among attngan, attngan-512, li2020"):
         preset("encoder", "stackgan-v2")
+
+
+def test_each_system_names_the_protocol_of_its_paper(capsys: pytest.CaptureFixture[str]) -> None:
+    taken = {"clean", "s2igan", "stackgan", "sta", "dfgan"}
+    assert {system.protocol for system in SYSTEMS.values()} == taken <= PROTOCOLS.keys()
+    assert {name: SYSTEMS[name].protocol for name in ("ours", "s2igan", "attngan", "s2ivq-d", "vq-diffusion")} == {
+        "ours": "clean",
+        "s2igan": "s2igan",
+        "attngan": "stackgan",
+        "s2ivq-d": "sta",
+        "vq-diffusion": "dfgan",
+    }
+    with pytest.raises(SystemExit):
+        main(["train", "--list"])
+    for line in capsys.readouterr().out.splitlines():
+        protocol = SYSTEMS[line.split()[0].removesuffix(PUBLISHED)].protocol
+        assert line.endswith(f"; evaluate --protocol {protocol})")
+        # What the list says is what 'evaluate' takes.
+        words = ["evaluate", "--model", "runs/a", "--root", "data", "--protocol", protocol, "--inception", "weights"]
+        assert build_parser().parse_args(words).protocol == (protocol,)
 
 
 def test_the_list_needs_no_corpus(capsys: pytest.CaptureFixture[str]) -> None:

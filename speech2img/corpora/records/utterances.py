@@ -41,6 +41,8 @@ class UtteranceRecord:
     """Bounding box x, y, w, h in pixels of the real picture."""
     by_manner: frozenset[str] = frozenset()
     """Attributes that only the manner of speaking gives, in this corpus."""
+    language: str = "en"
+    """Language of the words."""
 
 
 class ManifestLike(Protocol):
@@ -116,4 +118,5 @@ def _record(root: Path, item: Any, caption: Any, by_manner: frozenset[str]) -> U
         attributes=item.attributes,
         box=item.box,
         by_manner=by_manner,
+        language=caption.language,
     )

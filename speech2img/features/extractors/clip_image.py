@@ -13,7 +13,7 @@ from speech2img.features.base import FeatureExtractor, resized
 from speech2img.models.vision.clip_resnet import DEVIATION, MEAN, CLIPResNet
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "clip-image"
 POOLED = "pooled"
@@ -82,9 +82,9 @@ def load_clip_image(path: str | Path, *, device: str | torch.device = "cpu") -> 
         If it is missing, damaged or another network.
     """
     folder = find_release(path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != KIND:
         raise CheckpointError.about(path, f"a release of kind {config.get('kind')!r}, no image side of CLIP", _FIX)
     network = build_network(CLIPResNet, config.get("clip_image"), tensors, name=str(path), fix=_FIX)
-    sha256 = str(config.get("source_sha256") or release_sha256(folder))
+    sha256 = str(config.get("source_sha256") or own_sha256)
     return CLIPImageExtractor(network, weights_sha256=sha256, device=device)

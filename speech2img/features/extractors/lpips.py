@@ -13,7 +13,7 @@ from speech2img.features.base import FeatureExtractor, FeatureMapShapes, resized
 from speech2img.models.vision.lpips import LPIPS, MAP_STRIDES
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "lpips"
 POOLED = "pooled"
@@ -96,9 +96,9 @@ def load_lpips(path: str | Path, *, device: str | torch.device = "cpu", side: in
         If the side is too small.
     """
     folder = find_release(path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != KIND:
         raise CheckpointError.about(path, f"a release of kind {config.get('kind')!r}, no LPIPS", _FIX)
     network = build_network(LPIPS, config.get("lpips"), tensors, name=str(path), fix=_FIX)
-    sha256 = str(config.get("source_sha256") or release_sha256(folder))
+    sha256 = str(config.get("source_sha256") or own_sha256)
     return LPIPSExtractor(network, weights_sha256=sha256, side=side, device=device)

@@ -15,12 +15,14 @@ from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
 from speech2img.metrics.evaluate import model_rows as measures
 from speech2img.metrics.evaluate.model_groups import (
+    OWN_VOICES,
     EvaluatedGroup,
     GroupMeasure,
     SpeechPipeline,
     choose_utterances,
     generate_group,
     group_name,
+    with_languages,
 )
 from speech2img.metrics.evaluate.model_samples import Renderer, gallery_entries, measure_diversity
 from speech2img.metrics.evaluate.yardsticks.floors import NO_TRAINING
@@ -66,7 +68,8 @@ def evaluate_pipeline(
     manifest : ManifestLike
         The corpus, with recordings.
     splits : sequence of str
-        Parts of the corpus to measure on, each a group of its own; training parts are refused.
+        Parts of the corpus to measure on, each a group of its own; training parts are refused. A corpus of several
+        languages is measured as a whole and language by language.
     judge : AttributeClassifier or None
         Reads the attributes; None where the corpus knows none (no spoken-attribute accuracy then).
     network : FeatureExtractor or None
@@ -133,7 +136,9 @@ def evaluate_pipeline(
         groups.append(
             generate_group(pipeline, records, group_name(split, kind), first, real_images, seed=seed, progress=progress)
         )
-    # The report.
+    # The report; it names languages only where there are several.
+    codes = sorted({record.language for group in groups for record in group.records})
+    several = len(codes) > 1
     report = MetricReport(
         title=f"{pipeline.name}: from speech to pictures",
         model={
@@ -148,6 +153,7 @@ def evaluate_pipeline(
             "name": manifest.corpus,
             **contents_of(manifest),
             "splits": ", ".join(splits),
+            **({"languages": ", ".join(codes)} if several else {}),
             "utterances": sum(len(group.records) for group in groups),
         },
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_images.protocol},
@@ -191,6 +197,7 @@ def evaluate_pipeline(
                 "group": group.name,
                 "voice": record.voice,
                 "held_out_voice": record.held_out_voice,
+                **({"language": record.language} if several else {}),
                 "text": record.text,
                 "class": record.class_name,
                 "mentions": dict(record.mentions),
@@ -248,15 +255,21 @@ def _judge_all(
             seed=seed,
         )
 
-    # Each group, its voices heard and unheard, and all groups together.
+    def measure_voices(name: str, records: Sequence[UtteranceRecord]) -> None:
+        measure(name, records)
+        for held_out, voices in OWN_VOICES.items():
+            part = [record for record in records if record.held_out_voice == held_out]
+            if 1 < len(part) < len(records):
+                measure(f"{name}, {voices}", part)
+
+    # Each group, its languages where it has several, their voices heard and unheard.
     for group in groups:
-        measure(group.name, group.records)
-        for voices, held_out in (("voices heard in training", False), ("unseen voices", True)):
-            part = [record for record in group.records if record.held_out_voice == held_out]
-            if 1 < len(part) < len(group.records):
-                measure(f"{group.name}, {voices}", part)
-    if len(groups) > 1:
-        measure(f"all {kind}", [record for group in groups for record in group.records])
+        for name, rows in with_languages(group.name, group.records).items():
+            measure_voices(name, [group.records[row] for row in rows])
+    # All groups together, and their languages.
+    together = [record for group in groups for record in group.records]
+    for name, rows in with_languages(f"all {kind}", together).items() if len(groups) > 1 else ():
+        measure(name, [together[row] for row in rows])
     return readings, real_readings
 
 
@@ -312,18 +325,20 @@ def _measure_retrieval(
     *,
     seed: int,
 ) -> None:
-    # By class, and by the very image.
-    classes = [record.class_id for record in group.records]
-    items = [record.item_id for record in group.records]
-    measures.add_speech_retrieval(
-        report,
-        group.name,
-        group.embeddings,
-        classes,
-        items,
-        model=pipeline.name,
-        model_sha256=pipeline.weights_sha256,
-        seed=seed,
-    )
-    if arrays is not None:
-        measures.add_cross_retrieval(report, group.name, arrays, group.embeddings, classes, seed=seed)
+    # By class and by the very image: all utterances, and those of each language where there are several.
+    for name, rows in with_languages(group.name, group.records).items():
+        embeddings = group.embeddings[list(rows)]
+        classes = [group.records[row].class_id for row in rows]
+        items = [group.records[row].item_id for row in rows]
+        measures.add_speech_retrieval(
+            report,
+            name,
+            embeddings,
+            classes,
+            items,
+            model=pipeline.name,
+            model_sha256=pipeline.weights_sha256,
+            seed=seed,
+        )
+        if arrays is not None:
+            measures.add_cross_retrieval(report, name, arrays, embeddings, classes, seed=seed)

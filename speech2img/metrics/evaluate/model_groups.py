@@ -16,6 +16,8 @@ from speech2img.storage.progress import Progress
 
 CHUNK = 32
 """Utterances at a time."""
+OWN_VOICES = {False: "voices heard in training", True: "unseen voices"}
+"""By `UtteranceRecord.held_out_voice`: what the corpus's own recordings are called."""
 
 
 class SpeechPipeline(Protocol):
@@ -90,8 +92,54 @@ def group_name(split: str, kind: str) -> str:
     return {"test_seen": f"seen {kind}", "test": f"unseen {kind}", "val": f"seen {kind}, validation"}.get(split, split)
 
 
+def rows_by_language(records: Sequence[UtteranceRecord]) -> dict[str, list[int]]:
+    """Rows of ``records`` by what reports call their language; empty where all are of one language.
+
+    Parameters
+    ----------
+    records : sequence of UtteranceRecord
+        The utterances of a group.
+
+    Returns
+    -------
+    dict of str to list of int
+        Name (``language ar``) -> rows, by the languages' codes.
+    """
+    codes = sorted({record.language for record in records})
+    if len(codes) < 2:
+        return {}
+    return {
+        f"language {code}": [row for row, record in enumerate(records) if record.language == code] for code in codes
+    }
+
+
+def with_languages(
+    name: str, records: Sequence[UtteranceRecord], rows: Sequence[int] | None = None
+) -> dict[str, Sequence[int]]:
+    """Rows of a group of utterances, and of each of its languages where it has several, by what reports call them.
+
+    Parameters
+    ----------
+    name : str
+        What reports call the whole group.
+    records : sequence of UtteranceRecord
+        Utterances.
+    rows : sequence of int, optional
+        Which of them are the group's; all by default.
+
+    Returns
+    -------
+    dict of str to sequence of int
+        The group by its name, then ``NAME, language CODE`` for each of several languages.
+    """
+    rows = range(len(records)) if rows is None else rows
+    languages = rows_by_language([records[row] for row in rows])
+    parts = {f"{name}, {language}": [rows[place] for place in places] for language, places in languages.items()}
+    return {name: rows, **parts}
+
+
 def choose_utterances(records: Sequence[UtteranceRecord], *, count: int, seed: int) -> list[UtteranceRecord]:
-    """A seeded choice that spreads over voices heard and unheard, over classes, and over pictures.
+    """A seeded choice that spreads over languages, over voices heard and unheard, over classes, and over pictures.
 
     Parameters
     ----------
@@ -105,20 +153,35 @@ def choose_utterances(records: Sequence[UtteranceRecord], *, count: int, seed: i
     Returns
     -------
     list of UtteranceRecord
-        Half in held-out voices where there are any; within each half the classes take turns, and within a class the
-        pictures, so no picture is used twice before every picture was used once.
+        As many of each language, one language after the other; half of them in held-out voices where there are any;
+        within each half the classes take turns, and within a class the pictures, so no picture is used twice before
+        every picture was used once.
     """
     if count < 2:
         raise MetricError.about("number of utterances", f"{count}", "choose at least 2")
     ordered = sorted(records, key=lambda record: record.id)
+    rng = np.random.default_rng(seed)
+    chosen: list[UtteranceRecord] = []
+    parts = [[ordered[row] for row in rows] for rows in rows_by_language(ordered).values()] or [ordered]
+    for number, part in enumerate(parts):
+        # What the languages that follow lack, this one gives.
+        left, following = count - len(chosen), sum(map(len, parts[number + 1 :]))
+        share = min(max(left // (len(parts) - number), left - following), len(part))
+        chosen += _choose_voices(part, share, rng, used={record.item_id for record in chosen})
+    return chosen
+
+
+def _choose_voices(
+    ordered: Sequence[UtteranceRecord], count: int, rng: np.random.Generator, *, used: set[str]
+) -> list[UtteranceRecord]:
+    """Half in voices unheard in training where there are both; first of pictures that are not ``used``."""
     unheard = [record for record in ordered if record.held_out_voice]
     heard = [record for record in ordered if not record.held_out_voice]
-    rng = np.random.default_rng(seed)
     if not unheard or not heard:
-        return _take_turns(unheard or heard, count, rng, used=set())
+        return _take_turns(unheard or heard, count, rng, used=used)
     share = min(max(count // 2, count - len(heard)), len(unheard))
-    chosen = _take_turns(unheard, share, rng, used=set())
-    return chosen + _take_turns(heard, count - share, rng, used={record.item_id for record in chosen})
+    chosen = _take_turns(unheard, share, rng, used=used)
+    return chosen + _take_turns(heard, count - share, rng, used=used | {record.item_id for record in chosen})
 
 
 def _take_turns(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from speech2img.errors import ConfigError, MetricError
+from speech2img.errors import ConfigError, MetricError, with_article
 from speech2img.features.base import FeatureExtractor, check_outputs
 from speech2img.features.layers import POOLS
 from speech2img.metrics.images.features import FeatureSettings
@@ -155,7 +155,9 @@ def _with_score(plan: InceptionPlan, reader: FeatureExtractor, protocol: str | N
         except MetricError as error:
             warnings.append(f"not by {protocol} ({error})")
     if rule.classifier != own:
-        warnings.append(f"{protocol} has a {rule.classifier} classifier, these weights have {own}: not comparable")
+        warnings.append(
+            f"{protocol} has {with_article(rule.classifier)} classifier, these weights have {own}: not comparable"
+        )
         rule = replace(rule, classifier=own, leave_out_first=0)
     # The FID build's customary score leaves the bias out.
     tap = "logits_unbiased" if own == "fid" else "logits"

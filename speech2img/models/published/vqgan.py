@@ -71,12 +71,12 @@ def convert_vqgan(state: State, *, network: str, num_codes: int | None = None) -
     # Told apart by the quantiser.
     for other, names in _QUANTIZERS.items():
         if other != network and next(iter(names)) in state:
-            raise ValueError(f"its quantiser is that of a {other}")
+            raise ValueError(f"its quantiser is that of {other}")
     converted: dict[str, Tensor] = {}
     for name, value in state.items():
         new = _QUANTIZERS[network].get(name) or _renamed(name)
         if new is None:
-            raise ValueError(f"{name[:100]!r} is no array of a {network}")
+            raise ValueError(f"{name[:100]!r} is no array of {network}")
         converted[new] = value.detach().float()
     # Both halves: within other checkpoints each may lie alone.
     for half in ("encoder", "decoder"):

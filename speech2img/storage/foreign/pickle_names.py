@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from speech2img.errors import with_article
+
 KINDS = "biufSU"
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
@@ -46,7 +48,7 @@ class DType:
     def __init__(self, name: Any) -> None:
         name = name.decode("latin1") if isinstance(name, bytes) else name
         if not isinstance(name, str) or not _DTYPE.fullmatch(name):
-            shown = ascii(name[:40]) if isinstance(name, str) else f"of a {type(name).__name__}"
+            shown = ascii(name[:40]) if isinstance(name, str) else f"of {with_article(type(name).__name__)}"
             raise RefusedError(f"names the data type {shown}")
         self.value = np.dtype(name)
         if self.value.itemsize > 4096:

@@ -15,6 +15,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from speech2img.errors import with_article
 from speech2img.storage.foreign.pickle_names import NAMES, DType, Name, RefusedError
 from speech2img.storage.foreign.plain_values import demand_small
 
@@ -196,7 +197,7 @@ class Machine:
         """Return a value as a key of a dict, if it can be one."""
         # Equal hashes of tuples or giant ints could be chosen so that a small file takes hours.
         if not (type(key) is str or (type(key) is int and abs(key) < _MAX_KEY)):
-            raise RefusedError(f"has a {type(key).__name__} as key")
+            raise RefusedError(f"has {with_article(type(key).__name__)} as key")
         return key
 
     def new_dict(self, items: list[Any]) -> None:
@@ -229,7 +230,7 @@ class Machine:
             case Name(), _:
                 raise RefusedError(f"calls {function.value} as no array needs it")
             case _:
-                raise RefusedError(f"calls a {type(function).__name__}, which is no function")
+                raise RefusedError(f"calls {with_article(type(function).__name__)}, which is no function")
 
     def build(self) -> None:
         """Give a state to what lies on the stack."""
@@ -246,7 +247,7 @@ class Machine:
                 content: Any = (1, shape, dtype.value, bool(fortran), bytes(self.content(raw, shape, dtype)))
                 array.__setstate__(content)
             case target, _:
-                raise RefusedError(f"sets the inside of a {type(target).__name__}")
+                raise RefusedError(f"sets the inside of {with_article(type(target).__name__)}")
 
     def content(self, raw: Any, shape: Any, dtype: "DType") -> bytes | bytearray:
         """Return the bytes of an array if they are exactly what its shape needs."""

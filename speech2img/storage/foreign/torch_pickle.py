@@ -9,6 +9,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from speech2img.errors import with_article
 from speech2img.storage.foreign.pickle_names import RefusedError
 from speech2img.storage.foreign.restricted_unpickler import BASIC_OPERATIONS, Machine
 from speech2img.storage.foreign.torch_names import STRANGERS_NAMES, TORCH_NAMES, Foreign, TorchName, is_harmless
@@ -197,7 +198,7 @@ class TorchMachine(Machine):
             self.tuple_keys += 1
             return key
         if self.strangers:
-            return Foreign(f"a {type(key).__name__}")
+            return Foreign(with_article(type(key).__name__))
         return super().key(key)
 
     def new_object(self, function: Any, arguments: Any) -> None:

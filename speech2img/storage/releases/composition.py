@@ -10,7 +10,7 @@ from speech2img.errors import CheckpointError
 from speech2img.storage.releases.config import ENCODER_KEYS, ENCODER_PARTS
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.provenance import TRAINED_WITH, inherited, trained_with
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 from speech2img.storage.releases.shared_weights import SHARED
 from speech2img.storage.releases.writing import save_release
 
@@ -47,15 +47,14 @@ def compose_release(encoder: str | Path, generator: str | Path, out: str | Path)
     """
     # What both releases hold.
     heard, painted = find_release(encoder), find_release(generator)
-    encoder_tensors, encoder_config = load_release(heard)
-    generator_tensors, generator_config = load_release(painted)
+    encoder_tensors, encoder_config, sha256 = load_hashed_release(heard)
+    generator_tensors, generator_config, other = load_hashed_release(painted)
     if "encoder" not in encoder_config:
         raise CheckpointError.about(heard, "has no speech encoder", "give the run of an encoder, or a whole model")
     if "generator" not in generator_config:
         raise CheckpointError.about(painted, "has no generator", "give the run of a generator or a prior")
 
     # Whether they know each other.
-    sha256, other = release_sha256(heard), release_sha256(painted)
     ours, theirs = trained_with(encoder_config) or {}, trained_with(generator_config) or {}
     own = {sha256, ours.get(IMITATED, sha256)}
     fits = bool(own & {other, *theirs.values()})

@@ -1,5 +1,6 @@
 """Released weights: a folder with safetensors, config, card and manifest, read as a whole (`writing` makes them)."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,20 +40,40 @@ def load_release(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         If the folder is missing, damaged or no release, its config says what no release says, or the weights that it
         shares are missing.
     """
-    tensors, config = load_own(folder)
+    return load_hashed_release(folder)[:2]
+
+
+def load_hashed_release(
+    folder: str | Path, *, opened: dict[Path, Any] | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Do what `load_release` does, and return the SHA-256 of its own weights too: every byte is read once for both.
+
+    What is in ``opened`` is not read again, and what is read is added: a release that several share is read once.
+    """
+    opened = {} if opened is None else opened
+    tensors, config, sha256 = _load_own(folder, opened)
     if "shared_weights" in config:
         from speech2img.storage.releases.shared_weights import require_shared_weights
 
+        tensors = dict(tensors)
         for prefix, part in config["shared_weights"].items():
-            other, _ = load_own(require_shared_weights(part, beside=folder, prefix=prefix))
+            other, _, _ = _load_own(require_shared_weights(part, beside=folder, prefix=prefix), opened)
             tensors |= {f"{prefix}{name}": tensor for name, tensor in shared_tensors(part, other).items()}
-    return tensors, config
+    return tensors, config, sha256
 
 
 def load_own(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Do what `load_release` does, without weights that lie elsewhere."""
+    return _load_own(folder, {})[:2]
+
+
+def _load_own(folder: str | Path, opened: dict[Path, Any]) -> tuple[dict[str, Tensor], dict[str, Any], str]:
     folder = Path(folder)
-    _verify(folder)
+    place = Path(os.path.realpath(folder))
+    if place in opened:
+        known: tuple[dict[str, Tensor], dict[str, Any], str] = opened[place]
+        return known
+    sha256 = release_sha256(folder)
     try:
         with open_regular(folder / WEIGHTS) as file:
             demand_short_header(file)
@@ -60,11 +81,13 @@ def load_own(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, OSError, DataError, ValueError) as error:
         raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
     tensors = {name: _unpacked(tensor, f"{folder}: {name}") for name, tensor in stored.items()}
-    return modern_tensors(tensors), check_config(config, name=str(folder))
+    own = modern_tensors(tensors), check_config(config, name=str(folder)), sha256
+    opened[place] = own
+    return own
 
 
 def release_sha256(folder: str | Path) -> str:
-    """Return the SHA-256 of the weights of a release, as its verified manifest gives it."""
+    """Return the SHA-256 of the weights of a release, as its verified manifest gives it; every byte is read for it."""
     return str(_verify(Path(folder))["files"][WEIGHTS]["sha256"])
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, DataError
 from speech2img.storage.atomic import disk_errors, fsync, temp_name, write_checksums, write_json, write_text
 from speech2img.storage.checksums import MANIFEST, read_manifest
 from speech2img.storage.foreign.dense_tensors import check_dense
@@ -108,6 +108,15 @@ def require_release_place(folder: str | Path) -> Path:
     return folder
 
 
+def release_config(folder: str | Path) -> dict[str, Any]:
+    """Return the config of a release, checked, without its weights; CheckpointError where there is none."""
+    try:
+        config = read_json(Path(folder) / CONFIG, max_bytes=MAX_CONFIG_BYTES)
+    except (OSError, DataError, ValueError) as error:
+        raise CheckpointError.about(folder, f"cannot be read ({error})", "fetch the folder again") from error
+    return check_config(config, name=str(folder))
+
+
 def copy_release(source: str | Path, target: str | Path) -> None:
     """Copy a release as a whole; an older release at the target is replaced, errors as `save_release`.
 
@@ -121,7 +130,7 @@ def copy_release(source: str | Path, target: str | Path) -> None:
     if os.path.realpath(source) == os.path.realpath(target):
         return
     folder = require_release_place(target)
-    config = check_config(read_json(Path(source) / CONFIG, max_bytes=MAX_CONFIG_BYTES), name=str(source))
+    config = release_config(source)
     for prefix, part in config.get(SHARED, {}).items():
         if find_shared_weights(part["sha256"], beside=folder) is None:
             origin = require_shared_weights(part, beside=source, prefix=prefix)

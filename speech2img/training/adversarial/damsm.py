@@ -12,7 +12,7 @@ from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.attngan.damsm import DAMSM, Compared
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "damsm"
 
@@ -47,7 +47,7 @@ def load_damsm(name: str | Path, *, speech_dim: int, device: torch.device) -> Re
         If it is one of speech of another size.
     """
     folder = find_release(name)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     settings = config.get("damsm")
     if config.get("kind") != KIND or not isinstance(settings, dict):
         raise CheckpointError.about(folder, "it holds no DAMSM", "give a run of 'speech2img train damsm'")
@@ -55,7 +55,7 @@ def load_damsm(name: str | Path, *, speech_dim: int, device: torch.device) -> Re
         reason = f"it was trained on embeddings of {settings.get('speech_dim')} numbers, these have {speech_dim}"
         raise ConfigError.about(f"damsm {name}", reason, "train one on these embeddings")
     network = build_network(DAMSM, settings, tensors, name=str(folder))
-    return ReleasedDAMSM(network.to(device).eval().requires_grad_(False), release_sha256(folder))
+    return ReleasedDAMSM(network.to(device).eval().requires_grad_(False), own_sha256)
 
 
 def compare(network: DAMSM, images_B3SS: Tensor, speech: SpeechEncoding) -> Compared:

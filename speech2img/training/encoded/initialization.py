@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from speech2img.errors import CheckpointError
+from speech2img.errors import CheckpointError, with_article
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import load_weights
 from speech2img.storage.releases.provenance import trained_with
@@ -51,7 +51,7 @@ def started(
     arguments = config.get("generator", {})
     if arguments.get("network") != settings.family:
         reason = f"its generator is {arguments.get('network', 'stackgan')!r}" if arguments else "it has no generator"
-        raise CheckpointError.about(f"initial {settings.initial}", reason, f"give a {settings.family}")
+        raise CheckpointError.about(f"initial {settings.initial}", reason, f"give {with_article(settings.family)}")
     codecs = {sha256 for role, sha256 in (trained_with(config) or {}).items() if role.endswith(CODEC_ROLE)}
     if codecs != {codec_sha256}:
         reason = "it was trained with another codec, or with latents of another scale"

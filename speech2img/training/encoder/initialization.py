@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from speech2img.audio.front_ends import ReleasedFrontEnd
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.features.image_features import FeatureFile, Standardizer
 from speech2img.features.plain_frames import HEARD_WITH
 from speech2img.models.encoders.registry import build_encoder
@@ -98,7 +98,9 @@ def open_start(name: str, run_dir: Path) -> EncoderStart:
     tensors, config = load_release(folder)
     if config.get("kind") not in _KINDS or not strip_prefix(tensors, "encoder."):
         fix = "give shipped weights, a run of 'train encoder', or a whole model"
-        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, and no speech encoder", fix)
+        raise CheckpointError.about(
+            folder, f"holds {with_article(repr(config.get('kind')))}, and no speech encoder", fix
+        )
     build_network(build_encoder, config.get("encoder"), strip_prefix(tensors, "encoder."), name=f"encoder of {folder}")
     own = {key: value for key, value in tensors.items() if key.startswith(_PARTS)}
     prefix = "encoder.front_end."
@@ -142,7 +144,7 @@ def adopted(settings: EncoderSettings, start: EncoderStart) -> EncoderSettings:
         raise CheckpointError.about(start.name, "its config describes no encoder", "give another initial")
     network = str(arguments.get("network", "li2020"))
     if network not in _TABLES:
-        reason = f"its encoder is a {network}, which is not trained here"
+        reason = f"its encoder is {with_article(network)}, which is not trained here"
         raise CheckpointError.about(start.name, reason, f"give one of {', '.join(_TABLES)}")
     if network == "pretrained" and arguments.get("tuned"):
         reason = "its front-end was trained along with it"

@@ -12,7 +12,7 @@ from torch import nn
 from speech2img.batches.labelled_images import label_values
 from speech2img.corpora.records.manifest import Manifest, demand_same_items
 from speech2img.corpora.registry import facts_of
-from speech2img.errors import CheckpointError, DataError
+from speech2img.errors import CheckpointError, DataError, with_article
 from speech2img.features.image_features import Standardizer
 from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.models.generators.registry import build_generator
@@ -109,7 +109,9 @@ def load_generator(run: Path) -> tuple[nn.Module, Standardizer, dict[str, Any]]:
     folder = find_release(run)
     tensors, config = load_release(folder)
     if "generator" not in config:
-        raise CheckpointError.about(folder, f"holds a {config.get('kind')!r}, not a generator", "give another folder")
+        raise CheckpointError.about(
+            folder, f"holds {with_article(repr(config.get('kind')))}, not a generator", "give another folder"
+        )
     takes_speech = "encoder" in config and "prior" not in config
     if takes_speech or "target.mean" not in tensors:
         raise DataError.about(

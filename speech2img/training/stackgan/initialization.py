@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.features.speech_embeddings import demand_spread
 from speech2img.renamed import modern_state
 from speech2img.storage.checkpoint import CheckpointStore
@@ -142,7 +142,7 @@ def started(settings: StackGANSettings, run_dir: Path) -> tuple[StackGANSettings
     if not isinstance(arguments, dict):
         return settings, config
     if (family := arguments.get("network", "stackgan")) != "stackgan":
-        reason = f"its generator is a {family}"
+        reason = f"its generator is {with_article(family)}"
         raise CheckpointError.about(
             f"initial {settings.initial}", reason, f"give a stackgan, or set family to {family}"
         )

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from speech2img.audio.mel import MelPreset
-from speech2img.errors import CheckpointError, SynthesisError
+from speech2img.errors import CheckpointError, SynthesisError, with_article
 from speech2img.models.tts.hifigan import HifiGan
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 GET_VOCODER = (
     "get a generator (linked in the README of github.com/jik876/hifi-gan; LJ_FT_T2_V1 fits NVIDIA's Tacotron 2) and"
@@ -81,7 +81,7 @@ def load_voice_release(release: str | Path, kind: str, fix: str) -> tuple[dict[s
         folder = find_release(release)
     except CheckpointError as error:
         raise SynthesisError.about(f"{kind} {release}", "no such weights", fix) from error
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != kind:
-        raise CheckpointError.about(folder, f"holds a {config.get('kind')}, not a {kind}", fix)
-    return tensors, config, release_sha256(folder)[:12]
+        raise CheckpointError.about(folder, f"holds {with_article(config.get('kind'))}, not {with_article(kind)}", fix)
+    return tensors, config, own_sha256[:12]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,74 @@ def test_the_report_says_what_the_corpus_says_of_its_captions(corpus: Manifest, 
     ]
     assert "written by nobody" in (tmp_path / "a/report.md").read_text()
     assert "captions" not in evaluate(corpus, tmp_path / "b", Painter(), splits=["test"]).corpus
+
+
+class Monoglot(Painter):
+    """Understands the captions with an even number, and hears nothing but noise in the others."""
+
+    def encode_paths(self, paths: Sequence[Path]) -> np.ndarray:
+        rows = super().encode_paths(paths)
+        deaf = [path.stem.endswith("_1") for path in paths]
+        rows[deaf] = np.random.default_rng(0).random((sum(deaf), 5))
+        return rows
+
+
+def in_languages(corpus: Manifest, codes: str, *, unheard: str = "") -> Manifest:
+    """The corpus with its first captions in one language, its second ones in another."""
+    items = [
+        replace(
+            item,
+            captions=tuple(
+                replace(caption, language=code, held_out_voice=len(item.id) % 2 == 0 if unheard == code else False)
+                for caption, code in zip(item.captions, codes.split("+"), strict=True)
+            ),
+        )
+        for item in corpus.items
+    ]
+    return Manifest(corpus.root, "songbirds", items)
+
+
+def test_each_language_of_several_is_measured_apart(corpus: Manifest, tmp_path: Path) -> None:
+    mixed = in_languages(corpus, "en+ar", unheard="en")
+    report = evaluate(mixed, tmp_path, Monoglot(), num_utterances=32)
+    for group in ("seen species", "unseen species", "all species"):
+        english, arabic, whole = (
+            report.row("worded_relative_accuracy", name)
+            for name in (f"{group}, language en", f"{group}, language ar", group)
+        )
+        assert english.value == pytest.approx(1.0) and arabic.value < 0.6
+        assert english.num_samples == arabic.num_samples == whole.num_samples // 2
+        assert arabic.interval is not None and arabic.interval[0] < arabic.value < arabic.interval[1]
+        sentences = [report.row("whole_sentence_accuracy", f"{group}, language {code}") for code in ("en", "ar")]
+        assert sentences[0].value == 1.0 and sentences[1].value < 0.6
+        # A share of the whole is the mean of equal halves.
+        both = report.row("whole_sentence_accuracy", group)
+        assert both.value == pytest.approx((sentences[0].value + sentences[1].value) / 2)
+        assert both.num_samples == 2 * sentences[0].num_samples
+    # By voices within the language that has both kinds; speech by language where nothing is judged.
+    names = {row.group for row in report.rows}
+    assert "seen species, language en, unseen voices" in names
+    assert "seen species, language ar, unseen voices" not in names
+    spoken = {code: report.row("speech_centroid_accuracy", f"seen species, language {code}") for code in ("en", "ar")}
+    assert spoken["en"].value == 1.0 > spoken["ar"].value
+    assert report.corpus["languages"] == "ar, en"
+    # In every form of the report, and for each utterance.
+    for form in ("report.md", "report.html", "report.json"):
+        assert "een species, language ar" in (tmp_path / form).read_text()
+    told = json.loads((tmp_path / "utterances.json").read_text())
+    assert [entry["language"] for entry in told] == 2 * (16 * ["ar"] + 16 * ["en"])
+
+
+def test_a_corpus_of_one_language_is_reported_as_ever(corpus: Manifest, tmp_path: Path) -> None:
+    english = evaluate(corpus, tmp_path / "en", Painter())
+    for code in ("en", "ar"):
+        alike = [
+            replace(item, captions=tuple(replace(caption, language=code) for caption in item.captions))
+            for item in corpus.items
+        ]
+        report = evaluate(Manifest(corpus.root, "songbirds", alike), tmp_path / code, Painter())
+        assert report.to_markdown() == english.to_markdown() and "language" not in report.to_markdown()
+        assert "language" not in (tmp_path / code / "utterances.json").read_text()
 
 
 class FramePainter(Painter):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.utterances import UtteranceRecord, utterances_of
 from speech2img.errors import DataError, MetricError
-from speech2img.metrics.evaluate.model_groups import choose_utterances
+from speech2img.metrics.evaluate.model_groups import choose_utterances, with_languages
 
 
 def record(class_id: int, picture: int, caption: int, *, held_out: bool) -> UtteranceRecord:
@@ -45,6 +45,36 @@ def test_the_choice_depends_on_the_seed_alone() -> None:
     first = choose_utterances(RECORDS, count=20, seed=1)
     assert first == choose_utterances(RECORDS[::-1], count=20, seed=1)
     assert first != choose_utterances(RECORDS, count=20, seed=2)
+
+
+def test_languages_take_equal_shares() -> None:
+    records = [replace(entry, language="ar" if row % 10 > 4 else "en") for row, entry in enumerate(RECORDS)]
+    chosen = choose_utterances(records, count=24, seed=1)
+    for code in ("ar", "en"):
+        mine = [entry for entry in chosen if entry.language == code]
+        assert len(mine) == 12 and len({entry.item_id for entry in mine}) == 12
+        assert sum(entry.held_out_voice for entry in mine) == 6
+    # A picture of one language is left to others as long as there are fresh ones.
+    assert len({entry.item_id for entry in chosen}) == 24
+    # What a rare language lacks, the others give.
+    rare = [replace(entry, language="ar" if row in (3, 4, 5) else "en") for row, entry in enumerate(RECORDS)]
+    assert Counter(entry.language for entry in choose_utterances(rare, count=40, seed=1)) == {"ar": 3, "en": 37}
+    assert len(choose_utterances(rare, count=len(RECORDS), seed=1)) == len(RECORDS)
+
+
+def test_rows_of_languages() -> None:
+    assert with_languages("birds", RECORDS[:3]) == {"birds": range(3)}
+    mixed = [replace(RECORDS[0], language=code) for code in ("en", "ar", "en")]
+    assert with_languages("birds", mixed) == {
+        "birds": range(3),
+        "birds, language ar": [1],
+        "birds, language en": [0, 2],
+    }
+    assert with_languages("birds", mixed, [1, 2]) == {
+        "birds": [1, 2],
+        "birds, language ar": [1],
+        "birds, language en": [2],
+    }
 
 
 @settings(max_examples=40, deadline=None)

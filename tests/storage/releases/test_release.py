@@ -18,10 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from speech2img.errors import CheckpointError, ConfigError, DataError
+from speech2img.pipeline import SpeechToImage
 from speech2img.storage.atomic import write_checksums
 from speech2img.storage.reading import file_sha256
-from speech2img.storage.releases.release import load_release, release_sha256
-from speech2img.storage.releases.writing import require_release_place, save_release
+from speech2img.storage.releases.find_release import find_release
+from speech2img.storage.releases.release import load_hashed_release, load_release, release_sha256
+from speech2img.storage.releases.writing import release_config, require_release_place, save_release
 
 
 def model() -> nn.Module:
@@ -43,6 +45,41 @@ def test_a_release_reads_back_to_half_precision(tmp_path: Path) -> None:
     for name, tensor in tensors.items():
         assert loaded[name].dtype == tensor.dtype
         torch.testing.assert_close(loaded[name], tensor, rtol=2**-11, atol=2**-25)
+
+
+def test_each_file_is_hashed_once_for_weights_config_and_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(Path(path).name)
+        return file_sha256(path)
+
+    save_release(tmp_path / "r", model().state_dict(), {"kind": "x"}, "# Card\n")
+    monkeypatch.setattr("speech2img.storage.checksums.file_sha256", counted)
+    tensors, config, sha256 = load_hashed_release(tmp_path / "r")
+    assert sorted(hashed) == ["CARD.md", "config.json", "weights.safetensors"]
+    assert sha256 == file_sha256(tmp_path / "r" / "weights.safetensors") == release_sha256(tmp_path / "r")
+    again, same = load_release(tmp_path / "r")
+    assert same == config and all(torch.equal(again[name], value) for name, value in tensors.items())
+    hashed.clear()
+    assert release_config(tmp_path / "r") == {"kind": "x"} and not hashed
+    (tmp_path / "r" / "config.json").unlink()
+    with pytest.raises(CheckpointError, match="r: cannot be read"):
+        release_config(tmp_path / "r")
+
+
+@pytest.mark.parametrize("name", ["songbirds", "hear-anyone"])
+def test_shipped_weights_are_hashed_once_when_they_are_loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(Path(path))
+        return file_sha256(path)
+
+    monkeypatch.setattr("speech2img.storage.checksums.file_sha256", counted)
+    pipe = SpeechToImage.load(name, device="cpu")
+    assert any(path.parent.name == name for path in hashed) and len(hashed) == len(set(hashed))
+    assert pipe.weights_sha256.split("+")[0] == file_sha256(find_release(name) / "weights.safetensors")
 
 
 def test_full_precision_is_exact(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
 from speech2img.metrics.evaluate.conditions.registry import CLEAN, CONDITIONS
 from speech2img.metrics.evaluate.inputs import SpokenAttributes
 from speech2img.metrics.evaluate.model import readable_mentions
-from speech2img.metrics.evaluate.model_groups import CHUNK, EvaluatedGroup, SpeechPipeline, choose_utterances
+from speech2img.metrics.evaluate.model_groups import (
+    CHUNK,
+    OWN_VOICES,
+    EvaluatedGroup,
+    SpeechPipeline,
+    choose_utterances,
+    with_languages,
+)
 from speech2img.metrics.evaluate.model_scores import spoken_attribute_scores
 from speech2img.metrics.functional.spoken_attributes import per_image
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
@@ -20,9 +27,6 @@ from speech2img.metrics.report.condition_tables import TITLE, UTTERANCES, VOICES
 from speech2img.metrics.report.report import CONDITION, MetricReport
 from speech2img.metrics.report.section import ReportSection
 from speech2img.storage.progress import Progress
-
-OWN_VOICES = {False: "voices heard in training", True: "unseen voices"}
-"""By `UtteranceRecord.held_out_voice`: what the corpus's own recordings are called."""
 
 Readings = Sequence[Mapping[str, str] | None]
 """What the judge reads off the images of utterances; None of one whose recording could not be used."""
@@ -98,7 +102,8 @@ class VoicesAndConditions:
                     readings = self._readings(condition, group.records, group.first_index)
                 for held_out, voices in OWN_VOICES.items():
                     rows = [row for row, record in enumerate(group.records) if record.held_out_voice == held_out]
-                    self._add(report, group.name, voices, condition, group.records, readings, own_real, rows)
+                    for name, part in with_languages(voices, group.records, rows).items():
+                        self._add(report, group.name, name, condition, group.records, readings, own_real, part)
                 bar.update(1)
             self._note(report, group.name, "the corpus's own", group.records)
 
@@ -110,8 +115,8 @@ class VoicesAndConditions:
                 real = self._real_readings(records)
                 for condition in self._conditions:
                     readings = self._readings(condition, records, group.first_index)
-                    every = list(range(len(records)))
-                    self._add(report, group.name, folder.name, condition, records, readings, real, every)
+                    for name, part in with_languages(folder.name, records).items():
+                        self._add(report, group.name, name, condition, records, readings, real, part)
                     bar.update(1)
                 self._note(report, group.name, folder.name, records)
         report.sections[TITLE] = condition_markdown(report.rows)

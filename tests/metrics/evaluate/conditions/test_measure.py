@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,27 @@ def test_the_table_stands_in_every_form_of_the_report_and_only_once(corpus: Mani
     rows = json.loads((tmp_path / "report.json").read_text())["metrics"]
     found = {row["details"]["condition"] for row in rows if "condition" in row["details"]}
     assert found == {"clean", "8khz"}
+
+
+def test_languages_are_rows_of_their_own_where_there_are_several(corpus: Manifest, tmp_path: Path) -> None:
+    assert not any("language" in row.group for row in measured(corpus, tmp_path / "one", conditions=["clean"]).rows)
+    # Of the pictures of even number the captions are Arabic; whoever listens to the 8 kHz understands half.
+    items = [
+        replace(item, captions=[replace(caption, language="ar" if row % 2 else "en") for caption in item.captions])
+        for row, item in enumerate(corpus.items)
+    ]
+    mixed = Manifest(corpus.root, "songbirds", items)
+    folder = tmp_path / "festival"
+    folder.mkdir()
+    for item in mixed.items:
+        write_wav(folder / f"{item.id.replace('/', '__')}_0.wav", tone(item.class_name), sample_rate=RATE)
+    report = measured(mixed, tmp_path / "two", conditions=["clean", "silence"], recordings=[folder])
+    for voices in ("voices heard in training", "unseen voices", "festival"):
+        for condition in ("clean", "silence"):
+            assert cell(report, voices, condition) == pytest.approx(1)
+            assert cell(report, f"{voices}, language ar", condition) == pytest.approx(1)
+            assert cell(report, f"{voices}, language en", condition) == pytest.approx(1)
+    assert "| festival, language ar |" in (tmp_path / "two" / "report.md").read_text()
 
 
 def test_other_recordings_are_a_row_each(corpus: Manifest, tmp_path: Path) -> None:

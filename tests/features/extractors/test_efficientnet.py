@@ -8,7 +8,7 @@ import torch
 
 from speech2img.errors import CheckpointError, ConfigError
 from speech2img.features.base import read_images, with_maps
-from speech2img.features.efficientnet import EfficientNetLiteExtractor, load_efficientnet_lite
+from speech2img.features.extractors.efficientnet import EfficientNetLiteExtractor, load_efficientnet_lite
 from speech2img.features.registry import load_extractor, load_teacher
 from speech2img.models.vision.efficientnet_lite import EfficientNetLite
 from speech2img.storage.releases.release import release_sha256

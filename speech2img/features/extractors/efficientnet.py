@@ -20,7 +20,7 @@ from speech2img.models.vision.efficientnet_lite import (
 )
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_release, release_sha256
+from speech2img.storage.releases.release import load_hashed_release
 
 KIND = "efficientnet-lite"
 POOLED, LOGITS = "pooled", "logits"
@@ -123,10 +123,10 @@ def load_efficientnet_lite(
         If the side is too small.
     """
     folder = find_release(path)
-    tensors, config = load_release(folder)
+    tensors, config, own_sha256 = load_hashed_release(folder)
     if config.get("kind") != KIND:
         raise CheckpointError.about(path, f"a release of kind {config.get('kind')!r}, no EfficientNet-Lite", _FIX)
     settings = config.get("efficientnet")
     network = build_network(EfficientNetLite, settings, tensors, name=str(path), fix=_FIX)
-    sha256 = str(config.get("source_sha256") or release_sha256(folder))
+    sha256 = str(config.get("source_sha256") or own_sha256)
     return EfficientNetLiteExtractor(network, weights_sha256=sha256, side=side, device=device)
