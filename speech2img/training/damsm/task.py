@@ -12,6 +12,7 @@ from speech2img.batches.spoken_images import SpokenImageBatches, SpokenImages
 from speech2img.distributed.collectives import gather_with_grad
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import CheckpointError
+from speech2img.features.extractors.damsm import KIND
 from speech2img.images.pyramid import pyramid
 from speech2img.losses.damsm import matching_loss, sentence_similarity, words_similarity
 from speech2img.models.encoders.base import SpeechEncoding
@@ -22,7 +23,7 @@ from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.networks import demand_fit
 from speech2img.storage.releases.release import load_release, release_sha256
 from speech2img.storage.releases.writing import save_release
-from speech2img.training.adversarial.damsm import KIND, compare
+from speech2img.training.adversarial.damsm import compare
 from speech2img.training.adversarial.data import SpokenCorpus
 from speech2img.training.adversarial.r_precision import damsm_r_precision
 from speech2img.training.damsm.settings import DAMSMSettings
@@ -50,6 +51,8 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         Validation images, and what is said of them.
     trained_with : Mapping of str to str
         Role -> hash of every network behind it.
+    mel_preset : str, optional
+        Front-end of the speech encoder.
     device : torch.device
         Where it computes.
     """
@@ -91,7 +94,8 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         batches = corpus.batches(settings, size=settings.image_size, progress=sitting.progress)
         validation = corpus.validation(batches, settings.evaluation_utterances)
         trained_with = {"speech encoder": corpus.embeddings.sha256, "image network": sha256}
-        return cls(settings, network, config, batches, validation, trained_with, device=device)
+        mel_preset = corpus.embeddings.encoder_release()[1].get("mel_preset")
+        return cls(settings, network, config, batches, validation, trained_with, mel_preset=mel_preset, device=device)
 
     def __init__(
         self,
@@ -102,6 +106,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         validation: tuple[ValidationSet, EncodedSpeech],
         trained_with: Mapping[str, str],
         *,
+        mel_preset: str | None = None,
         device: torch.device,
     ) -> None:
         # The trunk has no gradient, and no place in the optimizer.
@@ -109,7 +114,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         optimizer = make_adam(trained, settings.learning_rate, betas=(0.5, 0.999), device=device)
         super().__init__(settings, network, optimizer, batches, device=device, clip=settings.clip)
-        self.config, self.trained_with = dict(config), dict(trained_with)
+        self.config, self.trained_with, self.mel_preset = dict(config), dict(trained_with), mel_preset
         self.validation, self.spoken = validation
 
     def compute_terms(self, batch: SpokenImages) -> dict[str, Tensor]:
@@ -151,6 +156,7 @@ class DAMSMTask(SupervisedTask[DAMSMSettings, DAMSM]):
             "damsm": self.config,
             "step": step,
             "images_seen": images_seen,
+            "mel_preset": self.mel_preset,
             "trained_with": self.trained_with,
         }
         card = f"# DAMSM\n\nImages and frames of speech in one space (arXiv:1711.10485).\nTrained for {step} steps.\n"
