@@ -17,13 +17,7 @@ from torch import Tensor
 from speech2img.device import let_children_compute, require_own_process, resolve_device
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
-from speech2img.models.generators.base import (
-    AttendingGenerator,
-    GradualGenerator,
-    GuidedGenerator,
-    ImageGenerator,
-    TruncatedGenerator,
-)
+from speech2img.models.generators.base import GradualGenerator, GuidedGenerator, ImageGenerator, TruncatedGenerator
 from speech2img.models.generators.image_sampler import ImageSampler
 from speech2img.seeded_noise import seeded_noise
 
@@ -127,13 +121,12 @@ class EmbeddingsToImage:
         if self.sampler is None:
             return frozenset()
         generator = self.sampler.generator
-        looks = isinstance(generator, AttendingGenerator) and self.needs_frames and len(self.image_sizes) > 1
         has = {
             "images": True,
             "stages": len(self.image_sizes) > 1,
             "steps": isinstance(generator, GradualGenerator),
             "guidance": isinstance(generator, GuidedGenerator),
-            "attention": looks and self.sampler.options.num_candidates == 1,  # else of one that is not kept
+            "attention": self.sampler.attends,
             "confidence": self.confidence_head is not None,
             "transcript": self.has_transcript,
         }

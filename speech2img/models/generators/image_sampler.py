@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import (
+    AttendingGenerator,
+    Distribution,
+    DrawsJointly,
+    GradualGenerator,
+    ImageGenerator,
+    ImageNoise,
+)
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -96,6 +103,12 @@ class ImageSampler(nn.Module):
     def image_sizes(self) -> tuple[int, ...]:
         """Sides of the generator's images in pixels, small to large."""
         return tuple(self.generator.image_sizes)
+
+    @property
+    def attends(self) -> bool:
+        """Whether each image can say which frames it looked at: in a later stage, and not as one of candidates."""
+        looks = isinstance(self.generator, AttendingGenerator) and self.needs_frames and len(self.image_sizes) > 1
+        return looks and self.options.num_candidates == 1
 
     @property
     def sampling(self) -> dict[str, str | int | float]:
