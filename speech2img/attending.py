@@ -1,8 +1,11 @@
 """What the parts of a picture listened to: attention of a generator that has it, and a page that shows it."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from speech2img.audio.inputs import Recording, hear
 from speech2img.audio.trimming import trim_silence
@@ -10,13 +13,22 @@ from speech2img.device import require_own_process
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import ConfigError
 from speech2img.generation import EmbeddingsToImage, whole_number
-from speech2img.models.generators.base import AttendingGenerator
+from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.generators.base import ImageNoise
 from speech2img.seeded_noise import seeded_noise
 
 REGIONS = 4
 """Regions along a side of the picture that a page shows."""
 _SIDE, _LABEL, _WIDTH, _ROW, _GAP, _WAVE = 256, 44, 480, 14, 8, 40
 _INK, _PAPER, _LINE = (30, 30, 30), (255, 255, 255), (255, 255, 255)
+
+
+@runtime_checkable
+class AttendingGenerator(Protocol):
+    """A generator whose images look at the frames of speech, and that can say what each place looked at."""
+
+    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
+        """Weights (B, frames, H, H) of each stage that looks, for the images that `sample` gives of the same noise."""
 
 
 def demand_attention(pipe: EmbeddingsToImage) -> AttendingGenerator:

@@ -106,14 +106,6 @@ class GuidedGenerator(Protocol):
 
 
 @runtime_checkable
-class AttendingGenerator(Protocol):
-    """A generator whose images look at the frames of speech, and that can say what each place looked at."""
-
-    def attention_maps(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
-        """Weights (B, frames, H, H) of each stage that looks, for the images that `sample` gives of the same noise."""
-
-
-@runtime_checkable
 class TruncatedGenerator(Protocol):
     """A generator that can leave out what it holds unlikely."""
 

@@ -16,14 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import (
-    AttendingGenerator,
-    Distribution,
-    DrawsJointly,
-    GradualGenerator,
-    ImageGenerator,
-    ImageNoise,
-)
+from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -107,7 +100,7 @@ class ImageSampler(nn.Module):
     @property
     def attends(self) -> bool:
         """Whether each image can say which frames it looked at: in a later stage, and not as one of candidates."""
-        looks = isinstance(self.generator, AttendingGenerator) and self.needs_frames and len(self.image_sizes) > 1
+        looks = hasattr(self.generator, "attention_maps") and self.needs_frames and len(self.image_sizes) > 1
         return looks and self.options.num_candidates == 1
 
     @property
