@@ -64,8 +64,7 @@ class EmbeddingsToImage:
         let_children_compute()
         self.device = resolve_device(device)
         self.sampler = sampler.to(self.device).eval() if sampler is not None else None
-        self.name = name
-        self.weights_sha256 = weights_sha256
+        self.name, self.weights_sha256 = name, weights_sha256
         self.image_sizes = sampler.image_sizes if sampler is not None else ()
         self.image_size = self.image_sizes[-1] if sampler is not None else 0
         self.needs_frames = sampler is not None and sampler.needs_frames
@@ -118,7 +117,7 @@ class EmbeddingsToImage:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What these have of images, stages, steps, guidance, confidence, transcript, and text: they read instead."""
+        """Of images, stages, steps, guidance, attention, confidence, transcript, text (read, not heard): what there is."""
         if self.sampler is None:
             return frozenset()
         generator = self.sampler.generator
@@ -127,6 +126,7 @@ class EmbeddingsToImage:
             "stages": len(self.image_sizes) > 1,
             "steps": isinstance(generator, GradualGenerator),
             "guidance": isinstance(generator, GuidedGenerator),
+            "attention": self.sampler.attends,
             "confidence": self.confidence_head is not None,
             "transcript": self.has_transcript,
             "text": self.reads_text,

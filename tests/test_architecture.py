@@ -41,7 +41,7 @@ SUB_ROOMS = {
     "corpora": ("", "songbirds", "readers", "folder", "checks", "records"),
     "corpora.songbirds": ("", "rendering", "languages"),
     "metrics": ("evaluate", "report", "images", "functional", ""),
-    "metrics.evaluate": ("conditions", "several", "yardsticks", ""),
+    "metrics.evaluate": ("attngan", "conditions", "several", "yardsticks", ""),
     "models": (
         "tts",
         "generators",
@@ -97,6 +97,7 @@ APART = {
 """Folders that know nothing of each other."""
 MAY_BOTH = {
     ("storage", "", "foreign"),
+    ("metrics.evaluate", "", "attngan"),
     ("metrics.evaluate", "", "several"),
     ("metrics.evaluate", "", "yardsticks"),
     ("audio", "decoders", ""),

@@ -5,35 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from helpers.attending_models import attending_release
 from PIL import Image
 
 from speech2img.attending import attention_of, attention_page, heard_wave, region_weights
 from speech2img.audio.wav import write_wav
 from speech2img.cli.main import main
 from speech2img.errors import ConfigError
-from speech2img.models.encoders.li2020 import Li2020Encoder
-from speech2img.models.generators.attngan.generator import AttnGANGenerator
 from speech2img.pipeline import SpeechToImage
-from speech2img.storage.releases.writing import save_release
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small encoder, and a generator of two stages whose second one looks sharply."""
-    folder = tmp_path_factory.mktemp("attending") / "model"
-    torch.manual_seed(0)
-    encoder = {"channels": [8] * 8, "embedding_dim": 16, "last_stride": 1}
-    generator = {"embedding_dim": 16, "condition_dim": 6, "noise_dim": 10, "width": 4, "num_stages": 2}
-    listener, network = Li2020Encoder(**encoder), AttnGANGenerator(**generator)  # type: ignore[arg-type]
-    for parameter in (*listener.parameters(), *network.parameters()):
-        if parameter.dim() > 1:  # as they are drawn, all frames and all places are nearly the same
-            torch.nn.init.kaiming_normal_(parameter)
-    tensors = {f"encoder.{name}": value for name, value in listener.state_dict().items()}
-    tensors |= {f"generator.{name}": value for name, value in network.state_dict().items()}
-    config = {"kind": "speech-to-image", "encoder": encoder, "mel_preset": "li2020"}
-    save_release(folder, tensors, {**config, "generator": {"network": "attngan", **generator}}, "# card", half=False)
-    return folder
+    return attending_release(tmp_path_factory.mktemp("attending") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +30,7 @@ def recording(model: Path) -> Path:
 
 def test_attention_is_that_of_the_picture(model: Path, recording: Path) -> None:
     pipe = SpeechToImage.load(model, device="cpu")
+    assert pipe.capabilities == {"images", "stages", "attention"}
     speech = pipe.encode_speech([recording])
     assert speech.frames is not None
     weights = attention_of(pipe, speech, seed=3)

@@ -48,7 +48,7 @@ def heard_card(heard: HeardSpeech) -> str:
     return (
         f'<section class="s2i-heard" aria-label="What was heard"><header><h3>Heard</h3>'
         f"<span>{escape(' · '.join(facts))}</span></header>"
-        f"{waveform_svg(heard.wave, attention=heard.attention)}{mel_image(heard.mel)}{said}{noted}"
+        f"{waveform_svg(heard.wave)}{mel_image(heard.mel)}{said}{noted}"
         f"{f'<ul class=s2i-doubts role=status>{listed}</ul>' if doubts else ''}</section>"
     )
 
@@ -78,6 +78,21 @@ def pictures_card(take: Take) -> str:
     how = "Click one to download it; what made it is written inside."
     done = f'<p class="s2i-done" role="status">{escape(about)}. {how}</p>'
     return f'<div class="s2i-pictures s2i-of{len(take.pictures)}">{links}</div>{done}'
+
+
+def attention_card(take: Take) -> str:
+    """What each picture listened to, folded; nothing where the model attends to nothing."""
+    shown = "".join(
+        f'<img loading="lazy" alt="what picture {number} listened to" src="{_url(take, path.name)}">'
+        for number, path in enumerate(take.sheets, start=1)
+    )
+    if not shown:
+        return ""
+    return (
+        '<details class="s2i-attention"><summary>What they listened to</summary><p>Each numbered region of a picture '
+        "has a row; where it is dark, the region listened to that part of the recording.</p>"
+        f"<div>{shown}</div></details>"
+    )
 
 
 def visit_card(takes: Sequence[Take], *, where: str) -> str:
@@ -131,7 +146,7 @@ def _take(take: Take) -> str:
         f'<article class="s2i-take">{said}'
         f'<div class="s2i-strip">{links}</div>'
         f'<audio controls preload="metadata" src="{heard}" aria-label="recording"></audio>'
-        f"<details><summary>Make it again</summary><dl>{listed}</dl>"
+        f"{attention_card(take)}<details><summary>Make it again</summary><dl>{listed}</dl>"
         f'<p>Save the <a href="{heard}" download="{escape(facts["recording"])}">recording</a>, then</p>'
         f"<pre>{escape(facts['shell'])}</pre><p>or</p><pre>{escape(facts['python'])}</pre></details>"
         f'<button type="button" class="s2i-button s2i-quiet" data-delete="{take.name}">Delete</button></article>'

@@ -16,32 +16,20 @@ _BAND_PIXELS = 2
 _JPEG_QUALITY = 88
 
 
-def waveform_svg(wave: np.ndarray, *, attention: np.ndarray | None = None) -> str:
+def waveform_svg(wave: np.ndarray) -> str:
     """Outline of a recording as an SVG that takes the colour of the text around it.
 
     Parameters
     ----------
     wave : np.ndarray [shape=(2, n), range -1..1]
         Lowest and highest sample of each stretch.
-    attention : np.ndarray [shape=(m,), range 0..1], optional
-        Drawn below it as a band, darker where the model attends.
     """
     low, high = wave
-    count = wave.shape[1]
     top = [f"{x},{50 - 46 * y:.1f}" for x, y in enumerate(np.maximum(high, 0.01))]
     bottom = [f"{x},{50 - 46 * y:.1f}" for x, y in reversed(list(enumerate(np.minimum(low, -0.01))))]
-    band = ""
-    if attention is not None and attention.size:
-        weights = attention / max(1e-6, float(attention.max()))
-        width = count / len(weights)
-        band = "".join(
-            f'<rect x="{place * width:.2f}" y="104" width="{width:.2f}" height="12" opacity="{weight:.2f}"/>'
-            for place, weight in enumerate(weights)
-        )
-    title = "waveform of what was heard" + (", and below it where the model listened" if band else "")
     return (
-        f'<svg class="s2i-wave" role="img" aria-label="{title}" viewBox="0 0 {count} {118 if band else 100}" '
-        f'preserveAspectRatio="none"><polygon points="{" ".join(top + bottom)}"/>{band}</svg>'
+        f'<svg class="s2i-wave" role="img" aria-label="waveform of what was heard" viewBox="0 0 {wave.shape[1]} 100" '
+        f'preserveAspectRatio="none"><polygon points="{" ".join(top + bottom)}"/></svg>'
     )
 
 
@@ -63,7 +51,16 @@ def preview_image(pixels: np.ndarray, alt: str) -> str:
     return f'<img alt="{escape(alt)}" src="{_data(Image.fromarray(pixels), "JPEG")}">'
 
 
+def sheet_png(pixels: np.ndarray) -> bytes:
+    """A drawing (H, W, 3) uint8 as the bytes of a file."""
+    return _encoded(Image.fromarray(pixels), "PNG")
+
+
 def _data(image: Image.Image, kind: str) -> str:
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(_encoded(image, kind)).decode('ascii')}"
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format=kind, **({"quality": _JPEG_QUALITY} if kind == "JPEG" else {}))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return buffer.getvalue()

@@ -116,5 +116,6 @@ def _made(studio: Studio, source: Any, model: str, count: Any, seed: Any, steps:
     urls = {
         "pictures": [f"{place}/{path.name}" for path in take.pictures],
         "recording": f"{place}/{take.recording.name}",
+        **({"attention": [f"{place}/{path.name}" for path in take.sheets]} if take.sheets else {}),
     }
     return {**take.facts, "take": take.name, "urls": urls}

@@ -42,8 +42,8 @@ class HeardSpeech:
     """Whether that is too little for a description that it understands."""
     transcript: str | None = None
     """What a cascade read."""
-    attention: np.ndarray | None = None
-    """Weight of every stretch of time, (columns,) of 0..1, where the model attends."""
+    samples: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    """Of what was heard, at the model's rate, (n,)."""
 
 
 def hear_speech(pipe: Any, sound: DecodedSound) -> HeardSpeech:
@@ -52,8 +52,7 @@ def hear_speech(pipe: Any, sound: DecodedSound) -> HeardSpeech:
     Parameters
     ----------
     pipe : SpeechToImage
-        The model; ``transcribe(recording)`` and ``attention(recording)`` are asked where its ``capabilities`` have
-        "transcript" and "attention".
+        The model; ``transcribe(recording)`` is asked where its ``capabilities`` have "transcript".
     sound : DecodedSound
         The recording.
 
@@ -86,7 +85,7 @@ def hear_speech(pipe: Any, sound: DecodedSound) -> HeardSpeech:
         sure,
         sure is not None and sure < float(pipe.confidence_head.low),
         str(pipe.transcribe(recording)) if "transcript" in has else None,
-        np.asarray(pipe.attention(recording), dtype=np.float32) if "attention" in has else None,
+        y,
     )
 
 

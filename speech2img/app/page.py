@@ -284,6 +284,7 @@ class _Handlers:
         shown = cards.pictures_card(take)
         if "stages" in has and "steps" not in has:
             shown += cards.stages_card(stages)
+        shown += cards.attention_card(take)
         kept = [*_names(names), take.name][-MOST_TAKES:]
         return shown, gr.skip(), kept, cards.visit_card(self._studio.takes.found(kept), where=self.where)
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from speech2img.app.decoding import DecodedSound, Decoder
+from speech2img.app.drawings import sheet_png
 from speech2img.app.hearing import HeardSpeech, hear_speech
 from speech2img.app.models import Models
 from speech2img.app.provenance import Provenance, png_bytes, sha256, versions
 from speech2img.app.settings import MOST_PICTURES, REQUEST_SECONDS, AppSettings
 from speech2img.app.speakers import PITCHES, SPEEDS, Speakers
 from speech2img.app.takes import Take, Takes, recording_name
+from speech2img.attending import attention_of, attention_page
 from speech2img.audio.io import decode_audio
 from speech2img.audio.limits import AudioLimits
 from speech2img.errors import ConfigError, OutOfMemoryError
@@ -154,6 +156,7 @@ class Studio:
                 fix = "ask for fewer pictures or steps, or come back when fewer people wait"
                 raise ConfigError.about("this request", f"took more than {REQUEST_SECONDS} s", fix)
             yield Preview(images)
+        sheets = self._sheets(pipe, heard, images, seed=seed)
 
         # Keep.
         provenance = Provenance(
@@ -173,12 +176,23 @@ class Studio:
             provenance = replace(provenance, text=" ".join(said.text.split()), voice=voice)
         pictures = [png_bytes(image, provenance, number) for number, image in enumerate(images)]
         facts = {**provenance.facts(), "image_size": int(images.shape[1]), "confidence": heard.confidence}
-        yield self.takes.keep(data, pictures, {**facts, "remarks": heard.remarks, "transcript": heard.transcript})
+        facts |= {"remarks": heard.remarks, "transcript": heard.transcript}
+        yield self.takes.keep(data, pictures, facts, sheets=sheets)
 
     def close(self) -> None:
         """End all children."""
         self.decoder.close()
         self.speakers.close()
+
+    def _sheets(self, pipe: Any, heard: HeardSpeech, images: np.ndarray, *, seed: int) -> list[bytes]:
+        """What each image listened to, as files; the words that a cascade reads have no places in time."""
+        sheets = []
+        for number, image in enumerate(images if "attention" in pipe.capabilities else ()):
+            with self.models.at_work, _memory():
+                weights = attention_of(pipe, heard.speech, seed=seed, number=number)
+            wave = heard.samples if heard.transcript is None else None
+            sheets.append(sheet_png(attention_page(image, weights, wave)))
+        return sheets
 
     def _recording(self, source: Upload | Example | Typed) -> tuple[bytes, DecodedSound]:
         """The file of a recording, and its sound: what comes from outside is decoded elsewhere."""

@@ -1,6 +1,6 @@
 """``Takes``: recordings with their pictures, in a folder that ends with the process unless the operator says where.
 
-    FOLDER/<32 hex digits>/  take.json  recording.wav  0.png  1.png ...
+    FOLDER/<32 hex digits>/  take.json  recording.wav  0.png  1.png ...  0_attention.png  1_attention.png ...
 
 Who has the digits can see a take; they are not to be guessed.
 """
@@ -40,7 +40,7 @@ SUFFIXES = {
 }
 """Names that recordings get, by what they are."""
 _NAME = re.compile(r"[0-9a-f]{32}")
-_FILE = re.compile(r"(?:[0-9]{1,4}\.png|recording\.[0-9a-z]{3,4})")
+_FILE = re.compile(r"(?:[0-9]{1,4}(?:_attention)?\.png|recording\.[0-9a-z]{3,4})")
 _FACTS = "take.json"
 
 
@@ -64,6 +64,12 @@ class Take:
         """Its pictures in their order."""
         return [self.folder / f"{number}.png" for number in range(int(self.facts["num_images"]))]
 
+    @property
+    def sheets(self) -> list[Path]:
+        """What each picture listened to; empty where the model attends to nothing."""
+        count = int(self.facts["num_images"]) if self.facts.get("attention") else 0
+        return [self.folder / f"{number}_attention.png" for number in range(count)]
+
 
 class Takes:
     """What visitors made.
@@ -84,7 +90,9 @@ class Takes:
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def keep(self, recording: bytes, pictures: Sequence[bytes], facts: dict[str, Any]) -> Take:
+    def keep(
+        self, recording: bytes, pictures: Sequence[bytes], facts: dict[str, Any], *, sheets: Sequence[bytes] = ()
+    ) -> Take:
         """Write a take.
 
         Parameters
@@ -95,6 +103,8 @@ class Takes:
             PNG files.
         facts : dict
             With ``recording``, the name that its file gets, and ``num_images``.
+        sheets : sequence of bytes
+            PNG files of what each picture listened to, or none.
 
         Raises
         ------
@@ -103,18 +113,20 @@ class Takes:
         """
         name = secrets.token_hex(16)
         folder = self.folder / name
-        facts = {**facts, "made": time.strftime("%Y-%m-%d %H:%M:%S")}
+        facts = {**facts, **({"attention": True} if sheets else {}), "made": time.strftime("%Y-%m-%d %H:%M:%S")}
         try:
             with disk_errors(folder):
                 folder.mkdir(mode=0o700)
                 (folder / str(facts["recording"])).write_bytes(recording)
                 for number, picture in enumerate(pictures):
                     (folder / f"{number}.png").write_bytes(picture)
+                for number, sheet in enumerate(sheets):
+                    (folder / f"{number}_attention.png").write_bytes(sheet)
             write_json(folder / _FACTS, facts)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        self._make_room(name, len(recording) + sum(map(len, pictures)))
+        self._make_room(name, len(recording) + sum(map(len, (*pictures, *sheets))))
         return Take(name, folder, facts)
 
     def get(self, name: str) -> Take:
@@ -154,7 +166,7 @@ class Takes:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for place, take in enumerate(self.found(names), start=1):
                 with contextlib.suppress(FileNotFoundError):
-                    paths = (take.recording, *take.pictures, take.folder / _FACTS)
+                    paths = (take.recording, *take.pictures, *take.sheets, take.folder / _FACTS)
                     files = {path.name: path.read_bytes() for path in paths}
                     for file, data in files.items():
                         archive.writestr(f"speech2img/{place:02d}-{take.name[:6]}/{file}", data)

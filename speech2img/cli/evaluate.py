@@ -25,6 +25,8 @@ MODEL_OPTIONS = (
     "inception",
     "judge_encoder",
     "judge_features",
+    "damsm",
+    "damsm_encoder",
     "allow_same_judge",
 )
 FOLDER_OPTIONS = (
@@ -63,6 +65,7 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             "speech2img evaluate --model songbirds --root data/songbirds --conditions clean,noise20,8khz,room,silence",
             "speech2img evaluate --model songbirds --root data/songbirds --recordings voices/flite voices/kokoro",
             "speech2img evaluate --model weights/s2igan-generator --embeddings s2igan --root data/cub",
+            "speech2img evaluate --model runs/attngan --root data/cub --damsm runs/damsm-2",
             "speech2img evaluate --generated samples --real data/cub/test --network weights/fid-inception",
             "speech2img evaluate --generated samples --root data/cub --network weights/fid-inception --protocol clean",
             "speech2img evaluate --generated samples --classifier runs/cub-classifier",
@@ -162,6 +165,19 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     )
     group.add_argument(
         "--judge-features", metavar="NAME", help="features that --judge-encoder was trained with (default: --features)"
+    )
+    group.add_argument(
+        "--damsm",
+        nargs="+",
+        metavar="M",
+        help="also measure R-precision as AttnGAN did, among 100 descriptions, with a run of 'train damsm' (two: one "
+        "of the speech form, one of the text form); refused if the generator was trained with it",
+    )
+    group.add_argument(
+        "--damsm-encoder",
+        metavar="M",
+        help="the encoder that a --damsm was trained with, where it is not the model's own: of speech, or for an "
+        "imported one of text",
     )
     # What is read of them.
     group.add_argument(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech2img.errors import ConfigError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import AudioError
     from speech2img.features.attributes import AttributeClassifier
+    from speech2img.features.extractors.damsm import ReleasedDAMSM
+    from speech2img.metrics.evaluate.attngan.damsm_judge import Describe
     from speech2img.metrics.evaluate.model_groups import GroupMeasure
     from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
@@ -24,7 +28,7 @@ BATCH = 32
 def measures_asked_for(
     args: argparse.Namespace, manifest: "Manifest", pipe: "Model", store: "ImageStoreLike", out: Path, *, features: str
 ) -> "list[GroupMeasure]":
-    """What is measured only where it was asked for: by Inception or a classifier, and by an independent encoder.
+    """What is measured only where it was asked for: by Inception or a classifier, an independent encoder, a DAMSM.
 
     Parameters
     ----------
@@ -50,6 +54,8 @@ def measures_asked_for(
     ------
     CheckpointError
         If weights that are named cannot be read.
+    ConfigError
+        If a DAMSM compares with other speech, or nothing reads or hears for it.
     MetricError
         If a judge had a part in the training of the model, or the encoder did not learn those features.
     """
@@ -89,7 +95,7 @@ def measures_asked_for(
         )
     if args.judge_encoder is not None:
         extras.append(_encoder_judge(args, pipe, features))
-    return extras
+    return extras + _damsm_judges(args, pipe)
 
 
 def voices_and_conditions(
@@ -115,7 +121,7 @@ def voices_and_conditions(
     DataError
         If a folder of recordings does not exist.
     """
-    from speech2img.errors import ConfigError, DataError, MetricError
+    from speech2img.errors import DataError, MetricError
     from speech2img.metrics.evaluate.conditions.registry import CLEAN
 
     if not args.conditions and not args.recordings:
@@ -205,3 +211,117 @@ def _encoder_judge(args: argparse.Namespace, pipe: "Model", usual_features: str)
         warnings=warnings,
         seed=args.seed,
     )
+
+
+def _damsm_judges(args: argparse.Namespace, pipe: "Model") -> "list[GroupMeasure]":
+    """DAMSMs that grade, each with what it hears or reads by; none of them taught the generator."""
+    if not args.damsm:
+        if args.damsm_encoder is not None:
+            raise ConfigError.about("--damsm-encoder", "there is no DAMSM that it could be of", "give --damsm too")
+        return []
+    import torch
+
+    from speech2img.features.extractors.damsm import open_damsm, open_text_encoder
+    from speech2img.metrics.evaluate.attngan.damsm_judge import DAMSMJudge, read_by
+    from speech2img.metrics.evaluate.judges import check_judges
+    from speech2img.storage.releases.release_name import release_name
+
+    judges: list[GroupMeasure] = []
+    forms: set[str] = set()
+    device = torch.device(pipe.device)
+    # One of each form, and an encoder that is of one of them.
+    kind = None if args.damsm_encoder is None else _kind(args.damsm_encoder)
+    wanted = kind is None
+    for name in dict.fromkeys(args.damsm):
+        damsm = open_damsm(name, device=device)
+        if damsm.form in forms:
+            raise ConfigError.about(f"--damsm {name}", f"it is the second of the {damsm.form} form", "give one of each")
+        forms.add(damsm.form)
+        warnings = check_judges(
+            {"DAMSM": damsm.sha256},
+            _releases(args),
+            own_sha256=pipe.weights_sha256,
+            allow=args.allow_same_judge,
+            metric=f"--damsm {name}",
+        )
+        # What hears or reads for it.
+        if damsm.form == "text":
+            encoder = damsm.text_encoder
+            if encoder is None and kind != "text-encoder":
+                fix = "add its own as --damsm-encoder (import attngan-text-encoder)"
+                raise ConfigError.about(f"--damsm {name}", "its release is of images, without a text encoder", fix)
+            if encoder is None:
+                encoder, wanted = open_text_encoder(args.damsm_encoder, damsm=damsm, device=device), True
+            describe, described_by = read_by(encoder), "captions, read by its text encoder"
+        else:
+            wanted |= kind != "text-encoder"
+            describe, described_by, more = _heard(args, pipe, damsm, name, None if kind == "text-encoder" else kind)
+            warnings += more
+        judges.append(
+            DAMSMJudge(
+                damsm,
+                describe,
+                name=f"DAMSM {release_name(name)}",
+                described_by=described_by,
+                device=device,
+                warnings=warnings,
+                seed=args.seed,
+            )
+        )
+    if not wanted:
+        fix = "leave it out, or give one of the encoder that a --damsm lacks"
+        raise ConfigError.about(f"--damsm-encoder {args.damsm_encoder}", "no --damsm asks for it", fix)
+    return judges
+
+
+def _heard(
+    args: argparse.Namespace, pipe: "Model", damsm: "ReleasedDAMSM", name: str, kind: str | None
+) -> "tuple[Describe, str, tuple[str, ...]]":
+    """What hears for a DAMSM of the speech form, in words too, and what the report must say of it."""
+    from speech2img.metrics.evaluate.attngan.damsm_judge import heard_by, require_same_speech
+    from speech2img.pipeline import SpeechToImage
+
+    # An encoder of its own.
+    if kind is not None:
+        encoder = SpeechToImage.load(args.damsm_encoder, device=args.device)
+        warnings = require_same_speech(
+            damsm,
+            name=name,
+            embedding_dim=encoder.encoder.embedding_dim,
+            mel_preset=encoder.mel.name,
+            encoders=_encoder_hashes(encoder.weights_sha256, args.damsm_encoder),
+            of=f"--damsm-encoder {args.damsm_encoder}",
+        )
+        return heard_by(encoder.encode_paths), "recordings, heard by its own encoder", warnings
+    # The model's, or the one whose stored embeddings it is given.
+    hears = isinstance(pipe, SpeechToImage)
+    warnings = require_same_speech(
+        damsm,
+        name=name,
+        embedding_dim=pipe.encoder.embedding_dim if isinstance(pipe, SpeechToImage) else pipe.embedding_dim,
+        mel_preset=pipe.mel.name if isinstance(pipe, SpeechToImage) else None,
+        encoders=_encoder_hashes(pipe.weights_sha256, args.model if hears else None),
+        of=f"--model {args.model}" if hears else f"--embeddings {args.embeddings}",
+    )
+    return heard_by(None), "recordings, heard by the model's own encoder (what that mishears counts as said)", warnings
+
+
+def _encoder_hashes(weights_sha256: str, release: str | None) -> set[str]:
+    """Hashes under which an encoder is known: of its release, and of the one that a whole model has it from."""
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.provenance import trained_with
+    from speech2img.storage.releases.release import load_release
+
+    hashes = {*weights_sha256.split("+")}
+    config = {} if release is None else load_release(find_release(release))[1]
+    if config.get("kind") == "speech-to-image":
+        hashes |= {(trained_with(config) or {}).get("speech encoder", "")}
+    return hashes
+
+
+def _kind(release: str) -> str:
+    """What a release is of."""
+    from speech2img.storage.releases.find_release import find_release
+    from speech2img.storage.releases.release import load_release
+
+    return str(load_release(find_release(release))[1].get("kind"))

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
     from speech2img.cli.io.stored_speech import StoredSpeech
     from speech2img.corpora.records.manifest import Manifest
+    from speech2img.corpora.records.utterances import UtteranceRecord
     from speech2img.features.attributes import AttributeClassifier
     from speech2img.features.base import FeatureExtractor
     from speech2img.features.image_features import FeatureFile
+    from speech2img.metrics.evaluate.attngan.attended_images import DrawAttention
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
     from speech2img.pipeline import SpeechToImage
 
@@ -77,6 +79,7 @@ def run_model(args: argparse.Namespace) -> int:
         curves=_curves(args),
         num_utterances=args.limit or LIMIT,
         extras=extras,
+        attention=_attention(pipe, args.seed),
         notes=notes,
         ema=_averaged(args),
         seed=args.seed,
@@ -160,6 +163,26 @@ def _renderer(manifest: "Manifest") -> Any:
         return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
     return render
+
+
+def _attention(pipe: "Model", seed: int) -> "DrawAttention | None":
+    """Draws what an image listened to; None for a model that attends to nothing."""
+    from speech2img.attending import attention_of, attention_page, heard_wave
+    from speech2img.pipeline import SpeechToImage
+
+    generator = pipe if isinstance(pipe, SpeechToImage) else pipe.pipe
+    if "attention" not in generator.capabilities:
+        return None
+
+    def draw(record: "UtteranceRecord", image: "np.ndarray", index: int) -> "np.ndarray":
+        weights = attention_of(generator, pipe.encode_speech([record.audio]), seed=seed, index=index)
+        # The words that a cascade reads have no places in time, and nobody knows how stored embeddings were heard.
+        wave = None
+        if isinstance(pipe, SpeechToImage) and not pipe.has_transcript:
+            wave = heard_wave(record.audio, sample_rate=pipe.mel.sample_rate, trim=pipe.trim)
+        return attention_page(image, weights, wave)
+
+    return draw
 
 
 def _features(args: argparse.Namespace, manifest: "Manifest") -> "FeatureFile | None":

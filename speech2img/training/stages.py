@@ -92,7 +92,7 @@ STAGES: dict[str, Stage] = {
     ),
     "damsm": Stage(
         "finds images by the frames of speech and speech by regions of images, for attngan and R-precision",
-        {"": _task("damsm.task", "DAMSMTask")},
+        {"speech": _task("damsm.task", "DAMSMTask"), "text": _task("damsm.text_task", "TextDAMSMTask")},
     ),
     "prior": Stage(
         "embedding -> features of one image, for a generator that was trained on image features",

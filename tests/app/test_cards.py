@@ -59,6 +59,14 @@ def test_pictures_are_links_with_names() -> None:
     assert "1 picture by toy" in cards.pictures_card(_take(num_images=1))
 
 
+def test_what_pictures_listened_to_is_folded_below_them() -> None:
+    card = cards.attention_card(_take(attention=True))
+    assert card.startswith("<details") and card.count("<img") == 2
+    assert f'src="/kept/{"0" * 32}/1_attention.png"' in card and 'alt="what picture 2 listened to"' in card
+    assert card in cards.visit_card([_take(attention=True)], where="Kept.")
+    assert cards.attention_card(_take()) == "" and "listened" not in cards.visit_card([_take()], where="Kept.")
+
+
 def test_a_visit_is_newest_first_with_one_zip() -> None:
     old, new = _take(text="old"), Take("1" * 32, Path("/tmp/y"), _take(text="new").facts)
     card = cards.visit_card([old, new], where="Kept.")

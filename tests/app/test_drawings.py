@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from speech2img.app.drawings import mel_image, preview_image, waveform_svg
+from speech2img.app.drawings import mel_image, preview_image, sheet_png, waveform_svg
 
 
 def _image(tag: str) -> Image.Image:
@@ -24,12 +24,6 @@ def test_a_waveform_keeps_to_its_box() -> None:
     assert svg.get("viewBox") == "0 0 3 100" and svg.get("aria-label") == "waveform of what was heard"
     points = [float(pair.split(",")[1]) for pair in svg[0].get("points", "").split()]
     assert len(points) == 6 and min(points) == 4 and max(points) == 96
-
-
-def test_attention_is_a_band_below_it() -> None:
-    svg = ElementTree.fromstring(waveform_svg(np.zeros((2, 10), np.float32), attention=np.array([0.0, 2.0])))
-    assert svg.get("viewBox") == "0 0 10 118" and "where the model listened" in svg.get("aria-label", "")
-    assert [rect.get("opacity") for rect in svg.findall("rect")] == ["0.00", "1.00"]
 
 
 def test_loud_is_light_and_low_is_below() -> None:
@@ -50,3 +44,8 @@ def test_a_preview_is_the_picture_in_short() -> None:
     tag = preview_image(pixels, 'a "red" one')
     assert 'alt="a &quot;red&quot; one"' in tag
     assert np.abs(np.asarray(_image(tag)).astype(int) - pixels).max() < 8
+
+
+def test_a_sheet_keeps_every_pixel() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(sheet_png(pixels)))), pixels)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from helpers.attending_models import attending_release
 from PIL import Image
 
 from speech2img.app.provenance import read_provenance
@@ -60,6 +61,24 @@ def test_a_recording_is_painted_as_the_library_does(client: Any, address: str, t
         assert read_provenance(png)["weights_sha256"] == made["weights_sha256"]
     with zipfile.ZipFile(io.BytesIO(_bytes(address, f"/kept.zip?take={made['take']}"))) as archive:
         assert len(archive.namelist()) == 4
+
+
+def test_models_that_attend_and_others_are_told_apart(toy: str, ogg: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason='the app extra is not installed: pip install ".[app]"')
+    from gradio_client import Client
+
+    from speech2img.app.server import serving
+
+    listening = str(attending_release(tmp_path / "listening"))
+    with serving(AppSettings(models=(toy, listening), port=0, device="cpu")) as url:
+        client = Client(url, verbose=False, analytics_enabled=False)
+        has = {about["name"]: "attention" in about["capabilities"] for about in client.predict(api_name="/models")}
+        assert has == {toy: False, listening: True}
+        made = client.predict(_file(ogg), model=listening, pictures=2, api_name="/paint")
+        sheets = [Image.open(io.BytesIO(_bytes(url, sheet))).size for sheet in made["urls"]["attention"]]
+        assert len(sheets) == 2 and sheets[0] == sheets[1] and made["attention"] is True
+        plain = client.predict(_file(ogg), model=toy, pictures=1, api_name="/paint")
+        assert "attention" not in plain and "attention" not in plain["urls"]
 
 
 def test_a_text_is_spoken_and_painted(client: Any, address: str) -> None:

@@ -1,4 +1,4 @@
-"""What a model heard, and what is shown of it; texts and attention where a model says that it has them."""
+"""What a model heard, and what is shown of it; texts where a model says that it has them."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ def test_it_hears_what_the_library_hears(pipe: SpeechToImage, ogg: Path) -> None
     np.testing.assert_allclose(heard.speech.sentences, pipe.encode_speech([ogg]).sentences, atol=1e-6)
     assert heard.wave.shape == (2, WAVE_POINTS) and np.abs(heard.wave).max() == 1
     assert heard.mel.shape[0] == pipe.mel.n_mels and 100 < heard.mel.shape[1] <= MEL_COLUMNS
-    assert heard.confidence is None and heard.transcript is None and heard.attention is None and not heard.is_doubtful
+    assert heard.confidence is None and heard.transcript is None and not heard.is_doubtful
+    assert len(heard.samples) == round(heard.seconds * pipe.mel.sample_rate)
 
 
 def test_silence_that_is_left_out_is_said_and_not_shown(pipe: SpeechToImage, ogg: Path) -> None:
@@ -48,19 +49,15 @@ def test_what_cannot_be_heard_is_named(pipe: SpeechToImage) -> None:
         hear_speech(pipe, DecodedSound("click.wav", np.linspace(-1, 1, 100, dtype=np.float32), 16_000, 1))
 
 
-def test_a_cascade_shows_its_text_and_an_attentive_model_where_it_listened(toy: str, ogg: Path) -> None:
+def test_a_cascade_shows_its_text(toy: str, ogg: Path) -> None:
     class Reader(SpeechToImage):
-        capabilities = frozenset({"images", "transcript", "attention"})  # type: ignore[assignment]
+        capabilities = frozenset({"images", "transcript"})  # type: ignore[assignment]
 
         def transcribe(self, recording: Any) -> str:
             return f"a red bird, {recording['sampling_rate']} Hz"
 
-        def attention(self, recording: Any) -> list[float]:
-            return [0.0, 1.0, 0.5]
-
     heard = hear_speech(Reader.load(toy, device="cpu"), _sound(ogg))
     assert heard.transcript == "a red bird, 16000 Hz"
-    assert heard.attention is not None and heard.attention.tolist() == [0.0, 1.0, 0.5]
 
 
 @pytest.mark.parametrize("samples", [1, 100, 240, 10_000])

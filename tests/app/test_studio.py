@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.attending_models import attending_release
 from PIL import Image
 
 from speech2img.app import studio as studio_module
 from speech2img.app.hearing import HeardSpeech
 from speech2img.app.provenance import read_provenance, sha256
+from speech2img.app.settings import AppSettings
 from speech2img.app.studio import Example, PaintRequest, Preview, Studio, Typed, Upload, whole
 from speech2img.app.takes import Take
+from speech2img.attending import attention_of, attention_page, heard_wave
 from speech2img.errors import AudioError, ConfigError, OutOfMemoryError
 from speech2img.pipeline import SpeechToImage
 
@@ -35,6 +38,29 @@ def test_an_upload_becomes_the_pictures_of_the_library(studio: Studio, toy: str,
     read = read_provenance(take.pictures[1].read_bytes())
     assert read["seed"] == "7" and read["recording_sha256"] == sha256(ogg.read_bytes())
     assert take.recording.name == "recording.ogg" and take.recording.read_bytes() == ogg.read_bytes()
+
+
+def test_a_model_that_attends_shows_what_each_picture_listened_to(ogg: Path, tmp_path: Path) -> None:
+    model = str(attending_release(tmp_path / "model"))
+    studio = Studio(AppSettings(models=(model,), device="cpu"), tmp_path)
+    assert "attention" in studio.models.described(model)["capabilities"]
+    heard, *_, take = _paint(studio, Example(path=ogg), seed=5)
+    pipe = SpeechToImage.load(model, device="cpu")
+    speech = pipe.encode_speech([ogg])
+    wave = heard_wave(ogg, sample_rate=pipe.mel.sample_rate, trim=True)
+    np.testing.assert_allclose(heard.samples, wave, atol=1e-5)
+    for number, path in enumerate(take.sheets):
+        image = np.asarray(Image.open(take.pictures[number]))
+        expected = attention_page(image, attention_of(pipe, speech, seed=5, number=number), wave).astype(int)
+        assert np.abs(_pixels(path) - expected).max() <= 3
+    assert len(take.sheets) == 2 and take.facts["attention"] is True
+    studio.close()
+
+
+def test_a_model_that_does_not_attend_shows_nothing_of_it(studio: Studio, ogg: Path) -> None:
+    *_, take = _paint(studio, Example(path=ogg), num_images=1)
+    assert take.sheets == [] and "attention" not in take.facts
+    assert not list(take.folder.glob("*attention*"))
 
 
 def test_typed_words_are_spoken_and_kept(studio: Studio) -> None:

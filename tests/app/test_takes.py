@@ -28,6 +28,23 @@ def test_a_take_is_kept_and_found(takes: Takes) -> None:
     assert [found.name for found in takes.found([take.name, "0" * 32, "../x", ""])] == [take.name]
 
 
+def test_what_pictures_listened_to_is_kept_with_them(takes: Takes) -> None:
+    take = takes.keep(b"sound", [b"one", b"two"], FACTS, sheets=[b"first", b"second"])
+    assert takes.get(take.name).facts["attention"] is True
+    assert [path.read_bytes() for path in takes.get(take.name).sheets] == [b"first", b"second"]
+    with takes.opened(take.name, "1_attention.png") as sheet:
+        assert sheet.read() == b"second"
+    zipped = io.BytesIO()
+    takes.write_zip([take.name], zipped)
+    with zipfile.ZipFile(zipped) as archive:
+        assert sum(name.endswith("_attention.png") for name in archive.namelist()) == 2
+    # Other models' takes have none, and their facts say nothing of it.
+    plain = takes.keep(b"sound", [b"one", b"two"], FACTS)
+    assert plain.sheets == [] and "attention" not in plain.facts
+    with pytest.raises(DataError, match="is not of this take"):
+        takes.opened(plain.name, "0_attention.png")
+
+
 @pytest.mark.parametrize(
     "file", ["../../secret", "take.json", "2.png", ".", "", "recording.exe/..", "link.png", "0.png\n"]
 )

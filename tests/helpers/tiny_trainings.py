@@ -22,7 +22,7 @@ from speech2img.training.attngan.settings import AttnGANModelSettings, AttnGANSe
 from speech2img.training.classifiers.settings import ClassifierSettings, TeacherSettings
 from speech2img.training.codec.settings import CodecLossSettings, CodecModelSettings, CodecSettings
 from speech2img.training.codec.vq_settings import NearestSettings, VQCodecSettings, VQLossSettings, VQModelSettings
-from speech2img.training.damsm.settings import DAMSMSettings
+from speech2img.training.damsm.settings import CommonDAMSMSettings, DAMSMSettings, TextDAMSMSettings
 from speech2img.training.encoder.settings import (
     CRNNSettings,
     EncoderLossSettings,
@@ -210,6 +210,9 @@ ATTNGAN = AttnGANSettings(
 DAMSM = DAMSMSettings(
     embeddings="spoken", embedding_dim=8, image_size=64, batch_size=4, evaluation_utterances=2, workers=1
 )
+TEXT_DAMSM = TextDAMSMSettings(
+    embedding_dim=8, word_dim=4, image_size=64, batch_size=4, evaluation_utterances=2, workers=1
+)
 TACOTRON2 = Tacotron2Settings(
     model=Tacotron2ModelSettings(
         encoder_dim=16,
@@ -250,6 +253,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "stackgan-v1": ("generator", STACKGAN_V1),
     "attngan": ("generator", ATTNGAN),
     "damsm": ("damsm", DAMSM),
+    "text damsm": ("damsm", TEXT_DAMSM),
     "vq diffusion": ("generator", token_diffusions.SETTINGS),
     "codec": ("codec", CODEC),
     "vq codec": ("codec", VQ_CODEC),
@@ -328,7 +332,7 @@ def train(
         settings = replace(settings, generator=str(root / "painter"))
     if isinstance(settings, LatentFlowSettings):
         settings = replace(settings, codec=str(root / "codec"))
-    if isinstance(settings, DAMSMSettings):
+    if isinstance(settings, CommonDAMSMSettings):
         settings = replace(settings, trunk=str(root / "trunk"))
     if isinstance(settings, VQDiffusionSettings):
         settings = replace(settings, codec=str(root / "token-codec"))

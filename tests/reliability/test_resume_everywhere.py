@@ -27,6 +27,7 @@ TRAINERS = (
     "stackgan-v1",
     "attngan",
     "damsm",
+    "text damsm",
     "vq diffusion",
     "codec",
     "vq codec",

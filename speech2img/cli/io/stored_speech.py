@@ -46,8 +46,8 @@ class StoredSpeech:
             fix = "extract the embeddings again with --frames"
             raise MetricError.about(stored.folder, f"has no frames, which {pipe.name} looks at", fix)
         # Under the names by which evaluation knows a model.
-        self._pipe, self._speech = pipe, EncodedSpeech(stored.embeddings, stored.frames)
-        self.needs_frames = pipe.needs_frames
+        self.pipe, self._speech = pipe, EncodedSpeech(stored.embeddings, stored.frames)
+        self.needs_frames, self.embedding_dim = pipe.needs_frames, size
         self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}
         self.device, self.name, self.image_size, self.sampling = pipe.device, pipe.name, pipe.image_size, pipe.sampling
         self.weights_sha256 = f"{stored.sha256}+{pipe.weights_sha256}"
@@ -90,6 +90,6 @@ class StoredSpeech:
         first_index: int | None = None,
     ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         """As `EmbeddingsToImage.generate`."""
-        return self._pipe.generate(
+        return self.pipe.generate(
             embeddings, seed=seed, num_images=num_images, return_stages=return_stages, first_index=first_index
         )

@@ -105,7 +105,12 @@ def require_independent(metric: str, independence: Independence, *, allow: bool 
 
 
 def check_judges(
-    judges: Mapping[str, str], configs: Sequence[Mapping[str, Any]], *, own_sha256: str, allow: bool
+    judges: Mapping[str, str],
+    configs: Sequence[Mapping[str, Any]],
+    *,
+    own_sha256: str,
+    allow: bool,
+    metric: str = METRICS,
 ) -> tuple[str, ...]:
     """Refuse judges that the model was trained with, or say what the report must say of them.
 
@@ -119,6 +124,8 @@ def check_judges(
         Hash of the model's own weights.
     allow : bool
         Whether to mark the numbers instead of refusing them.
+    metric : str
+        What they measure, or the option that names them, for messages.
 
     Returns
     -------
@@ -136,7 +143,7 @@ def check_judges(
             shared = judge_independence(sha256, config, own_sha256=own_sha256)
             warnings += [
                 f"{what} of the judge: {reason}"
-                for reason in require_independent(f"{METRICS}, {what} of the judge", shared, allow=allow)
+                for reason in require_independent(f"{metric}, {what} of the judge", shared, allow=allow)
             ]
     return tuple(dict.fromkeys(warnings))
 

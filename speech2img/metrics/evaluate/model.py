@@ -14,6 +14,7 @@ from speech2img.errors import MetricError
 from speech2img.features.attributes import AttributeClassifier
 from speech2img.features.base import FeatureExtractor, FeatureReading, read_images
 from speech2img.metrics.evaluate import model_rows as measures
+from speech2img.metrics.evaluate.attngan.attended_images import DrawAttention, add_attended
 from speech2img.metrics.evaluate.model_groups import (
     OWN_VOICES,
     EvaluatedGroup,
@@ -54,6 +55,7 @@ def evaluate_pipeline(
     num_shown: int = 24,
     seed: int = 0,
     extras: Sequence[GroupMeasure] = (),
+    attention: DrawAttention | None = None,
     notes: Sequence[str] = (),
     ema: str = "not told",
     out: Path,
@@ -90,12 +92,14 @@ def evaluate_pipeline(
         Seed of the choice of utterances, of the generator's noise and of the resampling.
     extras : sequence of callables
         More to be measured of every group, after all else.
+    attention : callable or None
+        Draws what an image listened to; None for a model that attends to nothing.
     notes : sequence of str
         What a reader of the report must know of what it was given.
     ema : str
         Whether the generator's weights are averaged over the training, in words; goes with every number.
     out : Path
-        Folder for ``report.json``, ``report.md``, ``report.html``, ``utterances.json`` and ``pictures/``.
+        Folder for ``report.json``, ``report.md``, ``report.html``, ``utterances.json``, ``pictures/`` and sheets.
     progress : bool
         Show progress bars on standard error.
 
@@ -187,6 +191,7 @@ def evaluate_pipeline(
     for measure in extras:
         for group in groups:
             measure(report, group)
+    attended = [] if attention is None else add_attended(report, groups, attention, out, seed=seed)
     gallery = gallery_entries(groups, pipeline, readings, real_readings, count=num_shown, seed=seed)
     # What was measured, for others to use.
     write_json(
@@ -214,7 +219,7 @@ def evaluate_pipeline(
             with atomic_path(out / "pictures" / f"{record.id.replace('/', '__')}.png") as path:
                 Image.fromarray(image).save(path, format="PNG")
     report.save(out)
-    write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}, sheets))
+    write_page(out / "report.html", PageData(report, gallery, diversity, curves or {}, sheets, attended))
     return report
 
 

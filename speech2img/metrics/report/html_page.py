@@ -21,6 +21,11 @@ from speech2img.storage.atomic import write_text
 
 MAX_AUDIO_BYTES = 1_500_000
 """A longer recording is left out of the page."""
+ATTENDED_TITLE = "What the pictures listened to"
+ATTENDED = (
+    "Each numbered region of a picture has a row: time runs from left to right under the waveform, and where the row "
+    "is dark the region listened most, in the generator's last stage that looks. The seed drew the utterances."
+)
 _AUDIO_TYPES = {".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp3": "audio/mpeg"}
 
 
@@ -52,6 +57,16 @@ class DiversityEntry:
 
 
 @dataclass(frozen=True)
+class AttendedEntry:
+    """What an image listened to."""
+
+    record: UtteranceRecord
+    group: str
+    sheet: NDArray[np.uint8]
+    """(H, W, 3): the image, and the stretches of the recording that its regions listened to."""
+
+
+@dataclass(frozen=True)
 class PageData:
     """All that the page shows."""
 
@@ -62,6 +77,8 @@ class PageData:
     """Name -> ``stats.jsonl``."""
     sheets: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     """What it was measured on -> sheet (H, W, 3) of generated pictures beside their nearest training pictures."""
+    attended: Sequence[AttendedEntry] = ()
+    """Of a model that attends; in the order of its sheets' numbers."""
 
 
 def write_page(path: Path, data: PageData) -> None:
@@ -105,6 +122,7 @@ def page_html(data: PageData) -> str:
             "described.",
             _gallery(data.gallery),
         ),
+        _section(ATTENDED_TITLE, ATTENDED, _attended(data.attended)),
         _section(
             "One utterance, several noises",
             "What is said should stay, what is not said may vary. A generator that ignores its noise makes one picture "
@@ -245,6 +263,16 @@ def _chips(entry: GalleryEntry) -> str:
         else:
             chips.append(f'<li class="miss{extra}"{hint}>✗ <s>{label}</s> → {escape(read)}</li>')
     return f'<ul class="chips">{"".join(chips)}</ul>' if chips else ""
+
+
+def _attended(entries: Sequence[AttendedEntry]) -> str:
+    cards = "".join(
+        f'<figure class="card utterance attended">{image_tag(entry.sheet, f"listened to: {entry.record.text}")}'
+        f"<figcaption>“{escape(entry.record.text)}”, {escape(entry.group)}</figcaption>"
+        f"{audio_tag(entry.record.audio)}</figure>"
+        for entry in entries
+    )
+    return f'<div class="gallery">{cards}</div>' if cards else ""
 
 
 def _diversity(entries: Sequence[DiversityEntry], report: MetricReport) -> str:

@@ -8,7 +8,7 @@ from speech2img.metrics.images.statistics_files import load_all_statistics
 from speech2img.storage.places import require_writable_place
 from speech2img.storage.reading import read_json
 
-_FILES = ("report.json", "report.md", "report.html", "utterances.json", "pictures", "nearest-1.png")
+_FILES = ("report.json", "report.md", "report.html", "utterances.json", "pictures", "nearest-1.png", "attention-1.png")
 _FIX = "choose another --out"
 
 

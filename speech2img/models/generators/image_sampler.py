@@ -98,6 +98,12 @@ class ImageSampler(nn.Module):
         return tuple(self.generator.image_sizes)
 
     @property
+    def attends(self) -> bool:
+        """Whether each image can say which frames it looked at: in a later stage, and not as one of candidates."""
+        looks = hasattr(self.generator, "attention_maps") and self.needs_frames and len(self.image_sizes) > 1
+        return looks and self.options.num_candidates == 1
+
+    @property
     def sampling(self) -> dict[str, str | int | float]:
         """How images are drawn, as reports quote it."""
         drawn = asdict(self.options) if self.prior is not None else {}

@@ -1,30 +1,15 @@
-"""DAMSMs as releases: frozen judges of images and speech, for a generator's training and for R-precision."""
+"""A DAMSM in a generator's training: of speech of one size, and compared among the rows of all processes."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from speech2img.distributed.collectives import gather_with_grad, world
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import ConfigError
+from speech2img.features.extractors.damsm import ReleasedDAMSM, open_damsm
 from speech2img.models.encoders.base import SpeechEncoding
 from speech2img.models.generators.attngan.damsm import DAMSM, Compared
-from speech2img.storage.releases.find_release import find_release
-from speech2img.storage.releases.networks import build_network
-from speech2img.storage.releases.release import load_hashed_release
-
-KIND = "damsm"
-
-
-@dataclass(frozen=True, eq=False)
-class ReleasedDAMSM:
-    """A DAMSM that does not learn."""
-
-    network: DAMSM
-    """On the device, in evaluation mode, without gradients to its weights."""
-    sha256: str
-    """Of its release."""
 
 
 def load_damsm(name: str | Path, *, speech_dim: int, device: torch.device) -> ReleasedDAMSM:
@@ -46,16 +31,11 @@ def load_damsm(name: str | Path, *, speech_dim: int, device: torch.device) -> Re
     ConfigError
         If it is one of speech of another size.
     """
-    folder = find_release(name)
-    tensors, config, own_sha256 = load_hashed_release(folder)
-    settings = config.get("damsm")
-    if config.get("kind") != KIND or not isinstance(settings, dict):
-        raise CheckpointError.about(folder, "it holds no DAMSM", "give a run of 'speech2img train damsm'")
-    if settings.get("speech_dim") != speech_dim:
-        reason = f"it was trained on embeddings of {settings.get('speech_dim')} numbers, these have {speech_dim}"
+    released = open_damsm(name, device=device)
+    if released.speech_dim != speech_dim:
+        reason = f"it was trained on embeddings of {released.speech_dim} numbers, these have {speech_dim}"
         raise ConfigError.about(f"damsm {name}", reason, "train one on these embeddings")
-    network = build_network(DAMSM, settings, tensors, name=str(folder))
-    return ReleasedDAMSM(network.to(device).eval().requires_grad_(False), own_sha256)
+    return released
 
 
 def compare(network: DAMSM, images_B3SS: Tensor, speech: SpeechEncoding) -> Compared:

@@ -10,6 +10,7 @@ from speech2img.batches.spoken_images import SpokenImageBatches, SpokenImages
 from speech2img.distributed.collectives import gather_with_grad
 from speech2img.errors import ConfigError
 from speech2img.features.base import FeatureExtractor
+from speech2img.features.extractors.damsm import ReleasedDAMSM
 from speech2img.features.image_features import load_features
 from speech2img.losses.damsm import matching_loss, sentence_similarity, words_similarity
 from speech2img.models.encoders.base import SpeechEncoding
@@ -17,7 +18,7 @@ from speech2img.models.generators.attngan.generator import AttentionStage, AttnG
 from speech2img.models.generators.stackgan import GeneratorOutput, init_stackgan_
 from speech2img.models.generators.stackgan_discriminator import StackDiscriminator
 from speech2img.precision import to_device
-from speech2img.training.adversarial.damsm import ReleasedDAMSM, compare, load_damsm
+from speech2img.training.adversarial.damsm import compare, load_damsm
 from speech2img.training.adversarial.data import SpokenCorpus
 from speech2img.training.adversarial.r_precision import damsm_r_precision
 from speech2img.training.adversarial.task import AdversarialTask

@@ -1,6 +1,7 @@
-"""Settings of a DAMSM's training."""
+"""Settings of a DAMSM's training, in its speech form and in its text form."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from speech2img.batches.image_pairs import Augmentation
 from speech2img.errors import ConfigError
@@ -10,22 +11,20 @@ from speech2img.training.run import LoopSettings, demand_ranges
 
 
 @dataclass(frozen=True)
-class DAMSMSettings:
-    """Settings of a DAMSM's training; defaults are AttnGAN's, but for the trunk."""
+class CommonDAMSMSettings:
+    """What both forms have; defaults are AttnGAN's, but for the trunk."""
 
-    embeddings: str = "encoder"
-    """Name of the speech embeddings, <root>/derived/embeddings/<name>/, with frames (extract --frames)."""
     trunk: str = "weights/efficientnet-lite0"
     """Release of the frozen network of images: of import efficientnet-lite0, or of import torchvision-inception
     (published), which computes fifteen times as much."""
     embedding_dim: int = 256
-    """Size of the space in which images and speech are compared."""
+    """Size of the space in which images and speech or text are compared."""
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     """How sharply it looks and compares."""
     image_size: int = 256
     """Side of the training images in pixels, before they are scaled to what the trunk takes."""
     batch_size: int = 48
-    """Images a step, among which each must find its utterance: fewer are easier, and teach less."""
+    """Images a step, among which each must find its description: fewer are easier, and teach less."""
     learning_rate: float = 2e-3
     """Highest rate of Adam."""
     schedule: Schedule = "cosine"
@@ -51,3 +50,35 @@ class DAMSMSettings:
         if not self.clip > 0:
             raise ConfigError.about("clip", f"{self.clip} is not positive", "choose more than 0")
         demand_ranges(self)
+
+
+@dataclass(frozen=True)
+class DAMSMSettings(CommonDAMSMSettings):
+    """Settings of ``train damsm``: images and frames of speech."""
+
+    family: Literal["speech"] = "speech"
+    """What images are compared with: speech, or text (of AttnGAN as published)."""
+    embeddings: str = "encoder"
+    """Name of the speech embeddings, <root>/derived/embeddings/<name>/, with frames (extract --frames)."""
+
+
+@dataclass(frozen=True)
+class TextDAMSMSettings(CommonDAMSMSettings):
+    """Settings of ``train damsm --set family=text``: images and captions, whose words come from the corpus."""
+
+    family: Literal["text"] = "text"
+    """What images are compared with."""
+    word_dim: int = 300
+    """Size of what is looked up for a word."""
+    dropout: float = 0.5
+    """Of what is looked up, in training."""
+    most_words: int = 18
+    """Of a longer caption so many words are drawn, in their order; evaluation reads all."""
+
+    def __post_init__(self) -> None:
+        if self.embedding_dim % 2:
+            reason = f"{self.embedding_dim} is odd, and half of it is read forwards, half backwards"
+            raise ConfigError.about("embedding_dim", reason, "set it to an even number")
+        if self.most_words < 1:
+            raise ConfigError.about("most_words", f"{self.most_words} leaves nothing", "set it to 1 or more")
+        super().__post_init__()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from speech2img.models.encoders.base import SpeechEncoding
+from speech2img.models.text_encoders.base import TextEncoder
 from speech2img.models.vision.damsm_image_encoder import DAMSMImageEncoder, EncodedImages, Trunk
 
 
@@ -77,6 +78,29 @@ class DAMSM(nn.Module):
         words_BDS = self.words(speech.words.transpose(1, 2)).transpose(1, 2).float()
         regions, image = self.encode_images(images_B3SS)
         return Compared(regions, image, words_BDS, self.sentence(speech.sentence).float(), speech.word_lengths)
+
+
+class ReadingDAMSM(DAMSM):
+    """The text form with the encoder that learns with it: words and sentences come in its space.
+
+    Parameters
+    ----------
+    text_encoder : TextEncoder
+        One that gives a vector a word.
+    trunk, align_corners
+        As for `DAMSM`.
+
+    Raises
+    ------
+    ValueError
+        If the text encoder gives sentences alone.
+    """
+
+    def __init__(self, text_encoder: TextEncoder, *, trunk: Trunk = "inception", align_corners: bool = False) -> None:
+        if not text_encoder.has_words:
+            raise ValueError("regions are compared with words, and the text encoder gives sentences alone")
+        super().__init__(embedding_dim=text_encoder.embedding_dim, trunk=trunk, align_corners=align_corners)
+        self.text_encoder = text_encoder
 
 
 def _projection(speech_dim: int, embedding_dim: int) -> nn.Sequential:
