@@ -117,7 +117,7 @@ class EmbeddingsToImage:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Of images, stages, steps, guidance, attention, confidence, transcript, text (read, not heard): what there is."""
+        """Which there are of images, stages, steps, guidance, attention, confidence, transcript, text (it reads)."""
         if self.sampler is None:
             return frozenset()
         generator = self.sampler.generator
