@@ -49,7 +49,7 @@ class Models:
         Raises
         ------
         CheckpointError, ConfigError
-            If one is missing, damaged, or cannot paint.
+            If one is missing or damaged, or cannot hear or paint.
         """
         for name in self.names:
             find_release(name)
@@ -66,7 +66,7 @@ class Models:
         Raises
         ------
         ConfigError
-            If the model is not served here, or cannot paint.
+            If the model is not served here, or cannot hear or paint.
         CheckpointError
             If its folder is no longer there.
         """
@@ -79,6 +79,9 @@ class Models:
             if pipe is None:
                 pipe = self._load(name, device=self._device)
                 pipe.require_generator()
+                if pipe.reads_text:
+                    fix = "serve a model that hears, and give this one to 'speech2img generate --text'"
+                    raise ConfigError.about(name, "reads text and hears nothing", fix)
                 self._loaded[name], self._about[name] = pipe, _described(name, pipe)
             self._loaded.move_to_end(name)
             while len(self._loaded) > MOST_LOADED:

@@ -63,5 +63,12 @@ def test_what_is_missing_is_said_at_the_start(toy: str, tmp_path: Path, make_rel
         Models([str(encoder)], device="cpu").open()
 
 
+def test_a_model_that_hears_nothing_is_not_served(toy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = SpeechToImage.load(toy, device="cpu")
+    monkeypatch.setattr(reader, "reads_text", True)
+    with pytest.raises(ConfigError, match="reads text and hears nothing; serve a model that hears"):
+        Models([toy], device="cpu", load=lambda name, device: reader).open()
+
+
 def test_a_path_is_called_by_its_last_part() -> None:
     assert [label(name) for name in ("songbirds", "runs/prior", "/a/b/")] == ["songbirds", "prior", "b"]
