@@ -155,15 +155,20 @@ def test_an_encoder_judges_only_what_it_did_not_teach(
     assert "training loss" in metric_row(marked, "recall_at_1_real_to_generated")["warnings"][0]
 
 
-@pytest.mark.parametrize("kind", ["googlenet", "inception"])
+@pytest.mark.parametrize(("kind", "what"), [("googlenet", "a 'googlenet'"), ("inception", "an 'inception'")])
 def test_networks_that_tell_no_attributes_are_no_judges(
-    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], kind: str, capsys: pytest.CaptureFixture[str]
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    kind: str,
+    what: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     network = tmp_path / "network"
     save_release(network, torch.nn.Linear(2, 2).state_dict(), {"kind": kind}, "# card")
     model = make_release(tmp_path / "model")
     line = refused_line(capsys, 1, "--model", model, "--root", corpus, "--judge", network)
-    assert f"it holds a '{kind}', not an attribute network" in line and "--network" in line
+    assert f"it holds {what}, not an attribute network" in line and "--network" in line
 
 
 @pytest.mark.parametrize("place", ["encoder", "run"])

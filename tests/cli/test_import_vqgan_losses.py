@@ -63,4 +63,4 @@ def test_a_codebook_of_averages_keeps_them(tmp_path: Path, capsys: pytest.Captur
     # Every other row names it.
     for source in ("vqgan", "gumbel-vq"):
         assert main(["import", source, str(tmp_path / "ithq.pth"), "--out", str(tmp_path / "no")]) == 1
-        assert "its quantiser is that of a ema-vq" in capsys.readouterr().err
+        assert "its quantiser is that of ema-vq" in capsys.readouterr().err

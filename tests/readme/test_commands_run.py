@@ -26,6 +26,16 @@ ONLY_PARSED = {
     "serve": "serves until a signal comes; tests/cli/test_serve.py",
     "calibrate": "needs a hundred recordings; tests/cli/test_calibrate.py",
     "import whisper-encoder": "needs files of Whisper's own sizes; tests/cli/test_import_whisper.py",
+    **{
+        start: "needs the weights of CLIP; tests/integration/test_text_to_image.py runs the like with small ones"
+        for start in (
+            "import clip-text",
+            "extract --run weights/clip-text",
+            "generate --model runs/s2ivq-d/songbirds/from-text",
+            "evaluate --model runs/s2ivq-d/songbirds/from-text",
+            "compose --text-encoder weights/clip-text",
+        )
+    },
     "prepare cub --root data/cub --download": "fetches a gigabyte",
     "prepare oxford102 --root data/oxford102": "needs 8,189 photographs; tests/corpora/test_oxford102.py",
     "prepare flickr8k --root data/flickr8k": "needs 8,000 photographs; tests/corpora/test_flickr8k.py",
