@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# First a page of what the weights of the package make of twelve voices. Then the whole way, about 13 minutes on two quiet CPU
+# First a page of what the weights of the package make of twelve voices. Then the whole way, about 10 minutes on two quiet CPU
 # cores: a small corpus is drawn and spoken, four networks are trained, a report shows what they make of speech that they never
 # heard, and the page gets a column of their own. Nothing is ready but the acoustic front-end (Whisper tiny.en's encoder) and the codec (TAEF2); every
 # training has a number of steps: on a slower or a busy machine it takes longer and comes out the same.
