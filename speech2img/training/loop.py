@@ -57,12 +57,13 @@ class _Position:
     step: int = 0
     images_seen: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     evaluated_at: int = -1
     drawn_at: int = -1
 
 
 def run_training(task: Task, *, run: Run, device: torch.device, progress: bool = True) -> TrainingResult:
-    """Train until the budget of steps or minutes is used up, or a signal asks to stop.
+    """Train until the budget of steps, minutes or processor minutes is used up, or a signal asks to stop.
 
     Parameters
     ----------
@@ -169,18 +170,23 @@ class _Loop:
         return TrainingResult(self.folder, position.step, position.images_seen, finished, self.metrics, received)
 
     def used_budget(self) -> float:
-        """Used part of the budget, 0..1: of steps or of minutes, whichever is further."""
-        part = self.position.step / self.settings.max_steps
-        if self.settings.max_minutes is not None:
-            part = max(part, self.position.seconds / (60.0 * self.settings.max_minutes))
-        return min(1.0, part)
+        """Used part of the budget, 0..1: of steps or of minutes, whichever is furthest."""
+        settings, position = self.settings, self.position
+        parts = [position.step / settings.max_steps]
+        if settings.max_minutes is not None:
+            parts.append(position.seconds / (60.0 * settings.max_minutes))
+        if settings.max_processor_minutes is not None:
+            parts.append(position.processor_seconds / (60.0 * settings.max_processor_minutes))
+        return min(1.0, max(parts))
 
     def should_stop(self, stop: StopSignal) -> bool:
         """Whether the budget is used up or a signal came, to any process; all of them count by the slowest clock."""
         received = float(stop.received or 0)
         if stop.received == signal.SIGINT:  # Ctrl-C outweighs what torchrun sends to the others
             received = float(signal.NSIG)
-        self.position.seconds, stopped = all_reduce_max([self.position.seconds, received])
+        position = self.position
+        times = [position.seconds, position.processor_seconds]
+        position.seconds, position.processor_seconds, stopped = all_reduce_max([*times, received])
         if stopped:
             self.received = signal.SIGINT if stopped == signal.NSIG else int(stopped)
         return stopped > 0 or self.used_budget() >= 1.0
@@ -189,6 +195,7 @@ class _Loop:
         settings, position = self.settings, self.position
         start = self.used_budget()
         clock = checkpointed = logged = time.monotonic()
+        processor = time.process_time()
         logged_step = position.step
         while not self.should_stop(stop):
             # Draw a batch, make a step, or take it back.
@@ -199,6 +206,8 @@ class _Loop:
                 terms = self._step(batch, self.used_budget())
             now = time.monotonic()
             position.seconds, clock = position.seconds + now - clock, now
+            now = time.process_time()
+            position.processor_seconds, processor = position.processor_seconds + now - processor, now
             if self.guard.rollback(terms, batch, step=position.step + 1, saved=self.saved_step):
                 continue
             position.step += 1
@@ -216,6 +225,7 @@ class _Loop:
                 now = time.monotonic()
                 speed = (position.step - logged_step) / max(now - logged, 1e-9)
                 counters = {"images_seen": position.images_seen, "seconds": round(position.seconds, 1)}
+                counters["processor_seconds"] = round(position.processor_seconds, 1)
                 self.log.add("train", position.step, means, **counters, steps_per_second=round(speed, 3))
                 status.note(means)
                 self.sums, self.count, logged, logged_step = {}, 0, now, position.step

@@ -64,6 +64,9 @@ class LoopSettings:
     """Optimizer steps after which the run is finished."""
     max_minutes: float | None = None
     """Minutes of training (over all sittings) after which it is finished, if that comes first; schedules follow it."""
+    max_processor_minutes: float | None = None
+    """The same in minutes of the processor (user and system, all threads of the process): an equal price, however
+    busy the machine is."""
     checkpoint_minutes: float = 10.0
     """Minutes between checkpoints."""
     log_every: int = 50
@@ -94,10 +97,10 @@ class LoopSettings:
         for name in ("evaluate_every", "grid_every", "seed", "checkpoint_minutes", "profile_steps"):
             if getattr(self, name) < 0:
                 raise ConfigError.about(f"loop.{name}", f"{getattr(self, name)} is negative", "set it to 0 or more")
-        if self.max_minutes is not None and not self.max_minutes > 0:
-            raise ConfigError.about(
-                "loop.max_minutes", f"{self.max_minutes} is not positive", "leave it unset or raise it"
-            )
+        for name in ("max_minutes", "max_processor_minutes"):
+            minutes = getattr(self, name)
+            if minutes is not None and not minutes > 0:
+                raise ConfigError.about(f"loop.{name}", f"{minutes} is not positive", "leave it unset or raise it")
 
         # Checkpoints and threads.
         if self.keep < 2:
@@ -112,8 +115,8 @@ class LoopSettings:
 
 
 FREE_ON_RESUME = frozenset(
-    "workers loop.max_steps loop.max_minutes loop.checkpoint_minutes loop.log_every loop.evaluate_every "
-    "loop.grid_every loop.keep loop.threads loop.nonfinite loop.profile_steps compute.memory "
+    "workers loop.max_steps loop.max_minutes loop.max_processor_minutes loop.checkpoint_minutes loop.log_every "
+    "loop.evaluate_every loop.grid_every loop.keep loop.threads loop.nonfinite loop.profile_steps compute.memory "
     "compute.channels_last compute.compile compute.graphs compile memory".split()
 )
 """Settings that may change when a run goes on: they say how long, how often and by how many, not what is trained."""

@@ -107,7 +107,7 @@ def build(root: Path, *, seed: int = 3, classes: int = 3) -> Path:
 def losses(run: Path) -> list[dict[str, float]]:
     """Terms of every step of a run that logs every step."""
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
-    known = {"kind", "step", "images_seen", "seconds", "steps_per_second"}
+    known = {"kind", "step", "images_seen", "seconds", "processor_seconds", "steps_per_second"}
     return [{k: v for k, v in line.items() if k not in known} for line in lines if line["kind"] == "train"]
 
 

@@ -113,7 +113,10 @@ class Job:
     def stats(self) -> list[dict[str, Any]]:
         """Lines of stats.jsonl without what the clock says."""
         lines = [json.loads(line) for line in (self.folder / "stats.jsonl").read_text().splitlines()]
-        return [{k: v for k, v in line.items() if k not in ("seconds", "steps_per_second")} for line in lines]
+        return [
+            {k: v for k, v in line.items() if k not in ("seconds", "processor_seconds", "steps_per_second")}
+            for line in lines
+        ]
 
     def losses(self) -> list[dict[str, float]]:
         """Terms of every step."""

@@ -147,7 +147,10 @@ def digest(value: Any) -> str:
 def final_digest(folder: Path, task: ToyTask) -> str:
     """Weights, optimizer, sampler, random states' effect and logged numbers of a finished run."""
     lines = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
-    numbers = [{k: v for k, v in line.items() if k not in ("seconds", "steps_per_second")} for line in lines]
+    numbers = [
+        {k: v for k, v in line.items() if k not in ("seconds", "processor_seconds", "steps_per_second")}
+        for line in lines
+    ]
     return digest({"state": task.state_dict(), "stats": json.dumps(numbers)})
 
 

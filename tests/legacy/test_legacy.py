@@ -26,7 +26,7 @@ ROOTS = {"classifier": "corpus/shapes", "tacotron2": "corpus/clips"}
 """Corpora of the runs that have one of their own."""
 MADE_AGAIN = ("images-64.h5",)
 """Stores that are computed again: since then photographs are turned as their EXIF says."""
-UNITS = ("seconds", "steps_per_second", "gradient_norm")
+UNITS = ("seconds", "processor_seconds", "steps_per_second", "gradient_norm")
 """Numbers of a line of statistics that tell of the machine, or only of the last digits."""
 
 NO_GRADIENT = {"tacotron2": 5e-3}

@@ -125,12 +125,23 @@ def test_a_longer_budget_goes_on_but_other_settings_do_not(tmp_path: Path, toy: 
         toy.train_toy(tmp_path, changed)
 
 
-def test_minutes_end_a_run_and_count_over_sittings(tmp_path: Path, toy: ModuleType) -> None:
-    settings = toy.toy_settings(10**6, max_minutes=0.004)
+@pytest.mark.parametrize("budget", ["max_minutes", "max_processor_minutes"])
+def test_minutes_end_a_run_and_count_over_sittings(tmp_path: Path, toy: ModuleType, budget: str) -> None:
+    settings = toy.toy_settings(10**6, **{budget: 0.004})
     result, _ = toy.train_toy(tmp_path, settings)
     assert result.finished and 1 < result.step < 10**6
     again, _ = toy.train_toy(tmp_path, settings)
     assert again.step == result.step
+
+
+def test_processor_minutes_do_not_count_time_asleep(tmp_path: Path, toy: ModuleType) -> None:
+    def sleep(loss: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.3)
+        return loss
+
+    result, _ = toy.train_toy(tmp_path, toy.toy_settings(40, max_processor_minutes=1.0), at_step={3: sleep, 7: sleep})
+    lines = [line for line in stats(tmp_path) if line["kind"] == "train"]
+    assert result.step == 40 and lines[-1]["seconds"] - lines[-1]["processor_seconds"] > 0.3
 
 
 @pytest.mark.parametrize("step", [0, 4, 11])
@@ -287,7 +298,15 @@ def test_the_status_line_speaks_without_a_terminal(
 
 @pytest.mark.parametrize(
     "change",
-    [{"max_steps": 0}, {"keep": 1}, {"max_minutes": -1.0}, {"threads": 0}, {"log_every": 0}, {"evaluate_every": -1}],
+    [
+        {"max_steps": 0},
+        {"keep": 1},
+        {"max_minutes": -1.0},
+        {"max_processor_minutes": 0.0},
+        {"threads": 0},
+        {"log_every": 0},
+        {"evaluate_every": -1},
+    ],
 )
 def test_impossible_loop_settings_are_refused(change: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):

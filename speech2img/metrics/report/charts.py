@@ -10,7 +10,18 @@ from speech2img.storage.reading import parse_json, read_bytes
 
 Series = list[tuple[float, float]]
 BOOKKEEPING = frozenset(
-    {"step", "kind", "images_seen", "seconds", "steps_per_second", "lr", "learning_rate", "gradient_norm", "loss_scale"}
+    {
+        "step",
+        "kind",
+        "images_seen",
+        "seconds",
+        "processor_seconds",
+        "steps_per_second",
+        "lr",
+        "learning_rate",
+        "gradient_norm",
+        "loss_scale",
+    }
 )
 """Keys of ``stats.jsonl`` that say nothing about how well a model learns."""
 MAX_CURVE_BYTES = 256 << 20
