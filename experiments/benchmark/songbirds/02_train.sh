@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Train one system within MINUTES of the processor (user and system, one thread), all its trainings together. What is there is kept, and
+# what was cut goes on.
+#
+#   bash experiments/benchmark/songbirds/02_train.sh SYSTEM
+#
+#   SYSTEM   li2020, s2igan, ours, latent-flow, latent-flow-frames, s2ivq-d, s2ivq-d-published, attngan, attngan-no-damsm,
+#            attngan-no-attention or stackgan-v1; the whole model is $RUNS/SYSTEM afterwards
+#
+# GOOGLENET: weights of BVLC's GoogLeNet, for ours; TRUNK: release of 'speech2img import efficientnet-lite0', for attngan.
+source "$(dirname "$0")/../../common.sh"
+ROOT=${ROOT:-data/benchmark-songbirds}
+RUNS=${RUNS:-runs/benchmark-songbirds}
+MINUTES=${MINUTES:-20}
+narrow=experiments/comparison
+quick=experiments/songbirds/quickstart
+system=${1:-}
+
+# train PERCENT NAME KIND ARGUMENT...: a training that has so much of the minutes; its run is $RUNS/NAME
+train() {
+    local minutes name=$2 kind=$3
+    minutes=$(awk "BEGIN { print $MINUTES * $1 / 100 }")
+    shift 3
+    step "$name: $minutes minutes" speech2img train "$kind" --root "$ROOT" --out "$RUNS/$name" "$@" --set loop.threads=1 \
+        --set loop.precision=auto --set loop.max_steps=1000000 --set "loop.max_processor_minutes=$minutes"
+}
+attngan() { train "$1" "$system" generator --preset attngan --config "$here/generator-attngan.toml" "${@:2}"; }
+tokens() {
+    train 25 codec codec --config "$here/codec-vqgan.toml"
+    step "tokens" speech2img features --root "$ROOT" --mel-preset whisper --codec "$RUNS/codec"
+    train 75 "$system" generator --config "$here/generator-$system.toml" --set "codec=$RUNS/codec"
+}
+
+case $system in
+    li2020 | s2igan)
+        train 100 "$system" generator --preset "$system" --config "$narrow/generator-$system.toml" --set embeddings=shared
+        ;;
+    ours)
+        : "${GOOGLENET:?set it to the weights of GoogLeNet}"
+        train 85 "$system-generator" generator --preset ours --config "$narrow/generator-ours-songbirds.toml" \
+            --set "model.projection_network=$GOOGLENET"
+        train 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
+        ;;
+    latent-flow)
+        train 85 "$system-generator" generator --config "$quick/generator.toml"
+        train 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
+        ;;
+    latent-flow-frames) train 100 "$system" generator --config "$here/generator-latent-flow-frames.toml" ;;
+    s2ivq-d | s2ivq-d-published) tokens ;;
+    attngan)
+        train 25 damsm damsm --preset attngan --config "$here/damsm-attngan.toml" --set "trunk=${TRUNK:-weights/efficientnet-lite0}"
+        attngan 75 --set "damsm=$RUNS/damsm"
+        ;;
+    attngan-no-damsm) attngan 100 ;;
+    attngan-no-attention) attngan 100 --set model.attention=false ;;
+    stackgan-v1) train 100 "$system" generator --config "$here/generator-stackgan-v1.toml" ;;
+    *)
+        sed -n '2,10p' "$0" >&2
+        exit 2
+        ;;
+esac
