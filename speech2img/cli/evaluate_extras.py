@@ -10,7 +10,7 @@ from speech2img.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
-    from speech2img.cli.io.stored_speech import StoredSpeech
+    from speech2img.cli.io.stored_speech import DeafModel
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import AudioError
     from speech2img.features.attributes import AttributeClassifier
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from speech2img.metrics.images.real_images import ImageStoreLike
     from speech2img.pipeline import SpeechToImage
 
-    Model = SpeechToImage | StoredSpeech
+    Model = SpeechToImage | DeafModel
 
 BATCH = 32
 
@@ -36,7 +36,7 @@ def measures_asked_for(
         The command line's words.
     manifest : Manifest
         The corpus.
-    pipe : SpeechToImage or StoredSpeech
+    pipe : SpeechToImage or DeafModel
         The model.
     store : ImageStoreLike
         The corpus's images at the side of the generated ones.
@@ -115,7 +115,7 @@ def voices_and_conditions(
     Raises
     ------
     ConfigError
-        If the model is given stored embeddings and hears nothing.
+        If the model is given stored embeddings, or reads captions, and hears nothing.
     MetricError
         If nothing judges what the images show.
     DataError
@@ -123,6 +123,7 @@ def voices_and_conditions(
     """
     from speech2img.errors import DataError, MetricError
     from speech2img.metrics.evaluate.conditions.registry import CLEAN
+    from speech2img.pipeline import SpeechToImage
 
     if not args.conditions and not args.recordings:
         return []
@@ -131,6 +132,8 @@ def voices_and_conditions(
         raise ConfigError.about(
             option, "not with --embeddings, which are of the recordings as they are", "leave it out"
         )
+    if not isinstance(pipe, SpeechToImage):
+        raise ConfigError.about(option, f"{args.model} reads captions and hears nothing", "leave it out")
     if judge is None:
         raise MetricError.about(option, "nothing judges what the images of this corpus show", "give --judge")
     for folder in args.recordings or ():
@@ -294,14 +297,14 @@ def _heard(
         )
         return heard_by(encoder.encode_paths), "recordings, heard by its own encoder", warnings
     # The model's, or the one whose stored embeddings it is given.
-    hears = isinstance(pipe, SpeechToImage)
+    whole = args.embeddings is None
     warnings = require_same_speech(
         damsm,
         name=name,
         embedding_dim=pipe.encoder.embedding_dim if isinstance(pipe, SpeechToImage) else pipe.embedding_dim,
         mel_preset=pipe.mel.name if isinstance(pipe, SpeechToImage) else None,
-        encoders=_encoder_hashes(pipe.weights_sha256, args.model if hears else None),
-        of=f"--model {args.model}" if hears else f"--embeddings {args.embeddings}",
+        encoders=_encoder_hashes(pipe.weights_sha256, args.model if whole else None),
+        of=f"--model {args.model}" if whole else f"--embeddings {args.embeddings}",
     )
     return heard_by(None), "recordings, heard by the model's own encoder (what that mishears counts as said)", warnings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from speech2img.cli.io.stored_speech import StoredSpeech
+    from speech2img.cli.io.stored_speech import DeafModel
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.corpora.records.utterances import UtteranceRecord
     from speech2img.features.attributes import AttributeClassifier
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from speech2img.metrics.evaluate.model_rows import RetrievalArrays
     from speech2img.pipeline import SpeechToImage
 
-    Model = SpeechToImage | StoredSpeech
+    Model = SpeechToImage | DeafModel
 
 FEATURES = "teacher"
 LIMIT = 200
@@ -32,11 +32,13 @@ def default_split(manifest: "Manifest") -> str:
 def run_model(args: argparse.Namespace) -> int:
     """Measure, write the report and print it; the status is 1 where recordings of others could not be used."""
     from speech2img.cli.evaluate_extras import measures_asked_for, voices_and_conditions
+    from speech2img.cli.io.stored_speech import ReadCaptions
     from speech2img.corpora.records.manifest import Manifest
     from speech2img.errors import AudioError
     from speech2img.features.stores import image_store
     from speech2img.metrics.evaluate.model import evaluate_pipeline
     from speech2img.metrics.report.place import require_report_place
+    from speech2img.pipeline import SpeechToImage
     from speech2img.storage.notices import notice
     from speech2img.storage.releases.release_name import release_name
 
@@ -48,7 +50,8 @@ def run_model(args: argparse.Namespace) -> int:
     # The model, and who measures it.
     pipe = _model(args, manifest)
     pipe.name = release_name(args.model if args.embeddings is None else args.generator or args.model)
-    _demand_speech(args, manifest)
+    if isinstance(pipe, SpeechToImage):
+        _demand_speech(args, manifest)
     features = _features(args, manifest)
     judge = _judge(args, manifest, pipe)
     network = _network(args, judge, features, pipe)
@@ -56,6 +59,8 @@ def run_model(args: argparse.Namespace) -> int:
     store = image_store(manifest, size=pipe.image_size)
     retrieval, notes = _retrieval(args, manifest, features)
     notes += part_in_training(args, network)
+    if isinstance(pipe, ReadCaptions):
+        notes.append("The model reads: it was given the captions as they are written, and heard no recording.")
     extras = measures_asked_for(args, manifest, pipe, store, out, features=args.features or FEATURES)
     unusable: list[AudioError] = []
 
@@ -91,7 +96,8 @@ def run_model(args: argparse.Namespace) -> int:
 
 
 def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
-    """The model asked for: a whole one, or a generator that is given the corpus's stored embeddings."""
+    """The model asked for: a whole one, which hears or reads, or a generator that is given stored embeddings."""
+    from speech2img.cli.io.stored_speech import ReadCaptions, StoredSpeech
     from speech2img.errors import ConfigError
     from speech2img.pipeline import SpeechToImage
 
@@ -101,8 +107,7 @@ def _model(args: argparse.Namespace, manifest: "Manifest") -> "Model":
         )
         if whole.image_size == 0:
             raise ConfigError.about(f"--model {args.model}", "it hears and cannot generate", "give --generator RUN too")
-        return whole
-    from speech2img.cli.io.stored_speech import StoredSpeech
+        return ReadCaptions(whole, manifest) if whole.reads_text else whole
     from speech2img.features.speech_embeddings import load_embeddings
     from speech2img.generation import EmbeddingsToImage
 
@@ -117,7 +122,7 @@ def _demand_speech(args: argparse.Namespace, manifest: "Manifest") -> None:
     from speech2img.errors import DataError
     from speech2img.storage.names import some_of
 
-    items = [item for item in manifest.items if item.split in args.split] if args.embeddings is None else []
+    items = [item for item in manifest.items if item.split in args.split]
     paths = [caption.audio for item in items for caption in item.captions if caption.audio is not None]
     if gone := [path for path in paths if not (manifest.root / path).is_file()]:
         fix = f"run 'speech2img synthesize --root {args.root}', or put back what people recorded"

@@ -98,7 +98,7 @@ class ReadingEncoder(TextReader):
         ConfigError
             Always.
         """
-        fix = "give it sentences: generate --text, encode_texts, or evaluate --embeddings of the captions it has read"
+        fix = "give it sentences: generate --text, encode_texts, or evaluate, which gives it the captions"
         raise ConfigError.about("recordings", "these weights read text and hear nothing", fix)
 
 

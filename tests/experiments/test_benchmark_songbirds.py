@@ -1,4 +1,4 @@
-"""The benchmark on songbirds: its scripts do what its protocol says, every recipe is read, and a system's price is one."""
+"""The benchmark on songbirds: scripts do what the protocol says, every recipe is read, and a system has one price."""
 
 import os
 import shlex

@@ -1,5 +1,7 @@
 """From text to an image by the command line: import CLIP's text side, extract, train, compose, generate."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -120,22 +122,49 @@ def test_it_reads_from_python_and_hears_nothing(way: Path, tmp_path: Path, capsy
     assert "reads text and hears no recordings; give --text, or a model that hears" in capsys.readouterr().err
 
 
-def test_its_images_are_measured_on_the_stored_captions(way: Path, tmp_path: Path) -> None:
-    manifest = Manifest.load(way / "corpus")
+def name_recordings(root: Path) -> None:
+    """Give every caption a place for its recording; nobody speaks it."""
+    manifest = Manifest.load(root)
     items = [
         replace(item, captions=tuple(replace(one, audio=f"audio/{row}_{one.index}.wav") for one in item.captions))
         for row, item in enumerate(manifest.items)
     ]
-    Manifest(way / "corpus", manifest.corpus, items).save()
-    words = [
-        "--embeddings",
-        "text",
-        "--split",
-        "val",
-        "--judge",
-        way / "corpus" / "teacher",
-        "--out",
-        tmp_path / "report",
-    ]
-    run("evaluate", "--model", way / "run", "--root", way / "corpus", *words, "--device", "cpu")
-    assert "crown_color" in (tmp_path / "report" / "report.md").read_text()
+    Manifest(root, manifest.corpus, items).save()
+
+
+def test_its_images_are_measured_on_captions_that_are_stored_or_read(way: Path, tmp_path: Path) -> None:
+    root = way / "corpus"
+    name_recordings(root)
+    reports = {}
+    for name, given in (("stored", ("--embeddings", "text")), ("read", ())):
+        words = [*given, "--split", "val", "--judge", root / "teacher", "--out", tmp_path / name]
+        run("evaluate", "--model", way / "run", "--root", root, *words, "--device", "cpu")
+        reports[name] = json.loads((tmp_path / name / "report.json").read_text())
+    rows = {
+        name: {(row["name"], row["group"]): row["value"] for row in report["metrics"]}
+        for name, report in reports.items()
+    }
+    assert rows["read"].keys() == rows["stored"].keys() and len(rows["read"]) > 5
+    assert rows["read"] == pytest.approx(rows["stored"], abs=1e-3, nan_ok=True)
+    text = (tmp_path / "read" / "report.md").read_text()
+    assert "crown_color" in text and "it was given the captions as they are written" in text
+    assert "as they are written" not in (tmp_path / "stored" / "report.md").read_text()
+
+
+def test_what_it_cannot_read_or_hear_is_told_before_it_is_measured(
+    way: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "corpus"
+    shutil.copytree(way / "corpus", root)
+    name_recordings(root)
+    words = ["evaluate", "--model", str(way / "run"), "--root", str(root), "--split", "val", "--device", "cpu"]
+    words += ["--judge", str(root / "teacher"), "--out", str(tmp_path / "report")]
+    capsys.readouterr()
+    assert main([*words, "--conditions", "clean,noise20"]) == 2
+    assert "--conditions: " in (said := capsys.readouterr().err) and "reads captions and hears nothing" in said
+    manifest = Manifest.load(root)
+    items = [replace(item, captions=tuple(replace(one, text=" ") for one in item.captions)) for item in manifest.items]
+    Manifest(root, manifest.corpus, items).save()
+    assert main(words) == 1
+    assert "captions without a word that " in (said := capsys.readouterr().err) and said.count("\n") == 1
+    assert not (tmp_path / "report").exists()
