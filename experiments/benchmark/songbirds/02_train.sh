@@ -26,9 +26,9 @@ train() {
 }
 attngan() { train "$1" "$system" generator --preset attngan --config "$here/generator-attngan.toml" "${@:2}"; }
 tokens() {
-    train 25 codec codec --config "$here/codec-vqgan.toml"
+    train 40 codec codec --config "$here/codec-vqgan.toml"
     step "tokens" speech2img features --root "$ROOT" --mel-preset whisper --codec "$RUNS/codec"
-    train 75 "$system" generator --config "$here/generator-$system.toml" --set "codec=$RUNS/codec"
+    train 60 "$system" generator --config "$here/generator-$system.toml" --set "codec=$RUNS/codec"
 }
 
 case $system in
