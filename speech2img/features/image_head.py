@@ -1,4 +1,4 @@
-"""The image head that was trained beside a speech encoder: what pictures become in the space of the speech."""
+"""Image heads of speech encoders: what pictures become in the space of the speech."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,30 +41,32 @@ class TrainedImageHead:
 
 
 def load_image_head(run: Path, *, device: torch.device | None = None) -> TrainedImageHead:
-    """Load the image head of an encoder run.
+    """Load the image head of an encoder run: the trained one, or the standardisation that its speech learned to meet.
 
     Parameters
     ----------
     run : Path
-        Run or release folder of ``train encoder`` with an image head (preset ``s2igan``), or the copy of the encoder
-        beside its embeddings (``<root>/derived/embeddings/<name>/encoder``).
+        Run or release folder of ``train encoder`` with an image head (preset ``s2igan``) or with ``standardise``, or
+        the copy of the encoder beside its embeddings (``<root>/derived/embeddings/<name>/encoder``).
     device : torch.device, optional
         Where it computes; by default the CPU.
 
     Raises
     ------
     CheckpointError
-        If there is no sound release, or it has no image head.
+        If there is no sound release, or it has neither.
     """
-    # Only an encoder that was trained together with a head has one.
+    # An encoder that was trained together with a head has one; one that learned standardised features needs none.
     folder = find_release(run)
     tensors, config, own_sha256 = load_hashed_release(folder)
     head = image_head_of(tensors, config, name=str(folder))
+    if head is None and "target.mean" in tensors:
+        head = standardising_head(tensors["target.mean"], tensors["target.std"])
     if head is None:
         raise CheckpointError.about(
             folder,
-            f"holds {with_article(repr(config.get('kind')))} without an image head",
-            "give an encoder trained with one: speech2img train encoder --preset s2igan",
+            f"holds {with_article(repr(config.get('kind')))} without an image head or standardised features",
+            "give an encoder trained with one: speech2img train encoder --preset s2igan, or --set standardise=true",
         )
     # Its features are known by the name and the network they were trained on.
     head.to(device or torch.device("cpu"))
@@ -84,6 +86,15 @@ def image_head_of(tensors: dict[str, Tensor], config: dict[str, Any], *, name: s
         return None
     state, what = strip_prefix(tensors, PREFIX), f"{name} (image head)"
     head = build_network(ImageHead, config["image_head"], state, name=what, fix="export it again")
+    return head.eval().requires_grad_(False)
+
+
+def standardising_head(mean_F: Tensor, std_F: Tensor) -> ImageHead:
+    """The frozen head that standardises features by their mean and deviation, and brings them to unit length."""
+    head = ImageHead(len(mean_F), len(mean_F))
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.diag(1.0 / std_F.float()))
+        head.linear.bias.copy_(-mean_F.float() / std_F.float())
     return head.eval().requires_grad_(False)
 
 

@@ -40,6 +40,21 @@ def test_pictures_get_gradients_through_the_frozen_head(tmp_path: Path) -> None:
     assert features.grad is not None and features.grad[:, :2].abs().min() > 0
 
 
+def test_speech_that_learned_standardised_features_needs_no_head(tmp_path: Path) -> None:
+    tensors = {
+        "encoder.x": torch.zeros(1),
+        "target.mean": torch.tensor([1.0, 2.0]),
+        "target.std": torch.tensor([2.0, 0.5]),
+    }
+    plain = {key: value for key, value in CONFIG.items() if key != "image_head"}
+    save_release(tmp_path / "ours", tensors, plain, "# card", half=False)
+    found = load_image_head(tmp_path / "ours")
+    assert found.head.embedding_dim == 2 and not any(p.requires_grad for p in found.head.parameters())
+    standardised = np.array([[1.5, 2.0], [-1.0, 0.0]])
+    wanted = standardised / np.linalg.norm(standardised, axis=1, keepdims=True)
+    np.testing.assert_allclose(found.embed(standardised * [2.0, 0.5] + [1.0, 2.0]), wanted, atol=1e-6)
+
+
 def test_a_release_without_a_head_is_named(tmp_path: Path) -> None:
     save_release(tmp_path / "li", {"encoder.x": torch.zeros(1)}, {"kind": "speech-encoder"}, "# card")
     with pytest.raises(CheckpointError, match="li: holds a 'speech-encoder' without an image head"):
