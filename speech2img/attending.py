@@ -19,6 +19,8 @@ from speech2img.seeded_noise import seeded_noise
 
 REGIONS = 4
 """Regions along a side of the picture that a page shows."""
+EMPHASIS = 4.0
+"""How many times an even share of the frames a page shows as black, where no region gives one more."""
 _SIDE, _LABEL, _WIDTH, _ROW, _GAP, _WAVE = 256, 44, 480, 14, 8, 40
 _INK, _PAPER, _LINE = (30, 30, 30), (255, 255, 255), (255, 255, 255)
 
@@ -136,8 +138,8 @@ def attention_page(image: np.ndarray, weights_SHH: np.ndarray, wave: np.ndarray 
     Returns
     -------
     np.ndarray [shape=(rows, columns, 3), uint8]
-        Each row of the heat map is one region over time, from the first frame to the last; dark is much, and the
-        darkest of a row is what it listened to most.
+        Each row of the heat map is one region over time, from the first frame to the last. White is an even share of
+        the frames or less; black is the largest weight of all regions, `EMPHASIS` times an even share at least.
     """
     parts = region_weights(weights_SHH)
     top = _SIDE + 2 * _GAP + (0 if wave is None else _WAVE + _GAP)
@@ -158,9 +160,10 @@ def attention_page(image: np.ndarray, weights_SHH: np.ndarray, wave: np.ndarray 
                 high, low = (middle - round(float(value) * scale) for value in (part.max(), part.min()))
                 pen.line((_LABEL + column, high, _LABEL + column, low), fill=_INK)
     # One strip a region: frames over time.
-    for number, weights in enumerate(parts):
-        shades = 255 - np.round(255 * weights / max(float(weights.max()), 1e-12)).astype(np.uint8)
-        strip = Image.fromarray(shades[None]).resize((_WIDTH, _ROW - 2), Image.Resampling.NEAREST)
+    shares = np.maximum(parts * parts.shape[1] - 1.0, 0.0)
+    shades = 255 - np.round(255 * shares / max(float(shares.max()), EMPHASIS - 1.0)).astype(np.uint8)
+    for number, shade in enumerate(shades):
+        strip = Image.fromarray(shade[None]).resize((_WIDTH, _ROW - 2), Image.Resampling.NEAREST)
         page.paste(strip.convert("RGB"), (_LABEL, top + number * _ROW))
         pen.text((8, top + number * _ROW - 1), str(number + 1), fill=_INK)
     pen.text((_LABEL, top + len(parts) * _ROW + 2), "first word", fill=_INK)

@@ -65,8 +65,13 @@ def test_the_page_shows_where_a_region_listened() -> None:
     assert len(with_wave) == len(page) + 48
     ink = (with_wave[256 + 16 : 256 + 56, 44 : 44 + 480].mean(axis=2) < 128).sum(axis=0)
     assert (ink[:240] == 1).all() and (ink[240:] >= 38).all()
-    # A region that listened everywhere alike is dark everywhere.
-    assert (page[256 + 16 + 14 + 5, 44 : 44 + 480] == 0).all()
+    # A region that listened everywhere alike is white everywhere, and one that hardly preferred a stretch is pale.
+    assert (page[256 + 16 + 14 + 5, 44 : 44 + 480] == 255).all()
+    nearly = np.full_like(weights, 1.0 / len(weights))
+    nearly[2] *= 1.3
+    pale = attention_page(np.full((32, 32, 3), 90, np.uint8), nearly / nearly.sum(axis=0))
+    strips = pale[256 + 16 + 3 : 256 + 16 + 3 + 14 * 16, 44 : 44 + 480]
+    assert 200 < strips.min() < 250
 
 
 def test_the_wave_is_what_the_model_hears(recording: Path) -> None:
