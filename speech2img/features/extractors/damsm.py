@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from speech2img.errors import CheckpointError, ConfigError
+from speech2img.errors import CheckpointError, ConfigError, with_article
 from speech2img.models.generators.attngan.damsm import DAMSM
 from speech2img.models.text_encoders.base import TextEncoder
 from speech2img.models.text_encoders.registry import build_text_encoder
@@ -105,7 +105,7 @@ def open_text_encoder(name: str | Path, *, damsm: ReleasedDAMSM, device: torch.d
     folder = find_release(name)
     tensors, config = load_release(folder)
     if config.get("kind") != "text-encoder":
-        reason = f"holds a {config.get('kind')!r}, not a text encoder"
+        reason = f"holds {with_article(repr(config.get('kind')))}, not a text encoder"
         raise CheckpointError.about(folder, reason, "give a release of 'speech2img import attngan-text-encoder'")
     state = strip_prefix(tensors, f"{TEXT_ENCODER}.")
     network = build_network(build_text_encoder, config.get(TEXT_ENCODER), state, name=str(folder))

@@ -44,7 +44,7 @@ def r_precision(
         Captions a picture chooses among, >= 2.
     num_folds : int
         Folds for the spread; the pictures are dealt by the seed.
-    picture_ids, caption_ids : sequences of str, optional
+    image_ids, caption_ids : sequences of str, optional
         Names: with them a seed draws alike however the files were listed.
     num_bootstrap : int
         Resamples of items for the interval; 0: no interval.
