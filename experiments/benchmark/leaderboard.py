@@ -30,9 +30,16 @@ COLUMNS: Mapping[str, tuple[str, float]] = {
     "coverage": ("coverage %", 100.0),
     "described_class_accuracy": ("species found %", 100.0),
     "spoken_relative_accuracy": ("relative accuracy %", 100.0),
+    "worded_relative_accuracy": ("in words %", 100.0),
+    "manner_relative_accuracy": ("light by manner %", 100.0),
+    "whole_sentence_accuracy": ("whole sentences %", 100.0),
     "nearer_to_training": ("nearer to training %", 100.0),
 }
-"""Metric -> heading and factor, in the order of the table; the first one ranks. Empty columns are left out."""
+"""Metric -> heading and factor, in the order of the table behind the one that ranks. Empty columns are left out."""
+SMALLER_IS_BETTER = "kernel_distance"
+"""What ranks, as the protocol of photographs has it."""
+LARGER_IS_BETTER: Mapping[str, str] = {"songbirds": "spoken_relative_accuracy"}
+"""Corpus -> what ranks there instead, as its protocol has it."""
 FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
 UTTERANCES = 8
 SIDE = 96
@@ -69,7 +76,7 @@ def groups_of(systems: Sequence[System]) -> list[str]:
         group
         for system in systems
         for metric, group in metrics_by_name(system.report)
-        if metric == next(iter(COLUMNS)) and not group.endswith(("pool64", "pool192", "pool768"))
+        if metric == SMALLER_IS_BETTER and not group.endswith(("pool64", "pool192", "pool768"))
     )
     deep = [name for name in names if name.endswith("pool2048")]
     return deep or list(names)
@@ -88,18 +95,20 @@ def cell(row: Mapping[str, Any] | None, factor: float) -> str:
 
 def table_of(systems: Sequence[System], group: str, floor: System | None) -> list[str]:
     """Lines of Markdown: floors first, then systems from the best to the worst by the first column."""
-    rank = next(iter(COLUMNS))
+    larger = LARGER_IS_BETTER.get(systems[0].corpus)
+    rank = larger or SMALLER_IS_BETTER
+    columns = [rank, *(name for name in COLUMNS if name != rank)]
     # Numbers that only some have, such as those of speech, lie under the group without the network's output.
     plain = group.rpartition(", ")[0] if group.endswith("pool2048") else group
 
     def rows_of(system: System, suffix: str = "") -> dict[str, Mapping[str, Any] | None]:
         numbers = metrics_by_name(system.report)
-        return {name: numbers.get((name + suffix, group)) or numbers.get((name + suffix, plain)) for name in COLUMNS}
+        return {name: numbers.get((name + suffix, group)) or numbers.get((name + suffix, plain)) for name in columns}
 
     measured = [(system, rows_of(system)) for system in systems]
     measured = [(system, rows) for system, rows in measured if rows[rank] is not None]
-    measured.sort(key=lambda pair: pair[1][rank]["value"])  # type: ignore[index]
-    shown = [name for name in COLUMNS if any(rows[name] is not None for _, rows in measured)]
+    measured.sort(key=lambda pair: pair[1][rank]["value"], reverse=larger is not None)  # type: ignore[index]
+    shown = [name for name in columns if any(rows[name] is not None for _, rows in measured)]
     if not measured:
         return []
     head = [*(COLUMNS[name][0] for name in shown), "parameters", "s a picture", "processor hours"]
@@ -110,7 +119,7 @@ def table_of(systems: Sequence[System], group: str, floor: System | None) -> lis
         outputs = {group.rpartition(", ")[2]: row for (_, group), row in metrics_by_name(floor.report).items()}
         numbers = metrics_by_name(floor.report)
         output = group.rpartition(", ")[2]
-        floors.append(("*floor*", {name: numbers.get((name, output)) for name in COLUMNS} if outputs else {}))
+        floors.append(("*floor*", {name: numbers.get((name, output)) for name in columns} if outputs else {}))
     for title, rows in floors:
         if any(rows.get(name) is not None for name in shown):
             lines.append(f"| {title} | {' | '.join(cell(rows.get(name), COLUMNS[name][1]) for name in shown)} | | | |")
@@ -152,8 +161,16 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
         "Made from reports by `experiments/benchmark/leaderboard.py`; rules: [benchmark](benchmark/README.md).",
         "",
     ]
-    lines += ["Smaller is better for KID, FID and MIND. Brackets: 95 % intervals. In italics: the same numbers of real"]
-    lines += ["pictures. Nearer to training: 50 % where nothing is memorised.", ""]
+    lines += [
+        "The first column ranks. Smaller is better for KID, FID and MIND. Brackets: 95 % intervals. In italics: the same"
+    ]
+    lines += [
+        "numbers of real pictures. Nearer to training: 50 % where nothing is memorised. Relative accuracy: 0 % where"
+    ]
+    lines += [
+        "pictures ignore what is said, 100 % where they show it as real ones do; whole sentences are not relative.",
+        "",
+    ]
     for corpus in dict.fromkeys(system.corpus for system in systems):
         own = [system for system in systems if system.corpus == corpus]
         lines += [f"## {corpus}", ""]

@@ -87,6 +87,19 @@ def test_systems_are_ranked_with_floors_prices_and_pictures(tmp_path: Path, monk
     assert abs(int(pixels[40, 40, 0]) - 10) < 4 and abs(int(pixels[140, 700, 0]) - 200) < 4
 
 
+def test_songbirds_are_ranked_by_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [report(tmp_path / name, kid, corpus="songbirds") for name, kid in (("near", 0.02), ("right", 0.05))]
+    content = json.loads((folders[1] / "report.json").read_text())
+    next(row for row in content["metrics"] if row["name"] == "spoken_attribute_way")["value"] = 0.75
+    (folders[1] / "report.json").write_text(json.dumps(content))
+    lines = board(tmp_path, *folders, monkeypatch=monkeypatch).splitlines()
+    assert next(line for line in lines if line.startswith("| system")).startswith(
+        "| system | relative accuracy % | KID"
+    )
+    rows = [line.split(" | ")[:2] for line in lines if line.startswith(("| near", "| right"))]
+    assert rows == [["| right", "75"], ["| near", "50"]]
+
+
 def test_two_systems_of_one_name_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
