@@ -163,8 +163,8 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
     ]
     lines += [
         "The first column ranks. Smaller is better for KID, FID and MIND. Brackets: 95 % intervals. In italics: the",
-        "same numbers of real pictures. Nearer to training: 50 % where nothing is memorised. Relative accuracy: 0 % where",
-        "pictures ignore what is said, 100 % where they show it as real ones do; whole sentences are not relative.",
+        "same numbers of real pictures. Nearer to training: 50 % where nothing is memorised. Relative accuracy: 0 %",
+        "where pictures ignore what is said, 100 % where they show it as real ones do; whole sentences: of all.",
         "",
     ]
     for corpus in dict.fromkeys(system.corpus for system in systems):
