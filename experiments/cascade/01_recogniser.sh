@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../common.sh"
 ROOT=${ROOT:-data/songbirds}
 RUNS=${RUNS:-runs/cascade}
-CONDITIONS=${CONDITIONS:-clean,noise20,noise10,telephone}
+CONDITIONS=${CONDITIONS:-clean,noise20,noise10,noise5,telephone}
 step "recogniser" speech2img train recogniser --config "$here/recogniser.toml" --root "$ROOT" --out "$RUNS/recogniser" \
     ${STEPS:+--set "loop.max_steps=$STEPS"}
 step "error rates" python "$here/error_rates.py" --recogniser "$RUNS/recogniser" --root "$ROOT" --split test_seen test \

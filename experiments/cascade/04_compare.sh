@@ -6,7 +6,7 @@ ROOT=${ROOT:-data/songbirds}
 RUNS=${RUNS:-runs/cascade}
 DIRECT=${DIRECT:-songbirds}
 SPLIT=${SPLIT:-test_seen}
-CONDITIONS=${CONDITIONS:-clean,noise20,noise10,telephone}
+CONDITIONS=${CONDITIONS:-clean,noise20,noise10,noise5,telephone}
 measure() {
     local name=$1
     shift

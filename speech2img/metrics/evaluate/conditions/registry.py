@@ -93,6 +93,7 @@ CONDITIONS: dict[str, Condition] = {
     CLEAN: Condition("as recorded", "recordings as they are", None),
     "noise20": Condition("white noise, 20 dB", _noise_words("white", 20), partial(_noise, kind="white", snr_db=20)),
     "noise10": Condition("white noise, 10 dB", _noise_words("white", 10), partial(_noise, kind="white", snr_db=10)),
+    "noise5": Condition("white noise, 5 dB", _noise_words("white", 5), partial(_noise, kind="white", snr_db=5)),
     "noise0": Condition("white noise, 0 dB", _noise_words("white", 0), partial(_noise, kind="white", snr_db=0)),
     "pink10": Condition("pink noise, 10 dB", _noise_words("pink", 10), partial(_noise, kind="pink", snr_db=10)),
     "8khz": Condition("recorded at 8 kHz", "resampled to 8 kHz and back", partial(_source, rate=8_000)),

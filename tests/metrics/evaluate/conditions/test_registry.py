@@ -37,7 +37,9 @@ def test_what_stays_as_it_is_is_left_to_the_model(record: UtteranceRecord) -> No
     assert heard_in("clean", record, seed=0) == record.audio
 
 
-@pytest.mark.parametrize(("condition", "snr_db"), [("noise20", 20), ("noise10", 10), ("noise0", 0), ("pink10", 10)])
+@pytest.mark.parametrize(
+    ("condition", "snr_db"), [("noise20", 20), ("noise10", 10), ("noise5", 5), ("noise0", 0), ("pink10", 10)]
+)
 def test_noise_has_its_ratio(record: UtteranceRecord, condition: str, snr_db: int) -> None:
     y = read_audio(record.audio, sample_rate=RATE)
     added = changed(condition, record) - y
