@@ -19,7 +19,7 @@ other=(--conditions "$CONDITIONS")
 [ -n "${RECORDINGS:-}" ] && other+=(--recordings $RECORDINGS)
 measure direct --model "$DIRECT" "${other[@]}"
 measure cascade --model "$RUNS/cascade" "${other[@]}"
-measure captions --model "$DIRECT" --embeddings captions
+measure captions --model "$RUNS/reader"
 if [ -d "$RUNS/cascade-whisper" ]; then
     export SPEECH2IMG_WHISPER=${WHISPER:?the folder that 03_compose.sh was given}
     measure cascade-whisper --model "$RUNS/cascade-whisper" "${other[@]}"
