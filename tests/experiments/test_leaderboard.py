@@ -5,7 +5,6 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 
 from speech2img.cli.main import build_parser
+from speech2img.encoded_speech import EncodedSpeech
 
 REPO = Path(__file__).parents[2]
 FOLDER = REPO / "experiments" / "benchmark"
@@ -114,24 +114,24 @@ def test_what_a_system_costs_is_counted() -> None:
     facts_of = runpy.run_path(str(FOLDER / "system_facts.py"))["facts_of"]
 
     class Pipe:
-        sampler: Any = torch.nn.Linear(3, 4)
-        needs_frames, weights_sha256 = False, "ab"
-        drawn = 0
+        weights_sha256 = "ab"
 
-        def __init__(self) -> None:
-            self.sampler = torch.nn.Linear(3, 4)
+        def __init__(self, *, needs_frames: bool) -> None:
+            self.needs_frames, self.drawn = needs_frames, 0
+            self.sampler: Any = torch.nn.Linear(3, 4)
             self.sampler.embedding_dim = 3
 
-        def generate(self, embedding: np.ndarray, *, seed: int) -> None:
-            assert embedding.shape == (1, 3)
+        def generate(self, speech: EncodedSpeech, *, seed: int) -> None:
+            assert speech.sentences.shape == (1, 3)
+            assert (speech.frames is None) != self.needs_frames
+            assert speech.frames is None or speech.frames[0].shape == (64, 3)
             self.drawn += 1
 
-    pipe = Pipe()
-    found = facts_of(pipe, title="toy", hours=0.5)
-    assert (found["parameters"], found["title"], found["processor_hours"], pipe.drawn) == (16, "toy", 0.5, 11)
-    assert found["seconds_a_picture"] >= 0
-    framed = SimpleNamespace(needs_frames=True, weights_sha256="ab", network=torch.nn.Linear(2, 2))
-    assert facts_of(framed, title="t", hours=None)["seconds_a_picture"] is None
+    for needs_frames in (False, True):
+        pipe = Pipe(needs_frames=needs_frames)
+        found = facts_of(pipe, title="toy", hours=0.5)
+        assert (found["parameters"], found["title"], found["processor_hours"], pipe.drawn) == (16, "toy", 0.5, 11)
+        assert found["seconds_a_picture"] >= 0
 
 
 def test_a_queue_goes_on_where_it_was_cut(tmp_path: Path) -> None:
