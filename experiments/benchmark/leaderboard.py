@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from speech2img.metrics.report.saved import metrics_by_name
 from speech2img.storage.atomic import atomic_path, write_text
@@ -42,7 +42,7 @@ LARGER_IS_BETTER: Mapping[str, str] = {"songbirds": "spoken_relative_accuracy"}
 """Corpus -> what ranks there instead, as its protocol has it."""
 FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
 UTTERANCES = 8
-SIDE = 96
+SIDE, LABEL = 96, 136
 
 
 @dataclass(frozen=True)
@@ -144,13 +144,15 @@ def fixed_utterances(systems: Sequence[System]) -> list[dict[str, Any]]:
 
 
 def sheet_of(systems: Sequence[System], utterances: Sequence[Mapping[str, Any]]) -> Image.Image:
-    """Pictures of the utterances, a row a system in the order given."""
-    sheet = Image.new("RGB", (SIDE * len(utterances), SIDE * len(systems)), "white")
+    """Pictures of the utterances, a row a system in the order given, behind its title."""
+    sheet = Image.new("RGB", (LABEL + SIDE * len(utterances), SIDE * len(systems)), "white")
+    pen = ImageDraw.Draw(sheet)
     for row, system in enumerate(systems):
+        pen.text((4, SIDE * row + SIDE // 2), system.title, fill="black", anchor="lm")
         for column, entry in enumerate(utterances):
             path = system.folder / "pictures" / f"{entry['id'].replace('/', '__')}.png"
             with Image.open(path) as image:
-                sheet.paste(image.convert("RGB").resize((SIDE, SIDE)), (SIDE * column, SIDE * row))
+                sheet.paste(image.convert("RGB").resize((SIDE, SIDE)), (LABEL + SIDE * column, SIDE * row))
     return sheet
 
 
@@ -183,7 +185,6 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
             with atomic_path(out.parent / name) as path:
                 Image.fromarray(np.asarray(sheet)).save(path, format="JPEG", quality=90)
             lines += ["### The same utterances", "", f"![a row a system, a column an utterance]({name})", ""]
-            lines += [f"Rows: {', '.join(system.title for system in painted)}.", ""]
             lines += [f"{number}. “{entry['text']}”" for number, entry in enumerate(utterances, start=1)]
             lines += [""]
     write_text(out, "\n".join(lines).rstrip() + "\n")

@@ -80,11 +80,13 @@ def test_systems_are_ranked_with_floors_prices_and_pictures(tmp_path: Path, monk
     assert good == "| our flow | 20 [19, 21] | 25 | 50 | 12.3 M | 0.25 | 1 |"
     assert bad == "| bad | 50 [49, 51] | 25 | 50 | – | – | – |"
     assert "pool64" not in page and lines.index("## cub100") < lines.index("## songbirds")
-    assert "1. “bird 00/a_0”" in lines and "8. “bird 14/a_0”" in lines and "Rows: bad, our flow." in lines
+    assert "1. “bird 00/a_0”" in lines and "8. “bird 14/a_0”" in lines
     with Image.open(tmp_path / "leaderboard-cub100.jpg") as sheet:
         pixels = np.asarray(sheet)
-    assert pixels.shape == (2 * 96, 8 * 96, 3)
-    assert abs(int(pixels[40, 40, 0]) - 10) < 4 and abs(int(pixels[140, 700, 0]) - 200) < 4
+    assert pixels.shape == (2 * 96, 136 + 8 * 96, 3)
+    assert abs(int(pixels[40, 176, 0]) - 10) < 4 and abs(int(pixels[140, 836, 0]) - 200) < 4
+    # The title of each row stands before it.
+    assert pixels[:96, :136].min() < 64 and pixels[96:, :136].min() < 64
 
 
 def test_songbirds_are_ranked_by_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
