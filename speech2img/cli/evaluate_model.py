@@ -65,8 +65,9 @@ def run_model(args: argparse.Namespace) -> int:
     unusable: list[AudioError] = []
 
     def name(error: AudioError) -> None:
-        unusable.append(error)
-        notice(error)
+        if str(error) not in map(str, unusable):
+            unusable.append(error)
+            notice(error)
 
     extras += voices_and_conditions(
         args, manifest, pipe, judge, store, num_utterances=args.limit or LIMIT, on_error=name
@@ -86,6 +87,7 @@ def run_model(args: argparse.Namespace) -> int:
         extras=extras,
         attention=_attention(pipe, args.seed),
         notes=notes,
+        on_error=lambda _, error: name(error),
         ema=_averaged(args),
         seed=args.seed,
         out=out,

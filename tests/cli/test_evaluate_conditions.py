@@ -71,3 +71,35 @@ def test_a_damaged_recording_is_named_and_the_report_is_written(
     assert "3_1.wav" in line and "bug" not in line
     notes = json.loads((tmp_path / "report" / "report.json").read_text())["notes"]
     assert len([note for note in notes if "festival: 1 of 12 recordings could not be used" in note]) == 1
+
+
+def test_a_damaged_recording_of_the_corpus_is_left_out_and_the_others_count(
+    corpus: Path,
+    tmp_path: Path,
+    make_release: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(evaluate_model, "_judge", lambda *_: ColorJudge())
+    model = make_release(tmp_path / "model")
+    words = ["evaluate", "--model", str(model), "--root", str(corpus), "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    recordings = sorted((corpus / "audio").rglob("*.wav"))
+    for damaged in recordings[1::5]:
+        damaged.write_bytes(b"RIFF, and no more")
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "report"), "--conditions", "clean"]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
+    assert len(lines) == len(recordings[1::5]) and all("bug" not in line for line in lines)
+    whole, part = (json.loads((tmp_path / name / "utterances.json").read_text()) for name in ("whole", "report"))
+    left_out = len(recordings[1::5])
+    assert {one["id"] for one in part} < {one["id"] for one in whole} and len(part) == len(whole) - left_out
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    (note,) = [note for note in report["notes"] if "are not counted" in note]
+    assert f": {left_out} of {len(whole)} recordings could not be used and are not counted; the first: " in note
+    assert report["corpus"]["utterances"] == len(part)
+    # Where fewer than two are left there is nothing to measure.
+    for damaged in recordings[:-1]:
+        damaged.write_bytes(b"RIFF, and no more")
+    assert main([*words, str(tmp_path / "none")]) == 1
+    assert not (tmp_path / "none").exists()

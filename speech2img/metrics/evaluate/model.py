@@ -1,6 +1,7 @@
 """The whole measurement of a model: utterances in, pictures judged, report out."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from speech2img.metrics.evaluate.model_groups import (
     OWN_VOICES,
     EvaluatedGroup,
     GroupMeasure,
+    OnError,
     SpeechPipeline,
     choose_utterances,
     generate_group,
@@ -32,7 +34,6 @@ from speech2img.metrics.evaluate.yardsticks.training_images import TrainingImage
 from speech2img.metrics.functional.memorisation import memorisation
 from speech2img.metrics.functional.spoken_attributes import per_image
 from speech2img.metrics.images.real_images import ImageStoreLike, RealImages
-from speech2img.metrics.images.sets import repetition_note
 from speech2img.metrics.report.html_page import PageData, write_page
 from speech2img.metrics.report.place import require_report_place
 from speech2img.metrics.report.report import MetricReport
@@ -57,6 +58,7 @@ def evaluate_pipeline(
     extras: Sequence[GroupMeasure] = (),
     attention: DrawAttention | None = None,
     notes: Sequence[str] = (),
+    on_error: OnError | None = None,
     ema: str = "not told",
     out: Path,
     progress: bool = True,
@@ -96,6 +98,8 @@ def evaluate_pipeline(
         Draws what an image listened to; None for a model that attends to nothing.
     notes : sequence of str
         What a reader of the report must know of what it was given.
+    on_error : callable, optional
+        Called with an utterance whose recording cannot be used, and the error; by default the error is raised.
     ema : str
         Whether the generator's weights are averaged over the training, in words; goes with every number.
     out : Path
@@ -116,6 +120,8 @@ def evaluate_pipeline(
         If there is neither a judge nor a network, or a split is a training split.
     DataError
         If a split has no recorded utterances.
+    AudioError
+        If a recording cannot be used, and nobody is to be told; or fewer than two of a split can.
     """
     # What can be refused before anything is generated.
     require_report_place(out)
@@ -133,13 +139,12 @@ def evaluate_pipeline(
     facts = facts_of(manifest)
     kind = facts.classes
     groups: list[EvaluatedGroup] = []
+    generate = partial(generate_group, real=real_images, seed=seed, on_error=on_error, progress=progress)
     for split in splits:
         recorded = utterances_of(manifest, [split], by_manner=facts.manner)
         records = choose_utterances(recorded, count=num_utterances, seed=seed)
         first = sum(len(group.records) for group in groups)
-        groups.append(
-            generate_group(pipeline, records, group_name(split, kind), first, real_images, seed=seed, progress=progress)
-        )
+        groups.append(generate(pipeline, records, group_name(split, kind), first))
     # The report; it names languages only where there are several.
     codes = sorted({record.language for group in groups for record in group.records})
     several = len(codes) > 1
@@ -162,13 +167,8 @@ def evaluate_pipeline(
         },
         settings={"seed": seed, "utterances a split": num_utterances, "real pictures": real_images.protocol},
         judge_accuracy=dict(judge.accuracy) if judge is not None else {},
-        notes=list(notes),
+        notes=[*notes, *(note for group in groups for note in group.notes())],
     )
-    # Say where images repeat.
-    for group in groups:
-        distinct = len({image.tobytes() for image in group.images})
-        if note := repetition_note(f"{group.name}, generated", distinct, len(group.images)):
-            report.notes.append(note)
     # What the judge reads, and how far the images are from real ones.
     readings, real_readings = _judge_all(report, groups, judge, kind=kind, seed=seed, progress=progress)
     training = None

@@ -1,6 +1,6 @@
 """The utterances that a model is measured on: how they are chosen, and by group the images that it makes of them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, overload
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import MetricError
+from speech2img.errors import AudioError, MetricError
 from speech2img.metrics.images.real_images import RealImages
+from speech2img.metrics.images.sets import repetition_note
 from speech2img.metrics.report.report import MetricReport
 from speech2img.storage.progress import Progress
 
@@ -81,10 +82,27 @@ class EvaluatedGroup:
     images: NDArray[np.uint8]
     real: NDArray[np.uint8]
     first_index: int
+    unusable: tuple[AudioError, ...] = ()
+    """What was wrong with the recordings that could not be used; their utterances are not among the records."""
+
+    def notes(self) -> list[str]:
+        """What a reader of the report must know: recordings left out, and images that repeat."""
+        notes = []
+        if self.unusable:
+            count = len(self.records) + len(self.unusable)
+            notes.append(
+                f"{self.name}: {len(self.unusable)} of {count} recordings could not be used and are not counted; "
+                f"the first: {self.unusable[0]}."
+            )
+        distinct = len({image.tobytes() for image in self.images})
+        repeated = repetition_note(f"{self.name}, generated", distinct, len(self.images))
+        return [*notes, *([repeated] if repeated else [])]
 
 
 GroupMeasure = Callable[[MetricReport, EvaluatedGroup], None]
 """Adds rows about one group to the report."""
+OnError = Callable[[UtteranceRecord, AudioError], None]
+"""Told of an utterance whose recording cannot be used."""
 
 
 def group_name(split: str, kind: str) -> str:
@@ -210,12 +228,13 @@ def generate_group(
     records: list[UtteranceRecord],
     name: str,
     first_index: int,
-    real: RealImages,
     *,
+    real: RealImages,
     seed: int,
+    on_error: OnError | None = None,
     progress: bool,
 ) -> EvaluatedGroup:
-    """Hear the recordings, generate an image of each, and read the real ones.
+    """Hear the recordings, generate an image of each that can be used, and read the real ones.
 
     Parameters
     ----------
@@ -231,22 +250,57 @@ def generate_group(
         The corpus's images.
     seed : int
         Of the noise.
+    on_error : callable, optional
+        Called with an utterance whose recording cannot be used, and the error; by default the error is raised.
     progress : bool
         Show a progress bar.
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be used, and nobody is to be told; or fewer than two can.
     """
+    used: list[UtteranceRecord] = []
+    unusable: list[AudioError] = []
     embeddings: list[NDArray[np.float32]] = []
     images: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
+
+    def leave_out(record: UtteranceRecord, error: AudioError) -> None:
+        if on_error is None:
+            raise error
+        on_error(record, error)
+        unusable.append(error)
+
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
-        for start, chunk in _chunks(records):
-            speech = speech_of(pipeline, chunk)
-            embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
-            images.append(pipeline.generate(speech, seed=seed, first_index=first_index + start)[:, 0])
-            real_parts.append(real.read([record.item_id for record in chunk]))
+        for start in range(0, len(records), CHUNK):
+            chunk = records[start : start + CHUNK]
+            for heard, speech in _heard(pipeline, chunk, leave_out):
+                embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
+                images.append(pipeline.generate(speech, seed=seed, first_index=first_index + len(used))[:, 0])
+                real_parts.append(real.read([record.item_id for record in heard]))
+                used += heard
             bar.update(len(chunk))
-    return EvaluatedGroup(
-        name, records, np.concatenate(embeddings), np.concatenate(images), np.concatenate(real_parts), first_index
-    )
+    if unusable and len(used) < 2:
+        raise unusable[0]
+    made, real_images = np.concatenate(images), np.concatenate(real_parts)
+    return EvaluatedGroup(name, used, np.concatenate(embeddings), made, real_images, first_index, tuple(unusable))
+
+
+def _heard(
+    pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], leave_out: OnError
+) -> list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]]:
+    """Speech of utterances: of all at once, or where a recording cannot be used of one after the other."""
+    try:
+        return [(records, speech_of(pipeline, records))]
+    except AudioError:
+        heard: list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]] = []
+    for record in records:
+        try:
+            heard.append(([record], speech_of(pipeline, [record])))
+        except AudioError as error:
+            leave_out(record, error)
+    return heard
 
 
 def speech_of(
@@ -257,8 +311,3 @@ def speech_of(
     if pipeline.needs_frames:
         return pipeline.encode_speech(recordings)
     return pipeline.encode_paths(recordings) if embeddings is None else embeddings
-
-
-def _chunks(records: list[UtteranceRecord]) -> Iterator[tuple[int, list[UtteranceRecord]]]:
-    for start in range(0, len(records), CHUNK):
-        yield start, records[start : start + CHUNK]

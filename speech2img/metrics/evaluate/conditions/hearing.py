@@ -1,7 +1,7 @@
 """Recordings as a model hears them in a condition, where one that cannot be used need not end the measurement."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,10 @@ from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError
 from speech2img.metrics.evaluate.conditions.registry import heard_in
-from speech2img.metrics.evaluate.model_groups import SpeechPipeline
+from speech2img.metrics.evaluate.model_groups import OnError, SpeechPipeline
 
 Speech = NDArray[np.float32] | EncodedSpeech
 """What a generator takes: embeddings, or with frames where it needs them."""
-OnError = Callable[[UtteranceRecord, AudioError], None]
 
 
 def heard_runs(
