@@ -4,7 +4,7 @@
 #
 #   bash experiments/benchmark/songbirds/02_train.sh SYSTEM
 #
-#   SYSTEM   li2020, s2igan, ours, latent-flow, latent-flow-frames, s2ivq-d, s2ivq-d-published, attngan, attngan-no-damsm,
+#   SYSTEM   li2020, s2igan, ours, latent-flow (default), latent-flow-frames, s2ivq-d, s2ivq-d-published, attngan, attngan-no-damsm,
 #            attngan-no-attention or stackgan-v1; the whole model is $RUNS/SYSTEM afterwards
 #
 # GOOGLENET: weights of BVLC's GoogLeNet, for ours; TRUNK: release of 'speech2img import efficientnet-lite0', for attngan.
@@ -14,7 +14,7 @@ RUNS=${RUNS:-runs/benchmark-songbirds}
 MINUTES=${MINUTES:-20}
 narrow=experiments/comparison
 quick=experiments/songbirds/quickstart
-system=${1:-}
+system=${1:-latent-flow}
 
 # train PERCENT NAME KIND ARGUMENT...: a training that has so much of the minutes; its run is $RUNS/NAME
 train() {

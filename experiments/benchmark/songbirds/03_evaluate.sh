@@ -4,7 +4,7 @@ source "$(dirname "$0")/../../common.sh"
 ROOT=${ROOT:-data/benchmark-songbirds}
 RUNS=${RUNS:-runs/benchmark-songbirds}
 MINUTES=${MINUTES:-20}
-system=${1:?name a system of 02_train.sh}
+system=${1:-latent-flow}
 step "evaluate" speech2img evaluate --model "$RUNS/$system" --root "$ROOT" --split test_seen test --limit 350 --seed 0 \
     --out "$RUNS/report-$system"
 step "facts" python "$here/../system_facts.py" "$RUNS/$system" --out "$RUNS/report-$system" --title "$system" \
