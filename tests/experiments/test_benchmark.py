@@ -1,9 +1,7 @@
 """The protocol of the benchmark: what it names exists, and the recipes do what it says."""
 
-import os
 import runpy
 import shlex
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.script_calls import calls_of
 
 from speech2img.cli.main import build_parser
 from speech2img.corpora.readers.cub100.photographs import read_named_crops
@@ -33,20 +32,7 @@ def protocol() -> dict[str, Any]:
 @pytest.fixture
 def calls(tmp_path: Path) -> Callable[[str], list[list[str]]]:
     """What a recipe calls, each call as its words."""
-    stub = tmp_path / "bin" / "speech2img"
-    stub.parent.mkdir()
-    stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{tmp_path}/calls'; echo >> '{tmp_path}/calls'\n")
-    stub.with_name("python").write_text("#!/usr/bin/env bash\n")
-    for file in stub.parent.iterdir():
-        file.chmod(0o755)
-
-    def run(name: str) -> list[list[str]]:
-        kept = {key: value for key, value in os.environ.items() if key not in ("SPEECH2IMG_VENV", "ROOT", "RUNS")}
-        environ = kept | {"PATH": f"{stub.parent}:{kept['PATH']}", "SPEECH2IMG_REALDATA": "DATA"}
-        subprocess.run(["bash", str(FOLDER / name)], env=environ, check=True, capture_output=True, timeout=60)
-        return [shlex.split(line) for line in (tmp_path / "calls").read_text().splitlines()]
-
-    return run
+    return lambda name: calls_of(FOLDER / name, folder=tmp_path, variables={"SPEECH2IMG_REALDATA": "DATA"})
 
 
 def test_the_recipe_prepares_the_corpus_of_the_protocol(protocol, calls) -> None:

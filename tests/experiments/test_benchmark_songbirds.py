@@ -1,7 +1,5 @@
 """The benchmark on songbirds: scripts do what the protocol says, every recipe is read, and a system has one price."""
 
-import os
-import shlex
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.script_calls import calls_of
 
 from speech2img.cli.main import build_parser
 from speech2img.metrics.evaluate.registry import METRICS
@@ -33,23 +32,10 @@ def protocol() -> dict[str, Any]:
 @pytest.fixture
 def calls(tmp_path: Path) -> Run:
     """What a script calls of ours, each call as its words."""
-    stub = tmp_path / "bin" / "speech2img"
-    stub.parent.mkdir()
-    stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{tmp_path}/calls'; echo >> '{tmp_path}/calls'\n")
-    stub.with_name("python").write_text("#!/usr/bin/env bash\n")
-    for file in stub.parent.iterdir():
-        file.chmod(0o755)
 
     def run(name: str, *arguments: str, **variables: str) -> list[list[str]]:
-        kept = {
-            key: value for key, value in os.environ.items() if key not in ("SPEECH2IMG_VENV", "ROOT", "RUNS", "MINUTES")
-        }
-        environ = kept | {"PATH": f"{stub.parent}:{kept['PATH']}", "GOOGLENET": "googlenet.npz"} | variables
-        (tmp_path / "calls").unlink(missing_ok=True)
-        subprocess.run(
-            ["bash", str(FOLDER / name), *arguments], env=environ, check=True, capture_output=True, timeout=60
-        )
-        return [shlex.split(line) for line in (tmp_path / "calls").read_text().splitlines()]
+        given = {"GOOGLENET": "googlenet.npz"} | variables
+        return calls_of(FOLDER / name, *arguments, folder=tmp_path, variables=given)
 
     return run
 

@@ -1,12 +1,10 @@
 """The scripts of the cascade's comparison: what they count, and that each call is one that the command line knows."""
 
-import os
 import runpy
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.script_calls import calls_of
 
 from speech2img.cli.main import build_parser
 from speech2img.config import load_settings
@@ -42,19 +40,10 @@ def test_lost_words_are_those_that_the_caption_says() -> None:
 
 @pytest.mark.parametrize("name", ["01_recogniser", "02_text_encoder", "03_compose", "04_compare"])
 def test_every_call_is_known(name: str, tmp_path: Path) -> None:
-    stub = tmp_path / "bin" / "speech2img"
-    stub.parent.mkdir()
-    stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >> '{tmp_path}/calls'; echo >> '{tmp_path}/calls'\n")
-    stub.with_name("python").write_text("#!/usr/bin/env bash\n")
-    for file in stub.parent.iterdir():
-        file.chmod(0o755)
     (tmp_path / "runs" / "cascade-whisper").mkdir(parents=True)
     changes = {"RUNS": str(tmp_path / "runs"), "WHISPER": "models/whisper", "STEPS": "4", "RECORDINGS": "a b"}
-    kept = {key: value for key, value in os.environ.items() if key not in ("SPEECH2IMG_VENV", "ROOT")}
-    environment = {**kept, "PATH": f"{stub.parent}:{kept['PATH']}", **changes}
-    subprocess.run(["bash", str(FOLDER / f"{name}.sh")], check=True, env=environment, capture_output=True, timeout=60)
+    calls = calls_of(FOLDER / f"{name}.sh", folder=tmp_path, variables=changes)
     parser = build_parser()
-    calls = [shlex.split(line) for line in (tmp_path / "calls").read_text().splitlines()]
     assert calls and all(parser.parse_args(words).verb == words[0] for words in calls)
 
 
