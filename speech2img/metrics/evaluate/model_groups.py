@@ -1,6 +1,7 @@
 """The utterances that a model is measured on: how they are chosen, and by group the images that it makes of them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, overload
 
@@ -291,10 +292,9 @@ def _heard(
     pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], leave_out: OnError
 ) -> list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]]:
     """Speech of utterances: of all at once, or where a recording cannot be used of one after the other."""
-    try:
+    with suppress(AudioError):
         return [(records, speech_of(pipeline, records))]
-    except AudioError:
-        heard: list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]] = []
+    heard: list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]] = []
     for record in records:
         try:
             heard.append(([record], speech_of(pipeline, [record])))
