@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from speech2img.errors import DataError, Speech2ImgError
 from speech2img.metrics.report.saved import metrics_by_name
 from speech2img.storage.atomic import atomic_path, write_text
 from speech2img.storage.reading import read_json
@@ -41,6 +42,8 @@ SMALLER_IS_BETTER = "kernel_distance"
 LARGER_IS_BETTER: Mapping[str, str] = {"songbirds": "spoken_relative_accuracy"}
 """Corpus -> what ranks there instead, as its protocol has it."""
 FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
+PARTS: Mapping[str, type] = {"model": dict, "corpus": dict, "metrics": list}
+"""Parts of a report that are read; a floor has the last alone."""
 UTTERANCES = 8
 SIDE, LABEL = 96, 136
 
@@ -64,10 +67,13 @@ class System:
         return str(self.report["corpus"].get("name", "pictures"))
 
 
-def read_system(folder: Path) -> System:
-    """A system from the folder of its report; DataError names the file that cannot be read."""
-    facts = folder / "system.json"
-    return System(folder, read_json(folder / "report.json"), read_json(facts) if facts.is_file() else {})
+def read_system(folder: Path, *, needs: Sequence[str] = tuple(PARTS)) -> System:
+    """A system from the folder of its report; DataError names a file that cannot be read, or lacks a part."""
+    path, facts = folder / "report.json", folder / "system.json"
+    report = read_json(path)
+    if not isinstance(report, dict) or not all(isinstance(report.get(part), PARTS[part]) for part in needs):
+        raise DataError.about(path, f"is no report with {', '.join(needs)}", "name folders of 'speech2img evaluate'")
+    return System(folder, report, read_json(facts) if facts.is_file() else {})
 
 
 def groups_of(systems: Sequence[System]) -> list[str]:
@@ -197,11 +203,15 @@ def main() -> int:
     parser.add_argument("--floor", type=Path, metavar="DIR", help="report of 04_floor.sh")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     args = parser.parse_args()
-    systems = [read_system(folder) for folder in sorted(args.reports)]
-    names = [(system.corpus, system.title) for system in systems]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        parser.error(f"two systems are called {twice[1]!r}: give one another --title (system_facts.py)")
-    write_leaderboard(systems, None if args.floor is None else read_system(args.floor), args.out)
+    try:
+        systems = [read_system(folder) for folder in sorted(args.reports)]
+        floor = None if args.floor is None else read_system(args.floor, needs=["metrics"])
+        names = [(system.corpus, system.title) for system in systems]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            parser.error(f"two systems are called {twice[1]!r}: give one another --title (system_facts.py)")
+        write_leaderboard(systems, floor, args.out)
+    except Speech2ImgError as error:
+        parser.exit(error.exit_code, f"leaderboard: {error}\n")
     print(args.out)
     return 0
 

@@ -57,14 +57,18 @@ def main() -> int:
     args = parser.parse_args()
     import torch
 
+    from speech2img.errors import Speech2ImgError
     from speech2img.generation import EmbeddingsToImage
     from speech2img.storage.atomic import write_json
     from speech2img.storage.releases.release_name import release_name
 
     torch.set_num_threads(1)
-    pipe = EmbeddingsToImage.load(args.model, device="cpu")
-    found = facts_of(pipe, title=args.title or release_name(args.model), hours=args.hours)
-    write_json(args.out / FACTS, found)
+    try:
+        pipe = EmbeddingsToImage.load(args.model, device="cpu")
+        found = facts_of(pipe, title=args.title or release_name(args.model), hours=args.hours)
+        write_json(args.out / FACTS, found)
+    except Speech2ImgError as error:
+        parser.exit(error.exit_code, f"system_facts: {error}\n")
     print(f"{args.out / FACTS}: {found['parameters']:,} parameters, {found['seconds_a_picture']} s a picture")
     return 0
 

@@ -51,18 +51,21 @@ def test_the_help_names_every_condition_without_loading_what_makes_them() -> Non
         assert name in shown
 
 
-def test_a_damaged_recording_is_named_and_the_report_is_written(
-    corpus: Path,
-    tmp_path: Path,
-    make_release: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def judged(
+    corpus: Path, tmp_path: Path, make_release: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """The words of a call that a judge of colours grades, up to the folder of its report."""
     monkeypatch.setattr(evaluate_model, "_judge", lambda *_: ColorJudge())
     model = make_release(tmp_path / "model")
+    return ["evaluate", "--model", str(model), "--root", str(corpus), "--device", "cpu", "--out"]
+
+
+def test_a_damaged_recording_is_named_and_the_report_is_written(
+    corpus: Path, judged: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(corpus / "audio", tmp_path / "festival" / "audio")
-    words = ["evaluate", "--model", str(model), "--root", str(corpus), "--recordings", str(tmp_path / "festival")]
-    words += ["--out", str(tmp_path / "report"), "--device", "cpu"]
+    words = [*judged, str(tmp_path / "report"), "--recordings", str(tmp_path / "festival")]
     assert main(words) == 0
     (tmp_path / "festival" / "audio" / "3_1.wav").write_bytes(b"RIFF, and no more")
     capsys.readouterr()
@@ -74,21 +77,14 @@ def test_a_damaged_recording_is_named_and_the_report_is_written(
 
 
 def test_a_damaged_recording_of_the_corpus_is_left_out_and_the_others_count(
-    corpus: Path,
-    tmp_path: Path,
-    make_release: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    corpus: Path, judged: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evaluate_model, "_judge", lambda *_: ColorJudge())
-    model = make_release(tmp_path / "model")
-    words = ["evaluate", "--model", str(model), "--root", str(corpus), "--device", "cpu", "--out"]
-    assert main([*words, str(tmp_path / "whole")]) == 0
+    assert main([*judged, str(tmp_path / "whole")]) == 0
     recordings = sorted((corpus / "audio").rglob("*.wav"))
     for damaged in recordings[1::5]:
         damaged.write_bytes(b"RIFF, and no more")
     capsys.readouterr()
-    assert main([*words, str(tmp_path / "report"), "--conditions", "clean"]) == 1
+    assert main([*judged, str(tmp_path / "report"), "--conditions", "clean"]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("speech2img:")]
     assert len(lines) == len(recordings[1::5]) and all("bug" not in line for line in lines)
     whole, part = (json.loads((tmp_path / name / "utterances.json").read_text()) for name in ("whole", "report"))
@@ -101,5 +97,5 @@ def test_a_damaged_recording_of_the_corpus_is_left_out_and_the_others_count(
     # Where fewer than two are left there is nothing to measure.
     for damaged in recordings[:-1]:
         damaged.write_bytes(b"RIFF, and no more")
-    assert main([*words, str(tmp_path / "none")]) == 1
+    assert main([*judged, str(tmp_path / "none")]) == 1
     assert not (tmp_path / "none").exists()

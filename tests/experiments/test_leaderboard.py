@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import program_environment
 from PIL import Image
 
 from speech2img.cli.main import build_parser
@@ -110,6 +111,37 @@ def test_two_systems_of_one_name_are_refused(
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(FOLDER / "leaderboard.py"), run_name="__main__")
     assert ended.value.code == 2 and "two systems are called 'same'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"metrics": [', "is not valid JSON"),
+        ('{"metrics": 3}', "is no report with model, corpus, metrics"),
+        (None, "No such file"),
+    ],
+)
+def test_what_is_no_report_is_one_line(tmp_path: Path, content: str | None, reason: str) -> None:
+    if content is not None:
+        (tmp_path / "report.json").write_text(content)
+    command = [
+        sys.executable,
+        str(FOLDER / "leaderboard.py"),
+        "--reports",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "L.md"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=program_environment())
+    assert done.returncode == 1 and done.stderr.startswith(f"leaderboard: {tmp_path / 'report.json'}: ")
+    assert reason in done.stderr and done.stderr.count("\n") == 1 and not (tmp_path / "L.md").exists()
+
+
+def test_a_model_that_paints_nothing_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / "system_facts.py"), "hear-anyone", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=program_environment())
+    assert done.returncode == 1 and done.stderr.startswith("system_facts: ") and "not a generator" in done.stderr
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
 
 
 def test_what_a_system_costs_is_counted() -> None:
