@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# A row of the table, by the command of protocol.toml. MODEL: run or release of the system; REPORT: where its report goes.
-# INCEPTION: release of 'speech2img import fid-inception'.
+# A row of the table, by the command of protocol.toml: what SYSTEM ($RUNS/SYSTEM, latent-flow if none is named) paints of utterances and
+# photographs that it never met, and what it costs. INCEPTION: release of 'speech2img import fid-inception'.
 source "$(dirname "$0")/../common.sh"
 ROOT=${ROOT:-data/benchmark}
 RUNS=${RUNS:-runs/benchmark}
-MODEL=${MODEL:-$RUNS/generator}
-step "evaluate" speech2img evaluate --model "$MODEL" --root "$ROOT" --split test test_seen --limit 1000 --seed 0 \
-    --features googlenet --inception "${INCEPTION:-weights/fid-inception}" --allow-small --out "${REPORT:-$RUNS/report-$(basename "$MODEL")}"
+MINUTES=${MINUTES:-60}
+system=${1:-latent-flow}
+step "evaluate" speech2img evaluate --model "$RUNS/$system" --root "$ROOT" --split test test_seen --limit 1000 --seed 0 \
+    --features googlenet --inception "${INCEPTION:-weights/fid-inception}" --allow-small --out "$RUNS/report-$system"
+step "facts" python "$here/system_facts.py" "$RUNS/$system" --out "$RUNS/report-$system" --title "$system" \
+    --hours "$(awk "BEGIN { print $MINUTES / 60 }")"

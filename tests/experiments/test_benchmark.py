@@ -2,6 +2,7 @@
 
 import runpy
 import shlex
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.script_calls import calls_of
+from helpers.script_calls import calls_of, trainings_of
 
 from speech2img.cli.main import build_parser
 from speech2img.corpora.readers.cub100.photographs import read_named_crops
@@ -22,6 +23,7 @@ from speech2img.training.stages import STAGES
 
 REPO = Path(__file__).parents[2]
 FOLDER = REPO / "experiments" / "benchmark"
+SYSTEMS = ["latent-flow", "ours", "s2igan", "li2020"]
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +32,15 @@ def protocol() -> dict[str, Any]:
 
 
 @pytest.fixture
-def calls(tmp_path: Path) -> Callable[[str], list[list[str]]]:
+def calls(tmp_path: Path) -> Callable[..., list[list[str]]]:
     """What a recipe calls, each call as its words."""
-    return lambda name: calls_of(FOLDER / name, folder=tmp_path, variables={"SPEECH2IMG_REALDATA": "DATA"})
+    return lambda name, *arguments: calls_of(
+        FOLDER / name, *arguments, folder=tmp_path, variables={"SPEECH2IMG_REALDATA": "DATA"}
+    )
 
 
 def test_the_recipe_prepares_the_corpus_of_the_protocol(protocol, calls) -> None:
-    prepare, synthesize, features, latents, extract = (
+    prepare, synthesize, features, detail, latents, extract = (
         build_parser().parse_args(words) for words in calls("01_corpus.sh")
     )
     wanted = protocol["corpus"]
@@ -49,6 +53,7 @@ def test_the_recipe_prepares_the_corpus_of_the_protocol(protocol, calls) -> None
     )
     assert features.name == extract.features == protocol["encoder"]["features"]
     assert latents.image_size == wanted["image_size"]
+    assert detail.teacher == features.teacher and detail.side < features.side
 
 
 def test_the_shared_encoder_is_the_one_of_the_protocol(protocol, calls) -> None:
@@ -63,13 +68,49 @@ def test_the_shared_encoder_is_the_one_of_the_protocol(protocol, calls) -> None:
 def test_the_recipe_evaluates_by_the_command_of_the_protocol(protocol, calls) -> None:
     wanted = protocol["evaluation"]
     words = shlex.split(wanted["command"])[1:]
-    (called,) = calls("03_evaluate.sh")
-    named = {"MODEL": "runs/benchmark/generator", "REPORT": "runs/benchmark/report-generator"}
+    (called,) = calls("03_evaluate.sh", "ours")
+    named = {"MODEL": "runs/benchmark/ours", "REPORT": "runs/benchmark/report-ours"}
     assert called == [named.get(word, word) for word in words]
     args = build_parser().parse_args(words)
     assert (args.split, args.limit, args.seed) == (wanted["splits"], wanted["utterances"], wanted["seed"])
     assert {wanted["rank_by"], *wanted["also"]} <= METRICS.keys()
     assert set(wanted["splits"]).isdisjoint(protocol["budget"]["trained_on"] + protocol["budget"]["chosen_on"])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_has_an_hour_and_the_shared_encoder(protocol, calls, system: str) -> None:
+    trainings = trainings_of(calls("05_train.sh", system))
+    loops, budget = [settings.loop for _, settings in trainings], protocol["budget"]
+    assert sum(loop.max_processor_minutes for loop in loops) == pytest.approx(60 * budget["processor_hours"])
+    assert {loop.threads for loop in loops} == {budget["threads"]} and {loop.seed for loop in loops} == {budget["seed"]}
+    assert {args.role for args, _ in trainings} <= set(budget["counted"])
+    heard = [settings.embeddings for _, settings in trainings]
+    assert set(heard) <= {protocol["encoder"]["embeddings"], "picture"} and heard[-1] != "picture"
+    assert Path(trainings[-1][0].out).name == system
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_paints_as_large_as_the_protocol_says(protocol, calls, system: str) -> None:
+    settings = [settings for args, settings in trainings_of(calls("05_train.sh", system)) if args.role == "generator"]
+    sides = [getattr(one, "image_size", 32 * 2 ** getattr(one.model, "num_stages", 0)) for one in settings]
+    assert sides == [protocol["corpus"]["image_size"]]
+
+
+def test_a_system_of_another_name_is_told_which_there_are() -> None:
+    done = subprocess.run(
+        ["bash", str(FOLDER / "05_train.sh"), "dalle"], cwd=REPO, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2 and all(system in done.stderr for system in SYSTEMS)
+
+
+def test_every_system_is_in_the_list_of_jobs() -> None:
+    jobs = dict(
+        line.split(" ", 1) for line in (FOLDER / "jobs.txt").read_text().splitlines() if line and line[0] != "#"
+    )
+    measured = [f"{system}{end}" for system in SYSTEMS for end in ("", "-measure")]
+    assert list(jobs) == ["corpus", "encoder", "floor", *measured, "leaderboard"]
+    for system in SYSTEMS:
+        assert jobs[system].endswith(f"05_train.sh {system}") and jobs[f"{system}-measure"].endswith(f" {system}")
 
 
 def test_the_floor_has_as_many_pictures_as_a_row(protocol, calls) -> None:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.script_calls import calls_of
+from helpers.script_calls import calls_of, trainings_of
 
 from speech2img.cli.main import build_parser
 from speech2img.metrics.evaluate.registry import METRICS
 from speech2img.storage.reading import read_bytes
-from speech2img.systems.registry import preset
-from speech2img.training.stages import STAGES
 
 REPO = Path(__file__).parents[2]
 FOLDER = REPO / "experiments" / "benchmark" / "songbirds"
@@ -40,24 +38,9 @@ def calls(tmp_path: Path) -> Run:
     return run
 
 
-def trainings_of(run: Run, system: str, **variables: str) -> list[tuple[Any, Any]]:
-    """Arguments and settings of every training of a system."""
-    parsed = [build_parser().parse_args(words) for words in run("02_train.sh", system, **variables)]
-    return [
-        (
-            args,
-            STAGES[args.role].load_settings(
-                file=Path(args.config), overrides=args.set, base=args.preset and preset(args.role, args.preset)
-            ),
-        )
-        for args in parsed
-        if args.verb == "train"
-    ]
-
-
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_system_costs_what_the_protocol_allows(protocol: dict[str, Any], calls: Run, system: str) -> None:
-    trainings = trainings_of(calls, system)
+    trainings = trainings_of(calls("02_train.sh", system))
     loops = [settings.loop for _, settings in trainings]
     budget = protocol["budget"]
     assert sum(loop.max_processor_minutes for loop in loops) == pytest.approx(budget["processor_minutes"])
@@ -69,13 +52,15 @@ def test_a_system_costs_what_the_protocol_allows(protocol: dict[str, Any], calls
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_a_system_hears_by_the_shared_encoder_alone(protocol: dict[str, Any], calls: Run, system: str) -> None:
-    settings = [settings for args, settings in trainings_of(calls, system) if args.role != "codec"]
+    trainings = trainings_of(calls("02_train.sh", system))
+    settings = [settings for args, settings in trainings if args.role != "codec"]
     assert {one.embeddings for one in settings} <= {protocol["encoder"]["embeddings"], "picture"}
     assert settings[-1].embeddings == protocol["encoder"]["embeddings"]
 
 
 def test_fewer_minutes_are_divided_in_the_same_way(calls: Run) -> None:
-    minutes = [settings.loop.max_processor_minutes for _, settings in trainings_of(calls, "latent-flow", MINUTES="2")]
+    trainings = trainings_of(calls("02_train.sh", "latent-flow", MINUTES="2"))
+    minutes = [settings.loop.max_processor_minutes for _, settings in trainings]
     assert minutes == pytest.approx([1.7, 0.3])
 
 

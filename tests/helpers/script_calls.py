@@ -3,8 +3,13 @@
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from speech2img.cli.main import build_parser
+from speech2img.systems.registry import preset
+from speech2img.training.stages import STAGES
 
 OWN = ("SPEECH2IMG_VENV", "ROOT", "RUNS", "MINUTES")
 """Variables of the caller that scripts would read."""
@@ -39,3 +44,18 @@ def calls_of(script: Path, *arguments: str, folder: Path, variables: Mapping[str
     noted.unlink(missing_ok=True)
     subprocess.run(["bash", str(script), *arguments], env=environ, check=True, capture_output=True, timeout=60)
     return [shlex.split(line) for line in noted.read_text().splitlines()]
+
+
+def trainings_of(calls: Sequence[Sequence[str]]) -> list[tuple[Any, Any]]:
+    """Arguments and settings of every training among the calls of a script."""
+    parsed = [build_parser().parse_args(list(words)) for words in calls]
+    return [
+        (
+            args,
+            STAGES[args.role].load_settings(
+                file=Path(args.config), overrides=args.set, base=args.preset and preset(args.role, args.preset)
+            ),
+        )
+        for args in parsed
+        if args.verb == "train"
+    ]
