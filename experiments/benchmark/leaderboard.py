@@ -4,7 +4,8 @@
                                                 --out experiments/LEADERBOARD.md
 
 Reports are folders of 'speech2img evaluate --model'; system.json beside a report (system_facts.py) has what it costs.
-Reports of different corpora stand in tables of their own. Nothing is measured here.
+Reports of different corpora stand in tables of their own; what the page says of a corpus without reports stays.
+Nothing is measured here.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from PIL import Image, ImageDraw
 from speech2img.errors import DataError, Speech2ImgError
 from speech2img.metrics.report.saved import metrics_by_name
 from speech2img.storage.atomic import atomic_path, write_text
-from speech2img.storage.reading import read_json
+from speech2img.storage.reading import read_bytes, read_json
 
 COLUMNS: Mapping[str, tuple[str, float]] = {
     "kernel_distance": ("KID x 1,000", 1000.0),
@@ -46,6 +47,8 @@ PARTS: Mapping[str, type] = {"model": dict, "corpus": dict, "metrics": list}
 """Parts of a report that are read; a floor has the last alone."""
 UTTERANCES = 8
 SIDE, LABEL = 96, 136
+MOST_BYTES = 1 << 20
+"""Of an earlier page."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,12 @@ def sheet_of(systems: Sequence[System], utterances: Sequence[Mapping[str, Any]])
     return sheet
 
 
+def sections_of(page: str) -> dict[str, str]:
+    """What an earlier page says of each corpus: heading and what is below it, by the corpus's name."""
+    _, *parts = f"\n{page}".split("\n## ")
+    return {part.split("\n", 1)[0].strip(): f"## {part.strip()}\n" for part in parts}
+
+
 def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path) -> None:
     """The page, and a sheet of pictures for each corpus beside it."""
     lines = ["# Leaderboard", ""]
@@ -193,6 +202,10 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
             lines += ["### The same utterances", "", f"![a row a system, a column an utterance]({name})", ""]
             lines += [f"{number}. “{entry['text']}”" for number, entry in enumerate(utterances, start=1)]
             lines += [""]
+    # Corpora that nobody measured again keep their tables.
+    earlier = sections_of(read_bytes(out, max_bytes=MOST_BYTES).decode()) if out.is_file() else {}
+    measured = {system.corpus for system in systems}
+    lines += [section for corpus, section in earlier.items() if corpus not in measured]
     write_text(out, "\n".join(lines).rstrip() + "\n")
 
 

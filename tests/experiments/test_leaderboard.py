@@ -103,6 +103,16 @@ def test_songbirds_are_ranked_by_what_is_said(tmp_path: Path, monkeypatch: pytes
     assert rows == [["| right", "75"], ["| near", "50"]]
 
 
+def test_a_corpus_without_new_reports_keeps_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = board(tmp_path, report(tmp_path / "drawn", 0.5, corpus="songbirds"), monkeypatch=monkeypatch)
+    kept = first[first.index("## songbirds") :]
+    page = board(tmp_path, report(tmp_path / "photographed", 0.02), monkeypatch=monkeypatch)
+    assert page.endswith(f"\n\n{kept}") and page.index("## cub100") < page.index("## songbirds")
+    again = board(tmp_path, report(tmp_path / "better", 0.01), monkeypatch=monkeypatch)
+    assert "photographed" not in again and "| better |" in again and again.endswith(kept)
+    assert again.count("## songbirds") == again.count("## cub100") == 1
+
+
 def test_two_systems_of_one_name_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
