@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.layers.windows import pooled_fast, response_norm
+
 FEATURE_DIM = 1024
 MAP_CHANNELS = (192, 480, 832, 1024)
 MAP_STRIDES = (4, 8, 16, 32)
@@ -102,16 +104,16 @@ class BVLCGoogLeNet(nn.Module):
         -------
         list of Tensor [shape=(B, 192 | 480 | 832 | 1024, H / 4 | H / 8 | H / 16 | H / 32, ...)]
         """
-        x = _response_norm(_pool_up(F.relu(self.conv1(images))))
+        x = response_norm(_pool_up(F.relu(self.conv1(pooled_fast(images)))))
         x = F.relu(self.conv2(F.relu(self.conv2_reduce(x))))
         maps = [x]
-        x = _pool_up(_response_norm(x))
+        x = _pool_up(response_norm(x))
         for name, block in self.inception.items():
             if name in ("4a", "5a"):
                 maps.append(x)
                 x = _pool_up(x)
             x = block(x)
-        return [*maps, x]
+        return [one.contiguous() for one in (*maps, x)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax, (B, num_classes)."""
@@ -177,7 +179,7 @@ class TorchvisionGoogLeNet(nn.Module):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """What stands before each pool: conv3, inception 3b, 4e, 5b; shapes as `BVLCGoogLeNet.maps`."""
-        x = self.conv3(self.conv2(_pool_up(self.conv1(images))))
+        x = self.conv3(self.conv2(_pool_up(self.conv1(pooled_fast(images)))))
         maps = [x]
         x = _pool_up(x)
         for name in INCEPTION_WIDTHS:
@@ -185,7 +187,7 @@ class TorchvisionGoogLeNet(nn.Module):
                 maps.append(x)
                 x = _pool_up(x) if name == "4a" else F.max_pool2d(x, 2, stride=2, ceil_mode=True)
             x = self.get_submodule(f"inception{name}")(x)
-        return [*maps, x]
+        return [one.contiguous() for one in (*maps, x)]
 
     def forward(self, images: Tensor) -> Tensor:
         """Class scores before the softmax, (B, num_classes). Without the dropout of training."""
@@ -247,7 +249,3 @@ def ten_crop(images_B3HW: Tensor, *, upside_down: bool = False) -> Tensor:
 def _pool_up(x: Tensor) -> Tensor:
     """3x3 max pool of stride 2, size rounded up."""
     return F.max_pool2d(x, 3, stride=2, ceil_mode=True)
-
-
-def _response_norm(x: Tensor) -> Tensor:
-    return F.local_response_norm(x, 5, alpha=1e-4, beta=0.75, k=1.0)
