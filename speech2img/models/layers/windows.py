@@ -9,7 +9,7 @@ def pooled_fast(images_BCHW: Tensor) -> Tensor:
     """The same images, channels last on a CPU, for networks that pool often.
 
     PyTorch's maximum over windows is vectorised on a CPU only where channels lie last (torch 2.13); convolutions keep
-    that order, so it reaches through a whole network. GoogLeNet and Inception-v3 take about half the time then
+    that order, so it reaches through a whole network. GoogLeNet takes about half the time then
     (experiments/results/speed.md). On other devices the images are as they were.
 
     Maps that leave such a network are to be made ``contiguous`` again: the backward pass of group normalisation in

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.layers.windows import pooled_fast
-
 INPUT_SIZE = 299
 MIN_SIZE = 75
 OUTPUTS = ("pool64", "pool192", "pool768", "pool2048", "logits", "logits_unbiased")
@@ -226,7 +224,7 @@ class InceptionV3(nn.Module):
             17 x 17 at 299 px.
         pooled : Tensor [shape=(B, 2048), float32]
         """
-        x = pooled_fast(images.to(next(self.stem.parameters()).dtype))
+        x = images.to(next(self.stem.parameters()).dtype)
         for layers in (self.stem[:3], self.stem[3:]):
             x = F.max_pool2d(layers(x), 3, stride=2)
         regions = x
@@ -234,7 +232,7 @@ class InceptionV3(nn.Module):
             x = block(x)
             if name == "6e":
                 regions = x
-        return regions.contiguous(), _spatial_mean(x)
+        return regions, _spatial_mean(x)
 
     def forward(self, images: Tensor, outputs: Sequence[str] = ("pool2048",)) -> dict[str, Tensor]:
         """Outputs on the way through the network; it runs no further than the last of them.
@@ -264,7 +262,7 @@ class InceptionV3(nn.Module):
             raise ValueError(f"Inception-v3 takes (B, 3, H, W) from {MIN_SIZE} px on, got {tuple(images.shape)}")
         readings: dict[str, Tensor] = {}
         last = max((OUTPUTS.index(output) for output in outputs), default=0)
-        x = pooled_fast(images.to(next(self.stem.parameters()).dtype))
+        x = images.to(next(self.stem.parameters()).dtype)
         # Stem, with an output after each pooling.
         for name, layers in (("pool64", self.stem[:3]), ("pool192", self.stem[3:])):
             x = F.max_pool2d(layers(x), 3, stride=2)
