@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from speech2img.models.layers.windows import channels_last_on_cpu
+
 
 class Variant(NamedTuple):
     """Compound scaling of one published variant."""
@@ -210,12 +212,12 @@ class EfficientNetLite(nn.Module):
         list of Tensor [shape=(B, map_channels, H / 4 | H / 8 | H / 16 | H / 32, ...)]
             Sides rounded up; of both signs, as no rectifier follows a projection.
         """
-        x = self.stem(images)
+        x = self.stem(channels_last_on_cpu(images))
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(x)
             if number in self._mapped_blocks:
-                maps.append(x)
+                maps.append(x.contiguous())
         return maps
 
     def features(self, images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.layers.windows import pooled_fast, response_norm
+from speech2img.models.layers.windows import channels_last_on_cpu, response_norm
 
 FEATURE_DIM = 1024
 MAP_CHANNELS = (192, 480, 832, 1024)
@@ -104,7 +104,7 @@ class BVLCGoogLeNet(nn.Module):
         -------
         list of Tensor [shape=(B, 192 | 480 | 832 | 1024, H / 4 | H / 8 | H / 16 | H / 32, ...)]
         """
-        x = response_norm(_pool_up(F.relu(self.conv1(pooled_fast(images)))))
+        x = response_norm(_pool_up(F.relu(self.conv1(channels_last_on_cpu(images)))))
         x = F.relu(self.conv2(F.relu(self.conv2_reduce(x))))
         maps = [x]
         x = _pool_up(response_norm(x))
@@ -179,7 +179,7 @@ class TorchvisionGoogLeNet(nn.Module):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """What stands before each pool: conv3, inception 3b, 4e, 5b; shapes as `BVLCGoogLeNet.maps`."""
-        x = self.conv3(self.conv2(_pool_up(self.conv1(pooled_fast(images)))))
+        x = self.conv3(self.conv2(_pool_up(self.conv1(channels_last_on_cpu(images)))))
         maps = [x]
         x = _pool_up(x)
         for name in INCEPTION_WIDTHS:

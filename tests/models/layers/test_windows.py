@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from speech2img.models.layers.windows import pooled_fast, response_norm
+from speech2img.models.layers.windows import channels_last_on_cpu, response_norm
 from speech2img.models.vision import googlenet
 
 LAST = torch.channels_last
@@ -18,7 +18,7 @@ def images(*shape: int) -> Tensor:
 
 def test_values_stay_and_channels_lie_last_through_convolution_and_pool() -> None:
     plain = images(2, 3, 20, 24)
-    laid = pooled_fast(plain)
+    laid = channels_last_on_cpu(plain)
     assert (
         torch.equal(laid, plain)
         and laid.is_contiguous(memory_format=LAST)
@@ -32,7 +32,7 @@ def test_values_stay_and_channels_lie_last_through_convolution_and_pool() -> Non
 
 def test_other_devices_keep_their_order() -> None:
     elsewhere = torch.empty(2, 3, 8, 8, device="meta")
-    assert pooled_fast(elsewhere) is elsewhere
+    assert channels_last_on_cpu(elsewhere) is elsewhere
 
 
 @pytest.mark.parametrize("build", [googlenet.BVLCGoogLeNet, googlenet.TorchvisionGoogLeNet])
@@ -49,7 +49,7 @@ def test_networks_give_the_same_in_either_order(build: type[Network], monkeypatc
         return [one.detach() for one in made], given.grad
 
     quick, quick_gradient = maps_and_gradient()
-    monkeypatch.setattr(googlenet, "pooled_fast", lambda given: given)
+    monkeypatch.setattr(googlenet, "channels_last_on_cpu", lambda given: given)
     plain, plain_gradient = maps_and_gradient()
     for one, other in zip(quick, plain, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * float(other.abs().max()))
