@@ -11,6 +11,15 @@ if [ -n "${SPEECH2IMG_VENV:-}" ] || ! command -v speech2img > /dev/null; then
     export PATH="$(cd "${SPEECH2IMG_VENV:-.venv}" && pwd)/bin:$PATH"
 fi
 
+# A training that a signal stops ends its script too, and nothing is built on half of it.
+export SPEECH2IMG_STOPPED_STATUS=${SPEECH2IMG_STOPPED_STATUS:-75}
+
+# share PERCENT: so much of MINUTES
+share() {
+    [[ $MINUTES =~ ^[0-9]+([.][0-9]+)?$ ]] || { echo "MINUTES: '$MINUTES' is no number of minutes; use one such as 60 or 0.5" >&2; exit 2; }
+    awk -v minutes="$MINUTES" -v percent="$1" 'BEGIN { print minutes * percent / 100 }'
+}
+
 # step NAME COMMAND...: say what runs and how long it took
 step() {
     local name=$1 start=$SECONDS

@@ -6,7 +6,8 @@ ROOT=${ROOT:-data/benchmark}
 RUNS=${RUNS:-runs/benchmark}
 MINUTES=${MINUTES:-60}
 system=${1:-latent-flow}
+hours=$(share 100 | awk '{ print $1 / 60 }')
 step "evaluate" speech2img evaluate --model "$RUNS/$system" --root "$ROOT" --split test test_seen --limit 1000 --seed 0 \
     --features googlenet --inception "${INCEPTION:-weights/fid-inception}" --allow-small --out "$RUNS/report-$system"
 step "facts" python "$here/system_facts.py" "$RUNS/$system" --out "$RUNS/report-$system" --title "$system" \
-    --hours "$(awk "BEGIN { print $MINUTES / 60 }")"
+    --hours "$hours"

@@ -10,11 +10,12 @@ ROOT=${ROOT:-data/benchmark}
 RUNS=${RUNS:-runs/benchmark}
 MINUTES=${MINUTES:-60}
 system=${1:-latent-flow}
+[ $# -le 1 ] || { echo "$0: one system at a time, got $*" >&2; exit 2; }
 
 # train PERCENT NAME KIND ARGUMENT...: a training that has so much of the minutes; its run is $RUNS/NAME
 train() {
     local minutes name=$2 kind=$3
-    minutes=$(awk "BEGIN { print $MINUTES * $1 / 100 }")
+    minutes=$(share "$1")
     shift 3
     step "$name: $minutes minutes" speech2img train "$kind" --root "$ROOT" --out "$RUNS/$name" "$@" --set loop.threads=1 \
         --set loop.precision=auto --set loop.max_steps=1000000 --set "loop.max_processor_minutes=$minutes"

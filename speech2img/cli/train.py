@@ -1,14 +1,19 @@
 """``speech2img train``: one network of the kinds of training that there are."""
 
 import argparse
+import os
 import signal
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 from speech2img.cli.parsing import add_device, add_root, add_settings, add_verb
+from speech2img.errors import ConfigError
 from speech2img.systems.registry import preset, presets
 from speech2img.training.stages import STAGES
+
+STOPPED_STATUS = "SPEECH2IMG_STOPPED_STATUS"
+"""Environment variable."""
 
 
 def add(verbs: "argparse._SubParsersAction") -> None:
@@ -31,7 +36,8 @@ def add(verbs: "argparse._SubParsersAction") -> None:
             f"--preset starts from a published system, or ours (--list tells of them; encoder is li2020 without it):\n"
             f"{presets_of}"
             "Ctrl-C finishes the step, saves a checkpoint and stops with status 130; SIGTERM, SIGHUP and SIGUSR1 do\n"
-            "the same with status 0. A second one stops at once.\n\n"
+            "the same with status 0, or that of the environment variable SPEECH2IMG_STOPPED_STATUS, for scripts that\n"
+            "go on with what was trained. A second one stops at once.\n\n"
             "Several GPUs: 'torchrun --nproc_per_node 4 -m speech2img train encoder ...' divides each batch among\n"
             "four processes; the numbers are those of one."
         ),
@@ -80,15 +86,25 @@ def run(args: argparse.Namespace) -> int:
     overrides += [f"loop.profile_steps={args.profile}"] if args.profile is not None else []
     base = None if args.preset is None else preset(args.role, args.preset)
     settings = STAGES[args.role].load_settings(file=args.config, overrides=overrides, base=base)
+    stopped = _stopped_status()
     # Train, and say how it ended.
     result = train(args.role, args.root, args.out, settings, device=args.device)
-    status = 128 + signal.SIGINT if result.received == signal.SIGINT else 0
+    status = 0 if result.finished else stopped
+    status = 128 + signal.SIGINT if result.received == signal.SIGINT else status
     if this_rank().index > 0:
         return status
     state = "finished" if result.finished else "stopped early; the same command resumes"
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in sorted(result.metrics.items())[:6])
     print(f"{args.out}: step {result.step}, {state}{f' ({numbers})' if numbers else ''}")
     return status
+
+
+def _stopped_status() -> int:
+    """Status of a training that SIGTERM, SIGHUP or SIGUSR1 stopped; ConfigError if the environment's is none."""
+    wished = os.environ.get(STOPPED_STATUS, "0")
+    if not (wished.isascii() and wished.isdigit() and int(wished[:4]) <= 255):
+        raise ConfigError.about(STOPPED_STATUS, f"{wished!r:.40} is no status of a program", "set it to 0..255, or not")
+    return int(wished)
 
 
 class _List(argparse.Action):

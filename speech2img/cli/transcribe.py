@@ -50,8 +50,11 @@ def run(args: argparse.Namespace) -> int:
     # The recogniser, before a recording is opened.
     if args.audio.count(Path("-")) > 1:
         raise ConfigError.about("-", "standard input is given twice, and it can be read once", "give - once")
-    kind = "command" if args.command else None
-    recogniser = open_recogniser(args.command or args.recogniser, kind=kind, device=args.device, beams=args.beams)
+    by_command = args.command is not None
+    kind = "command" if by_command else None
+    recogniser = open_recogniser(
+        args.command if by_command else args.recogniser, kind=kind, device=args.device, beams=args.beams
+    )
     # One recording after the other.
     failed = 0
     for path in args.audio:

@@ -1,4 +1,4 @@
-"""The leaderboard from toy reports: rank, intervals, floors, prices, utterances; the list of jobs and its queue."""
+"""The leaderboard from toy reports: rank, intervals, floors, prices, utterances; the list of jobs."""
 
 import json
 import runpy
@@ -18,7 +18,6 @@ from speech2img.encoded_speech import EncodedSpeech
 
 REPO = Path(__file__).parents[2]
 FOLDER = REPO / "experiments" / "benchmark"
-QUEUE = REPO / "tools" / "queue.sh"
 
 
 def report(
@@ -176,29 +175,6 @@ def test_what_a_system_costs_is_counted() -> None:
         found = facts_of(pipe, title="toy", hours=0.5)
         assert (found["parameters"], found["title"], found["processor_hours"], pipe.drawn) == (16, "toy", 0.5, 11)
         assert found["seconds_a_picture"] >= 0
-
-
-def test_a_queue_goes_on_where_it_was_cut(tmp_path: Path) -> None:
-    jobs = tmp_path / "jobs.txt"
-    jobs.write_text(
-        "# a remark\n\nfirst echo one >> ran\nsecond test -e allowed && echo two >> ran\nthird echo three >> ran\n"
-    )
-    command = ["bash", str(QUEUE), str(jobs), str(tmp_path / "queue")]
-
-    def run() -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-
-    cut = run()
-    assert cut.returncode == 1 and "second: failed with status 1" in cut.stderr
-    assert (tmp_path / "ran").read_text() == "one\nthree\n"
-    (tmp_path / "allowed").touch()
-    again = run()
-    assert again.returncode == 0 and "first: done before" in again.stdout
-    assert (tmp_path / "ran").read_text() == "one\nthree\ntwo\n"
-    jobs.write_text("first true\nfirst false\n")
-    assert "two jobs are called first" in run().stderr
-    jobs.unlink()
-    assert run().returncode == 2
 
 
 def test_the_jobs_of_the_benchmark_can_be_parsed() -> None:

@@ -91,7 +91,12 @@ def test_any_program_recognises() -> None:
     [
         ("recognise", "has no {wav}"),
         ("recognise '{wav}", "cannot be read"),
-        ("/no/such/program {wav}", "cannot be started"),
+        ("/no/such/program {wav}", "no program '/no/such/program' that can be run"),
+        ("", "has no {wav}"),
+        ("'' {wav}", "no program '' that can be run"),
+        ("false {wav}", "ended with status 1; run it by hand"),
+        ("sh -c 'kill -9 $$' {wav}", "was ended by a signal"),
+        ("sh -c 'yes' {wav}", "wrote more than 1 MB"),
         (f"{sys.executable} -c \"import sys; sys.exit('no model')\" {{wav}}", "status 1: no model"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from helpers import program_environment
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "benchmark" / "image_networks.py"
-NETWORKS = ("GoogLeNet", "teacher, judge", "EfficientNet-Lite0", "TAEF2, encoder", "TAEF2, decoder")
+NETWORKS = ("GoogLeNet", "teacher, judge", "EfficientNet-Lite0")
 
 
 def call(*words: str) -> subprocess.CompletedProcess[str]:
@@ -35,8 +35,8 @@ def test_both_ways_stand_in_one_table() -> None:
     assert difference is not None and 0 < float(difference[1]) < 1e-4
 
 
-@pytest.mark.parametrize("words", [("--side", "32"), ("--side", "100"), ("--rounds", "0")])
+@pytest.mark.parametrize("words", [("--side", "32"), ("--rounds", "0")])
 def test_impossible_sizes_are_one_line(words: tuple[str, str]) -> None:
     done = call(*words)
-    assert done.returncode == 2 and "--side is a multiple of 8 from 64 on, and all are 1 or more" in done.stderr
+    assert done.returncode == 2 and "--side is 64 or more, and all are 1 or more" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Milliseconds an image through the networks that look at images or decode them, against the customary way.
+"""Milliseconds an image through the networks that look at images, against the customary way.
 
     python tools/benchmark/image_networks.py [--side 128] [--batch-size 16] [--rounds 5] [--threads 1]
 
@@ -21,7 +21,6 @@ from common import print_table, timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.codecs import taef2
 from speech2img.models.vision import attribute_network, efficientnet_lite, googlenet
 
 WAYS = ("customary", "here")
@@ -31,7 +30,7 @@ SMALLEST_SIDE = 64
 
 
 class Case(NamedTuple):
-    """A network, and what it is asked for."""
+    """A network, and what it is asked of which images."""
 
     module: ModuleType
     network: nn.Module
@@ -40,16 +39,14 @@ class Case(NamedTuple):
 
 
 def cases_of(side: int, count: int) -> Mapping[str, Case]:
-    """Networks with random weights, by the name of the row, and images or latents for them."""
-    images, latents = torch.randn(count, 3, side, side), torch.randn(count, 32, side // 8, side // 8)
+    """Networks with random weights, by the name of the row, and images for them."""
+    images = torch.randn(count, 3, side, side)
     bvlc, teacher = googlenet.BVLCGoogLeNet(), attribute_network.AttributeNetwork({"colour": 8})
-    lite, codec = efficientnet_lite.EfficientNetLite(), taef2.TAEF2()
+    lite = efficientnet_lite.EfficientNetLite()
     return {
         "GoogLeNet": Case(googlenet, bvlc, bvlc.features, 60 * images),
         "teacher, judge": Case(attribute_network, teacher, teacher.features, images),
         "EfficientNet-Lite0": Case(efficientnet_lite, lite, lite.features, images),
-        "TAEF2, encoder": Case(taef2, codec, codec.encode_raw, images),
-        "TAEF2, decoder": Case(taef2, codec, codec.decode_raw, latents),
     }
 
 
@@ -99,8 +96,8 @@ def main() -> None:
     for name, default in (("side", 128), ("batch-size", 16), ("rounds", 5), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
-    if min(vars(args).values()) < 1 or args.side < SMALLEST_SIDE or args.side % 8:
-        parser.error(f"--side is a multiple of 8 from {SMALLEST_SIDE} on, and all are 1 or more")
+    if min(vars(args).values()) < 1 or args.side < SMALLEST_SIDE:
+        parser.error(f"--side is {SMALLEST_SIDE} or more, and all are 1 or more")
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     rows, largest = [], 0.0

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.codecs.base import ImageCodec
-from speech2img.models.layers.windows import channels_last_on_cpu
 
 LATENT_DEVIATION = 0.875
 """Of the published latents over photographs of birds of 128 px, whose mean is 0; exact in float16."""
@@ -108,12 +107,12 @@ class TAEF2(ImageCodec):
 
     def encode_raw(self, images_B3HW: Tensor) -> Tensor:
         """Published latents; the published encoder sees 0..1."""
-        latents: Tensor = self.encoder(channels_last_on_cpu((images_B3HW + 1) / 2))
+        latents: Tensor = self.encoder((images_B3HW + 1) / 2)
         return latents
 
     def decode_raw(self, latents_BChw: Tensor) -> Tensor:
         """Images of published latents; the published decoder gives 0..1."""
-        images: Tensor = self.decoder(channels_last_on_cpu(latents_BChw))
+        images: Tensor = self.decoder(latents_BChw)
         return 2 * images - 1
 
 

@@ -6,11 +6,11 @@ from torch.nn import functional as F
 
 
 def channels_last_on_cpu(images_BCHW: Tensor) -> Tensor:
-    """The same images, channels last on a CPU, for convolutional networks and most of all those that pool.
+    """The same images, channels last on a CPU, for networks that pool often.
 
     PyTorch's maximum over windows is vectorised on a CPU only where channels lie last (torch 2.13); convolutions keep
-    that order, so it reaches through a whole network. GoogLeNet takes about half the time then, TAEF2, which does not
-    pool, three quarters (experiments/results/speed.md). On other devices the images are as they were.
+    that order, so it reaches through a whole network. GoogLeNet takes about half the time then
+    (experiments/results/speed.md). On other devices the images are as they were.
 
     Maps that leave such a network are to be made ``contiguous`` again: the backward pass of group normalisation in
     bfloat16 ends the process where channels lie last and the input needs no gradient (torch 2.13).

@@ -13,12 +13,12 @@ import numpy as np
 from speech2img.audio.io import read_audio
 from speech2img.audio.limits import AudioLimits
 from speech2img.errors import AudioError, ConfigError, DataError, SynthesisError
+from speech2img.recognition.programs import Finished, run_program
 from speech2img.storage.atomic import disk_errors
 from speech2img.storage.reading import read_bytes
 from speech2img.storage.scratch import scratch_folder
 from speech2img.tts.base import EngineStoppedError, TryLaterError
 from speech2img.tts.casting import espeak_speaker, stand_in
-from speech2img.tts.command.program import Finished, run_program
 from speech2img.tts.command.template import parse_command
 
 MAX_CHARACTERS = 2000
@@ -140,15 +140,21 @@ class CommandSynthesizer:
             # Text by placeholder or by standard input; sound by file or by standard output.
             names_text = self._template.uses("text") or self._template.uses("text_file")
             made = wav if self._template.uses("wav") else None
-            finished = run_program(
-                self._template.program,
-                self._template.filled(values),
-                stdin=None if names_text else text_file,
-                made=made,
-                seconds=self._seconds,
-                max_bytes=MAX_BYTES,
-                is_closed=lambda: self._closed != closed,
-            )
+            try:
+                finished = run_program(
+                    self._template.program,
+                    self._template.filled(values),
+                    stdin=None if names_text else text_file,
+                    made=made,
+                    seconds=self._seconds,
+                    max_bytes=MAX_BYTES,
+                    is_closed=lambda: self._closed != closed,
+                )
+            except OSError as error:
+                fix = "make it a program that this machine can run, give fewer --workers, or raise what 'ulimit' says"
+                raise EngineStoppedError.about(
+                    self._template.program, f"does not start ({error.strerror})", fix
+                ) from error
             return self._recording(finished, made, subject=f"text {text[:60]!r}")
 
     def _recording(self, finished: Finished, made: Path | None, *, subject: str) -> np.ndarray:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
-from speech2img.tts.base import EngineStoppedError
-
 _TICK_SECONDS = 0.02
 _PIECE_BYTES = 1 << 16
 _LOG_BYTES = 2000
@@ -40,7 +38,7 @@ def run_program(
     made: Path | None,
     seconds: float,
     max_bytes: int,
-    is_closed: Callable[[], bool],
+    is_closed: Callable[[], bool] = lambda: False,
 ) -> Finished:
     """Run a program in a process group of its own, which has ended when this returns.
 
@@ -58,12 +56,12 @@ def run_program(
         How long it may take.
     max_bytes : int
         How much it may write into `made`, or on standard output where that is kept.
-    is_closed : callable
+    is_closed : callable, optional
         Asked all the time; once it says True, the program is ended.
 
     Raises
     ------
-    EngineStoppedError
+    OSError
         If no process starts.
     """
     deadline = time.monotonic() + seconds
@@ -93,20 +91,16 @@ def run_program(
 def _started(program: str, arguments: Sequence[str], stdin: Path | None) -> "subprocess.Popen[bytes]":
     with contextlib.ExitStack() as stack:
         source = subprocess.DEVNULL if stdin is None else stack.enter_context(stdin.open("rb"))
-        try:
-            # A session of its own: the Ctrl-C of a terminal is not for it, and its whole group can be ended.
-            return subprocess.Popen(
-                arguments,
-                executable=program,
-                stdin=source,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
-        except OSError as error:
-            fix = "make it a program that this machine can run, give fewer --workers, or raise what 'ulimit' says"
-            raise EngineStoppedError.about(program, f"does not start ({error.strerror})", fix) from error
+        # A session of its own: the Ctrl-C of a terminal is not for it, and its whole group can be ended.
+        return subprocess.Popen(
+            arguments,
+            executable=program,
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
 
 
 def _has_ended(pid: int) -> bool:
