@@ -9,21 +9,26 @@ same features, as a run that went on from its own gives it; its prior stays.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from speech2img.errors import ConfigError, Speech2ImgError
+from speech2img.errors import ConfigError, DataError, Speech2ImgError
 from speech2img.images.codecs import load_codec
+from speech2img.models.generators.image_sampler import SamplingOptions
+from speech2img.storage.reading import read_bytes
 from speech2img.storage.releases.find_release import find_release
 from speech2img.storage.releases.provenance import inherited, trained_with
 from speech2img.storage.releases.release import load_release, release_sha256, strip_prefix
 from speech2img.storage.releases.shared_weights import SHARED
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.latent_flow.settings import FlowSamplerSettings
 
 OF_THE_ENCODER = ("encoder.", "confidence.")
 """Beginnings of the names of the tensors that the encoder's release holds."""
@@ -41,6 +46,8 @@ def repainted(
     others, other = load_release(folder)
     of_flow = "generator.flow."
     mine, theirs = (strip_prefix(part, of_flow) for part in (tensors, others))
+    if not mine or not theirs:
+        raise ConfigError.about(flow, "it, or the model, has no latent flow", "name models that paint with one")
     if {name: value.shape for name, value in mine.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ConfigError.about(flow, "its latent flow is of other sizes", "train it on from the model's own: initial")
     if any(not torch.equal(mine[name], theirs[name]) for name in READ_WITH if name in mine):
@@ -61,10 +68,39 @@ def encoder_of(name: str, config: Mapping[str, Any], *, model: str) -> dict[str,
     return {**{prefix: {**part, "prefix": prefix} for prefix in OF_THE_ENCODER}, **heard.get(SHARED, {})}
 
 
+def demand_drawing(wishes: Mapping[str, Any], drawing: Mapping[str, Any], generator: Mapping[str, Any]) -> None:
+    """ConfigError unless images can be drawn so: options of the prior, and of a latent flow."""
+    try:
+        if not all(math.isfinite(value) for value in wishes.values()):
+            raise ValueError("not finite")
+        SamplingOptions(**wishes)
+    except ValueError as error:
+        options = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in wishes.items())
+        raise ConfigError.about(
+            options, str(error).partition(":")[0], "choose numbers that can be drawn with"
+        ) from error
+    if drawing and generator.get("network") != "latent-flow":
+        raise ConfigError.about("--steps, --solver, --guidance", "the model has no latent flow", "leave them out")
+    if drawing:
+        names = [field.name for field in fields(FlowSamplerSettings)]
+        FlowSamplerSettings(**{name: value for name, value in {**generator, **drawing}.items() if name in names})
+
+
+def read_card(path: Path) -> str:
+    """What the weights are; DataError if it is no text."""
+    try:
+        return read_bytes(path, max_bytes=1 << 20).decode()
+    except UnicodeDecodeError as error:
+        raise DataError.about(path, "is not text in UTF-8", "write the card in UTF-8") from error
+
+
 def write(arguments: argparse.Namespace) -> Path:
     """Write the release and return its folder; errors as of reading and writing releases."""
     # What is stored elsewhere.
     tensors, config = load_release(find_release(arguments.model))
+    if "generator" not in config:
+        raise ConfigError.about(arguments.model, "has no generator", "give the run or release of a whole model")
+    card = read_card(arguments.card)
     if arguments.flow is not None:
         tensors, config = repainted(tensors, config, arguments.flow)
     shared = config.get(SHARED, {})
@@ -78,8 +114,9 @@ def write(arguments: argparse.Namespace) -> Path:
     drawing = {name: value for name in ("steps", "solver") if (value := getattr(arguments, name)) is not None}
     guidance = {"guidance_scale": arguments.guidance, "guidance_until": arguments.guidance_until}
     drawing |= {name: value for name, value in guidance.items() if value is not None}
+    demand_drawing(wishes, drawing, config["generator"])
     config["generator"] = {**config["generator"], **drawing}
-    save_release(arguments.out, tensors, config, arguments.card.read_text())
+    save_release(arguments.out, tensors, config, card)
     return Path(arguments.out)
 
 

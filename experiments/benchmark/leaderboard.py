@@ -9,6 +9,7 @@ Nothing is measured here.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,9 @@ SMALLER_IS_BETTER = "kernel_distance"
 LARGER_IS_BETTER: Mapping[str, str] = {"songbirds": "spoken_relative_accuracy"}
 """Corpus -> what ranks there instead, as its protocol has it."""
 FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
+EVALUATE = "name folders of 'speech2img evaluate'"
+PRICES = ("parameters", "seconds_a_picture", "processor_hours")
+"""Numbers of system.json."""
 PARTS: Mapping[str, type] = {"model": dict, "corpus": dict, "metrics": list}
 """Parts of a report that are read; a floor has the last alone."""
 UTTERANCES = 8
@@ -72,11 +76,47 @@ class System:
 
 def read_system(folder: Path, *, needs: Sequence[str] = tuple(PARTS)) -> System:
     """A system from the folder of its report; DataError names a file that cannot be read, or lacks a part."""
-    path, facts = folder / "report.json", folder / "system.json"
+    path, facts_path = folder / "report.json", folder / "system.json"
     report = read_json(path)
     if not isinstance(report, dict) or not all(isinstance(report.get(part), PARTS[part]) for part in needs):
-        raise DataError.about(path, f"is no report with {', '.join(needs)}", "name folders of 'speech2img evaluate'")
-    return System(folder, report, read_json(facts) if facts.is_file() else {})
+        raise DataError.about(path, f"is no report with {', '.join(needs)}", EVALUATE)
+    if not all(is_row(row) for row in report["metrics"]):
+        raise DataError.about(path, "has a metric without name, group, value or a whole interval", EVALUATE)
+    facts = read_json(facts_path) if facts_path.is_file() else {}
+    if not isinstance(facts, dict) or not all(is_number(facts.get(name) or 0) for name in PRICES):
+        reason = f"does not say {', '.join(PRICES)} in numbers"
+        raise DataError.about(facts_path, reason, "write it with experiments/benchmark/system_facts.py")
+    system = System(folder, report, facts)
+    if "corpus" in needs and not re.fullmatch(r"\w[\w .+-]*", system.corpus):
+        raise DataError.about(path, f"its corpus is called {system.corpus!r:.60}", EVALUATE)
+    return system
+
+
+def is_number(value: Any) -> bool:
+    """Whether something is a number that can be shown."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_row(row: Any) -> bool:
+    """Whether something is a metric as reports have them."""
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) for name in ("name", "group")):
+        return False
+    interval = row.get("interval")
+    whole = interval is None or (isinstance(interval, list) and len(interval) == 2 and all(map(is_number, interval)))
+    return is_number(row.get("value")) and whole
+
+
+def read_utterances(folder: Path) -> list[dict[str, Any]]:
+    """What a report's pictures were painted of; DataError if the file is no such list."""
+    path = folder / "utterances.json"
+    entries = read_json(path)
+    sound = isinstance(entries, list) and all(
+        isinstance(entry, dict) and all(isinstance(entry.get(name), str) for name in ("id", "text"))
+        for entry in entries
+    )
+    if not sound:
+        raise DataError.about(path, "is no list of utterances with id and text", EVALUATE)
+    return list(entries)
 
 
 def groups_of(systems: Sequence[System]) -> list[str]:
@@ -146,7 +186,7 @@ def table_of(systems: Sequence[System], group: str, floor: System | None) -> lis
 
 def fixed_utterances(systems: Sequence[System]) -> list[dict[str, Any]]:
     """The first utterances, by their names, that every system painted; the same for any order of the systems."""
-    lists = [read_json(system.folder / "utterances.json") for system in systems]
+    lists = [read_utterances(system.folder) for system in systems]
     common = set.intersection(*({entry["id"] for entry in entries} for entries in lists))
     by_id = {entry["id"]: entry for entry in lists[0]}
     return [by_id[name] for name in sorted(common)[:: max(1, len(common) // UTTERANCES)][:UTTERANCES]]
@@ -160,8 +200,12 @@ def sheet_of(systems: Sequence[System], utterances: Sequence[Mapping[str, Any]])
         pen.text((4, SIDE * row + SIDE // 2), system.title, fill="black", anchor="lm")
         for column, entry in enumerate(utterances):
             path = system.folder / "pictures" / f"{entry['id'].replace('/', '__')}.png"
-            with Image.open(path) as image:
-                sheet.paste(image.convert("RGB").resize((SIDE, SIDE)), (LABEL + SIDE * column, SIDE * row))
+            try:
+                with Image.open(path) as image:
+                    small = image.convert("RGB").resize((SIDE, SIDE))
+            except OSError as error:
+                raise DataError.about(path, f"cannot be read ({error})", "evaluate that system again") from error
+            sheet.paste(small, (LABEL + SIDE * column, SIDE * row))
     return sheet
 
 
@@ -171,8 +215,29 @@ def sections_of(page: str) -> dict[str, str]:
     return {part.split("\n", 1)[0].strip(): f"## {part.strip()}\n" for part in parts}
 
 
+def read_page(path: Path) -> str:
+    """An earlier page; DataError if it is none."""
+    try:
+        return read_bytes(path, max_bytes=MOST_BYTES).decode()
+    except UnicodeDecodeError as error:
+        raise DataError.about(path, "is no earlier page, for it is not text in UTF-8", "name another --out") from error
+
+
+def unranked(systems: Sequence[System]) -> list[str]:
+    """Titles of systems that no table can have, as what ranks was not measured."""
+    return [
+        system.title
+        for system in systems
+        if not any(
+            metric == LARGER_IS_BETTER.get(system.corpus, SMALLER_IS_BETTER)
+            for metric, _ in metrics_by_name(system.report)
+        )
+    ]
+
+
 def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path) -> None:
     """The page, and a sheet of pictures for each corpus beside it."""
+    earlier = sections_of(read_page(out)) if out.is_file() else {}
     lines = ["# Leaderboard", ""]
     lines += [
         "Made from reports by `experiments/benchmark/leaderboard.py`; rules: [benchmark](benchmark/README.md).",
@@ -203,7 +268,6 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
             lines += [f"{number}. “{entry['text']}”" for number, entry in enumerate(utterances, start=1)]
             lines += [""]
     # Corpora that nobody measured again keep their tables.
-    earlier = sections_of(read_bytes(out, max_bytes=MOST_BYTES).decode()) if out.is_file() else {}
     measured = {system.corpus for system in systems}
     lines += [section for corpus, section in earlier.items() if corpus not in measured]
     write_text(out, "\n".join(lines).rstrip() + "\n")
@@ -222,6 +286,8 @@ def main() -> int:
         names = [(system.corpus, system.title) for system in systems]
         if twice := next((name for name in names if names.count(name) > 1), None):
             parser.error(f"two systems are called {twice[1]!r}: give one another --title (system_facts.py)")
+        if lacking := unranked(systems):
+            parser.error(f"{lacking[0]}: its report lacks what ranks; evaluate it by the protocol, or leave it out")
         write_leaderboard(systems, floor, args.out)
     except Speech2ImgError as error:
         parser.exit(error.exit_code, f"leaderboard: {error}\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from speech2img.corpora.records.manifest import SPLITS, Manifest
 from speech2img.corpora.records.splits import IMAGES
+from speech2img.errors import Speech2ImgError
 from speech2img.storage.atomic import write_text
 
 
@@ -18,10 +19,15 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="so many of them, drawn at random (default all)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default 0)")
     args = parser.parse_args()
-    items = Manifest.load(args.root).split(args.split)
-    if args.limit is not None and args.limit < len(items):
-        items = random.Random(args.seed).sample(items, args.limit)
-    write_text(args.out, "".join(f"{item.image.removeprefix(f'{IMAGES}/')}\n" for item in items))
+    if args.limit is not None and args.limit < 1:
+        parser.error(f"--limit {args.limit}: use 1 or more")
+    try:
+        items = Manifest.load(args.root).split(args.split)
+        if args.limit is not None and args.limit < len(items):
+            items = random.Random(args.seed).sample(items, args.limit)
+        write_text(args.out, "".join(f"{item.image.removeprefix(f'{IMAGES}/')}\n" for item in items))
+    except Speech2ImgError as error:
+        parser.exit(error.exit_code, f"split_list: {error}\n")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import program_environment
 from helpers.script_calls import calls_of, trainings_of
 
 from speech2img.cli.main import build_parser
@@ -103,6 +104,33 @@ def test_a_system_of_another_name_is_told_which_there_are() -> None:
     assert done.returncode == 2 and all(system in done.stderr for system in SYSTEMS)
 
 
+@pytest.mark.parametrize("minutes", ["60m", "2 3", "1,5", "abc", "-1", "1e3", "nan"])
+@pytest.mark.parametrize(
+    "script", ["05_train.sh", "03_evaluate.sh", "songbirds/02_train.sh", "songbirds/03_evaluate.sh"]
+)
+def test_minutes_that_are_none_are_refused(script: str, minutes: str, calls, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        calls_of(FOLDER / script, "li2020", folder=tmp_path, variables={"MINUTES": minutes})
+    assert failed.value.returncode == 2
+    assert f"MINUTES: '{minutes}' is no number of minutes".encode() in failed.value.stderr
+    assert not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize("script", ["05_train.sh", "songbirds/02_train.sh"])
+def test_two_systems_at_once_are_refused(script: str, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        calls_of(FOLDER / script, "li2020", "ours", folder=tmp_path, variables={})
+    assert failed.value.returncode == 2 and b"one system at a time, got li2020 ours" in failed.value.stderr
+
+
+def test_a_list_of_no_corpus_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, str(FOLDER / "split_list.py"), "--root", str(tmp_path), "--split", "train", "--out"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "l.txt")], env=program_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1 and done.stderr.startswith(f"split_list: {tmp_path}") and done.stderr.count("\n") == 1
+
+
 def test_every_system_is_in_the_list_of_jobs() -> None:
     jobs = dict(
         line.split(" ", 1) for line in (FOLDER / "jobs.txt").read_text().splitlines() if line and line[0] != "#"
@@ -132,6 +160,9 @@ def test_a_list_of_a_part(make_corpus: Callable[[Path], Path], tmp_path: Path, m
         return out.read_text().splitlines()
 
     assert set(listed()) == names and len(names) > 3
+    with pytest.raises(SystemExit) as ended:
+        listed("--limit", "0")
+    assert ended.value.code == 2
     few = listed("--limit", "3")
     assert len(set(few)) == 3 and set(few) < names and listed("--limit", "3") == few
 

@@ -146,6 +146,43 @@ def test_what_is_no_report_is_one_line(tmp_path: Path, content: str | None, reas
     assert reason in done.stderr and done.stderr.count("\n") == 1 and not (tmp_path / "L.md").exists()
 
 
+GOOD_ROW = {"name": "kernel_distance", "group": "g, pool2048", "value": 0.1, "interval": None}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("report.json", {"metrics": [{**GOOD_ROW, "value": None}]}, "has a metric without name, group, value"),
+        ("report.json", {"metrics": [{**GOOD_ROW, "interval": [0.1]}]}, "or a whole interval"),
+        ("report.json", {"metrics": ["kid"]}, "has a metric without"),
+        ("report.json", {"corpus": {"name": "x/../../out"}}, "its corpus is called 'x/../../out'"),
+        ("report.json", {"metrics": []}, "its report lacks what ranks"),
+        ("system.json", ["a"], "does not say parameters"),
+        ("system.json", {"parameters": "many"}, "does not say parameters"),
+        ("utterances.json", {"id": "a"}, "is no list of utterances"),
+        ("utterances.json", [{"text": "a"}], "is no list of utterances"),
+        ("pictures/00__a_0.png", b"no picture", "cannot be read"),
+        ("../L.md", b"\xff\xfe", "is not text in UTF-8"),
+    ],
+)
+def test_damaged_reports_are_one_line(
+    file: str, content: Any, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folders = [report(tmp_path / name, 0.1) for name in ("good", "bad")]
+    target = tmp_path / "bad" / file
+    if file == "report.json":
+        content = json.loads(target.read_text()) | content
+    target.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    argv = ["leaderboard.py", "--reports", *map(str, folders), "--out", str(tmp_path / "L.md")]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(FOLDER / "leaderboard.py"), run_name="__main__")
+    said = capsys.readouterr().err
+    assert ended.value.code in (1, 2) and reason in said.splitlines()[-1] and "Traceback" not in said
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_a_model_that_paints_nothing_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / "system_facts.py"), "hear-anyone", "--out", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=program_environment())

@@ -40,7 +40,7 @@ def test_what_other_shipped_weights_hold_is_not_stored_again(
 
 
 def test_an_encoder_of_another_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_release(tmp_path / "model", flow(1.0), {**CONFIG, "encoder": {"width": 3}}, "a model")
+    save_release(tmp_path / "model", flow(1.0), {**CONFIG, "encoder": {"width": 3}, "generator": {}}, "a model")
     (tmp_path / "card.md").write_text("# Birds\n")
     words = ["--model", str(tmp_path / "model"), "--encoder", "hear-anyone", "--card", str(tmp_path / "card.md")]
     assert RELEASE["main"]([*words, "--out", str(tmp_path / "out")]) == 1
@@ -85,3 +85,45 @@ def test_a_flow_for_something_else_is_refused(tmp_path: Path, other: dict[str, i
     save_release(tmp_path, flow(2.0, **other), CONFIG, "a flow")
     with pytest.raises(ConfigError, match=reason):
         RELEASE["repainted"](flow(1.0), CONFIG, str(tmp_path))
+
+
+LATENT_FLOW = {"network": "latent-flow", "steps": 12, "solver": "euler", "guidance_scale": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("generator", "words", "reason"),
+    [
+        (None, [], "has no generator"),
+        (LATENT_FLOW, ["--steps", "-7"], "steps must be 4 to 50"),
+        (LATENT_FLOW, ["--guidance", "nan"], "sampler.guidance_scale: nan is out of range"),
+        (LATENT_FLOW, ["--num-candidates", "-5"], "--num-candidates -5: sampling options out of range"),
+        (LATENT_FLOW, ["--temperature", "inf"], "--temperature inf: not finite"),
+        (LATENT_FLOW, ["--card", "none.md"], "none.md: No such file"),
+        (LATENT_FLOW, ["--card", "bad.md"], "bad.md: is not text in UTF-8"),
+        ({"network": "stackgan"}, ["--steps", "8"], "the model has no latent flow"),
+    ],
+)
+def test_what_cannot_be_released_is_one_line(
+    generator: dict[str, object] | None,
+    words: list[str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = CONFIG if generator is None else {**CONFIG, "generator": generator}
+    save_release(tmp_path / "model", flow(1.0), config, "a model")
+    (tmp_path / "card.md").write_text("# Birds\n")
+    (tmp_path / "bad.md").write_bytes(b"\xff")
+    given = ["--model", "model", "--card", "card.md", "--out", "out", *words]
+    assert RELEASE["main"](given) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("release: ") and reason in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_flow_is_not_exchanged_where_there_is_none(tmp_path: Path) -> None:
+    save_release(tmp_path, {"generator.width": torch.ones(1)}, CONFIG, "no flow")
+    with pytest.raises(ConfigError, match="has no latent flow"):
+        RELEASE["repainted"]({"generator.width": torch.ones(1)}, CONFIG, str(tmp_path))
