@@ -26,8 +26,9 @@ def folder(tmp_path: Path) -> Path:
 
 def start(folder: Path, text: str | bytes) -> "subprocess.Popen[str]":
     (folder / "list").write_bytes(text if isinstance(text, bytes) else text.encode())
+    # Signals as a terminal leaves them: bash cannot catch what was ignored when it began.
     return subprocess.Popen(
-        ["bash", str(QUEUE), "list", "queue"],
+        ["env", "--default-signal=INT,TERM,HUP", "bash", str(QUEUE), "list", "queue"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
