@@ -43,6 +43,8 @@ SMALLER_IS_BETTER = "kernel_distance"
 """What ranks, as the protocol of photographs has it."""
 LARGER_IS_BETTER: Mapping[str, str] = {"songbirds": "spoken_relative_accuracy"}
 """Corpus -> what ranks there instead, as its protocol has it."""
+QUOTED = ("songbirds",)
+"""Corpora whose sentences are ours to print; an utterance of others is given by its name."""
 FLOORS = {"_of_training_pictures": "training pictures", "_of_test_halves": "halves of the test pictures"}
 EVALUATE = "name folders of 'speech2img evaluate'"
 PRICES = ("parameters", "seconds_a_picture", "processor_hours")
@@ -265,7 +267,8 @@ def write_leaderboard(systems: Sequence[System], floor: System | None, out: Path
             with atomic_path(out.parent / name) as path:
                 Image.fromarray(np.asarray(sheet)).save(path, format="JPEG", quality=90)
             lines += ["### The same utterances", "", f"![a row a system, a column an utterance]({name})", ""]
-            lines += [f"{number}. “{entry['text']}”" for number, entry in enumerate(utterances, start=1)]
+            words = [f"“{entry['text']}”" if corpus in QUOTED else f"`{entry['id']}`" for entry in utterances]
+            lines += [f"{number}. {said}" for number, said in enumerate(words, start=1)]
             lines += [""]
     # Corpora that nobody measured again keep their tables.
     measured = {system.corpus for system in systems}

@@ -80,7 +80,10 @@ def test_systems_are_ranked_with_floors_prices_and_pictures(tmp_path: Path, monk
     assert good == "| our flow | 20 [19, 21] | 25 | 50 | 12.3 M | 0.25 | 1 |"
     assert bad == "| bad | 50 [49, 51] | 25 | 50 | – | – | – |"
     assert "pool64" not in page and lines.index("## cub100") < lines.index("## songbirds")
-    assert "1. “bird 00/a_0”" in lines and "8. “bird 14/a_0”" in lines
+    # Sentences of others are not printed.
+    photographed, drawn = page.split("## songbirds")
+    assert "1. `00/a_0`" in photographed and "8. `14/a_0`" in photographed and "bird 00/a_0" not in photographed
+    assert "1. “bird 00/a_0”" in drawn and "8. “bird 14/a_0”" in drawn
     with Image.open(tmp_path / "leaderboard-cub100.jpg") as sheet:
         pixels = np.asarray(sheet)
     assert pixels.shape == (2 * 96, 136 + 8 * 96, 3)

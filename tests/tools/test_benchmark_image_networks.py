@@ -9,7 +9,7 @@ import pytest
 from helpers import program_environment
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "benchmark" / "image_networks.py"
-NETWORKS = ("GoogLeNet", "teacher, judge", "EfficientNet-Lite0")
+NETWORKS = ("GoogLeNet", "EfficientNet-Lite0")
 
 
 def call(*words: str) -> subprocess.CompletedProcess[str]:

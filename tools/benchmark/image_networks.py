@@ -21,7 +21,7 @@ from common import print_table, timed
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.vision import attribute_network, efficientnet_lite, googlenet
+from speech2img.models.vision import efficientnet_lite, googlenet
 
 WAYS = ("customary", "here")
 LARGEST_DIFFERENCE = 1e-3
@@ -41,11 +41,9 @@ class Case(NamedTuple):
 def cases_of(side: int, count: int) -> Mapping[str, Case]:
     """Networks with random weights, by the name of the row, and images for them."""
     images = torch.randn(count, 3, side, side)
-    bvlc, teacher = googlenet.BVLCGoogLeNet(), attribute_network.AttributeNetwork({"colour": 8})
-    lite = efficientnet_lite.EfficientNetLite()
+    bvlc, lite = googlenet.BVLCGoogLeNet(), efficientnet_lite.EfficientNetLite()
     return {
         "GoogLeNet": Case(googlenet, bvlc, bvlc.features, 60 * images),
-        "teacher, judge": Case(attribute_network, teacher, teacher.features, images),
         "EfficientNet-Lite0": Case(efficientnet_lite, lite, lite.features, images),
     }
 

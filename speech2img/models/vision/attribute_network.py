@@ -6,8 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from speech2img.models.layers.windows import channels_last_on_cpu
-
 MIN_SIZE = 64
 MAP_STRIDES = (4, 8, 16)
 
@@ -146,10 +144,9 @@ class AttributeNetwork(nn.Module):
         if images.dim() != 4 or images.shape[1] != 3 or min(images.shape[2:]) < MIN_SIZE:
             raise ValueError(f"expected images (B, 3, >= {MIN_SIZE}, >= {MIN_SIZE}), got {tuple(images.shape)}")
         reduce1, mixed1, reduce2, mixed2, reduce3 = self.body
-        placed = channels_last_on_cpu(torch.cat([images, _coordinates(images)], dim=1))
-        quarter = mixed1(reduce1(self.stem(placed)))
+        quarter = mixed1(reduce1(self.stem(torch.cat([images, _coordinates(images)], dim=1))))
         eighth = mixed2(reduce2(quarter))
-        return [one.contiguous() for one in (quarter, eighth, self.last(reduce3(eighth)))]
+        return [quarter, eighth, self.last(reduce3(eighth))]
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Features and the logits of every head.
