@@ -29,6 +29,15 @@ step() {
     printf '   (%d s)\n' $((SECONDS - start))
 }
 
+# train_within PERCENT NAME KIND ARGUMENT...: a training that has so much of MINUTES; its run is $RUNS/NAME
+train_within() {
+    local minutes name=$2 kind=$3
+    minutes=$(share "$1")
+    shift 3
+    step "$name: $minutes minutes" speech2img train "$kind" --root "$ROOT" --out "$RUNS/$name" "$@" --set loop.threads=1 \
+        --set loop.precision=auto --set loop.max_steps=1000000 --set "loop.max_processor_minutes=$minutes"
+}
+
 # beside NAME LOG COMMAND...: start it on the side, its output in LOG; `await` waits for it, and shows LOG's end if it failed
 beside() {
     side_name=$1 side_log=$2

@@ -12,24 +12,15 @@ MINUTES=${MINUTES:-60}
 system=${1:-latent-flow}
 [ $# -le 1 ] || { echo "$0: one system at a time, got $*" >&2; exit 2; }
 
-# train PERCENT NAME KIND ARGUMENT...: a training that has so much of the minutes; its run is $RUNS/NAME
-train() {
-    local minutes name=$2 kind=$3
-    minutes=$(share "$1")
-    shift 3
-    step "$name: $minutes minutes" speech2img train "$kind" --root "$ROOT" --out "$RUNS/$name" "$@" --set loop.threads=1 \
-        --set loop.precision=auto --set loop.max_steps=1000000 --set "loop.max_processor_minutes=$minutes"
-}
-
 case $system in
-    li2020 | s2igan) train 100 "$system" generator --preset "$system" --config "$here/generator-$system.toml" ;;
-    latent-flow) train 95 "$system-generator" generator --config "$here/generator-$system.toml" --set "compile=${COMPILE:-true}" ;;
-    ours) train 95 "$system-generator" generator --preset ours --config "$here/generator-$system.toml" ;;
+    li2020 | s2igan) train_within 100 "$system" generator --preset "$system" --config "$here/generator-$system.toml" ;;
+    latent-flow) train_within 95 "$system-generator" generator --config "$here/generator-$system.toml" --set "compile=${COMPILE:-true}" ;;
+    ours) train_within 95 "$system-generator" generator --preset ours --config "$here/generator-$system.toml" ;;
     *)
         sed -n '2,7p' "$0" >&2
         exit 2
         ;;
 esac
 case $system in
-    latent-flow | ours) train 5 "$system" prior --config "$here/prior.toml" --set "generator=$RUNS/$system-generator" ;;
+    latent-flow | ours) train_within 5 "$system" prior --config "$here/prior.toml" --set "generator=$RUNS/$system-generator" ;;
 esac

@@ -17,44 +17,36 @@ quick=experiments/songbirds/quickstart
 system=${1:-latent-flow}
 [ $# -le 1 ] || { echo "$0: one system at a time, got $*" >&2; exit 2; }
 
-# train PERCENT NAME KIND ARGUMENT...: a training that has so much of the minutes; its run is $RUNS/NAME
-train() {
-    local minutes name=$2 kind=$3
-    minutes=$(share "$1")
-    shift 3
-    step "$name: $minutes minutes" speech2img train "$kind" --root "$ROOT" --out "$RUNS/$name" "$@" --set loop.threads=1 \
-        --set loop.precision=auto --set loop.max_steps=1000000 --set "loop.max_processor_minutes=$minutes"
-}
-attngan() { train "$1" "$system" generator --preset attngan --config "$here/generator-attngan.toml" "${@:2}"; }
+attngan() { train_within "$1" "$system" generator --preset attngan --config "$here/generator-attngan.toml" "${@:2}"; }
 tokens() {
-    train 40 codec codec --config "$here/codec-vqgan.toml"
+    train_within 40 codec codec --config "$here/codec-vqgan.toml"
     step "tokens" speech2img features --root "$ROOT" --mel-preset whisper --codec "$RUNS/codec"
-    train 60 "$system" generator --config "$here/generator-$system.toml" --set "codec=$RUNS/codec"
+    train_within 60 "$system" generator --config "$here/generator-$system.toml" --set "codec=$RUNS/codec"
 }
 
 case $system in
     li2020 | s2igan)
-        train 100 "$system" generator --preset "$system" --config "$narrow/generator-$system.toml" --set embeddings=shared
+        train_within 100 "$system" generator --preset "$system" --config "$narrow/generator-$system.toml" --set embeddings=shared
         ;;
     ours)
         : "${GOOGLENET:?set it to the weights of GoogLeNet}"
-        train 85 "$system-generator" generator --preset ours --config "$narrow/generator-ours-songbirds.toml" \
+        train_within 85 "$system-generator" generator --preset ours --config "$narrow/generator-ours-songbirds.toml" \
             --set "model.projection_network=$GOOGLENET"
-        train 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
+        train_within 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
         ;;
     latent-flow)
-        train 85 "$system-generator" generator --config "$quick/generator.toml"
-        train 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
+        train_within 85 "$system-generator" generator --config "$quick/generator.toml"
+        train_within 15 "$system" prior --config "$quick/prior.toml" --set embeddings=shared --set "generator=$RUNS/$system-generator"
         ;;
-    latent-flow-frames) train 100 "$system" generator --config "$here/generator-latent-flow-frames.toml" ;;
+    latent-flow-frames) train_within 100 "$system" generator --config "$here/generator-latent-flow-frames.toml" ;;
     s2ivq-d | s2ivq-d-published) tokens ;;
     attngan)
-        train 25 damsm damsm --preset attngan --config "$here/damsm-attngan.toml" --set "trunk=${TRUNK:-weights/efficientnet-lite0}"
+        train_within 25 damsm damsm --preset attngan --config "$here/damsm-attngan.toml" --set "trunk=${TRUNK:-weights/efficientnet-lite0}"
         attngan 75 --set "damsm=$RUNS/damsm"
         ;;
     attngan-no-damsm) attngan 100 ;;
     attngan-no-attention) attngan 100 --set model.attention=false ;;
-    stackgan-v1) train 100 "$system" generator --config "$here/generator-stackgan-v1.toml" ;;
+    stackgan-v1) train_within 100 "$system" generator --config "$here/generator-stackgan-v1.toml" ;;
     *)
         sed -n '2,10p' "$0" >&2
         exit 2
