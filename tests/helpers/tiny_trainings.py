@@ -236,6 +236,8 @@ RECOGNISER = RecogniserSettings(
     mel_preset="li2020",
     model=RecogniserModelSettings(width=8, head_width=4, feed_forward=12, encoder_layers=1, kernel=3),
     mask_bands=2,
+    warp_tract=0.1,
+    warp_tempo=0.1,
     batch_size=6,
     evaluation_utterances=4,
     workers=1,

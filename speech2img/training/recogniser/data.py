@@ -15,6 +15,7 @@ from speech2img.audio.store import MelStore, build_mel_store
 from speech2img.batches.augmented_mels import AugmentedMels
 from speech2img.batches.sampler import ResumableSampler
 from speech2img.batches.speech import Mels, UtteranceSource, draw_spans, mask_mels
+from speech2img.batches.warped_mels import WarpedMels
 from speech2img.corpora.readers.ljspeech import clips_sha256, read_clips
 from speech2img.corpora.records.manifest import MANIFEST_NAME, Manifest
 from speech2img.distributed.collectives import is_main_process, main_process_first
@@ -151,7 +152,7 @@ def recogniser_data(
     DataError
         If recordings are missing, or no utterance is left to train or to evaluate on.
     """
-    # Log-mels, augmented where that is asked for.
+    # Log-mels, augmented and warped where that is asked for.
     preset = MEL_PRESETS[settings.mel_preset]
     store = _store(root, spoken, settings, progress=progress)
     texts = [network.table.encode(one.text) for one in spoken]
@@ -177,6 +178,10 @@ def recogniser_data(
             babble=rows.tolist(),
             max_frames=max_frames,
             pad_value=preset.pad_value,
+        )
+    if settings.warp_tract or settings.warp_tempo:
+        heard = WarpedMels(
+            heard, preset=preset, tract=settings.warp_tract, tempo=settings.warp_tempo, max_frames=max_frames
         )
 
     # Batches, and an even choice of the validation utterances.

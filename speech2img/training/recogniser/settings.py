@@ -13,6 +13,8 @@ RecogniserSchedule = Literal["cosine", "constant", "step", "published"]
 PUBLISHED_PRESET = "waveform_22050"
 PUBLISHED_EPOCHS, RISING_EPOCHS, HIGHEST_EPOCHS = 100, 14, 15
 """Epochs of the published schedule: in all, until the rate is highest, and until it falls."""
+MOST_WARPED = 0.5
+"""Largest change of vocal tract and tempo that makes sense."""
 LOWEST_SHARE = 0.01
 """Published lowest rate as a part of the highest: 1e-5 of 1e-3."""
 
@@ -95,6 +97,10 @@ class RecogniserSettings:
     """Most mel bands masked in training; 0 for none."""
     mask_time: float = 0.0
     """Largest part of an utterance masked in training; 0 for none."""
+    warp_tract: float = 0.0
+    """Largest change of the speaker's vocal tract in training (Jaitly and Hinton 2013), up to 0.5; 0 for none."""
+    warp_tempo: float = 0.0
+    """Largest change of the tempo in training, up to 0.5; 0 for none."""
     max_frames: int = 3000
     """Longer utterances are left out; the published form hears 9.99 s."""
     held_out: int = 0
@@ -125,6 +131,8 @@ class RecogniserSettings:
                 raise ConfigError.about(name, f"{getattr(self, name)} is not positive", "set it to 1 or more")
         if not 0 <= self.mask_time < 1 or self.mask_bands < 0:
             raise ConfigError.about("mask_time, mask_bands", "out of range", "use 0..1 and 0 or more")
+        if not (0 <= self.warp_tract <= MOST_WARPED and 0 <= self.warp_tempo <= MOST_WARPED):
+            raise ConfigError.about("warp_tract, warp_tempo", "out of range", f"use 0 to {MOST_WARPED}")
         if not self.clip > 0 or self.ctc < 0 or self.held_out < 0:
             raise ConfigError.about("clip, ctc, held_out", "out of range", "use more than 0, and 0 or more")
         demand_ranges(self)
@@ -144,9 +152,9 @@ class RecogniserSettings:
             if self.mel_preset != PUBLISHED_PRESET:
                 reason = f"the published form takes samples, not {self.mel_preset}"
                 raise ConfigError.about("mel_preset", reason, f"set it to {PUBLISHED_PRESET}, or form to corrected")
-            if self.ctc or self.mask_bands or self.mask_time:
-                reason = "the published form has one loss, and nothing is masked"
-                raise ConfigError.about("ctc, mask_bands, mask_time", reason, "set them to 0")
+            if self.ctc or self.mask_bands or self.mask_time or self.warp_tract or self.warp_tempo:
+                reason = "the published form has one loss, and nothing is masked or warped"
+                raise ConfigError.about("ctc, mask_bands, mask_time, warp_tract, warp_tempo", reason, "set them to 0")
         elif waveform:
             reason = f"{self.mel_preset} has no bands, and the corrected form takes a log-mel"
             raise ConfigError.about("mel_preset", reason, "use whisper, li2020, s2igan or tacotron2")

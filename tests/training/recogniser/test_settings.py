@@ -40,6 +40,9 @@ def test_recipes_can_be_read(name: str) -> None:
         ({"alphabet": "abc"}, "blank"),
         ({"mask_time": 1.0}, "out of range"),
         ({"ctc": -1.0}, "out of range"),
+        ({"warp_tract": 0.6}, "warp_tract.*out of range"),
+        ({"warp_tempo": -0.1}, "warp_tempo.*out of range"),
+        ({"form": "published", "mel_preset": "waveform_22050", "ctc": 0.0, "warp_tract": 0.1}, "masked or warped"),
         ({"batch_size": 0}, "batch_size"),
     ],
 )

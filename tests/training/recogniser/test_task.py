@@ -128,6 +128,21 @@ def test_an_unwritten_language_is_refused_in_a_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_warped_speech_is_learned_from_and_never_evaluated_on(clips: Path) -> None:
+    settings = replace(SMALL, warp_tract=0.3, warp_tempo=0.3, held_out=2)
+    prepared = RecogniserTask.prepare(clips, settings, run_dir=clips / "none", device=torch.device("cpu"))
+    sitting = Sitting(run=None, inputs=prepared.inputs, progress=False)  # type: ignore[arg-type]
+    task = RecogniserTask.build(clips, settings, device=torch.device("cpu"), sitting=sitting)
+    batch = task.next_batch()
+    assert isinstance(batch, TextBatch)
+    recorded = torch.tensor(task.data.mels.lengths[batch.indices_B])
+    assert (batch.lengths_B != recorded).any()
+    stored, lengths = task.data.mels.batch(task.data.held)
+    again, _ = task.data.mels.batch(task.data.held)
+    np.testing.assert_array_equal(stored, again)
+    assert lengths.tolist() == task.data.mels.lengths[task.data.held].tolist()
+
+
 @pytest.mark.parametrize(
     ("change", "message"), [({"held_out": 12}, "12 of them held out"), ({"max_frames": 3}, "0 utterances to train on")]
 )
