@@ -21,6 +21,7 @@ from speech2img.audio.inputs import hear
 from speech2img.audio.trimming import trim_silence
 from speech2img.corpora.records.manifest import Manifest
 from speech2img.corpora.records.utterances import UtteranceRecord, utterances_of
+from speech2img.metrics.evaluate.conditions.recordings import recorded_elsewhere
 from speech2img.metrics.evaluate.conditions.registry import CONDITIONS, heard_in
 from speech2img.metrics.functional.error_rates import character_edits, normalised, sentence_accuracy, word_edits
 from speech2img.recognition.base import Recogniser
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--split", nargs="+", default=["test_seen"], help="splits (default test_seen)")
     parser.add_argument("--limit", type=int, default=300, help="utterances, spread evenly (default 300)")
     parser.add_argument("--conditions", default="clean", help=f"with commas between: {', '.join(CONDITIONS)}")
+    parser.add_argument("--recordings", nargs="*", type=Path, default=[], help="folders of other engines' recordings")
     parser.add_argument("--beams", type=int, default=1, help="beginnings that are kept (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the conditions (default 0)")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
@@ -47,14 +49,17 @@ def main() -> None:
     places = np.unique(np.linspace(0, len(records) - 1, min(len(records), args.limit)).astype(int))
     chosen = [records[place] for place in places]
     result: dict[str, Any] = {"recogniser": recogniser.name, "splits": args.split, "beams": args.beams, "rows": []}
-    for condition in args.conditions.split(","):
-        written, seconds = transcripts(recogniser, chosen, condition=condition, seed=args.seed)
+    sets = [(condition, condition, chosen) for condition in args.conditions.split(",")]
+    for folder in args.recordings:
+        sets.append((f"clean, {folder.name}", "clean", recorded_elsewhere(records, folder, root=args.root)))
+    for name, condition, spoken in sets:
+        written, seconds = transcripts(recogniser, spoken, condition=condition, seed=args.seed)
         for voices, unheard in (("heard in training", False), ("unheard", True)):
-            rows = [row for row, record in enumerate(chosen) if record.held_out_voice == unheard]
+            rows = [row for row, record in enumerate(spoken) if record.held_out_voice == unheard]
             if rows:
-                measured = scores([chosen[row] for row in rows], [written[row] for row in rows])
-                result["rows"].append({"condition": condition, "voices": voices, **measured})
-        result["rows"][-1]["seconds_an_utterance"] = seconds / len(chosen)
+                measured = scores([spoken[row] for row in rows], [written[row] for row in rows])
+                result["rows"].append({"condition": name, "voices": voices, **measured})
+        result["rows"][-1]["seconds_an_utterance"] = seconds / len(spoken)
     result |= footprint(recogniser)
     write_json(args.out, result)
     print(json.dumps(result, indent=1))

@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.script_calls import calls_of
 
@@ -36,6 +37,13 @@ def test_lost_words_are_those_that_the_caption_says() -> None:
     assert found["attribute_words"] == 3 and found["attribute_words_lost"] == pytest.approx(1 / 3)
     assert found["wer"] == pytest.approx(1 / 12) and found["sentences_right"] == 0.5
     assert found["substitutions"] == pytest.approx(1 / 12) and found["deletions"] == found["insertions"] == 0
+
+
+def test_an_utterance_is_right_where_its_species_is_the_nearest() -> None:
+    nearest = runpy.run_path(str(FOLDER / "species_heard.py"))["nearest"]
+    means = np.array([[10.0, 0.0], [0.0, 0.1]])
+    embeddings = np.array([[1.0, 0.9], [1.0, 1.1], [np.nan, np.nan], [-3.0, -1.0]])
+    assert nearest(embeddings, means).tolist() == [0, 1, -1, 1], "by angle, and of nothing recognised none"
 
 
 @pytest.mark.parametrize("name", ["01_recogniser", "02_text_encoder", "03_compose", "04_compare"])
