@@ -84,6 +84,8 @@ class RecogniserSettings:
     """Characters that it writes; what is not among them becomes a blank. The published form has its own."""
     model: RecogniserModelSettings = field(default_factory=RecogniserModelSettings)
     """The network."""
+    initial: str | None = None
+    """Run or release of a recogniser to start from; network, front-end and characters are taken over from it."""
     label_smoothing: float = 0.1
     """Part of each label that is spread over all characters."""
     ctc: float = 0.3

@@ -1,6 +1,8 @@
 """Training of a recogniser: every character is predicted from the speech and the true characters before it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,19 @@ from torch import Tensor
 from speech2img.audio.mel import MEL_PRESETS
 from speech2img.batches.encoding import BATCH_FRAMES, batches_by_length
 from speech2img.config import settings_to_dict
-from speech2img.distributed.collectives import gather_with_grad, is_main_process
+from speech2img.distributed.collectives import gather_with_grad, is_main_process, on_main_process
 from speech2img.losses.characters import Over, character_loss, ctc_loss
 from speech2img.metrics.functional.error_rates import character_edits, word_edits
 from speech2img.models.recognisers.decoding import greedy
 from speech2img.models.recognisers.speech_transformer import SpeechTransformer
 from speech2img.precision import make_adam, to_device
 from speech2img.storage.notices import notice
+from speech2img.storage.releases.provenance import TRAINED_WITH
 from speech2img.storage.releases.writing import save_release
+from speech2img.training.initial_weights import keep_start
 from speech2img.training.optimization import set_learning_rate
 from speech2img.training.recogniser.data import RecogniserData, TextBatch, read_spoken, recogniser_data, with_held_out
+from speech2img.training.recogniser.initialization import load_initial_weights_, start_roles, started
 from speech2img.training.recogniser.settings import RecogniserSettings, published_rate
 from speech2img.training.supervised import SupervisedTask
 from speech2img.training.task import Prepared, Sitting
@@ -49,6 +54,8 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
         What to learn from.
     device : torch.device
         Where it computes.
+    trained_with : Mapping of str to str
+        Role -> hash of the networks that came with the weights it starts from.
     """
 
     Settings = RecogniserSettings
@@ -62,25 +69,39 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
         ------
         DataError
             If they are missing, or nothing was written down.
+        CheckpointError, ConfigError
+            As from `started`.
         """
         spoken, digest = read_spoken(root)
-        return Prepared(settings, {"texts_sha256": digest}, with_held_out(spoken, settings.held_out))
+        settings, start = started(settings, run_dir)
+        return Prepared(settings, {"texts_sha256": digest}, (with_held_out(spoken, settings.held_out), start))
 
     @classmethod
     def build(
         cls, root: Path, settings: RecogniserSettings, *, device: torch.device, sitting: Sitting
     ) -> "RecogniserTask":
         """Speech Transformer and utterances with their texts; a missing mel store is made."""
-        network = SpeechTransformer(**network_arguments(settings)).to(device)
-        data = recogniser_data(root, sitting.inputs, network, settings, progress=sitting.progress)
+        spoken, start = sitting.inputs
+        network = SpeechTransformer(**network_arguments(settings))
+        if settings.initial is not None and sitting.run.state is None:
+            load_initial_weights_(settings.initial, network)
+            on_main_process(lambda: keep_start(str(settings.initial), start, sitting.run.folder))
+        network = network.to(device)
+        data = recogniser_data(root, spoken, network, settings, progress=sitting.progress)
         if data.left_out and sitting.progress and is_main_process():
             notice(f"{data.left_out} training utterances are left out: too long, or with nothing to write")
-        return cls(settings, network, data=data, device=device)
+        return cls(settings, network, data=data, device=device, trained_with=start_roles(start))
 
     def __init__(
-        self, settings: RecogniserSettings, network: SpeechTransformer, *, data: RecogniserData, device: torch.device
+        self,
+        settings: RecogniserSettings,
+        network: SpeechTransformer,
+        *,
+        data: RecogniserData,
+        device: torch.device,
+        trained_with: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.data = data
+        self.data, self.trained_with = data, trained_with
         optimizer = make_adam(
             network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, device=device
         )
@@ -156,6 +177,7 @@ class RecogniserTask(SupervisedTask[RecogniserSettings, SpeechTransformer]):
             "step": step,
             "best_step": self.best.step,
             "utterances_seen": images_seen,
+            TRAINED_WITH: dict(self.trained_with),
         }
         rate = (
             f"word error rate {-self.best.value:.4f} on the validation part" if self.best.step >= 0 else "not measured"

@@ -90,7 +90,7 @@ def test_of_a_corpus_known_voices_are_learned_and_unheard_ones_measured(tmp_path
     task = RecogniserTask.build(root, SMALL, device=torch.device("cpu"), sitting=sitting)
     batch = task.next_batch()
     assert isinstance(batch, TextBatch)
-    drawn = {prepared.inputs[place].held_out_voice for place in batch.indices_B.tolist()}
+    drawn = {prepared.inputs[0][place].held_out_voice for place in batch.indices_B.tolist()}
     assert drawn == {False}
 
 
