@@ -29,12 +29,12 @@ def mel_filter_bank(*, sample_rate: int, n_fft: int, n_mels: int, fmin: float, f
     Slaney, Auditory Toolbox version 2 (1998): linear below 1 kHz (200/3 Hz a mel), logarithmic above (27 mel for a
     factor of 6.4); each triangle is scaled to unit area (2 / width in Hz).
     """
-    edges = mel_to_hertz(np.linspace(*hertz_to_mel(np.array([fmin, fmax])).tolist(), n_mels + 2))
+    low, high = hertz_to_mel(np.array([fmin, fmax])).tolist()
+    edges = mel_to_hertz(np.linspace(low, high, n_mels + 2))
     bins = np.arange(1 + n_fft // 2) * (sample_rate / n_fft)
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     triangles = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
-    bank: np.ndarray = (np.maximum(0.0, triangles) * (2.0 / (right - left))).astype(np.float32)
-    return bank
+    return np.asarray(np.maximum(0.0, triangles) * (2.0 / (right - left)), dtype=np.float32)
 
 
 def hertz_to_mel(hertz: np.ndarray) -> np.ndarray:
