@@ -143,7 +143,7 @@ def evaluate_pipeline(
     for split in splits:
         recorded = utterances_of(manifest, [split], by_manner=facts.manner)
         records = choose_utterances(recorded, count=num_utterances, seed=seed)
-        first = sum(len(group.records) for group in groups)
+        first = sum(group.num_chosen for group in groups)
         groups.append(generate(pipeline, records, group_name(split, kind), first))
     # The report; it names languages only where there are several.
     codes = sorted({record.language for group in groups for record in group.records})

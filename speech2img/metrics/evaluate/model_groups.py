@@ -83,17 +83,28 @@ class EvaluatedGroup:
     images: NDArray[np.uint8]
     real: NDArray[np.uint8]
     first_index: int
+    """Place of the first chosen utterance among all that are measured."""
     unusable: tuple[AudioError, ...] = ()
     """What was wrong with the recordings that could not be used; their utterances are not among the records."""
+    chosen_rows: tuple[int, ...] | None = None
+    """Place of each of the records among those that were chosen; None where all could be used."""
+
+    @property
+    def num_chosen(self) -> int:
+        """Utterances that were chosen, whether they could be used or not."""
+        return len(self.records) + len(self.unusable)
+
+    def noise_index(self, row: int) -> int:
+        """By what the noise of a record's images is drawn: the same in every model, whatever else could be used."""
+        return self.first_index + (row if self.chosen_rows is None else self.chosen_rows[row])
 
     def notes(self) -> list[str]:
         """What a reader of the report must know: recordings left out, and images that repeat."""
         notes = []
         if self.unusable:
-            count = len(self.records) + len(self.unusable)
             notes.append(
-                f"{self.name}: {len(self.unusable)} of {count} recordings could not be used and are not counted; "
-                f"the first: {self.unusable[0]}."
+                f"{self.name}: {len(self.unusable)} of {self.num_chosen} recordings could not be used and are "
+                f"not counted; the first: {self.unusable[0]}."
             )
         distinct = len({image.tobytes() for image in self.images})
         repeated = repetition_note(f"{self.name}, generated", distinct, len(self.images))
@@ -224,6 +235,12 @@ def _take_turns(
     return [record for _, _, record in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
+def stretches(numbers: Sequence[int]) -> list[slice]:
+    """Slices of rising numbers within which none is left out: for each, images are generated at once."""
+    starts = [place for place, number in enumerate(numbers) if not place or numbers[place - 1] != number - 1]
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True)]
+
+
 def generate_group(
     pipeline: SpeechPipeline,
     records: list[UtteranceRecord],
@@ -261,7 +278,7 @@ def generate_group(
     AudioError
         If a recording cannot be used, and nobody is to be told; or fewer than two can.
     """
-    used: list[UtteranceRecord] = []
+    used: list[int] = []
     unusable: list[AudioError] = []
     embeddings: list[NDArray[np.float32]] = []
     images: list[NDArray[np.uint8]] = []
@@ -276,28 +293,37 @@ def generate_group(
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start in range(0, len(records), CHUNK):
             chunk = records[start : start + CHUNK]
-            for heard, speech in _heard(pipeline, chunk, leave_out):
+            for rows, speech in _heard(pipeline, chunk, leave_out):
                 embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
-                images.append(pipeline.generate(speech, seed=seed, first_index=first_index + len(used))[:, 0])
-                real_parts.append(real.read([record.item_id for record in heard]))
-                used += heard
+                first = first_index + start + rows[0]
+                images.append(pipeline.generate(speech, seed=seed, first_index=first)[:, 0])
+                real_parts.append(real.read([chunk[row].item_id for row in rows]))
+                used += [start + row for row in rows]
             bar.update(len(chunk))
     if unusable and len(used) < 2:
         raise unusable[0]
-    made, real_images = np.concatenate(images), np.concatenate(real_parts)
-    return EvaluatedGroup(name, used, np.concatenate(embeddings), made, real_images, first_index, tuple(unusable))
+    return EvaluatedGroup(
+        name,
+        [records[row] for row in used],
+        np.concatenate(embeddings),
+        np.concatenate(images),
+        np.concatenate(real_parts),
+        first_index,
+        tuple(unusable),
+        tuple(used) if unusable else None,
+    )
 
 
 def _heard(
     pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], leave_out: OnError
-) -> list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]]:
-    """Speech of utterances: of all at once, or where a recording cannot be used of one after the other."""
+) -> list[tuple[Sequence[int], NDArray[np.float32] | EncodedSpeech]]:
+    """Places and speech of utterances: of all at once, or where a recording cannot be used of one after the other."""
     with suppress(AudioError):
-        return [(records, speech_of(pipeline, records))]
-    heard: list[tuple[Sequence[UtteranceRecord], NDArray[np.float32] | EncodedSpeech]] = []
-    for record in records:
+        return [(range(len(records)), speech_of(pipeline, records))]
+    heard: list[tuple[Sequence[int], NDArray[np.float32] | EncodedSpeech]] = []
+    for row, record in enumerate(records):
         try:
-            heard.append(([record], speech_of(pipeline, [record])))
+            heard.append(([row], speech_of(pipeline, [record])))
         except AudioError as error:
             leave_out(record, error)
     return heard

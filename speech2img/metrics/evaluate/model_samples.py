@@ -45,7 +45,7 @@ def measure_diversity(
             speech_of(pipeline, [record], group.embeddings[row : row + 1]),
             seed=seed,
             num_images=DIVERSITY_IMAGES,
-            first_index=group.first_index + row,
+            first_index=group.noise_index(row),
         )[0]
         # Real images that fit the same description, and renders of the same bird.
         fitting = [item.id for item in manifest.items if _fits(record, item)]
@@ -107,7 +107,7 @@ def gallery_entries(
         for row in sorted(rng.permutation(len(group.records))[:share].tolist()):
             record = group.records[row]
             speech = speech_of(pipeline, [record], group.embeddings[row : row + 1])
-            stages = pipeline.generate(speech, seed=seed, return_stages=True, first_index=group.first_index + row)
+            stages = pipeline.generate(speech, seed=seed, return_stages=True, first_index=group.noise_index(row))
             entries.append(
                 GalleryEntry(
                     record,

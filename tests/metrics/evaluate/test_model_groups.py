@@ -3,16 +3,18 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech2img.corpora.records.manifest import Caption, Item, Manifest
 from speech2img.corpora.records.utterances import UtteranceRecord, utterances_of
-from speech2img.errors import DataError, MetricError
-from speech2img.metrics.evaluate.model_groups import choose_utterances, with_languages
+from speech2img.errors import AudioError, DataError, MetricError
+from speech2img.metrics.evaluate.model_groups import choose_utterances, generate_group, stretches, with_languages
 
 
 def record(class_id: int, picture: int, caption: int, *, held_out: bool) -> UtteranceRecord:
@@ -45,6 +47,56 @@ def test_the_choice_depends_on_the_seed_alone() -> None:
     first = choose_utterances(RECORDS, count=20, seed=1)
     assert first == choose_utterances(RECORDS[::-1], count=20, seed=1)
     assert first != choose_utterances(RECORDS, count=20, seed=2)
+
+
+class NoisePainter:
+    """Hears the number of an utterance, but not those it is deaf to; its images tell number and noise."""
+
+    needs_frames, image_size = False, 1
+
+    def __init__(self, deaf: set[int]) -> None:
+        self.deaf = deaf
+
+    def encode_paths(self, paths: Any) -> np.ndarray:
+        numbers = [int(path.stem) for path in paths]
+        if self.deaf.intersection(numbers):
+            raise AudioError("nothing was recognised")
+        return np.float32([[number] for number in numbers])
+
+    def generate(self, embeddings: np.ndarray, *, seed: int, first_index: int) -> np.ndarray:
+        noise = first_index + np.arange(len(embeddings))
+        images = np.stack([embeddings[:, 0], noise, 0 * noise], axis=1).astype(np.uint8)
+        return images[:, None, None, None]
+
+
+@pytest.mark.parametrize("deaf", [set(), {0}, {3, 4}, {69}, {1, 31, 32, 33, 60}])
+def test_noise_is_the_utterances_own_whatever_else_is_heard(deaf: set[int]) -> None:
+    records = [replace(RECORDS[0], audio=Path(f"{number}.wav")) for number in range(70)]
+    real: Any = SimpleNamespace(read=lambda names: np.zeros((len(names), 1, 1, 3), np.uint8))
+    told: list[AudioError] = []
+    group = generate_group(
+        NoisePainter(deaf),  # type: ignore[arg-type]
+        records,
+        "unseen",
+        100,
+        real=real,
+        seed=0,
+        on_error=lambda record, error: told.append(error),
+        progress=False,
+    )
+    numbers, noise = group.images[:, 0, 0, :2].T.tolist()
+    assert numbers == sorted(set(range(70)) - deaf) and noise == [100 + number for number in numbers]
+    assert [group.noise_index(row) for row in range(len(numbers))] == noise
+    assert len(told) == len(deaf) and group.num_chosen == 70
+
+
+@given(st.sets(st.integers(0, 30), min_size=1))
+def test_stretches_are_as_long_as_can_be(numbers: set[int]) -> None:
+    rising = sorted(numbers)
+    parts = [rising[part] for part in stretches(rising)]
+    assert [number for part in parts for number in part] == rising
+    assert all(part == list(range(part[0], part[-1] + 1)) for part in parts)
+    assert all(later[0] > earlier[-1] + 1 for earlier, later in zip(parts, parts[1:], strict=False))
 
 
 def test_languages_take_equal_shares() -> None:

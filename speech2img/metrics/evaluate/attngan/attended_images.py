@@ -48,7 +48,7 @@ def add_attended(
         rows = np.random.default_rng(seed).permutation(len(group.records))[:SHOWN]
         for row in sorted(rows.tolist()):
             record = group.records[row]
-            entries.append(AttendedEntry(record, group.name, draw(record, group.images[row], group.first_index + row)))
+            entries.append(AttendedEntry(record, group.name, draw(record, group.images[row], group.noise_index(row))))
     # A file each, and a line of Markdown that shows it.
     lines = [ATTENDED]
     for number, entry in enumerate(entries, start=1):

@@ -12,7 +12,7 @@ from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError
 from speech2img.metrics.evaluate.conditions.registry import heard_in
-from speech2img.metrics.evaluate.model_groups import OnError, SpeechPipeline
+from speech2img.metrics.evaluate.model_groups import OnError, SpeechPipeline, stretches
 
 Speech = NDArray[np.float32] | EncodedSpeech
 """What a generator takes: embeddings, or with frames where it needs them."""
@@ -78,9 +78,8 @@ def heard_runs(
 
     # Without gaps.
     for rows, speech in parts.items():
-        starts = [place for place, row in enumerate(rows) if not place or rows[place - 1] != row - 1]
-        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-            yield list(rows[start:end]), speech[start:end]
+        for part in stretches(rows):
+            yield list(rows[part]), speech[part]
 
 
 def _encoded(pipeline: SpeechPipeline, recordings: list[Recording]) -> Speech:

@@ -18,6 +18,7 @@ from speech2img.metrics.evaluate.model_groups import (
     EvaluatedGroup,
     SpeechPipeline,
     choose_utterances,
+    stretches,
     with_languages,
 )
 from speech2img.metrics.evaluate.model_scores import spoken_attribute_scores
@@ -99,7 +100,8 @@ class VoicesAndConditions:
             for condition in self._conditions:
                 readings = own
                 if condition != CLEAN:
-                    readings = self._readings(condition, group.records, group.first_index)
+                    places = [group.noise_index(row) for row in range(len(group.records))]
+                    readings = self._readings(condition, group.records, places)
                 for held_out, voices in OWN_VOICES.items():
                     rows = [row for row, record in enumerate(group.records) if record.held_out_voice == held_out]
                     for name, part in with_languages(voices, group.records, rows).items():
@@ -114,23 +116,26 @@ class VoicesAndConditions:
                 records = choose_utterances(found, count=self._count, seed=self._seed)
                 real = self._real_readings(records)
                 for condition in self._conditions:
-                    readings = self._readings(condition, records, group.first_index)
+                    places = [group.first_index + row for row in range(len(records))]
+                    readings = self._readings(condition, records, places)
                     for name, part in with_languages(folder.name, records).items():
                         self._add(report, group.name, name, condition, records, readings, real, part)
                     bar.update(1)
                 self._note(report, group.name, folder.name, records)
         report.sections[TITLE] = condition_markdown(report.rows)
 
-    def _readings(self, condition: str, records: Sequence[UtteranceRecord], first_index: int) -> Readings:
-        """What the judge reads off the images of utterances that were recorded in a condition."""
+    def _readings(self, condition: str, records: Sequence[UtteranceRecord], places: Sequence[int]) -> Readings:
+        """What the judge reads off the images of utterances heard in a condition, by the noise of these places."""
         readings: list[Mapping[str, str] | None] = [None] * len(records)
         for start in range(0, len(records), CHUNK):
             chunk = records[start : start + CHUNK]
             tell = None if self._on_error is None else self._leave_out
             for rows, speech in heard_runs(self._pipeline, condition, chunk, seed=self._seed, on_error=tell):
                 first = start + rows[0]
-                images = self._pipeline.generate(speech, seed=self._seed, first_index=first_index + first)[:, 0]
-                readings[first : first + len(rows)] = per_image(self._judge.predict(images))
+                for part in stretches(places[first : first + len(rows)]):
+                    index = places[first + part.start]
+                    images = self._pipeline.generate(speech[part], seed=self._seed, first_index=index)[:, 0]
+                    readings[first + part.start : first + part.stop] = per_image(self._judge.predict(images))
         return readings
 
     def _leave_out(self, record: UtteranceRecord, error: AudioError) -> None:
