@@ -19,6 +19,8 @@ from speech2img.storage.releases.networks import build_network
 from speech2img.storage.releases.release import load_release, strip_prefix
 
 BEAMS = 5
+CTC_WEIGHT = 0.3
+"""Share of the second head, where there is one, in the choice among several beginnings."""
 _BATCH = 16
 _CHARACTERS_A_SECOND = 18.0
 """Quick speech: by it the length of a text says how long a recording may be."""
@@ -111,7 +113,7 @@ class TransformerRecogniser:
         seconds = [(end - start) / self.sample_rate for _, start, end in parts]
         limits = torch.tensor([max(1, int(_MOST_A_SECOND * length)) for length in seconds])
         if self.beams > 1:
-            written = beam_search(self.network, encoded, limits, beams=self.beams)
+            written = beam_search(self.network, encoded, limits, beams=self.beams, ctc_weight=CTC_WEIGHT)
         else:
             written = greedy(self.network, encoded, limits)
         return [

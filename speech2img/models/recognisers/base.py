@@ -98,3 +98,7 @@ class CharacterRecogniser(nn.Module, ABC):
         Tensor [shape=(B, N, V)]
             Logits of the characters that follow.
         """
+
+    def ctc_log_probabilities(self, encoded: EncodedUtterances) -> Tensor | None:
+        """What a second head on the encoder says of each step, (B, S, V), padding as the blank; None without one."""
+        return None

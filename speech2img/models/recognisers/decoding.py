@@ -8,6 +8,7 @@ from torch import Tensor
 
 from speech2img.models.recognisers.base import CharacterRecogniser, DecodingState, EncodedUtterances
 from speech2img.models.recognisers.characters import END, PAD, START, UNKNOWN
+from speech2img.models.recognisers.ctc_prefixes import CtcPrefixes
 
 LENGTH_PENALTY = 0.6
 """Exponent of the length penalty (Wu et al. 2016, equation 14)."""
@@ -102,8 +103,12 @@ def beam_search(
     *,
     beams: int = 5,
     length_penalty: float = LENGTH_PENALTY,
+    ctc_weight: float = 0.0,
 ) -> list[Hypothesis]:
     """The best of several beginnings, by the sum of log-probabilities over ((5 + length) / 6) ** ``length_penalty``.
+
+    With a weight the second head has a say (joint decoding, Watanabe et al. 2017, equation 18): it knows where in the
+    recording a beginning ends, so that nothing is written twice or left out.
 
     Parameters
     ----------
@@ -113,17 +118,32 @@ def beam_search(
         Beginnings that are kept; 1 gives what `greedy` gives.
     length_penalty : float
         0 for none.
+    ctc_weight : float, 0 or more and less than 1
+        Share of the second head in the sum; without effect where the network has none.
 
     Returns
     -------
     list of Hypothesis
+
+    Raises
+    ------
+    ValueError
+        If the weight is out of range.
     """
+    if not 0 <= ctc_weight < 1:
+        raise ValueError(f"ctc_weight {ctc_weight} is not in 0..1")
     rows = range(len(encoded.steps_BSD))
-    return [_beam_of_one(network, encoded, row, int(limits_B[row]), beams, length_penalty) for row in rows]
+    return [_beam_of_one(network, encoded, row, int(limits_B[row]), beams, length_penalty, ctc_weight) for row in rows]
 
 
 def _beam_of_one(
-    network: CharacterRecogniser, encoded: EncodedUtterances, row: int, limit: int, beams: int, penalty: float
+    network: CharacterRecogniser,
+    encoded: EncodedUtterances,
+    row: int,
+    limit: int,
+    beams: int,
+    penalty: float,
+    ctc_weight: float,
 ) -> Hypothesis:
     """Beam search for one row."""
     # The row without the padding of its batch.
@@ -134,21 +154,24 @@ def _beam_of_one(
     state, device = network.begin(alone), alone.steps_BSD.device
     texts: list[list[int]] = [[]]
     scores_R = torch.zeros(1, device=device)
+    joint = _joint(network, alone, ctc_weight)
     last_R1 = torch.full((1, 1), START, device=device)
     finished: list[tuple[float, Hypothesis]] = []
     for _ in range(limit + 1):
         # The best continuations of all beginnings.
         total_RV = scores_R[:, None] + _log_probabilities(network, last_R1, state)
+        ranked_RV = total_RV if joint is None else joint.weighed(total_RV)
         num_classes = total_RV.shape[1]
-        best, places = total_RV.flatten().topk(min(2 * beams, total_RV.numel()))
+        best, places = ranked_RV.flatten().topk(min(2 * beams, ranked_RV.numel()))
         kept: list[tuple[float, int, int]] = []
-        for rank, (score, place) in enumerate(zip(best.tolist(), places.tolist(), strict=True)):
+        for rank, (rating, place) in enumerate(zip(best.tolist(), places.tolist(), strict=True)):
             before, number = divmod(place, num_classes)
-            if score == -math.inf:
+            if rating == -math.inf:
                 continue
+            score = float(total_RV[before, number])
             if number == END:
                 if rank < beams:
-                    finished.append(_finished(texts[before], score, penalty, ended=True))
+                    finished.append(_finished(texts[before], score, rating, penalty, ended=True))
             elif len(kept) < beams:
                 kept.append((score, before, number))
         # Stop where no beginning can overtake the best text any more, or all are full.
@@ -157,18 +180,46 @@ def _beam_of_one(
         texts = [[*texts[before], number] for _, before, number in kept]
         scores_R = torch.tensor([score for score, _, _ in kept]).to(device)
         last_R1 = torch.tensor([[number] for _, _, number in kept]).to(device)
-        state = state.choose(torch.tensor([before for _, before, _ in kept]).to(device))
+        rows_R = torch.tensor([before for _, before, _ in kept]).to(device)
+        state = state.choose(rows_R)
+        if joint is not None:
+            joint.go_on(rows_R, last_R1[:, 0])
     # Where none has ended: the best beginning, as it is.
     if not finished:
         finished = [
-            _finished(text, score, penalty, ended=False) for text, score in zip(texts, scores_R.tolist(), strict=True)
+            _finished(text, score, score, penalty, ended=False)
+            for text, score in zip(texts, scores_R.tolist(), strict=True)
         ]
     return max(finished, key=lambda pair: pair[0])[1]
 
 
-def _finished(text: list[int], score: float, penalty: float, *, ended: bool) -> tuple[float, Hypothesis]:
+def _finished(text: list[int], score: float, rating: float, penalty: float, *, ended: bool) -> tuple[float, Hypothesis]:
+    """What ranks it, and a text with the sum of its log-probabilities."""
     length = len(text) + ended
-    return score / ((5 + length) / 6) ** penalty, Hypothesis(tuple(text), score, ended)
+    return rating / ((5 + length) / 6) ** penalty, Hypothesis(tuple(text), score, ended)
+
+
+class _Joint:
+    """The second head's say on the beginnings of a beam search."""
+
+    def __init__(self, prefixes: CtcPrefixes, weight: float) -> None:
+        self._prefixes, self._weight, self._state = prefixes, weight, prefixes.start()
+
+    def weighed(self, total_RV: Tensor) -> Tensor:
+        """Sums of the decoder's log-probabilities, weighed against the second head's of the same beginnings."""
+        prefix_RV = self._prefixes.following(self._state).to(total_RV.dtype)
+        return (1 - self._weight) * total_RV + self._weight * prefix_RV
+
+    def go_on(self, rows_R: Tensor, numbers_R: Tensor) -> None:
+        """Keep beginnings of these rows, with a character more."""
+        self._state = self._prefixes.extend(self._state, rows_R, numbers_R)
+
+
+def _joint(network: CharacterRecogniser, encoded: EncodedUtterances, weight: float) -> _Joint | None:
+    """None where there is no second head, or it has no weight."""
+    if not weight or (log_probability_BSV := network.ctc_log_probabilities(encoded)) is None:
+        return None
+    return _Joint(CtcPrefixes(log_probability_BSV[0], blank=PAD, end=END), weight)
 
 
 def _log_probabilities(network: CharacterRecogniser, last_R1: Tensor, state: DecodingState) -> Tensor:

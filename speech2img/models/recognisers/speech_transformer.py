@@ -184,6 +184,10 @@ class SpeechTransformer(CharacterRecogniser):
         state.position = end
         return self.classifier(steps_BND)
 
+    def ctc_log_probabilities(self, encoded: EncodedUtterances) -> Tensor | None:
+        """What the second head says of each step; see `CharacterRecogniser.ctc_log_probabilities`."""
+        return None if self.ctc_classifier is None else self.ctc_classifier(encoded.steps_BSD).float().log_softmax(2)
+
     def forward(self, mel_BMT: Tensor, lengths_B: Tensor, numbers_BN: Tensor) -> tuple[Tensor, EncodedUtterances]:
         """Logits of the characters that follow each of a known text, and the encoded speech.
 

@@ -1,11 +1,13 @@
 """The speech Transformer: padding takes no part, caches change nothing, it learns, and what does not go together."""
 
+from itertools import product
 from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from speech2img.models.recognisers.base import EncodedUtterances
 from speech2img.models.recognisers.characters import pad_texts
 from speech2img.models.recognisers.decoding import beam_search, greedy, published_greedy
 from speech2img.models.recognisers.speech_embedding import same_padding
@@ -88,6 +90,42 @@ def test_beam_search_finds_the_best_text() -> None:
     found = beam_search(network, encoded, torch.tensor([3]), beams=100, length_penalty=0.0)[0]
     assert found.ended and found.numbers == text
     assert found.log_probability == pytest.approx(score, abs=1e-4)
+
+
+def exact_ctc(network: SpeechTransformer, encoded: EncodedUtterances, text: tuple[int, ...]) -> float:
+    """Logarithm of the probability that the second head writes a text, by PyTorch's own loss."""
+    steps_BSV = network.ctc_log_probabilities(encoded)
+    assert steps_BSV is not None
+    sizes = torch.tensor([steps_BSV.shape[1]]), torch.tensor([len(text)])
+    return -float(F.ctc_loss(steps_BSV.transpose(0, 1), torch.tensor([text]), *sizes, reduction="sum"))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.9])
+def test_the_second_head_has_its_share_in_the_best_text(weight: float) -> None:
+    network = small(alphabet=" ab", ctc=True)
+    assert network.ctc_classifier is not None
+    network.classifier.weight.mul_(6)
+    network.ctc_classifier.weight.mul_(3)
+    mel = torch.randn(1, 5, 40, generator=torch.Generator().manual_seed(3))
+    encoded = network.encode(mel, torch.tensor([40]))
+    found = beam_search(network, encoded, torch.tensor([3]), beams=200, length_penalty=0.0, ctc_weight=weight)[0]
+    # Every text of up to three letters, rated by the decoder and by the second head's loss.
+    letters = range(4, 7)
+    ratings = {}
+    for text in (text for length in range(4) for text in product(letters, repeat=length)):
+        logits = network.read(torch.tensor([[2, *text]]), network.begin(encoded))[0].log_softmax(dim=1)
+        decoder = sum(float(logits[k, number]) for k, number in enumerate((*text, 3)))
+        ratings[text] = (1 - weight) * decoder + weight * exact_ctc(network, encoded, text), decoder
+    best = max(ratings, key=lambda text: ratings[text][0])
+    assert found.numbers == best and found.log_probability == pytest.approx(ratings[best][1], abs=1e-4)
+
+
+def test_a_share_that_leaves_the_decoder_nothing_is_refused() -> None:
+    network = small(ctc=True)
+    encoded = network.encode(torch.randn(1, 5, 40), torch.tensor([40]))
+    with pytest.raises(ValueError, match="ctc_weight"):
+        beam_search(network, encoded, torch.tensor([3]), ctc_weight=1.0)
 
 
 @torch.inference_mode()
