@@ -46,7 +46,7 @@ def test_an_utterance_is_right_where_its_species_is_the_nearest() -> None:
     assert nearest(embeddings, means).tolist() == [0, 1, -1, 1], "by angle, and of nothing recognised none"
 
 
-@pytest.mark.parametrize("name", ["01_recogniser", "02_text_encoder", "03_compose", "04_compare"])
+@pytest.mark.parametrize("name", ["01_recogniser", "02_text_encoder", "03_compose", "04_compare", "05_photographs"])
 def test_every_call_is_known(name: str, tmp_path: Path) -> None:
     (tmp_path / "runs" / "cascade-whisper").mkdir(parents=True)
     changes = {"RUNS": str(tmp_path / "runs"), "WHISPER": "models/whisper", "STEPS": "4", "RECORDINGS": "a b"}
