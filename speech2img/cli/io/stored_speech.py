@@ -1,7 +1,7 @@
 """Models that hear nothing in an evaluation: given stored speech embeddings, or reading the captions themselves."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from speech2img.corpora.records.manifest import Manifest, demand_same_items, utterance_id
 from speech2img.encoded_speech import EncodedSpeech
-from speech2img.errors import DataError, MetricError
+from speech2img.errors import AudioError, DataError, MetricError
 from speech2img.features.speech_embeddings import EXTRACT_AGAIN, EmbeddingFile
 from speech2img.generation import EmbeddingsToImage
 from speech2img.pipeline import SpeechToImage
 from speech2img.storage.names import some_of
+
+OnError = Callable[[int, AudioError], None] | None
+"""Told of recordings that cannot be used: here none is heard."""
 
 
 class DeafModel(ABC):
@@ -37,10 +40,10 @@ class DeafModel(ABC):
         self.weights_sha256 = weights_sha256
 
     @abstractmethod
-    def encode_speech(self, recordings: Sequence[Any]) -> EncodedSpeech:
-        """Embeddings and frames of utterances, by the paths of their recordings."""
+    def encode_speech(self, recordings: Sequence[Any], *, on_error: OnError = None) -> EncodedSpeech:
+        """Embeddings and frames of utterances, by the paths of their recordings; there is nothing to tell of."""
 
-    def encode_paths(self, paths: Sequence[Any]) -> NDArray[np.float32]:
+    def encode_paths(self, paths: Sequence[Any], *, on_error: OnError = None) -> NDArray[np.float32]:
         """Embeddings (N, D) of utterances, by the paths of their recordings."""
         return self.encode_speech(paths).sentences
 
@@ -115,7 +118,7 @@ class StoredSpeech(DeafModel):
         self._speech = EncodedSpeech(stored.embeddings, stored.frames)
         self._row = {manifest.root / caption.audio: row for row, (_, caption) in enumerate(spoken) if caption.audio}
 
-    def encode_speech(self, recordings: Sequence[Any]) -> EncodedSpeech:
+    def encode_speech(self, recordings: Sequence[Any], *, on_error: OnError = None) -> EncodedSpeech:
         """What is stored of the corpus's recordings."""
         return self._speech[[self._row[Path(path)] for path in recordings]]
 
@@ -141,7 +144,7 @@ class ReadCaptions(DeafModel):
             if caption.audio
         }
 
-    def encode_speech(self, recordings: Sequence[Any]) -> EncodedSpeech:
+    def encode_speech(self, recordings: Sequence[Any], *, on_error: OnError = None) -> EncodedSpeech:
         """What the model reads in the captions of the recordings.
 
         Raises

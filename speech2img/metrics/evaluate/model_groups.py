@@ -1,8 +1,8 @@
 """The utterances that a model is measured on: how they are chosen, and by group the images that it makes of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, overload
 
 import numpy as np
@@ -35,10 +35,14 @@ class SpeechPipeline(Protocol):
     needs_frames: bool
     """Whether its generator takes what `encode_speech` gives instead of embeddings."""
 
-    def encode_paths(self, paths: Any) -> NDArray[np.float32]:
-        """Embeddings (N, D) of recordings."""
+    def encode_paths(
+        self, paths: Any, *, on_error: Callable[[int, AudioError], None] | None = None
+    ) -> NDArray[np.float32]:
+        """Embeddings (N, D) of recordings; of one that cannot be used, and is told with its place, a row of NaN."""
 
-    def encode_speech(self, recordings: Any) -> EncodedSpeech:
+    def encode_speech(
+        self, recordings: Any, *, on_error: Callable[[int, AudioError], None] | None = None
+    ) -> EncodedSpeech:
         """The same with the frames; only asked for where the generator needs them."""
 
     @overload
@@ -238,7 +242,7 @@ def _take_turns(
 def stretches(numbers: Sequence[int]) -> list[slice]:
     """Slices of rising numbers within which none is left out: for each, images are generated at once."""
     starts = [place for place, number in enumerate(numbers) if not place or numbers[place - 1] != number - 1]
-    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True)]
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(numbers)], strict=False)]
 
 
 def generate_group(
@@ -284,21 +288,23 @@ def generate_group(
     images: list[NDArray[np.uint8]] = []
     real_parts: list[NDArray[np.uint8]] = []
 
-    def leave_out(record: UtteranceRecord, error: AudioError) -> None:
+    def leave_out(chunk: Sequence[UtteranceRecord], row: int, error: AudioError) -> None:
         if on_error is None:
             raise error
-        on_error(record, error)
+        on_error(chunk[row], error)
         unusable.append(error)
 
     with Progress(total=len(records), what=f"pictures, {name}", unit="utterance", progress=progress) as bar:
         for start in range(0, len(records), CHUNK):
             chunk = records[start : start + CHUNK]
-            for rows, speech in _heard(pipeline, chunk, leave_out):
-                embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
-                first = first_index + start + rows[0]
-                images.append(pipeline.generate(speech, seed=seed, first_index=first)[:, 0])
-                real_parts.append(real.read([chunk[row].item_id for row in rows]))
-                used += [start + row for row in rows]
+            recordings = [record.audio for record in chunk]
+            rows, speech = usable_speech(pipeline, recordings, partial(leave_out, chunk))
+            embeddings.append(speech.sentences if isinstance(speech, EncodedSpeech) else speech)
+            for part in stretches(rows):
+                first = first_index + start + rows[part.start]
+                images.append(pipeline.generate(speech[part], seed=seed, first_index=first)[:, 0])
+                real_parts.append(real.read([chunk[row].item_id for row in rows[part]]))
+            used += [start + row for row in rows]
             bar.update(len(chunk))
     if unusable and len(used) < 2:
         raise unusable[0]
@@ -314,19 +320,20 @@ def generate_group(
     )
 
 
-def _heard(
-    pipeline: SpeechPipeline, records: Sequence[UtteranceRecord], leave_out: OnError
-) -> list[tuple[Sequence[int], NDArray[np.float32] | EncodedSpeech]]:
-    """Places and speech of utterances: of all at once, or where a recording cannot be used of one after the other."""
-    with suppress(AudioError):
-        return [(range(len(records)), speech_of(pipeline, records))]
-    heard: list[tuple[Sequence[int], NDArray[np.float32] | EncodedSpeech]] = []
-    for row, record in enumerate(records):
-        try:
-            heard.append(([row], speech_of(pipeline, [record])))
-        except AudioError as error:
-            leave_out(record, error)
-    return heard
+def usable_speech(
+    pipeline: SpeechPipeline, recordings: Sequence[Any], on_error: Callable[[int, AudioError], None]
+) -> tuple[list[int], NDArray[np.float32] | EncodedSpeech]:
+    """Places of the recordings that can be used, and their speech; ``on_error`` is told of each other one."""
+    unusable: set[int] = set()
+
+    def leave_out(place: int, error: AudioError) -> None:
+        unusable.add(place)
+        on_error(place, error)
+
+    encode = pipeline.encode_speech if pipeline.needs_frames else pipeline.encode_paths
+    speech = encode(recordings, on_error=leave_out)
+    rows = [place for place in range(len(recordings)) if place not in unusable]
+    return rows, speech[rows] if unusable else speech
 
 
 def speech_of(

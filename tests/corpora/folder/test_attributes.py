@@ -74,7 +74,7 @@ class Painter:
     sampling = {"conditioning": "mean"}
     needs_frames = False
 
-    def encode_paths(self, paths: Sequence[Path]) -> np.ndarray:
+    def encode_paths(self, paths: Sequence[Path], *, on_error: object = None) -> np.ndarray:
         numbers = [int(path.stem.split("_")[0]) for path in paths]
         return np.array([[number % 2, number // 2 % 2] for number in numbers], np.float32)
 

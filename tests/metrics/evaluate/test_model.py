@@ -31,7 +31,7 @@ class Painter:
         self.deaf = deaf
         self.generated = 0
 
-    def encode_paths(self, paths: Sequence[Path]) -> np.ndarray:
+    def encode_paths(self, paths: Sequence[Path], *, on_error: Any = None) -> np.ndarray:
         rows = []
         for path in paths:
             color, light, _ = path.stem.split("-")
@@ -192,7 +192,7 @@ def test_the_report_says_what_the_corpus_says_of_its_captions(corpus: Manifest, 
 class Monoglot(Painter):
     """Understands the captions with an even number, and hears nothing but noise in the others."""
 
-    def encode_paths(self, paths: Sequence[Path]) -> np.ndarray:
+    def encode_paths(self, paths: Sequence[Path], *, on_error: Any = None) -> np.ndarray:
         rows = super().encode_paths(paths)
         deaf = [path.stem.endswith("_1") for path in paths]
         rows[deaf] = np.random.default_rng(0).random((sum(deaf), 5))
@@ -254,7 +254,7 @@ class FramePainter(Painter):
 
     needs_frames = True
 
-    def encode_speech(self, recordings: Sequence[Path]) -> EncodedSpeech:
+    def encode_speech(self, recordings: Sequence[Path], *, on_error: Any = None) -> EncodedSpeech:
         rows = self.encode_paths(recordings)
         return EncodedSpeech(rows, [row[None] for row in rows])
 

@@ -107,7 +107,7 @@ class Painter:
     sampling = {"conditioning": "mean"}
     needs_frames = False
 
-    def encode_paths(self, paths):
+    def encode_paths(self, paths, *, on_error=None):
         return np.array([[float(path.stem.startswith(name)) for name in NAMES] for path in paths], np.float32)
 
     def generate(self, embeddings, *, seed=0, num_images=1, return_stages=False, first_index=0):

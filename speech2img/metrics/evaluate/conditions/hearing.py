@@ -12,7 +12,7 @@ from speech2img.corpora.records.utterances import UtteranceRecord
 from speech2img.encoded_speech import EncodedSpeech
 from speech2img.errors import AudioError
 from speech2img.metrics.evaluate.conditions.registry import heard_in
-from speech2img.metrics.evaluate.model_groups import OnError, SpeechPipeline, stretches
+from speech2img.metrics.evaluate.model_groups import OnError, SpeechPipeline, stretches, usable_speech
 
 Speech = NDArray[np.float32] | EncodedSpeech
 """What a generator takes: embeddings, or with frames where it needs them."""
@@ -59,31 +59,21 @@ def heard_runs(
             raise error
         on_error(records[row], error)
 
-    # What can be read and changed, then what the model takes: all at once, or where one fails one by one.
+    # What can be read and changed, then what the model takes of it.
     changed: dict[int, Recording] = {}
     for row, record in enumerate(records):
         try:
             changed[row] = heard_in(condition, record, seed=seed)
         except AudioError as error:
             tell(row, error)
-    try:
-        parts = {tuple(changed): _encoded(pipeline, list(changed.values()))} if changed else {}
-    except AudioError:
-        parts = {}
-        for row, recording in changed.items():
-            try:
-                parts[(row,)] = _encoded(pipeline, [recording])
-            except AudioError as error:
-                tell(row, error)
-
-    # Without gaps.
-    for rows, speech in parts.items():
-        for part in stretches(rows):
-            yield list(rows[part]), speech[part]
-
-
-def _encoded(pipeline: SpeechPipeline, recordings: list[Recording]) -> Speech:
-    """What a generator takes of recordings."""
+    if not changed:
+        return
+    places = list(changed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RecordingWarning)  # what is wrong with them is what is measured
-        return pipeline.encode_speech(recordings) if pipeline.needs_frames else pipeline.encode_paths(recordings)
+        heard, speech = usable_speech(pipeline, list(changed.values()), lambda place, error: tell(places[place], error))
+
+    # Without gaps.
+    rows = [places[place] for place in heard]
+    for part in stretches(rows):
+        yield rows[part], speech[part]

@@ -16,13 +16,19 @@ from speech2img.metrics.evaluate.conditions.hearing import heard_runs
 RATE = 16_000
 
 
-def encode(recordings: Any) -> np.ndarray:
+def encode(recordings: Any, *, on_error: Any) -> np.ndarray:
     """The length of each, in samples."""
-    return np.float32([[len(hear(recording, sample_rate=RATE).y)] for recording in recordings])
+    lengths = np.full((len(recordings), 1), np.nan, np.float32)
+    for place, recording in enumerate(recordings):
+        try:
+            lengths[place] = len(hear(recording, sample_rate=RATE).y)
+        except AudioError as error:
+            on_error(place, error)
+    return lengths
 
 
-def encode_with_frames(recordings: Any) -> EncodedSpeech:
-    sentences = encode(recordings)
+def encode_with_frames(recordings: Any, *, on_error: Any) -> EncodedSpeech:
+    sentences = encode(recordings, on_error=on_error)
     return EncodedSpeech(sentences, [row[None] for row in sentences])
 
 

@@ -33,10 +33,15 @@ class Listener:
     name, weights_sha256, image_size, needs_frames = "listener", "cd" * 32, SIZE, False
     sampling: dict[str, Any] = {}
 
-    def encode_paths(self, paths: Sequence[Any]) -> np.ndarray:
+    def encode_paths(self, paths: Sequence[Any], *, on_error: Any = None) -> np.ndarray:
         rows = []
-        for recording in paths:
-            y = hear(recording, sample_rate=RATE).y[-RATE // 4 :]
+        for place, recording in enumerate(paths):
+            try:
+                y = hear(recording, sample_rate=RATE).y[-RATE // 4 :]
+            except AudioError as error:
+                on_error(place, error)
+                rows.append(np.full(4, np.nan))
+                continue
             spectrum = np.abs(np.fft.rfft(y * np.hanning(len(y)), 4 * RATE))
             loud = spectrum[[round(4 * hertz) for hertz in HERTZ.values()]]
             rows.append(loud if loud.max() > 1 else np.eye(4)[0])
