@@ -63,9 +63,9 @@ def main() -> None:
         for name, (spoken, condition) in sets.items():
             embeddings = embedded(pipe, spoken, condition=condition, seed=args.seed)
             right = nearest(embeddings, means) == np.array([species.index(one.class_id) for one in spoken])
-            interval = mean_interval(right.astype(np.float64), num_bootstrap=1000, seed=args.seed)
+            low, high = mean_interval(right.astype(np.float64), num_bootstrap=1000, seed=args.seed) or (None, None)
             row = {"model": model, "recordings": name, "utterances": len(spoken), "right": float(right.mean())}
-            row |= {"low": interval.low, "high": interval.high, "unread": int(np.isnan(embeddings[:, 0]).sum())}
+            row |= {"low": low, "high": high, "unread": int(np.isnan(embeddings[:, 0]).sum())}
             rows.append(row)
             print(json.dumps(row), flush=True)
             if pipe.reads_text:
