@@ -20,7 +20,7 @@ from speech2img.storage.releases.release import load_release, strip_prefix
 
 BEAMS = 5
 CTC_WEIGHT = 0.1
-"""Share of the second head, where there is one, in the choice among several beginnings: its steps of 40 ms leave no room
+"""Share of the second head in the choice among several beginnings: its steps of 40 ms leave no room
 for doubled letters, and more than this loses them (experiments/results/cascade)."""
 _BATCH = 16
 _CHARACTERS_A_SECOND = 18.0
