@@ -80,11 +80,12 @@ def transcripts(
 
 
 def scores(records: Sequence[UtteranceRecord], written: Sequence[str]) -> dict[str, float]:
-    """Error rates and lost attribute words of some utterances."""
+    """Error rates of some utterances, and the share of attribute words lost where the corpus knows any."""
     references = [record.text for record in records]
     words = word_edits(references, written)
     said = [(word, text) for record, text in zip(records, written, strict=True) for word in attribute_words(record)]
     lost = sum(word not in f" {normalised(text)} " for word, text in said)
+    share_lost = {"attribute_words_lost": lost / len(said)} if said else {}
     return {
         "utterances": len(records),
         "wer": words.rate,
@@ -94,7 +95,7 @@ def scores(records: Sequence[UtteranceRecord], written: Sequence[str]) -> dict[s
         "cer": character_edits(references, written).rate,
         "sentences_right": sentence_accuracy(references, written),
         "attribute_words": len(said),
-        "attribute_words_lost": lost / len(said) if said else float("nan"),
+        **share_lost,
     }
 
 

@@ -37,6 +37,7 @@ def test_lost_words_are_those_that_the_caption_says() -> None:
     assert found["attribute_words"] == 3 and found["attribute_words_lost"] == pytest.approx(1 / 3)
     assert found["wer"] == pytest.approx(1 / 12) and found["sentences_right"] == 0.5
     assert found["substitutions"] == pytest.approx(1 / 12) and found["deletions"] == found["insertions"] == 0
+    assert "attribute_words_lost" not in script["scores"]([record("a bird", {})], ["a bird"]), "no share of nothing"
 
 
 def test_an_utterance_is_right_where_its_species_is_the_nearest() -> None:
