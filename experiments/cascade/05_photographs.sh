@@ -11,7 +11,7 @@ step "what the direct model hears" speech2img extract --run cub --root "$ROOT" -
 step "text encoder" speech2img train text-encoder --config "$here/text-encoder.toml" --root "$ROOT" --out "$RUNS/text-cub" \
     --set "loop.max_steps=${STEPS:-1500}"
 step "recogniser, on" speech2img train recogniser --config "$here/recogniser.toml" --root "$ROOT" --out "$RUNS/recogniser-cub" \
-    --set "initial=$RUNS/recogniser" --set "loop.max_steps=${STEPS:-1000}" --set learning_rate=7e-4
+    --set "initial=$RUNS/recogniser" --set "loop.max_steps=${STEPS:-3000}" --set learning_rate=7e-4
 step "true captions" speech2img compose --text-encoder "$RUNS/text-cub" --generator cub --out "$RUNS/reader-cub"
 step "cascade" speech2img compose --recogniser "$RUNS/recogniser-cub" --text-encoder "$RUNS/text-cub" --generator cub \
     --out "$RUNS/cascade-cub"
