@@ -34,7 +34,7 @@ OF_THE_ENCODER = ("encoder.", "confidence.")
 """Beginnings of the names of the tensors that the encoder's release holds."""
 READ_WITH = ("sentence.mean", "sentence.deviation", "reader_weight")
 """What says of a flow which features it is for."""
-DRAWN = ("temperature", "mean_scale", "guidance_scale", "num_candidates", "prior_steps")
+DRAWN = ("temperature", "mean_scale", "guidance_scale", "num_candidates", "num_feature_draws", "prior_steps")
 """What can be set of the way from speech to a picture's features."""
 
 
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--guidance", type=float, help="how closely images hold to the features")
     parser.add_argument("--guidance-until", type=float, metavar="TIME", help="from which on it is drawn as learned")
     for name in DRAWN:
-        kind = int if name in ("num_candidates", "prior_steps") else float
+        kind = int if name.startswith("num_") or name == "prior_steps" else float
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="of the prior")
     arguments = parser.parse_args(argv)
     try:

@@ -71,12 +71,15 @@ class SpeechConditioned(nn.Module):
         self.reader_weight.copy_(weight_VD)
         self.reader_bias.copy_(bias_V)
 
+    def attribute_logits(self, sentence_BD: Tensor) -> tuple[Tensor, ...]:
+        """Logits (B, values) of each attribute that the linear reader finds; none where no attributes are read."""
+        if not self.value_counts:
+            return ()
+        return F.linear(sentence_BD.float(), self.reader_weight, self.reader_bias).split(self.value_counts, dim=1)
+
     def _attributes(self, sentence_BD: Tensor) -> Tensor:
         """A step for each attribute: the embedding of its likeliest value, as drawn features are never sure."""
-        logits_BV = F.linear(sentence_BD.float(), self.reader_weight, self.reader_bias)
-        likeliest_BA = torch.stack(
-            [logits.argmax(dim=1) for logits in logits_BV.split(self.value_counts, dim=1)], dim=1
-        )
+        likeliest_BA = torch.stack([logits.argmax(dim=1) for logits in self.attribute_logits(sentence_BD)], dim=1)
         first_A = torch.tensor([0, *self.value_counts[:-1]], device=sentence_BD.device).cumsum(0)
         return self.value_steps[likeliest_BA + first_A] + self.attribute_steps
 

@@ -2,9 +2,10 @@
 
     embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C images each -> Reranker -> one
 
-Both parts around the generator may be missing.
+Both parts around the generator may be missing. Each of the features may be the best of several draws.
 
-Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of an image.
+Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, K components of the prior, R draws
+of the prior, S of an image.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import (
+    AttributeGenerator,
+    Distribution,
+    DrawsJointly,
+    GradualGenerator,
+    ImageGenerator,
+    ImageNoise,
+)
+from speech2img.models.generators.feature_choice import choose_features
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -39,10 +48,12 @@ class SamplingOptions:
     """See `FeaturePrior.sample`."""
     num_candidates: int = 1
     """Images generated for each one that is kept, >= 1."""
+    num_feature_draws: int = 1
+    """Features that the prior draws for each image that is generated, >= 1: see `choose_features`."""
 
     def __post_init__(self) -> None:
         factors = self.mean_scale, self.guidance_scale, self.temperature
-        if min(self.prior_steps, self.num_candidates) < 1 or min(factors) < 0:
+        if min(self.prior_steps, self.num_candidates, self.num_feature_draws) < 1 or min(factors) < 0:
             raise ValueError(f"sampling options out of range: {self}")
 
 
@@ -68,7 +79,8 @@ class ImageSampler(nn.Module):
     Raises
     ------
     ValueError
-        If there are candidates and no reranker, or the sizes of the parts do not fit each other.
+        If there are candidates and no reranker, several draws of features and no prior or no generator that reads
+        attributes, or the sizes of the parts do not fit each other.
     """
 
     def __init__(
@@ -86,6 +98,9 @@ class ImageSampler(nn.Module):
             raise ValueError(f"the prior draws {prior.feature_dim} features, not {generator.embedding_dim}")
         if options.num_candidates > 1 and reranker is None:
             raise ValueError("there is no reranker to choose among candidates")
+        reads = isinstance(generator, AttributeGenerator) and generator.reads_attributes
+        if options.num_feature_draws > 1 and (prior is None or not reads):
+            raise ValueError("several draws of features need a prior, and a generator that reads attributes off them")
         if reranker is not None and reranker.embedding_dim != self.embedding_dim:
             raise ValueError(f"the reranker sees {reranker.embedding_dim} features, not {self.embedding_dim}")
         self.generator, self.prior, self.reranker = generator, prior, reranker
@@ -169,15 +184,26 @@ class ImageSampler(nn.Module):
         """With a prior, features of one image in the place of the sentence."""
         if self.prior is None:
             return speech
-        features = self.prior.sample(
-            speech.sentence,
-            draws.normal("prior", self.prior.components),
+        count, components = self.options.num_feature_draws, self.prior.components
+        shape = (components,) if count == 1 else (count, components)
+        noise_BRK = draws.normal("prior", *shape).view(-1, count, components)
+        sentence_BD = speech.sentence
+        drawn = self.prior.sample(
+            sentence_BD.repeat_interleave(count, dim=0),
+            noise_BRK.flatten(0, 1),
             steps=self.options.prior_steps,
             mean_scale=self.options.mean_scale,
             guidance_scale=self.options.guidance_scale,
             temperature=self.options.temperature,
         )
-        return speech._replace(sentence=features)
+        if count == 1:
+            return speech._replace(sentence=drawn)
+
+        # Of several draws the one in which most of what was said is read.
+        assert isinstance(self.generator, AttributeGenerator)
+        said_BF = self.prior.mean_given(sentence_BD)
+        drawn_BRF = drawn.view(*noise_BRK.shape[:2], -1)
+        return speech._replace(sentence=choose_features(drawn_BRF, said_BF, self.generator.attribute_logits))
 
     def draws(self, noise: ImageNoise) -> ImageNoise:
         """The same noise with a zero ``condition`` where it is to be the mean, and joint draws out of one stream."""

@@ -114,6 +114,15 @@ class LatentFlowGenerator(nn.Module):
         guidance = {"guidance_scale": self.guidance_scale, "guidance_until": self.guidance_until}
         return {"solver": self.solver, "steps": self.steps, **guidance}
 
+    @property
+    def reads_attributes(self) -> bool:
+        """Whether the sentences that it takes are features of an image, off which it reads attributes."""
+        return bool(self.flow.value_counts)
+
+    def attribute_logits(self, features_BD: Tensor) -> tuple[Tensor, ...]:
+        """Contract: `speech2img.models.generators.base.AttributeGenerator`."""
+        return self.flow.attribute_logits(features_BD)
+
     def sample(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
         """Contract: `speech2img.models.generators.base.ImageGenerator`."""
         *_, last = self._points(speech, noise, self.steps)

@@ -114,7 +114,7 @@ _KEYS: Mapping[str, tuple[str, Check]] = {
     "accuracy": ("a table of shares, 0 to 1", _mapping(_number(0.0, 1.0))),
     "trained_with": ("a table of texts", _mapping(_text)),
     "prior_steps": ("a whole number, 1 to 1000", _whole(1, 1000)),
-    "num_candidates": ("a whole number, 1 to 128", _whole(1, 128)),
+    **dict.fromkeys(("num_candidates", "num_feature_draws"), ("a whole number, 1 to 128", _whole(1, 128))),
     **dict.fromkeys(("mean_scale", "guidance_scale", "temperature"), ("a number, 0 to 1000", _number(0.0, 1000.0))),
     **dict.fromkeys(("step", "images_seen", "utterances_seen", "clips_seen"), _COUNT),
 }

@@ -43,6 +43,9 @@ class PriorSettings:
     """Steps of the solver when an image is generated."""
     candidates: int = 1
     """Images generated for each one that is kept: the one in which the teacher sees most of what was said."""
+    feature_draws: int = 1
+    """Features drawn for each image, of which those are taken off which most of what was said is read; for a generator
+    that reads attributes (reads_attributes)."""
     batch_size: int = 256
     """Utterances a step."""
     learning_rate: float = 1e-3
@@ -67,7 +70,7 @@ class PriorSettings:
             reason = f"{self.condition_dropout} with guidance_scale {self.guidance_scale}"
             raise ConfigError.about("condition_dropout", reason, "guidance needs more than 0, less than 1")
         factors = self.mean_scale, self.guidance_scale, self.temperature, self.embedding_noise
-        if min(self.steps, self.candidates) < 1 or min(factors) < 0:
-            names = "steps, candidates, mean_scale, guidance_scale, temperature, embedding_noise"
+        if min(self.steps, self.candidates, self.feature_draws) < 1 or min(factors) < 0:
+            names = "steps, candidates, feature_draws, mean_scale, guidance_scale, temperature, embedding_noise"
             raise ConfigError.about(names, "out of range", "see their documentation")
         demand_ranges(self)

@@ -20,7 +20,7 @@ from speech2img.features.image_head import image_head_of
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import AttributeGenerator, Distribution, ImageGenerator, ImageNoise
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.reranker import Reranker
@@ -69,13 +69,17 @@ class PriorTask(Task):
         Raises
         ------
         ConfigError
-            If the generator was made for other features, or looks at the frames of speech.
+            If no speech encoder made the embeddings, or the generator was made for other features, looks at the frames
+            of speech, or reads no attributes where features are to be chosen by them.
         CheckpointError
             If ``settings.generator`` is no generator.
         DataError
             If embeddings or features are missing, or the generator was not trained on standardised features.
         """
         embeddings = load_embeddings(root, settings.embeddings)
+        if "encoder" not in embeddings.encoder_release()[1]:
+            reason = "no speech encoder made them, and a prior is released as a whole model, which hears"
+            raise ConfigError.about(f"embeddings {settings.embeddings!r}", reason, "name some of 'extract --run'")
         features = load_features(root, settings.features)
         generator, standard, config = load_generator(Path(settings.generator))
         assert isinstance(generator, ImageGenerator)
@@ -88,6 +92,10 @@ class PriorTask(Task):
                 f"it takes {generator.embedding_dim} features, the teacher has {features.features.shape[2]}",
                 "train it with embeddings = picture",
             )
+        reads = isinstance(generator, AttributeGenerator) and generator.reads_attributes
+        if settings.feature_draws > 1 and not reads:
+            reason = f"{settings.feature_draws}, and {settings.generator} reads no attributes off features"
+            raise ConfigError.about("feature_draws", reason, "set it to 1, or train that with reads_attributes")
         inputs = embeddings, features, generator, standard, config
         return Prepared(settings, {"encoder_sha256": embeddings.sha256}, inputs)
 
@@ -166,13 +174,13 @@ class PriorTask(Task):
                 guidance_scale=settings.guidance_scale,
                 temperature=settings.temperature,
                 num_candidates=settings.candidates,
+                num_feature_draws=settings.feature_draws,
             ),
         )
         count = max(1, len(data.validation.embeddings))
+        noise_size = settings.feature_draws * settings.components
         grid_noise, noise = fixed_noise(
-            settings.loop.seed,
-            (settings.grid_noises, settings.candidates, settings.components),
-            (count, 1, settings.components),
+            settings.loop.seed, (settings.grid_noises, settings.candidates, noise_size), (count, 1, noise_size)
         )
         self.validation_samples = ValidationSamples(
             data.validation, self._sample, grid_noise=grid_noise, noise=noise, grid_utterances=settings.grid_utterances
@@ -256,6 +264,8 @@ class PriorTask(Task):
             """The prior's noise; zero beside it in one stream with it, otherwise the fixed noise of that name."""
             if name not in ("", "prior"):
                 return fixed.normal(name, *shape) if distribution == "normal" else fixed.uniform(name, *shape)
+            if name == "prior":
+                return state_BCK.to(self.device).view(len(embeddings), *shape)
             draws = torch.zeros(len(embeddings), *shape, device=self.device)
             draws[..., -self.prior.components :] = state_BCK.to(self.device)
             return draws

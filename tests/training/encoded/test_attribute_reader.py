@@ -64,6 +64,14 @@ def test_a_flow_is_trained_and_released_with_its_reader(pictured: Path, tmp_path
     teacher = load_features(pictured, "teacher").open_teacher(device=torch.device("cpu"))
     reader = attribute_reader(teacher, embeddings)
     torch.testing.assert_close(generator.flow.reader_weight, reader.weight_VD, atol=1e-2, rtol=1e-2)
+    # A prior that keeps the best of three draws, and draws noise for all of them while it is shown.
+    several = replace(tiny_trainings.PRIOR, generator=str(tmp_path / "run"), embeddings="spoken", feature_draws=3)
+    assert train("prior", pictured, tmp_path / "prior", several, device="cpu", progress=False).finished
+    pipe = SpeechToImage.load(tmp_path / "prior", device="cpu")
+    assert pipe.sampling["num_feature_draws"] == 3
+    images = pipe.generate(load_embeddings(pictured, "spoken").embeddings[:2], num_images=2)
+    assert images.shape[:2] == (2, 2) and not (images[0, 0] == images[0, 1]).all()
+    # And another flow that goes on from this one.
     further = replace(settings_of(pictured), initial=str(tmp_path / "run"))
     assert train("generator", pictured, tmp_path / "then", further, device="cpu", progress=False).finished
 
@@ -76,3 +84,15 @@ def test_without_features_of_pictures_it_is_refused(pictured: Path, tmp_path: Pa
         replace(settings, features=None)
     with pytest.raises(ConfigError, match="reads_attributes.*needs_frames to false"):
         replace(settings, model=replace(settings.model, needs_frames=True))
+
+
+def test_features_cannot_be_chosen_for_a_flow_that_reads_none(pictured: Path, tmp_path: Path) -> None:
+    plain = replace(settings_of(pictured), reads_attributes=False)
+    assert train("generator", pictured, tmp_path / "run", plain, device="cpu", progress=False).finished
+    several = replace(tiny_trainings.PRIOR, generator=str(tmp_path / "run"), embeddings="spoken", feature_draws=3)
+    with pytest.raises(ConfigError, match="feature_draws: 3, and .* reads no attributes.*reads_attributes"):
+        train("prior", pictured, tmp_path / "prior", several, device="cpu", progress=False)
+    with pytest.raises(ConfigError, match="embeddings 'picture': no speech encoder made them"):
+        train("prior", pictured, tmp_path / "b", replace(several, embeddings="picture"), device="cpu", progress=False)
+    with pytest.raises(ConfigError, match="feature_draws"):
+        replace(several, feature_draws=0)
