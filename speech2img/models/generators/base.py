@@ -4,7 +4,7 @@ The noise has names, so that a generator asks for as many draws as it needs (a d
 image keeps its own: the same image comes out alone and in any batch.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -103,18 +103,6 @@ class GuidedGenerator(Protocol):
 
     guidance_scale: float
     """1 follows the data, 0 hears nothing; more is closer, with less variety."""
-
-
-@runtime_checkable
-class AttributeGenerator(Protocol):
-    """A generator from features of an image that can read attributes off them."""
-
-    @property
-    def reads_attributes(self) -> bool:
-        """Whether this one does."""
-
-    def attribute_logits(self, features_BD: Tensor) -> Sequence[Tensor]:
-        """Logits (B, values) of each attribute in features (B, D)."""
 
 
 @runtime_checkable

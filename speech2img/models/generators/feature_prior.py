@@ -140,14 +140,6 @@ class FeaturePrior(nn.Module):
         coordinates = mean_scale * (self._normalized(embedding_BD) @ self.regression) + self.residual_scale * state_BK
         return (coordinates * self.scale) @ self.basis.T + self.mean
 
-    def mean_given(self, embedding_BD: Tensor) -> Tensor:
-        """What speech says on average (B, feature_dim), twice as far from the average image: no image's features.
-
-        The regression is careful; attributes that were said are read off at this distance (experiments/LOG.md).
-        """
-        nothing = torch.zeros(len(embedding_BD), self.components, device=embedding_BD.device)
-        return self.expand(nothing, embedding_BD, mean_scale=2.0)
-
     def forward(
         self, state_BK: Tensor, time_B: Tensor, embedding_BD: Tensor, conditional_B: Tensor | None = None
     ) -> Tensor:

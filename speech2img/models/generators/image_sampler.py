@@ -2,14 +2,14 @@
 
     embedding (B, D) -> FeaturePrior -> features (B * C, F) -> ImageGenerator -> C images each -> Reranker -> one
 
-Both parts around the generator may be missing. Each of the features may be the best of several draws.
+Both parts around the generator may be missing.
 
-Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, K components of the prior, R draws
-of the prior, S of an image.
+Shape letters: B embeddings, C candidates, D size of an embedding, F of the features, S of an image.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -17,15 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import (
-    AttributeGenerator,
-    Distribution,
-    DrawsJointly,
-    GradualGenerator,
-    ImageGenerator,
-    ImageNoise,
-)
-from speech2img.models.generators.feature_choice import choose_features
+from speech2img.models.generators.base import Distribution, DrawsJointly, GradualGenerator, ImageGenerator, ImageNoise
 
 if TYPE_CHECKING:
     from speech2img.models.generators.feature_prior import FeaturePrior
@@ -49,7 +41,7 @@ class SamplingOptions:
     num_candidates: int = 1
     """Images generated for each one that is kept, >= 1."""
     num_feature_draws: int = 1
-    """Features that the prior draws for each image that is generated, >= 1: see `choose_features`."""
+    """Features that the prior draws for each image, >= 1; those that fit what was said are kept."""
 
     def __post_init__(self) -> None:
         factors = self.mean_scale, self.guidance_scale, self.temperature
@@ -79,8 +71,8 @@ class ImageSampler(nn.Module):
     Raises
     ------
     ValueError
-        If there are candidates and no reranker, several draws of features and no prior or no generator that reads
-        attributes, or the sizes of the parts do not fit each other.
+        If there are candidates and no reranker, or the sizes of the parts do not fit each other; or several draws of
+        features and no prior, or no generator that reads attributes.
     """
 
     def __init__(
@@ -98,11 +90,12 @@ class ImageSampler(nn.Module):
             raise ValueError(f"the prior draws {prior.feature_dim} features, not {generator.embedding_dim}")
         if options.num_candidates > 1 and reranker is None:
             raise ValueError("there is no reranker to choose among candidates")
-        reads = isinstance(generator, AttributeGenerator) and generator.reads_attributes
-        if options.num_feature_draws > 1 and (prior is None or not reads):
-            raise ValueError("several draws of features need a prior, and a generator that reads attributes off them")
         if reranker is not None and reranker.embedding_dim != self.embedding_dim:
             raise ValueError(f"the reranker sees {reranker.embedding_dim} features, not {self.embedding_dim}")
+        if options.num_feature_draws > 1:
+            from speech2img.models.generators.feature_choice import demand_reader  # where features are chosen
+
+            demand_reader(prior, generator)
         self.generator, self.prior, self.reranker = generator, prior, reranker
         self.options, self.conditioning = options, conditioning
         self.needs_frames = generator.needs_frames
@@ -128,20 +121,9 @@ class ImageSampler(nn.Module):
     def previews(
         self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None, every: int = 1
     ) -> Iterator[Tensor]:
-        """Ever better images, the last as `sample` gives it: of a generator's steps, or else its stages.
+        """Ever better images (B, 3, S, S) in -1..1, the last as `sample` gives it: of a generator's steps or stages.
 
-        Parameters
-        ----------
-        speech, noise
-            As for `sample`.
-        steps : int, optional
-            Of a `GradualGenerator`; by default as released.
-        every : int >= 1
-            One of so many steps is shown, beside the first and the last.
-
-        Yields
-        ------
-        Tensor [shape=(B, 3, S, S), range -1..1]
+        Arguments as of `GradualGenerator.previews`.
         """
         if isinstance(self.generator, GradualGenerator) and self.options.num_candidates == 1:
             draws = self.draws(noise.repeated(1))
@@ -184,26 +166,20 @@ class ImageSampler(nn.Module):
         """With a prior, features of one image in the place of the sentence."""
         if self.prior is None:
             return speech
-        count, components = self.options.num_feature_draws, self.prior.components
-        shape = (components,) if count == 1 else (count, components)
-        noise_BRK = draws.normal("prior", *shape).view(-1, count, components)
-        sentence_BD = speech.sentence
-        drawn = self.prior.sample(
-            sentence_BD.repeat_interleave(count, dim=0),
-            noise_BRK.flatten(0, 1),
+        draw = partial(
+            self.prior.sample,
             steps=self.options.prior_steps,
             mean_scale=self.options.mean_scale,
             guidance_scale=self.options.guidance_scale,
             temperature=self.options.temperature,
         )
-        if count == 1:
-            return speech._replace(sentence=drawn)
+        if (count := self.options.num_feature_draws) > 1:
+            from speech2img.models.generators.feature_choice import fitting_features
 
-        # Of several draws the one in which most of what was said is read.
-        assert isinstance(self.generator, AttributeGenerator)
-        said_BF = self.prior.mean_given(sentence_BD)
-        drawn_BRF = drawn.view(*noise_BRK.shape[:2], -1)
-        return speech._replace(sentence=choose_features(drawn_BRF, said_BF, self.generator.attribute_logits))
+            features = fitting_features(self.prior, draw, self.generator, speech.sentence, draws, count=count)
+        else:
+            features = draw(speech.sentence, draws.normal("prior", self.prior.components))
+        return speech._replace(sentence=features)
 
     def draws(self, noise: ImageNoise) -> ImageNoise:
         """The same noise with a zero ``condition`` where it is to be the mean, and joint draws out of one stream."""

@@ -114,13 +114,8 @@ class LatentFlowGenerator(nn.Module):
         guidance = {"guidance_scale": self.guidance_scale, "guidance_until": self.guidance_until}
         return {"solver": self.solver, "steps": self.steps, **guidance}
 
-    @property
-    def reads_attributes(self) -> bool:
-        """Whether the sentences that it takes are features of an image, off which it reads attributes."""
-        return bool(self.flow.value_counts)
-
     def attribute_logits(self, features_BD: Tensor) -> tuple[Tensor, ...]:
-        """Contract: `speech2img.models.generators.base.AttributeGenerator`."""
+        """Contract: `speech2img.models.generators.feature_choice.AttributeGenerator`."""
         return self.flow.attribute_logits(features_BD)
 
     def sample(self, speech: SpeechEncoding, noise: ImageNoise) -> list[Tensor]:
@@ -131,20 +126,9 @@ class LatentFlowGenerator(nn.Module):
     def previews(
         self, speech: SpeechEncoding, noise: ImageNoise, *, steps: int | None = None, every: int = 1
     ) -> Iterator[Tensor]:
-        """Images to which the flow points, of steps of the solver; the last is what `sample` gives.
+        """Contract: `speech2img.models.generators.base.GradualGenerator`; images to which the flow points.
 
-        Parameters
-        ----------
-        speech, noise
-            As for `sample`.
-        steps : int, 4 to 50, optional
-            Of the solver; by default as released.
-        every : int >= 1
-            Of so many steps one is decoded, which takes longer than a step; the first and the last are.
-
-        Yields
-        ------
-        Tensor [shape=(B, 3, S, S), range -1..1]
+        ``steps`` are 4 to 50, by default as released. To decode an image takes longer than a step.
         """
         count = self.steps if steps is None else steps
         for number, point in enumerate(self._points(speech, noise, count), start=1):

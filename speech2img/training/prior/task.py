@@ -20,7 +20,8 @@ from speech2img.features.image_head import image_head_of
 from speech2img.features.speech_embeddings import EmbeddingFile, load_embeddings
 from speech2img.losses.flow import rectified_flow_loss
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import AttributeGenerator, Distribution, ImageGenerator, ImageNoise
+from speech2img.models.generators.base import Distribution, ImageGenerator, ImageNoise
+from speech2img.models.generators.feature_choice import reads_attributes
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.reranker import Reranker
@@ -92,8 +93,7 @@ class PriorTask(Task):
                 f"it takes {generator.embedding_dim} features, the teacher has {features.features.shape[2]}",
                 "train it with embeddings = picture",
             )
-        reads = isinstance(generator, AttributeGenerator) and generator.reads_attributes
-        if settings.feature_draws > 1 and not reads:
+        if settings.feature_draws > 1 and not reads_attributes(generator):
             reason = f"{settings.feature_draws}, and {settings.generator} reads no attributes off features"
             raise ConfigError.about("feature_draws", reason, "set it to 1, or train that with reads_attributes")
         inputs = embeddings, features, generator, standard, config

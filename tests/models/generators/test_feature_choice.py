@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from speech2img.models.encoders.base import SpeechEncoding
-from speech2img.models.generators.base import AttributeGenerator, ImageNoise
-from speech2img.models.generators.feature_choice import choose_features, fit_to_speech
+from speech2img.models.generators.base import ImageNoise
+from speech2img.models.generators.feature_choice import choose_features, fit_to_speech, reads_attributes
 from speech2img.models.generators.feature_prior import FeaturePrior
 from speech2img.models.generators.image_sampler import ImageSampler, SamplingOptions
 from speech2img.models.generators.latent_flow import LatentFlowGenerator
@@ -76,7 +76,8 @@ def test_the_sampler_keeps_the_draw_that_fits_best() -> None:
     got = sampler.conditioned(speech, source(3)).sentence
     noise = source(3).normal("prior", 16, 4)
     each = torch.stack([drawing.sample(speech.sentence, noise[:, n], steps=2) for n in range(16)], dim=1)
-    fits = fit_to_speech(each, drawing.mean_given(speech.sentence), generator.attribute_logits)
+    said = drawing.expand(torch.zeros(3, 4), speech.sentence, mean_scale=2.0)
+    fits = fit_to_speech(each, said, generator.attribute_logits)
     assert len(set(fits.argmax(dim=1).tolist())) > 1, "the test needs different winners"
     for row, best in enumerate(fits.argmax(dim=1).tolist()):
         torch.testing.assert_close(got[row], each[row, best])
@@ -94,14 +95,14 @@ def test_a_single_draw_is_the_first_of_several() -> None:
 
 def test_a_generator_reads_what_its_reader_gives() -> None:
     generator = flow()
-    assert isinstance(generator, AttributeGenerator) and generator.reads_attributes
+    assert reads_attributes(generator) and not reads_attributes(None)
     features = torch.randn(4, 6)
     for read, want in zip(generator.attribute_logits(features), (features * 3).split(2, dim=1), strict=True):
         torch.testing.assert_close(read, want)
     plain = LatentFlowGenerator(
         embedding_dim=6, codec=CODEC, image_size=32, width=8, depth=1, num_heads=2, needs_frames=False
     )
-    assert not plain.reads_attributes and plain.attribute_logits(features) == ()
+    assert not reads_attributes(plain) and plain.attribute_logits(features) == ()
 
 
 def test_several_draws_need_a_prior_and_a_generator_that_reads() -> None:
